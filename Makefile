@@ -1,0 +1,54 @@
+# `make` lists the targets. Only Go, git and make are needed (make race: a C
+# compiler as well); the linter is built from tools/go.mod the first time.
+
+TOOL    := go tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BINARY  ?= bin/hstockbot
+PACKAGE ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help test race cover bench lint fmt fmt-check tidy-check vet build demo ci
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## run all tests (PACKAGE=./bot for one package)
+	go test $(PACKAGE)
+
+race: ## run them in random order under the race detector
+	go test -race -shuffle=on $(PACKAGE)
+
+cover: ## run them and print what is covered, function by function
+	@mkdir -p bin
+	go test -coverpkg=./... -coverprofile=bin/cover.out $(PACKAGE)
+	go tool cover -func=bin/cover.out
+
+bench: ## run the benchmarks only
+	go test -run='^$$' -bench=. -benchmem $(PACKAGE)
+
+lint: vet ## go vet, golangci-lint with the import rules, and no sleeping in tests
+	@sleepers=$$(grep -rl --include='*_test.go' 'time\.Sleep' . | xargs -r grep -L '"testing/synctest"'); \
+	if [ -n "$$sleepers" ]; then echo "a test may sleep only in a synctest bubble: $$sleepers" >&2; exit 1; fi
+	$(TOOL) golangci-lint run $(PACKAGE)
+
+vet: ## go vet
+	go vet $(PACKAGE)
+
+fmt: ## format the code (gofumpt)
+	$(TOOL) gofumpt -w .
+
+fmt-check: ## fail if the code is not formatted
+	@changed=$$($(TOOL) gofumpt -l .) || exit 1; \
+	if [ -n "$$changed" ]; then echo "run make fmt for: $$changed" >&2; exit 1; fi
+
+tidy-check: ## fail if go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+build: ## build the static binary (BINARY=bin/hstockbot)
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) .
+
+demo: ## try the bot against the pretend marketplace and Telegram
+	go run . demo
+
+ci: ## everything that must pass before a change is taken
+	bash .ci/run

@@ -1,0 +1,287 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/config"
+	"hstockbot/internal/redact"
+)
+
+const token = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
+
+var errKey = errors.New("not 32 bytes in base64")
+
+// known stands for the packages that config asks.
+var known = config.Known{
+	Languages: []string{"en", "zh"},
+	SecretKey: func(value string) error {
+		for key := range strings.SplitSeq(value, ",") {
+			if raw, err := base64.StdEncoding.DecodeString(key); err != nil || len(raw) != 32 {
+				return errKey
+			}
+		}
+		return nil
+	},
+}
+
+// environment makes these the only settings.
+func environment(t *testing.T, values map[string]string) {
+	t.Helper()
+	for _, s := range config.Settings() {
+		t.Setenv(s.Name, "") // restores whatever it was
+		if value, ok := values[s.Name]; ok {
+			t.Setenv(s.Name, value)
+		} else if err := os.Unsetenv(s.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	environment(t, map[string]string{"TELEGRAM_TOKEN": token})
+	got, err := config.Load(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		TelegramToken:  token,
+		TelegramAPIURL: "https://api.telegram.org",
+		HStockAPIURL:   "https://hstockplus.com/api/v2",
+		HStockRate:     20,
+		DatabaseURL:    "sqlite:data/bot.db",
+		DefaultLang:    "en",
+		HTTPAddr:       "127.0.0.1:8080",
+		WebhookAddr:    "127.0.0.1:8443",
+		SMMRatePer:     1000,
+		SupportText:    "support@hstockplus.net",
+		TelegramRate:   30,
+		CatalogTTL:     5 * time.Minute,
+		LogLevel:       config.Level(slog.LevelInfo),
+		LogFormat:      "text",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverySettingIsRead(t *testing.T) {
+	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))
+	older := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("o"), 32))
+	environment(t, map[string]string{
+		"TELEGRAM_TOKEN":   " " + token + "\n",
+		"TELEGRAM_API_URL": "http://127.0.0.1:8081/telegram",
+		"HSTOCK_API_URL":   "http://[::1]:8082/api/v2",
+		"HSTOCK_API_KEY":   "operator-key\n",
+		"HSTOCK_RATE":      "0",
+		"ADMIN_IDS":        "1, 9007199254740993",
+		"ALLOWED_IDS":      "",
+		"DATABASE_URL":     "sqlite:/data/bot.db",
+		"SECRET_KEY":       key + "," + older + "\n",
+		"DEFAULT_LANG":     "zh",
+		"HTTP_ADDR":        "",
+		"WEBHOOK_URL":      "https://bot.example:8443/hook",
+		"WEBHOOK_SECRET":   "aZ09_-",
+		"WEBHOOK_ADDR":     ":8443",
+		"SMM_RATE_PER":     "1",
+		"SUPPORT_TEXT":     "write to @us,\nor call",
+		"TELEGRAM_RATE":    "0.5",
+		"CATALOG_TTL":      "1m30s",
+		"LOG_LEVEL":        "WARN",
+		"LOG_FORMAT":       "json",
+	})
+	got, err := config.Load(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		TelegramToken:  token,
+		TelegramAPIURL: "http://127.0.0.1:8081/telegram",
+		HStockAPIURL:   "http://[::1]:8082/api/v2",
+		HStockAPIKey:   "operator-key",
+		AdminIDs:       config.IDs{1, 9007199254740993},
+		DatabaseURL:    "sqlite:/data/bot.db",
+		SecretKey:      redact.Secret(key + "," + older),
+		DefaultLang:    "zh",
+		WebhookURL:     "https://bot.example:8443/hook",
+		WebhookSecret:  "aZ09_-",
+		WebhookAddr:    ":8443",
+		SMMRatePer:     1,
+		SupportText:    "write to @us,\nor call",
+		TelegramRate:   0.5,
+		CatalogTTL:     90 * time.Second,
+		LogLevel:       config.Level(slog.LevelWarn),
+		LogFormat:      "json",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	scrubbed := redact.New(got.Secrets()...).String(strings.Join([]string{token, "operator-key", key, older}, " | "))
+	for _, secret := range []string{token, "operator-key", key, older} {
+		if strings.Contains(scrubbed, secret) {
+			t.Errorf("Secrets leaves one out: %s", scrubbed)
+		}
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(shown, token) || strings.Contains(shown, key) {
+		t.Error("a printed Config shows a secret")
+	}
+}
+
+// Each wrong value carries the canary, so that an error that quotes any part of
+// the value is seen.
+func TestWrongValues(t *testing.T) {
+	const canary = "CANARY"
+	long := strings.Repeat(canary, 100)
+	wrong := map[string][]string{
+		"TELEGRAM_TOKEN":   {canary, "123:" + canary, token + " " + canary, canary + ":AAabcdefghijklmnopqrstuvwxyz", token + "/../" + canary},
+		"TELEGRAM_API_URL": {canary, "ftp://" + canary, "https://user:" + canary + "@host", "https://host/?" + canary, "https://host#" + canary, "http://" + canary + ":port", "http://%zz" + canary, "http:///" + canary, "https://host:99999/" + canary},
+		"HSTOCK_API_URL":   {canary, "//" + canary, "https://" + canary + "@host/api", "https://host/api?key=" + canary},
+		"HSTOCK_API_KEY":   {"two " + canary, canary + "\tx", long},
+		"HSTOCK_RATE":      {canary, "20" + canary},
+		"ADMIN_IDS":        {canary, "1,2;" + canary, "1,," + canary, "@" + canary},
+		"ALLOWED_IDS":      {canary, "9223372036854775808" + canary},
+		"DATABASE_URL":     {canary, "postgres://user:" + canary + "@db/bot", "postgresql://" + canary, "mysql://" + canary, "sqlite::memory:" + canary, "sqlite:a\x01" + canary},
+		"SECRET_KEY":       {canary, "YWJj," + canary},
+		"DEFAULT_LANG":     {canary, "EN" + canary},
+		"HTTP_ADDR":        {canary, "127.0.0.1:" + canary, "http://127.0.0.1:80/" + canary, canary + ":99999", "a b" + canary + ":80"},
+		"WEBHOOK_URL":      {canary, "http://" + canary, "https://u:" + canary + "@host", "https://host/?" + canary},
+		"WEBHOOK_SECRET":   {canary + "!", "a " + canary, long},
+		"WEBHOOK_ADDR":     {canary, ":" + canary},
+		"SMM_RATE_PER":     {canary, "1000" + canary},
+		"SUPPORT_TEXT":     {long, canary + "\x7f"},
+		"TELEGRAM_RATE":    {canary, "0x" + canary},
+		"CATALOG_TTL":      {canary, "5" + canary},
+		"LOG_LEVEL":        {canary, "INFO+" + canary},
+		"LOG_FORMAT":       {canary, "json" + canary},
+	}
+	for _, s := range config.Settings() {
+		if len(wrong[s.Name]) == 0 {
+			t.Errorf("%s has no wrong value here", s.Name)
+		}
+		for _, value := range wrong[s.Name] {
+			t.Run(s.Name+"="+value[:min(len(value), 40)], func(t *testing.T) {
+				values := map[string]string{"TELEGRAM_TOKEN": token}
+				values[s.Name] = value
+				environment(t, values)
+				_, err := config.Load(known)
+				report(t, err, s.Name)
+				if err != nil && strings.Contains(err.Error(), canary) {
+					t.Errorf("the error shows the value: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// Wrong values that are too short to carry a canary.
+func TestWrongNumbersAndGaps(t *testing.T) {
+	for _, test := range []struct{ variable, value string }{
+		{"HSTOCK_RATE", "-1"},
+		{"HSTOCK_RATE", "NaN"},
+		{"HSTOCK_RATE", "Inf"},
+		{"HSTOCK_RATE", ""},
+		{"TELEGRAM_RATE", "-0.5"},
+		{"TELEGRAM_RATE", "nan"},
+		{"SMM_RATE_PER", "0"},
+		{"SMM_RATE_PER", "-1000"},
+		{"SMM_RATE_PER", "1.5"},
+		{"CATALOG_TTL", "0s"},
+		{"CATALOG_TTL", "-5m"},
+		{"CATALOG_TTL", "5"},
+		{"ADMIN_IDS", "0"},
+		{"ADMIN_IDS", "-1001234567890"},
+		{"ADMIN_IDS", "1,"},
+		{"DATABASE_URL", ""},
+		{"DATABASE_URL", "sqlite:"},
+		{"DATABASE_URL", "sqlite::memory:"},
+		{"DEFAULT_LANG", ""},
+		{"DEFAULT_LANG", "fr"},
+		{"TELEGRAM_API_URL", ""},
+		{"HTTP_ADDR", "8080"},
+		{"HTTP_ADDR", "host:"},
+		{"WEBHOOK_ADDR", ""},
+		{"SUPPORT_TEXT", " "},
+		{"TELEGRAM_TOKEN", ""},
+		{"TELEGRAM_TOKEN", " \n"},
+	} {
+		t.Run(test.variable+"="+test.value, func(t *testing.T) {
+			values := map[string]string{"TELEGRAM_TOKEN": token}
+			values[test.variable] = test.value
+			environment(t, values)
+			_, err := config.Load(known)
+			report(t, err, test.variable)
+		})
+	}
+}
+
+func TestMissing(t *testing.T) {
+	environment(t, nil)
+	_, err := config.Load(known)
+	report(t, err, "TELEGRAM_TOKEN")
+
+	environment(t, map[string]string{"TELEGRAM_TOKEN": token, "WEBHOOK_URL": "https://bot.example/"})
+	_, err = config.Load(known)
+	report(t, err, "WEBHOOK_SECRET")
+}
+
+func TestPostgresSaysNotYet(t *testing.T) {
+	environment(t, map[string]string{"TELEGRAM_TOKEN": token, "DATABASE_URL": "postgres://u:hunter22@db/bot"})
+	_, err := config.Load(known)
+	report(t, err, "DATABASE_URL")
+	if err != nil && !strings.Contains(err.Error(), "PostgreSQL is not supported yet") {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestLoadHTTPAddr(t *testing.T) {
+	for _, test := range []struct {
+		name, value, want string
+		set, wrong        bool
+	}{
+		{name: "unset", want: "127.0.0.1:8080"},
+		{name: "off", set: true},
+		{name: "set", set: true, value: ":9090\n", want: ":9090"},
+		{name: "wrong", set: true, value: "nonsense", wrong: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			values := map[string]string{} // no token: the command does not need one
+			if test.set {
+				values["HTTP_ADDR"] = test.value
+			}
+			environment(t, values)
+			got, err := config.LoadHTTPAddr()
+			if test.wrong {
+				report(t, err, "HTTP_ADDR")
+				return
+			}
+			if err != nil || got != test.want {
+				t.Errorf("got %q, %v; want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
+// report fails unless err is one line about the variable.
+func report(t *testing.T, err error, variable string) {
+	t.Helper()
+	wrong, ok := errors.AsType[*config.Error](err)
+	if !ok {
+		t.Fatalf("got %v, want an error about %s", err, variable)
+	}
+	if wrong.Variable != variable || !strings.HasPrefix(err.Error(), variable+" ") {
+		t.Errorf("got %q, want one about %s", err, variable)
+	}
+	if strings.ContainsAny(err.Error(), "\r\n") || wrong.Takes == "" {
+		t.Errorf("not one full line: %q", err)
+	}
+}

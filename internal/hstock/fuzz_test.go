@@ -1,0 +1,129 @@
+package hstock
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// decoders are all answers by action, as the methods read them.
+var decoders = map[string]func(body []byte) (any, bool){
+	"categories":       func(b []byte) (any, bool) { return decodeCategories(b) },
+	"subcategory_info": func(b []byte) (any, bool) { return decodeSubcategoryInfo(b) },
+	"shops":            func(b []byte) (any, bool) { return decodeShops(b) },
+	"services":         func(b []byte) (any, bool) { return decodePage(b, Filter{Limit: 50}, "") },
+	"products":         func(b []byte) (any, bool) { return decodePage(b, Filter{}, EntityProduct) },
+	"inventory":        func(b []byte) (any, bool) { return decodeInventory(b, 1) },
+	"add":              func(b []byte) (any, bool) { return decodeOrder(b) },
+	"status":           func(b []byte) (any, bool) { return decodeStatus(b) },
+	"cancel":           func(b []byte) (any, bool) { return decodeCancellations(b, []int64{23501, 23502}) },
+	"allowcancel":      func(b []byte) (any, bool) { return decodeAllowances(b, []int64{23501, 23502}) },
+	"balance":          func(b []byte) (any, bool) { return decodeBalance(b) },
+	"sms_projects":     func(b []byte) (any, bool) { return decodeSMSProjects(b) },
+	"sms_countries":    func(b []byte) (any, bool) { return decodeSMSCountries(b) },
+	"add_sms":          func(b []byte) (any, bool) { return decodeSMSNumbers(b) },
+	"sms_code":         func(b []byte) (any, bool) { return decodeSMSCode(b) },
+	"sms_status":       func(b []byte) (any, bool) { return decodeSMSStatus(b) },
+}
+
+// FuzzDecode gives every answer to every reader: none may panic, grow without
+// bound, or take something for an order that is not one.
+func FuzzDecode(f *testing.F) {
+	examples, err := documents.ReadDir("testdata/document")
+	if err != nil || len(examples) != 23 {
+		f.Fatalf("%d examples, %v", len(examples), err)
+	}
+	for _, example := range examples {
+		f.Add([]byte(document(f, strings.TrimSuffix(example.Name(), ".json"))))
+	}
+	for _, body := range []string{
+		``, `null`, `0`, `""`, `[]`, `{}`, `[[]]`, `[{}]`, `{"error":{}}`, `{"error":[]}`, `{"error":[[]]}`, `{"order":1e3}`,
+		`{"accounts":[{}]}`, `{"services":[null]}`, `{"data":{"data":[]}}`, "\ufeff{}", `{"balance":1e99}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		body := trim(raw)
+		if len(body) == 0 {
+			return
+		}
+		if words, refused := refusalWords(body); refused {
+			e := refusal("add", 200, words, secretKey, nil)
+			if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxWords {
+				t.Errorf("refusal %q", e.Refusal)
+			}
+		}
+		for action, decode := range decoders {
+			value, ok := decode(body)
+			if ok && !json.Valid(body) {
+				t.Errorf("%s: made sense of %q", action, body)
+			}
+			if printed := fmt.Sprintf("%+v", value); len(printed) > 60*len(raw)+1000 {
+				t.Errorf("%s: %d bytes became %d", action, len(raw), len(printed))
+			}
+			switch value := value.(type) {
+			case int64:
+				if ok != (value > 0) {
+					t.Errorf("order %d, %v", value, ok)
+				}
+			case []SMSNumber:
+				for _, number := range value {
+					if number.Order <= 0 {
+						t.Errorf("order %d", number.Order)
+					}
+				}
+			case Page:
+				for _, row := range value.Rows {
+					if row.Service <= 0 || row.Rate.IsNegative() || row.Stock < 0 || row.Min < 0 || row.Max < 0 {
+						t.Errorf("row %+v", row)
+					}
+				}
+			case Status:
+				if ok && value.Word == "" {
+					t.Error("a status without a word")
+				}
+			}
+		}
+	})
+}
+
+// servicesOf is an answer of so many rows, alternating the document's two.
+func servicesOf(tb testing.TB, rows int) []byte {
+	tb.Helper()
+	var page struct{ Services []json.RawMessage }
+	if err := json.Unmarshal([]byte(document(tb, "services")), &page); err != nil {
+		tb.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString(`{"services":[`)
+	for n := range rows {
+		if n > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(page.Services[n%2])
+	}
+	fmt.Fprintf(&b, `],"total":%d}`, rows)
+	return []byte(b.String())
+}
+
+func BenchmarkServices10k(b *testing.B) {
+	raw := servicesOf(b, 10_000)
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if page, ok := decodePage(trim(raw), Filter{}, ""); !ok || len(page.Rows) != 10_000 {
+			b.Fatal(len(page.Rows))
+		}
+	}
+}
+
+func BenchmarkStatus(b *testing.B) {
+	raw := []byte(document(b, "status_completed"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if status, ok := decodeStatus(raw); !ok || len(status.Accounts) != 2 {
+			b.Fatal(status.Word)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package hstock
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hstockbot/internal/redact"
+)
+
+// errBatch says that a list is longer than the document allows, or empty.
+var errBatch = errors.New("1 to " + strconv.Itoa(MaxBatch) + " at a time")
+
+// Add places an order and returns its number. It is sent once: NotSent and the
+// refusals mean that nothing was bought, OutcomeUnknown that it may have been
+// (HStockPlus: add).
+func (c *Client) Add(ctx context.Context, key redact.Secret, r AddRequest) (int64, error) {
+	q := newCall("add", key, "service", number(r.Service), "quantity", number(r.Quantity), "link", r.Link)
+	return once(ctx, c, q, decodeOrder)
+}
+
+// Status returns the state of an order and what was delivered of it so far
+// (HStockPlus: status).
+func (c *Client) Status(ctx context.Context, key redact.Secret, order int64) (Status, error) {
+	return read(ctx, c, newCall("status", key, "order", number(order)), decodeStatus)
+}
+
+// Cancel cancels 1 to 100 orders, each of which may be refused by itself. It is
+// sent once, as Add is. Orders that the answer passes over are missing
+// (HStockPlus: cancel).
+func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]Cancellation, error) {
+	q := newCall("cancel", key, "orders", numbers(orders))
+	if len(orders) == 0 || len(orders) > MaxBatch {
+		return nil, q.failure(NotSent, 0, errBatch)
+	}
+	return once(ctx, c, q, func(body []byte) ([]Cancellation, bool) { return decodeCancellations(body, orders) })
+}
+
+// AllowCancel says which of 1 to 100 orders Cancel would take, and refunds
+// nothing. Orders that the answer passes over are missing
+// (HStockPlus: allowcancel).
+func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]Allowance, error) {
+	q := newCall("allowcancel", key, "orders", numbers(orders))
+	if len(orders) == 0 || len(orders) > MaxBatch {
+		return nil, q.failure(NotSent, 0, errBatch)
+	}
+	return read(ctx, c, q, func(body []byte) ([]Allowance, bool) { return decodeAllowances(body, orders) })
+}
+
+// Balance returns what the key's account holds (HStockPlus: balance).
+func (c *Client) Balance(ctx context.Context, key redact.Secret) (Balance, error) {
+	return read(ctx, c, newCall("balance", key), decodeBalance)
+}
+
+func numbers(orders []int64) string {
+	var b strings.Builder
+	for i, order := range orders {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(number(order))
+	}
+	return b.String()
+}
+
+// decodeOrder finds the number of the new order, also beside an error: what has
+// a number was bought.
+func decodeOrder(body []byte) (int64, bool) {
+	var answer struct{ Order integer }
+	if body[0] != '{' || !fill(body, &answer) {
+		return 0, false
+	}
+	return answer.Order.value, answer.Order.value > 0
+}
+
+func decodeStatus(body []byte) (Status, bool) {
+	var answer struct {
+		Status       text
+		Charge       money
+		StartCount   integer `json:"start_count"`
+		Remains      integer
+		Currency     text
+		EntityType   text
+		AutoDelivery flag
+		Accounts     secrets
+	}
+	if !fill(body, &answer) {
+		return Status{}, false
+	}
+	return Status{
+		State:        ParseOrderState(string(answer.Status)),
+		Word:         clean(string(answer.Status)),
+		Charge:       answer.Charge.NullDecimal,
+		StartCount:   answer.StartCount.pointer(),
+		Remains:      answer.Remains.pointer(),
+		Currency:     string(answer.Currency),
+		EntityType:   EntityType(answer.EntityType),
+		AutoDelivery: answer.AutoDelivery.pointer(),
+		Accounts:     answer.Accounts,
+	}, clean(string(answer.Status)) != ""
+}
+
+func decodeBalance(body []byte) (Balance, bool) {
+	var answer struct {
+		Balance  money
+		Currency text
+	}
+	if !fill(body, &answer) {
+		return Balance{}, false
+	}
+	return Balance{Amount: answer.Balance.Decimal, Currency: string(answer.Currency)}, answer.Balance.Valid
+}
+
+// verdict is 1, "1" or true, their opposites, or an error, inside or as it is.
+type verdict struct {
+	flag
+	words string
+}
+
+func (v *verdict) UnmarshalJSON(data []byte) error {
+	*v = verdict{}
+	if data[0] == '{' {
+		var inner struct{ Error sentence }
+		fill(data, &inner)
+		v.words = inner.Error.words
+		return nil
+	}
+	if err := v.flag.UnmarshalJSON(data); err != nil {
+		return err
+	}
+	if !v.ok {
+		v.words = scalar(data)
+	}
+	return nil
+}
+
+// verdictJSON is an element of the answer to cancel and to allowcancel.
+type verdictJSON struct {
+	Order         integer
+	Cancel        verdict
+	AllowCancel   verdict
+	RefundAmount  money
+	Error         sentence
+	Reason        text
+	EligibleAfter text
+}
+
+// verdicts reads the elements that say something of the orders asked for. An
+// element may leave its number out when there is one for each order; a single
+// one may come without an array.
+func verdicts(body []byte, orders []int64) []verdictJSON {
+	elements, listed := list[verdictJSON](body, "orders", "data")
+	if !listed {
+		elements = make([]verdictJSON, 1)
+		fill(body, &elements[0])
+	}
+	for i := range elements {
+		if listed && !elements[i].Order.ok && len(elements) == len(orders) {
+			elements[i].Order.value = orders[i]
+		}
+	}
+	return slices.DeleteFunc(elements, func(v verdictJSON) bool {
+		silent := !v.Cancel.ok && !v.AllowCancel.ok && v.Cancel.words == "" && v.AllowCancel.words == "" && !v.Error.ok
+		return silent || !slices.Contains(orders, v.Order.value)
+	})
+}
+
+func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
+	elements := verdicts(body, orders)
+	cancellations := make([]Cancellation, 0, len(elements))
+	for _, v := range elements {
+		words := v.Cancel.words
+		if words == "" {
+			words = v.Error.words
+		}
+		cancellations = append(cancellations, Cancellation{Order: v.Order.value, Done: v.Cancel.value, Error: clean(words)})
+	}
+	return cancellations, len(cancellations) > 0
+}
+
+func decodeAllowances(body []byte, orders []int64) ([]Allowance, bool) {
+	elements := verdicts(body, orders)
+	allowances := make([]Allowance, 0, len(elements))
+	for _, v := range elements {
+		words := v.Error.words
+		if words == "" {
+			words = v.AllowCancel.words
+		}
+		allowances = append(allowances, Allowance{
+			Order:         v.Order.value,
+			Allowed:       v.AllowCancel.value,
+			Refund:        v.RefundAmount.NullDecimal,
+			Error:         clean(words),
+			Reason:        clean(string(v.Reason)),
+			EligibleAfter: clean(string(v.EligibleAfter)),
+		})
+	}
+	return allowances, len(allowances) > 0
+}

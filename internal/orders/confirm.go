@@ -1,0 +1,399 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// Result is what a tap on Confirm has come to.
+type Result int
+
+const (
+	// Placed: the marketplace gave an order number, now or at an earlier tap.
+	Placed Result = iota + 1
+	// Rejected: surely nothing was bought; Purchase.Reason and Refusal say why.
+	Rejected
+	// Unknown: it may have been bought. A message that says more is stored.
+	Unknown
+	// Redrawn: the terms are not those that were confirmed; Quote is the new
+	// draft, Changes say what is different. Nothing was bought.
+	Redrawn
+	// InProgress: another tap's request is on its way.
+	InProgress
+	// Busy: another purchase of the same key is on its way; the draft stands.
+	Busy
+	// Gone: the draft was cancelled or replaced by a newer card.
+	Gone
+)
+
+// Change is a reason why a confirm card is drawn again.
+type Change int
+
+const (
+	// ChangeExpired: the card was too old to be trusted.
+	ChangeExpired Change = iota + 1
+	// ChangePrice: the price rose.
+	ChangePrice
+	// ChangeKey: the person has given another API key since.
+	ChangeKey
+)
+
+// Why a purchase was rejected, as stored with it.
+const (
+	ReasonRefused     = "refused"     // by the marketplace, in its own words
+	ReasonNotSent     = "not_sent"    // the request never left
+	ReasonUnreachable = "unreachable" // price and balance could not be read
+	ReasonInvalidKey  = "invalid_key" // the marketplace does not accept the key
+	ReasonStock       = "stock"       // no longer as many as wanted
+	ReasonBalance     = "balance"     // no longer enough money
+	ReasonGone        = "gone"        // the marketplace has it no more
+	ReasonInterrupted = "interrupted" // the bot was stopped before it asked
+)
+
+// Outcome is what became of a confirmed purchase. Order is set when it is
+// Placed, Quote and Changes when it is Redrawn.
+type Outcome struct {
+	Result   Result
+	Purchase storage.Purchase
+	Order    storage.Order
+	Quote    Quote
+	Changes  []Change
+}
+
+// Confirm buys what a draft says, once, whatever number of taps, repeated
+// updates and replicas ask for it. An error means that nothing was sent and
+// the draft, or the claim until its lease is over, stands.
+func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
+	p, err := s.db.Purchase(ctx, userID, purchaseID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if p.State != storage.PurchaseDraft {
+		return s.settled(ctx, p)
+	}
+	key, err := s.db.ActiveKey(ctx, userID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return Outcome{}, ErrNoKey
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	var changes []Change
+	if !time.Now().Before(p.ExpiresAt) {
+		changes = append(changes, ChangeExpired)
+	}
+	if key.ID != p.KeyID {
+		changes = append(changes, ChangeKey)
+	}
+	if len(changes) > 0 {
+		return s.redrawDraft(ctx, p, changes, lang)
+	}
+	claim, err := s.claim(ctx, p)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if claim == nil {
+		return s.afterLostClaim(ctx, userID, purchaseID)
+	}
+	defer s.settle.notify()
+	return claim.carryOut(ctx, key, lang)
+}
+
+// State tells what a purchase has come to, without doing anything about it.
+func (s *Service) State(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
+	p, err := s.db.Purchase(ctx, userID, purchaseID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return s.settled(ctx, p)
+}
+
+// settled tells what a purchase that is no draft any more has come to.
+func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, error) {
+	outcome := Outcome{Purchase: p}
+	switch p.State {
+	case storage.PurchasePlaced:
+		order, err := s.db.OrderOfPurchase(ctx, p.UserID, p.ID)
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Result, outcome.Order = Placed, order
+	case storage.PurchaseRejected:
+		outcome.Result = Rejected
+	case storage.PurchaseUnknown, storage.PurchaseDismissed:
+		outcome.Result = Unknown
+	case storage.PurchaseClaimed, storage.PurchaseSending:
+		outcome.Result = InProgress
+	default:
+		outcome.Result = Gone
+	}
+	return outcome, nil
+}
+
+// afterLostClaim says why a claim was not had: somebody else's tap was
+// quicker, or the key's turn did not come.
+func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
+	p, err := s.db.Purchase(ctx, userID, purchaseID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if p.State == storage.PurchaseDraft {
+		return Outcome{Result: Busy, Purchase: p}, nil
+	}
+	return s.settled(ctx, p)
+}
+
+// redrawDraft replaces a draft that is not claimed by one on today's terms.
+func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes []Change, lang string) (Outcome, error) {
+	quote, err := s.Draft(ctx, Intent{
+		UserID: p.UserID, Row: rowOf(p), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: lang, Replaces: p.ID,
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if quote.Purchase.Total().GreaterThan(p.Total()) {
+		changes = append(changes, ChangePrice)
+	}
+	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
+}
+
+// rowOf is as much of the catalogue's row as a draft remembers. Its limits held
+// when it was drawn; the live ones are read again.
+func rowOf(p storage.Purchase) hstock.Row {
+	row := hstock.Row{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
+	if p.Kind == storage.KindSMM {
+		row.EntityType = hstock.EntitySMM
+	}
+	return row
+}
+
+// claim takes the purchase and its key's turn, waiting a few seconds for the
+// turn. It returns nil when it can't be had.
+func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error) {
+	c := &claim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
+	patience := time.NewTimer(turnPatience)
+	defer patience.Stop()
+	for {
+		settled := s.settle.wait()
+		now := time.Now()
+		claimed, err := s.db.ClaimPurchase(ctx, p.UserID, p.ID, c.owner, now, now.Add(purchaseLease))
+		if err == nil {
+			if !claimed {
+				return nil, nil
+			}
+			s.checkpoint("claimed")
+			return c, nil
+		}
+		if !errors.Is(err, storage.ErrKeyBusy) {
+			return nil, err
+		}
+		pause := time.NewTimer(turnPause) // another process may be the one that is busy
+		select {
+		case <-settled:
+		case <-pause.C:
+		case <-patience.C:
+			pause.Stop()
+			return nil, nil
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, ctx.Err()
+		}
+		pause.Stop()
+	}
+}
+
+// claim is a purchase that this call, and no other, may send.
+type claim struct {
+	s     *Service
+	p     storage.Purchase
+	owner string
+}
+
+// carryOut reads the terms once more, sends the one request, and writes down
+// what came of it.
+func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+	inventory, balance, err := c.s.readTerms(ctx, key, c.p.Service, lang)
+	if err != nil {
+		return c.reject(ctx, reasonOf(err), refusalOf(err))
+	}
+	if err := checkAmount(rowOf(c.p), inventory, c.p.Quantity); err != nil {
+		c.p.Stock = inventory.Stock
+		return c.reject(ctx, ReasonStock, "")
+	}
+	next := c.p
+	next.Rate, next.Stock, next.Balance, next.Currency = inventory.Rate, inventory.Stock, balance.Amount, balance.Currency
+	if next.Total().GreaterThan(c.p.Total()) {
+		return c.redraw(ctx, next)
+	}
+	if c.p.Kind == storage.KindProduct && next.Total().GreaterThan(balance.Amount) {
+		c.p = next
+		return c.reject(ctx, ReasonBalance, "")
+	}
+	c.p = next
+
+	now := time.Now()
+	sending, err := c.s.db.StartSending(ctx, c.p.ID, c.owner,
+		storage.Terms{Rate: next.Rate, Balance: next.Balance, Currency: next.Currency, Stock: next.Stock}, now, now.Add(purchaseLease))
+	if err != nil {
+		return Outcome{}, err // not known to be sending: the lease will reject it
+	}
+	if !sending {
+		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+	}
+	c.p.SentAt = now
+	c.s.checkpoint("sending")
+	number, err := c.s.market.Add(ctx, key.Secret, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
+	c.s.checkpoint("answered")
+	return c.record(ctx, key, number, err)
+}
+
+// record writes down the answer to the one request. From here on the caller's
+// context no longer counts: an order number that is not written down is lost.
+func (c *claim) record(ctx context.Context, key storage.Key, number int64, answer error) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	if answer == nil {
+		return c.place(ctx, number)
+	}
+	kind, _ := hstock.KindOf(answer)
+	switch kind {
+	case hstock.NotSent:
+		return c.reject(ctx, ReasonNotSent, "")
+	case hstock.InvalidKey:
+		c.s.noteKey(ctx, key.ID, key.UserID, answer)
+		return c.reject(ctx, ReasonInvalidKey, "")
+	case hstock.Refused:
+		return c.reject(ctx, ReasonRefused, refusalOf(answer))
+	case hstock.RefusedOther:
+		if c.balanceStands(ctx, key.Secret) {
+			return c.reject(ctx, ReasonRefused, refusalOf(answer))
+		}
+	}
+	c.s.log.Warn("outcome of a purchase is unknown", "purchase", c.p.ID, "error", answer)
+	return c.doubt(ctx, refusalOf(answer))
+}
+
+// balanceStands reports whether the balance has not fallen since just before
+// the request: then a refusal in words that are not documented was one.
+func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
+	balance, err := c.s.market.Balance(ctx, key)
+	return err == nil && balance.Currency == c.p.Currency && !balance.Amount.LessThan(c.p.Balance)
+}
+
+func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
+	var order storage.Order
+	placed := false
+	err := c.insist(ctx, func() error {
+		now := time.Now()
+		var err error
+		order, placed, err = c.s.db.PlacePurchase(ctx, c.p, number, now, now.Add(firstPollAfter))
+		return err
+	})
+	if err != nil {
+		// The number goes where an operator can find it; the lease makes it unknown.
+		c.s.log.Error("order placed but not recorded", "purchase", c.p.ID, "order", number, "error", err)
+		return Outcome{}, err
+	}
+	if !placed { // adopted or placed meanwhile: the row tells
+		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+	}
+	c.s.checkpoint("placed")
+	c.s.watch.wake()
+	c.p.State = storage.PurchasePlaced
+	return Outcome{Result: Placed, Purchase: c.p, Order: order}, nil
+}
+
+func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	rejected := false
+	err := c.insist(ctx, func() error {
+		var err error
+		rejected, err = c.s.db.RejectPurchase(ctx, c.p.ID, c.owner, reason, refusal, time.Now())
+		return err
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !rejected {
+		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+	}
+	c.s.checkpoint("rejected")
+	c.p.State, c.p.Reason, c.p.Refusal = storage.PurchaseRejected, reason, refusal
+	return Outcome{Result: Rejected, Purchase: c.p}, nil
+}
+
+func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
+	err := c.insist(ctx, func() error {
+		_, err := c.s.doubt(ctx, c.p, refusal)
+		return err
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	c.s.checkpoint("doubted")
+	return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+}
+
+func (c *claim) redraw(ctx context.Context, next storage.Purchase) (Outcome, error) {
+	now := time.Now()
+	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLife)
+	next, redrawn, err := c.s.db.RedrawClaimed(ctx, c.p.ID, c.owner, next)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !redrawn {
+		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+	}
+	quote, err := c.s.quote(ctx, next)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{ChangePrice}}, nil
+}
+
+// insist repeats a write that must not be lost while ctx lasts.
+func (c *claim) insist(ctx context.Context, write func() error) error {
+	for failures := int64(1); ; failures++ {
+		err := write()
+		if err == nil {
+			return nil
+		}
+		pause := time.NewTimer(backoff(retryFirst/20, retryFirst, failures))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
+
+// reasonOf says why reading the terms failed, as a reason of rejection.
+func reasonOf(err error) string {
+	switch kind, _ := hstock.KindOf(err); {
+	case kind == hstock.InvalidKey:
+		return ReasonInvalidKey
+	case errors.Is(err, hstock.ErrServiceNotFound):
+		return ReasonGone
+	case kind == hstock.Refused, kind == hstock.RefusedOther:
+		return ReasonRefused
+	default:
+		return ReasonUnreachable
+	}
+}
+
+// refusalOf returns the marketplace's own sentence, if it gave one.
+func refusalOf(err error) string {
+	var failure *hstock.Error
+	if errors.As(err, &failure) {
+		return failure.Refusal
+	}
+	return ""
+}

@@ -1,0 +1,348 @@
+package orders_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/storage"
+)
+
+func TestTwelveTapsBuyOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 2)
+		outcomes := make([]orders.Outcome, 12)
+		var wg sync.WaitGroup
+		for i := range outcomes {
+			wg.Go(func() { outcomes[i], _ = w.service.Confirm(t.Context(), anna, p.ID, "en") })
+		}
+		wg.Wait()
+		placed := 0
+		for _, outcome := range outcomes {
+			switch outcome.Result {
+			case orders.Placed:
+				placed++
+			case orders.InProgress:
+			default:
+				t.Errorf("a tap came to %v", outcome.Result)
+			}
+		}
+		if placed == 0 {
+			t.Error("no tap was told of the order")
+		}
+		if again := w.confirm(p); again.Result != orders.Placed {
+			t.Errorf("a later tap came to %v, want Placed", again.Result)
+		}
+		w.wantAdds(1)
+		if n := len(w.market.Orders()); n != 1 {
+			t.Errorf("%d orders, want 1", n)
+		}
+	})
+}
+
+func TestTwoReplicasBuyOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		other := w.newService()
+		p := w.draft(market.GmailUSA, 1)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() { _, _ = w.service.Confirm(t.Context(), anna, p.ID, "en") })
+			wg.Go(func() { _, _ = other.Confirm(t.Context(), anna, p.ID, "en") })
+		}
+		wg.Wait()
+		w.wantAdds(1)
+	})
+}
+
+func TestAnotherPersonsDraftIsNotThere(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addUser(boris, annaKey)
+		p := w.draft(market.GmailUSA, 1)
+		if _, err := w.service.Confirm(t.Context(), boris, p.ID, "en"); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+		w.wantAdds(0)
+	})
+}
+
+func TestAnOldCardIsDrawnAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		pass(11 * time.Minute)
+		outcome := w.confirm(p)
+		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired {
+			t.Fatalf("got %+v, want the card redrawn because it expired", outcome)
+		}
+		w.wantAdds(0)
+		if again := w.confirm(p); again.Result != orders.Gone {
+			t.Errorf("the old card came to %v, want Gone", again.Result)
+		}
+		if fresh := w.confirm(outcome.Quote.Purchase); fresh.Result != orders.Placed {
+			t.Errorf("the new card came to %v, want Placed", fresh.Result)
+		}
+		w.wantAdds(1)
+	})
+}
+
+func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 2)
+		must(t, w.market.SetRate(market.GmailUSA, "1.30"))
+		outcome := w.confirm(p)
+		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangePrice {
+			t.Fatalf("got %+v, want the card redrawn because the price rose", outcome)
+		}
+		if got := outcome.Quote.Purchase.Total().String(); got != "2.6" {
+			t.Errorf("the new card says %s, want 2.6", got)
+		}
+		w.wantAdds(0)
+		must(t, w.market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
+		if outcome := w.confirm(outcome.Quote.Purchase); outcome.Result != orders.Placed {
+			t.Errorf("a lower price came to %v, want Placed", outcome.Result)
+		}
+	})
+}
+
+func TestAnotherKeySinceIsAskedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.market.AddKey("another-key-0123456789", "5.00", "USD")
+		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
+		must(t, err)
+		outcome := w.confirm(p)
+		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeKey {
+			t.Fatalf("got %+v, want the card redrawn because of the key", outcome)
+		}
+		w.wantAdds(0)
+	})
+}
+
+// TestRefusals: what surely bought nothing says so, with the reason.
+func TestRefusals(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil   func(w *world)
+		reason  string
+		refusal string
+		adds    int
+	}{
+		"documented": {
+			spoil: func(w *world) {
+				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+			},
+			reason: orders.ReasonRefused, refusal: "Insufficient balance", adds: 1,
+		},
+		"other words, balance stands": {
+			spoil: func(w *world) {
+				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
+			},
+			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 1,
+		},
+		"key revoked": {
+			spoil:  func(w *world) { w.market.RemoveKey(annaKey.Reveal()) },
+			reason: orders.ReasonInvalidKey, refusal: "Invalid API key", adds: 0,
+		},
+		"sold out meanwhile": {
+			spoil:  func(w *world) { must(w.t, w.market.SetStock(market.GmailUSA, 0)) },
+			reason: orders.ReasonStock, adds: 0,
+		},
+		"gone meanwhile": {
+			spoil:  func(w *world) { must(w.t, w.market.Remove(market.GmailUSA)) },
+			reason: orders.ReasonGone, refusal: "Service not found", adds: 0,
+		},
+		"poor meanwhile": {
+			spoil:  func(w *world) { must(w.t, w.market.SetBalance(annaKey.Reveal(), "0.10")) },
+			reason: orders.ReasonBalance, adds: 0,
+		},
+		"terms can't be read": {
+			spoil: func(w *world) {
+				w.market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
+			},
+			reason: orders.ReasonUnreachable, adds: 0,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 1)
+				test.spoil(w)
+				outcome := w.confirm(p)
+				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
+					t.Errorf("got %v, reason %q, words %q; want Rejected, %q, %q",
+						outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal, test.reason, test.refusal)
+				}
+				if again := w.confirm(p); again.Result != orders.Rejected {
+					t.Errorf("a second tap came to %v, want Rejected", again.Result)
+				}
+				w.wantAdds(test.adds)
+			})
+		})
+	}
+}
+
+// TestSurelyNotSent: the marketplace can't even be dialled.
+func TestSurelyNotSent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		gone := orders.New(orders.Options{
+			DB: w.db, Market: &vanishing{Client: w.client, vanish: w.close}, SMMRatePer: 1000, Send: w.send, Log: discard,
+		})
+		p := w.draft(market.GmailUSA, 1)
+		outcome, err := gone.Confirm(t.Context(), anna, p.ID, "en")
+		must(t, err)
+		if outcome.Result != orders.Rejected || outcome.Purchase.Reason != orders.ReasonNotSent {
+			t.Errorf("got %v, reason %q; want Rejected, not_sent", outcome.Result, outcome.Purchase.Reason)
+		}
+		w.wantAdds(0)
+	})
+}
+
+// TestUnknownOutcomes: whatever may have reached the marketplace is unknown,
+// told once, and never sent again, whether it was carried out or not.
+func TestUnknownOutcomes(t *testing.T) {
+	for _, fault := range []market.Fault{
+		{Kind: market.CutBefore},
+		{Kind: market.CommitThenLose},
+		{Kind: market.Cut},
+		{Kind: market.HTML502},
+		{Kind: market.HTML502, Commit: true},
+		{Kind: market.TooMany},
+		{Kind: market.Empty, Commit: true},
+		{Kind: market.Garbage},
+		{Kind: market.Huge, Commit: true},
+		{Kind: market.Slow, Delay: 45 * time.Second},
+		{Kind: market.Refuse, Message: "Internal error", Commit: true},
+		{Kind: market.Refuse, Message: "Insufficient balance", Status: 503},
+	} {
+		t.Run(string(fault.Kind)+map[bool]string{true: ", done"}[fault.Commit], func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 2)
+				fault.Action = "add"
+				w.market.Fault(fault)
+				outcome := w.confirm(p)
+				if outcome.Result != orders.Unknown {
+					t.Fatalf("got %v, want Unknown", outcome.Result)
+				}
+				w.wantTold(orders.MessageUnknown)
+				if again := w.confirm(p); again.Result != orders.Unknown {
+					t.Errorf("a second tap came to %v, want Unknown", again.Result)
+				}
+				pass(10 * time.Minute)
+				w.wantTold(orders.MessageUnknown, orders.MessageVerdict)
+				w.wantAdds(1)
+			})
+		})
+	}
+}
+
+func TestOneKeyBuysOneThingAtATime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addUser(boris, annaKey) // two people, one account
+		first := w.draft(market.GmailUSA, 1)
+		quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
+		must(t, err)
+		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(first) })
+		pass(time.Second)
+		busy, err := w.service.Confirm(t.Context(), boris, quote.Purchase.ID, "en")
+		must(t, err)
+		if busy.Result != orders.Busy {
+			t.Errorf("the second purchase came to %v, want Busy", busy.Result)
+		}
+		w.wantAdds(1)
+		wg.Wait()
+		if outcome := w.confirm(quote.Purchase); outcome.Result != orders.Placed {
+			t.Errorf("its turn came to %v, want Placed", outcome.Result)
+		}
+	})
+}
+
+func TestASecondPurchaseWaitsItsTurn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		first, second := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
+		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(first) })
+		pass(time.Second)
+		if outcome := w.confirm(second); outcome.Result != orders.Placed {
+			t.Errorf("got %v, want Placed after a wait", outcome.Result)
+		}
+		wg.Wait()
+		w.wantAdds(2)
+	})
+}
+
+func TestDraftLimits(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, test := range []struct {
+			service, quantity int64
+			soldOut, ok       bool
+		}{
+			{service: market.GmailUSA, quantity: 50, ok: true},
+			{service: market.GmailUSA, quantity: 51},
+			{service: market.GmailUSA, quantity: 0},
+			{service: market.GmailUSA, quantity: -1},
+			{service: market.MinimumTen, quantity: 9},
+			{service: market.OneLeft, quantity: 2},
+			{service: market.OneLeft, quantity: 1, ok: true},
+			{service: market.SoldOut, quantity: 1, soldOut: true},
+			{service: market.InstagramFollowers, quantity: 99},
+			{service: market.InstagramFollowers, quantity: 10001},
+			{service: market.InstagramFollowers, quantity: 10000, ok: true},
+		} {
+			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
+			var amount *orders.AmountError
+			if errors.As(err, &amount) == test.ok || (amount != nil && amount.SoldOut != test.soldOut) {
+				t.Errorf("service %d × %d: got %v", test.service, test.quantity, err)
+			}
+		}
+	})
+}
+
+func TestQuotes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		must(t, w.market.SetBalance(annaKey.Reveal(), "3.00"))
+		quote := func(service, quantity int64) orders.Quote {
+			t.Helper()
+			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(service), Quantity: quantity, Link: "https://example.com/a"})
+			must(t, err)
+			return q
+		}
+		if q := quote(market.GmailUSA, 3); !q.Blocked() || q.Short.String() != "0.75" || q.Estimate {
+			t.Errorf("3 × 1.25 of 3.00: %+v", q)
+		}
+		if q := quote(market.NetflixVariants, 1); !q.Estimate {
+			t.Error("variants: not called an estimate")
+		}
+		q := quote(market.InstagramFollowers, 10000)
+		if q.Blocked() || q.Short.String() != "2" || !q.Estimate || q.OtherTotal.Decimal.String() != "5000" {
+			t.Errorf("SMM, 10000 at 0.50 per 1000 of 3.00: %+v", q)
+		}
+	})
+}
+
+// TestTheFirstChargeConfirmsTheDivisor: from then on one reading is shown.
+func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.buy(market.InstagramFollowers, 1000)
+		pass(time.Minute)
+		quote, err := w.service.Draft(t.Context(), orders.Intent{
+			UserID: anna, Row: w.row(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
+		})
+		must(t, err)
+		if quote.OtherTotal.Valid {
+			t.Error("both readings are still shown after a real charge")
+		}
+	})
+}
+
+func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
+		if !errors.Is(err, orders.ErrNoKey) {
+			t.Errorf("got %v, want ErrNoKey", err)
+		}
+	})
+}
+

@@ -1,0 +1,90 @@
+package orders
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// Kinds of messages. Each says which of the purchase and the order it is
+// about; only goods carry a body.
+const (
+	MessageGoods      = "goods"       // accounts were delivered: GoodsOf(message)
+	MessageEnded      = "ended"       // an order ended otherwise, or an SMM order is done
+	MessageRejected   = "rejected"    // a purchase was interrupted, nothing was bought
+	MessageUnknown    = "unknown"     // nobody knows what became of a purchase
+	MessageVerdict    = "verdict"     // what the balance suggests about it
+	MessageInvalidKey = "invalid_key" // the key is refused; its orders wait for a new one
+)
+
+// Precedence of messages in sending, lower first. 0 is kept for SMS codes.
+const (
+	classGoods  = 1
+	classReply  = 2
+	classStatus = 3
+)
+
+// Goods is the body of a MessageGoods: accounts as delivered, byte for byte,
+// with how many of how many the person then has.
+type Goods struct {
+	Accounts []redact.Secret
+	SoFar    int64
+	Of       int64
+}
+
+type goodsBody struct {
+	Accounts [][]byte `json:"accounts"` // bytes: JSON text would mend invalid UTF-8
+	SoFar    int64    `json:"so_far"`
+	Of       int64    `json:"of"`
+}
+
+func goodsMessage(o storage.Order, accounts []redact.Secret, at time.Time) (storage.Message, error) {
+	body := goodsBody{SoFar: o.Delivered, Of: o.Quantity}
+	for _, account := range accounts {
+		body.Accounts = append(body.Accounts, []byte(account.Reveal()))
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return storage.Message{}, fmt.Errorf("encode goods: %w", err)
+	}
+	return storage.Message{
+		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Class: classGoods, Body: encoded, CreatedAt: at,
+	}, nil
+}
+
+// GoodsOf decodes the body of a MessageGoods.
+func GoodsOf(message storage.Message) (Goods, error) {
+	var body goodsBody
+	if err := json.Unmarshal(message.Body, &body); err != nil {
+		// The decoder's error may quote what it read, which is secret.
+		return Goods{}, errors.New("decode goods: malformed body")
+	}
+	goods := Goods{SoFar: body.SoFar, Of: body.Of}
+	for _, account := range body.Accounts {
+		goods.Accounts = append(goods.Accounts, redact.Secret(account))
+	}
+	return goods, nil
+}
+
+// noteKey pauses a key that the marketplace refuses, and stores the one
+// message that tells its owner.
+func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
+	if kind, _ := hstock.KindOf(err); kind != hstock.InvalidKey {
+		return
+	}
+	refused, storeErr := s.db.RefuseKey(context.WithoutCancel(ctx), keyID, storage.Message{
+		UserID: userID, Kind: MessageInvalidKey, Class: classStatus, CreatedAt: time.Now(),
+	})
+	if storeErr != nil {
+		s.log.Error("pausing a refused key failed", "error", storeErr)
+	}
+	if refused {
+		s.outbox.wake()
+	}
+}

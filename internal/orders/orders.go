@@ -1,0 +1,147 @@
+// Package orders owns the life of a purchase: from the draft on a confirm card
+// to the one request that buys, through what is known of its outcome, to the
+// orders it became, their watching and the messages that deliver them.
+//
+// Its promise is that nothing is bought twice and nothing is lost: a purchase is
+// a row before it is a request, every move is a compare-and-set, and what a
+// person must be told is stored in the transaction that made it true. It knows
+// neither Telegram nor languages; screens ask it and render what it stores.
+package orders
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// Market is what a purchase needs of the marketplace. *hstock.Client has it.
+type Market interface {
+	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
+	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
+	Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error)
+	Status(ctx context.Context, key redact.Secret, order int64) (hstock.Status, error)
+}
+
+// Options configures a Service. All fields but the last two are required.
+type Options struct {
+	DB     *storage.DB
+	Market Market
+	// Send delivers one stored message to its person. Its error is wrapped
+	// ErrUnreachable or ErrUnsendable, carries a RetryAfter, or means "later".
+	Send func(ctx context.Context, message storage.Message) error
+	Log  *slog.Logger
+	// SMMRatePer is how many pieces the rate of an SMM service is for.
+	SMMRatePer int64
+	// Unpaced lifts the watcher's limit per key (load tests).
+	Unpaced bool
+	// Checkpoint is called between the steps of a purchase and of a delivery
+	// with the name of the step just made durable. Tests end the process there.
+	Checkpoint func(step string)
+}
+
+// Service is the trade of one process. Several may share a database.
+type Service struct {
+	db         *storage.DB
+	market     Market
+	send       func(ctx context.Context, message storage.Message) error
+	log        *slog.Logger
+	ratePer    int64
+	checkpoint func(step string)
+	owner      string // of leases; unique to this process
+
+	limits *limits
+	settle *signal // a purchase of this process left its key's turn
+	watch  *loop   // polls of orders
+	decide *loop   // leases and balance readings of purchases
+	outbox *loop   // messages
+	sweep  *loop   // what is old
+
+	slots chan struct{}  // polls in hand
+	polls sync.WaitGroup // of those
+}
+
+// New returns a Service that is not started: it confirms purchases, but
+// watches and delivers nothing yet.
+func New(o Options) *Service {
+	s := &Service{
+		db: o.DB, market: o.Market, send: o.Send, log: o.Log, ratePer: o.SMMRatePer,
+		checkpoint: o.Checkpoint, owner: rand.Text(), limits: newLimits(o.Unpaced), settle: newSignal(),
+		slots: make(chan struct{}, pollsAtOnce),
+	}
+	if s.checkpoint == nil {
+		s.checkpoint = func(string) {}
+	}
+	s.watch = newLoop("watch orders", o.Log, s.watchOnce)
+	s.decide = newLoop("settle purchases", o.Log, s.decideOnce)
+	s.outbox = newLoop("send messages", o.Log, s.outboxOnce)
+	s.sweep = newLoop("sweep", o.Log, s.sweepOnce)
+	return s
+}
+
+// Start begins watching and delivering. Calling it twice is once.
+func (s *Service) Start() {
+	for _, l := range []*loop{s.outbox, s.decide, s.watch, s.sweep} {
+		l.start()
+	}
+}
+
+// Stop ends the loops in the order in which they feed each other, and waits
+// for work in hand until ctx is done. Messages that are due are given a last
+// turn first. Calling it twice is once.
+func (s *Service) Stop(ctx context.Context) error {
+	var problems []error
+	for _, l := range []*loop{s.sweep, s.watch, s.decide} {
+		problems = append(problems, l.stop(ctx))
+	}
+	s.polls.Wait() // cancelled with their loop; what they heard is stored
+	problems = append(problems, s.flush(ctx), s.outbox.stop(ctx))
+	return errors.Join(problems...)
+}
+
+// Wake looks for due messages now; call it when a person became reachable or
+// when messages were stored by others.
+func (s *Service) Wake() { s.outbox.wake() }
+
+// WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
+func (s *Service) WakeWatcher() { s.watch.wake() }
+
+func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
+	now := time.Now()
+	return sweepEvery, errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now))
+}
+
+// flush sends what is due now, so that a stop leaves nothing that could have
+// been said.
+func (s *Service) flush(ctx context.Context) error {
+	_, err := s.outboxOnce(ctx)
+	return err
+}
+
+// signal tells any number of waiters that something has changed.
+type signal struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+func newSignal() *signal { return &signal{ch: make(chan struct{})} }
+
+// wait returns a channel that the next notify closes.
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ch
+}
+
+func (s *signal) notify() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.ch)
+	s.ch = make(chan struct{})
+}

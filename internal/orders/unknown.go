@@ -1,0 +1,264 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// aboutThePrice is how far a fall of the balance may be from the price and
+// still suggest that it was this purchase.
+var aboutThePrice = decimal.New(2, -2)
+
+// Evidence is what is known about a purchase of unknown outcome. Now is the
+// newest balance, invalid while none could be read.
+type Evidence struct {
+	Purchase storage.Purchase
+	Now      decimal.NullDecimal
+	Verdict  storage.Verdict
+}
+
+// ErrNotUnknown is returned where a purchase is not (or no longer) of unknown outcome.
+var ErrNotUnknown = errors.New("the outcome of this purchase is known")
+
+// Evidence reads the balance now and says what it suggests. It does not count
+// as one of the scheduled readings.
+func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evidence, error) {
+	p, key, err := s.unknown(ctx, userID, purchaseID)
+	if err != nil {
+		return Evidence{}, err
+	}
+	balance, err := s.market.Balance(ctx, key)
+	if err != nil {
+		return Evidence{}, err
+	}
+	verdict, err := s.judge(ctx, p, balance)
+	if err != nil {
+		return Evidence{}, err
+	}
+	if p.Verdict != storage.VerdictNone && verdict == storage.VerdictNone {
+		verdict = p.Verdict
+	}
+	return Evidence{Purchase: p, Now: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
+}
+
+// Found is an order that a person says an unknown purchase became.
+type Found struct {
+	Purchase storage.Purchase
+	Number   int64
+	Status   hstock.Status
+}
+
+// LookUp asks the marketplace, with the key that bought, about an order number
+// that a person typed. That it exists proves it is the key's, not that it is
+// this purchase: the person decides. storage.ErrNumberTaken: it is another
+// order here already.
+func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) (Found, error) {
+	p, key, err := s.unknown(ctx, userID, purchaseID)
+	if err != nil {
+		return Found{}, err
+	}
+	taken, err := s.db.NumberTaken(ctx, number)
+	if err != nil {
+		return Found{}, err
+	}
+	if taken {
+		return Found{}, storage.ErrNumberTaken
+	}
+	status, err := s.market.Status(ctx, key, number)
+	if err != nil {
+		return Found{}, err
+	}
+	return Found{Purchase: p, Number: number, Status: status}, nil
+}
+
+// Adopt records that an unknown purchase is the order of this number. It asks
+// the marketplace again: the number came back through a button.
+func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (storage.Order, error) {
+	found, err := s.LookUp(ctx, userID, purchaseID, number)
+	if err != nil {
+		return storage.Order{}, err
+	}
+	now := time.Now()
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, number, now, now)
+	if err != nil {
+		return storage.Order{}, err
+	}
+	if !adopted {
+		return storage.Order{}, ErrNotUnknown
+	}
+	s.checkpoint("adopted")
+	s.watch.wake()
+	return order, nil
+}
+
+// Dismiss records a person's word that an unknown purchase was not placed. An
+// order number that turns up later still wins.
+func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
+	dismissed, err := s.db.DismissPurchase(ctx, userID, purchaseID, time.Now())
+	if err != nil {
+		return err
+	}
+	if !dismissed {
+		return ErrNotUnknown
+	}
+	return nil
+}
+
+// unknown reads a purchase that a person may still decide about, and a key of
+// theirs to ask with.
+func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
+	p, err := s.db.Purchase(ctx, userID, purchaseID)
+	if err != nil {
+		return p, "", err
+	}
+	if p.State != storage.PurchaseUnknown && p.State != storage.PurchaseDismissed {
+		return p, "", ErrNotUnknown
+	}
+	key, err := s.db.Key(ctx, p.KeyID)
+	if err != nil {
+		return p, "", err
+	}
+	if key.Secret == "" {
+		return p, "", ErrNoKey
+	}
+	return p, key.Secret, nil
+}
+
+// doubt moves a purchase from sending to unknown and stores the message that
+// tells of it.
+func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
+	now := time.Now()
+	moved, err := s.db.DoubtPurchase(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), storage.Message{
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageUnknown, Class: classReply, CreatedAt: now,
+	})
+	if err == nil && moved {
+		s.outbox.wake()
+		s.decide.wake()
+	}
+	return moved, err
+}
+
+// decideOnce settles purchases whose process is gone and reads the balances
+// that are due.
+func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
+	now := time.Now()
+	overdue, err := s.db.OverdueLeases(ctx, now, messagesAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range overdue {
+		if err := s.abandoned(ctx, p); err != nil {
+			return 0, err
+		}
+	}
+	due, err := s.db.DueChecks(ctx, now, messagesAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range due {
+		if err := s.check(ctx, p); err != nil {
+			return 0, err
+		}
+	}
+	next, err := s.db.NextPurchaseEvent(ctx)
+	return until(next, time.Now()), err
+}
+
+// abandoned settles a purchase whose lease is over: claimed was surely not
+// sent, sending may have been.
+func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
+	defer s.settle.notify()
+	if p.State == storage.PurchaseSending {
+		_, err := s.doubt(ctx, p, "")
+		return err
+	}
+	now := time.Now()
+	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, storage.Message{
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageRejected, Class: classReply, CreatedAt: now,
+	})
+	if rejected {
+		s.outbox.wake()
+	}
+	return err
+}
+
+// check makes one scheduled reading of the balance. The person is told once,
+// when the readings first suggest something or the last one is in.
+func (s *Service) check(ctx context.Context, p storage.Purchase) error {
+	key, err := s.db.Key(ctx, p.KeyID)
+	if err != nil {
+		return err
+	}
+	previous := p.Checks
+	p.Checks++
+	p.NextCheckAt = time.Time{}
+	if p.Checks < len(balanceChecks) {
+		p.NextCheckAt = p.SentAt.Add(balanceChecks[p.Checks])
+	}
+	last := p.NextCheckAt.IsZero()
+
+	verdict := storage.VerdictNone
+	balance, err := s.market.Balance(ctx, key.Secret)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		// A missing reading can't show that nothing was taken.
+		p.Verdict = storage.VerdictUnclear
+	default:
+		p.BalanceSeen = decimal.NewNullDecimal(balance.Amount)
+		if verdict, err = s.judge(ctx, p, balance); err != nil {
+			return err
+		}
+	}
+	switch {
+	case verdict == storage.VerdictBought:
+		p.Verdict, p.NextCheckAt, last = verdict, time.Time{}, true
+	case verdict == storage.VerdictUnclear:
+		p.Verdict = verdict
+	case last && p.Verdict == storage.VerdictNone:
+		p.Verdict = storage.VerdictNotBought
+	}
+	var message *storage.Message
+	if last {
+		message = &storage.Message{
+			UserID: p.UserID, PurchaseID: p.ID, Kind: MessageVerdict, Class: classReply, CreatedAt: time.Now(),
+		}
+	}
+	recorded, err := s.db.RecordCheck(ctx, p, previous, message)
+	if recorded && last {
+		s.outbox.wake()
+	}
+	return err
+}
+
+// judge says what one reading of the balance suggests: bought, unclear, or
+// nothing yet (it stands where it stood).
+func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
+	if p.Kind == storage.KindSMM || p.Variants || balance.Currency != p.Currency {
+		return storage.VerdictUnclear, nil // its price was an estimate: no fall can be told from another
+	}
+	disturbed, err := s.db.KeyDisturbed(ctx, p, p.SentAt)
+	if err != nil {
+		return storage.VerdictNone, err
+	}
+	fall := p.Balance.Sub(balance.Amount)
+	total := p.Total()
+	switch {
+	case disturbed:
+		return storage.VerdictUnclear, nil
+	case fall.IsZero():
+		return storage.VerdictNone, nil
+	case fall.Sub(total).Abs().LessThanOrEqual(total.Mul(aboutThePrice)):
+		return storage.VerdictBought, nil
+	default:
+		return storage.VerdictUnclear, nil
+	}
+}

@@ -1,0 +1,57 @@
+package locales
+
+import (
+	"strconv"
+	"time"
+)
+
+// Clock returns a time as plain text, absolute with its zone and relative to
+// now: "12:05 UTC (in 14 min)", and on another day "3 Nov, 12:05 UTC (2 days
+// ago)". Zones are always UTC: Telegram does not tell a person's own.
+func (l *Localizer) Clock(t, now time.Time) string {
+	t, now = t.UTC(), now.UTC()
+	args := Args{"Time": l.Isolate(t.Format("15:04") + " UTC"), "Relative": l.relative(t.Sub(now))}
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return l.Label("clock_today", args)
+	}
+	date := Args{
+		"Day":   strconv.Itoa(t.Day()),
+		"Month": l.Label("clock_month_" + strconv.Itoa(int(t.Month()))),
+		"Year":  strconv.Itoa(t.Year()),
+	}
+	if t.Year() == now.Year() {
+		args["Date"] = l.Label("clock_date", date)
+	} else {
+		args["Date"] = l.Label("clock_date_year", date)
+	}
+	return l.Label("clock_day", args)
+}
+
+const day = 24 * time.Hour
+
+// relative says how far off a moment is, to the nearest minute, from two hours
+// on to the nearest hour, from two days on to the nearest day.
+func (l *Localizer) relative(off time.Duration) string {
+	future := off > 0
+	off = off.Abs()
+	minutes, hours, days := nearest(off, time.Minute), nearest(off, time.Hour), nearest(off, day)
+	switch {
+	case minutes == 0:
+		return l.Label("clock_now")
+	case minutes < 120:
+		return l.towards(future, "clock_in_minutes", "clock_minutes_ago", minutes)
+	case hours < 48:
+		return l.towards(future, "clock_in_hours", "clock_hours_ago", hours)
+	default:
+		return l.towards(future, "clock_in_days", "clock_days_ago", days)
+	}
+}
+
+func nearest(off, unit time.Duration) int64 { return int64(off.Round(unit) / unit) }
+
+func (l *Localizer) towards(future bool, in, ago string, count int64) string {
+	if future {
+		return l.LabelN(in, count)
+	}
+	return l.LabelN(ago, count)
+}

@@ -1,0 +1,383 @@
+package locales
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/BurntSushi/toml"
+	"golang.org/x/text/language"
+)
+
+// Limits of what is written into message files. A button's and a toast's are
+// what a phone shows (28 characters in one of two columns) and what Telegram
+// takes (Bot API: answerCallbackQuery, "0-200 characters").
+const (
+	halfRow  = 28
+	fullRow  = 48
+	maxToast = 200
+)
+
+// wide are the buttons that always have a row to themselves.
+var wide = map[string]bool{
+	"unknown_button_balance": true,
+	"unknown_button_dismiss": true,
+	"unknown_button_number":  true,
+}
+
+// file is a message file as it is written.
+type file struct {
+	code     string
+	ids      []string                     // in the order of the file
+	messages map[string]map[string]string // id → plural form → words
+}
+
+// readFiles reads all message files, English first, without go-i18n, which
+// forgives much.
+func readFiles(t *testing.T) []file {
+	t.Helper()
+	names, err := fs.Glob(files, "*.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []file
+	for _, name := range names {
+		content, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := readFile(strings.TrimSuffix(name, ".toml"), string(content))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, f)
+	}
+	slices.SortStableFunc(all, func(a, b file) int { return slices.Index(codes, a.code) - slices.Index(codes, b.code) })
+	return all
+}
+
+func readFile(code, content string) (file, error) {
+	f := file{code: code, messages: map[string]map[string]string{}}
+	var raw map[string]any
+	keys, err := toml.Decode(content, &raw)
+	if err != nil {
+		return file{}, err
+	}
+	for _, key := range keys.Keys() {
+		if id := key[0]; len(f.ids) == 0 || !slices.Contains(f.ids, id) {
+			f.ids = append(f.ids, id)
+		}
+	}
+	for id, value := range raw {
+		switch value := value.(type) {
+		case string:
+			f.messages[id] = map[string]string{"other": value}
+		case map[string]any:
+			f.messages[id] = map[string]string{}
+			for form, words := range value {
+				text, ok := words.(string)
+				if !ok || !slices.Contains(forms[:], form) {
+					return file{}, fmt.Errorf("%s.%s is no plural form", id, form)
+				}
+				f.messages[id][form] = text
+			}
+		default:
+			return file{}, fmt.Errorf("%s is a %T", id, value)
+		}
+	}
+	return f, nil
+}
+
+func TestMessageFiles(t *testing.T) {
+	code := scanProject(t)
+	all := readFiles(t)
+	english := all[0]
+	for _, f := range all {
+		t.Run(f.code, func(t *testing.T) {
+			for _, fault := range checkFile(f, english, categoriesOf(t, f.code), code.labels) {
+				t.Error(fault)
+			}
+		})
+	}
+}
+
+// idPattern is how a message is named: its screen, then what it is there.
+var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)+$`)
+
+// checkFile lists what is wrong with a message file, held against the English
+// one. categories are the plural forms of its language, with how many of the
+// sampled numbers each stands for; labels are the ids that code asks for as
+// plain text.
+func checkFile(f, english file, categories map[string]int, labels map[string]bool) []string {
+	var faults []string
+	report := func(id, format string, args ...any) {
+		faults = append(faults, id+": "+fmt.Sprintf(format, args...))
+	}
+	for _, id := range english.ids {
+		if f.messages[id] == nil {
+			report(id, "missing")
+		}
+	}
+	common := slices.DeleteFunc(slices.Clone(f.ids), func(id string) bool { return english.messages[id] == nil })
+	if order := slices.DeleteFunc(slices.Clone(english.ids), func(id string) bool { return f.messages[id] == nil }); !slices.Equal(common, order) {
+		for i := range order {
+			if order[i] != common[i] {
+				report(common[i], "stands where en.toml has %s", order[i])
+				break
+			}
+		}
+	}
+	for _, id := range f.ids {
+		original, ok := english.messages[id]
+		if !ok {
+			report(id, "not in en.toml")
+			continue
+		}
+		if !idPattern.MatchString(id) {
+			report(id, "an id is lower_snake and begins with its screen")
+		}
+		got, want := slices.Sorted(maps.Keys(f.messages[id])), []string{"other"}
+		if isPlural(original) {
+			want = slices.Sorted(maps.Keys(categories))
+		}
+		if !slices.Equal(got, want) {
+			report(id, "has the plural forms %v, wants %v", got, want)
+		}
+		for form, words := range f.messages[id] {
+			checkWords(id, words, labels[id], func(format string, args ...any) {
+				report(id, form+": "+format, args...)
+			})
+			wantNames, names := placeholders(original["other"]), placeholders(words)
+			if isPlural(original) && !slices.Contains(names, "Count") && form != "other" && categories[form] == 1 {
+				wantNames = slices.DeleteFunc(wantNames, func(name string) bool { return name == "Count" })
+			}
+			if !slices.Equal(names, wantNames) {
+				report(id, "%s: has the placeholders %v, wants %v", form, names, wantNames)
+			}
+		}
+	}
+	return faults
+}
+
+func isPlural(forms map[string]string) bool { return len(forms) > 1 }
+
+// placeholders returns the names in a message, each once, sorted.
+func placeholders(words string) []string {
+	var names []string
+	for _, match := range placeholder.FindAllStringSubmatch(words, -1) {
+		names = append(names, match[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// checkWords looks at one form of a message by itself.
+func checkWords(id, words string, label bool, report func(string, ...any)) {
+	if words != strings.TrimSpace(words) || words == "" {
+		report("empty, or begins or ends with a space: %q", words)
+	}
+	if label {
+		if regexp.MustCompile(`[<>]|&\w+;`).MatchString(words) {
+			report("a label is plain text: %q", words)
+		}
+		if strings.Contains(words, "\n") {
+			report("a label is one line: %q", words)
+		}
+	} else if err := checkHTML(words); err != nil {
+		report("%v: %q", err, words)
+	}
+	switch length := visible(words); {
+	case strings.Contains(id, "_button_") && wide[id]:
+		if length > fullRow {
+			report("%d characters, a button takes %d", length, fullRow)
+		}
+	case strings.Contains(id, "_button_"):
+		if length > halfRow {
+			report("%d characters, a button in two columns takes %d", length, halfRow)
+		}
+	case strings.HasSuffix(id, "_toast"):
+		if length > maxToast {
+			report("%d characters, a toast takes %d", length, maxToast)
+		}
+	}
+}
+
+// visible counts the characters that take room: no combining marks, joiners
+// and variation selectors. A placeholder counts as three.
+func visible(words string) int {
+	n := 0
+	for _, r := range placeholder.ReplaceAllString(words, "123") {
+		if !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+			n++
+		}
+	}
+	return n
+}
+
+var (
+	tagPattern    = regexp.MustCompile(`<[^<>]*>`)
+	entityPattern = regexp.MustCompile(`&(lt|gt|amp|quot);`)
+	openPattern   = regexp.MustCompile(`^<(b|i|u|s|code|pre|blockquote|blockquote expandable|a href="[^"<>]+")>$`)
+	closePattern  = regexp.MustCompile(`^</(b|i|u|s|code|pre|blockquote|a)>$`)
+)
+
+// checkHTML reports why Telegram might not take a message, whatever its
+// arguments are: escaped strings, or markup that is whole in itself. So a
+// placeholder stands in the text, or in a link's address.
+func checkHTML(words string) error {
+	var open []string
+	for _, tag := range tagPattern.FindAllString(words, -1) {
+		if match := closePattern.FindStringSubmatch(tag); match != nil {
+			if len(open) == 0 || open[len(open)-1] != match[1] {
+				return fmt.Errorf("%s closes nothing", tag)
+			}
+			open = open[:len(open)-1]
+			continue
+		}
+		match := openPattern.FindStringSubmatch(tag)
+		if match == nil {
+			return fmt.Errorf("%s is no tag of ours", tag)
+		}
+		name, _, _ := strings.Cut(match[1], " ")
+		if slices.Contains(open, name) || slices.Contains(open, "code") || slices.Contains(open, "pre") {
+			return fmt.Errorf("%s inside %v", tag, open)
+		}
+		open = append(open, name)
+	}
+	if len(open) > 0 {
+		return fmt.Errorf("%v left open", open)
+	}
+	rest := entityPattern.ReplaceAllString(tagPattern.ReplaceAllString(words, ""), "")
+	if strings.ContainsAny(rest, "<>&") {
+		return errors.New("a lone < > or &")
+	}
+	return nil
+}
+
+// categoriesOf asks go-i18n which plural categories a language has, and says
+// for how many of the sampled numbers each of them stands.
+func categoriesOf(t *testing.T, code string) map[string]int {
+	t.Helper()
+	rule, err := newPluralRule(language.MustParse(code))
+	if err != nil {
+		t.Fatal(err)
+	}
+	categories := map[string]int{}
+	for n := range int64(1000) {
+		categories[forms[rule.form(n)]]++
+	}
+	// es fr pt have "many" for millions, and ru "other" for fractions only.
+	for _, rare := range []any{int64(1_000_000), int64(2_000_000), "1.5", "2.5"} {
+		categories[forms[rule.form(rare)]]++
+	}
+	return categories
+}
+
+func TestPluralCategories(t *testing.T) {
+	want := map[string]string{"ru": "few many one other", "ar": "few many one other two zero"}
+	for _, code := range []string{"zh", "ja", "ko"} {
+		want[code] = "other"
+	}
+	for _, code := range []string{"en", "de", "hi", "ur", "bn-BD", "vi"} {
+		want[code] = "one other"
+	}
+	for _, code := range []string{"es", "fr", "pt", "pt-BR"} {
+		want[code] = "many one other"
+	}
+	for _, code := range codes {
+		if got := strings.Join(slices.Sorted(maps.Keys(categoriesOf(t, code))), " "); got != want[code] {
+			t.Errorf("%s has %q, want %q: tell the translators in en.toml", code, got, want[code])
+		}
+	}
+}
+
+func TestCheckHTML(t *testing.T) {
+	for words, valid := range map[string]bool{
+		"plain {{.Name}}, it's \"x\"":                            true,
+		"<b>{{.Name}}</b> &amp; <i>x <u>y</u></i>":               true,
+		`<a href="https://t.me/{{.Name}}?a=1&amp;b=2">x</a>`:     true,
+		"<blockquote expandable>x</blockquote> &lt;x&gt; &quot;": true,
+		"<b>x":                          false,
+		"x</b>":                         false,
+		"<b><i>x</b></i>":               false,
+		"<b>x</b":                       false,
+		"<p>x</p>":                      false,
+		"<B>x</B>":                      false,
+		"<br>":                          false,
+		"<{{.Tag}}>x":                   false,
+		"<b {{.Name}}>x</b>":            false,
+		"<a>x</a>":                      false,
+		`<a href="">x</a>`:              false,
+		"<code><b>x</b></code>":         false,
+		"<b>x <b>y</b></b>":             false,
+		"a & b":                         false,
+		"a &nbsp; b":                    false,
+		"1 < 2":                         false,
+		"2 > 1":                         false,
+		"&apos;":                        false,
+		"{{.Name}} <code>{{.X}}</code>": true,
+	} {
+		if err := checkHTML(words); (err == nil) != valid {
+			t.Errorf("%q: got error %v", words, err)
+		}
+	}
+}
+
+func TestCheckFile(t *testing.T) {
+	const original = `
+list_button_all = "📦 All & more"
+list_removed_toast = "Removed"
+list_text = "<b>{{.Name}}</b>"
+list_left.one = "{{.Count}} thing of {{.Name}}"
+list_left.other = "{{.Count}} things of {{.Name}}"
+`
+	labels := map[string]bool{"list_button_all": true, "list_removed_toast": true}
+	change := func(old, replacement string) string {
+		if !strings.Contains(original, old) {
+			t.Fatalf("nothing to change: %q", old)
+		}
+		return strings.Replace(original, old, replacement, 1)
+	}
+	for _, tt := range []struct{ name, code, content, want string }{
+		{"the same", "de", original, ""},
+		{"one without a number, where it is 1 alone", "de", change("{{.Count}} thing of", "a thing of"), ""},
+		{"one without a number, where it is 0 too", "hi", change("{{.Count}} thing of", "a thing of"), "list_left: one: has the placeholders [Name]"},
+		{"other without a number", "de", change("{{.Count}} things", "things"), "list_left: other: has the placeholders [Name]"},
+		{"message missing", "de", change(`list_removed_toast = "Removed"`, ""), "list_removed_toast: missing"},
+		{"message too many", "de", original + `list_more = "x"`, "list_more: not in en.toml"},
+		{"other order", "de", change(`list_removed_toast = "Removed"`, "") + `list_removed_toast = "Removed"`, "list_text: stands where"},
+		{"placeholder missing", "de", change("<b>{{.Name}}</b>", "x"), "list_text: other: has the placeholders []"},
+		{"placeholder renamed", "de", change("<b>{{.Name}}</b>", "{{.Nom}}"), "list_text: other: has the placeholders [Nom]"},
+		{"form missing", "fr", original, "list_left: has the plural forms [one other], wants [many one other]"},
+		{"form too many", "de", original + `list_left.few = "{{.Count}} {{.Name}}"`, "list_left: has the plural forms [few one other]"},
+		{"forms where English has none", "de", change(`list_text =`, `list_text.one = "{{.Name}}"`+"\nlist_text.other ="), "list_text: has the plural forms [one other]"},
+		{"bad markup", "de", change("</b>", ""), "list_text: other: [b] left open"},
+		{"markup in a label", "de", change("& more", "<b>&</b>"), "list_button_all: other: a label is plain"},
+		{"entity in a label", "de", change("& more", "&amp; more"), "list_button_all: other: a label is plain"},
+		{"long button", "de", change("All", strings.Repeat("ü", 20)), "list_button_all: other: 29 characters"},
+		{"long toast", "de", change("Removed", strings.Repeat("ü", 201)), "list_removed_toast: other: 201 characters"},
+		{"space at the end", "de", change("Removed", "Removed "), "list_removed_toast: other: empty, or begins"},
+		{"empty", "de", change("Removed", ""), "list_removed_toast: other: empty, or begins"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			english, err := readFile("en", original)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := readFile(tt.code, tt.content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(checkFile(f, english, categoriesOf(t, tt.code), labels), "\n")
+			if tt.want == "" && got != "" || !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,203 @@
+// Command hstockbot is a Telegram bot that is the shop window of the HStockPlus
+// marketplace: people browse, buy and receive goods in a chat.
+//
+// main owns the commands, the configuration and the wiring: everything is
+// started in order here and stopped in reverse.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"hstockbot/internal/config"
+	"hstockbot/internal/ops"
+	"hstockbot/internal/redact"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// version is set by the linker (make build); without it, what the Go toolchain
+// knows of the source is told.
+var version string
+
+// The exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1 // it ran, and failed; healthcheck: not ready
+	exitUsage  = 2 // a wrong command line or configuration: nothing was started
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// run is main without the process around it: it carries out one command with
+// the settings of the environment and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	command := "run"
+	if len(args) > 0 {
+		command = args[0]
+	}
+	if len(args) > 1 {
+		return fail(stderr, exitUsage, fmt.Errorf("%s takes no arguments; try: hstockbot help", known(command)))
+	}
+	switch command {
+	case "run":
+		return start(ctx, stderr)
+	case "demo":
+		return finish(stderr, runDemo(ctx, stdout, stderr))
+	case "version":
+		return finish(stderr, printVersion(stdout))
+	case "help", "-h", "-help", "--help":
+		return finish(stderr, printHelp(stdout))
+	case "healthcheck":
+		return healthcheck(ctx, stderr)
+	default:
+		return fail(stderr, exitUsage, errors.New("unknown command; try: hstockbot help"))
+	}
+}
+
+// start reads the configuration and runs the bot until ctx is over.
+func start(ctx context.Context, stderr io.Writer) int {
+	cfg, err := loadConfig()
+	if err != nil {
+		return fail(stderr, exitUsage, err)
+	}
+	log := newLogger(cfg, stderr)
+	if err := runBot(ctx, cfg, log); err != nil {
+		log.Error("stopped", "error", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// healthcheck asks the bot that runs with the same settings whether it is ready.
+func healthcheck(ctx context.Context, stderr io.Writer) int {
+	addr, err := config.LoadHTTPAddr()
+	if err != nil {
+		return fail(stderr, exitUsage, err)
+	}
+	return finish(stderr, ops.Healthcheck(ctx, addr))
+}
+
+func loadConfig() (config.Config, error) {
+	bundle, err := locales.Load()
+	if err != nil {
+		return config.Config{}, err
+	}
+	var languages []string
+	for _, language := range bundle.Languages() {
+		languages = append(languages, language.Code)
+	}
+	return config.Load(config.Known{
+		Languages: languages,
+		SecretKey: func(value string) error {
+			_, err := storage.ParseKeys(value)
+			return err
+		},
+	})
+}
+
+// newLogger returns the only logger: whatever is logged passes the redactor.
+func newLogger(cfg config.Config, to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	var handler slog.Handler = slog.NewTextHandler(to, options)
+	if cfg.LogFormat == "json" {
+		handler = slog.NewJSONHandler(to, options)
+	}
+	return slog.New(redact.New(cfg.Secrets()...).Handler(handler))
+}
+
+func printVersion(to io.Writer) error {
+	_, err := fmt.Fprintf(to, "hstockbot %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+const usage = `hstockbot: the shop window of the HStockPlus marketplace, in Telegram
+
+Usage: hstockbot [command]
+
+Commands:
+  run          run the bot (also without a command)
+  demo         try it: a pretend marketplace, a pretend Telegram and a page to chat on
+  version      print the version
+  help         print this
+  healthcheck  exit with 0 when the running bot is ready, else with 1
+
+Settings, read from the environment:
+`
+
+func printHelp(to io.Writer) error {
+	text := usage
+	for _, s := range config.Settings() {
+		text += fmt.Sprintf("  %-17s %s", s.Name, s.Takes)
+		switch {
+		case s.Required:
+			text += " (required)"
+		case s.Default != "":
+			text += " (default: " + s.Default + ")"
+		}
+		text += "\n"
+	}
+	_, err := io.WriteString(to, text)
+	return err
+}
+
+// known repeats a command only if it is one: what was typed may be a secret.
+func known(command string) string {
+	switch command {
+	case "run", "demo", "version", "help", "healthcheck":
+		return command
+	default:
+		return "hstockbot"
+	}
+}
+
+// finish turns the result of a command into its exit status.
+func finish(stderr io.Writer, err error) int {
+	if err != nil {
+		return fail(stderr, exitFailed, err)
+	}
+	return exitOK
+}
+
+// fail says in one line what is wrong. A stderr that can't be written to is
+// nothing that anybody could be told.
+func fail(stderr io.Writer, status int, err error) int {
+	line := strings.ReplaceAll(new(redact.Redactor).String(err.Error()), "\n", "; ")
+	_, _ = fmt.Fprintf(stderr, "hstockbot: %s\n", line)
+	return status
+}
+
+// runBot starts everything in order, waits for ctx, and stops in reverse.
+func runBot(_ context.Context, _ config.Config, log *slog.Logger) error {
+	log.Debug("starting", "version", buildVersion())
+	return errors.New("the bot is not wired yet")
+}
+
+// runDemo runs the bot against the pretend world until ctx is over.
+func runDemo(_ context.Context, _, _ io.Writer) error {
+	return errors.New("the demo is not wired yet")
+}

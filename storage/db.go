@@ -1,0 +1,148 @@
+// Package storage owns the database: its connections and files, its
+// migrations, the sealing of secrets, and one file per aggregate.
+//
+// It knows rows, not their meaning: no Telegram, no marketplace, no sentence
+// for a person. SQL stays in the subset that SQLite and PostgreSQL share;
+// what differs is in dialect.go.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+)
+
+var (
+	// ErrNotFound says that there is no such row, or that it isn't this person's.
+	ErrNotFound = errors.New("storage: not found")
+	// ErrClosed says that Close came before the write.
+	ErrClosed = errors.New("storage: closed")
+)
+
+// Options says which database to open, and the keys that seal what is in it.
+type Options struct {
+	URL  string  // sqlite:PATH
+	Keys Keyring // at least one key; the first one seals, all of them unseal
+}
+
+// DB is the open database. It is safe for concurrent use.
+type DB struct {
+	writer *sqlx.DB // one connection, immediate transactions
+	reader *sqlx.DB // a few connections that can't write
+	keys   Keyring
+	digest []byte // the key of Digest
+	batch  *batcher
+}
+
+// Open opens the database, creates it if need be (folder 0700, files 0600),
+// and brings its tables up to date. The error is an *UnknownKeyError when the
+// database is sealed with a key that Options.Keys lacks.
+func Open(ctx context.Context, options Options) (*DB, error) {
+	path, err := FilePath(options.URL)
+	if err != nil {
+		return nil, err
+	}
+	if len(options.Keys.keys) == 0 {
+		return nil, errors.New("storage: no key to seal with")
+	}
+	if err := createFile(path); err != nil {
+		return nil, fmt.Errorf("storage: creating the database: %w", err)
+	}
+	db := &DB{keys: options.Keys}
+	if err := db.open(ctx, path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context, path string) (err error) {
+	if db.writer, err = open(path, writerPragmas, 1, true); err != nil {
+		return err
+	}
+	if err := checkPragmas(ctx, db.writer, writerPragmas); err != nil {
+		return err
+	}
+	if err := migrate(ctx, db.writer.DB); err != nil {
+		return err
+	}
+	if db.reader, err = open(path, readerPragmas, readers, false); err != nil {
+		return err
+	}
+	if err := checkPragmas(ctx, db.reader, readerPragmas); err != nil {
+		return err
+	}
+	if db.digest, err = db.digestKey(ctx); err != nil {
+		return err
+	}
+	db.batch = startBatcher(db.writer)
+	return nil
+}
+
+// Close lets the writes that were handed in finish, then closes all
+// connections. It may be called twice.
+func (db *DB) Close() error {
+	var failures []error
+	if db.batch != nil {
+		db.batch.close()
+	}
+	if db.reader != nil {
+		failures = append(failures, db.reader.Close())
+	}
+	// The writer goes last, so that its end folds the WAL into the database.
+	if db.writer != nil {
+		// Who has its one connection keeps the others waiting.
+		if conn, err := db.writer.Conn(context.Background()); err == nil {
+			failures = append(failures, conn.Close())
+		}
+		failures = append(failures, db.writer.Close())
+	}
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("storage: closing: %w", err)
+	}
+	return nil
+}
+
+// Ping says whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	var one int
+	if err := db.reader.GetContext(ctx, &one, "SELECT 1"); err != nil {
+		return fmt.Errorf("storage: ping: %w", err)
+	}
+	return nil
+}
+
+// write runs fn in an immediate transaction of its own and returns after the
+// commit is durable. ctx is obeyed while it waits for its turn; once begun,
+// the commit is not cancelled, so an error means that nothing was written.
+// An error of fn is returned as it is and rolls everything back; a panic
+// becomes an error.
+//
+// fn reads through tx: db.reader doesn't see what tx has written, and
+// db.write or db.submit inside fn would wait for themselves.
+func (db *DB) write(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+	conn, err := db.writer.Connx(ctx)
+	if err != nil {
+		return fmt.Errorf("storage: waiting to write: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	tx, err := conn.BeginTxx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return fmt.Errorf("storage: begin: %w", err)
+	}
+	if err := caught(tx, fn); err != nil {
+		return errors.Join(err, rollback(tx))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("storage: commit: %w", err)
+	}
+	return nil
+}
+
+// submit is write for small, frequent writes: those that wait together share
+// one transaction and so one durable commit. Each has a savepoint, so its own
+// error or panic undoes only itself. The same rules hold for ctx and for fn.
+func (db *DB) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+	return db.batch.submit(ctx, fn)
+}

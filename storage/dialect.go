@@ -1,0 +1,199 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// This file is the only one that knows which database is underneath.
+
+const (
+	driverName = "sqlite"
+	scheme     = "sqlite:"
+	readers    = 4
+
+	// busyTimeout is how long to wait for another process's lock.
+	busyTimeout = 5 * time.Second
+)
+
+// ErrURL says what a database URL looks like. It never holds the value, which
+// may hold a password.
+var ErrURL = errors.New("storage: the database's address takes sqlite:PATH, for example sqlite:data/bot.db")
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A pragma as it must read back.
+type pragma struct{ name, set, want string }
+
+var (
+	busyMillis    = strconv.FormatInt(busyTimeout.Milliseconds(), 10)
+	writerPragmas = []pragma{
+		{"busy_timeout", busyMillis, busyMillis}, // first: switching to WAL may have to wait
+		{"journal_mode", "WAL", "wal"},
+		{"synchronous", "FULL", "2"},
+		{"foreign_keys", "1", "1"},
+	}
+	readerPragmas = append(writerPragmas[:len(writerPragmas):len(writerPragmas)], pragma{"query_only", "1", "1"})
+)
+
+// FilePath returns the file that a database URL names. The error is ErrURL.
+func FilePath(databaseURL string) (string, error) {
+	path, ok := strings.CutPrefix(databaseURL, scheme)
+	if !ok || path == "" || strings.ContainsRune(path, 0) || strings.Contains(path, ":memory:") || strings.HasSuffix(path, "/") {
+		return "", ErrURL
+	}
+	return filepath.Clean(path), nil
+}
+
+// createFile makes the folder and the file (0600, whatever the umask says).
+// SQLite gives -wal and -shm the permissions of the database; those of an
+// earlier run are tightened here.
+func createFile(path string) error {
+	if err := createFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm() == 0o600 {
+			continue
+		}
+		if err := os.Chmod(name, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createFolder makes a folder that only we may enter (0700). One that exists
+// is left as it is: it may be shared with others, the files in it are not.
+func createFolder(name string) error {
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the folder
+		return err
+	}
+	return os.MkdirAll(name, 0o700) //nolint:gosec // the same
+}
+
+func dsn(path string, pragmas []pragma, immediate bool) string {
+	var query strings.Builder
+	for i, p := range pragmas {
+		if i > 0 {
+			query.WriteByte('&')
+		}
+		fmt.Fprintf(&query, "_pragma=%s(%s)", p.name, p.set)
+	}
+	if immediate {
+		query.WriteString("&_txlock=immediate")
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.String()
+}
+
+// open returns a pool of connections, whose transactions are immediate or not.
+func open(path string, pragmas []pragma, connections int, immediate bool) (*sqlx.DB, error) {
+	// modernc's name isn't one that sqlx knows.
+	sqlx.BindDriver(driverName, sqlx.QUESTION)
+	inner, err := sqlite.NewConnector(dsn(path, pragmas, immediate))
+	if err != nil {
+		return nil, fmt.Errorf("storage: opening the database: %w", err)
+	}
+	pool := sql.OpenDB(connector{inner})
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return sqlx.NewDb(pool, driverName), nil
+}
+
+// checkPragmas opens every connection of the pool and reads its settings
+// back: SQLite accepts a pragma that it doesn't obey without a word (WAL on a
+// network file system, for one).
+func checkPragmas(ctx context.Context, db *sqlx.DB, pragmas []pragma) (err error) {
+	for range db.Stats().MaxOpenConnections {
+		conn, err := db.Connx(ctx)
+		if err != nil {
+			return fmt.Errorf("storage: opening the database: %w", err)
+		}
+		defer func() { _ = conn.Close() }() // kept until all are open, then given back
+		for _, p := range pragmas {
+			var got string
+			if err := conn.GetContext(ctx, &got, "PRAGMA "+p.name); err != nil {
+				return fmt.Errorf("storage: reading pragma %s: %w", p.name, err)
+			}
+			if got != p.want {
+				return fmt.Errorf("storage: the database's %s is %q and must be %q: is it on a network file system?", p.name, got, p.want)
+			}
+		}
+	}
+	return nil
+}
+
+// migrate brings the tables up to date. Several starts at once may meet here:
+// each migration commits together with its number, so a start that fails while
+// the number has moved has only been overtaken.
+func migrate(ctx context.Context, db *sql.DB) error {
+	folder, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("storage: migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("storage: migrations: %w", err)
+	}
+	version := int64(-1)
+	for {
+		_, failed := provider.Up(ctx)
+		if failed == nil {
+			return nil
+		}
+		now, err := provider.GetDBVersion(ctx)
+		if err != nil || now <= version {
+			return fmt.Errorf("storage: migrating: %w", errors.Join(failed, err))
+		}
+		version = now
+	}
+}
+
+// bind turns ? into what the driver takes.
+func (db *DB) bind(query string) string { return db.reader.Rebind(query) }
+
+// isBusy says that another process holds a lock.
+func isBusy(err error) bool {
+	var failure *sqlite.Error
+	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY // without what it is busy with
+}
+
+// isUnique says that a unique index or a primary key refused the row.
+func isUnique(err error) bool {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return false
+	}
+	code := failure.Code()
+	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+}

@@ -1,0 +1,151 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/redact"
+)
+
+func openWithUsers(t *testing.T, ids ...int64) *DB {
+	t.Helper()
+	db := openTest(t)
+	for _, id := range ids {
+		if _, _, err := db.SeeUser(t.Context(), id, "Ann", "en"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return db
+}
+
+func saveKey(t *testing.T, db *DB, user int64, secret redact.Secret) Key {
+	t.Helper()
+	key, err := db.SaveKey(t.Context(), user, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.ActiveKey(t.Context(), user)
+	if diff := cmp.Diff(key, got); err != nil || diff != "" {
+		t.Errorf("the active key: %v%s", err, diff)
+	}
+	if key.Secret != secret || key.UserID != user || key.State != KeyActive || key.Invalid || key.ID == 0 ||
+		key.Print != db.Digest("key", []byte(secret.Reveal())) {
+		t.Errorf("saved as %+v", key)
+	}
+	return key
+}
+
+func checkKey(t *testing.T, db *DB, want Key) {
+	t.Helper()
+	got, err := db.Key(t.Context(), want.ID)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("key: %v%s", err, diff)
+	}
+}
+
+func TestKeyLife(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrNotFound) {
+		t.Errorf("no key yet: %v", err)
+	}
+	first := saveKey(t, db, 7, "first-secret")
+	second := saveKey(t, db, 7, "second-secret")
+	first.State = KeyReplaced
+	checkKey(t, db, first) // still sealed, for its orders
+
+	// Given again, it is the same key: its orders find it.
+	if again := saveKey(t, db, 7, "first-secret"); again.ID != first.ID || !again.CreatedAt.Equal(first.CreatedAt) {
+		t.Errorf("given again: %+v", again)
+	}
+	first.State, second.State = KeyActive, KeyReplaced
+	checkKey(t, db, second)
+
+	// Somebody else with the same key has a row of their own, and one fingerprint.
+	theirs := saveKey(t, db, 8, "first-secret")
+	if theirs.ID == first.ID || theirs.Print != first.Print {
+		t.Errorf("somebody else's: %+v", theirs)
+	}
+
+	if err := db.RemoveKey(t.Context(), 7); err != nil {
+		t.Fatal(err)
+	}
+	first.State, first.Secret = KeyRemoved, ""
+	checkKey(t, db, first)
+	checkKey(t, db, theirs)
+	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a removed key is active: %v", err)
+	}
+	if err := db.RemoveKey(t.Context(), 7); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+	if _, err := db.Key(t.Context(), 1); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
+// A refused key is told of once; given again it is tried again.
+func TestRefuseKey(t *testing.T) {
+	db := openWithUsers(t, 7)
+	key := saveKey(t, db, 7, "first-secret")
+	for _, want := range []bool{true, false} {
+		refused, err := db.RefuseKey(t.Context(), key.ID, Message{UserID: 7, Kind: "refused", CreatedAt: key.CreatedAt})
+		if err != nil || refused != want {
+			t.Errorf("refused is %t, %v, want %t", refused, err, want)
+		}
+	}
+	if n, err := db.CountWaitingMessages(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d messages, %v, want 1", n, err)
+	}
+	key.Invalid = true
+	checkKey(t, db, key)
+	saveKey(t, db, 7, "first-secret")
+}
+
+func TestOneActiveKey(t *testing.T) {
+	db := openWithUsers(t, 7)
+	var saves sync.WaitGroup
+	for i := range 20 {
+		saves.Go(func() {
+			if _, err := db.SaveKey(t.Context(), 7, redact.Secret(fmt.Sprint("secret-", i%5))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	saves.Wait()
+	var active, all int
+	if err := errors.Join(
+		db.reader.GetContext(t.Context(), &active, "SELECT COUNT(*) FROM api_keys WHERE user_id = 7 AND state = 'active'"),
+		db.reader.GetContext(t.Context(), &all, "SELECT COUNT(*) FROM api_keys WHERE user_id = 7")); err != nil {
+		t.Fatal(err)
+	}
+	if active != 1 || all != 5 {
+		t.Errorf("%d active of %d keys", active, all)
+	}
+	saveKey(t, db, 7, "secret-1")
+	saveKey(t, db, 7, "secret-2")
+	for _, statement := range []string{ // the index holds where the program doesn't
+		"UPDATE api_keys SET state = 'active' WHERE user_id = 7",
+		"UPDATE api_keys SET user_id = 9 WHERE user_id = 7", // and so does the foreign key
+	} {
+		if _, err := db.writer.ExecContext(t.Context(), statement); err == nil {
+			t.Errorf("%s: passed", statement)
+		}
+	}
+}
+
+// A secret copied into another person's row doesn't open there.
+func TestSwappedKey(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	mine, theirs := saveKey(t, db, 7, "first-secret"), saveKey(t, db, 8, "second-secret")
+	if _, err := db.writer.ExecContext(t.Context(),
+		"UPDATE api_keys SET secret_sealed = (SELECT secret_sealed FROM api_keys WHERE id = ?) WHERE id = ?", theirs.ID, mine.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrSealed) {
+		t.Errorf("a swapped secret: %v", err)
+	}
+}

@@ -1,0 +1,472 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/redact"
+)
+
+// OrderState is what an order means to us; the marketplace's own word for it
+// is kept beside.
+type OrderState string
+
+const (
+	// OrderOpen has delivered nothing yet.
+	OrderOpen OrderState = "open"
+	// OrderPartial has delivered a part: for products more may follow, for SMM it is final.
+	OrderPartial OrderState = "partial"
+	// OrderDelivered is complete.
+	OrderDelivered OrderState = "delivered"
+	// OrderCancelled was cancelled; what it had delivered stays.
+	OrderCancelled OrderState = "cancelled"
+	// OrderRefunded was paid back.
+	OrderRefunded OrderState = "refunded"
+	// OrderFailed was given up by the marketplace.
+	OrderFailed OrderState = "failed"
+	// OrderStale is too old to be watched; it is asked for only when a person does.
+	OrderStale OrderState = "stale"
+)
+
+// Order is one order number of the marketplace. Charge is in Currency, as the
+// marketplace reported it; invalid until it did. A zero ClosedAt means open.
+type Order struct {
+	ID           int64
+	UserID       int64
+	PurchaseID   int64
+	KeyID        int64 // the key that bought it
+	KeyPrint     string
+	Kind         Kind
+	Number       int64
+	Adopted      bool
+	Service      int64
+	Name         string
+	Quantity     int64
+	Link         string
+	Origin       string
+	State        OrderState
+	Word         string
+	Charge       decimal.NullDecimal
+	Currency     string
+	Remains      *int64
+	StartCount   *int64
+	AutoDelivery bool
+	Delivered    int64 // accounts sent to the person, or on their way in the outbox
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	ClosedAt     time.Time
+	NextPollAt   time.Time
+	Polls        int64
+	Failures     int64
+}
+
+// Open reports whether the order is still watched.
+func (o Order) Open() bool { return o.ClosedAt.IsZero() }
+
+// OrderFilter selects what the list of orders shows.
+type OrderFilter uint8
+
+const (
+	// FilterAll shows every order.
+	FilterAll OrderFilter = iota
+	// FilterOpen shows orders that are still watched.
+	FilterOpen
+	// FilterDelivered shows complete ones.
+	FilterDelivered
+	// FilterProblems shows cancelled, refunded, failed, stale and finally partial ones.
+	FilterProblems
+)
+
+func (f OrderFilter) where() string {
+	switch f {
+	case FilterOpen:
+		return ` AND closed_at = 0`
+	case FilterDelivered:
+		return ` AND state = 'delivered'`
+	case FilterProblems:
+		return ` AND (state IN ('cancelled', 'refunded', 'failed', 'stale') OR (state = 'partial' AND closed_at > 0))`
+	default:
+		return ``
+	}
+}
+
+// Order returns one order of this person, or ErrNotFound.
+func (db *DB) Order(ctx context.Context, userID, id int64) (Order, error) {
+	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE id = ? AND user_id = ?`, id, userID)
+}
+
+// OrderByNumber returns this person's order of that number, or ErrNotFound.
+func (db *DB) OrderByNumber(ctx context.Context, userID, number int64) (Order, error) {
+	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE number = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, number, userID)
+}
+
+// OrderOfPurchase returns the order that a purchase became, or ErrNotFound.
+func (db *DB) OrderOfPurchase(ctx context.Context, userID, purchaseID int64) (Order, error) {
+	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE purchase_id = ? AND user_id = ?`, purchaseID, userID)
+}
+
+// Orders returns a page of this person's orders, newest first.
+func (db *DB) Orders(ctx context.Context, userID int64, filter OrderFilter, limit, offset int) ([]Order, error) {
+	return db.orders(ctx, "read orders",
+		`SELECT `+orderColumns+` FROM orders WHERE user_id = ?`+filter.where()+` ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?`,
+		userID, limit, offset)
+}
+
+// CountOrders returns how many orders a filter selects.
+func (db *DB) CountOrders(ctx context.Context, userID int64, filter OrderFilter) (int, error) {
+	var n int
+	if err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE user_id = ?`+filter.where()), userID); err != nil {
+		return 0, fmt.Errorf("count orders: %w", err)
+	}
+	return n, nil
+}
+
+// UnknownPurchases returns this person's purchases of unknown outcome, newest first.
+func (db *DB) UnknownPurchases(ctx context.Context, userID int64) ([]Purchase, error) {
+	return db.purchases(ctx, "read unknown purchases",
+		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND state = 'unknown' ORDER BY created_at DESC LIMIT 20`, userID)
+}
+
+// Spent sums, per currency, what this person's orders since then were charged
+// (by the marketplace's last word on each).
+func (db *DB) Spent(ctx context.Context, userID int64, since time.Time) (map[string]decimal.Decimal, error) {
+	var rows []struct {
+		Charge   decimal.Decimal `db:"charge"`
+		Currency string          `db:"currency"`
+	}
+	err := db.reader.SelectContext(ctx, &rows, db.bind(
+		`SELECT charge, currency FROM orders WHERE user_id = ? AND created_at >= ? AND charge IS NOT NULL AND state <> 'refunded'`),
+		userID, toMillis(since))
+	if err != nil {
+		return nil, fmt.Errorf("sum charges: %w", err)
+	}
+	spent := map[string]decimal.Decimal{}
+	for _, row := range rows {
+		spent[row.Currency] = spent[row.Currency].Add(row.Charge)
+	}
+	return spent, nil
+}
+
+// DueOrder is an order to be polled now, with the key to ask with.
+type DueOrder struct {
+	Order
+	Key    redact.Secret
+	OwnKey bool // Key is the one that bought it: its "Order not found" means something
+}
+
+// ClaimDueOrders leases orders whose poll is due to owner until the given time
+// and returns them, those waiting longest first, and of one API key no more than
+// make perKey together with those that are leased already.
+// An order whose own key can't be used (refused by the marketplace, removed) is
+// asked for with its owner's present key; without one it waits.
+func (db *DB) ClaimDueOrders(ctx context.Context, owner string, now, until time.Time, limit, perKey int) ([]DueOrder, error) {
+	type dueRow struct {
+		orderRow
+		AskWith       int64  `db:"ask_with"`
+		AskWithSealed string `db:"ask_with_sealed"`
+	}
+	var rows []dueRow
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		rows = rows[:0]
+		var due []dueRow
+		err := tx.SelectContext(ctx, &due, db.bind(`
+			SELECT `+orderColumns+`, ask_with, ask_with_sealed FROM (
+			    SELECT o.*, k.id AS ask_with, k.secret_sealed AS ask_with_sealed,
+			           ROW_NUMBER() OVER (PARTITION BY k.id
+			               ORDER BY CASE WHEN o.lease_until > ? THEN 0 ELSE 1 END, o.next_poll_at, o.id) AS place
+			      FROM orders o
+			      JOIN api_keys own ON own.id = o.key_id
+			      JOIN api_keys k ON k.id = CASE WHEN own.state <> 'removed' AND own.invalid = 0 THEN own.id
+			           ELSE (SELECT a.id FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0) END
+			     WHERE o.closed_at = 0 AND o.next_poll_at <= ?
+			) AS due WHERE place <= ? AND lease_until <= ? ORDER BY next_poll_at LIMIT ?`),
+			toMillis(now), toMillis(now), perKey, toMillis(now), limit)
+		if err != nil {
+			return err
+		}
+		for _, row := range due {
+			moved, err := db.moveTx(ctx, tx, `UPDATE orders SET lease_owner = ?, lease_until = ? WHERE id = ? AND lease_until <= ?`,
+				owner, toMillis(until), row.ID, toMillis(now))
+			if err != nil {
+				return err
+			}
+			if moved {
+				rows = append(rows, row)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim due orders: %w", err)
+	}
+	orders := make([]DueOrder, 0, len(rows))
+	for _, row := range rows {
+		order, err := db.order(row.orderRow)
+		if err != nil {
+			return nil, err
+		}
+		secret, err := db.unsealText("api_keys", "secret", row.AskWith, row.AskWithSealed)
+		if err != nil {
+			return nil, fmt.Errorf("read key: %w", err)
+		}
+		orders = append(orders, DueOrder{Order: order, Key: redact.Secret(secret), OwnKey: row.AskWith == order.KeyID})
+	}
+	return orders, nil
+}
+
+// NextPoll returns when the next order is due, zero where none is waiting.
+func (db *DB) NextPoll(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := db.reader.GetContext(ctx, &at, `
+		SELECT MIN(CASE WHEN o.lease_until > o.next_poll_at THEN o.lease_until ELSE o.next_poll_at END)
+		  FROM orders o JOIN api_keys own ON own.id = o.key_id
+		 WHERE o.closed_at = 0
+		   AND ((own.state <> 'removed' AND own.invalid = 0)
+		     OR EXISTS (SELECT 1 FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0))`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next poll: %w", err)
+	}
+	return fromMillis(at.Int64), nil
+}
+
+// ReportOrder stores what a poll has found: o as it is now (with Polls counted
+// up), the accounts it holds, and the messages that tell the person, all in one
+// transaction, so that nothing is both marked delivered and unsent.
+//
+// compose is called within the transaction with the accounts that the person
+// has not been sent before, in the marketplace's order; copies count. It
+// returns the messages to store. ReportOrder reports false, and stores nothing,
+// when another poll has reported since o was read.
+func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, bool, error) {
+	before, reported := o, false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		o = before
+		fresh, err := db.recordDeliveries(ctx, tx, o.ID, accounts)
+		if err != nil {
+			return err
+		}
+		o.Delivered += int64(len(fresh))
+		reported, err = db.moveTx(ctx, tx, `
+			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
+			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, lease_until = 0
+			 WHERE id = ? AND polls = ?`,
+			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
+			o.Delivered, toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
+			o.ID, o.Polls-1)
+		if err != nil {
+			return err
+		}
+		if !reported {
+			return errSuperseded // takes the deliveries back
+		}
+		messages, err := compose(o, fresh)
+		if err != nil {
+			return err
+		}
+		for _, message := range messages {
+			if err := db.insertMessage(ctx, tx, message); err != nil {
+				return err
+			}
+		}
+		if !o.Open() {
+			return db.dropUnusedKey(ctx, tx, o.KeyID)
+		}
+		return nil
+	})
+	if errors.Is(err, errSuperseded) {
+		return o, false, nil
+	}
+	if err != nil {
+		return o, false, fmt.Errorf("report order: %w", err)
+	}
+	return o, reported, nil
+}
+
+var errSuperseded = errors.New("a newer poll has reported")
+
+// PostponeOrder ends a poll that failed: the order is asked for again at next.
+func (db *DB) PostponeOrder(ctx context.Context, id int64, failures int64, next time.Time) error {
+	_, err := db.movePurchase(ctx, "postpone order",
+		`UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0 WHERE id = ?`, failures, toMillis(next), id)
+	return err
+}
+
+// RefuseKey records that the marketplace does not accept a key, with the
+// message that tells its owner. It reports false when that is known already.
+func (db *DB) RefuseKey(ctx context.Context, keyID int64, message Message) (bool, error) {
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx, `UPDATE api_keys SET invalid = 1 WHERE id = ? AND invalid = 0`, keyID)
+		if err != nil || !moved {
+			return err
+		}
+		return db.insertMessage(ctx, tx, message)
+	})
+	if err != nil {
+		return false, fmt.Errorf("refuse key: %w", err)
+	}
+	return moved, nil
+}
+
+// ResumeOrders makes this person's open orders due again (a new key has come).
+func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
+	_, err := db.movePurchase(ctx, "resume orders",
+		`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
+		toMillis(at), userID, toMillis(at))
+	return err
+}
+
+// OpenOrders counts this person's orders that are still watched.
+func (db *DB) OpenOrders(ctx context.Context, userID int64) (int, error) {
+	return db.CountOrders(ctx, userID, FilterOpen)
+}
+
+// CountOpenOrders counts everyone's orders that are still watched.
+func (db *DB) CountOpenOrders(ctx context.Context) (int, error) {
+	var n int
+	if err := db.reader.GetContext(ctx, &n, `SELECT COUNT(*) FROM orders WHERE closed_at = 0`); err != nil {
+		return 0, fmt.Errorf("count open orders: %w", err)
+	}
+	return n, nil
+}
+
+// recordDeliveries counts the accounts of an answer against those recorded and
+// returns the new ones. It is a difference of multisets: an account delivered
+// twice is two.
+func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, accounts []redact.Secret) ([]redact.Secret, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	var known []struct {
+		Digest string `db:"digest"`
+		Copies int    `db:"copies"`
+	}
+	if err := tx.SelectContext(ctx, &known, db.bind(`SELECT digest, copies FROM deliveries WHERE order_id = ?`), orderID); err != nil {
+		return nil, err
+	}
+	sent := make(map[string]int, len(known))
+	for _, row := range known {
+		sent[row.Digest] = row.Copies
+	}
+	var fresh []redact.Secret
+	seen := make(map[string]int, len(accounts))
+	for _, account := range accounts {
+		digest := db.Digest("account:"+strconv.FormatInt(orderID, 10), []byte(account.Reveal()))
+		seen[digest]++
+		if seen[digest] <= sent[digest] {
+			continue
+		}
+		fresh = append(fresh, account)
+		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
+			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, digest, seen[digest])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// dropUnusedKey blanks a key that was replaced or removed once no open order
+// and no purchase on its way needs it.
+func (db *DB) dropUnusedKey(ctx context.Context, tx *sqlx.Tx, keyID int64) error {
+	_, err := tx.ExecContext(ctx, db.bind(`
+		UPDATE api_keys SET secret_sealed = '' WHERE id = ? AND state <> 'active'
+		   AND NOT EXISTS (SELECT 1 FROM orders WHERE key_id = ? AND closed_at = 0)
+		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE key_id = ? AND state IN ('claimed', 'sending', 'unknown'))`),
+		keyID, keyID, keyID)
+	return err
+}
+
+const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity,
+	link_sealed, origin, state, word, charge, currency, remains, start_count, auto_delivery, delivered,
+	created_at, updated_at, closed_at, next_poll_at, polls, failures`
+
+type orderRow struct {
+	ID           int64               `db:"id"`
+	UserID       int64               `db:"user_id"`
+	PurchaseID   int64               `db:"purchase_id"`
+	KeyID        int64               `db:"key_id"`
+	KeyPrint     string              `db:"key_print"`
+	Kind         Kind                `db:"kind"`
+	Number       int64               `db:"number"`
+	Adopted      int64               `db:"adopted"`
+	Service      int64               `db:"service"`
+	Name         string              `db:"name"`
+	Quantity     int64               `db:"quantity"`
+	LinkSealed   string              `db:"link_sealed"`
+	Origin       string              `db:"origin"`
+	State        OrderState          `db:"state"`
+	Word         string              `db:"word"`
+	Charge       decimal.NullDecimal `db:"charge"`
+	Currency     string              `db:"currency"`
+	Remains      *int64              `db:"remains"`
+	StartCount   *int64              `db:"start_count"`
+	AutoDelivery int64               `db:"auto_delivery"`
+	Delivered    int64               `db:"delivered"`
+	CreatedAt    int64               `db:"created_at"`
+	UpdatedAt    int64               `db:"updated_at"`
+	ClosedAt     int64               `db:"closed_at"`
+	NextPollAt   int64               `db:"next_poll_at"`
+	Polls        int64               `db:"polls"`
+	Failures     int64               `db:"failures"`
+}
+
+func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
+	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO orders (`+orderColumns+`, lease_owner, lease_until)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
+		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyPrint, o.Kind, o.Number, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
+		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
+		toBit(o.AutoDelivery), o.Delivered, toMillis(o.CreatedAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt),
+		o.Polls, o.Failures)
+	return err
+}
+
+func (db *DB) oneOrder(ctx context.Context, query string, args ...any) (Order, error) {
+	orders, err := db.orders(ctx, "read order", query, args...)
+	if err != nil {
+		return Order{}, err
+	}
+	if len(orders) == 0 {
+		return Order{}, ErrNotFound
+	}
+	return orders[0], nil
+}
+
+func (db *DB) orders(ctx context.Context, what, query string, args ...any) ([]Order, error) {
+	var rows []orderRow
+	if err := db.reader.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	orders := make([]Order, 0, len(rows))
+	for _, row := range rows {
+		order, err := db.order(row)
+		if err != nil {
+			return nil, err
+		}
+		orders = append(orders, order)
+	}
+	return orders, nil
+}
+
+func (db *DB) order(row orderRow) (Order, error) {
+	link, err := db.unsealText("orders", "link", row.ID, row.LinkSealed)
+	if err != nil {
+		return Order{}, fmt.Errorf("read order: %w", err)
+	}
+	return Order{
+		ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind,
+		Number: row.Number, Adopted: row.Adopted == 1, Service: row.Service, Name: row.Name, Quantity: row.Quantity, Link: link,
+		Origin: row.Origin, State: row.State, Word: row.Word, Charge: row.Charge, Currency: row.Currency,
+		Remains: row.Remains, StartCount: row.StartCount, AutoDelivery: row.AutoDelivery == 1, Delivered: row.Delivered,
+		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt), ClosedAt: fromMillis(row.ClosedAt),
+		NextPollAt: fromMillis(row.NextPollAt), Polls: row.Polls, Failures: row.Failures,
+	}, nil
+}

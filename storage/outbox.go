@@ -1,0 +1,179 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Message is something a person is to be told, stored in the transaction that
+// made it true. It holds a kind and its arguments, not a text: it is rendered
+// when it is sent, in the language of that moment.
+type Message struct {
+	ID         int64
+	UserID     int64
+	PurchaseID int64
+	OrderID    int64
+	Kind       string // a word of the orders package
+	Class      int    // precedence in sending; lower goes first
+	Body       []byte // sealed at rest, blanked once sent
+	CreatedAt  time.Time
+	Tries      int
+}
+
+// messageLife is how long a message waits for a person who can't be reached.
+const messageLife = 30 * 24 * time.Hour
+
+// ClaimMessages leases messages that are due to owner until the given time and
+// returns them, the most urgent first.
+func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.Time, limit int) ([]Message, error) {
+	var rows []messageRow
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		rows = rows[:0]
+		var due []messageRow
+		err := tx.SelectContext(ctx, &due, db.bind(`
+			SELECT id, user_id, purchase_id, order_id, kind, class, body_sealed, created_at, tries FROM outbox
+			 WHERE state = 'waiting' AND next_try_at <= ? AND lease_until <= ? ORDER BY class, created_at, id LIMIT ?`),
+			toMillis(now), toMillis(now), limit)
+		if err != nil {
+			return err
+		}
+		for _, row := range due {
+			moved, err := db.moveTx(ctx, tx,
+				`UPDATE outbox SET lease_owner = ?, lease_until = ?, tries = tries + 1 WHERE id = ? AND state = 'waiting' AND lease_until <= ?`,
+				owner, toMillis(until), row.ID, toMillis(now))
+			if err != nil {
+				return err
+			}
+			if moved {
+				row.Tries++
+				rows = append(rows, row)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim messages: %w", err)
+	}
+	messages := make([]Message, 0, len(rows))
+	for _, row := range rows {
+		body, err := db.unsealText("outbox", "body", row.ID, row.BodySealed)
+		if err != nil {
+			return nil, fmt.Errorf("read message: %w", err)
+		}
+		messages = append(messages, Message{
+			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Class: row.Class,
+			Body: []byte(body), CreatedAt: fromMillis(row.CreatedAt), Tries: row.Tries,
+		})
+	}
+	return messages, nil
+}
+
+// MarkSent records that a message has arrived and forgets what it said.
+func (db *DB) MarkSent(ctx context.Context, id int64, now time.Time) error {
+	return db.closeMessage(ctx, id, "sent", now)
+}
+
+// MarkUnsendable records that a message can never be sent. Its body is kept,
+// sealed, for as long as a waiting one's.
+func (db *DB) MarkUnsendable(ctx context.Context, id int64) error {
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'unsendable', lease_until = 0 WHERE id = ?`), id)
+		if err != nil {
+			return fmt.Errorf("mark message unsendable: %w", err)
+		}
+		return nil
+	})
+}
+
+// RetryMessage puts a message back to be sent at the given time.
+func (db *DB) RetryMessage(ctx context.Context, id int64, at time.Time) error {
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET next_try_at = ?, lease_until = 0 WHERE id = ? AND state = 'waiting'`), toMillis(at), id)
+		if err != nil {
+			return fmt.Errorf("retry message: %w", err)
+		}
+		return nil
+	})
+}
+
+// holdMessages keeps everything for a person who can't be reached.
+func (db *DB) holdMessages(ctx context.Context, tx *sqlx.Tx, userID int64) error {
+	_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'held', lease_until = 0 WHERE user_id = ? AND state = 'waiting'`), userID)
+	return err
+}
+
+// releaseMessages makes a person's held messages due now. It reports whether
+// there were any.
+func (db *DB) releaseMessages(ctx context.Context, tx *sqlx.Tx, userID int64, now time.Time) (bool, error) {
+	return db.moveTx(ctx, tx, `UPDATE outbox SET state = 'waiting', next_try_at = ? WHERE user_id = ? AND state = 'held'`, toMillis(now), userID)
+}
+
+// NextMessage returns when the next message is due, zero where none waits.
+func (db *DB) NextMessage(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := db.reader.GetContext(ctx, &at,
+		`SELECT MIN(CASE WHEN lease_until > next_try_at THEN lease_until ELSE next_try_at END) FROM outbox WHERE state = 'waiting'`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next message: %w", err)
+	}
+	return fromMillis(at.Int64), nil
+}
+
+// CountWaitingMessages counts messages that are due or will be; held ones are not.
+func (db *DB) CountWaitingMessages(ctx context.Context) (int, error) {
+	var n int
+	if err := db.reader.GetContext(ctx, &n, `SELECT COUNT(*) FROM outbox WHERE state = 'waiting'`); err != nil {
+		return 0, fmt.Errorf("count waiting messages: %w", err)
+	}
+	return n, nil
+}
+
+// SweepMessages removes sent messages after two days, and held or unsendable
+// ones, with what they hold, after thirty.
+func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM outbox WHERE (state = 'sent' AND created_at < ?) OR (state <> 'waiting' AND created_at < ?)`),
+			toMillis(now.Add(-48*time.Hour)), toMillis(now.Add(-messageLife)))
+		if err != nil {
+			return fmt.Errorf("sweep messages: %w", err)
+		}
+		return nil
+	})
+}
+
+func (db *DB) closeMessage(ctx context.Context, id int64, state string, now time.Time) error {
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = ?, sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
+			state, toMillis(now), id)
+		if err != nil {
+			return fmt.Errorf("mark message %s: %w", state, err)
+		}
+		return nil
+	})
+}
+
+func (db *DB) insertMessage(ctx context.Context, tx *sqlx.Tx, m Message) error {
+	m.ID = newID()
+	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO outbox
+		(id, user_id, purchase_id, order_id, kind, class, body_sealed, state, created_at, next_try_at, tries, lease_owner, lease_until, sent_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, 0, '', 0, 0)`),
+		m.ID, m.UserID, m.PurchaseID, m.OrderID, m.Kind, m.Class, db.sealText("outbox", "body", m.ID, string(m.Body)),
+		toMillis(m.CreatedAt), toMillis(m.CreatedAt))
+	return err
+}
+
+type messageRow struct {
+	ID         int64  `db:"id"`
+	UserID     int64  `db:"user_id"`
+	PurchaseID int64  `db:"purchase_id"`
+	OrderID    int64  `db:"order_id"`
+	Kind       string `db:"kind"`
+	Class      int    `db:"class"`
+	BodySealed string `db:"body_sealed"`
+	CreatedAt  int64  `db:"created_at"`
+	Tries      int    `db:"tries"`
+}

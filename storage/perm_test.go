@@ -1,0 +1,60 @@
+//go:build unix
+
+package storage
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Folder 0700, files 0600, whatever the umask, in the first run and later.
+func TestPermissions(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o077} {
+		old := syscall.Umask(umask)
+		defer syscall.Umask(old)
+		path := filepath.Join(t.TempDir(), "deep", "data", "bot.db")
+		keys, err := KeysBeside(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			db := openAt(t, path, keys)
+			if err := db.SetSetting(t.Context(), "a", "b"); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{path, path + "-wal", path + "-shm", filepath.Join(filepath.Dir(path), secretFile)} {
+				checkMode(t, name, 0o600)
+			}
+			checkMode(t, filepath.Dir(path), 0o700)
+			checkMode(t, filepath.Dir(filepath.Dir(path)), 0o700)
+			mustClose(t, db)
+			if err := os.Chmod(path, 0o644); err != nil { // as a careless copy leaves it
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A folder that was there is the operator's.
+func TestExistingFolderIsLeft(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "shared")
+	if err := os.Mkdir(folder, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, filepath.Join(folder, "bot.db"), testKeys(t, 1))
+	checkMode(t, folder, 0o750)
+}
+
+func checkMode(t *testing.T, name string, want os.FileMode) {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if info.Mode().Perm() != want {
+		t.Errorf("%s is %04o, want %04o", name, info.Mode().Perm(), want)
+	}
+}

@@ -1,0 +1,511 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/shopspring/decimal"
+)
+
+// Kind says what a purchase or an order is of; each kind is bought, priced and
+// delivered in its own way.
+type Kind string
+
+const (
+	// KindProduct is a marketplace product: pieces, delivered as accounts.
+	KindProduct Kind = "product"
+	// KindSMM is a service on a link: priced per thousand, delivers nothing to send.
+	KindSMM Kind = "smm"
+)
+
+// PurchaseState is where a purchase stands. ARCHITECTURE.md draws the moves
+// between the states; each is one compare-and-set in this file.
+type PurchaseState string
+
+const (
+	// PurchaseDraft is drawn on a confirm card and not yet confirmed.
+	PurchaseDraft PurchaseState = "draft"
+	// PurchaseRetired is a draft that was cancelled or redrawn as another one.
+	PurchaseRetired PurchaseState = "retired"
+	// PurchaseClaimed is confirmed; nothing has been sent.
+	PurchaseClaimed PurchaseState = "claimed"
+	// PurchaseSending may have reached the marketplace from now on.
+	PurchaseSending PurchaseState = "sending"
+	// PurchasePlaced has its order numbers.
+	PurchasePlaced PurchaseState = "placed"
+	// PurchaseRejected surely bought nothing.
+	PurchaseRejected PurchaseState = "rejected"
+	// PurchaseUnknown was sent, and nobody knows what became of it.
+	PurchaseUnknown PurchaseState = "unknown"
+	// PurchaseDismissed was unknown until a person said that nothing was bought.
+	PurchaseDismissed PurchaseState = "dismissed"
+)
+
+// Verdict is what the balance suggests about an unknown purchase.
+type Verdict string
+
+const (
+	// VerdictNone is given before the readings are in.
+	VerdictNone Verdict = ""
+	// VerdictBought means the balance fell by about the price.
+	VerdictBought Verdict = "bought"
+	// VerdictNotBought means no reading showed a fall.
+	VerdictNotBought Verdict = "not_bought"
+	// VerdictUnclear means that something else may have moved the balance.
+	VerdictUnclear Verdict = "unclear"
+)
+
+// Purchase is what a person asked for and confirmed. Rate is the
+// marketplace's price in Currency for RatePer pieces; Balance is that of the
+// key when the rate was read (the last reading before sending, once sent).
+type Purchase struct {
+	ID       int64
+	UserID   int64
+	KeyID    int64
+	KeyPrint string
+	Kind     Kind
+	Service  int64
+	Name     string
+	Quantity int64
+	Link     string // of the content (SMM), or the e-mail for delivery; "" for none
+	Rate     decimal.Decimal
+	RatePer  int64
+	Currency string
+	Stock    int64
+	Variants bool // the marketplace may fill it from another variant, at its own price
+	Balance  decimal.Decimal
+	Origin   string // callback data of the screen that it was started from
+
+	State   PurchaseState
+	Reason  string // why it is rejected, a word of the orders package
+	Refusal string // the marketplace's own sentence, where it gave one
+
+	LeaseUntil  time.Time
+	Checks      int
+	NextCheckAt time.Time
+	BalanceSeen decimal.NullDecimal // the newest reading while unknown
+	Verdict     Verdict
+
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	SentAt    time.Time
+	SettledAt time.Time
+}
+
+// Total is the price of the whole purchase at its rate, exactly.
+func (p Purchase) Total() decimal.Decimal {
+	return PriceOf(p.Rate, p.Quantity, p.RatePer)
+}
+
+// PriceOf is what quantity pieces cost at rate for every per pieces, exactly
+// (per is 1 or a power of ten, so the division ends).
+func PriceOf(rate decimal.Decimal, quantity, per int64) decimal.Decimal {
+	return rate.Mul(decimal.NewFromInt(quantity)).DivRound(decimal.NewFromInt(per), 12)
+}
+
+// ErrKeyBusy is returned by ClaimPurchase while another purchase of the same
+// API key is claimed or sending.
+var ErrKeyBusy = errors.New("another purchase of this key is on its way")
+
+// InsertDraft stores p as a draft that lives until p.ExpiresAt, and retires the
+// draft it replaces (0 for none; only the same person's, and only while it is
+// still a draft). It returns p with its id.
+func (db *DB) InsertDraft(ctx context.Context, p Purchase, replaces int64) (Purchase, error) {
+	p.ID = newID()
+	p.State = PurchaseDraft
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		if replaces != 0 {
+			if _, err := tx.ExecContext(ctx, db.bind(`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`),
+				PurchaseRetired, replaces, p.UserID, PurchaseDraft); err != nil {
+				return err
+			}
+		}
+		return db.insertPurchase(ctx, tx, p)
+	})
+	if err != nil {
+		return Purchase{}, fmt.Errorf("insert draft: %w", err)
+	}
+	return p, nil
+}
+
+// RetireDraft ends a draft without buying. It reports whether there was one.
+func (db *DB) RetireDraft(ctx context.Context, userID, id int64) (bool, error) {
+	return db.movePurchase(ctx, "retire draft",
+		`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`,
+		PurchaseRetired, id, userID, PurchaseDraft)
+}
+
+// Purchase returns one purchase of this person, or ErrNotFound.
+func (db *DB) Purchase(ctx context.Context, userID, id int64) (Purchase, error) {
+	var row purchaseRow
+	err := db.reader.GetContext(ctx, &row, db.bind(`SELECT `+purchaseColumns+` FROM purchases WHERE id = ? AND user_id = ?`), id, userID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Purchase{}, ErrNotFound
+	}
+	if err != nil {
+		return Purchase{}, fmt.Errorf("read purchase: %w", err)
+	}
+	return db.purchase(row)
+}
+
+// ClaimPurchase moves a live draft to claimed, leased to owner until the given
+// time. It reports whether this call moved it: of any number of taps, updates
+// and replicas exactly one does. ErrKeyBusy says that the key's turn has not come.
+func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string, now, until time.Time) (bool, error) {
+	claimed, err := db.movePurchase(ctx, "claim purchase",
+		`UPDATE purchases SET state = ?, lease_owner = ?, lease_until = ?
+		  WHERE id = ? AND user_id = ? AND state = ? AND expires_at > ?`,
+		PurchaseClaimed, owner, toMillis(until), id, userID, PurchaseDraft, toMillis(now))
+	if isUnique(err) {
+		return false, ErrKeyBusy
+	}
+	return claimed, err
+}
+
+// RedrawClaimed retires a claimed purchase whose terms have changed and stores
+// its successor as a draft, in one transaction. It reports false when the claim
+// was no longer owner's.
+func (db *DB) RedrawClaimed(ctx context.Context, id int64, owner string, next Purchase) (Purchase, bool, error) {
+	next.ID = newID()
+	next.State = PurchaseDraft
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx, `UPDATE purchases SET state = ? WHERE id = ? AND state = ? AND lease_owner = ?`,
+			PurchaseRetired, id, PurchaseClaimed, owner)
+		if err != nil || !moved {
+			return err
+		}
+		return db.insertPurchase(ctx, tx, next)
+	})
+	if err != nil {
+		return Purchase{}, false, fmt.Errorf("redraw claimed purchase: %w", err)
+	}
+	return next, moved, nil
+}
+
+// Terms is what was read from the marketplace just before sending.
+type Terms struct {
+	Rate     decimal.Decimal
+	Balance  decimal.Decimal
+	Currency string
+	Stock    int64
+}
+
+// StartSending moves a claimed purchase to sending, durably, with the terms
+// just read. False means that the claim was no longer owner's: the one request
+// must not be made.
+func (db *DB) StartSending(ctx context.Context, id int64, owner string, terms Terms, now, until time.Time) (bool, error) {
+	return db.movePurchase(ctx, "start sending",
+		`UPDATE purchases SET state = ?, rate = ?, balance = ?, currency = ?, stock = ?, sent_at = ?, lease_until = ?
+		  WHERE id = ? AND state = ? AND lease_owner = ? AND lease_until > ?`,
+		PurchaseSending, terms.Rate.String(), terms.Balance.String(), terms.Currency, terms.Stock, toMillis(now), toMillis(until),
+		id, PurchaseClaimed, owner, toMillis(now))
+}
+
+// PlacePurchase records the order that a purchase became. A number that the
+// marketplace gave always wins: over sending, over an unknown outcome and over
+// a person's word that nothing was bought. It reports false when the purchase
+// has been placed before.
+func (db *DB) PlacePurchase(ctx context.Context, p Purchase, number int64, now, firstPoll time.Time) (Order, bool, error) {
+	return db.place(ctx, p, number, false, now, firstPoll,
+		[]PurchaseState{PurchaseSending, PurchaseUnknown, PurchaseDismissed})
+}
+
+// ErrNumberTaken is returned by AdoptOrder for a number that already is an order here.
+var ErrNumberTaken = errors.New("this order number is already known")
+
+// AdoptOrder records that an unknown purchase is the order of this number,
+// because a person has said so. ErrNumberTaken: the number is an order already.
+func (db *DB) AdoptOrder(ctx context.Context, p Purchase, number int64, now, firstPoll time.Time) (Order, bool, error) {
+	order, placed, err := db.place(ctx, p, number, true, now, firstPoll, []PurchaseState{PurchaseUnknown, PurchaseDismissed})
+	if isUnique(err) {
+		return Order{}, false, ErrNumberTaken
+	}
+	return order, placed, err
+}
+
+// NumberTaken reports whether an order number is already an order here, whoever's.
+func (db *DB) NumberTaken(ctx context.Context, number int64) (bool, error) {
+	var n int
+	if err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ?`), number); err != nil {
+		return false, fmt.Errorf("look for order number: %w", err)
+	}
+	return n > 0, nil
+}
+
+func (db *DB) place(ctx context.Context, p Purchase, number int64, adopted bool, now, firstPoll time.Time, from []PurchaseState) (Order, bool, error) {
+	order := Order{
+		ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
+		Number: number, Adopted: adopted, Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link,
+		Origin: p.Origin, State: OrderOpen, Currency: p.Currency, AutoDelivery: true,
+		CreatedAt: now, UpdatedAt: now, NextPollAt: firstPoll,
+	}
+	placed := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		if adopted {
+			var taken int
+			if err := tx.GetContext(ctx, &taken, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ?`), number); err != nil {
+				return err
+			}
+			if taken > 0 {
+				return ErrNumberTaken
+			}
+		}
+		query, args, err := sqlx.In(`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND state IN (?)`,
+			PurchasePlaced, toMillis(now), p.ID, from)
+		if err != nil {
+			return err
+		}
+		placed, err = db.moveTx(ctx, tx, query, args...)
+		if err != nil || !placed {
+			return err
+		}
+		return db.insertOrder(ctx, tx, order)
+	})
+	if err != nil {
+		return Order{}, false, fmt.Errorf("place purchase: %w", err)
+	}
+	return order, placed, nil
+}
+
+// RejectPurchase moves a claimed or sending purchase of owner's to rejected.
+func (db *DB) RejectPurchase(ctx context.Context, id int64, owner, reason, refusal string, now time.Time) (bool, error) {
+	return db.movePurchase(ctx, "reject purchase",
+		`UPDATE purchases SET state = ?, reason = ?, refusal = ?, settled_at = ?
+		  WHERE id = ? AND state IN ('claimed', 'sending') AND lease_owner = ?`,
+		PurchaseRejected, reason, refusal, toMillis(now), id, owner)
+}
+
+// DoubtPurchase moves a sending purchase to unknown, schedules its first
+// balance reading, and stores the message that tells the person.
+func (db *DB) DoubtPurchase(ctx context.Context, p Purchase, refusal string, firstCheck time.Time, message Message) (bool, error) {
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx,
+			`UPDATE purchases SET state = ?, refusal = ?, next_check_at = ? WHERE id = ? AND state = ?`,
+			PurchaseUnknown, refusal, toMillis(firstCheck), p.ID, PurchaseSending)
+		if err != nil || !moved {
+			return err
+		}
+		return db.insertMessage(ctx, tx, message)
+	})
+	if err != nil {
+		return false, fmt.Errorf("doubt purchase: %w", err)
+	}
+	return moved, nil
+}
+
+// DismissPurchase records a person's word that an unknown purchase was not placed.
+func (db *DB) DismissPurchase(ctx context.Context, userID, id int64, now time.Time) (bool, error) {
+	return db.movePurchase(ctx, "dismiss purchase",
+		`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND user_id = ? AND state = ?`,
+		PurchaseDismissed, toMillis(now), id, userID, PurchaseUnknown)
+}
+
+// OverdueLeases returns claimed and sending purchases whose lease is over: the
+// process that held them is gone.
+func (db *DB) OverdueLeases(ctx context.Context, now time.Time, limit int) ([]Purchase, error) {
+	return db.purchases(ctx, "read overdue leases",
+		`SELECT `+purchaseColumns+` FROM purchases WHERE state IN ('claimed', 'sending') AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
+		toMillis(now), limit)
+}
+
+// RejectOverdue moves a claimed purchase whose lease is over to rejected, with
+// the message that says so: nothing had been sent.
+func (db *DB) RejectOverdue(ctx context.Context, id int64, reason string, now time.Time, message Message) (bool, error) {
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx,
+			`UPDATE purchases SET state = ?, reason = ?, settled_at = ? WHERE id = ? AND state = ? AND lease_until <= ?`,
+			PurchaseRejected, reason, toMillis(now), id, PurchaseClaimed, toMillis(now))
+		if err != nil || !moved {
+			return err
+		}
+		return db.insertMessage(ctx, tx, message)
+	})
+	if err != nil {
+		return false, fmt.Errorf("reject overdue purchase: %w", err)
+	}
+	return moved, nil
+}
+
+// DueChecks returns unknown purchases whose next balance reading is due.
+func (db *DB) DueChecks(ctx context.Context, now time.Time, limit int) ([]Purchase, error) {
+	return db.purchases(ctx, "read due checks",
+		`SELECT `+purchaseColumns+` FROM purchases WHERE state = 'unknown' AND next_check_at > 0 AND next_check_at <= ? ORDER BY next_check_at LIMIT ?`,
+		toMillis(now), limit)
+}
+
+// RecordCheck stores the outcome of a balance reading (p with its new Checks,
+// NextCheckAt, BalanceSeen and Verdict) if the purchase is still unknown and
+// nobody else recorded this reading, with a message where there is news.
+func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, message *Message) (bool, error) {
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx,
+			`UPDATE purchases SET checks = ?, next_check_at = ?, balance_seen = ?, verdict = ? WHERE id = ? AND state = ? AND checks = ?`,
+			p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict, p.ID, PurchaseUnknown, previousChecks)
+		if err != nil || !moved || message == nil {
+			return err
+		}
+		return db.insertMessage(ctx, tx, *message)
+	})
+	if err != nil {
+		return false, fmt.Errorf("record balance check: %w", err)
+	}
+	return moved, nil
+}
+
+// KeyDisturbed reports whether anything else of the same API key may have moved
+// its balance since then: another purchase sent or of unknown outcome, or an
+// order that ended with money back.
+func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bool, error) {
+	var n int
+	err := db.reader.GetContext(ctx, &n, db.bind(`
+		SELECT (SELECT COUNT(*) FROM purchases WHERE key_print = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'unknown')))
+		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial'))`),
+		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since))
+	if err != nil {
+		return false, fmt.Errorf("look for other movements of the key: %w", err)
+	}
+	return n > 0, nil
+}
+
+// NextPurchaseEvent returns when the next lease or balance reading is due;
+// zero where none is.
+func (db *DB) NextPurchaseEvent(ctx context.Context) (time.Time, error) {
+	var at sql.NullInt64
+	err := db.reader.GetContext(ctx, &at, `
+		SELECT MIN(at) FROM (
+		    SELECT MIN(lease_until) AS at FROM purchases WHERE state IN ('claimed', 'sending')
+		    UNION ALL
+		    SELECT MIN(next_check_at) AS at FROM purchases WHERE state = 'unknown' AND next_check_at > 0
+		) AS events`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read next purchase event: %w", err)
+	}
+	return fromMillis(at.Int64), nil
+}
+
+// SweepPurchases removes drafts that came to nothing a day after they expired.
+func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
+	return db.write(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM purchases WHERE state IN ('draft', 'retired') AND expires_at < ?`),
+			toMillis(now.Add(-24*time.Hour)))
+		if err != nil {
+			return fmt.Errorf("sweep drafts: %w", err)
+		}
+		return nil
+	})
+}
+
+// movePurchase runs one compare-and-set in a transaction of its own and
+// reports whether it found the row as it expected it.
+func (db *DB) movePurchase(ctx context.Context, what, query string, args ...any) (bool, error) {
+	moved := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		moved, err = db.moveTx(ctx, tx, query, args...)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", what, err)
+	}
+	return moved, nil
+}
+
+func (db *DB) moveTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any) (bool, error) {
+	result, err := tx.ExecContext(ctx, db.bind(query), args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,
+	currency, stock, variants, balance, origin, state, reason, refusal, lease_until, checks, next_check_at,
+	balance_seen, verdict, created_at, expires_at, sent_at, settled_at`
+
+type purchaseRow struct {
+	ID          int64               `db:"id"`
+	UserID      int64               `db:"user_id"`
+	KeyID       int64               `db:"key_id"`
+	KeyPrint    string              `db:"key_print"`
+	Kind        Kind                `db:"kind"`
+	Service     int64               `db:"service"`
+	Name        string              `db:"name"`
+	Quantity    int64               `db:"quantity"`
+	LinkSealed  string              `db:"link_sealed"`
+	Rate        decimal.Decimal     `db:"rate"`
+	RatePer     int64               `db:"rate_per"`
+	Currency    string              `db:"currency"`
+	Stock       int64               `db:"stock"`
+	Variants    int64               `db:"variants"`
+	Balance     decimal.Decimal     `db:"balance"`
+	Origin      string              `db:"origin"`
+	State       PurchaseState       `db:"state"`
+	Reason      string              `db:"reason"`
+	Refusal     string              `db:"refusal"`
+	LeaseUntil  int64               `db:"lease_until"`
+	Checks      int                 `db:"checks"`
+	NextCheckAt int64               `db:"next_check_at"`
+	BalanceSeen decimal.NullDecimal `db:"balance_seen"`
+	Verdict     Verdict             `db:"verdict"`
+	CreatedAt   int64               `db:"created_at"`
+	ExpiresAt   int64               `db:"expires_at"`
+	SentAt      int64               `db:"sent_at"`
+	SettledAt   int64               `db:"settled_at"`
+}
+
+func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
+	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO purchases (`+purchaseColumns+`, lease_owner)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
+		p.ID, p.UserID, p.KeyID, p.KeyPrint, p.Kind, p.Service, p.Name, p.Quantity,
+		db.sealText("purchases", "link", p.ID, p.Link), p.Rate.String(), p.RatePer,
+		p.Currency, p.Stock, toBit(p.Variants), p.Balance.String(), p.Origin, p.State, p.Reason, p.Refusal,
+		toMillis(p.LeaseUntil), p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict,
+		toMillis(p.CreatedAt), toMillis(p.ExpiresAt), toMillis(p.SentAt), toMillis(p.SettledAt))
+	return err
+}
+
+func (db *DB) purchases(ctx context.Context, what, query string, args ...any) ([]Purchase, error) {
+	var rows []purchaseRow
+	if err := db.reader.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	purchases := make([]Purchase, 0, len(rows))
+	for _, row := range rows {
+		p, err := db.purchase(row)
+		if err != nil {
+			return nil, err
+		}
+		purchases = append(purchases, p)
+	}
+	return purchases, nil
+}
+
+func (db *DB) purchase(row purchaseRow) (Purchase, error) {
+	link, err := db.unsealText("purchases", "link", row.ID, row.LinkSealed)
+	if err != nil {
+		return Purchase{}, fmt.Errorf("read purchase: %w", err)
+	}
+	return Purchase{
+		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind, Service: row.Service,
+		Name: row.Name, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
+		Stock: row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,
+		State: row.State, Reason: row.Reason, Refusal: row.Refusal,
+		LeaseUntil: fromMillis(row.LeaseUntil), Checks: row.Checks, NextCheckAt: fromMillis(row.NextCheckAt),
+		BalanceSeen: row.BalanceSeen, Verdict: row.Verdict,
+		CreatedAt: fromMillis(row.CreatedAt), ExpiresAt: fromMillis(row.ExpiresAt),
+		SentAt: fromMillis(row.SentAt), SettledAt: fromMillis(row.SettledAt),
+	}, nil
+}

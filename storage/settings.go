@@ -1,0 +1,68 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// digestSetting holds the key of Digest, sealed.
+const digestSetting = "digest_key"
+
+// Setting returns what was kept under name, "" if nothing was.
+func (db *DB) Setting(ctx context.Context, name string) (string, error) {
+	return setting(ctx, db.reader, db.bind(selectSetting), name)
+}
+
+// SetSetting keeps value under name.
+func (db *DB) SetSetting(ctx context.Context, name, value string) error {
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		return setSetting(ctx, tx, db.bind(upsertSetting), name, value)
+	})
+}
+
+const (
+	selectSetting = `SELECT value FROM settings WHERE name = ?`
+	upsertSetting = `INSERT INTO settings (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+)
+
+func setting(ctx context.Context, q sqlx.QueryerContext, query, name string) (string, error) {
+	var value string
+	err := sqlx.GetContext(ctx, q, &value, query, name)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("storage: reading setting %s: %w", name, err)
+	}
+	return value, nil
+}
+
+func setSetting(ctx context.Context, tx *sqlx.Tx, query, name, value string) error {
+	if _, err := tx.ExecContext(ctx, query, name, value); err != nil {
+		return fmt.Errorf("storage: keeping setting %s: %w", name, err)
+	}
+	return nil
+}
+
+// digestKey returns the key of Digest and makes it the first time. A setting
+// has no number, so its name is its column and its row is 0.
+func (db *DB) digestKey(ctx context.Context) (key []byte, err error) {
+	err = db.write(ctx, func(tx *sqlx.Tx) error {
+		sealed, err := setting(ctx, tx, db.bind(selectSetting), digestSetting)
+		if err != nil {
+			return err
+		}
+		if sealed != "" {
+			key, err = db.unseal("settings", digestSetting, 0, sealed)
+			return err
+		}
+		key = make([]byte, keySize)
+		_, _ = rand.Read(key) // never fails (crypto/rand)
+		sealed = db.seal("settings", digestSetting, 0, key)
+		return setSetting(ctx, tx, db.bind(upsertSetting), digestSetting, sealed)
+	})
+	return key, err
+}

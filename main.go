@@ -15,11 +15,19 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
+	"hstockbot/bot"
+	"hstockbot/handlers"
+	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/ops"
+	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -191,10 +199,153 @@ func fail(stderr io.Writer, status int, err error) int {
 	return status
 }
 
+// How long a stop may take in all, and its parts.
+const (
+	stopReceiving = 5 * time.Second // handlers in hand; a purchase cut off then is unknown at once
+	stopTrade     = 2 * time.Second // polls in hand, and messages that are due
+	stopRest      = time.Second
+)
+
+// announceEvery is how soon Telegram is told the commands again after a failure.
+const announceEvery = time.Minute
+
 // runBot starts everything in order, waits for ctx, and stops in reverse.
-func runBot(_ context.Context, _ config.Config, log *slog.Logger) error {
-	log.Debug("starting", "version", buildVersion())
-	return errors.New("the bot is not wired yet")
+func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	began := time.Now()
+	// What was started is stopped in reverse, each with a deadline of its own.
+	var stops []func() error
+	defer func() {
+		for _, stop := range slices.Backward(stops) {
+			err = errors.Join(err, stop())
+		}
+	}()
+	started := func(patience time.Duration, stop func(context.Context) error) {
+		stops = append(stops, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			defer cancel()
+			return stop(ctx)
+		})
+	}
+
+	bundle, err := locales.Load()
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	started(stopRest, func(context.Context) error { return db.Close() })
+
+	metrics := ops.NewMetrics(buildVersion())
+	market, err := hstock.New(hstock.Options{URL: cfg.HStockAPIURL, Rate: cfg.HStockRate, Observe: metrics.ObserveMarket})
+	if err != nil {
+		return err
+	}
+	started(stopRest, func(context.Context) error { market.Close(); return nil })
+	goods := catalog.New(market, catalog.Options{TTL: cfg.CatalogTTL})
+	started(stopRest, func(context.Context) error { goods.Close(); return nil })
+
+	shop := handlers.New(handlers.Options{
+		DB: db, Catalog: goods, Market: market, Bundle: bundle, Log: log,
+		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
+		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer,
+	})
+	trade := orders.New(orders.Options{
+		DB: db, Market: market, Send: shop.Notify, Log: log,
+		SMMRatePer: cfg.SMMRatePer, Unpaced: cfg.HStockRate == 0,
+	})
+	telegram, err := bot.New(bot.Config{
+		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),
+		Inbox: db, Log: log, Observe: metrics.ObserveBot, Hooks: shop.Hooks(),
+	})
+	if err != nil {
+		return err
+	}
+	shop.Attach(telegram, trade)
+
+	if err := watch(metrics, db); err != nil {
+		return err
+	}
+	operators := ops.New(ops.Options{Addr: cfg.HTTPAddr, Metrics: metrics, Log: log, Checks: []ops.Check{
+		{Name: "database", Do: db.Ping},
+		{Name: "telegram", Do: func(context.Context) error {
+			if !telegram.Ready() {
+				return errors.New("updates are not being received")
+			}
+			return nil
+		}},
+	}})
+	if err := operators.Start(ctx); err != nil {
+		return err
+	}
+	started(stopRest, operators.Stop)
+	trade.Start()
+	started(stopTrade, trade.Stop)
+	if err := telegram.Start(ctx); err != nil {
+		return err
+	}
+	started(stopReceiving, telegram.Stop)
+	log.Info("started", "version", buildVersion(), "took", time.Since(began).Round(time.Millisecond))
+
+	var announcing sync.WaitGroup
+	announcing.Go(func() { announce(ctx, shop, log) })
+	<-ctx.Done()
+	announcing.Wait()
+	log.Info("stopping")
+	return nil
+}
+
+func openDatabase(ctx context.Context, cfg config.Config) (*storage.DB, error) {
+	path, err := storage.FilePath(cfg.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := storage.ParseKeys(cfg.SecretKey.Reveal())
+	if cfg.SecretKey == "" {
+		keys, err = storage.KeysBeside(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return storage.Open(ctx, storage.Options{URL: cfg.DatabaseURL, Keys: keys})
+}
+
+func webhook(cfg config.Config) *bot.Webhook {
+	if cfg.WebhookURL == "" {
+		return nil
+	}
+	return &bot.Webhook{URL: cfg.WebhookURL, Addr: cfg.WebhookAddr, Secret: cfg.WebhookSecret}
+}
+
+// watch gives operators the numbers that tell whether something is stuck.
+func watch(metrics *ops.Metrics, db *storage.DB) error {
+	count := func(read func(context.Context) (int, error)) func(context.Context) (int64, error) {
+		return func(ctx context.Context) (int64, error) {
+			n, err := read(ctx)
+			return int64(n), err
+		}
+	}
+	return errors.Join(
+		metrics.Gauge("orders_open", "Orders that are still watched.", count(db.CountOpenOrders)),
+		metrics.Gauge("outbox_waiting", "Messages to people that are not sent yet.", count(db.CountWaitingMessages)),
+	)
+}
+
+// announce tells Telegram the commands, again and again until it listens: the
+// bot works without.
+func announce(ctx context.Context, shop *handlers.Shop, log *slog.Logger) {
+	for ctx.Err() == nil {
+		err := shop.Announce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Warn("Telegram was not told the commands", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(announceEvery):
+		}
+	}
 }
 
 // runDemo runs the bot against the pretend world until ctx is over.

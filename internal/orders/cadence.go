@@ -20,6 +20,10 @@ const (
 	// one request of at most hstock.PurchaseTimeout (sending).
 	purchaseLease = 60 * time.Second
 
+	// Price, stock and balance are read within this, so that turn, reading and
+	// request together stay below the minute that a tap may take.
+	termsTimeout = 15 * time.Second
+
 	// A second purchase of the same key waits this long for its turn.
 	turnPatience = 5 * time.Second
 	turnPause    = 250 * time.Millisecond

@@ -345,4 +345,3 @@ func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
 		}
 	})
 }
-

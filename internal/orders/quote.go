@@ -42,6 +42,9 @@ func (q Quote) Blocked() bool {
 	return q.Purchase.Kind == storage.KindProduct && q.Short.IsPositive()
 }
 
+// nameLength is how much of a product's name is kept, in characters.
+const nameLength = 300
+
 // ErrNoKey is returned where a person has given no API key.
 var ErrNoKey = errors.New("no API key")
 
@@ -81,7 +84,7 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	now := time.Now()
 	p := storage.Purchase{
 		UserID: intent.UserID, KeyID: key.ID, KeyPrint: key.Print, Kind: kind,
-		Service: intent.Row.Service, Name: intent.Row.Name, Quantity: intent.Quantity, Link: intent.Link,
+		Service: intent.Row.Service, Name: bounded(intent.Row.Name), Quantity: intent.Quantity, Link: intent.Link,
 		Rate: inventory.Rate, RatePer: s.perOf(kind), Currency: balance.Currency, Stock: inventory.Stock,
 		Variants: len(inventory.Subproducts) > 1, Balance: balance.Amount, Origin: intent.Origin,
 		CreatedAt: now, ExpiresAt: now.Add(draftLife),
@@ -114,6 +117,8 @@ func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) 
 
 // readTerms asks for price, stock and balance side by side.
 func (s *Service) readTerms(ctx context.Context, key storage.Key, service int64, lang string) (hstock.Inventory, hstock.Balance, error) {
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+	defer cancel()
 	var (
 		balance    hstock.Balance
 		balanceErr error
@@ -130,6 +135,16 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, service int64,
 		return hstock.Inventory{}, hstock.Balance{}, err
 	}
 	return inventory, balance, nil
+}
+
+// bounded cuts a name of the marketplace, which may be of any length, to what
+// every message about the purchase can hold.
+func bounded(name string) string {
+	runes := []rune(name)
+	if len(runes) <= nameLength {
+		return name
+	}
+	return string(runes[:nameLength-1]) + "…"
 }
 
 func (s *Service) perOf(kind storage.Kind) int64 {

@@ -238,7 +238,9 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 
 // rateConfirmed names the setting that records that a real charge has shown
 // the SMM rate to be for so many pieces.
-func rateConfirmed(per int64) string { return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_confirmed" }
+func rateConfirmed(per int64) string {
+	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_confirmed"
+}
 
 // learnRate compares the first real charge of an SMM order with both readings
 // of its rate.

@@ -24,9 +24,10 @@ const Placeholder = "[redacted]"
 // Secret is a token, an API key, a delivered account or a code. Printing,
 // logging or marshalling it gives Placeholder; only Reveal gives the value.
 //
-// Three ways round that are not the type's to close: fmt does not ask a field
+// Three ways round it are not the type's to close: fmt does not ask a field
 // that is not exported how it prints (Redactor.Handler does), encoding/json
-// does not ask the keys of a map, and %p, which go vet refuses.
+// does not ask the keys of a map, and fmt asks nobody where a verb does not fit
+// (%p, or %w of what is no error: go vet refuses both).
 type Secret string
 
 // Reveal returns the value itself. Call it only where the value leaves for

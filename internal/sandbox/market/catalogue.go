@@ -334,7 +334,12 @@ func (s *Server) wantedRow(q *request) (*row, error) {
 	return r, nil
 }
 
-// money writes an amount with at least so many decimals, and never rounded.
+// money writes an amount with at least so many decimals, more where they count,
+// and never rounded.
 func money(amount decimal.Decimal, places int32) string {
-	return amount.StringFixed(max(places, -amount.Exponent()))
+	for exact := max(places, -amount.Exponent()); ; exact-- {
+		if exact == places || !amount.Equal(amount.Truncate(exact-1)) {
+			return amount.StringFixed(exact)
+		}
+	}
 }

@@ -2,7 +2,6 @@ package market
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 )
 
@@ -12,10 +11,10 @@ import (
 // next run. Passwords of one in four have characters that HTML, shells and
 // trimming would damage.
 func credential(seed, serial uint64, kind string) string {
-	random := rand.New(rand.NewPCG(seed, mix(serial)))
+	random := newDice(seed, serial)
 	kind, domain, _ := strings.Cut(kind, " ")
 	user := userName(random, serial)
-	awkward := random.IntN(4) == 0
+	awkward := random.below(4) == 0
 	switch kind {
 	case "mail":
 		return user + "@" + domain + ":" + password(random, awkward)
@@ -30,7 +29,7 @@ func credential(seed, serial uint64, kind string) string {
 	case "key":
 		return grouped(random, serial, 5, 5)
 	case "proxy":
-		return fmt.Sprintf("203.0.113.%d:%d:%s:%s", random.IntN(255), 10000+random.IntN(40000), user, letters(random, 10))
+		return fmt.Sprintf("203.0.113.%d:%d:%s:%s", random.below(255), 10000+random.below(40000), user, letters(random, 10))
 	default:
 		return user + ":" + password(random, awkward)
 	}
@@ -38,10 +37,10 @@ func credential(seed, serial uint64, kind string) string {
 
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
-func letters(random *rand.Rand, n int) string {
+func letters(random *dice, n int) string {
 	out := make([]byte, n)
 	for i := range out {
-		out[i] = alphabet[random.IntN(len(alphabet))]
+		out[i] = alphabet[random.below(len(alphabet))]
 	}
 	return string(out)
 }
@@ -58,23 +57,23 @@ func unique(serial uint64) string {
 	return string(out)
 }
 
-func userName(random *rand.Rand, serial uint64) string {
+func userName(random *dice, serial uint64) string {
 	firsts := []string{"user", "anna", "max", "lena", "dmitry", "chen", "sofia", "omar", "kim", "raj", "maria", "tom"}
-	return firsts[random.IntN(len(firsts))] + "_" + unique(serial)
+	return firsts[random.below(len(firsts))] + "_" + unique(serial)
 }
 
 // password makes one; an awkward one has &, <, > and a space in it, and
 // sometimes what looks like a tag, an entity or a link.
-func password(random *rand.Rand, awkward bool) string {
+func password(random *dice, awkward bool) string {
 	if !awkward {
 		return "P" + letters(random, 9) + "!"
 	}
 	middles := []string{"&ss<w>0r d", "&amp;<b> x", "<i>&lt; \"q\"", " & <a@b.c>", "'<`&> *_~"}
-	return "Pa" + letters(random, 3) + middles[random.IntN(len(middles))] + letters(random, 2)
+	return "Pa" + letters(random, 3) + middles[random.below(len(middles))] + letters(random, 2)
 }
 
 // grouped makes a code like ABCDE-FGHIJ; its first group is the serial number's.
-func grouped(random *rand.Rand, serial uint64, groups, size int) string {
+func grouped(random *dice, serial uint64, groups, size int) string {
 	parts := []string{unique(serial)}
 	for range groups - 1 {
 		parts = append(parts, letters(random, size))
@@ -82,7 +81,7 @@ func grouped(random *rand.Rand, serial uint64, groups, size int) string {
 	return strings.ToUpper(strings.Join(parts, "-"))
 }
 
-func cookies(random *rand.Rand) string {
+func cookies(random *dice) string {
 	var b strings.Builder
 	b.WriteString("[")
 	for i, name := range []string{"c_user", "xs", "fr", "datr", "sb"} {

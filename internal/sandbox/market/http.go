@@ -97,6 +97,7 @@ func (q *request) violation(what string) { q.s.violation(q.action, what) }
 
 // ServeHTTP answers one call, whatever its path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.abortIfClosed()
 	began := time.Now()
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	status, formError := http.StatusOK, ""
@@ -255,11 +256,7 @@ func (s *Server) spoil(w http.ResponseWriter, f Fault, status int, body []byte) 
 
 // write sends the answer, or breaks the connection as the fault says.
 func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) {
-	select {
-	case <-s.closed:
-		panic(http.ErrAbortHandler)
-	default:
-	}
+	s.abortIfClosed()
 	if f.Kind == CutBefore || f.Kind == CommitThenLose {
 		panic(http.ErrAbortHandler)
 	}
@@ -271,6 +268,15 @@ func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) 
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(body) // a caller who has gone needs no answer
+}
+
+// abortIfClosed breaks the connection of a server that has ended.
+func (s *Server) abortIfClosed() {
+	select {
+	case <-s.closed:
+		panic(http.ErrAbortHandler)
+	default:
+	}
 }
 
 type errorAnswer struct {

@@ -58,15 +58,15 @@ func (w *world) translated(english, name string) bool {
 
 // countryName names a country as Unicode's CLDR does, a few in plainer words.
 func (w *world) countryName(lang string, c *country) string {
-	if c.name != "" {
-		return w.tr(lang, c.name)
+	if c.Name != "" {
+		return w.tr(lang, c.Name)
 	}
 	// CLDR's own Portuguese is that of Brazil.
 	tag := language.Make(map[string]string{"pt": "pt-PT", "pt-BR": "pt", "bn-BD": "bn"}[lang])
 	if tag == language.Und {
 		tag = language.Make(lang)
 	}
-	region := language.MustParseRegion(strings.ToUpper(c.code))
+	region := language.MustParseRegion(strings.ToUpper(c.Code))
 	if name := display.Regions(tag).Name(region); name != "" {
 		return name
 	}

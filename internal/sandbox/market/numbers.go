@@ -89,8 +89,8 @@ func (n *number) close() {
 
 // madeUp is the SMS that comes by itself.
 func (n *number) madeUp() (code, content string) {
-	code = fmt.Sprintf("%06d", mix(uint64(n.order))%1_000_000)
-	return code, "Your " + n.offer.project.name + " verification code is " + code
+	code = fmt.Sprintf("%06d", scatter(n.order)%1_000_000)
+	return code, "Your " + n.offer.project.Name + " verification code is " + code
 }
 
 var codePattern = regexp.MustCompile(`\d{4,8}`)
@@ -107,7 +107,7 @@ func readSMS(text string) (code, content string) {
 func (n *number) snapshot() Number {
 	return Number{
 		Number: n.order, Key: n.account.key, KeyTail: tail(n.account.key),
-		ProjectID: n.offer.project.id, Project: n.offer.project.name, Country: n.offer.country.code, Phone: n.phone,
+		ProjectID: n.offer.project.id, Project: n.offer.project.Name, Country: n.offer.country.Code, Phone: n.phone,
 		Status: n.said(n.word), Open: n.open, Code: n.code, Content: n.content,
 		Charge: n.charge, Refunded: n.refunded, Currency: n.account.currency,
 		CreatedAt: n.created, ExpiresAt: n.expires, CodeAt: n.received,

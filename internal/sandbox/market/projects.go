@@ -2,21 +2,32 @@ package market
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/shopspring/decimal"
 )
 
 // country is where numbers are rented.
 type country struct {
-	code string // "us"
-	dial string // "1"
-	name string // English; "": CLDR's name
+	Code    string // "us"
+	Dial    string // "1"
+	Name    string // English; "": CLDR's name
+	Percent int64  // of the prices in the US; 0: 100
+	Without bool   // no projects at all
+
+	place  int
+	offers []*offer // read them with offersOf
+	spread bool
 }
 
 // project is a service that sends codes.
 type project struct {
-	id, name string
-	price    decimal.Decimal // in the US
+	Name  string
+	Price decimal.Decimal // in the US
+	Left  *int            // numbers in the US; nil: the seed chooses
+
+	id    string
+	place int
 }
 
 // offer is a project in a country.
@@ -27,51 +38,72 @@ type offer struct {
 	left    int
 }
 
-type offerKey struct{ project, country string }
+// everywhere is how many countries, from the first, have every project; and
+// keystones how many projects, from the first, are in every country.
+const (
+	everywhere = 12
+	keystones  = 4
+)
 
-// everywhere is how many countries, from the first, have every project.
-const everywhere = 12
-
-// addProjects reads data/sms.toml and spreads the projects over the countries.
-func (w *world) addProjects(seed uint64) {
+// loadProjects reads data/sms.toml.
+func (w *world) loadProjects() {
 	var file struct {
-		Country []struct {
-			Code, Dial, Name string
-			Percent          int64 // of the price in the US; 0: 100
-			Without          bool  // no projects at all
-		}
-		Project []struct {
-			Name  string
-			Price decimal.Decimal
-			Left  *int // in the US
-		}
+		Country []*country
+		Project []*project
 	}
 	load("data/sms.toml", &file)
-	projects := make([]*project, len(file.Project))
-	for i, p := range file.Project {
-		projects[i] = &project{id: "65f0a1b2c3d4e5f6" + fmt.Sprintf("%08x", i+1), name: p.Name, price: p.Price}
+	w.countries, w.projects = file.Country, file.Project
+	for i, c := range w.countries {
+		c.place = i
 	}
-	for i, c := range file.Country {
-		where := &country{code: c.Code, dial: c.Dial, name: c.Name}
-		w.countries = append(w.countries, where)
-		if c.Without {
+	for i, p := range w.projects {
+		p.place, p.id = i, fmt.Sprintf("65f0a1b2c3d4e5f6%08x", i+1)
+	}
+}
+
+// offersOf returns what there is in a country, spread out when first asked:
+// most worlds are for tests that rent no number.
+func (w *world) offersOf(c *country) []*offer {
+	if c.spread || c.Without {
+		return c.offers
+	}
+	c.spread = true
+	for _, p := range w.projects {
+		chance := scatter(int64(c.place), int64(p.place))
+		if c.place >= everywhere && p.place >= keystones && chance%3 == 0 {
 			continue
 		}
-		for j, p := range projects {
-			chance := mix(seed + uint64(i)<<16 + uint64(j))
-			fixed := j < 4
-			if i >= everywhere && !fixed && mix(uint64(i)<<16+uint64(j))%3 == 0 {
-				continue
-			}
-			o := &offer{project: p, country: where, price: p.price, left: 20 + int(chance%300)}
-			if c.Percent != 0 {
-				o.price = p.price.Mul(decimal.NewFromInt(c.Percent)).Shift(-2).Round(4)
-			}
-			if left := file.Project[j].Left; left != nil && c.Code == CountryUS {
-				o.left = *left
-			}
-			w.offers[offerKey{p.id, c.Code}] = o
-			w.offerList = append(w.offerList, o)
+		o := &offer{project: p, country: c, price: p.Price, left: 20 + newDice(w.seed, chance).below(300)}
+		if c.Percent != 0 {
+			o.price = p.Price.Mul(decimal.NewFromInt(c.Percent)).Shift(-2).Round(4)
+		}
+		if p.Left != nil && c.Code == CountryUS {
+			o.left = *p.Left
+		}
+		c.offers = append(c.offers, o)
+	}
+	return c.offers
+}
+
+// offerOf finds a project in a country; "" is the first country that has it.
+func (w *world) offerOf(project, code string) *offer {
+	for _, c := range w.countries {
+		if code != "" && c.Code != code {
+			continue
+		}
+		if i := slices.IndexFunc(w.offersOf(c), func(o *offer) bool { return o.project.id == project }); i >= 0 {
+			return c.offers[i]
 		}
 	}
+	return nil
+}
+
+// removeProject takes a project from every country; false when there is none.
+func (w *world) removeProject(id string) bool {
+	before := len(w.projects)
+	w.projects = slices.DeleteFunc(w.projects, func(p *project) bool { return p.id == id })
+	for _, c := range w.countries {
+		c.offers = slices.DeleteFunc(c.offers, func(o *offer) bool { return o.project.id == id })
+	}
+	return len(w.projects) < before
 }

@@ -2,7 +2,6 @@ package market
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -20,11 +19,15 @@ type projectAnswer struct {
 func (s *Server) smsProjects(q *request) (any, error) {
 	country := q.get("country")
 	answer := []projectAnswer{}
-	for _, o := range s.offerList {
-		if country == "" || o.country.code == country {
+	for _, c := range s.countries {
+		if country != "" && c.Code != country {
+			continue
+		}
+		title := s.countryName(q.lang, c)
+		for _, o := range s.offersOf(c) {
 			answer = append(answer, projectAnswer{
-				ProjectID: o.project.id, Name: s.tr(q.lang, o.project.name), Price: money(o.price, 4),
-				CountryID: o.country.code, CountryTitle: s.countryName(q.lang, o.country),
+				ProjectID: o.project.id, Name: s.tr(q.lang, o.project.Name), Price: money(o.price, 4),
+				CountryID: o.country.Code, CountryTitle: title,
 			})
 		}
 	}
@@ -39,7 +42,7 @@ type countryAnswer struct {
 func (s *Server) smsCountries(q *request) (any, error) {
 	answer := make([]countryAnswer, len(s.countries))
 	for i, c := range s.countries {
-		answer[i] = countryAnswer{CountryCode: c.code, CountryName: s.countryName(q.lang, c)}
+		answer[i] = countryAnswer{CountryCode: c.Code, CountryName: s.countryName(q.lang, c)}
 	}
 	return answer, nil
 }
@@ -75,10 +78,10 @@ func (s *Server) addSMS(q *request) (any, error) {
 	} else {
 		// A number goes with the country and project it was rented for.
 		former := s.reusable(q.account, project, phone)
-		if former == nil || quantity != 1 || (country != "" && country != former.offer.country.code) {
+		if former == nil || quantity != 1 || (country != "" && country != former.offer.country.Code) {
 			return nil, refusal("This phone number can not be reused")
 		}
-		o = s.offerOf(project, former.offer.country.code)
+		o = s.offerOf(project, former.offer.country.Code)
 	}
 	if o == nil {
 		return nil, refusal("Project not found")
@@ -96,7 +99,7 @@ func (s *Server) addSMS(q *request) (any, error) {
 	answer := numbersAnswer{}
 	for range given {
 		n := s.rent(q, o, phone)
-		answer.Orders = append(answer.Orders, numberAnswer{n.order, n.phone, o.country.code, n.said(n.word)})
+		answer.Orders = append(answer.Orders, numberAnswer{n.order, n.phone, o.country.Code, n.said(n.word)})
 	}
 	s.changed()
 	return answer, nil
@@ -122,18 +125,6 @@ func (s *Server) rent(q *request, o *offer, phone string) *number {
 	return n
 }
 
-// offerOf finds a project in a country; "" is the first country that has it.
-func (s *Server) offerOf(project, country string) *offer {
-	if country != "" {
-		return s.offers[offerKey{project, country}]
-	}
-	i := slices.IndexFunc(s.offerList, func(o *offer) bool { return o.project.id == project })
-	if i < 0 {
-		return nil
-	}
-	return s.offerList[i]
-}
-
 // reusable finds the account's former rent of a phone for a project. It must
 // not be waiting any more.
 func (s *Server) reusable(a *account, project, phone string) *number {
@@ -151,14 +142,14 @@ func (s *Server) reusable(a *account, project, phone string) *number {
 
 // newPhone makes a number that no other order has.
 func newPhone(c *country, seed uint64, order int64) string {
-	digits := max(11-len(c.dial), 7)
-	space := uint64(1)
+	digits := max(11-len(c.Dial), 7)
+	space := int64(1)
 	for range digits - 1 {
 		space *= 10
 	}
 	// 7919 is coprime to powers of ten: different orders get different numbers.
-	rest := (uint64(order)*7919 + mix(seed)) % space
-	return fmt.Sprintf("+%s%d%0*d", c.dial, 2+mix(uint64(order))%8, digits-1, rest)
+	rest := (order*7919 + int64(newDice(seed, 0).below(1e6))) % space
+	return fmt.Sprintf("+%s%d%0*d", c.Dial, 2+scatter(order)%8, digits-1, rest)
 }
 
 type codeAnswer struct {

@@ -1,7 +1,6 @@
 package market
 
 import (
-	"slices"
 	"time"
 )
 
@@ -96,7 +95,7 @@ func (s *Server) SetExpiry(order int64, at time.Time) error {
 func (s *Server) SetNumbers(project, country string, n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.offers[offerKey{project, country}]
+	o := s.offerOf(project, country)
 	if o == nil {
 		return ErrUnknown
 	}
@@ -113,7 +112,7 @@ func (s *Server) SetSMSPrice(project, country, price string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.offers[offerKey{project, country}]
+	o := s.offerOf(project, country)
 	if o == nil {
 		return ErrUnknown
 	}
@@ -126,15 +125,8 @@ func (s *Server) SetSMSPrice(project, country, price string) error {
 func (s *Server) RemoveProject(project string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := len(s.offerList)
-	s.offerList = slices.DeleteFunc(s.offerList, func(o *offer) bool { return o.project.id == project })
-	if len(s.offerList) == before {
+	if !s.removeProject(project) {
 		return ErrUnknown
-	}
-	for key := range s.offers {
-		if key.project == project {
-			delete(s.offers, key)
-		}
 	}
 	s.changed()
 	return nil

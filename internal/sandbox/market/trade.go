@@ -45,6 +45,7 @@ func (s *Server) add(q *request) (any, error) {
 	if q.account.balance.LessThan(charge) {
 		return nil, insufficientBalance
 	}
+	before := startCount(r, s.nextOrder)
 	q.account.balance = q.account.balance.Sub(charge)
 	if r.entity == Product {
 		r.variants[variant].Stock -= quantity
@@ -52,7 +53,7 @@ func (s *Server) add(q *request) (any, error) {
 	now := q.now.Truncate(time.Millisecond)
 	o := &order{
 		number: s.nextOrder, account: q.account, row: r, variant: variant, quantity: quantity, link: link,
-		charge: charge, startCount: startCount(r, s.nextOrder), word: wordPending, open: true,
+		charge: charge, startCount: before, word: wordPending, open: true,
 		created: now, updated: now, deliverAt: now.Add(s.opt.DeliverAfter),
 	}
 	if r.auto {
@@ -91,7 +92,7 @@ func startCount(r *row, order int64) int64 {
 	if r.entity == Product {
 		return r.stock()
 	}
-	return int64(mix(uint64(order))%9000) + 100
+	return int64(newDice(0, scatter(order)).below(9000)) + 100
 }
 
 type statusAnswer struct {

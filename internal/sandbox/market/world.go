@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -25,9 +24,9 @@ type world struct {
 	byService    map[int64]*row
 	shops        []*shop
 	countries    []*country
-	offers       map[offerKey]*offer
-	offerList    []*offer // countries in order, in each its projects
-	names        map[string]map[string]string
+	projects     []*project
+	names        map[string]map[string]string // by language; read with lang
+	seed         uint64
 }
 
 // category is one shelf of data/goods_*.toml.
@@ -119,11 +118,12 @@ type shop struct {
 func newWorld(seed uint64) world {
 	w := world{
 		byService: make(map[int64]*row),
-		offers:    make(map[offerKey]*offer),
 		names:     make(map[string]map[string]string),
+		seed:      seed,
 	}
 	for i, name := range shopNames() {
-		sh := &shop{id: entityID("68d1", 0x1000+i), name: name, rating: fmt.Sprintf("%.1f", 3.6+float64(mix(seed+uint64(i))%15)/10)}
+		tenths := 36 + newDice(seed, scatter(int64(i))).below(15)
+		sh := &shop{id: entityID("68d1", 0x1000+i), name: name, rating: fmt.Sprintf("%d.%d", tenths/10, tenths%10)}
 		if i == 3 {
 			sh.rating = ""
 		}
@@ -148,12 +148,12 @@ func newWorld(seed uint64) world {
 			sub.id = entityID("674a", 0x99439099+subcategories-len(w.categoryList[0].Subcategories))
 			subcategories++
 			for _, e := range sub.Rows {
-				number = w.addRows(seed, sub, e, number)
+				number = w.addRows(sub, e, number)
 			}
 		}
 	}
 	slices.SortFunc(w.rows, func(a, b *row) int { return cmp.Compare(a.service, b.service) })
-	w.addProjects(seed)
+	w.loadProjects()
 	return w
 }
 
@@ -168,9 +168,9 @@ func prominence(c *category) int {
 const firstFree int64 = 101
 
 // addRows makes the rows of one entry and returns the next free number.
-func (w *world) addRows(seed uint64, sub *subcategory, e entry, number int64) int64 {
+func (w *world) addRows(sub *subcategory, e entry, number int64) int64 {
 	if e.Service != 0 {
-		w.addRow(seed, sub, e, e.Name, e.Service)
+		w.addRow(sub, e, e.Name, e.Service)
 		return number
 	}
 	names := []string{e.Name}
@@ -181,21 +181,20 @@ func (w *world) addRows(seed uint64, sub *subcategory, e entry, number int64) in
 		}
 	}
 	for _, name := range names {
-		w.addRow(seed, sub, e, name, number)
+		w.addRow(sub, e, name, number)
 		number++
 	}
 	return number
 }
 
-func (w *world) addRow(seed uint64, sub *subcategory, e entry, name string, service int64) {
-	// A generator of its own for each row: another line in the data changes no other row.
-	random := rand.New(rand.NewPCG(seed, uint64(service)))
+func (w *world) addRow(sub *subcategory, e entry, name string, service int64) {
+	chance := newDice(w.seed, scatter(service))
 	r := &row{
 		id: entityID("507f1f77bcf86cd7", 0x99439010+int(service)), service: service, name: name,
 		goods: cmp.Or(e.Goods, sub.Goods), text: sub.Text, entity: Product, sub: sub,
 		image: imageBase + "products/" + slug(sub.Name) + ".webp",
 		min:   max(e.Min, 1), max: e.Max, refill: e.Refill, cancel: e.Cancel, recommended: e.Recommended,
-		shop: w.shops[mix(uint64(service))%uint64(len(w.shops))],
+		shop: w.shops[scatter(service)%uint64(len(w.shops))],
 	}
 	if sub.category.SMM {
 		r.entity = SMM
@@ -207,16 +206,16 @@ func (w *world) addRow(seed uint64, sub *subcategory, e entry, name string, serv
 		r.image = *e.Image
 	}
 	fixed := e.Service != 0
-	byHand, soldOut, recommended := random.IntN(100) < 15, random.IntN(100) < 8, random.IntN(100) < 7
+	byHand, soldOut, recommended := chance.below(100) < 15, chance.below(100) < 8, chance.below(100) < 7
 	r.auto = !byHand
 	if e.Auto != nil {
 		r.auto = *e.Auto
 	}
 	if !fixed {
 		r.recommended = r.recommended || (recommended && r.entity == Product)
-		e.Rate = wobble(e.Rate, random)
+		e.Rate = wobble(e.Rate, chance)
 	}
-	stock := 1 + random.Int64N(400)
+	stock := int64(1 + chance.below(400))
 	if r.entity == SMM {
 		r.max = cmp.Or(r.max, 100_000)
 		stock = r.max
@@ -228,7 +227,7 @@ func (w *world) addRow(seed uint64, sub *subcategory, e entry, name string, serv
 	if e.Stock != nil {
 		stock = *e.Stock
 	}
-	r.variants = variants(e, stock, random)
+	r.variants = variants(e, stock, chance)
 	for i := range r.variants {
 		r.variants[i].ID = entityID("674c", int(service)<<8+i)
 	}
@@ -237,7 +236,7 @@ func (w *world) addRow(seed uint64, sub *subcategory, e entry, name string, serv
 }
 
 // variants makes the subproducts of a row.
-func variants(e entry, stock int64, random *rand.Rand) []Variant {
+func variants(e entry, stock int64, chance *dice) []Variant {
 	switch {
 	case len(e.Variants) > 0:
 		return slices.Clone(e.Variants)
@@ -245,8 +244,7 @@ func variants(e entry, stock int64, random *rand.Rand) []Variant {
 		all := make([]Variant, len(e.Plans))
 		for i, plan := range e.Plans {
 			all[i] = Variant{Name: plan, Rate: e.Rate.Mul(decimal.NewFromInt(int64(2*i*i + 2*i + 1))).Round(2), Stock: stock}
-			stock = random.Int64N(60) - 15
-			stock = max(stock, 0)
+			stock = int64(max(chance.below(60)-15, 0))
 		}
 		return all
 	default:
@@ -255,8 +253,8 @@ func variants(e entry, stock int64, random *rand.Rand) []Variant {
 }
 
 // wobble moves a price by up to 15 %, to the cent; prices under ten cents stay.
-func wobble(rate decimal.Decimal, random *rand.Rand) decimal.Decimal {
-	percent := decimal.NewFromInt(85 + random.Int64N(31))
+func wobble(rate decimal.Decimal, chance *dice) decimal.Decimal {
+	percent := decimal.NewFromInt(int64(85 + chance.below(31)))
 	if moved := rate.Mul(percent).Shift(-2).Round(2); moved.GreaterThan(decimal.New(10, -2)) {
 		return moved
 	}
@@ -284,14 +282,6 @@ func slug(name string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	}), "-")
-}
-
-// mix is splitmix64: a number from a number, spread evenly and always the same.
-func mix(n uint64) uint64 {
-	n += 0x9e3779b97f4a7c15
-	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
-	n = (n ^ n>>27) * 0x94d049bb133111eb
-	return n ^ n>>31
 }
 
 // load reads a file of data; a fault in it is one of this package.

@@ -1,0 +1,261 @@
+// Package bot is the Telegram runtime: it receives updates and stores them
+// before it acknowledges them, keeps the order of each chat while chats run in
+// parallel, routes what people type and tap to handlers, draws the views that
+// those return, answers every tap in time, and paces what it sends.
+//
+// It owns everything that Telegram asks of a bot and knows no word of the shop:
+// what is said comes in views and through Hooks.
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	telegram "github.com/go-telegram/bot"
+
+	"hstockbot/internal/redact"
+	"hstockbot/locales"
+)
+
+// Inbox keeps received updates until they are handled. All of it is durable
+// when it returns.
+type Inbox interface {
+	// Put stores received updates, as attempted once; known ids are left as they
+	// are. fresh says by position which were not known.
+	Put(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error)
+	// Unfinished returns what is neither finished nor parked, oldest first.
+	Unfinished(ctx context.Context) (ids, chats []int64, err error)
+	// Begin counts one more attempt at an update that was found after a restart.
+	// attempts counts also where the payload can't be read.
+	Begin(ctx context.Context, id int64) (payload []byte, attempts int, err error)
+	// Finish marks an update as done.
+	Finish(ctx context.Context, id int64) error
+	// FinishWithDialog is Finish, and in the same transaction makes step, with its
+	// data, what the person's next text means until then; step "" clears it.
+	FinishWithDialog(ctx context.Context, id, user int64, step, data string, until time.Time) error
+	// Park gives an update up.
+	Park(ctx context.Context, id int64) error
+	// Dialog returns what the person's next text means, "" for nothing.
+	Dialog(ctx context.Context, user int64) (step, data string, err error)
+}
+
+// Webhook has Telegram send updates by itself instead of being asked for them.
+type Webhook struct {
+	URL    string        // where Telegram reaches Addr
+	Addr   string        // host:port to listen on, plain HTTP: TLS ends before it
+	Secret redact.Secret // what Telegram must say with every request (Bot API: setWebhook, "1-256 characters A-Z a-z 0-9 _ -")
+}
+
+// Config configures a Bot. Token and Inbox are required.
+type Config struct {
+	Token   redact.Secret
+	APIURL  string   // "" for https://api.telegram.org
+	Rate    float64  // messages a second in all; 0 = no pacing, per chat neither
+	Webhook *Webhook // nil = long polling
+	Inbox   Inbox
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for TCP
+	Log     *slog.Logger                                                      // nil for none
+	// Observe is told what happened and how long it took: "tap", "text",
+	// "command", "step", "group", "member" from receipt to the end, "panic",
+	// "parked", "poll_failed", "flood", and the methods of the Bot API by name.
+	Observe func(event string, took time.Duration)
+	Hooks
+}
+
+// Hooks is what the shop says and decides where the runtime itself must ask.
+// All but Greet may be nil.
+type Hooks struct {
+	// Greet is called for every update of a person, before anything else: it
+	// records them and returns their language.
+	Greet func(context.Context, User) (*locales.Localizer, error)
+	// Allowed says who is served; nil = everybody. Others are ignored.
+	Allowed func(User) bool
+	// Error turns a handler's error into what is shown.
+	Error func(context.Context, *Request, error) View
+	// Panicked is what is shown after a panic; the reference stands in the log too.
+	Panicked func(req *Request, reference string) View
+	// Outdated is what is shown for a button that leads nowhere any more.
+	Outdated func(context.Context, *Request) View
+	// Group is what is said to a command in a group; false = nothing.
+	Group func(context.Context, *Request) (View, bool)
+	// Parked is told of an update that was given up.
+	Parked func(ctx context.Context, updateID int64)
+	// Unreachable is told of a person who has blocked the bot or is gone.
+	Unreachable func(ctx context.Context, userID int64)
+}
+
+// User is a person as Telegram tells of them.
+type User struct {
+	ID           int64
+	FirstName    string
+	Username     string // without @; may be empty
+	LanguageCode string // IETF tag of their Telegram; may be empty
+}
+
+// Bot is the runtime. Routes, commands, steps and Text are registered before
+// Start; everything else may be called at any time, from any goroutine.
+type Bot struct {
+	cfg        Config
+	log        *slog.Logger
+	library    *telegram.Bot
+	client     *client
+	pacer      *pacer
+	dispatcher *dispatcher
+	intake     *intake
+	router     router
+	profile    profile
+
+	work    context.Context // of handlers; ends when Stop runs out of time
+	cutOff  context.CancelFunc
+	receive context.Context // of receiving; ends when Stop begins
+	halt    context.CancelFunc
+	ready   atomic.Bool
+
+	mu       sync.Mutex
+	started  bool
+	stopped  bool
+	received sync.WaitGroup // the goroutines that receive
+}
+
+// New returns a Bot. It does not call Telegram.
+func New(cfg Config) (*Bot, error) {
+	if cfg.Inbox == nil || cfg.Greet == nil {
+		return nil, errors.New("bot: Inbox and Greet are required")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration) {}
+	}
+	if cfg.Webhook != nil && cfg.Webhook.Secret == "" {
+		return nil, errors.New("bot: a webhook needs a secret")
+	}
+	b := &Bot{cfg: cfg, log: cfg.Log, pacer: newPacer(cfg.Rate), router: newRouter(), profile: newProfile()}
+	var err error
+	if b.client, err = newClient(cfg); err != nil {
+		return nil, err
+	}
+	token := strings.TrimSpace(cfg.Token.Reveal())
+	b.library, err = telegram.New(token,
+		telegram.WithSkipGetMe(),
+		telegram.WithServerURL(strings.TrimSuffix(b.client.prefix, "/bot"+token+"/")),
+		telegram.WithHTTPClient(pollTimeout, b.client),
+		telegram.WithNotAsyncHandlers(),
+		telegram.WithDefaultHandler(b.handle),
+		telegram.WithErrorsHandler(func(err error) { b.log.Warn("the Telegram library complains", "error", b.client.phrase(err.Error())) }),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("bot: %w", b.client.cause(err))
+	}
+	b.dispatcher = newDispatcher(b.run)
+	b.intake = &intake{bot: b}
+	b.work, b.cutOff = context.WithCancel(context.Background())
+	b.receive, b.halt = context.WithCancel(b.work)
+	return b, nil
+}
+
+// Start begins to receive: first what was left unfinished, then what is new.
+// Its errors are those of the inbox and of listening for the webhook; Telegram
+// need not be up. Starting twice is starting once, after Stop it is an error.
+func (b *Bot) Start(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopped:
+		return errors.New("bot: start after stop")
+	case b.started:
+		return nil
+	}
+	ids, chats, err := b.cfg.Inbox.Unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("bot: start: %w", err)
+	}
+	receive := b.poll
+	if b.cfg.Webhook != nil {
+		if receive, err = b.listen(ctx); err != nil {
+			return fmt.Errorf("bot: start: %w", err)
+		}
+	}
+	b.started = true
+	b.received.Go(func() {
+		b.intake.resume(ids, chats)
+		receive()
+	})
+	return nil
+}
+
+// cutGrace is how long handlers have, once they were cut off, to write down
+// where they stood.
+const cutGrace = time.Second
+
+// Stop ends receiving and waits until what was received is handled. A second
+// before ctx's deadline the contexts of the handlers end; what they have not
+// finished stays in the inbox. The error is ctx's, if they outlast it.
+// Stopping twice is stopping once. Push and Edit go on working.
+func (b *Bot) Stop(ctx context.Context) error {
+	b.mu.Lock()
+	b.stopped = true
+	b.mu.Unlock()
+	b.ready.Store(false)
+	b.halt()
+
+	drain, cancel := beforeDeadline(ctx)
+	defer cancel()
+	err := b.drained(drain)
+	b.cutOff()
+	if err != nil {
+		b.log.Warn("stopping: handlers took too long and were cut off; their updates are handled after the next start")
+		err = b.drained(ctx)
+	}
+	b.client.transport.CloseIdleConnections()
+	if err != nil {
+		return fmt.Errorf("bot: stop: %w", err)
+	}
+	return nil
+}
+
+// beforeDeadline returns a context that ends cutGrace before ctx does.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(cutGrace, time.Until(deadline)/4)))
+}
+
+// drained returns when receiving has ended and all that it brought is handled.
+func (b *Bot) drained(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.received.Wait()
+	}()
+	select {
+	case <-ended:
+		return b.dispatcher.wait(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Idle returns when everything that was received is handled and answered.
+func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
+
+// Ready reports whether updates are coming in, as far as it depends on us.
+func (b *Bot) Ready() bool { return b.ready.Load() }
+
+// ID returns the bot's own id, which every token begins with.
+func (b *Bot) ID() int64 {
+	id, _, _ := strings.Cut(strings.TrimSpace(b.cfg.Token.Reveal()), ":")
+	n, _ := strconv.ParseInt(id, 10, 64) // 0 for a token of no known shape
+	return n
+}

@@ -1,0 +1,214 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"hstockbot/internal/redact"
+)
+
+const (
+	defaultAPIURL = "https://api.telegram.org"
+
+	callTimeout   = 15 * time.Second // of any call but these two
+	uploadTimeout = 60 * time.Second
+
+	maxAnswer  = 1 << 20  // bytes of an answer; a message takes a few thousand
+	maxUpdates = 32 << 20 // bytes of an answer to getUpdates: a hundred updates
+	// maxConns is how many connections are kept for reuse. Go's default of two
+	// opens a new one for nearly every call of a busy bot.
+	maxConns = 256
+)
+
+var (
+	errUnreadable = errors.New("the answer can't be read")
+	errTooLarge   = errors.New("the answer is too large")
+)
+
+// client is the one way to Telegram: the HttpClient of the library, and the
+// few calls that the library does not offer. It bounds answers, turns every
+// refusal into an *Error before the library sees it, and lets no token out.
+type client struct {
+	transport *http.Transport
+	redactor  *redact.Redactor
+	prefix    string // up to the method's name; holds the token
+	observe   func(event string, took time.Duration)
+}
+
+func newClient(cfg Config) (*client, error) {
+	token := strings.TrimSpace(cfg.Token.Reveal())
+	if token == "" || strings.ContainsAny(token, " /?#%\r\n\t") {
+		return nil, errors.New("bot: the token is empty or malformed")
+	}
+	base := strings.TrimRight(cfg.APIURL, "/")
+	if base == "" {
+		base = defaultAPIURL
+	}
+	if u, err := url.Parse(base); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, errors.New("bot: the API address is not an http or https URL")
+	}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	// HTTP/1.1 only: one connection a call, so that a connection that hangs
+	// takes one answer with it and not everybody's.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &client{
+		transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         dial,
+			TLSHandshakeTimeout: 10 * time.Second,
+			MaxIdleConns:        maxConns,
+			MaxIdleConnsPerHost: maxConns,
+			IdleConnTimeout:     time.Minute,
+			Protocols:           protocols,
+		},
+		redactor: redact.New(redact.Secret(token)),
+		prefix:   base + "/bot" + token + "/",
+		observe:  cfg.Observe,
+	}, nil
+}
+
+// refusal is an answer of Telegram's (Bot API: Making requests).
+type refusal struct {
+	ErrorCode   int    `json:"error_code"`
+	Description string `json:"description"`
+	Parameters  struct {
+		RetryAfter int `json:"retry_after"` // seconds
+	} `json:"parameters"`
+}
+
+// Do implements the library's HttpClient. Its errors are *Error, which the
+// library wraps. Of a sent message it hands on no more than the number: the
+// library would fail over a word it does not know elsewhere in the answer, and
+// take what was sent for an error.
+func (c *client) Do(req *http.Request) (*http.Response, error) {
+	method := path.Base(req.URL.Path)
+	body, status, err := c.exchange(req, method, maxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(method, status, body); err != nil {
+		return nil, err
+	}
+	switch {
+	case strings.HasPrefix(method, "edit"):
+		body = []byte(`{"ok":true,"result":true}`)
+	case strings.HasPrefix(method, "send"):
+		var sent struct {
+			Result struct {
+				MessageID int `json:"message_id"`
+			} `json:"result"`
+		}
+		if err := json.Unmarshal(body, &sent); err != nil || sent.Result.MessageID == 0 {
+			return nil, c.lost(method, status, errUnreadable)
+		}
+		body = fmt.Appendf(nil, `{"ok":true,"result":{"message_id":%d}}`, sent.Result.MessageID)
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(body))}, nil
+}
+
+// call makes a call that the library does not offer, with JSON. result is what
+// the answer's JSON is decoded into, "ok" and "result" included.
+func (c *client) call(ctx context.Context, method string, params, result any, limit int64) error {
+	encoded, err := json.Marshal(params)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", method, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.prefix+method, bytes.NewReader(encoded))
+	if err != nil {
+		return c.unsent(method, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	body, status, err := c.exchange(req, method, limit)
+	if err != nil {
+		return err
+	}
+	if err := c.check(method, status, body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, result); err != nil {
+		return c.lost(method, status, errUnreadable)
+	}
+	return nil
+}
+
+// exchange sends a request and reads the whole answer.
+func (c *client) exchange(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
+	start := time.Now()
+	defer func() { c.observe(method, time.Since(start)) }()
+	var written atomic.Bool // from the transport's own goroutine
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }}
+	resp, err := c.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if err != nil {
+		if written.Load() {
+			return nil, 0, c.lost(method, 0, err)
+		}
+		return nil, 0, c.unsent(method, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var buffer bytes.Buffer
+	if resp.ContentLength > 0 && resp.ContentLength <= limit {
+		buffer.Grow(int(resp.ContentLength) + bytes.MinRead)
+	}
+	n, err := buffer.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, 0, c.lost(method, resp.StatusCode, err)
+	}
+	if n > limit {
+		return nil, 0, c.lost(method, resp.StatusCode, errTooLarge)
+	}
+	return buffer.Bytes(), resp.StatusCode, nil
+}
+
+var accepted = []byte(`{"ok":true`)
+
+// check returns the error that an answer is, if it is one.
+func (c *client) check(method string, status int, body []byte) error {
+	if bytes.HasPrefix(body, accepted) && json.Valid(body) {
+		return nil
+	}
+	var answer struct {
+		OK *bool `json:"ok"`
+		refusal
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.OK == nil {
+		return c.foreign(method, status)
+	}
+	if *answer.OK {
+		return nil
+	}
+	if answer.ErrorCode == 0 {
+		answer.ErrorCode = status
+	}
+	return c.refused(method, answer.refusal)
+}
+
+// typed unwraps the *Error out of what the library made of it. Anything else
+// is a request that the library could not build.
+func (c *client) typed(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	e = c.unsent(method, err)
+	e.meaning = ErrRejected
+	return e
+}

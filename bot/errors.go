@@ -1,0 +1,183 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What became of a message, for errors.Is. An error that is none of these is
+// of the moment: nothing was sent, and it may be tried again.
+var (
+	// ErrUnreachable: the person has blocked the bot, is gone, or never wrote.
+	ErrUnreachable = errors.New("the person can't be reached")
+	// ErrRejected: Telegram will never take this message.
+	ErrRejected = errors.New("telegram refuses this message")
+	// ErrUncertain: the request left and no answer came back, so that Telegram
+	// may have done it.
+	ErrUncertain = errors.New("telegram's answer was lost")
+)
+
+// What a refusal may mean beyond that.
+var (
+	errNotModified = errors.New("the message looks like that already")
+	errGone        = errors.New("the message can't be edited")
+	errDeleted     = errors.New("the message is deleted already")
+	errTooOld      = errors.New("the tap is too old to be answered")
+)
+
+// Error is a call to the Bot API that failed. Its text holds no secret.
+type Error struct {
+	Method      string        // of the Bot API
+	Code        int           // error_code, or the HTTP status of an answer that is not Telegram's own; 0 without an answer
+	Description string        // Telegram's own words, at most 200 characters
+	RetryAfter  time.Duration // how long to wait before it makes sense to try again; 0 = not said
+	Err         error         // what went wrong on the way, if anything
+
+	meaning error // one of the above; nil: of the moment
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := "telegram: " + e.Method
+	if e.Code != 0 {
+		text += fmt.Sprintf(": %d", e.Code)
+	}
+	if e.Description != "" {
+		text += ": " + e.Description
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.RetryAfter > 0 {
+		text += fmt.Sprintf(" (retry after %s)", e.RetryAfter.Round(time.Second))
+	}
+	return text
+}
+
+// Is reports whether this is what the error means.
+func (e *Error) Is(target error) bool { return e.meaning != nil && e.meaning == target }
+
+// Unwrap returns what went wrong on the way.
+func (e *Error) Unwrap() error { return e.Err }
+
+// retryAfter returns how long the error asks to wait, 0 if it does not.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+const (
+	maxDescription = 200
+	// floodPause is waited after a 429 that does not say how long.
+	floodPause = 3 * time.Second
+)
+
+// unsent is a call that failed before a byte of it left.
+func (c *client) unsent(method string, err error) *Error {
+	return &Error{Method: method, Err: c.cause(err)}
+}
+
+// lost is a call that left, and whose answer did not come or can't be read.
+func (c *client) lost(method string, code int, err error) *Error {
+	return &Error{Method: method, Code: code, Err: c.cause(err), meaning: ErrUncertain}
+}
+
+// cause keeps what callers ask about and the redacted text of the rest: other
+// people's errors carry addresses, and those carry the token.
+func (c *client) cause(err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, errUnreadable, errTooLarge} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return errors.New(c.phrase(err.Error()))
+}
+
+// phrase makes other people's text fit for a log: no secrets, no control
+// characters, no length.
+func (c *client) phrase(text string) string {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, c.redactor.String(text)))
+	if len(runes) > maxDescription {
+		runes = append(runes[:maxDescription-1], '…')
+	}
+	return string(runes)
+}
+
+// refused is an answer of Telegram's own that says no.
+func (c *client) refused(method string, answer refusal) *Error {
+	e := &Error{
+		Method: method, Code: answer.ErrorCode, Description: c.phrase(answer.Description),
+		RetryAfter: time.Duration(answer.Parameters.RetryAfter) * time.Second,
+	}
+	switch {
+	case e.Code == http.StatusTooManyRequests:
+		if e.RetryAfter <= 0 {
+			e.RetryAfter = floodPause
+		}
+	case e.Code >= http.StatusInternalServerError:
+		e.meaning = ErrUncertain
+	case e.Code == http.StatusForbidden:
+		e.meaning = ErrUnreachable
+	case e.Code == http.StatusBadRequest:
+		e.meaning = meaningOf(answer.Description)
+	case e.Code == http.StatusRequestEntityTooLarge:
+		e.meaning = ErrRejected
+	}
+	return e
+}
+
+// foreign is an answer that is not Telegram's: a proxy's page on the way.
+func (c *client) foreign(method string, status int) *Error {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return &Error{Method: method, Code: status, RetryAfter: floodPause, Err: errUnreadable}
+	case status == http.StatusRequestEntityTooLarge:
+		return &Error{Method: method, Code: status, Err: errUnreadable, meaning: ErrRejected}
+	case status >= http.StatusMultipleChoices && status < http.StatusInternalServerError:
+		return &Error{Method: method, Code: status, Err: errUnreadable}
+	default:
+		return c.lost(method, status, errUnreadable)
+	}
+}
+
+// meaningOf tells the refusals with code 400 apart. Telegram has no other mark
+// for them than their wording; this is the one place that knows it.
+func meaningOf(description string) error {
+	description = strings.ToLower(description)
+	for _, known := range []struct {
+		words   string
+		meaning error
+	}{
+		{"message is not modified", errNotModified},
+		{"query is too old", errTooOld},
+		{"query id is invalid", errTooOld},
+		{"message to delete not found", errDeleted},
+		{"message to edit not found", errGone},
+		{"message can't be edited", errGone},
+		{"there is no text in the message to edit", errGone},
+		{"message_id_invalid", errGone},
+		{"chat not found", ErrUnreachable},
+		{"user not found", ErrUnreachable},
+		{"peer_id_invalid", ErrUnreachable},
+		{"user_is_blocked", ErrUnreachable},
+		{"input_user_deactivated", ErrUnreachable},
+	} {
+		if strings.Contains(description, known.words) {
+			return known.meaning
+		}
+	}
+	return ErrRejected
+}

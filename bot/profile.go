@@ -1,0 +1,80 @@
+package bot
+
+import (
+	"context"
+	"time"
+
+	telegram "github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
+)
+
+const (
+	usernameTimeout = 5 * time.Second
+	usernamePause   = 10 * time.Second // before Telegram is asked again
+)
+
+// profile is what Telegram knows the bot by.
+type profile struct {
+	turn     chan struct{} // holds one: whoever has it may look and ask
+	username string
+	asked    time.Time
+}
+
+func newProfile() profile {
+	p := profile{turn: make(chan struct{}, 1)}
+	p.turn <- struct{}{}
+	return p
+}
+
+// Username returns the bot's own @name without the @, or "" while Telegram
+// can't be asked (Bot API: getMe).
+func (b *Bot) Username(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, usernameTimeout)
+	defer cancel()
+	p := &b.profile
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+		return ""
+	}
+	defer func() { p.turn <- struct{}{} }()
+	if p.username != "" || time.Since(p.asked) < usernamePause {
+		return p.username
+	}
+	me, err := b.library.GetMe(ctx)
+	if err != nil {
+		p.asked = time.Now()
+		b.log.Warn("the bot's own name is not known yet", "error", b.client.typed("getMe", err))
+		return ""
+	}
+	p.username = me.Username
+	return p.username
+}
+
+// SetCommands sets the list of commands for people whose Telegram is in this
+// language, two letters, "" for all others (Bot API: setMyCommands); scope
+// narrows it to certain chats.
+func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.BotCommand, scope ...models.BotCommandScope) error {
+	params := &telegram.SetMyCommandsParams{Commands: commands, LanguageCode: lang}
+	if len(scope) > 0 {
+		params.Scope = scope[0]
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := b.library.SetMyCommands(ctx, params)
+	return b.client.typed("setMyCommands", err)
+}
+
+// SetDescription sets what people see before they start the bot, and the short
+// text on its profile (Bot API: setMyDescription, 512 characters;
+// setMyShortDescription, 120). lang is as in SetCommands.
+func (b *Bot) SetDescription(ctx context.Context, lang, description, short string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
+	defer cancel()
+	_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
+	if err != nil {
+		return b.client.typed("setMyDescription", err)
+	}
+	_, err = b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})
+	return b.client.typed("setMyShortDescription", err)
+}

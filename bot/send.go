@@ -1,0 +1,240 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	telegram "github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
+)
+
+const (
+	// replyPatience bounds all waiting for the answer to what a person did:
+	// after that they have tapped again.
+	replyPatience = 30 * time.Second
+	// pushPatience is how long a retry_after is waited out for a message that has
+	// an outbox behind it; a longer one is the outbox's to wait.
+	pushPatience = 5 * time.Second
+	// maxAttempts counts the first one too.
+	maxAttempts = 3
+	// retryPause is before the second attempt, twice that before the third.
+	retryPause = 250 * time.Millisecond
+)
+
+// Push sends a message that nobody tapped for, and returns its number (Bot
+// API: sendMessage, sendDocument). It waits for its turn as long as ctx lasts.
+//
+// It repeats only what Telegram surely has not done: where no connection came
+// about, and after a short retry_after. The errors are ErrUnreachable,
+// ErrRejected, ErrUncertain (it may have been sent) and others: it was not
+// sent, try later; an *Error says by RetryAfter when.
+func (b *Bot) Push(ctx context.Context, chat int64, class Class, v View) (messageID int, err error) {
+	return b.send(ctx, chat, class, v, pushPatience)
+}
+
+// Edit draws a message again that nobody tapped on (Bot API: editMessageText).
+// That it looks so already is no error; a message that is gone is ErrRejected.
+// Edits are not paced, whatever their class, but wait out a short retry_after.
+// Other errors are those of Push; a lost answer has been repeated.
+func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Class, v View) error {
+	err := b.edit(ctx, chat, messageID, v, pushPatience)
+	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(e, errGone) {
+		gone := *e
+		gone.meaning = ErrRejected
+		return &gone
+	}
+	return err
+}
+
+// reply sends the answer to what a person did.
+func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replyPatience)
+	defer cancel()
+	return b.send(ctx, chat, ClassReply, v, replyPatience)
+}
+
+// send sends a new message. What it is refused by retry_after for longer than
+// patience is an error at once.
+func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patience time.Duration) (messageID int, err error) {
+	method := "sendMessage"
+	if v.Document != nil {
+		method = "sendDocument"
+	}
+	for attempt := 1; ; attempt++ {
+		hold, err := b.pacer.message(ctx, chat, class, patience)
+		switch {
+		case err != nil:
+			return 0, b.client.unsent(method, err)
+		case hold > 0:
+			return 0, &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
+		}
+		if v.Document != nil {
+			messageID, err = b.sendDocument(ctx, chat, v)
+		} else {
+			messageID, err = b.sendMessage(ctx, chat, v)
+		}
+		if err == nil {
+			return messageID, nil
+		}
+		wait := retryAfter(err)
+		switch {
+		case wait > 0:
+			b.cfg.Observe("flood", wait)
+			b.pacer.holdMessages(chat, wait) // the next turn is waited for above
+		case errors.Is(err, ErrUnreachable):
+			b.unreachable(ctx, chat)
+			return 0, err
+		case attempt == maxAttempts || ctx.Err() != nil || !ofTheMoment(err):
+			return 0, err
+		default:
+			if pause(ctx, retryPause<<(attempt-1)) != nil {
+				return 0, err
+			}
+		}
+		if attempt == maxAttempts {
+			return 0, err
+		}
+	}
+}
+
+// edit draws a message again. It is safe to repeat, so a lost answer is
+// repeated as well.
+func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patience time.Duration) error {
+	const method = "editMessageText"
+	ctx, cancel := context.WithTimeout(ctx, replyPatience)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		hold, err := b.pacer.edit(ctx, chat, patience)
+		switch {
+		case err != nil:
+			return b.client.unsent(method, err)
+		case hold > 0:
+			return &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
+		}
+		err = b.editMessage(ctx, chat, messageID, v)
+		if err == nil || errors.Is(err, errNotModified) {
+			return nil
+		}
+		wait := retryAfter(err)
+		switch {
+		case wait > 0:
+			b.cfg.Observe("flood", wait)
+			b.pacer.holdEdits(chat, wait)
+		case errors.Is(err, ErrUnreachable):
+			b.unreachable(ctx, chat)
+			return err
+		case errors.Is(err, ErrUncertain) && attempt > 1,
+			attempt == maxAttempts, ctx.Err() != nil,
+			!ofTheMoment(err) && !errors.Is(err, ErrUncertain):
+			return err
+		default:
+			if pause(ctx, retryPause<<(attempt-1)) != nil {
+				return err
+			}
+		}
+		if attempt == maxAttempts {
+			return err
+		}
+	}
+}
+
+// ofTheMoment reports whether nothing was done and the same call may do it. A
+// token that Telegram does not know (401, 404) is no matter of moments.
+func ofTheMoment(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.meaning == nil && e.Code == 0
+}
+
+func (b *Bot) sendMessage(ctx context.Context, chat int64, v View) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	message, err := b.library.SendMessage(ctx, &telegram.SendMessageParams{
+		ChatID:             chat,
+		Text:               v.Text,
+		ParseMode:          models.ParseModeHTML,
+		LinkPreviewOptions: v.preview(),
+		ReplyMarkup:        v.markup(),
+	})
+	if err != nil {
+		return 0, b.client.typed("sendMessage", err)
+	}
+	return message.ID, nil
+}
+
+func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
+	defer cancel()
+	message, err := b.library.SendDocument(ctx, &telegram.SendDocumentParams{
+		ChatID:      chat,
+		Document:    &models.InputFileUpload{Filename: v.Document.Name, Data: bytes.NewReader(v.Document.Data)},
+		Caption:     v.Text,
+		ParseMode:   models.ParseModeHTML,
+		ReplyMarkup: v.markup(),
+		// A list of accounts is a file, whatever its bytes look like.
+		DisableContentTypeDetection: true,
+	})
+	if err != nil {
+		return 0, b.client.typed("sendDocument", err)
+	}
+	return message.ID, nil
+}
+
+func (b *Bot) editMessage(ctx context.Context, chat int64, messageID int, v View) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := b.library.EditMessageText(ctx, &telegram.EditMessageTextParams{
+		ChatID:             chat,
+		MessageID:          messageID,
+		Text:               v.Text,
+		ParseMode:          models.ParseModeHTML,
+		LinkPreviewOptions: v.preview(),
+		ReplyMarkup:        v.markup(),
+	})
+	return b.client.typed("editMessageText", err)
+}
+
+// answerCallback answers a tap. A second answer to it does nothing, and a tap
+// that is too old for one is let be.
+func (b *Bot) answerCallback(ctx context.Context, query, toast string, alert bool) error {
+	return twice(ctx, errTooOld, func(ctx context.Context) error {
+		_, err := b.library.AnswerCallbackQuery(ctx, &telegram.AnswerCallbackQueryParams{
+			CallbackQueryID: query, Text: toast, ShowAlert: alert,
+		})
+		return b.client.typed("answerCallbackQuery", err)
+	})
+}
+
+// deleteMessage deletes a message, unless somebody already has.
+func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) error {
+	return twice(ctx, errDeleted, func(ctx context.Context) error {
+		_, err := b.library.DeleteMessage(ctx, &telegram.DeleteMessageParams{ChatID: chat, MessageID: messageID})
+		return b.client.typed("deleteMessage", err)
+	})
+}
+
+// twice makes a call that is safe to repeat, and repeats it once where that
+// may help. benign is the error that is none.
+func twice(ctx context.Context, benign error, call func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		once, cancel := context.WithTimeout(ctx, callTimeout)
+		err := call(once)
+		cancel()
+		if err == nil || errors.Is(err, benign) {
+			return nil
+		}
+		wait := max(retryAfter(err), retryPause)
+		again := retryAfter(err) > 0 || errors.Is(err, ErrUncertain) || ofTheMoment(err)
+		if !again || attempt > 1 || wait > pushPatience || pause(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+func (b *Bot) unreachable(ctx context.Context, chat int64) {
+	if chat > 0 && b.cfg.Unreachable != nil { // in private chats it is the person's id (Bot API: Chat)
+		b.cfg.Unreachable(ctx, chat)
+	}
+}

@@ -1,0 +1,200 @@
+package bot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-telegram/bot/models"
+)
+
+// allowedUpdates is what Telegram is asked for (Bot API: getUpdates).
+var allowedUpdates = []string{
+	models.AllowedUpdateMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember,
+}
+
+// update is what the runtime reads of an update (Bot API: Update). Nothing
+// else is decoded, so that a word that the library does not know yet costs no
+// update, and nothing else is stored.
+type update struct {
+	ID            int64         `json:"update_id"`
+	Message       *message      `json:"message,omitempty"`
+	CallbackQuery *callback     `json:"callback_query,omitempty"`
+	MyChatMember  *memberChange `json:"my_chat_member,omitempty"`
+}
+
+type message struct {
+	ID   int     `json:"message_id"`
+	Date int     `json:"date"`
+	Chat chat    `json:"chat"`
+	From *sender `json:"from,omitempty"`
+	Text string  `json:"text,omitempty"`
+	content
+}
+
+// content says that a person has sent something other than text. A message
+// with neither is about the chat (a pinned message, a new title).
+type content struct {
+	Animation   present `json:"animation,omitempty"`
+	Audio       present `json:"audio,omitempty"`
+	Checklist   present `json:"checklist,omitempty"`
+	Contact     present `json:"contact,omitempty"`
+	Dice        present `json:"dice,omitempty"`
+	Document    present `json:"document,omitempty"`
+	Game        present `json:"game,omitempty"`
+	LivePhoto   present `json:"live_photo,omitempty"`
+	Location    present `json:"location,omitempty"`
+	PaidMedia   present `json:"paid_media,omitempty"`
+	Photo       present `json:"photo,omitempty"`
+	Poll        present `json:"poll,omitempty"`
+	RichMessage present `json:"rich_message,omitempty"`
+	Sticker     present `json:"sticker,omitempty"`
+	Story       present `json:"story,omitempty"`
+	Video       present `json:"video,omitempty"`
+	VideoNote   present `json:"video_note,omitempty"`
+	Voice       present `json:"voice,omitempty"`
+}
+
+type callback struct {
+	ID      string  `json:"id"`
+	From    sender  `json:"from"`
+	Message *tapped `json:"message,omitempty"`
+	Data    string  `json:"data,omitempty"`
+}
+
+// tapped is the bot's own message (Bot API: MaybeInaccessibleMessage). Its
+// text may hold goods, and only matters for whether it can be edited as text.
+type tapped struct {
+	ID   int     `json:"message_id"`
+	Date int     `json:"date"` // 0: the message is no longer accessible
+	Chat chat    `json:"chat"`
+	Text present `json:"text,omitempty"`
+}
+
+type memberChange struct {
+	Chat          chat   `json:"chat"`
+	From          sender `json:"from"`
+	NewChatMember struct {
+		Status string `json:"status"`
+	} `json:"new_chat_member"`
+}
+
+type chat struct {
+	ID   int64  `json:"id"`
+	Type string `json:"type"`
+}
+
+type sender struct {
+	ID           int64  `json:"id"`
+	IsBot        bool   `json:"is_bot,omitempty"`
+	FirstName    string `json:"first_name,omitempty"`
+	Username     string `json:"username,omitempty"`
+	LanguageCode string `json:"language_code,omitempty"`
+}
+
+// present is true where the field is there, whatever it holds.
+type present bool
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *present) UnmarshalJSON(data []byte) error {
+	*p = string(data) != "null" && string(data) != "false"
+	return nil
+}
+
+var errNoUpdateID = errors.New("the update has no number")
+
+// decodeUpdate reads one update. Where that fails the update still has its
+// number, if that can be read: it is what lets the others pass.
+func decodeUpdate(raw []byte) (*update, error) {
+	u := &update{}
+	err := json.Unmarshal(raw, u)
+	if err != nil {
+		head := struct {
+			ID int64 `json:"update_id"`
+		}{}
+		_ = json.Unmarshal(raw, &head) // 0 where it can't be read
+		u = &update{ID: head.ID}
+		err = fmt.Errorf("decode update: %w", err)
+	}
+	if u.ID == 0 {
+		return u, errNoUpdateID
+	}
+	return u, err
+}
+
+// chatID returns the chat whose order the update belongs to.
+func (u *update) chatID() int64 {
+	switch {
+	case u.Message != nil:
+		return u.Message.Chat.ID
+	case u.CallbackQuery != nil && u.CallbackQuery.Message != nil:
+		return u.CallbackQuery.Message.Chat.ID
+	case u.CallbackQuery != nil:
+		return u.CallbackQuery.From.ID // the private chat has the person's id
+	case u.MyChatMember != nil:
+		return u.MyChatMember.Chat.ID
+	default:
+		return 0
+	}
+}
+
+// fromPerson reports whether a person has done something: neither a bot nor a
+// channel, and no notice of Telegram's about the chat.
+func (u *update) fromPerson() bool {
+	switch {
+	case u.Message != nil:
+		return u.Message.From != nil && !u.Message.From.IsBot && (u.Message.Text != "" || u.Message.content != content{})
+	case u.CallbackQuery != nil:
+		return !u.CallbackQuery.From.IsBot
+	case u.MyChatMember != nil:
+		return !u.MyChatMember.From.IsBot
+	default:
+		return false
+	}
+}
+
+// library returns the update as the library has it, as far as it was read.
+func (u *update) library() *models.Update {
+	out := &models.Update{ID: u.ID}
+	switch {
+	case u.Message != nil:
+		m := u.Message
+		out.Message = &models.Message{ID: m.ID, Date: m.Date, Chat: m.Chat.library(), Text: m.Text}
+		if m.From != nil {
+			from := m.From.library()
+			out.Message.From = &from
+		}
+	case u.CallbackQuery != nil:
+		q := u.CallbackQuery
+		out.CallbackQuery = &models.CallbackQuery{ID: q.ID, From: q.From.library(), Data: q.Data}
+		if m := q.Message; m != nil {
+			out.CallbackQuery.Message = m.library()
+		}
+	case u.MyChatMember != nil:
+		m := u.MyChatMember
+		out.MyChatMember = &models.ChatMemberUpdated{
+			Chat: m.Chat.library(), From: m.From.library(),
+			NewChatMember: models.ChatMember{Type: models.ChatMemberType(m.NewChatMember.Status)},
+		}
+	}
+	return out
+}
+
+func (m *tapped) library() models.MaybeInaccessibleMessage {
+	if m.Date == 0 || !m.Text {
+		// A file can be edited no more than what is gone: both get a new message.
+		return models.MaybeInaccessibleMessage{
+			Type:                models.MaybeInaccessibleMessageTypeInaccessibleMessage,
+			InaccessibleMessage: &models.InaccessibleMessage{Chat: m.Chat.library(), MessageID: m.ID},
+		}
+	}
+	return models.MaybeInaccessibleMessage{Message: &models.Message{ID: m.ID, Date: m.Date, Chat: m.Chat.library()}}
+}
+
+func (c chat) library() models.Chat {
+	return models.Chat{ID: c.ID, Type: models.ChatType(c.Type)}
+}
+
+func (s sender) library() models.User {
+	return models.User{ID: s.ID, IsBot: s.IsBot, FirstName: s.FirstName, Username: s.Username, LanguageCode: s.LanguageCode}
+}

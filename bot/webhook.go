@@ -1,0 +1,92 @@
+package bot
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	telegram "github.com/go-telegram/bot"
+)
+
+const (
+	secretHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
+	maxWebhook   = 1 << 20                           // bytes of one update
+)
+
+// listen opens the webhook's listener; serve serves it until Stop.
+func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", b.cfg.Webhook.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the webhook: %w", err)
+	}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(b.serveWebhook),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}
+	return func() {
+		b.received.Go(b.setWebhook)
+		b.received.Go(func() {
+			<-b.receive.Done()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
+			defer cancel()
+			_ = server.Shutdown(ctx) // waits for the requests that are being stored
+		})
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			b.ready.Store(false)
+			b.log.Error("the webhook's listener failed", "error", err)
+		}
+	}, nil
+}
+
+// setWebhook tells Telegram where to send updates, as often as it takes.
+func (b *Bot) setWebhook() {
+	trouble := trouble{bot: b, what: "setting the webhook"}
+	for {
+		ctx, cancel := context.WithTimeout(b.receive, callTimeout)
+		_, err := b.library.SetWebhook(ctx, &telegram.SetWebhookParams{
+			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secret.Reveal(), AllowedUpdates: allowedUpdates,
+		})
+		cancel()
+		if !trouble.again(b.client.typed("setWebhook", err)) {
+			return
+		}
+	}
+}
+
+// serveWebhook takes one update. 200 says that it is stored; after anything
+// else Telegram sends it again.
+func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "POST only", http.StatusMethodNotAllowed)
+		return
+	}
+	secret := []byte(b.cfg.Webhook.Secret.Reveal())
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get(secretHeader)), secret) != 1 {
+		http.Error(w, "unauthorized", http.StatusUnauthorized)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
+	if err != nil {
+		http.Error(w, "body not read", http.StatusRequestEntityTooLarge)
+		return
+	}
+	_, err = b.intake.take([]json.RawMessage{body})
+	switch {
+	case errors.Is(err, errNothingReadable):
+		http.Error(w, "not an update", http.StatusBadRequest)
+	case err != nil:
+		b.log.Error("an update was not stored", "error", err)
+		http.Error(w, "not stored", http.StatusInternalServerError)
+	}
+}

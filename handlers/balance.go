@@ -1,0 +1,202 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+)
+
+// balance shows the account of the person's own key, and what they spent by
+// the bot's records. To admins the operator's account is shown first.
+func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
+	l := req.L
+	text := ""
+	if s.admin(req.User.ID) && s.OperatorKey != "" {
+		line, err := s.operatorBalance(ctx, l)
+		if err != nil {
+			return bot.View{}, err
+		}
+		text = line + "\n\n"
+	}
+	own, err := s.ownBalance(ctx, req.User.ID, args.Refresh)
+	if errors.Is(err, orders.ErrNoKey) && text != "" {
+		return bot.View{Text: text + l.T("balance_no_key"), Keyboard: keyboards.BalanceKeyboard(l)}, nil
+	}
+	if err != nil {
+		return bot.View{}, err
+	}
+	spent, err := s.spent(ctx, l, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := bot.View{
+		Text:     text + l.T("balance_text", locales.Args{"Balance": l.Money(own.Amount, own.Currency)}) + "\n\n" + spent,
+		Keyboard: keyboards.BalanceKeyboard(l),
+	}
+	if args.Refresh {
+		view.Toast = l.Label("balance_refreshed")
+	}
+	return view, nil
+}
+
+func (s *Shop) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.balance(ctx, req, keyboards.BalanceArgs{Refresh: true})
+}
+
+// operatorBalance is a line for admins: the operator's account, or why it can't be read.
+func (s *Shop) operatorBalance(ctx context.Context, l *locales.Localizer) (string, error) {
+	balance, err := s.Market.Balance(ctx, s.OperatorKey)
+	switch kind, failed := hstock.KindOf(err); {
+	case err == nil:
+		return l.T("balance_operator", locales.Args{"Balance": l.Money(balance.Amount, balance.Currency)}), nil
+	case failed && kind == hstock.InvalidKey:
+		return l.T("balance_operator_invalid"), nil
+	case failed:
+		return l.T("balance_operator_unread"), nil
+	default:
+		return "", err
+	}
+}
+
+// spent says what the person's orders were charged this month and in all, per
+// currency.
+func (s *Shop) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
+	now := time.Now().UTC()
+	month, err := s.DB.Spent(ctx, userID, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		return "", err
+	}
+	all, err := s.DB.Spent(ctx, userID, time.Time{})
+	if err != nil {
+		return "", err
+	}
+	return l.T("balance_spent", locales.Args{"Month": sums(l, month), "All": sums(l, all)}), nil
+}
+
+// sums lists money per currency, "$3.00 + 2.00 EUR".
+func sums(l *locales.Localizer, perCurrency map[string]decimal.Decimal) string {
+	if len(perCurrency) == 0 {
+		return l.Money(decimal.Zero, "USD")
+	}
+	currencies := make([]string, 0, len(perCurrency))
+	for currency := range perCurrency {
+		currencies = append(currencies, currency)
+	}
+	slices.Sort(currencies)
+	text := ""
+	for i, currency := range currencies {
+		if i > 0 {
+			text += " + "
+		}
+		text += l.Money(perCurrency[currency], currency)
+	}
+	return text
+}
+
+// ownBalance returns the balance of the person's own key; unless fresh is
+// asked for, one read within balanceLife will do.
+func (s *Shop) ownBalance(ctx context.Context, userID int64, fresh bool) (hstock.Balance, error) {
+	key, err := s.ownKey(ctx, userID)
+	if err != nil {
+		return hstock.Balance{}, err
+	}
+	if balance, ok := s.balances.get(userID); ok && !fresh {
+		return balance, nil
+	}
+	balance, err := s.Market.Balance(ctx, key.Secret)
+	if err != nil {
+		return hstock.Balance{}, err
+	}
+	s.balances.put(userID, balance)
+	return balance, nil
+}
+
+// currency is the one that prices are shown in: that of the account which the
+// shop is looked at with. Rows carry none.
+func (s *Shop) currency(ctx context.Context, userID int64) string {
+	if balance, ok := s.balances.last(userID); ok {
+		return balance.Currency
+	}
+	if balance, err := s.ownBalance(ctx, userID, false); err == nil {
+		return balance.Currency
+	}
+	if s.OperatorKey != "" {
+		if balance, ok := s.balances.last(operator); ok {
+			return balance.Currency
+		}
+		if balance, err := s.Market.Balance(ctx, s.OperatorKey); err == nil {
+			s.balances.put(operator, balance)
+			return balance.Currency
+		}
+	}
+	return "USD"
+}
+
+const (
+	// balanceLife is for choosing quantities; what is bought reads it afresh.
+	balanceLife = 30 * time.Second
+	// operator is the place of the operator's account among people's.
+	operator = 0
+	// balancesKept bounds the memory; a person's figures can be read again.
+	balancesKept = 10_000
+)
+
+// balances remembers the last balance read for each person.
+type balances struct {
+	mu   sync.Mutex
+	read map[int64]reading
+}
+
+type reading struct {
+	balance hstock.Balance
+	at      time.Time
+}
+
+func newBalances() *balances { return &balances{read: map[int64]reading{}} }
+
+// get returns a balance that is fresh enough to choose by.
+func (b *balances) get(userID int64) (hstock.Balance, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, ok := b.read[userID]
+	return r.balance, ok && time.Since(r.at) < balanceLife
+}
+
+// last returns the balance last read, however old.
+func (b *balances) last(userID int64) (hstock.Balance, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, ok := b.read[userID]
+	return r.balance, ok
+}
+
+func (b *balances) put(userID int64, balance hstock.Balance) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.read) >= balancesKept {
+		for id, r := range b.read {
+			if time.Since(r.at) >= balanceLife {
+				delete(b.read, id)
+			}
+		}
+	}
+	if len(b.read) < balancesKept {
+		b.read[userID] = reading{balance: balance, at: time.Now()}
+	}
+}
+
+func (b *balances) forget(userID int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.read, userID)
+}

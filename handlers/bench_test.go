@@ -1,0 +1,168 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	telegrambot "github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
+
+	"hstockbot/bot"
+	"hstockbot/handlers"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// people is how many chats tap at once, each as soon as its last tap was drawn.
+const people = 200
+
+// BenchmarkTap measures a menu tap, answered and drawn, over loopback: through
+// the whole bot, and through a bare handler of the library that makes the same
+// two calls. Run both at once to compare them:
+//
+//	go test ./handlers -run '^$' -bench Tap -benchtime 20000x
+func BenchmarkTap(b *testing.B) {
+	b.Run("bot", func(b *testing.B) {
+		server := newTelegram(b)
+		startBot(b, server.URL)
+		tapAll(b, server.Server)
+	})
+	b.Run("library", func(b *testing.B) {
+		server := newTelegram(b)
+		startLibrary(b, server.URL)
+		tapAll(b, server.Server)
+	})
+}
+
+type loopbackTelegram struct {
+	*telegram.Server
+	URL string
+}
+
+func newTelegram(b *testing.B) loopbackTelegram {
+	b.Helper()
+	server := telegram.New(telegram.Options{Token: token, NoLog: true})
+	listener := httptest.NewServer(server)
+	b.Cleanup(func() { server.Close(); listener.Close() })
+	return loopbackTelegram{server, listener.URL}
+}
+
+// startBot starts everything that main starts, without pacing.
+func startBot(b *testing.B, url string) {
+	b.Helper()
+	shop := market.New(market.Options{})
+	listener := httptest.NewServer(shop)
+	log := slog.New(slog.DiscardHandler)
+	keys, err := storage.ParseKeys(secretKey)
+	must(b, err)
+	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), Keys: keys})
+	must(b, err)
+	client, err := hstock.New(hstock.Options{URL: listener.URL})
+	must(b, err)
+	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
+	bundle, err := locales.Load()
+	must(b, err)
+	screens := handlers.New(handlers.Options{DB: db, Catalog: goods, Market: client, Bundle: bundle, Log: log, DefaultLang: "en", SMMRatePer: 1000})
+	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000})
+	runtime, err := bot.New(bot.Config{Token: token, APIURL: url, Inbox: db, Log: log, Hooks: screens.Hooks()})
+	must(b, err)
+	screens.Attach(runtime, trade)
+	trade.Start()
+	must(b, runtime.Start(context.Background()))
+	b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		must(b, runtime.Stop(ctx))
+		must(b, trade.Stop(ctx))
+		goods.Close()
+		client.Close()
+		must(b, db.Close())
+		shop.Close()
+		listener.Close()
+	})
+}
+
+// startLibrary starts a handler that answers and edits, and nothing else.
+func startLibrary(b *testing.B, url string) {
+	b.Helper()
+	bundle, err := locales.Load()
+	must(b, err)
+	l := bundle.Localizer("en")
+	keyboard := models.InlineKeyboardMarkup{InlineKeyboard: keyboards.MenuKeyboard(l)}
+	handle := func(ctx context.Context, lib *telegrambot.Bot, update *models.Update) {
+		if update.Message != nil {
+			_, _ = lib.SendMessage(ctx, &telegrambot.SendMessageParams{ChatID: update.Message.Chat.ID, Text: l.T("menu_text"), ParseMode: models.ParseModeHTML, ReplyMarkup: keyboard})
+			return
+		}
+		query := update.CallbackQuery
+		_, _ = lib.AnswerCallbackQuery(ctx, &telegrambot.AnswerCallbackQueryParams{CallbackQueryID: query.ID})
+		text := l.T("menu_text")
+		if query.Data == keyboards.Help.Data(struct{}{}) {
+			text = l.T("help_text", locales.Args{"Support": ""})
+		}
+		_, _ = lib.EditMessageText(ctx, &telegrambot.EditMessageTextParams{
+			ChatID: query.Message.Message.Chat.ID, MessageID: query.Message.Message.ID, Text: text, ParseMode: models.ParseModeHTML,
+			ReplyMarkup: models.InlineKeyboardMarkup{InlineKeyboard: append(keyboard.InlineKeyboard[:len(keyboard.InlineKeyboard):len(keyboard.InlineKeyboard)], keyboards.Foot(l, "")...)},
+		})
+	}
+	lib, err := telegrambot.New(token, telegrambot.WithServerURL(url), telegrambot.WithDefaultHandler(handle))
+	must(b, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { lib.Start(ctx) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+}
+
+// tapAll taps b.N times in all: help and menu in turn.
+func tapAll(b *testing.B, server *telegram.Server) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
+	defer cancel()
+	clients := make([]*telegram.Client, people)
+	for i := range clients {
+		clients[i] = server.Join(telegram.Person{ID: int64(i + 1), FirstName: "Ann", LanguageCode: "en"})
+		clients[i].Type("/menu")
+	}
+	for _, client := range clients {
+		must(b, client.Await(ctx, func([]telegram.Message) bool { return client.Last().FromBot }))
+	}
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var group sync.WaitGroup
+	b.ResetTimer()
+	began := time.Now()
+	for _, client := range clients {
+		group.Go(func() {
+			message := client.Last()
+			for i := 0; left.Add(-1) >= 0; i++ {
+				data := []string{keyboards.Help.Data(struct{}{}), keyboards.Menu.Data(struct{}{})}[i%2]
+				client.TapData(message.ID, data)
+				before := message.Text
+				err := client.Await(ctx, func([]telegram.Message) bool {
+					message = client.Last()
+					return message.Text != before
+				})
+				if err != nil {
+					b.Error(fmt.Errorf("tap %d was not drawn: %w", i, err))
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "taps/s")
+}

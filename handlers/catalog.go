@@ -1,0 +1,200 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"hstockbot/bot"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/internal/route"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// catalog lists the categories.
+func (s *Shop) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	categories, fresh, err := s.Catalog.Categories(ctx, key, req.L.Lang())
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(categories) == 0 {
+		return bot.View{Text: req.L.T("catalog_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
+	}
+	page := keyboards.ClampPage(int(args.Page), len(categories))
+	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	places := make([]catalog.Place, 0, keyboards.PageSize)
+	for _, category := range keyboards.Page(categories, page) {
+		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(category.English), Name: category.Name})
+		places = append(places, catalog.Place{Category: category.English})
+	}
+	s.count(ctx, key, entries, places)
+	return bot.View{
+		Text:     req.L.T("catalog_text") + staleNote(req.L, fresh),
+		Keyboard: keyboards.CatalogKeyboard(req.L, entries, page, len(categories)),
+	}, nil
+}
+
+func (s *Shop) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.catalog(ctx, req, keyboards.CatalogArgs{})
+}
+
+// count fills in how many goods stand on each shelf; what can't be had soon
+// stays unknown, and nothing else depends on it.
+func (s *Shop) count(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, places []catalog.Place) {
+	counts, err := s.Catalog.Counts(ctx, key, places...)
+	if err != nil {
+		s.Log.Warn("goods were not counted", "error", err)
+	}
+	for i, place := range places {
+		entries[i].Count = -1
+		if n, ok := counts[place]; ok {
+			entries[i].Count = n
+		}
+	}
+}
+
+// category lists a category's subcategories; one without any is a shelf itself.
+func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.CategoryArgs) (bot.View, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	category, place, fresh, err := s.findCategory(ctx, key, req.L, args.Category)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(category.Subcategories) == 0 {
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Category: args.Category})
+	}
+	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
+	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	places := make([]catalog.Place, 0, keyboards.PageSize)
+	for _, sub := range keyboards.Page(category.Subcategories, page) {
+		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(sub.English), Name: sub.Name})
+		places = append(places, catalog.Place{Category: category.English, Subcategory: sub.English})
+	}
+	s.count(ctx, key, entries, places)
+	return bot.View{
+		Text:     req.L.T("category_text", locales.Args{"Category": shorten(category.Name, wordLength)}) + staleNote(req.L, fresh),
+		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), place/keyboards.PageSize),
+	}, nil
+}
+
+// findCategory resolves the Hash of an English name and says at which place of
+// the list it stands. A name that is gone, or shared by two, is out of date.
+func (s *Shop) findCategory(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (catalog.Category, int, catalog.Freshness, error) {
+	categories, fresh, err := s.Catalog.Categories(ctx, key, l.Lang())
+	if err != nil {
+		return catalog.Category{}, 0, fresh, err
+	}
+	place, err := only(categories, func(c catalog.Category) bool { return route.HashOf(c.English) == hash })
+	if err != nil {
+		return catalog.Category{}, 0, fresh, err
+	}
+	return categories[place], place, fresh, nil
+}
+
+// only returns the place of the one entry that matches.
+func only[T any](all []T, match func(T) bool) (int, error) {
+	place := slices.IndexFunc(all, match)
+	if place < 0 || slices.ContainsFunc(all[place+1:], match) {
+		return 0, storage.ErrNotFound
+	}
+	return place, nil
+}
+
+// shelf lists the goods that the marketplace's filter returns, sold-out ones last.
+func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	category, categoryPlace, _, err := s.findCategory(ctx, key, req.L, args.Category)
+	if err != nil {
+		return bot.View{}, err
+	}
+	title, subcategory := shorten(category.Name, wordLength), ""
+	back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(categoryPlace)})
+	if args.Subcategory != "" {
+		place, err := only(category.Subcategories, func(sub catalog.Subcategory) bool { return route.HashOf(sub.English) == args.Subcategory })
+		if err != nil {
+			return bot.View{}, err
+		}
+		title, subcategory = shorten(category.Subcategories[place].Name, wordLength), category.Subcategories[place].English
+		back = keyboards.Category.Data(keyboards.CategoryArgs{Category: args.Category, Page: pageOf(place)})
+	}
+	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), category.English, subcategory)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(rows) == 0 {
+		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": title}), Keyboard: keyboards.Foot(req.L, back)}, nil
+	}
+	rows = inStockFirst(rows)
+	args.Page = uint16(keyboards.ClampPage(int(args.Page), len(rows))) //nolint:gosec // a page of a list that fits memory
+	currency := s.currency(ctx, req.User.ID)
+	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
+	for _, row := range keyboards.Page(rows, int(args.Page)) {
+		entries = append(entries, keyboards.GoodsEntry{
+			Service: row.Service, Name: row.Name, Price: req.L.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
+		})
+	}
+	text := req.L.T("shelf_text", locales.Args{"Shelf": title})
+	if description := s.shelfDescription(ctx, key, req.L, rows); description != "" {
+		text += "\n\n" + locales.Escape(description)
+	}
+	return bot.View{
+		Text:     text + staleNote(req.L, fresh),
+		Keyboard: keyboards.ShelfKeyboard(req.L, args, entries, len(rows), back),
+	}, nil
+}
+
+// pageOf returns the page of a list that the entry at this place stands on.
+func pageOf(place int) uint16 { return uint16(place / keyboards.PageSize) } //nolint:gosec // places of a list that fits memory
+
+// shelfDescription is what subcategory_info says, where all products of the
+// shelf name the same subcategory. It is an extra: without it the shelf stands.
+func (s *Shop) shelfDescription(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) string {
+	id := ""
+	for _, row := range rows {
+		if row.SubcategoryID == "" || (id != "" && row.SubcategoryID != id) {
+			return ""
+		}
+		id = row.SubcategoryID
+	}
+	info, _, err := s.Catalog.SubcategoryInfo(ctx, key, l.Lang(), id)
+	if err != nil {
+		return ""
+	}
+	return shorten(info.Description, descriptionLength)
+}
+
+// inStockFirst keeps the marketplace's order otherwise.
+func inStockFirst(rows []hstock.Row) []hstock.Row {
+	sorted := slices.Clone(rows)
+	slices.SortStableFunc(sorted, func(a, b hstock.Row) int { return cmp.Compare(soldOut(a), soldOut(b)) })
+	return sorted
+}
+
+func soldOut(row hstock.Row) int {
+	if row.Stock <= 0 {
+		return 1
+	}
+	return 0
+}
+
+// staleNote says that the marketplace is down and how old this is.
+func staleNote(l *locales.Localizer, fresh catalog.Freshness) string {
+	if !fresh.Stale {
+		return ""
+	}
+	return "\n\n" + l.T("catalog_stale", locales.Args{"Time": clock(l, fresh.At)})
+}

@@ -1,0 +1,224 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// confirmView draws the card of a draft: what, how many, for how much, and
+// what is left of the balance. changes say why it is drawn again.
+func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
+	p := quote.Purchase
+	var lines []string
+	for _, change := range changes {
+		lines = append(lines, l.T(changeID(change)))
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}))
+	price := l.Money(p.Rate, p.Currency)
+	if p.RatePer > 1 {
+		lines = append(lines, l.T("product_price_per", locales.Args{"Price": price, "Per": l.Number(p.RatePer)}))
+	} else {
+		lines = append(lines, l.T("product_price", locales.Args{"Price": price}))
+	}
+	total := locales.Args{"Total": l.Money(p.Total(), p.Currency)}
+	if quote.Estimate {
+		lines = append(lines, l.T("confirm_estimate", total))
+	} else {
+		lines = append(lines, l.T("confirm_total", total))
+	}
+	switch {
+	case quote.OtherTotal.Valid:
+		lines = append(lines, l.T("confirm_other_reading", locales.Args{"Total": l.Money(quote.OtherTotal.Decimal, p.Currency)}))
+	case p.Kind == storage.KindSMM:
+		lines = append(lines, l.T("confirm_estimate_smm"))
+	case p.Variants:
+		lines = append(lines, l.T("confirm_estimate_variants"))
+	}
+	switch {
+	case p.Kind == storage.KindSMM:
+		lines = append(lines, l.T("confirm_link", locales.Args{"Link": l.Isolate(p.Link)}))
+	case p.Link != "":
+		lines = append(lines, l.T("confirm_email", locales.Args{"Email": l.Isolate(p.Link)}))
+	}
+	lines = append(lines, "", l.T("confirm_balance", locales.Args{
+		"Now": l.Money(p.Balance, p.Currency), "After": l.Money(p.Balance.Sub(p.Total()), p.Currency),
+	}))
+	if quote.Short.IsPositive() {
+		id := "confirm_short"
+		if !quote.Blocked() {
+			id = "confirm_short_warning"
+		}
+		lines = append(lines, "", l.T(id, locales.Args{"Short": l.Money(quote.Short, p.Currency)}))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ConfirmKeyboard(l, p.ID, quote.Blocked())}
+}
+
+func changeID(change orders.Change) string {
+	switch change {
+	case orders.ChangeExpired:
+		return "confirm_changed_expired"
+	case orders.ChangeKey:
+		return "confirm_changed_key"
+	default:
+		return "confirm_changed_price"
+	}
+}
+
+// confirm buys. The card says so at once, and loses its buttons, because the
+// marketplace may take its time.
+func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if p.State == storage.PurchaseDraft {
+		// Only a courtesy: what is bought does not depend on it.
+		if err := req.Show(ctx, bot.View{Text: req.L.T("confirm_placing", locales.Args{"Name": p.Name, "Quantity": req.L.Number(p.Quantity)})}); err != nil {
+			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
+		}
+	}
+	outcome, err := s.orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
+	if err != nil {
+		return bot.View{}, err
+	}
+	s.balances.forget(req.User.ID)
+	return s.outcomeView(req.L, outcome), nil
+}
+
+func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
+	p := outcome.Purchase
+	what := locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}
+	switch outcome.Result {
+	case orders.Placed:
+		return s.placedView(l, outcome.Order)
+	case orders.Rejected:
+		return s.rejectedView(l, p)
+	case orders.Redrawn:
+		view := s.confirmView(l, outcome.Quote, outcome.Changes)
+		view.Toast = l.Label("confirm_redrawn")
+		return view
+	case orders.Unknown:
+		return bot.View{Text: l.T("unknown_card", what), Keyboard: keyboards.UnknownKeyboard(l, p.ID, false)}
+	case orders.InProgress:
+		return bot.View{Text: l.T("confirm_placing", what), Toast: l.Label("confirm_in_progress")}
+	case orders.Busy:
+		quote := orders.Quote{Purchase: p, Estimate: p.Kind == storage.KindSMM || p.Variants}
+		view := s.confirmView(l, quote, nil)
+		view.Toast, view.Alert = l.Label("confirm_busy"), true
+		return view
+	default:
+		return bot.View{Text: l.T("confirm_gone"), Keyboard: keyboards.Foot(l, p.Origin)}
+	}
+}
+
+// rejectedView says that nothing was bought, and why.
+func (s *Shop) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
+	return bot.View{
+		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
+			l.T("confirm_what", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}),
+		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Origin),
+	}
+}
+
+func rejectedReason(l *locales.Localizer, p storage.Purchase) string {
+	switch p.Reason {
+	case orders.ReasonRefused:
+		if strings.EqualFold(p.Refusal, hstock.ErrInsufficientBalance.Error()) {
+			return l.T("rejected_balance")
+		}
+		return l.T("rejected_refused", locales.Args{"Words": p.Refusal})
+	case orders.ReasonInvalidKey:
+		return l.T("key_invalid")
+	case orders.ReasonStock:
+		return l.T("rejected_stock")
+	case orders.ReasonBalance:
+		return l.T("rejected_balance")
+	case orders.ReasonGone:
+		return l.T("error_gone")
+	case orders.ReasonInterrupted:
+		return l.T("rejected_interrupted")
+	default:
+		return l.T("rejected_unreachable")
+	}
+}
+
+// abandon ends a draft; the card leads back to what it was for.
+func (s *Shop) abandon(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if _, err := s.orders.Abandon(ctx, req.User.ID, p.ID); err != nil {
+		return bot.View{}, err
+	}
+	outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if outcome.Result != orders.Gone { // it was confirmed by a quicker tap
+		return s.outcomeView(req.L, outcome), nil
+	}
+	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, p.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
+}
+
+// again draws a card with today's terms for what an earlier purchase said, in
+// place of the message that offers it.
+func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	switch p.State {
+	case storage.PurchaseDraft, storage.PurchaseRetired, storage.PurchaseRejected, storage.PurchaseDismissed:
+	case storage.PurchaseUnknown:
+		if p.Verdict != storage.VerdictNotBought {
+			return s.unknownView(ctx, req, p.ID)
+		}
+	default:
+		outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		return s.outcomeView(req.L, outcome), nil
+	}
+	return s.redraft(ctx, req, p)
+}
+
+// orderIt is again for an order that was delivered: its message stays.
+func (s *Shop) orderIt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view, err := s.redraft(ctx, req, p)
+	view.New = true
+	return view, err
+}
+
+func (s *Shop) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
+	key, err := s.ownKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	row, _, err := s.Catalog.Product(ctx, key.Secret, req.L.Lang(), p.Service)
+	if err != nil {
+		return bot.View{}, err
+	}
+	quote, err := s.orders.Draft(ctx, orders.Intent{
+		UserID: req.User.ID, Row: row, Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
+	})
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.confirmView(req.L, quote, nil), nil
+}

@@ -1,0 +1,114 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"hstockbot/bot"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/route"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// userError is a sentence for the person who did something that can't be done.
+// The dialog they are in goes on.
+type userError struct {
+	id   string
+	args locales.Args
+}
+
+func (e *userError) Error() string { return e.id }
+
+// say returns an error that shows the message with this id.
+func say(id string, args ...locales.Args) error {
+	e := &userError{id: id}
+	if len(args) > 0 {
+		e.args = args[0]
+	}
+	return e
+}
+
+// errorView is the one place where an error becomes a sentence: what happened,
+// whether money moved, what to do.
+func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.View {
+	l := req.L
+	var (
+		user    *userError
+		amount  *orders.AmountError
+		failure *hstock.Error
+	)
+	switch {
+	case errors.As(err, &user):
+		return s.sentence(req, l.T(user.id, user.args))
+	case errors.As(err, &amount):
+		return s.sentence(req, amountSentence(l, amount))
+	case errors.Is(err, orders.ErrNoKey):
+		return s.askKey(req, l.T("key_needed"))
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
+		return outdated(ctx, req)
+	case errors.Is(err, catalog.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
+		return s.sentence(req, l.T("error_gone"))
+	case errors.Is(err, orders.ErrNotUnknown):
+		return s.sentence(req, l.T("unknown_known"))
+	case errors.Is(err, storage.ErrNumberTaken):
+		return s.sentence(req, l.T("unknown_taken"))
+	case errors.Is(err, hstock.ErrOrderNotFound):
+		return s.sentence(req, l.T("error_order_not_found"))
+	case errors.As(err, &failure):
+		switch failure.Kind {
+		case hstock.InvalidKey:
+			return s.askKey(req, l.T("key_invalid"))
+		case hstock.Refused, hstock.RefusedOther:
+			return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+		}
+		return s.retry(req, l.T("error_market"))
+	default:
+		s.Log.Error("a screen failed", "update", req.UpdateID, "user", req.User.ID, "error", err)
+		return s.retry(req, l.T("error_internal"))
+	}
+}
+
+// sentence answers without changing anything: a dialog goes on, a tapped
+// screen stays and the sentence is a message of its own.
+func (s *Shop) sentence(req *bot.Request, text string) bot.View {
+	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, ""), New: true, Keep: true}
+}
+
+// retry is sentence with a button that does again what failed.
+func (s *Shop) retry(req *bot.Request, text string) bot.View {
+	view := s.sentence(req, text)
+	if req.CallbackData != "" {
+		view.New = false
+		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), req.CallbackData)}}, view.Keyboard...)
+	}
+	return view
+}
+
+func amountSentence(l *locales.Localizer, e *orders.AmountError) string {
+	switch {
+	case e.SoldOut:
+		return l.T("error_sold_out")
+	case e.Max == 0:
+		return l.T("error_amount_low", locales.Args{"Min": l.Number(e.Min)})
+	default:
+		return l.T("error_amount", locales.Args{"Min": l.Number(e.Min), "Max": l.Number(e.Max)})
+	}
+}
+
+// outdated answers a button that leads nowhere any more: an old one's, or a
+// forged one's.
+func outdated(_ context.Context, req *bot.Request) bot.View {
+	view := menuView(req.L)
+	view.Toast = req.L.Label("error_outdated")
+	view.New = true
+	return view
+}
+
+// panicked names the log entry that says more.
+func panicked(req *bot.Request, reference string) bot.View {
+	return bot.View{Text: req.L.T("error_panic", locales.Args{"Reference": reference}), Keyboard: keyboards.Foot(req.L, ""), New: true}
+}

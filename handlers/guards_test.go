@@ -1,0 +1,263 @@
+package handlers_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/keyboards"
+)
+
+// confirmCard brings Anna to a confirm card of one account.
+func (w *world) confirmCard() {
+	w.t.Helper()
+	w.withKey(annaKey)
+	w.open("2")
+	w.tapLabel("1")
+	w.tap("order_button_skip")
+}
+
+func (w *world) wantAdds(n int) {
+	w.t.Helper()
+	if got := w.market.Count("add"); got != n {
+		w.t.Errorf("%d requests to buy reached the marketplace, want %d", got, n)
+	}
+}
+
+// TestTwelveTapsOnOneConfirm: by an impatient thumb, by an app that got no
+// answer, and by Telegram that repeats an update.
+func TestTwelveTapsOnOneConfirm(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 5 * time.Second})
+		card := w.anna.Last()
+		label := w.l.Label("confirm_button_confirm")
+		must(w.t, w.anna.TapOn(card.ID, label))
+		for range 11 {
+			must(w.t, w.anna.RepeatTap())
+		}
+		pass(30 * time.Second)
+		w.wantAdds(1)
+		w.says("#23501")
+	})
+}
+
+// TestATapThatTelegramRepeatsHoursLater finds an old card, not a purchase.
+func TestATapThatTelegramRepeatsHoursLater(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		card := w.anna.Last()
+		data := buttonData(card, w.l.Label("confirm_button_confirm"))
+		pass(3 * time.Hour)
+		w.anna.TapData(card.ID, data)
+		pass(time.Second)
+		w.wantAdds(0)
+		w.says("more than ten minutes old")
+	})
+}
+
+func buttonData(m telegram.Message, label string) string {
+	for _, row := range m.Keyboard {
+		for _, b := range row {
+			if b.Text == label {
+				return b.CallbackData
+			}
+		}
+	}
+	return ""
+}
+
+// TestForgedButtons: another person's purchases and orders, and data that no
+// button ever had, do nothing and say so.
+func TestForgedButtons(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		card := w.anna.Last()
+		confirm := buttonData(card, w.l.Label("confirm_button_confirm"))
+		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory.Type("/start")
+		pass(time.Second)
+		mallory.Type("/key " + poorKey)
+		pass(time.Second)
+		forged := []string{
+			confirm, strings.Replace(confirm, "ok:", "no:", 1), strings.Replace(confirm, "ok:", "ag:", 1),
+			strings.Replace(confirm, "ok:", "oa:", 1), strings.Replace(confirm, "ok:", "ub:", 1), strings.Replace(confirm, "ok:", "ud:", 1),
+			"", "ok", "ok:", "ok:zzzzzzzzzzzzzzzzzzz", "ok:1.2", "zz:1", "p:-1.x", "💥", "l:9.0.0", "s:AAAAAAAA.BBBBBBBB.0", "gs:AAAAAAAA",
+			"cc:AAAAAAAA.zz", "p:7fffffff...0", strings.Repeat("x", 64),
+		}
+		for _, data := range forged {
+			if data == "" {
+				continue
+			}
+			mallory.TapData(1, data)
+			pass(time.Second)
+		}
+		w.wantAdds(0)
+		if text := mallory.Transcript(); strings.Contains(text, "USA") {
+			w.t.Errorf("Mallory sees Anna's purchase:\n%s", text)
+		}
+		w.tap("confirm_button_confirm") // Anna's card still stands
+		w.wantAdds(1)
+		pass(10 * time.Second)
+
+		// Anna's order, in Mallory's hands.
+		order, err := w.db.OrderByNumber(w.t.Context(), anna.ID, market.FirstOrder)
+		must(w.t, err)
+		for _, data := range []string{
+			keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID}),
+			keyboards.OrderRefresh.Data(keyboards.OrderViewArgs{Order: order.ID}),
+			keyboards.CardRefresh.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.OrderAccounts.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.OrderWrong.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
+			keyboards.UnknownAdopt.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, Number: order.Number}),
+		} {
+			mallory.TapData(1, data)
+			pass(time.Second)
+		}
+		mallory.Type("23501")
+		pass(time.Second)
+		if text := mallory.Transcript(); strings.Contains(text, "23501 ") || strings.Contains(text, "Gmail") {
+			w.t.Errorf("Mallory sees Anna's order:\n%s", text)
+		}
+	})
+}
+
+// TestInAGroup: no balance, no order and no key is shown there.
+func TestInAGroup(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		group := w.telegram.Group(-500, "Friends")
+		for _, text := range []string{"/balance", "/balance@shop_bot", "/orders@other_bot", "hello", "/key@shop_bot " + annaKey} {
+			group.Type(w.anna, text)
+			pass(5 * time.Second)
+		}
+		text := group.Transcript()
+		if strings.Contains(text, "100.00") {
+			w.t.Errorf("the group sees a balance:\n%s", text)
+		}
+		if n := strings.Count(text, w.l.Label("group_button_open")); n != 2 {
+			w.t.Errorf("the bot spoke %d times, want 2 (asked by its name, and about the key):\n%s", n, text)
+		}
+		if !strings.Contains(text, "has seen that key") {
+			w.t.Errorf("nobody was warned of the key:\n%s", text)
+		}
+	})
+}
+
+// TestWithoutAKeyBuyingAsksForOneAndComesBack: and looking round needs none.
+func TestWithoutAKeyBuyingAsksForOneAndComesBack(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.open("2")
+		w.tapLabel("1")
+		w.says(w.l.T("key_needed"))
+		w.types(annaKey)
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		pass(10 * time.Second)
+		w.wantAdds(1)
+	})
+}
+
+// TestTheOperatorsKeyBuysForNobody, whoever may have learnt it.
+func TestTheOperatorsKeyBuysForNobody(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(operatorKey)
+		w.says(w.l.T("key_refused"))
+		boss := w.telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
+		boss.Type("/key " + operatorKey)
+		pass(time.Second)
+		if !strings.Contains(boss.Transcript(), "$100.00") {
+			w.t.Errorf("an admin may choose it as theirs:\n%s", boss.Transcript())
+		}
+	})
+}
+
+// TestBlockedAndBack: what was delivered meanwhile waits, and comes.
+func TestBlockedAndBack(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.t, w.market.Hold(market.GmailUSA, true))
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		w.anna.Block()
+		must(w.t, w.market.Finish(market.FirstOrder))
+		pass(time.Hour)
+		account := w.market.Orders()[0].Accounts[0]
+		if strings.Contains(w.anna.Transcript(), account) {
+			w.t.Fatal("it arrived although the bot was blocked")
+		}
+		w.anna.Unblock()
+		pass(time.Minute)
+		w.says(account)
+	})
+}
+
+// TestTelegramLosesTheAnswer: goods are sent again rather than lost.
+func TestTelegramLosesTheAnswer(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.t, w.market.Hold(market.GmailUSA, true))
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		must(w.t, w.market.Finish(market.FirstOrder))
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", LoseAnswer: true, Times: 1})
+		pass(5 * time.Minute)
+		n := 0
+		for _, m := range w.anna.Messages() {
+			if strings.Contains(m.Text, w.market.Orders()[0].Accounts[0]) {
+				n++
+			}
+		}
+		if n != 2 {
+			w.t.Errorf("the goods arrived %d times, want 2", n)
+		}
+	})
+}
+
+// TestBackNeverOverwritesGoods: whatever is tapped on a delivery, it stays.
+func TestBackNeverOverwritesGoods(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		pass(10 * time.Second)
+		goods := w.anna.Last()
+		account := w.market.Orders()[0].Accounts[0]
+		for _, row := range goods.Keyboard {
+			for _, b := range row {
+				if b.CallbackData == "" {
+					continue
+				}
+				must(w.t, w.anna.TapOn(goods.ID, b.Text))
+				pass(2 * time.Second)
+			}
+		}
+		now := w.anna.Messages()
+		i := slices.IndexFunc(now, func(m telegram.Message) bool { return m.ID == goods.ID })
+		if i < 0 || !strings.Contains(now[i].Text, account) || now[i].Deleted {
+			w.t.Errorf("the goods are gone:\n%s", w.anna.Transcript())
+		}
+	})
+}
+
+// TestTheSecondTapOfAMenuAsksNobody: with a warm cache no tap of the catalogue
+// calls the marketplace.
+func TestTheSecondTapOfAMenuAsksNobody(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		walk := func() {
+			w.types("/catalog")
+			w.openGmail()
+			w.tap("nav_button_back")
+			w.tap("nav_button_back")
+			w.tap("nav_button_back")
+		}
+		walk()
+		before := w.market.Count("")
+		walk()
+		if calls := w.market.Count("") - before; calls != 0 {
+			w.t.Errorf("%d calls with a warm cache, want 0", calls)
+		}
+	})
+}

@@ -1,0 +1,209 @@
+// Package handlers is what the shop says and does: one file per screen or
+// command, errors.go where every error becomes a sentence, and the notifier,
+// which turns stored messages into chat messages.
+//
+// A screen is a function of its route: it reads what it shows, again at every
+// tap, and trusts nothing that came with the button. Money moves in the orders
+// package only.
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// Market is what screens ask of the marketplace beyond the catalogue.
+type Market interface {
+	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
+}
+
+// Options configures a Shop. OperatorKey, AdminIDs and AllowedIDs may be empty.
+type Options struct {
+	DB          *storage.DB
+	Catalog     *catalog.Catalog
+	Market      Market
+	Bundle      *locales.Bundle
+	Log         *slog.Logger
+	OperatorKey redact.Secret
+	AdminIDs    []int64
+	AllowedIDs  []int64
+	DefaultLang string
+	SupportText string
+	SMMRatePer  int64
+}
+
+// Shop is the screens of one bot.
+type Shop struct {
+	Options
+	bot      *bot.Bot
+	orders   *orders.Service
+	balances *balances
+}
+
+// New returns a Shop. Attach gives it the bot and the trade, which need its
+// Hooks and its Notify first.
+func New(o Options) *Shop {
+	return &Shop{Options: o, balances: newBalances()}
+}
+
+// Hooks returns what the runtime asks the shop.
+func (s *Shop) Hooks() bot.Hooks {
+	return bot.Hooks{
+		Greet:       s.greet,
+		Allowed:     s.allowed,
+		Error:       s.errorView,
+		Panicked:    panicked,
+		Outdated:    outdated,
+		Group:       s.group,
+		Unreachable: s.unreachable,
+		Parked: func(_ context.Context, updateID int64) {
+			s.Log.Error("an update was given up after three attempts", "update", updateID)
+		},
+	}
+}
+
+// Attach registers every screen, command and dialog. This is the list of routes.
+func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
+	s.bot, s.orders = b, trade
+
+	b.Command("start", s.start)
+	b.Command("menu", s.menuCommand)
+	b.Command("catalog", s.catalogCommand)
+	b.Command("orders", s.ordersCommand)
+	b.Command("balance", s.balanceCommand)
+	b.Command("key", s.keyCommand)
+	b.Command("language", s.languageCommand)
+	b.Command("help", s.helpCommand)
+	b.Command("cancel", s.cancelCommand)
+	b.Text(s.text)
+
+	bot.Handle(b, keyboards.Nothing, s.nothing)
+	bot.Handle(b, keyboards.Menu, s.menu)
+	bot.Handle(b, keyboards.Key, s.key)
+	bot.Handle(b, keyboards.KeyReplace, s.keyReplace)
+	bot.Handle(b, keyboards.KeyRemove, s.keyRemove)
+	bot.Handle(b, keyboards.KeyRemoveSure, s.keyRemoveSure)
+	bot.Handle(b, keyboards.Language, s.language)
+	bot.Handle(b, keyboards.SetLanguage, s.setLanguage)
+	bot.Handle(b, keyboards.Help, s.help)
+	bot.Handle(b, keyboards.Balance, s.balance)
+	bot.Handle(b, keyboards.Catalog, s.catalog)
+	bot.Handle(b, keyboards.Category, s.category)
+	bot.Handle(b, keyboards.Shelf, s.shelf)
+	bot.Handle(b, keyboards.Product, s.product)
+	bot.Handle(b, keyboards.ProductRefresh, s.productRefresh)
+	bot.Handle(b, keyboards.OtherAmount, s.otherAmount)
+	bot.Handle(b, keyboards.Quantity, s.quantity)
+	bot.Handle(b, keyboards.SkipEmail, s.skipEmail)
+	bot.Handle(b, keyboards.Confirm, s.confirm)
+	bot.Handle(b, keyboards.Abandon, s.abandon)
+	bot.Handle(b, keyboards.Again, s.again)
+	bot.Handle(b, keyboards.OrderIt, s.orderIt)
+	bot.Handle(b, keyboards.Orders, s.orderList)
+	bot.Handle(b, keyboards.Order, s.order)
+	bot.Handle(b, keyboards.OrderRefresh, s.orderRefresh)
+	bot.Handle(b, keyboards.CardRefresh, s.cardRefresh)
+	bot.Handle(b, keyboards.OrderAccounts, s.orderAccounts)
+	bot.Handle(b, keyboards.OrderWrong, s.orderWrong)
+	bot.Handle(b, keyboards.UnknownBalance, s.unknownBalance)
+	bot.Handle(b, keyboards.UnknownNumber, s.unknownNumber)
+	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
+	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
+
+	b.Step(stepKey, s.keyTyped)
+	b.Step(stepAmount, s.amountTyped)
+	b.Step(stepLink, s.linkTyped)
+	b.Step(stepEmail, s.emailTyped)
+	b.Step(stepNumber, s.numberTyped)
+}
+
+// Steps of dialogs: what the next text of a person is taken for.
+const (
+	stepKey    = "key"
+	stepAmount = "amount"
+	stepLink   = "link"
+	stepEmail  = "email"
+	stepNumber = "number"
+
+	dialogLife = 30 * time.Minute
+)
+
+// dialog returns what the next text means; data is of the step's own making.
+func dialog(step, data string) *bot.Dialog {
+	return &bot.Dialog{Step: step, Data: data, TTL: dialogLife}
+}
+
+// greet records a person who writes and returns their language: the one they
+// chose, else the one of their Telegram.
+func (s *Shop) greet(ctx context.Context, u bot.User) (*locales.Localizer, error) {
+	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode)
+	if err != nil {
+		return nil, err
+	}
+	if released {
+		s.orders.Wake()
+	}
+	return s.localizer(user), nil
+}
+
+func (s *Shop) localizer(u storage.User) *locales.Localizer {
+	if u.Lang != "" {
+		return s.Bundle.Localizer(u.Lang)
+	}
+	return s.Bundle.Localizer(s.Bundle.Match(u.TelegramLang, s.DefaultLang))
+}
+
+// unreachable holds what waits for a person who has blocked the bot.
+func (s *Shop) unreachable(ctx context.Context, userID int64) {
+	if err := s.DB.SetUnreachable(ctx, userID); err != nil {
+		s.Log.Error("noting an unreachable person failed", "error", err)
+	}
+}
+
+func (s *Shop) allowed(u bot.User) bool {
+	return len(s.AllowedIDs) == 0 || slices.Contains(s.AllowedIDs, u.ID) || s.admin(u.ID)
+}
+
+func (s *Shop) admin(userID int64) bool { return slices.Contains(s.AdminIDs, userID) }
+
+// ownKey returns the person's API key, or orders.ErrNoKey.
+func (s *Shop) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
+	key, err := s.DB.ActiveKey(ctx, userID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.Key{}, orders.ErrNoKey
+	}
+	return key, err
+}
+
+// lookKey returns the key to look round with: the person's own, else the
+// operator's. It never buys.
+func (s *Shop) lookKey(ctx context.Context, userID int64) (redact.Secret, error) {
+	key, err := s.ownKey(ctx, userID)
+	if errors.Is(err, orders.ErrNoKey) && s.OperatorKey != "" {
+		return s.OperatorKey, nil
+	}
+	return key.Secret, err
+}
+
+// price formats a unit price in the currency of the person's account.
+func (s *Shop) price(ctx context.Context, l *locales.Localizer, userID int64, rate decimal.Decimal) string {
+	return l.Money(rate, s.currency(ctx, userID))
+}
+
+func (s *Shop) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
+	return bot.View{}, nil
+}

@@ -1,0 +1,24 @@
+package handlers
+
+import (
+	"context"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+)
+
+func (s *Shop) helpView(l *locales.Localizer) bot.View {
+	return bot.View{
+		Text:     l.T("help_text", locales.Args{"Support": s.SupportText}),
+		Keyboard: keyboards.Foot(l, ""),
+	}
+}
+
+func (s *Shop) help(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	return s.helpView(req.L), nil
+}
+
+func (s *Shop) helpCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+	return s.helpView(req.L), nil
+}

@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
+
+	"hstockbot/internal/route"
+)
+
+// What people type, read leniently where it is clear and refused where it is not.
+
+// parse decodes callback data that a dialog has kept.
+func parse[A any](r route.Route[A], data string) (A, error) {
+	name, rest := route.Split(data)
+	if name != r.Name() {
+		var none A
+		return none, route.ErrMalformed
+	}
+	return r.Parse(rest)
+}
+
+// parseAmount reads a whole number of at most 18 digits in any script's
+// digits. Spaces, commas and dots are taken for separators of thousands, but
+// only where they stand before groups of three: "1.5" is no amount.
+func parseAmount(text string) (int64, bool) {
+	var groups []string
+	group := strings.Builder{}
+	for _, r := range norm.NFKC.String(strings.TrimSpace(text)) {
+		switch value, isDigit := digit(r); {
+		case isDigit:
+			group.WriteByte(value)
+		case r == ' ' || r == ',' || r == '.' || r == '\'' || r == '’' || r == '٬' || r == '，':
+			groups = append(groups, group.String())
+			group.Reset()
+		default:
+			return 0, false
+		}
+	}
+	groups = append(groups, group.String())
+	for i, g := range groups {
+		if g == "" || i > 0 && len(g) != 3 || i == 0 && len(groups) > 1 && len(g) > 3 {
+			return 0, false
+		}
+	}
+	digits := strings.Join(groups, "")
+	if len(digits) > 18 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, err == nil
+}
+
+// digit returns the ASCII digit that a decimal digit of any script stands for.
+// Unicode lays each script's ten digits out in order.
+func digit(r rune) (byte, bool) {
+	if !unicode.Is(unicode.Nd, r) {
+		return 0, false
+	}
+	for _, block := range unicode.Nd.R16 {
+		if rune(block.Lo) <= r && r <= rune(block.Hi) {
+			return '0' + byte((r-rune(block.Lo))%10), true
+		}
+	}
+	for _, block := range unicode.Nd.R32 {
+		if rune(block.Lo) <= r && r <= rune(block.Hi) { //nolint:gosec // code points fit a rune
+			return '0' + byte((r-rune(block.Lo))%10), true //nolint:gosec // as above
+		}
+	}
+	return 0, false
+}
+
+// maxLink is how long a link may be, in bytes; browsers' own bound is near it.
+const maxLink = 2000
+
+// parseLink reads the address of a page: with a scheme, or as people write it
+// without ("instagram.com/name").
+func parseLink(text string) (string, bool) {
+	text = width.Narrow.String(strings.TrimSpace(text))
+	if text == "" || len(text) > maxLink || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return "", false
+	}
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
+		return "", false
+	}
+	host := u.Hostname()
+	if dot := strings.LastIndexByte(host, '.'); dot <= 0 || dot == len(host)-1 {
+		return "", false
+	}
+	return text, true
+}

@@ -1,0 +1,98 @@
+package handlers
+
+import (
+	"strings"
+	"testing"
+
+	"hstockbot/internal/redact"
+)
+
+func TestParseAmount(t *testing.T) {
+	for text, want := range map[string]int64{
+		"5": 5, " 12 ": 12, "1000": 1000, "1 000": 1000, "1,000": 1000, "1.000.000": 1000000, "1’000": 1000,
+		"０１２": 12, "٣": 3, "۱۲": 12, "१२३": 123, "১০": 10, "0": 0, "007": 7, "1\u00a0000": 1000,
+	} {
+		if got, ok := parseAmount(text); !ok || got != want {
+			t.Errorf("parseAmount(%q) = %d, %v, want %d", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{
+		"", " ", "many", "1.5", "1,5", "-3", "+3", "1e3", "0x10", "5 pcs", "1 00", "1000,000", ",5", "5,", "1..000",
+		"9999999999999999999", "5\n6", "½", "Ⅳ", "💥",
+	} {
+		if got, ok := parseAmount(text); ok {
+			t.Errorf("parseAmount(%q) = %d, want none", text, got)
+		}
+	}
+}
+
+func FuzzParseAmount(f *testing.F) {
+	for _, seed := range []string{"5", "1,000", "٣", "１", "𝟙", "", "1.5"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if n, ok := parseAmount(text); ok && n < 0 {
+			t.Errorf("parseAmount(%q) = %d", text, n)
+		}
+	})
+}
+
+func TestParseLink(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://instagram.com/anna":       "https://instagram.com/anna",
+		" http://example.com/a?b=c#d ":     "http://example.com/a?b=c#d",
+		"instagram.com/anna":               "https://instagram.com/anna",
+		"https://例子.测试/路径":                 "https://例子.测试/路径",
+		"https://t.me/channel/15?single=1": "https://t.me/channel/15?single=1",
+	} {
+		if got, ok := parseLink(text); !ok || got != want {
+			t.Errorf("parseLink(%q) = %q, %v, want %q", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{
+		"", "my page", "@anna", "anna", "https://", "https://localhost", "ftp://example.com/a", "javascript:alert(1)",
+		"https://user:pass@example.com/", "https://example.com/a b", "https://example.", "https://.com",
+		"https://example.com/" + strings.Repeat("a", maxLink), "https://exa\x00mple.com",
+	} {
+		if got, ok := parseLink(text); ok {
+			t.Errorf("parseLink(%q) = %q, want none", text, got)
+		}
+	}
+}
+
+func TestPlausibleKey(t *testing.T) {
+	for key, want := range map[redact.Secret]bool{
+		"0123456789abcdef": true, "short": false, "with space inside": false, "ключ-ключ": false,
+		"line\nbreak-in-it": false, redact.Secret(strings.Repeat("a", 257)): false,
+	} {
+		if got := plausibleKey(key); got != want {
+			t.Errorf("plausibleKey(%q) = %v, want %v", key.Reveal(), got, want)
+		}
+	}
+}
+
+// TestAccountsInAMessageOrAFile: what Telegram would change goes as a file.
+func TestAccountsInAMessageOrAFile(t *testing.T) {
+	for name, test := range map[string]struct {
+		accounts []redact.Secret
+		want     bool
+	}{
+		"one":            {[]redact.Secret{"user:pa&ss <w>"}, true},
+		"five":           {[]redact.Secret{"1", "2", "3", "4", "5"}, true},
+		"six":            {[]redact.Secret{"1", "2", "3", "4", "5", "6"}, false},
+		"long":           {[]redact.Secret{redact.Secret(strings.Repeat("x", 257))}, false},
+		"leading space":  {[]redact.Secret{" user:pass"}, false},
+		"trailing space": {[]redact.Secret{"user:pass "}, false},
+		"two lines":      {[]redact.Secret{"user\npass"}, false},
+		"empty":          {[]redact.Secret{""}, false},
+		"not UTF-8":      {[]redact.Secret{"user:\xff"}, false},
+		"invisible":      {[]redact.Secret{"us\u200ber:pass"}, false},
+	} {
+		if got := fitsMessage(test.accounts); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+	if got := string(accountsFile([]redact.Secret{" a\xff", "b"})); got != " a\xff\nb\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}

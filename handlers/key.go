@@ -1,0 +1,152 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+)
+
+// key shows the key that is there, or asks for one.
+func (s *Shop) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	key, err := s.ownKey(ctx, req.User.ID)
+	if errors.Is(err, orders.ErrNoKey) {
+		return s.askKey(req, req.L.T("key_none")), nil
+	}
+	if err != nil {
+		return bot.View{}, err
+	}
+	id := "key_present"
+	if key.Invalid {
+		id = "key_present_invalid"
+	}
+	return bot.View{
+		Text:     req.L.T(id, locales.Args{"Tail": req.L.Isolate(key.Secret.Tail())}),
+		Keyboard: keyboards.KeyKeyboard(req.L),
+	}, nil
+}
+
+func (s *Shop) keyReplace(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	return s.askKey(req, req.L.T("key_replace")), nil
+}
+
+// keyRemove asks once more, and says what stands on the key.
+func (s *Shop) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	open, err := s.DB.OpenOrders(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	text := req.L.T("key_remove")
+	if open > 0 {
+		text += "\n\n" + req.L.N("key_remove_open", int64(open))
+	}
+	return bot.View{Text: text, Keyboard: keyboards.KeyRemoveKeyboard(req.L)}, nil
+}
+
+func (s *Shop) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	if err := s.DB.RemoveKey(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
+	}
+	s.balances.forget(req.User.ID)
+	view := s.askKey(req, req.L.T("key_removed")+"\n\n"+req.L.T("key_none"))
+	view.Toast = req.L.Label("key_removed_toast")
+	return view, nil
+}
+
+// askKey is the screen that whatever needs a key opens where there is none.
+// The screen that was asked for opens once a key is there.
+func (s *Shop) askKey(req *bot.Request, text string) bot.View {
+	return bot.View{
+		Text:     text + "\n\n" + req.L.T("key_ask"),
+		Keyboard: keyboards.Foot(req.L, ""),
+		Dialog:   dialog(stepKey, comeBack(req)),
+	}
+}
+
+// comeBack returns the callback data of the screen that a person was on their
+// way to when they were asked for a key; nothing for the key's own screens.
+func comeBack(req *bot.Request) string {
+	if strings.HasPrefix(req.CallbackData, "k") {
+		return ""
+	}
+	return req.CallbackData
+}
+
+// keyCommand takes the key that stands behind the command, or shows the screen.
+func (s *Shop) keyCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	if strings.TrimSpace(req.Args) == "" {
+		return s.key(ctx, req, struct{}{})
+	}
+	return s.takeKey(ctx, req, req.Args, "")
+}
+
+func (s *Shop) keyTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.takeKey(ctx, req, req.Text, req.Data)
+}
+
+// takeKey deletes the message that shows the key, asks the marketplace whether
+// it is one, and only then stores it.
+func (s *Shop) takeKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
+	secret := redact.Secret(strings.TrimSpace(text))
+	if secret == "" {
+		return bot.View{}, say("key_not_text")
+	}
+	warning := ""
+	if err := req.Delete(ctx); err != nil {
+		warning = req.L.T("key_not_deleted") + "\n\n"
+	}
+	again := func(text string) bot.View {
+		return bot.View{Text: warning + text, Keyboard: keyboards.Foot(req.L, ""), New: true, Dialog: dialog(stepKey, next)}
+	}
+	if !plausibleKey(secret) || (s.OperatorKey != "" && secret == s.OperatorKey && !s.admin(req.User.ID)) {
+		return again(req.L.T("key_refused")), nil
+	}
+	balance, err := s.Market.Balance(ctx, secret)
+	if kind, failed := hstock.KindOf(err); failed && kind == hstock.InvalidKey {
+		return again(req.L.T("key_refused")), nil
+	}
+	if err != nil {
+		return again(req.L.T("key_not_checked")), nil
+	}
+	if _, err := s.DB.SaveKey(ctx, req.User.ID, secret); err != nil {
+		return bot.View{}, err
+	}
+	s.balances.put(req.User.ID, balance)
+	if err := s.DB.ResumeOrders(ctx, req.User.ID, time.Now()); err != nil {
+		return bot.View{}, err
+	}
+	s.orders.WakeWatcher()
+	view := bot.View{
+		Text: warning + req.L.T("key_saved", locales.Args{
+			"Tail": req.L.Isolate(secret.Tail()), "Balance": req.L.Money(balance.Amount, balance.Currency),
+		}),
+		Keyboard: keyboards.MenuKeyboard(req.L),
+	}
+	if next == "" {
+		return view, nil
+	}
+	view.Keyboard = nil
+	if err := req.Show(ctx, view); err != nil {
+		return bot.View{}, err
+	}
+	view, err = s.bot.Open(ctx, req, next)
+	view.New = true
+	return view, err
+}
+
+// plausibleKey keeps what can't be a key from being sent anywhere.
+func plausibleKey(secret redact.Secret) bool {
+	value := secret.Reveal()
+	if len(value) < 8 || len(value) > 256 {
+		return false
+	}
+	return !strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) || r == ' ' })
+}

@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// start greets with the menu, or opens what a deep link names: p_<service> a
+// product, o_<order> an order of the person's own.
+func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
+	if kind, number, ok := deepLink(req.Args); ok {
+		switch kind {
+		case "p":
+			return s.product(ctx, req, keyboards.ProductArgs{Service: number})
+		case "o":
+			order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
+			if err != nil {
+				return bot.View{}, err
+			}
+			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
+		}
+	}
+	view := menuView(req.L)
+	view.Text = req.L.T("start_text", locales.Args{"Name": req.User.FirstName})
+	return view, nil
+}
+
+func deepLink(args string) (kind string, number int64, ok bool) {
+	kind, digits, found := strings.Cut(strings.TrimSpace(args), "_")
+	if !found {
+		return "", 0, false
+	}
+	number, err := strconv.ParseInt(digits, 10, 64)
+	return kind, number, err == nil && number > 0
+}
+
+func menuView(l *locales.Localizer) bot.View {
+	return bot.View{Text: l.T("menu_text"), Keyboard: keyboards.MenuKeyboard(l)}
+}
+
+func (s *Shop) menu(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	return menuView(req.L), nil
+}
+
+func (s *Shop) menuCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+	return menuView(req.L), nil
+}
+
+// cancelCommand leaves any dialog: the view that it returns has none.
+func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+	view := menuView(req.L)
+	view.Text = req.L.T("cancel_text")
+	return view, nil
+}
+
+// text answers what was typed where nothing was asked. The number of an order
+// opens it.
+func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
+	digits := strings.TrimPrefix(strings.TrimSpace(req.Text), "#")
+	if number, err := strconv.ParseInt(digits, 10, 64); err == nil && number > 0 {
+		order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
+		if err == nil {
+			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
+		}
+	}
+	view := menuView(req.L)
+	view.Text = req.L.T("text_not_understood")
+	return view, nil
+}
+
+// group answers in a group: the bot is for private chats, and a key that was
+// sent there is no secret any more.
+func (s *Shop) group(ctx context.Context, req *bot.Request) (bot.View, bool) {
+	if req.Command == "key" && strings.TrimSpace(req.Args) != "" {
+		return bot.View{Text: req.L.T("group_key"), Keyboard: s.privateLink(ctx, req)}, true
+	}
+	if req.Command == "" || !req.Addressed {
+		return bot.View{}, false
+	}
+	return bot.View{Text: req.L.T("group_text"), Keyboard: s.privateLink(ctx, req)}, true
+}
+
+func (s *Shop) privateLink(ctx context.Context, req *bot.Request) keyboards.Rows {
+	name := s.bot.Username(ctx)
+	if name == "" {
+		return nil
+	}
+	return keyboards.PrivateChatKeyboard(req.L, name)
+}

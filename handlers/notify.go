@@ -1,0 +1,158 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+const (
+	// accountsInMessage is how many accounts stand in the message itself; more
+	// go as a file.
+	accountsInMessage = 5
+	// accountLength is how long such an account may be, in characters.
+	accountLength = 256
+)
+
+// Notify renders a stored message in the person's present language and sends
+// it: the Send of orders.Options.
+func (s *Shop) Notify(ctx context.Context, message storage.Message) error {
+	user, err := s.DB.User(ctx, message.UserID)
+	if err != nil {
+		return fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
+	}
+	view, err := s.messageView(ctx, s.localizer(user), message, false)
+	if err != nil {
+		return err
+	}
+	_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
+	if errors.Is(err, bot.ErrRejected) && message.Kind == orders.MessageGoods {
+		// Whatever Telegram dislikes about the text, a file is bytes.
+		if view, err = s.messageView(ctx, s.localizer(user), message, true); err != nil {
+			return err
+		}
+		_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
+	}
+	switch {
+	case errors.Is(err, bot.ErrUnreachable):
+		return fmt.Errorf("%w: %w", orders.ErrUnreachable, err)
+	case errors.Is(err, bot.ErrRejected):
+		return fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+	default:
+		return err
+	}
+}
+
+// messageView renders what a stored message says; goods as a file where they
+// must be one.
+func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
+	switch message.Kind {
+	case orders.MessageGoods:
+		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		goods, err := orders.GoodsOf(message)
+		if err != nil {
+			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+		}
+		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
+	case orders.MessageEnded:
+		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		return endedView(l, order), nil
+	case orders.MessageRejected:
+		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		return s.rejectedView(l, p), nil
+	case orders.MessageUnknown, orders.MessageVerdict:
+		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		if p.State == storage.PurchasePlaced { // it was adopted meanwhile
+			order, err := s.DB.OrderOfPurchase(ctx, message.UserID, p.ID)
+			if err != nil {
+				return bot.View{}, err
+			}
+			return s.placedView(l, order), nil
+		}
+		return unknownCard(l, p, p.BalanceSeen, p.Verdict), nil
+	case orders.MessageInvalidKey:
+		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
+	default:
+		return bot.View{}, fmt.Errorf("%w: kind %q", orders.ErrUnsendable, message.Kind)
+	}
+}
+
+func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
+	title := locales.Args{"Number": number(l, o.Number), "Name": o.Name}
+	if goods.SoFar >= goods.Of {
+		return l.T("delivered_title", title)
+	}
+	return l.T("delivered_part", title) + "\n" +
+		l.T("delivered_so_far", locales.Args{"SoFar": l.Number(goods.SoFar), "Of": l.Number(goods.Of)})
+}
+
+// goodsView shows accounts exactly as they were delivered: a few short ones in
+// the message, each to be copied, others as a file.
+func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, title string, asFile bool) bot.View {
+	if asFile || !fitsMessage(accounts) {
+		return bot.View{
+			Text:     title + "\n" + l.N("delivered_file", int64(len(accounts))),
+			Document: &bot.Document{Name: "order-" + strconv.FormatInt(o.Number, 10) + ".txt", Data: accountsFile(accounts)},
+			Keyboard: keyboards.DeliveredKeyboard(l, o.ID, o.PurchaseID, nil),
+		}
+	}
+	lines := []string{title, ""}
+	values := make([]string, 0, len(accounts))
+	for _, account := range accounts {
+		values = append(values, account.Reveal())
+		lines = append(lines, "<code>"+locales.Escape(account.Reveal())+"</code>")
+	}
+	lines = append(lines, "", l.T("delivered_hint"))
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.DeliveredKeyboard(l, o.ID, o.PurchaseID, values)}
+}
+
+// fitsMessage reports whether the accounts arrive unchanged within a message:
+// few, short, and of characters that Telegram neither trims nor refuses.
+func fitsMessage(accounts []redact.Secret) bool {
+	if len(accounts) > accountsInMessage {
+		return false
+	}
+	for _, account := range accounts {
+		value := account.Reveal()
+		if len([]rune(value)) > accountLength || value != strings.TrimSpace(value) || value == "" || !plainText(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// accountsFile is one account a line, the bytes as they were delivered.
+func accountsFile(accounts []redact.Secret) []byte {
+	var file []byte
+	for _, account := range accounts {
+		file = append(file, account.Reveal()...)
+		file = append(file, '\n')
+	}
+	return file
+}
+
+// endedView tells how an order ended that did not end with its goods.
+func endedView(l *locales.Localizer, o storage.Order) bot.View {
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.EndedKeyboard(l, o.ID, o.PurchaseID)}
+}

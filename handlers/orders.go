@@ -1,0 +1,265 @@
+package handlers
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// filters are the filters of the list of orders, in the order of their buttons.
+var filters = []struct {
+	id     string
+	filter storage.OrderFilter
+}{
+	{"orders_button_all", storage.FilterAll},
+	{"orders_button_open", storage.FilterOpen},
+	{"orders_button_delivered", storage.FilterDelivered},
+	{"orders_button_problems", storage.FilterProblems},
+}
+
+// orderList lists the person's orders, newest first; purchases of unknown
+// outcome stand on top.
+func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
+	l := req.L
+	if int(args.Filter) >= len(filters) {
+		return bot.View{}, storage.ErrNotFound
+	}
+	filter := filters[args.Filter].filter
+	total, err := s.DB.CountOrders(ctx, req.User.ID, filter)
+	if err != nil {
+		return bot.View{}, err
+	}
+	page := keyboards.ClampPage(int(args.Page), total)
+	found, err := s.DB.Orders(ctx, req.User.ID, filter, keyboards.PageSize, page*keyboards.PageSize)
+	if err != nil {
+		return bot.View{}, err
+	}
+	unknown, err := s.unknownEntries(ctx, req, filter)
+	if err != nil {
+		return bot.View{}, err
+	}
+	entries := make([]keyboards.OrderEntry, 0, len(found))
+	for _, order := range found {
+		entries = append(entries, orderEntry(l, order))
+	}
+	labels := make([]string, 0, len(filters))
+	for _, f := range filters {
+		labels = append(labels, l.Label(f.id))
+	}
+	isNew := args.New
+	args.New, args.Page = false, uint16(page) //nolint:gosec // a page of a list that fits memory
+	view := bot.View{Text: l.T("orders_text"), New: isNew}
+	switch {
+	case total == 0 && len(unknown) == 0 && filter == storage.FilterAll:
+		view.Text = l.T("orders_empty")
+	case total == 0 && len(unknown) == 0:
+		view.Text = l.T("orders_empty_filter")
+	}
+	view.Keyboard = keyboards.OrdersKeyboard(l, args, labels, unknown, entries, total)
+	return view, nil
+}
+
+func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.orderList(ctx, req, keyboards.OrdersArgs{})
+}
+
+// unknownEntries are the purchases that may or may not be orders.
+func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, filter storage.OrderFilter) ([]keyboards.UnknownEntry, error) {
+	if filter == storage.FilterDelivered {
+		return nil, nil
+	}
+	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]keyboards.UnknownEntry, 0, len(unknown))
+	for _, p := range unknown {
+		entries = append(entries, keyboards.UnknownEntry{Purchase: p.ID, Name: p.Name, Rest: " ×" + req.L.Number(p.Quantity)})
+	}
+	return entries, nil
+}
+
+func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
+	rest := " ×" + l.Number(o.Quantity)
+	if o.Charge.Valid {
+		rest += " · " + l.Money(o.Charge.Decimal, o.Currency)
+	}
+	return keyboards.OrderEntry{
+		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.Number, 10), Name: o.Name, Rest: rest,
+	}
+}
+
+func stateIcon(state storage.OrderState) string {
+	switch state {
+	case storage.OrderOpen:
+		return "⏳"
+	case storage.OrderPartial:
+		return "🌓"
+	case storage.OrderDelivered:
+		return "✅"
+	case storage.OrderCancelled:
+		return "✖"
+	case storage.OrderRefunded:
+		return "↩️"
+	case storage.OrderFailed:
+		return "⚠️"
+	default:
+		return "💤"
+	}
+}
+
+// order shows one order as it was last heard of.
+func (s *Shop) order(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.orderView(req.L, order, args), nil
+}
+
+// orderRefresh asks the marketplace first.
+func (s *Shop) orderRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := s.orderView(req.L, order, args)
+	view.Toast = req.L.Label("order_refreshed")
+	return view, nil
+}
+
+func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
+	accounts := o.Kind == storage.KindProduct && o.Delivered > 0
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, o.PurchaseID, accounts)}
+}
+
+func orderText(l *locales.Localizer, o storage.Order) string {
+	lines := []string{
+		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
+		l.T("confirm_what", locales.Args{"Name": o.Name, "Quantity": l.Number(o.Quantity)}),
+		"",
+		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
+	}
+	if o.Charge.Valid {
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+	}
+	if o.Kind == storage.KindProduct && o.Delivered > 0 {
+		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
+	}
+	if o.Kind == storage.KindSMM && o.StartCount != nil {
+		lines = append(lines, l.T("order_start_count", locales.Args{"Count": l.Number(*o.StartCount)}))
+	}
+	if o.Remains != nil && o.Open() {
+		lines = append(lines, l.T("order_remains", locales.Args{"Count": l.Number(*o.Remains)}))
+	}
+	if o.Link != "" {
+		id := "confirm_email"
+		if o.Kind == storage.KindSMM {
+			id = "confirm_link"
+		}
+		lines = append(lines, l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)}))
+	}
+	lines = append(lines, "", l.T("order_created", locales.Args{"Time": clock(l, o.CreatedAt)}))
+	if o.Polls > 0 {
+		lines = append(lines, l.T("order_updated", locales.Args{"Time": clock(l, o.UpdatedAt)}))
+	}
+	if o.State == storage.OrderStale {
+		lines = append(lines, l.T("order_stale"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// number is an order's number as people write it down: no separators, and one
+// piece in right-to-left text.
+func number(l *locales.Localizer, n int64) string { return l.Isolate("#" + strconv.FormatInt(n, 10)) }
+
+// stateWord translates the marketplace's state where it is known and shows it
+// as it came where it is not.
+func stateWord(l *locales.Localizer, o storage.Order) string {
+	switch o.State {
+	case storage.OrderPartial:
+		return l.Label("state_partial")
+	case storage.OrderDelivered:
+		return l.Label("state_delivered")
+	case storage.OrderCancelled:
+		return l.Label("state_cancelled")
+	case storage.OrderRefunded:
+		return l.Label("state_refunded")
+	case storage.OrderFailed:
+		return l.Label("state_failed")
+	}
+	switch hstock.ParseOrderState(o.Word) {
+	case hstock.StatePending:
+		return l.Label("state_pending")
+	case hstock.StateInProgress, hstock.StateCompleted:
+		return l.Label("state_in_progress")
+	}
+	if o.Word == "" {
+		return l.Label("state_placed")
+	}
+	return shorten(o.Word, wordLength)
+}
+
+// placedView is what a confirm card becomes.
+func (s *Shop) placedView(l *locales.Localizer, o storage.Order) bot.View {
+	lines := []string{
+		l.T("placed_title", locales.Args{"Number": number(l, o.Number)}),
+		l.T("confirm_what", locales.Args{"Name": o.Name, "Quantity": l.Number(o.Quantity)}),
+		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
+	}
+	if o.Charge.Valid {
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+	}
+	if o.Open() && o.Kind == storage.KindProduct {
+		lines = append(lines, "", l.T("placed_follows"))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PlacedKeyboard(l, o.ID)}
+}
+
+func (s *Shop) cardRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := s.placedView(req.L, order)
+	view.Toast = req.L.Label("order_refreshed")
+	return view, nil
+}
+
+// orderAccounts asks the marketplace for the goods again and sends them as a
+// message of its own: they are not kept here.
+func (s *Shop) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, accounts, err := s.orders.Accounts(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(accounts) == 0 {
+		return bot.View{}, say("order_no_accounts")
+	}
+	view := goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": number(req.L, order.Number)}), false)
+	view.New = true
+	return view, nil
+}
+
+// orderWrong says whom to write to, with the order's number.
+func (s *Shop) orderWrong(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{
+		Text: req.L.T("order_wrong", locales.Args{
+			"Number": number(req.L, order.Number), "Support": s.SupportText,
+			"Time": order.CreatedAt.UTC().Format(time.DateOnly),
+		}),
+		Keyboard: keyboards.Foot(req.L, ""),
+		New:      true,
+	}, nil
+}

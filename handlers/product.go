@@ -1,0 +1,265 @@
+package handlers
+
+import (
+	"context"
+	"net/mail"
+	"net/url"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+)
+
+// product shows one product or SMM service and offers quantities of it.
+func (s *Shop) product(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+	return s.productView(ctx, req, args, false)
+}
+
+// productRefresh is product with stock and price asked for now.
+func (s *Shop) productRefresh(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+	view, err := s.productView(ctx, req, args, true)
+	view.Toast = req.L.Label("product_refreshed")
+	return view, err
+}
+
+func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, live bool) (bot.View, error) {
+	l := req.L
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	row, fresh, err := s.Catalog.Product(ctx, key, l.Lang(), args.Service)
+	if err != nil {
+		return bot.View{}, err
+	}
+	inventory, inventoryFresh, err := s.Catalog.Inventory(ctx, key, l.Lang(), args.Service, live)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if inventoryFresh.Stale {
+		fresh = inventoryFresh
+	}
+	limits := orders.Limits(row, inventory)
+	view := bot.View{
+		Text:    s.productText(ctx, req, row, inventory, limits) + staleNote(l, fresh),
+		Picture: picture(row.ImageURL),
+	}
+	view.Keyboard = keyboards.ProductKeyboard(l, args,
+		keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, row, inventory, limits.Max)), limits.SoldOut)
+	return view, nil
+}
+
+func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) string {
+	l := req.L
+	lines := []string{"<b>" + locales.Escape(shorten(row.Name, nameLength)) + "</b>"}
+	if row.Description != "" {
+		lines = append(lines, "", locales.Escape(shorten(row.Description, descriptionLength)))
+	}
+	lines = append(lines, "", s.priceLine(ctx, req, row.EntityType, inventory.Rate))
+	if limits.SoldOut {
+		lines = append(lines, l.T("product_sold_out"))
+	} else {
+		lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(inventory.Stock)}))
+		if limits.Max > 0 {
+			lines = append(lines, l.T("product_limits", locales.Args{"Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}))
+		} else {
+			lines = append(lines, l.T("product_limit_min", locales.Args{"Min": l.Number(limits.Min)}))
+		}
+	}
+	if inventory.AutoDelivery {
+		lines = append(lines, l.T("product_auto"))
+	} else {
+		lines = append(lines, l.T("product_by_hand"))
+	}
+	if row.Refill {
+		lines = append(lines, l.T("product_refill"))
+	}
+	if row.Cancel {
+		lines = append(lines, l.T("product_cancel"))
+	}
+	if len(inventory.Subproducts) > 1 {
+		lines = append(lines, "", l.T("product_variants"))
+		for _, variant := range inventory.Subproducts[:min(len(inventory.Subproducts), 20)] {
+			lines = append(lines, l.T("product_variant", locales.Args{"Name": shorten(variant.Name, wordLength), "Stock": l.Number(variant.Stock)}))
+		}
+	}
+	if limits.SoldOut {
+		return strings.Join(lines, "\n")
+	}
+	return strings.Join(append(lines, "", l.T("product_choose")), "\n")
+}
+
+// priceLine says what a piece costs; an SMM rate is for SMMRatePer pieces.
+func (s *Shop) priceLine(ctx context.Context, req *bot.Request, kind hstock.EntityType, rate decimal.Decimal) string {
+	money := s.price(ctx, req.L, req.User.ID, rate)
+	if kind == hstock.EntitySMM && s.SMMRatePer > 1 {
+		return req.L.T("product_price_per", locales.Args{"Price": money, "Per": req.L.Number(s.SMMRatePer)})
+	}
+	return req.L.T("product_price", locales.Args{"Price": money})
+}
+
+// affordable lowers a highest quantity to what the person's own balance pays
+// for. Without an own key no balance limits it; an SMM price is an estimate
+// and limits nothing.
+func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inventory hstock.Inventory, highest int64) int64 {
+	if row.EntityType == hstock.EntitySMM || !inventory.Rate.IsPositive() {
+		return highest
+	}
+	balance, err := s.ownBalance(ctx, userID, false)
+	if err != nil {
+		return highest
+	}
+	pieces := balance.Amount.Div(inventory.Rate).Floor()
+	if highest > 0 && pieces.GreaterThanOrEqual(decimal.NewFromInt(highest)) {
+		return highest
+	}
+	if !pieces.IsPositive() {
+		return 1 // too little for any: the smallest is offered, the card says what is missing
+	}
+	return pieces.IntPart()
+}
+
+// picture keeps only addresses that Telegram's servers can load.
+func picture(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return ""
+	}
+	return address
+}
+
+// otherAmount asks for a quantity.
+func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+	row, inventory, err := s.look(ctx, req, args.Service)
+	if err != nil {
+		return bot.View{}, err
+	}
+	limits := orders.Limits(row, inventory)
+	if limits.SoldOut {
+		return bot.View{}, &limits
+	}
+	text := req.L.T("amount_ask_min", locales.Args{"Name": shorten(row.Name, nameLength), "Min": req.L.Number(limits.Min)})
+	if limits.Max > 0 {
+		text = req.L.T("amount_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Min": req.L.Number(limits.Min), "Max": req.L.Number(limits.Max)})
+	}
+	return bot.View{
+		Text:     text,
+		Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args)),
+		Dialog:   dialog(stepAmount, keyboards.Product.Data(args)),
+	}, nil
+}
+
+func (s *Shop) look(ctx context.Context, req *bot.Request, service int64) (hstock.Row, hstock.Inventory, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return hstock.Row{}, hstock.Inventory{}, err
+	}
+	row, _, err := s.Catalog.Product(ctx, key, req.L.Lang(), service)
+	if err != nil {
+		return hstock.Row{}, hstock.Inventory{}, err
+	}
+	inventory, _, err := s.Catalog.Inventory(ctx, key, req.L.Lang(), service, false)
+	return row, inventory, err
+}
+
+// amountTyped takes a quantity in any script's digits, with or without
+// separators of thousands.
+func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	args, err := parse(keyboards.Product, req.Data)
+	if err != nil {
+		return bot.View{}, err
+	}
+	n, ok := parseAmount(req.Text)
+	if !ok {
+		return bot.View{}, say("amount_not_number")
+	}
+	return s.quantity(ctx, req, args.Order(n))
+}
+
+// quantity goes on to what the purchase still needs: the link of an SMM
+// service, or the delivery e-mail of a product.
+func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
+		return bot.View{}, err // looking is free, buying needs a key of one's own
+	}
+	row, inventory, err := s.look(ctx, req, args.Service)
+	if err != nil {
+		return bot.View{}, err
+	}
+	limits := orders.Limits(row, inventory)
+	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
+		return bot.View{}, &limits
+	}
+	if row.EntityType == hstock.EntitySMM {
+		return bot.View{
+			Text:     req.L.T("link_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Quantity": req.L.Number(args.Quantity)}),
+			Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args.Product())),
+			Dialog:   dialog(stepLink, keyboards.Quantity.Data(args)),
+		}, nil
+	}
+	return bot.View{
+		Text:     req.L.T("email_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Quantity": req.L.Number(args.Quantity)}),
+		Keyboard: keyboards.EmailKeyboard(req.L, args),
+		Dialog:   dialog(stepEmail, keyboards.Quantity.Data(args)),
+	}, nil
+}
+
+// linkTyped takes the address of the content that an SMM service is for.
+func (s *Shop) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	args, err := parse(keyboards.Quantity, req.Data)
+	if err != nil {
+		return bot.View{}, err
+	}
+	link, ok := parseLink(req.Text)
+	if !ok {
+		return bot.View{}, say("link_bad")
+	}
+	return s.draft(ctx, req, args, link)
+}
+
+// emailTyped takes the address for the delivery of a product.
+func (s *Shop) emailTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	args, err := parse(keyboards.Quantity, req.Data)
+	if err != nil {
+		return bot.View{}, err
+	}
+	email := strings.TrimSpace(req.Text)
+	address, err := mail.ParseAddress(email)
+	if err != nil || address.Address != email || len(email) > 254 {
+		return bot.View{}, say("email_bad")
+	}
+	return s.draft(ctx, req, args, email)
+}
+
+func (s *Shop) skipEmail(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+	return s.draft(ctx, req, args, "")
+}
+
+// draft stores what is about to be bought and draws its confirm card.
+func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.OrderArgs, link string) (bot.View, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	row, _, err := s.Catalog.Product(ctx, key, req.L.Lang(), args.Service)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if row.EntityType == hstock.EntitySMM && link == "" {
+		return bot.View{}, catalog.ErrGone // a Skip button of something that has become an SMM service
+	}
+	quote, err := s.orders.Draft(ctx, orders.Intent{
+		UserID: req.User.ID, Row: row, Quantity: args.Quantity, Link: link,
+		Origin: keyboards.Product.Data(args.Product()), Lang: req.L.Lang(),
+	})
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.confirmView(req.L, quote, nil), nil
+}

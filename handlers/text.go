@@ -1,0 +1,37 @@
+package handlers
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"hstockbot/locales"
+)
+
+// clock says when something is or was, absolutely and relative to now.
+func clock(l *locales.Localizer, t time.Time) string { return l.Clock(t, time.Now()) }
+
+// What the marketplace names and describes has no documented length, and a
+// message of Telegram has one. These are in characters.
+const (
+	nameLength        = 300
+	wordLength        = 60 // states, variants, categories
+	descriptionLength = 1500
+)
+
+// shorten cuts text after limit characters.
+func shorten(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// plainText reports whether Telegram shows text as it is: valid UTF-8 without
+// control characters (it drops them) and without line breaks.
+func plainText(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
+	})
+}

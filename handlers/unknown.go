@@ -1,0 +1,156 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// unknownBalance reads the balance again and says what it suggests.
+func (s *Shop) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	return s.unknownView(ctx, req, args.Purchase)
+}
+
+func (s *Shop) unknownView(ctx context.Context, req *bot.Request, purchaseID int64) (bot.View, error) {
+	evidence, err := s.orders.Evidence(ctx, req.User.ID, purchaseID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return unknownCard(req.L, evidence.Purchase, evidence.Now, evidence.Verdict), nil
+}
+
+// unknownCard tells of a purchase whose outcome nobody knows: what it was, the
+// balance before and now, and what that suggests.
+func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecimal, verdict storage.Verdict) bot.View {
+	balance := l.T("unknown_balance_before", locales.Args{"Before": l.Money(p.Balance, p.Currency)})
+	if now.Valid {
+		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
+	}
+	lines := []string{
+		l.T("unknown_text", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		"", balance, l.T(verdictID(p, verdict)),
+	}
+	if p.Refusal != "" {
+		lines = append(lines, l.T("unknown_words", locales.Args{"Words": p.Refusal}))
+	}
+	settled := verdict == storage.VerdictNotBought || p.State == storage.PurchaseDismissed
+	if !settled {
+		lines = append(lines, "", l.T("unknown_warning"))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.UnknownKeyboard(l, p.ID, settled)}
+}
+
+func verdictID(p storage.Purchase, verdict storage.Verdict) string {
+	switch {
+	case p.State == storage.PurchaseDismissed:
+		return "unknown_dismissed"
+	case verdict == storage.VerdictBought:
+		return "unknown_verdict_bought"
+	case verdict == storage.VerdictNotBought:
+		return "unknown_verdict_not_bought"
+	case verdict == storage.VerdictUnclear:
+		return "unknown_verdict_unclear"
+	default:
+		return "unknown_verdict_none"
+	}
+}
+
+// unknownNumber asks for the order number that the person has found.
+func (s *Shop) unknownNumber(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{
+		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": p.Name}),
+		Keyboard: keyboards.Foot(req.L, keyboards.UnknownBalance.Data(args)),
+		New:      true,
+		Dialog:   dialog(stepNumber, keyboards.UnknownNumber.Data(args)),
+	}, nil
+}
+
+// numberTyped looks the number up. It belongs to the person's key, but only
+// they can say whether it is this purchase.
+func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	args, err := parse(keyboards.UnknownNumber, req.Data)
+	if err != nil {
+		return bot.View{}, err
+	}
+	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(req.Text), "#"))
+	if !ok || n <= 0 {
+		return bot.View{}, say("unknown_not_number")
+	}
+	found, err := s.orders.LookUp(ctx, req.User.ID, args.Purchase, n)
+	if err != nil {
+		return bot.View{}, err
+	}
+	l := req.L
+	charge := l.Label("unknown_no_charge")
+	if found.Status.Charge.Valid {
+		charge = l.Money(found.Status.Charge.Decimal, firstOf(found.Status.Currency, found.Purchase.Currency))
+	}
+	return bot.View{
+		Text: l.T("unknown_found", locales.Args{
+			"Number": number(l, n), "State": statusWord(l, found.Status), "Charge": charge,
+			"Name": found.Purchase.Name, "Quantity": l.Number(found.Purchase.Quantity),
+		}),
+		Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n}),
+	}, nil
+}
+
+// statusWord is the state of an order that is not ours yet.
+func statusWord(l *locales.Localizer, status hstock.Status) string {
+	order := storage.Order{State: storage.OrderOpen, Word: status.Word}
+	switch status.State {
+	case hstock.StateCompleted:
+		order.State = storage.OrderDelivered
+	case hstock.StatePartial:
+		order.State = storage.OrderPartial
+	case hstock.StateCanceled:
+		order.State = storage.OrderCancelled
+	case hstock.StateRefunded:
+		order.State = storage.OrderRefunded
+	case hstock.StateFailed:
+		order.State = storage.OrderFailed
+	}
+	return stateWord(l, order)
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// unknownAdopt takes the order in as this purchase.
+func (s *Shop) unknownAdopt(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
+	order, err := s.orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := s.placedView(req.L, order)
+	view.Toast = req.L.Label("unknown_adopted")
+	return view, nil
+}
+
+// unknownDismiss takes the person's word that nothing was bought.
+func (s *Shop) unknownDismiss(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	if err := s.orders.Dismiss(ctx, req.User.ID, args.Purchase); err != nil {
+		return bot.View{}, err
+	}
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := unknownCard(req.L, p, p.BalanceSeen, p.Verdict)
+	view.Toast = req.L.Label("unknown_dismissed_toast")
+	return view, nil
+}

@@ -1,0 +1,299 @@
+package handlers_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"hstockbot/bot"
+	"hstockbot/handlers"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/memnet"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+var update = flag.Bool("update", false, "write the golden transcripts anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	token       = "1234567:AAcanary-token-of-the-pretend-bot"
+	annaKey     = "canary-key-anna-0123456789"
+	poorKey     = "canary-key-poor-0123456789"
+	operatorKey = "canary-key-operator-012345"
+	secretKey   = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" // of the tests only
+	adminID     = 4000
+)
+
+var anna = telegram.Person{ID: 1001, FirstName: "Anna", Username: "anna", LanguageCode: "en"}
+
+// world is the whole bot with both pretend servers, inside a bubble of
+// simulated time: everything is idle when settle returns.
+type world struct {
+	t        *testing.T
+	dir      string
+	net      *memnet.Network
+	market   *market.Server
+	telegram *telegram.Server
+	anna     *telegram.Client
+	l        *locales.Localizer // of Anna
+	bundle   *locales.Bundle
+	log      *lockedBuffer
+	stops    []func()
+
+	bot  *bot.Bot
+	shop *handlers.Shop
+	db   *storage.DB
+	halt func() // ends the bot, not the world
+}
+
+// inWorld runs a scenario with a person whose Telegram speaks lang. The bot's
+// own errors, a refusal of the pretend Telegram, and a secret in the log or in
+// the database file fail it.
+func inWorld(t *testing.T, lang string, scenario func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}}
+		w.market = market.New(market.Options{})
+		_, stopMarket := w.net.Serve("market", w.market)
+		w.telegram = telegram.New(telegram.Options{Token: token, Username: "shop_bot", Name: "Shop"})
+		_, stopTelegram := w.net.Serve("telegram", w.telegram)
+		for _, key := range []string{annaKey, operatorKey} {
+			w.market.AddKey(key, "100.00", "USD")
+		}
+		w.market.AddKey(poorKey, "1.00", "USD")
+		var err error
+		w.bundle, err = locales.Load()
+		must(t, err)
+		person := anna
+		person.LanguageCode = lang
+		w.l = w.bundle.Localizer(w.bundle.Match(lang, "en"))
+		w.start()
+		w.anna = w.telegram.Join(person)
+
+		scenario(w)
+
+		w.halt()
+		w.telegram.Close()
+		w.market.Close()
+		stopTelegram()
+		stopMarket()
+		w.checkSecrets()
+		if violations := w.market.Violations(); len(violations) > 0 {
+			t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
+		}
+	})
+}
+
+// start starts the bot on the world's database, as main does.
+func (w *world) start() {
+	w.t.Helper()
+	log := slog.New(redact.New(redact.Secret(token), operatorKey).Handler(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	keys, err := storage.ParseKeys(secretKey)
+	must(w.t, err)
+	w.db, err = storage.Open(context.Background(), storage.Options{URL: "sqlite:" + filepath.Join(w.dir, "bot.db"), Keys: keys})
+	must(w.t, err)
+	client, err := hstock.New(hstock.Options{URL: "http://market", Dial: w.net.Dial})
+	must(w.t, err)
+	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
+	w.shop = handlers.New(handlers.Options{
+		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: operatorKey,
+		AdminIDs: []int64{adminID}, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+	})
+	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000})
+	w.bot, err = bot.New(bot.Config{
+		Token: token, APIURL: "http://telegram", Rate: 30, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
+	})
+	must(w.t, err)
+	w.shop.Attach(w.bot, trade)
+	trade.Start()
+	must(w.t, w.bot.Start(context.Background()))
+	w.halt = func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		must(w.t, w.bot.Stop(ctx))
+		must(w.t, trade.Stop(ctx))
+		goods.Close()
+		client.Close()
+		must(w.t, w.db.Close())
+	}
+	settle()
+}
+
+// restart ends the bot and starts another one on the same database.
+func (w *world) restart() {
+	w.t.Helper()
+	w.halt()
+	w.start()
+}
+
+func settle() { synctest.Wait() }
+
+// pass lets simulated time pass and everything in it happen.
+func pass(d time.Duration) {
+	time.Sleep(d) // in a bubble: no real time
+	settle()
+}
+
+// type_ types text, and a moment passes.
+func (w *world) types(text string) {
+	w.t.Helper()
+	w.anna.Type(text)
+	pass(time.Second)
+}
+
+// tap taps the button whose label is this message.
+func (w *world) tap(id string) {
+	w.t.Helper()
+	w.tapLabel(w.l.Label(id))
+}
+
+func (w *world) tapLabel(label string) {
+	w.t.Helper()
+	if err := w.anna.Tap(label); err != nil {
+		w.t.Fatal(err)
+	}
+	pass(time.Second)
+}
+
+// tapLike taps the newest button whose label contains part.
+func (w *world) tapLike(part string) {
+	w.t.Helper()
+	for _, m := range slices.Backward(w.anna.Messages()) {
+		for _, row := range m.Keyboard {
+			for _, b := range row {
+				if !m.Deleted && strings.Contains(b.Text, part) {
+					must(w.t, w.anna.TapOn(m.ID, b.Text))
+					pass(time.Second)
+					return
+				}
+			}
+		}
+	}
+	w.t.Fatalf("no button has %q; the chat is:\n%s", part, w.anna.Transcript())
+}
+
+// open opens a product by its deep link.
+func (w *world) open(service string) {
+	w.t.Helper()
+	w.types("/start p_" + service)
+}
+
+// withKey gives a key without telling of it in the transcript's own scenario.
+func (w *world) withKey(key string) {
+	w.t.Helper()
+	w.types("/key " + key)
+}
+
+// says fails unless some message of the chat holds the text.
+func (w *world) says(text string) {
+	w.t.Helper()
+	if !strings.Contains(w.anna.Transcript(), text) {
+		w.t.Errorf("the chat does not say %q:\n%s", text, w.anna.Transcript())
+	}
+}
+
+// golden compares the chat's history with the file of this scenario.
+func (w *world) golden(name string) {
+	w.t.Helper()
+	got := w.anna.History()
+	path := filepath.Join("testdata", name+"."+w.l.Lang()+".txt")
+	if *update {
+		must(w.t, os.MkdirAll("testdata", 0o750))
+		must(w.t, os.WriteFile(path, []byte(got), 0o600))
+		return
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // a golden file of this test
+	must(w.t, err)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		w.t.Errorf("the transcript has changed (go test ./handlers -update writes it anew; -want +got):\n%s", diff)
+	}
+}
+
+// checkSecrets looks for what must not be readable: keys, the token and
+// delivered accounts, in the log and in the files of the database.
+func (w *world) checkSecrets() {
+	w.t.Helper()
+	secrets := []string{annaKey, poorKey, operatorKey, token}
+	for _, order := range w.market.Orders() {
+		secrets = append(secrets, order.Accounts...)
+		if strings.Contains(order.Link, "@") {
+			secrets = append(secrets, order.Link)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(w.dir, "bot.db*"))
+	must(w.t, err)
+	places := map[string][]byte{"the log": w.log.Bytes()}
+	for _, file := range files {
+		content, err := os.ReadFile(file) //nolint:gosec // the test's own database
+		must(w.t, err)
+		places[filepath.Base(file)] = content
+	}
+	for place, content := range places {
+		for _, secret := range secrets {
+			if bytes.Contains(content, []byte(secret)) {
+				w.t.Errorf("%s holds a secret: %q", place, secret)
+			}
+		}
+	}
+	for _, call := range w.telegram.Calls() {
+		if !call.OK && call.Code == 400 && !strings.Contains(call.Description, "not modified") {
+			w.t.Errorf("Telegram refused %s: %s", call.Method, call.Description)
+		}
+	}
+}
+
+// inBoth runs a scenario in English and in Chinese, each with its golden file.
+func inBoth(t *testing.T, name string, scenario func(w *world)) {
+	t.Helper()
+	for _, lang := range []string{"en", "zh"} {
+		t.Run(lang, func(t *testing.T) {
+			inWorld(t, lang, func(w *world) {
+				scenario(w)
+				w.golden(name)
+			})
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) Bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.buf.Bytes())
+}

@@ -1,0 +1,228 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"hstockbot/internal/hstock"
+)
+
+// How long things are believed, kept and waited for, and how much of them.
+const (
+	keepFor      = 24 * time.Hour   // the last good answer, while the marketplace is down
+	hold         = 15 * time.Second // before a marketplace that is down is asked again
+	inventoryTTL = 15 * time.Second // stock moves; a purchase reads it anew
+	loadTimeout  = 45 * time.Second // of one load: a read tries three times 10 s
+	patience     = 3 * time.Second  // with a refresh, when an older answer is at hand
+
+	countsPatience = 3 * time.Second
+	countsAtOnce   = 6
+
+	maxBytes    = 64 << 20 // of answers; each of fresh and kept, which share nearly all of them
+	maxRowsSeen = 50_000
+	maxShelf    = 20_000 // rows; bounded by hstock's 8 MiB before
+)
+
+// kind is what an answer is about.
+type kind uint8
+
+const (
+	kindCategories kind = iota
+	kindCount
+	kindShelf
+	kindSMM
+	kindProduct
+	kindInventory
+	kindSubcategoryInfo
+)
+
+// id is one question, whoever asks it.
+type id struct {
+	kind                        kind
+	lang, category, subcategory string
+	number                      int64
+}
+
+// entry is one answer. It is stale when it is shown for want of a better one.
+type entry struct {
+	value any
+	at    time.Time
+	ttl   time.Duration
+	stale bool
+}
+
+func (e entry) freshness() Freshness { return Freshness{Stale: e.stale, At: e.at} }
+
+// rowID is a row in one language.
+type rowID struct {
+	lang    string
+	service int64
+}
+
+type rowSeen struct {
+	row hstock.Row
+	at  time.Time
+}
+
+// see remembers rows, so that a product opened from a shelf costs no call.
+func (c *Catalog) see(lang string, rows []hstock.Row) {
+	now := time.Now()
+	for _, row := range rows {
+		c.rows.Set(rowID{lang, row.Service}, rowSeen{row, now})
+	}
+}
+
+// get returns the answer that is believed, or asks. fetch gets a context that
+// does not end with ctx, because others may be waiting for the same answer.
+func get[T any](ctx context.Context, c *Catalog, question id, fetch func(ctx context.Context) (T, error)) (T, Freshness, error) {
+	e, err := c.entry(ctx, question, func(ctx context.Context) (any, error) { return fetch(ctx) })
+	if err != nil {
+		var none T
+		return none, Freshness{}, err
+	}
+	value, ok := e.value.(T)
+	if !ok {
+		return value, Freshness{}, fmt.Errorf("catalog: a cached %T is no %T", e.value, value)
+	}
+	return value, e.freshness(), nil
+}
+
+type loaded struct {
+	entry    entry
+	err      error
+	panicked any // belongs to the goroutine of the caller, where it is caught
+}
+
+func (c *Catalog) entry(ctx context.Context, question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
+	if e, ok := c.fresh.GetIfPresent(question); ok {
+		return e, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return entry{}, fmt.Errorf("catalog: %w", err)
+	}
+	answer := make(chan loaded, 1)
+	c.loads.Go(func() {
+		var l loaded
+		defer func() {
+			l.panicked = recover()
+			answer <- l
+		}()
+		l.entry, l.err = c.load(question, fetch)
+	})
+	// A slow marketplace is as good as one that is down.
+	old, known := c.lastGood(question)
+	var enough <-chan time.Time
+	if known {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		enough = timer.C
+	}
+	select {
+	case l := <-answer:
+		if l.panicked != nil {
+			panic(l.panicked)
+		}
+		return l.entry, l.err
+	case <-enough:
+		return old, nil
+	case <-ctx.Done():
+		return entry{}, fmt.Errorf("catalog: %w", ctx.Err())
+	}
+}
+
+// load joins the load of question that is under way, or makes one. A load that
+// failed for another's key says nothing about this one's.
+func (c *Catalog) load(question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
+	ctx, cancel := context.WithTimeout(c.base, loadTimeout)
+	defer cancel()
+	for {
+		own := false
+		e, err := c.fresh.Get(ctx, question, otter.LoaderFunc[id, entry](func(ctx context.Context, question id) (entry, error) {
+			own = true
+			return c.ask(ctx, question, fetch)
+		}))
+		if err == nil || own || isOutage(err) || ctx.Err() != nil {
+			return e, err
+		}
+	}
+}
+
+// ask fetches an answer and keeps it, or brings back the last good one when
+// the marketplace is down.
+func (c *Catalog) ask(ctx context.Context, question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
+	value, err := fetch(ctx)
+	if err == nil {
+		return c.keep(question, value), nil
+	}
+	if old, known := c.lastGood(question); known && isOutage(err) {
+		return old, nil
+	}
+	return entry{}, err
+}
+
+// keep makes an answer of now the last good one.
+func (c *Catalog) keep(question id, value any) entry {
+	e := entry{value: value, at: time.Now(), ttl: c.ttl}
+	if question.kind == kindInventory {
+		e.ttl = min(c.ttl, inventoryTTL)
+	}
+	c.kept.Set(question, e)
+	return e
+}
+
+// lastGood returns the last good answer as one to be shown for a short while. For
+// a product that may be the row of a shelf.
+func (c *Catalog) lastGood(question id) (entry, bool) {
+	old, known := c.kept.GetIfPresent(question)
+	if question.kind == kindProduct {
+		if seen, ok := c.rows.GetIfPresent(rowID{question.lang, question.number}); ok && !seen.at.Before(old.at) {
+			old, known = entry{value: []hstock.Row{seen.row}, at: seen.at}, true
+		}
+	}
+	old.stale, old.ttl = true, hold
+	return old, known && time.Since(old.at) < keepFor
+}
+
+// isOutage reports whether err tells of the marketplace, not of the question or
+// the key.
+func isOutage(err error) bool {
+	kind, ok := hstock.KindOf(err)
+	return ok && (kind == hstock.Unreachable || kind == hstock.Unreadable)
+}
+
+// weigh is about how many bytes an answer takes.
+func weigh(question id, e entry) uint32 {
+	const fixed, perText = 256, 16
+	size := fixed + len(question.category) + len(question.subcategory)
+	add := func(texts ...string) {
+		for _, text := range texts {
+			size += perText + len(text)
+		}
+	}
+	switch value := e.value.(type) {
+	case []hstock.Row:
+		for i := range value {
+			r := &value[i]
+			size += fixed
+			add(r.ID, r.Name, r.Type, r.Category, r.Description, r.ImageURL, r.SubcategoryID)
+		}
+	case []Category:
+		for _, category := range value {
+			add(category.English, category.Name)
+			for _, subcategory := range category.Subcategories {
+				add(subcategory.English, subcategory.Name)
+			}
+		}
+	case hstock.Inventory:
+		for _, variant := range value.Subproducts {
+			add(variant.ID, variant.Name)
+		}
+	case hstock.SubcategoryInfo:
+		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
+	}
+	return uint32(min(size, math.MaxUint32)) //nolint:gosec // bounded in this line, and never negative
+}

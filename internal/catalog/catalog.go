@@ -1,0 +1,276 @@
+// Package catalog is the marketplace's catalogue as screens want it: in a
+// person's language with the English names kept beside, cached for everybody,
+// and still there while the marketplace is not.
+//
+// It owns what is asked, for how long it is believed, and how two languages are
+// joined. It knows nothing of screens, of people, or of the database.
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/errgroup"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+)
+
+// ErrGone says that the marketplace has no such service any more.
+var ErrGone = errors.New("catalog: the marketplace has no such service")
+
+// Market is what the catalogue asks of the marketplace. *hstock.Client is one.
+type Market interface {
+	Categories(ctx context.Context, key redact.Secret, lang string) ([]hstock.Category, error)
+	SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error)
+	Products(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
+	Services(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
+	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
+}
+
+// Options configures a Catalog.
+type Options struct {
+	TTL time.Duration // how long an answer is believed; at least a second
+}
+
+// Catalog caches answers per language and shares them between keys. Its methods
+// may be used by several goroutines at once. The slices they return are shared:
+// read them, don't change or sort them.
+//
+// Their errors are those of hstock, ErrGone, or the context's. Whoever asks
+// for what somebody else is asking already waits for that answer, and gets one
+// of their own when that one failed for the other's key.
+type Catalog struct {
+	market Market
+	ttl    time.Duration
+
+	fresh *otter.Cache[id, entry]      // what is believed now
+	kept  *otter.Cache[id, entry]      // the last good answers, for when there is no other
+	rows  *otter.Cache[rowID, rowSeen] // the rows of all shelves seen
+
+	base   context.Context // of all loads; ends with Close
+	cancel context.CancelFunc
+	loads  sync.WaitGroup
+}
+
+// New returns an empty Catalog.
+func New(m Market, o Options) *Catalog {
+	c := &Catalog{
+		market: m,
+		ttl:    max(o.TTL, time.Second),
+		fresh: otter.Must(&otter.Options[id, entry]{
+			MaximumWeight:    maxBytes,
+			Weigher:          weigh,
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[id, entry]) time.Duration { return e.Value.ttl }),
+			Logger:           &otter.NoopLogger{},
+		}),
+		kept: otter.Must(&otter.Options[id, entry]{
+			MaximumWeight: maxBytes,
+			Weigher:       weigh,
+			Logger:        &otter.NoopLogger{},
+		}),
+		rows: otter.Must(&otter.Options[rowID, rowSeen]{MaximumSize: maxRowsSeen, Logger: &otter.NoopLogger{}}),
+	}
+	c.base, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// Close ends loads under way and waits for them. No call may follow.
+func (c *Catalog) Close() {
+	c.cancel()
+	c.loads.Wait()
+	c.fresh.StopAllGoroutines()
+	c.kept.StopAllGoroutines()
+	c.rows.StopAllGoroutines()
+}
+
+// Freshness says how far an answer is to be believed. Stale: the marketplace is
+// down, and this is what it said At.
+type Freshness struct {
+	Stale bool
+	At    time.Time
+}
+
+// Category is a category with its canonical name, which filters take, and the
+// one to show.
+type Category struct {
+	English, Name string
+	Subcategories []Subcategory
+}
+
+// Subcategory is to a Category what that is to the catalogue.
+type Subcategory struct{ English, Name string }
+
+// Categories returns all categories in the marketplace's order. Where the
+// translation can't be matched with the English list, names are English.
+func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, Freshness, error) {
+	lang = canonical(lang)
+	return get(ctx, c, id{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
+		return askCategories(ctx, c.market, key, lang)
+	})
+}
+
+// Place is a shelf: a category and, unless all of it is meant, a subcategory.
+// Names are English; the zero value is the whole catalogue.
+type Place struct{ Category, Subcategory string }
+
+// Counts returns how many rows there are in each place. It asks for a few at a
+// time and waits at most countsPatience: what is not known by then is missing,
+// and will be known later. The error is given only when nothing is known.
+func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Place) (map[Place]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, countsPatience)
+	defer cancel()
+	var (
+		mu     sync.Mutex
+		failed error
+		counts = make(map[Place]int, len(places))
+		group  errgroup.Group
+	)
+	group.SetLimit(countsAtOnce)
+	for _, place := range places {
+		group.Go(func() error {
+			count, err := c.count(ctx, key, place)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				counts[place] = count
+			case failed == nil:
+				failed = err
+				if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey {
+					cancel() // the others would hear the same
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // its functions give no errors
+	if len(counts) == 0 && failed != nil {
+		return nil, failed
+	}
+	return counts, nil
+}
+
+func (c *Catalog) count(ctx context.Context, key redact.Secret, place Place) (int, error) {
+	total := id{kind: kindCount, category: place.Category, subcategory: place.Subcategory}
+	count, _, err := get(ctx, c, total, func(ctx context.Context) (int, error) {
+		page, err := c.market.Services(ctx, key, hstock.Filter{Category: place.Category, Subcategory: place.Subcategory, Limit: 1})
+		return page.Total, err
+	})
+	return count, err
+}
+
+// Shelf returns all rows of a place, at most maxShelf of them, in the
+// marketplace's order. Category and subcategory are English and may be empty:
+// without either it is the whole catalogue, which is what a search looks at.
+func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Row, Freshness, error) {
+	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: canonical(lang)})
+}
+
+func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock.Filter) ([]hstock.Row, Freshness, error) {
+	shelf := id{kind: k, lang: f.Lang, category: f.Category, subcategory: f.Subcategory}
+	return get(ctx, c, shelf, func(ctx context.Context) ([]hstock.Row, error) {
+		page, err := c.market.Services(ctx, key, f)
+		if err != nil {
+			return nil, err
+		}
+		rows := page.Rows
+		if len(rows) > maxShelf {
+			rows = slices.Clone(rows[:maxShelf])
+		}
+		c.see(f.Lang, rows)
+		return rows, nil
+	})
+}
+
+// Product returns one row by its service number: from a shelf seen lately, or
+// else from the marketplace. ErrGone: it has no such service.
+func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Row, Freshness, error) {
+	lang = canonical(lang)
+	seen, known := c.rows.GetIfPresent(rowID{lang, service})
+	if known && time.Since(seen.at) < c.ttl {
+		return seen.row, Freshness{At: seen.at}, nil
+	}
+	isSMM := known && seen.row.EntityType == hstock.EntitySMM
+	product := id{kind: kindProduct, lang: lang, number: service}
+	rows, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Row, error) {
+		return c.askProduct(ctx, key, lang, service, isSMM)
+	})
+	switch {
+	case err != nil:
+		return hstock.Row{}, Freshness{}, err
+	case len(rows) == 0:
+		return hstock.Row{}, freshness, ErrGone
+	}
+	return rows[0], freshness, nil
+}
+
+// askProduct asks for the row of that number, and gives none when there is none.
+// Only products can be asked for by number; of SMM services, all are.
+func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Row, error) {
+	other := func(r hstock.Row) bool { return r.Service != service }
+	if !isSMM {
+		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: []string{strconv.FormatInt(service, 10)}, Lang: lang})
+		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) {
+			return nil, err
+		}
+		if rows := slices.DeleteFunc(page.Rows, other); len(rows) > 0 {
+			c.see(lang, rows)
+			return rows, nil
+		}
+	}
+	shelf, freshness, err := c.shelf(ctx, key, kindSMM, hstock.Filter{EntityType: hstock.EntitySMM, Lang: lang})
+	if err == nil && freshness.Stale {
+		// What was not there then may be there now, so this is no answer.
+		err = &hstock.Error{Action: "services", Kind: hstock.Unreachable}
+	}
+	return slices.DeleteFunc(slices.Clone(shelf), other), err
+}
+
+// Inventory returns stock and price of a service. With fresh it is read now and
+// with this very key, and an error stays one: what is about to be paid is never
+// stale. Without, it may be inventoryTTL old. ErrGone: there is no such service.
+func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
+	lang = canonical(lang)
+	stock := id{kind: kindInventory, lang: lang, number: service}
+	ask := func(ctx context.Context) (hstock.Inventory, error) {
+		inventory, err := c.market.Inventory(ctx, key, service, lang)
+		if errors.Is(err, hstock.ErrServiceNotFound) {
+			err = fmt.Errorf("%w: %w", ErrGone, err)
+		}
+		return inventory, err
+	}
+	if !fresh {
+		return get(ctx, c, stock, ask)
+	}
+	inventory, err := ask(ctx)
+	if err != nil {
+		return hstock.Inventory{}, Freshness{}, err
+	}
+	read := c.keep(stock, inventory)
+	c.fresh.Set(stock, read)
+	return inventory, read.freshness(), nil
+}
+
+// SubcategoryInfo returns a subcategory by the id that products carry.
+func (c *Catalog) SubcategoryInfo(ctx context.Context, key redact.Secret, lang, subcategoryID string) (hstock.SubcategoryInfo, Freshness, error) {
+	lang = canonical(lang)
+	info := id{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
+	return get(ctx, c, info, func(ctx context.Context) (hstock.SubcategoryInfo, error) {
+		return c.market.SubcategoryInfo(ctx, key, subcategoryID, lang)
+	})
+}
+
+// canonical makes the two ways of asking for English one.
+func canonical(lang string) string {
+	if lang == "en" {
+		return ""
+	}
+	return lang
+}

@@ -1,0 +1,246 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+	"go.uber.org/goleak"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+)
+
+const (
+	key      = redact.Secret("a key that works")
+	otherKey = redact.Secret("another key that works")
+	badKey   = redact.Secret("a key that does not")
+	ttl      = 5 * time.Minute
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a marketplace of a few rows that counts what it is asked and can be
+// told to fail and to be slow.
+type fake struct {
+	mu         sync.Mutex
+	categories map[string][]hstock.Category // by language
+	rows       []hstock.Row
+	inventory  map[int64]hstock.Inventory
+	fail       error
+	takes      time.Duration
+	calls      []string
+	now, most  int // calls at once
+}
+
+func (f *fake) enter(ctx context.Context, key redact.Secret, call string) error {
+	f.mu.Lock()
+	f.calls = append(f.calls, call)
+	f.now++
+	f.most = max(f.most, f.now)
+	fail, takes := f.fail, f.takes
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		f.now--
+		f.mu.Unlock()
+	}()
+	if takes > 0 {
+		select {
+		case <-time.After(takes):
+		case <-ctx.Done():
+			return &hstock.Error{Action: call, Kind: hstock.Unreachable, Err: ctx.Err()}
+		}
+	}
+	if key == badKey {
+		return &hstock.Error{Action: call, Kind: hstock.InvalidKey, Err: hstock.ErrInvalidKey}
+	}
+	return fail
+}
+
+func (f *fake) Categories(ctx context.Context, key redact.Secret, lang string) ([]hstock.Category, error) {
+	if err := f.enter(ctx, key, "categories "+lang); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.categories[lang], nil
+}
+
+func (f *fake) SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error) {
+	err := f.enter(ctx, key, fmt.Sprint("subcategory_info ", subcategoryID, " ", lang))
+	return hstock.SubcategoryInfo{ID: subcategoryID, Name: "Gmail"}, err
+}
+
+func (f *fake) Products(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
+	return f.page(ctx, key, "products", filter)
+}
+
+func (f *fake) Services(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
+	return f.page(ctx, key, "services", filter)
+}
+
+func (f *fake) page(ctx context.Context, key redact.Secret, action string, filter hstock.Filter) (hstock.Page, error) {
+	call := fmt.Sprintf(
+		"%s %s %s/%s %d %s%s", action, filter.Lang, filter.Category, filter.Subcategory, filter.Limit,
+		strings.Join(filter.ProductIDs, ","), filter.EntityType,
+	)
+	if err := f.enter(ctx, key, call); err != nil {
+		return hstock.Page{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	page := hstock.Page{}
+	for _, row := range f.rows {
+		isProduct := row.EntityType == hstock.EntityProduct
+		switch {
+		case filter.Category != "" && row.Category != filter.Category,
+			filter.Subcategory != "" && row.Type != filter.Subcategory,
+			filter.EntityType != "" && row.EntityType != filter.EntityType,
+			action == "products" && !isProduct,
+			len(filter.ProductIDs) > 0 && (!isProduct || fmt.Sprint(row.Service) != filter.ProductIDs[0]):
+			continue
+		}
+		page.Total++
+		if filter.Limit == 0 || len(page.Rows) < filter.Limit {
+			page.Rows = append(page.Rows, row)
+		}
+	}
+	return page, nil
+}
+
+func (f *fake) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
+	if err := f.enter(ctx, key, fmt.Sprint("inventory ", service, " ", lang)); err != nil {
+		return hstock.Inventory{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	inventory, ok := f.inventory[service]
+	if !ok {
+		return inventory, &hstock.Error{Action: "inventory", Kind: hstock.Refused, Err: hstock.ErrServiceNotFound}
+	}
+	return inventory, nil
+}
+
+// asked returns the calls since the last asked.
+func (f *fake) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls := f.calls
+	f.calls = nil
+	return calls
+}
+
+func (f *fake) set(fail error, takes time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail, f.takes = fail, takes
+}
+
+var (
+	down       = &hstock.Error{Action: "any", Kind: hstock.Unreachable, Status: 502}
+	unreadable = &hstock.Error{Action: "any", Kind: hstock.Unreadable}
+
+	gmail = hstock.Row{
+		Service: 2, Name: "Gmail Account - USA", Category: "Email Accounts", Type: "Gmail",
+		Rate: decimal.RequireFromString("25.00"), Stock: 50, EntityType: hstock.EntityProduct,
+	}
+	outlook   = hstock.Row{Service: 3, Name: "Outlook", Category: "Email Accounts", Type: "Outlook", EntityType: hstock.EntityProduct}
+	followers = hstock.Row{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
+)
+
+// bubble runs f with a catalogue in a synctest bubble, where time costs nothing.
+func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		m := &fake{
+			categories: map[string][]hstock.Category{
+				"": {
+					{Name: "Instagram", Subcategories: []string{"Followers", "Likes"}},
+					{Name: "Email Accounts", Subcategories: []string{"Gmail", "Outlook"}},
+				},
+				"zh": {
+					{Name: "Instagram", Subcategories: []string{"粉丝", "点赞"}},
+					{Name: "邮箱账号", Subcategories: []string{"Gmail", "Outlook"}},
+				},
+			},
+			rows:      []hstock.Row{followers, gmail, outlook},
+			inventory: map[int64]hstock.Inventory{2: {Service: 2, Stock: 50, Available: true}},
+		}
+		c := New(m, Options{TTL: ttl})
+		defer c.Close()
+		f(t, c, m)
+	})
+}
+
+func mustAsk(t *testing.T, m *fake, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, m.asked()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+// method calls one method and reduces what it gives to what all have in common.
+type method struct {
+	name string
+	call func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error)
+}
+
+func of[T any](name string, f func(ctx context.Context, c *Catalog, key redact.Secret) (T, Freshness, error)) method {
+	return method{name, func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error) {
+		return f(ctx, c, key)
+	}}
+}
+
+var methods = []method{
+	of("Categories", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Category, Freshness, error) {
+		return c.Categories(ctx, key, "zh")
+	}),
+	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
+	}),
+	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
+		return c.Product(ctx, key, "zh", 2)
+	}),
+	of("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
+		return c.Product(ctx, key, "zh", 1)
+	}),
+	of("Inventory", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Inventory, Freshness, error) {
+		return c.Inventory(ctx, key, "zh", 2, false)
+	}),
+	of("SubcategoryInfo", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.SubcategoryInfo, Freshness, error) {
+		return c.SubcategoryInfo(ctx, key, "zh", "674a")
+	}),
+	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[Place]int, Freshness, error) {
+		counts, err := c.Counts(ctx, key, Place{"Email Accounts", "Gmail"})
+		return counts, Freshness{At: time.Now()}, err
+	}),
+}
+
+func mustBe(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+}
+
+// changing gives another list at each call.
+type changing struct {
+	fake
+	lists map[string][][]hstock.Category
+}
+
+func (m *changing) Categories(_ context.Context, _ redact.Secret, lang string) ([]hstock.Category, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.lists[lang][0]
+	m.lists[lang] = m.lists[lang][1:]
+	return list, nil
+}

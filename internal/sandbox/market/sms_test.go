@@ -1,0 +1,154 @@
+package market
+
+import (
+	"regexp"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func rented(t *testing.T, s *Server, form ...string) []numberAnswer {
+	t.Helper()
+	return read[numbersAnswer](t, s, "add_sms", form...).Orders
+}
+
+func TestNumbers(t *testing.T) {
+	s := open(t, Options{})
+	three := rented(t, s, "project_id", ProjectTelegram, "country", "gb", "quantity", "3")
+	phones := map[string]bool{}
+	for i, n := range three {
+		phones[n.Phone] = true
+		if n.Order != FirstOrder+int64(i) || n.Country != "gb" || n.Status != "active" || !regexp.MustCompile(`^\+44\d{9,10}$`).MatchString(n.Phone) {
+			t.Errorf("number %d: %+v", i, n)
+		}
+	}
+	if len(phones) != 3 {
+		t.Errorf("numbers repeat: %v", phones)
+	}
+	if got := s.Balance(alice).String(); got != "96.76" { // 3 × 0.90 × 120 %
+		t.Errorf("balance %s, want 96.76", got)
+	}
+	if got := rented(t, s, "project_id", ProjectTwoNumbers, "country", "us", "quantity", "5"); len(got) != 2 {
+		t.Errorf("%d numbers, want the two that are left", len(got))
+	}
+	for name, tt := range map[string]struct {
+		form []string
+		want string
+	}{
+		"none left":             {[]string{"project_id", ProjectTwoNumbers, "country", "us"}, "No numbers available"},
+		"none at all":           {[]string{"project_id", ProjectNoNumbers, "country", "us"}, "No numbers available"},
+		"no project":            {[]string{"country", "us"}, "Project ID is required"},
+		"unknown project":       {[]string{"project_id", "65f", "country", "us"}, "Project not found"},
+		"not in that country":   {[]string{"project_id", ProjectOpenAI, "country", CountryWithoutProjects}, "Project not found"},
+		"a number not our own":  {[]string{"project_id", ProjectOpenAI, "phone", "+12025550123"}, "This phone number can not be reused"},
+		"a number that waits":   {[]string{"project_id", ProjectTelegram, "phone", three[0].Phone}, "This phone number can not be reused"},
+		"of another project":    {[]string{"project_id", ProjectOpenAI, "phone", three[0].Phone}, "This phone number can not be reused"},
+		"too poor for so many":  {[]string{"project_id", ProjectOpenAI, "country", "us", "quantity", "10"}, "Insufficient balance"},
+		"the number's own word": {[]string{"project_id", ProjectNoNumbers}, "No numbers available"}, // the first country is the US
+	} {
+		if name == "too poor for so many" {
+			ok(t, s.SetBalance(alice, "4.99"))
+		}
+		exact(t, name, ask(t, s, "add_sms", tt.form...), `{"error":"`+tt.want+`"}`)
+	}
+}
+
+func TestCodes(t *testing.T) {
+	tests := []struct{ text, code, content string }{
+		{"424242", "424242", "Your verification code is 424242"},
+		{"G-918273 is your Google code", "918273", "G-918273 is your Google code"},
+		{"<#> Code: <b>1234</b> & more", "1234", "<#> Code: <b>1234</b> & more"},
+		{"رمزك هو 5566", "5566", "رمزك هو 5566"},
+		{"no digits at all", "", "no digits at all"},
+	}
+	s := open(t, Options{})
+	for _, tt := range tests {
+		n := rented(t, s, "project_id", ProjectOpenAI, "country", "us")[0].Order
+		ok(t, s.SendCode(n, tt.text))
+		got, _ := s.Number(n)
+		if got.Code != tt.code || got.Content != tt.content || got.Status != "code_received" || got.Open {
+			t.Errorf("%q: %+v", tt.text, got)
+		}
+	}
+	n := rented(t, s, "project_id", ProjectOpenAI, "country", "us")[0]
+	ok(t, s.SendCode(n.Order, ""))
+	first, _ := s.Number(n.Order)
+	ok(t, s.SendSMS(n.Order, "A-1", "second"))
+	second, _ := s.Number(n.Order)
+	if len(first.Code) != 6 || second.Code != "A-1" || second.Content != "second" {
+		t.Errorf("twice: %q, then %+v", first.Code, second)
+	}
+	again := rented(t, s, "project_id", ProjectOpenAI, "phone", n.Phone)
+	if len(again) != 1 || again[0].Phone != n.Phone || again[0].Country != "us" || again[0].Order == n.Order {
+		t.Errorf("reused: %+v", again)
+	}
+	ok(t, s.SetSMSStatus(again[0].Order, "timeout"))
+	if got := read[codeAnswer](t, s, "sms_code", "order", "23507"); got.Status != "timeout" {
+		t.Errorf("a word of one's own: %+v", got)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Options{NumberLife: 10 * time.Minute})
+		n := rented(t, s, "project_id", ProjectOpenAI, "country", "us")[0]
+		rented(t, s, "project_id", ProjectOpenAI, "country", "us")
+		ok(t, s.SetExpiry(23502, time.Time{}))
+		time.Sleep(10*time.Minute - time.Millisecond)
+		if got := s.Balance(alice).String(); got != "99" {
+			t.Errorf("before the end: %s", got)
+		}
+		time.Sleep(time.Millisecond)
+		if got := s.Balance(alice).String(); got != "99.5" {
+			t.Errorf("at the end: %s, want the price back", got)
+		}
+		exact(t, "sms_code", ask(t, s, "sms_code", "order", "23501"), `{"status":"expired","message":"No code was received"}`)
+		exact(t, "sms_status", ask(t, s, "sms_status", "order", "23501"),
+			`{"status":"expired","phone":"`+n.Phone+`","code":null,"charge":"0.0000","currency":"USD","expires_at":"2000-01-01T00:10:00.000Z"}`)
+		ok(t, s.SendCode(23501, "777777")) // late
+		if got := read[codeAnswer](t, s, "sms_code", "order", "23501"); got.Status != "completed" || got.Code != "777777" {
+			t.Errorf("a late code: %+v", got)
+		}
+		if got := read[map[string]any](t, s, "sms_status", "order", "23502"); got["expires_at"] != nil || got["status"] != "active" {
+			t.Errorf("without an end: %v", got)
+		}
+	})
+}
+
+func TestCodeByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Options{CodeAfter: 5 * time.Second})
+		rented(t, s, "project_id", ProjectOpenAI, "country", "us")
+		time.Sleep(5*time.Second - time.Millisecond)
+		if got := read[codeAnswer](t, s, "sms_code", "order", "23501"); got.Status != "waiting" {
+			t.Errorf("too early: %+v", got)
+		}
+		time.Sleep(time.Hour) // long after the number's end, but the code came before
+		got := read[codeAnswer](t, s, "sms_code", "order", "23501")
+		if got.Status != "completed" || got.SMSContent != "Your OpenAI / ChatGPT verification code is "+got.Code {
+			t.Errorf("%+v", got)
+		}
+		if got := s.Balance(alice).String(); got != "99.5" {
+			t.Errorf("balance %s", got)
+		}
+	})
+}
+
+func TestCancelNumbers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opt  Options
+		want string
+	}{
+		"taken":         {Options{}, `[{"order":23501,"cancel":1},{"order":23502,"cancel":{"error":"Early auto refund is not available for this order"}}]`},
+		"goods only":    {Options{CancelGoodsOnly: true}, `[{"order":23501,"cancel":{"error":"Incorrect order ID"}},{"order":23502,"cancel":{"error":"Incorrect order ID"}}]`},
+		"before a time": {Options{CancelAfter: time.Minute}, `[{"order":23501,"cancel":{"error":"Early auto refund is not available for this order"}},{"order":23502,"cancel":{"error":"Early auto refund is not available for this order"}}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, tt.opt)
+			rented(t, s, "project_id", ProjectOpenAI, "country", "us", "quantity", "2")
+			ok(t, s.SendCode(23502, "1234"))
+			exact(t, "cancel", ask(t, s, "cancel", "orders", "23501,23502"), tt.want)
+			exact(t, "no order of add", ask(t, s, "status", "order", "23501"), `{"error":"Order not found"}`)
+		})
+	}
+}

@@ -1,0 +1,75 @@
+package telegram
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// apiError is a refusal: error_code and description of the answer.
+type apiError struct {
+	Code        int
+	Description string
+	RetryAfter  int // seconds; 0: none
+}
+
+// errGone stands for an answer that nobody is there to get.
+var errGone = &apiError{}
+
+func refuse(code int, description string) *apiError {
+	return &apiError{Code: code, Description: description}
+}
+
+func badRequest(format string, values ...any) *apiError {
+	return refuse(http.StatusBadRequest, "Bad Request: "+fmt.Sprintf(format, values...))
+}
+
+func tooMany(seconds int) *apiError {
+	return &apiError{
+		Code:        http.StatusTooManyRequests,
+		Description: "Too Many Requests: retry after " + strconv.Itoa(seconds),
+		RetryAfter:  seconds,
+	}
+}
+
+// envelope is what every answer looks like (Bot API: "Making requests").
+type envelope struct {
+	OK          bool        `json:"ok"`
+	Result      any         `json:"result,omitempty"`
+	ErrorCode   int         `json:"error_code,omitempty"`
+	Description string      `json:"description,omitempty"`
+	Parameters  *parameters `json:"parameters,omitempty"`
+}
+
+type parameters struct {
+	RetryAfter int `json:"retry_after,omitempty"`
+}
+
+func reply(w http.ResponseWriter, result any, err *apiError) {
+	body := envelope{OK: true, Result: result}
+	status := http.StatusOK
+	if err != nil {
+		status = err.Code
+		body = envelope{ErrorCode: err.Code, Description: err.Description}
+		if err.RetryAfter > 0 {
+			body.Parameters = &parameters{RetryAfter: err.RetryAfter}
+		}
+	}
+	data, failed := json.Marshal(body)
+	if failed != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"ok":false,"error_code":500,"description":"Internal Server Error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+	w.WriteHeader(status)
+	_, _ = w.Write(data) // a caller that is gone needs no answer
+}
+
+// badGateway answers as a proxy in front of Telegram does.
+func badGateway(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(http.StatusBadGateway)
+	_, _ = io.WriteString(w, "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.18.0</center>\r\n</body>\r\n</html>\r\n")
+}

@@ -1,0 +1,223 @@
+package telegram
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func request(t *testing.T, verb, path, kind string, body io.Reader) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), verb, path, body)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	return r
+}
+
+// multipartRequest writes texts as fields and files as file parts.
+func multipartRequest(t *testing.T, method string, texts map[string]string, files map[string][]byte) *http.Request {
+	t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, text := range texts {
+		if err := form.WriteField(name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, data := range files {
+		part, err := form.CreateFormFile(name, name+".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := part.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return request(t, http.MethodPost, "/bot"+DefaultToken+"/"+method, form.FormDataContentType(), &body)
+}
+
+// The same call in all encodings leaves the same message, and is recorded alike.
+func TestEncodingsAreEqual(t *testing.T) {
+	t.Parallel()
+	markup := `{"inline_keyboard":[[{"callback_data":"go","text":"Go"}]]}`
+	texts := map[string]string{
+		"chat_id": "7", "text": "<b>Größe</b> & so", "parse_mode": "HTML", "disable_notification": "true", "reply_markup": markup,
+	}
+	form := url.Values{}
+	for name, text := range texts {
+		form.Set(name, text)
+	}
+	method := "/bot" + DefaultToken + "/sendMessage"
+	requests := map[string]*http.Request{
+		"multipart":  multipartRequest(t, "sendMessage", texts, nil),
+		"urlencoded": request(t, http.MethodPost, method, "application/x-www-form-urlencoded", strings.NewReader(form.Encode())),
+		"query":      request(t, http.MethodGet, method+"?"+form.Encode(), "", nil),
+		"json": jsonRequest(t.Context(), "sendMessage", params{
+			"chat_id": 7, "text": texts["text"], "parse_mode": "HTML", "disable_notification": true, "reply_markup": json.RawMessage(markup),
+		}),
+	}
+	for encoding, r := range requests {
+		s := New(Options{})
+		ann := s.Join(Person{ID: 7, FirstName: "Ann"})
+		if got := serve(s, r); !got.OK {
+			t.Errorf("%s: %s", encoding, got.Description)
+		}
+		if got, want := ann.Transcript(), "#1 Bot: *Größe* & so\n   [ Go ]\n"; got != want {
+			t.Errorf("%s: got %s, want %s", encoding, got, want)
+		}
+		if !ann.Last().Silent {
+			t.Errorf("%s: disable_notification is lost", encoding)
+		}
+		if diff := cmp.Diff(texts, s.Calls()[0].Fields); diff != "" {
+			t.Errorf("%s: recorded (-want +got)\n%s", encoding, diff)
+		}
+	}
+}
+
+func TestBadBodies(t *testing.T) {
+	t.Parallel()
+	s, _ := withText(t, Options{})
+	method := "/bot" + DefaultToken + "/sendMessage"
+	for _, c := range []struct{ name, kind, body, words string }{
+		{"JSON cut off", "application/json", `{"chat_id":7,`, "can't parse the JSON body"},
+		{"JSON list", "application/json", `[1]`, "can't parse the JSON body"},
+		{"JSON twice", "application/json", `{} {}`, "can't parse the JSON body"},
+		{"number as text", "application/json", `{"chat_id":7,"text":5}`, `text must be of type String`},
+		{"text as flag", "application/json", `{"chat_id":7,"text":"x","protect_content":"true"}`, "must be of type Boolean"},
+		{"null is missing", "application/json", `{"chat_id":7,"text":null}`, "message text is empty"},
+		{"bad percent", "application/x-www-form-urlencoded", `text=%zz`, "can't parse the urlencoded body"},
+		{"no multipart", "multipart/form-data; boundary=x", `nothing`, "can't read the request"},
+		{"of no kind", "text/plain", `chat_id=7&text=x`, "is empty"},
+		{"markup no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&reply_markup={`, "can't parse reply keyboard markup JSON object"},
+		{"preview no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&link_preview_options=off`, "can't parse link_preview_options JSON object"},
+		{"no UTF-8", "application/x-www-form-urlencoded", `chat_id=7&text=%ff`, "strings must be encoded in UTF-8"},
+	} {
+		got := serve(s, request(t, http.MethodPost, method, c.kind, strings.NewReader(c.body)))
+		if got.OK || got.Code != 400 || !strings.Contains(got.Description, c.words) {
+			t.Errorf("%s: got %d %q, want %q", c.name, got.Code, got.Description, c.words)
+		}
+	}
+}
+
+func TestUploads(t *testing.T) {
+	t.Parallel()
+	s, ann := withText(t, Options{})
+	send := func(texts map[string]string, files map[string][]byte) answer {
+		texts["chat_id"] = "7"
+		return serve(s, multipartRequest(t, "sendDocument", texts, files))
+	}
+	data := []byte("a&b\r\n<c>\x00 \n")
+	got := send(map[string]string{"caption": "<b>x</b>", "parse_mode": "HTML"}, map[string][]byte{"document": data})
+	if !got.OK {
+		t.Fatal(got.Description)
+	}
+	if sent := ann.File(ann.Last()); !bytes.Equal(sent, data) {
+		t.Errorf("file changed to %q", sent)
+	}
+	var message struct{ Document struct{ File_ID string } } //nolint:revive // the wire's name
+	var file struct{ File_Path string }                     //nolint:revive // the wire's name
+	if err := json.Unmarshal(got.Result, &message); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(must(t, s, "getFile", params{"file_id": message.Document.File_ID}), &file); err != nil {
+		t.Fatal(err)
+	}
+	served := serve(s, request(t, http.MethodGet, "/file/bot"+DefaultToken+"/"+file.File_Path, "", nil))
+	if served.HTTP != 200 || served.Body != string(data) {
+		t.Errorf("served %d %q", served.HTTP, served.Body)
+	}
+
+	if got := send(map[string]string{"document": "attach://mine"}, map[string][]byte{"mine": data}); !got.OK {
+		t.Errorf("attached: %s", got.Description)
+	}
+	for _, c := range []struct {
+		name  string
+		texts map[string]string
+		files map[string][]byte
+		code  int
+		words string
+	}{
+		{"empty file", nil, map[string][]byte{"document": nil}, 400, "file must be non-empty"},
+		{"stray file", map[string]string{"document": "pretend-document-1"}, map[string][]byte{"other": data}, 400, `unknown parameter "other"`},
+		{"not attached", map[string]string{"document": "attach://mine"}, nil, 400, `there is no file "mine"`},
+		{"file as caption", map[string]string{"document": "pretend-document-1"}, map[string][]byte{"caption": data}, 400, "is no file"},
+		{"caption 1025", map[string]string{"caption": strings.Repeat("a", 1025)}, map[string][]byte{"document": data}, 400, "message caption is too long"},
+		{"caption 1024", map[string]string{"caption": strings.Repeat("a", 1024)}, map[string][]byte{"document": data}, 0, ""},
+		{"50 MB", nil, map[string][]byte{"document": make([]byte, 50<<20)}, 0, ""},
+		{"over 50 MB", nil, map[string][]byte{"document": make([]byte, 50<<20+1)}, 413, "Request Entity Too Large"},
+	} {
+		texts := map[string]string{}
+		for name, text := range c.texts {
+			texts[name] = text
+		}
+		if got := send(texts, c.files); got.Code != c.code || !strings.Contains(got.Description, c.words) {
+			t.Errorf("%s: got %d %q, want %d %q", c.name, got.Code, got.Description, c.code, c.words)
+		}
+	}
+	wantRefusal(t, s, "getFile", params{"file_id": ann.Last().Document.id}, 400, "file is too big")
+}
+
+// What the server sends is checked against the same tables as what it takes.
+func TestAnswersFitTheTables(t *testing.T) {
+	t.Parallel()
+	s, ann := withText(t, Options{})
+	fits := func(raw json.RawMessage, kinds []*kind) {
+		t.Helper()
+		node, err := decode(raw)
+		if err == nil {
+			err = tables().anyOf("answer", node, kinds)
+		}
+		if err != nil {
+			t.Errorf("%v in %s", err, raw)
+		}
+	}
+	for _, c := range []struct {
+		method string
+		p      params
+	}{
+		{"getMe", nil},
+		{"getChat", params{"chat_id": 7}},
+		{"getWebhookInfo", nil},
+		{"getMyCommands", nil},
+		{"getMyDescription", nil},
+		{"getMyShortDescription", nil},
+		{"sendMessage", params{"chat_id": 7, "text": "<a href='https://a.example'>x</a> <code>y</code> /z", "parse_mode": "html", "reply_parameters": params{"message_id": 3}, "link_preview_options": params{"is_disabled": true}}},
+		{"sendPhoto", params{"chat_id": 7, "photo": "https://a.example/x.png", "reply_markup": keyboardOf(row(callback("Go", "go")))}},
+		{"sendDocument", params{"chat_id": 7, "document": "pretend-document-1"}},
+		{"getFile", params{"file_id": "pretend-document-1"}},
+		{"editMessageText", params{"chat_id": 7, "message_id": 1, "text": "new"}},
+		{"deleteMessage", params{"chat_id": 7, "message_id": 1}},
+	} {
+		fits(must(t, s, c.method, c.p), tables().method(c.method).returns)
+	}
+	ann.Sticker()
+	ann.Block()
+	ann.Unblock()
+	if err := ann.EditOwn(3, "changed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Tap("Go"); err != nil {
+		t.Fatal(err)
+	}
+	ann.TapData(1, "forged of a deleted one")
+	s.Group(-5, "Friends").Type(ann, "/start@sandbox_bot")
+	updates := must(t, s, "getUpdates", nil)
+	fits(updates, tables().method("getUpdates").returns)
+	for _, kind := range []string{`"message"`, `"edited_message"`, `"callback_query"`, `"my_chat_member"`, `"date":0`} {
+		if !strings.Contains(string(updates), kind) {
+			t.Errorf("no %s among the updates", kind)
+		}
+	}
+}

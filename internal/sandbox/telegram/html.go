@@ -1,0 +1,380 @@
+package telegram
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// parseHTML reads text in the HTML style (Bot API: "HTML style") and returns it
+// plain with its entities, sorted as Telegram sorts them. The error is what
+// follows "can't parse entities: ", with Telegram's words and byte offsets.
+func parseHTML(text string) (string, []Entity, error) {
+	if !strings.ContainsAny(text, "<&") {
+		return text, nil, nil
+	}
+	p := htmlParser{in: text}
+	p.out.Grow(len(text))
+	if err := p.run(); err != nil {
+		return "", nil, err
+	}
+	return p.out.String(), tidy(p.entities), nil
+}
+
+type htmlParser struct {
+	in       string
+	pos      int
+	out      strings.Builder
+	units    int // UTF-16 units written to out
+	open     []openTag
+	entities []Entity
+}
+
+type openTag struct {
+	name  string
+	attrs map[string]string
+	units int // where it began
+	bytes int
+}
+
+// entityOf is the entity that a tag makes; "" is decided by its attributes.
+var entityOf = map[string]string{
+	"b": "bold", "strong": "bold", "i": "italic", "em": "italic",
+	"u": "underline", "ins": "underline", "s": "strikethrough", "strike": "strikethrough", "del": "strikethrough",
+	"tg-spoiler": "spoiler", "span": "spoiler", "code": "code", "pre": "pre", "blockquote": "blockquote",
+	"a": "text_link", "tg-emoji": "custom_emoji", "tg-time": "date_time",
+}
+
+// peek is the byte at the position, 0 at the end.
+func (p *htmlParser) peek() byte {
+	if p.pos < len(p.in) {
+		return p.in[p.pos]
+	}
+	return 0
+}
+
+func (p *htmlParser) run() error {
+	for p.pos < len(p.in) {
+		switch c := p.in[p.pos]; {
+		case c == '<':
+			if err := p.tag(); err != nil {
+				return err
+			}
+		case c == '&':
+			if r, n := reference(p.in[p.pos:]); n > 0 {
+				p.write(r)
+				p.pos += n
+				continue
+			}
+			p.write('&')
+			p.pos++
+		default:
+			r, n := utf8.DecodeRuneInString(p.in[p.pos:])
+			p.write(r)
+			p.pos += n
+		}
+	}
+	if len(p.open) > 0 {
+		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:revive,staticcheck // Telegram's words
+	}
+	return nil
+}
+
+func (p *htmlParser) write(r rune) {
+	p.out.WriteRune(r)
+	p.units += units(r)
+}
+
+// units is how many UTF-16 units a character takes.
+func units(r rune) int {
+	if r > 0xffff {
+		return 2
+	}
+	return 1
+}
+
+// reference reads the character reference that s begins with: a numeric one or
+// one of the four names that Telegram knows. The semicolon may be left out. n is
+// 0 where it is none, and the text stays as it is.
+func reference(s string) (r rune, n int) {
+	end := 1
+	if len(s) > 1 && s[1] == '#' {
+		end = 2
+		base, digits := 10, "0123456789"
+		if len(s) > 2 && s[2] == 'x' {
+			end, base, digits = 3, 16, "0123456789abcdefABCDEF"
+		}
+		start := end
+		for end < len(s) && strings.IndexByte(digits, s[end]) >= 0 {
+			end++
+		}
+		code, err := strconv.ParseInt(s[start:end], base, 64)
+		if err != nil || code == 0 || code >= utf8.MaxRune || end-start >= 10 || !utf8.ValidRune(rune(code)) {
+			return 0, 0
+		}
+		r = rune(code)
+	} else {
+		for end < len(s) && isLetter(s[end]) {
+			end++
+		}
+		switch s[1:end] {
+		case "lt":
+			r = '<'
+		case "gt":
+			r = '>'
+		case "amp":
+			r = '&'
+		case "quot":
+			r = '"'
+		default:
+			return 0, 0
+		}
+	}
+	if end < len(s) && s[end] == ';' {
+		end++
+	}
+	return r, end
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'
+}
+
+func (p *htmlParser) spaces() {
+	for p.pos < len(p.in) && isSpace(p.in[p.pos]) {
+		p.pos++
+	}
+}
+
+// name reads up to a space or one of the ends.
+func (p *htmlParser) name(ends string) string {
+	start := p.pos
+	for p.pos < len(p.in) && !isSpace(p.in[p.pos]) && strings.IndexByte(ends, p.in[p.pos]) < 0 {
+		p.pos++
+	}
+	return p.in[start:p.pos]
+}
+
+// tag reads a start or end tag.
+func (p *htmlParser) tag() error {
+	begin := p.pos
+	p.pos++
+	if p.peek() == '/' {
+		p.pos++
+		return p.endTag(begin)
+	}
+	name := strings.ToLower(p.name(">"))
+	if p.pos >= len(p.in) {
+		return at("Unclosed start tag", begin)
+	}
+	if entityOf[name] == "" {
+		return at(fmt.Sprintf("Unsupported start tag %q", name), begin)
+	}
+	tag := openTag{name: name, units: p.units, bytes: p.out.Len()}
+	for {
+		p.spaces()
+		if p.peek() == '>' {
+			break
+		}
+		attr, value, err := p.attribute(name, begin)
+		if err != nil {
+			return err
+		}
+		if tag.attrs == nil {
+			tag.attrs = map[string]string{}
+		}
+		tag.attrs[attr] = value
+	}
+	p.pos++
+	if name == "span" && tag.attrs["class"] != "tg-spoiler" {
+		return at(`Tag "span" must have class "tg-spoiler"`, begin)
+	}
+	p.open = append(p.open, tag)
+	return nil
+}
+
+// attribute reads name="value", name='value', name=token or, as in
+// <blockquote expandable>, a name alone.
+func (p *htmlParser) attribute(tag string, begin int) (name, value string, err error) {
+	name = strings.ToLower(p.name("=>"))
+	if name == "" {
+		if p.pos >= len(p.in) {
+			return "", "", at("Unclosed start tag", begin)
+		}
+		return "", "", at(fmt.Sprintf("Empty attribute name in the tag %q", tag), begin)
+	}
+	p.spaces()
+	if p.peek() != '=' {
+		if p.pos >= len(p.in) {
+			return "", "", at(fmt.Sprintf("Unclosed start tag %q", tag), begin)
+		}
+		if tag == "blockquote" {
+			return name, "", nil
+		}
+		return "", "", at(fmt.Sprintf("Expected equal sign in declaration of an attribute of the tag %q", tag), begin)
+	}
+	p.pos++
+	p.spaces()
+	quote := p.peek()
+	switch {
+	case p.pos >= len(p.in):
+		return "", "", at(fmt.Sprintf("Unclosed start tag %q", tag), begin)
+	case quote != '"' && quote != '\'':
+		start := p.pos
+		for c := p.peek(); isLetter(c) || ('0' <= c && c <= '9') || c == '.' || c == '-'; c = p.peek() {
+			p.pos++
+		}
+		value = strings.ToLower(p.in[start:p.pos])
+		if p.pos < len(p.in) && !isSpace(p.peek()) && p.peek() != '>' {
+			return "", "", at("Unexpected end of name token", start)
+		}
+	default:
+		p.pos++
+		var b strings.Builder
+		for p.pos < len(p.in) && p.in[p.pos] != quote {
+			if r, n := reference(p.in[p.pos:]); p.in[p.pos] == '&' && n > 0 {
+				b.WriteRune(r)
+				p.pos += n
+				continue
+			}
+			b.WriteByte(p.in[p.pos])
+			p.pos++
+		}
+		p.pos = min(p.pos+1, len(p.in))
+		value = b.String()
+	}
+	if p.pos >= len(p.in) {
+		return "", "", at("Unclosed start tag", begin)
+	}
+	return name, value, nil
+}
+
+// at adds the byte offset that Telegram tells.
+func at(words string, offset int) error { return fmt.Errorf("%s at byte offset %d", words, offset) }
+
+func (p *htmlParser) endTag(begin int) error {
+	if len(p.open) == 0 {
+		return at("Unexpected end tag", begin)
+	}
+	name := strings.ToLower(p.name(">"))
+	p.spaces()
+	if p.peek() != '>' {
+		return at("Unclosed end tag", begin)
+	}
+	p.pos++
+	tag := p.open[len(p.open)-1]
+	if name != "" && name != tag.name {
+		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:revive,staticcheck // Telegram's words
+	}
+	p.open = p.open[:len(p.open)-1]
+	return p.close(tag, begin)
+}
+
+// close makes the entity of a tag that has ended.
+func (p *htmlParser) close(tag openTag, begin int) error {
+	e := Entity{Type: entityOf[tag.name], Offset: tag.units, Length: p.units - tag.units}
+	if e.Length == 0 {
+		return nil
+	}
+	switch tag.name {
+	case "a":
+		link := tag.attrs["href"]
+		if link == "" {
+			link = p.out.String()[tag.bytes:]
+		}
+		if e.URL = checkedURL(link); e.URL == "" {
+			return nil // Telegram leaves such a link out
+		}
+	case "tg-emoji":
+		id := tag.attrs["emoji-id"]
+		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n == 0 {
+			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:revive,staticcheck // Telegram's words
+		}
+		e.CustomEmojiID = id
+	case "tg-time":
+		unix, err := strconv.ParseInt(tag.attrs["unix"], 10, 64)
+		if err != nil {
+			return at(`Tag "tg-time" must have a valid attribute "unix"`, begin)
+		}
+		e.UnixTime, e.DateTimeFormat = unix, tag.attrs["format"]
+	case "blockquote":
+		if _, ok := tag.attrs["expandable"]; ok {
+			e.Type = "expandable_blockquote"
+		}
+	case "code", "pre":
+		// <pre><code class="language-go"> is one entity with the language.
+		language, _ := strings.CutPrefix(tag.attrs["class"], "language-")
+		if n := len(p.entities) - 1; tag.name == "pre" && n >= 0 && p.entities[n].Type == "code" &&
+			p.entities[n].Offset == e.Offset && p.entities[n].Length == e.Length {
+			language = p.entities[n].Language
+			p.entities = p.entities[:n]
+		}
+		if language != tag.attrs["class"] || tag.name == "pre" {
+			e.Language = language
+		}
+	}
+	p.entities = append(p.entities, e)
+	return nil
+}
+
+// checkedURL is the link as Telegram keeps it, "" where it takes it for none.
+func checkedURL(link string) string {
+	if !strings.Contains(link, ":") {
+		link = "http://" + link
+	}
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https":
+		if u.Host == "" || (!strings.Contains(u.Host, ".") && u.Hostname() != "localhost") {
+			return ""
+		}
+		if u.Path == "" && u.RawQuery == "" && u.Fragment == "" {
+			link += "/"
+		}
+		return link
+	case "tg", "ton", "mailto", "tel":
+		return link
+	}
+	return ""
+}
+
+// tidy sorts entities by where they begin, the longer first, and drops what
+// Telegram drops: anything inside of code or pre, a quote in a quote, a language
+// of lone code.
+func tidy(entities []Entity) []Entity {
+	slices.SortStableFunc(entities, func(a, b Entity) int {
+		if a.Offset != b.Offset {
+			return a.Offset - b.Offset
+		}
+		return b.Length - a.Length
+	})
+	kept := entities[:0]
+	verbatim, quoted := -1, -1 // where the last code and the last quote end
+	for _, e := range entities {
+		if e.Offset < verbatim {
+			continue
+		}
+		switch e.Type {
+		case "code":
+			e.Language = ""
+			verbatim = e.Offset + e.Length
+		case "pre":
+			verbatim = e.Offset + e.Length
+		case "blockquote", "expandable_blockquote":
+			if e.Offset < quoted {
+				continue
+			}
+			quoted = e.Offset + e.Length
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}

@@ -1,0 +1,125 @@
+package telegram
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+)
+
+// Limits of inline keyboards (Bot API: InlineKeyboardMarkup; what Telegram's
+// servers refuse beyond the documentation).
+const (
+	maxButtons  = 100
+	maxRow      = 8
+	maxCopy     = 256      // UTF-16 units of copy_text
+	maxKeyboard = 10 << 10 // bytes of all labels, data and links
+)
+
+// inlineActions are the fields of an InlineKeyboardButton that say what it does.
+var inlineActions = []string{
+	"callback_data", "url", "copy_text", "web_app", "login_url", "switch_inline_query",
+	"switch_inline_query_current_chat", "switch_inline_query_chosen_chat", "callback_game", "pay",
+}
+
+// markup reads reply_markup, which has been checked against the tables. raw is
+// what a message keeps; an inline keyboard without buttons is none.
+func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *apiError) {
+	object, ok := a["reply_markup"].node.(map[string]any)
+	if !ok {
+		return nil, nil, nil, nil
+	}
+	list, inline := object["inline_keyboard"].([]any)
+	if !inline {
+		return nil, nil, canonical(object), nil
+	}
+	count, size := 0, 0
+	for _, row := range list {
+		cells, _ := row.([]any)
+		if len(cells) > maxRow {
+			return nil, nil, nil, badRequest("too many buttons in a row of the inline keyboard")
+		}
+		var buttons []Button
+		for _, cell := range cells {
+			fields, _ := cell.(map[string]any)
+			b, err := inlineButton(fields)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			size += len(b.Text) + len(b.CallbackData) + len(b.URL) + len(b.CopyText)
+			buttons = append(buttons, b)
+		}
+		count += len(buttons)
+		if len(buttons) > 0 {
+			rows = append(rows, buttons)
+		}
+	}
+	switch {
+	case count > maxButtons || size > maxKeyboard:
+		return nil, nil, nil, badRequest("reply markup is too long")
+	case count == 0:
+		return nil, nil, nil, nil
+	}
+	return rows, canonical(object), nil, nil
+}
+
+func inlineButton(fields map[string]any) (Button, *apiError) {
+	const where = "can't parse inline keyboard button: "
+	var b Button
+	b.Text, _ = fields["text"].(string)
+	b.Style, _ = fields["style"].(string)
+	if strings.TrimSpace(b.Text) == "" {
+		return b, badRequest("inline keyboard button text must be non-empty")
+	}
+	switch b.Style {
+	case "", "danger", "success", "primary":
+	default:
+		return b, badRequest(where+"invalid button style %q specified", b.Style)
+	}
+	var actions []string
+	for _, name := range inlineActions {
+		if _, ok := fields[name]; ok {
+			actions = append(actions, name)
+		}
+	}
+	switch {
+	case len(actions) == 0:
+		return b, badRequest(where + "Text buttons are unallowed in the inline keyboard")
+	case len(actions) > 1:
+		return b, badRequest(where+"exactly one action must be specified, found %s (strict: Telegram takes the first)", strings.Join(actions, " and "))
+	}
+	switch actions[0] {
+	case "callback_data":
+		b.CallbackData, _ = fields["callback_data"].(string)
+		if b.CallbackData == "" || len(b.CallbackData) > maxCallback {
+			return b, badRequest("BUTTON_DATA_INVALID")
+		}
+	case "url":
+		b.URL, _ = fields["url"].(string)
+		if !buttonURL(b.URL) {
+			return b, badRequest("inline keyboard button URL '%s' is invalid: Wrong HTTP URL", b.URL)
+		}
+	case "copy_text":
+		inner, _ := fields["copy_text"].(map[string]any)
+		b.CopyText, _ = inner["text"].(string)
+		if n := utf16Len(b.CopyText); n < 1 || n > maxCopy {
+			return b, badRequest("BUTTON_COPY_TEXT_INVALID")
+		}
+	default:
+		b.Other = actions[0]
+	}
+	return b, nil
+}
+
+func buttonURL(link string) bool {
+	u, err := url.Parse(link)
+	if err != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "http", "https":
+		return strings.Contains(u.Host, ".")
+	case "tg":
+		return true
+	}
+	return false
+}

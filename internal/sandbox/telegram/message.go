@@ -1,0 +1,206 @@
+package telegram
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Person is somebody with a Telegram account.
+type Person struct {
+	ID           int64
+	FirstName    string
+	LastName     string
+	Username     string // without @; "": none
+	LanguageCode string // what their app speaks, "pt-br"; "": not told
+}
+
+// Message is a message as its chat shows it now. What its slices point to never
+// changes: an edit makes new ones.
+type Message struct {
+	ID          int   // 1 is the chat's first
+	Chat        int64 // the person's id in a private chat
+	FromBot     bool
+	From        Person
+	Date        time.Time
+	EditDate    time.Time // zero: never edited
+	Text        string    // plain; the caption where there is a file
+	Entities    []Entity  // of Text
+	Keyboard    [][]Button
+	Reply       json.RawMessage // a reply keyboard, its removal or a forced reply, as sent
+	Document    *Document       // nil: none
+	Photo       *Document       // nil: none; only its URL where the bot sent one
+	Sticker     string          // its emoji; "": none
+	LinkPreview LinkPreview
+	ReplyTo     int  // ID of the message replied to; 0: none
+	Protected   bool // protect_content
+	Silent      bool // disable_notification
+	Deleted     bool // for both sides
+
+	markup json.RawMessage // canonical InlineKeyboardMarkup; nil: none
+	source []Entity        // Entities without those that Telegram found itself
+}
+
+// Entity is a Bot API MessageEntity; Offset and Length count UTF-16 units.
+type Entity struct {
+	Type           string `json:"type"`
+	Offset         int    `json:"offset"`
+	Length         int    `json:"length"`
+	URL            string `json:"url,omitempty"`
+	Language       string `json:"language,omitempty"`
+	CustomEmojiID  string `json:"custom_emoji_id,omitempty"`
+	UnixTime       int64  `json:"unix_time,omitempty"`
+	DateTimeFormat string `json:"date_time_format,omitempty"`
+}
+
+// Button is an inline button. Exactly one of CallbackData, URL, CopyText and
+// Other is set.
+type Button struct {
+	Text         string
+	CallbackData string
+	URL          string
+	CopyText     string
+	Other        string // the name of another action, "web_app"
+	Style        string // "danger", "success", "primary" or ""
+}
+
+// LinkPreview is a Bot API LinkPreviewOptions.
+type LinkPreview struct {
+	Disabled   bool   `json:"is_disabled,omitempty"`
+	URL        string `json:"url,omitempty"`
+	PreferBig  bool   `json:"prefer_large_media,omitempty"`
+	PreferTiny bool   `json:"prefer_small_media,omitempty"`
+	AboveText  bool   `json:"show_above_text,omitempty"`
+}
+
+// Document is a file of the bot.
+type Document struct {
+	Name string
+	Type string // MIME
+	Data []byte
+	URL  string // of a photo sent by address; it is not fetched
+
+	id, path string
+}
+
+// Answer is what a tap was answered with; Text is "" where nothing was said.
+type Answer struct {
+	MessageID int    // the tapped message
+	Data      string // the button's
+	Text      string
+	Alert     bool // a box to close rather than a toast
+	URL       string
+	At        time.Time
+}
+
+// What follows is how things look on the wire.
+
+type wireUser struct {
+	ID           int64  `json:"id"`
+	IsBot        bool   `json:"is_bot"`
+	FirstName    string `json:"first_name"`
+	LastName     string `json:"last_name,omitempty"`
+	Username     string `json:"username,omitempty"`
+	LanguageCode string `json:"language_code,omitempty"`
+}
+
+func (p Person) wire(bot bool) wireUser {
+	return wireUser{p.ID, bot, p.FirstName, p.LastName, p.Username, p.LanguageCode}
+}
+
+type wireChat struct {
+	ID        int64  `json:"id"`
+	Type      string `json:"type"`
+	Title     string `json:"title,omitempty"`
+	Username  string `json:"username,omitempty"`
+	FirstName string `json:"first_name,omitempty"`
+	LastName  string `json:"last_name,omitempty"`
+}
+
+type wireMessage struct {
+	ID          int             `json:"message_id"`
+	From        *wireUser       `json:"from,omitempty"`
+	Chat        wireChat        `json:"chat"`
+	Date        int64           `json:"date"`
+	EditDate    int64           `json:"edit_date,omitempty"`
+	Protected   bool            `json:"has_protected_content,omitempty"`
+	ReplyTo     *wireMessage    `json:"reply_to_message,omitempty"`
+	Text        string          `json:"text,omitempty"`
+	Entities    []Entity        `json:"entities,omitempty"`
+	Caption     string          `json:"caption,omitempty"`
+	CapEntities []Entity        `json:"caption_entities,omitempty"`
+	LinkPreview *LinkPreview    `json:"link_preview_options,omitempty"`
+	Document    *wireDocument   `json:"document,omitempty"`
+	Photo       []wirePhoto     `json:"photo,omitempty"`
+	Sticker     *wireSticker    `json:"sticker,omitempty"`
+	Markup      json.RawMessage `json:"reply_markup,omitempty"`
+}
+
+type wireDocument struct {
+	ID       string `json:"file_id"`
+	UniqueID string `json:"file_unique_id"`
+	Name     string `json:"file_name,omitempty"`
+	Type     string `json:"mime_type,omitempty"`
+	Size     int    `json:"file_size,omitempty"`
+}
+
+type wirePhoto struct {
+	ID       string `json:"file_id"`
+	UniqueID string `json:"file_unique_id"`
+	Width    int    `json:"width"`
+	Height   int    `json:"height"`
+	Size     int    `json:"file_size,omitempty"`
+}
+
+type wireSticker struct {
+	ID       string `json:"file_id"`
+	UniqueID string `json:"file_unique_id"`
+	Type     string `json:"type"`
+	Width    int    `json:"width"`
+	Height   int    `json:"height"`
+	Animated bool   `json:"is_animated"`
+	Video    bool   `json:"is_video"`
+	Emoji    string `json:"emoji,omitempty"`
+}
+
+// inaccessible is a Bot API InaccessibleMessage: what a callback says of a
+// message that is gone.
+type inaccessible struct {
+	Chat wireChat `json:"chat"`
+	ID   int      `json:"message_id"`
+	Date int64    `json:"date"` // always 0
+}
+
+// wire returns the message of chat c as calls and updates show it.
+func (m *Message) wire(c *chat) *wireMessage {
+	from := m.From.wire(m.FromBot)
+	w := &wireMessage{
+		ID: m.ID, From: &from, Chat: c.wire(), Date: m.Date.Unix(),
+		Protected: m.Protected, Markup: m.markup,
+	}
+	if !m.EditDate.IsZero() {
+		w.EditDate = m.EditDate.Unix()
+	}
+	if reply := c.message(m.ReplyTo); reply != nil {
+		inner := *reply
+		inner.ReplyTo = 0 // Bot API: "will not contain further reply_to_message fields"
+		w.ReplyTo = inner.wire(c)
+	}
+	if m.LinkPreview != (LinkPreview{}) {
+		preview := m.LinkPreview
+		w.LinkPreview = &preview
+	}
+	switch {
+	case m.Document != nil:
+		d := m.Document
+		w.Caption, w.CapEntities = m.Text, m.Entities
+		w.Document = &wireDocument{ID: d.id, UniqueID: "u" + d.id, Name: d.Name, Type: d.Type, Size: len(d.Data)}
+	case m.Photo != nil:
+		w.Caption, w.CapEntities = m.Text, m.Entities
+		w.Photo = []wirePhoto{{ID: m.Photo.id, UniqueID: "u" + m.Photo.id, Width: 320, Height: 320, Size: len(m.Photo.Data)}}
+	case m.Sticker != "":
+		w.Sticker = &wireSticker{ID: "sticker", UniqueID: "usticker", Type: "regular", Width: 512, Height: 512, Emoji: m.Sticker}
+	default:
+		w.Text, w.Entities = m.Text, m.Entities
+	}
+	return w
+}

@@ -1,0 +1,372 @@
+package telegram
+
+import (
+	_ "embed" // botapi.json
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed botapi.json
+var botAPI []byte
+
+// tables are the field tables of Bot API 10.1, read at the first use. botapi.json
+// holds, for every method and type, each field's name and types ("Integer|String",
+// "Array of X"), with ! in front of a required one.
+var tables = sync.OnceValue(func() *schema {
+	s, err := readSchema(botAPI)
+	if err != nil {
+		panic("telegram: botapi.json: " + err.Error()) // embedded: a mistake of the build
+	}
+	return s
+})
+
+type schema struct {
+	methods map[string]*method // by lower-case name: Telegram ignores the case
+	objects map[string]fields
+	unions  map[string]*union
+}
+
+type fields map[string]*field
+
+type method struct {
+	name    string
+	fields  fields
+	returns []*kind
+	schema  *schema
+}
+
+type field struct {
+	required bool
+	kinds    []*kind
+}
+
+// kind is one type that a value can have.
+type kind struct {
+	name string // "String", "Integer", "Float", "Boolean", "InputFile", or of an object or union; "" for an array
+	elem *kind  // of an array
+}
+
+// union is a type that stands for one of several. wants holds, by the value of
+// "type", the member that it names; it is nil where that does not tell.
+type union struct {
+	members []*kind
+	wants   map[string]*kind
+}
+
+func (s *schema) method(name string) *method { return s.methods[strings.ToLower(name)] }
+
+func readSchema(data []byte) (*schema, error) {
+	var raw struct {
+		Methods map[string]struct {
+			Fields  map[string]string
+			Returns string
+		}
+		Types  map[string]map[string]string
+		Unions map[string][]string
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, err
+	}
+	s := &schema{methods: map[string]*method{}, objects: map[string]fields{}, unions: map[string]*union{}}
+	for name, m := range raw.Methods {
+		s.methods[strings.ToLower(name)] = &method{
+			name: name, fields: readFields(m.Fields), returns: readKinds(m.Returns), schema: s,
+		}
+	}
+	for name, f := range raw.Types {
+		s.objects[name] = readFields(f)
+	}
+	for name, members := range raw.Unions {
+		u := &union{}
+		for _, member := range members {
+			u.members = append(u.members, readKind(member))
+		}
+		u.wants = discriminate(name, members, s.objects)
+		s.unions[name] = u
+	}
+	return s, nil
+}
+
+func readFields(raw map[string]string) fields {
+	read := make(fields, len(raw))
+	for name, text := range raw {
+		types, required := strings.CutPrefix(text, "!")
+		read[name] = &field{required: required, kinds: readKinds(types)}
+	}
+	return read
+}
+
+func readKinds(text string) []*kind {
+	var kinds []*kind
+	for one := range strings.SplitSeq(text, "|") {
+		kinds = append(kinds, readKind(one))
+	}
+	return kinds
+}
+
+func readKind(text string) *kind {
+	if elem, ok := strings.CutPrefix(text, "Array of "); ok {
+		return &kind{elem: readKind(elem)}
+	}
+	return &kind{name: text}
+}
+
+// discriminate finds which member of a union each value of "type" names: the
+// documentation says "type must be chat" of BotCommandScopeChat, the tables
+// don't, and the names follow a rule. nil where they don't.
+func discriminate(union string, members []string, objects map[string]fields) map[string]*kind {
+	wants := map[string]*kind{}
+	for _, member := range members {
+		suffix, ok := strings.CutPrefix(member, union)
+		f := objects[member]["type"]
+		if !ok || f == nil || !f.required {
+			return nil
+		}
+		value := snake(suffix)
+		if wants[value] != nil || strings.HasPrefix(suffix, "Cached") {
+			return nil
+		}
+		wants[value] = readKind(member)
+	}
+	return wants
+}
+
+func snake(camel string) string {
+	var b strings.Builder
+	for i, r := range camel {
+		if r >= 'A' && r <= 'Z' {
+			if i > 0 {
+				b.WriteByte('_')
+			}
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// missing is what Telegram says where a parameter that it needs is not there.
+var missing = map[string]string{
+	"text":              "message text is empty",
+	"chat_id":           "chat_id is empty",
+	"message_id":        "message identifier is not specified",
+	"message_ids":       "message identifiers are not specified",
+	"document":          "there is no document in the request",
+	"photo":             "there is no photo in the request",
+	"action":            "wrong parameter action in request",
+	"callback_query_id": "query is too old and response timeout expired or query ID is invalid",
+	"file_id":           "file_id not specified",
+}
+
+// check checks all parameters against the method's table and leaves what nested
+// ones hold in their node.
+func (m *method) check(a args) *apiError {
+	for name, f := range m.fields {
+		if _, ok := a[name]; !ok && f.required {
+			if words := missing[name]; words != "" {
+				return badRequest("%s", words)
+			}
+			return badRequest("parameter %q is required", name)
+		}
+	}
+	for name, v := range a {
+		f := m.fields[name]
+		if f == nil {
+			if v.file != nil && a.attached(name) {
+				continue
+			}
+			return badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name)
+		}
+		checked, err := m.schema.parameter(name, v, f)
+		if err != nil {
+			return err
+		}
+		a[name] = checked
+	}
+	return nil
+}
+
+// attached says whether a parameter refers to the file part of that name.
+func (a args) attached(name string) bool {
+	for _, v := range a {
+		if strings.Contains(v.text, "attach://"+name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
+	if v.file != nil {
+		for _, k := range f.kinds {
+			if k.name == "InputFile" {
+				return v, nil
+			}
+		}
+		return v, badRequest("parameter %q is no file", name)
+	}
+	if v.typed {
+		return v, s.wrong(name, s.anyOf(name, v.node, f.kinds))
+	}
+	nested := false
+	for _, k := range f.kinds {
+		switch k.name {
+		case "String":
+			return v, nil
+		case "Integer":
+			if _, err := strconv.ParseInt(v.text, 10, 64); err == nil {
+				return v, nil
+			}
+		case "Float":
+			if _, err := strconv.ParseFloat(v.text, 64); err == nil {
+				return v, nil
+			}
+		case "Boolean":
+			if _, ok := parseBool(v.text); ok {
+				return v, nil
+			}
+		case "InputFile": // a text is no file
+		default:
+			nested = true
+		}
+	}
+	if !nested {
+		return v, badRequest("parameter %q must be of type %s", name, names(f.kinds))
+	}
+	node, err := decode([]byte(v.text))
+	if err != nil {
+		if name == "reply_markup" {
+			return v, badRequest("can't parse reply keyboard markup JSON object")
+		}
+		return v, badRequest("can't parse %s JSON object", name)
+	}
+	v.node = node
+	return v, s.wrong(name, s.anyOf(name, node, f.kinds))
+}
+
+func (s *schema) wrong(name string, err error) *apiError {
+	switch {
+	case err == nil:
+		return nil
+	case name == "reply_markup":
+		return badRequest("can't parse reply markup: %v", err)
+	default:
+		return badRequest("can't parse %s: %v", name, err)
+	}
+}
+
+// anyOf checks a value against several types; the error is that of the type
+// which is nearest.
+func (s *schema) anyOf(path string, node any, kinds []*kind) error {
+	var nearest error
+	best := -1
+	object, _ := node.(map[string]any)
+	for _, k := range kinds {
+		err := s.one(path, node, k)
+		if err == nil {
+			return nil
+		}
+		known := 0
+		for name := range object {
+			if s.objects[k.name][name] != nil {
+				known++
+			}
+		}
+		if known > best {
+			nearest, best = err, known
+		}
+	}
+	if object == nil && len(kinds) > 1 {
+		return fmt.Errorf("%s must be of type %s", path, names(kinds))
+	}
+	return nearest
+}
+
+// one checks a value against one type, recursively.
+func (s *schema) one(path string, node any, k *kind) error {
+	ok := false
+	switch {
+	case k.elem != nil:
+		var list []any
+		if list, ok = node.([]any); ok {
+			for i, elem := range list {
+				if err := s.one(path+"["+strconv.Itoa(i)+"]", elem, k.elem); err != nil {
+					return err
+				}
+			}
+		}
+	case k.name == "String":
+		_, ok = node.(string)
+	case k.name == "Integer":
+		var n json.Number
+		if n, ok = node.(json.Number); ok {
+			_, err := n.Int64()
+			ok = err == nil
+		}
+	case k.name == "Float":
+		_, ok = node.(json.Number)
+	case k.name == "Boolean":
+		_, ok = node.(bool)
+	case k.name == "InputFile": // "attach://<name>", a file_id or a URL
+		_, ok = node.(string)
+	default:
+		return s.object(path, node, k.name)
+	}
+	if !ok {
+		return fmt.Errorf("%s must be of type %s", path, names([]*kind{k}))
+	}
+	return nil
+}
+
+func (s *schema) object(path string, node any, name string) error {
+	object, isObject := node.(map[string]any)
+	if u := s.unions[name]; u != nil {
+		if u.wants == nil || !isObject {
+			return s.anyOf(path, node, u.members)
+		}
+		value, _ := object["type"].(string)
+		member := u.wants[value]
+		if member == nil {
+			return fmt.Errorf("%s.type %q is no %s", path, value, name)
+		}
+		return s.one(path, node, member)
+	}
+	table, ok := s.objects[name]
+	if !ok || !isObject {
+		return fmt.Errorf("%s must be of type %s", path, name)
+	}
+	for field, f := range table {
+		if f.required {
+			if _, ok := object[field]; !ok {
+				return fmt.Errorf("%s: can't find field %q of %s", path, field, name)
+			}
+		}
+	}
+	for field, value := range object {
+		f := table[field]
+		if f == nil {
+			return fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name)
+		}
+		if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names lists types for an error, "Integer or String".
+func names(kinds []*kind) string {
+	var list []string
+	for _, k := range kinds {
+		prefix := ""
+		for k.elem != nil {
+			prefix += "Array of "
+			k = k.elem
+		}
+		list = append(list, prefix+k.name)
+	}
+	return strings.Join(list, " or ")
+}

@@ -1,0 +1,229 @@
+package telegram
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of messages (Bot API: sendMessage, sendDocument, getFile).
+const (
+	maxMessage    = 4096 // UTF-16 units after entities
+	maxCaption    = 1024
+	maxDownload   = 20 << 20
+	typingSeconds = 5
+)
+
+// target is the chat that a call names, if the bot can write there.
+func (s *Server) target(a args) (*chat, *apiError) {
+	text := a.str("chat_id")
+	if text == "" {
+		return nil, badRequest("chat_id is empty")
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	c := s.chats[id]
+	switch {
+	case err != nil || c == nil:
+		return nil, badRequest("chat not found")
+	case c.gone && c.kind == "private":
+		return nil, refuse(http.StatusForbidden, "Forbidden: bot was blocked by the user")
+	case c.gone:
+		return nil, refuse(http.StatusForbidden, "Forbidden: bot was kicked from the "+c.kind+" chat")
+	}
+	return c, nil
+}
+
+func (s *Server) sendMessage(a args) (any, *apiError) {
+	c, err := s.target(a)
+	if err != nil {
+		return nil, err
+	}
+	m := Message{FromBot: true, From: s.bot}
+	if m.Text, m.source, err = formatted(a, "text", "entities", maxMessage, "message"); err != nil {
+		return nil, err
+	}
+	if m.Text == "" {
+		return nil, badRequest("message text is empty")
+	}
+	if m.LinkPreview, err = a.preview(); err != nil {
+		return nil, err
+	}
+	return s.post(c, m, a)
+}
+
+// post finishes a message of any kind and puts it into the chat.
+func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
+	var err *apiError
+	if m.Keyboard, m.markup, m.Reply, err = a.markup(); err != nil {
+		return nil, err
+	}
+	if m.ReplyTo, err = replyTo(c, a); err != nil {
+		return nil, err
+	}
+	if s.opts.Flood {
+		if err := s.flooded(c); err != nil {
+			return nil, err
+		}
+	}
+	m.Entities = detect(m.Text, m.source)
+	m.Protected, m.Silent = a.flag("protect_content"), a.flag("disable_notification")
+	return c.add(m).wire(c), nil
+}
+
+func replyTo(c *chat, a args) (int, *apiError) {
+	object, ok := a["reply_parameters"].node.(map[string]any)
+	if !ok {
+		return 0, nil
+	}
+	id, err := strconv.Atoi(fmt.Sprint(object["message_id"]))
+	if err == nil && c.message(id) != nil {
+		return id, nil
+	}
+	if anyway, _ := object["allow_sending_without_reply"].(bool); anyway {
+		return 0, nil
+	}
+	return 0, badRequest("message to be replied not found")
+}
+
+// preview reads link_preview_options.
+func (a args) preview() (LinkPreview, *apiError) {
+	object, ok := a["link_preview_options"].node.(map[string]any)
+	if !ok {
+		return LinkPreview{}, nil
+	}
+	var p LinkPreview
+	p.Disabled, _ = object["is_disabled"].(bool)
+	p.URL, _ = object["url"].(string)
+	p.PreferBig, _ = object["prefer_large_media"].(bool)
+	p.PreferTiny, _ = object["prefer_small_media"].(bool)
+	p.AboveText, _ = object["show_above_text"].(bool)
+	if p.URL != "" && checkedURL(p.URL) == "" {
+		return p, badRequest("Wrong HTTP URL specified")
+	}
+	return p, nil
+}
+
+// files are those that the bot has sent.
+type files struct {
+	byID, byPath map[string]*Document
+}
+
+// sendFile is sendDocument and sendPhoto; what is the field of the file.
+func (s *Server) sendFile(a args, what string) (any, *apiError) {
+	c, err := s.target(a)
+	if err != nil {
+		return nil, err
+	}
+	m := Message{FromBot: true, From: s.bot}
+	if m.Text, m.source, err = formatted(a, "caption", "caption_entities", maxCaption, "message caption"); err != nil {
+		return nil, err
+	}
+	document, err := s.file(a, what)
+	if err != nil {
+		return nil, err
+	}
+	if what == "photo" {
+		m.Photo = document
+	} else {
+		m.Document = document
+	}
+	return s.post(c, m, a)
+}
+
+// file is the file of a call: uploaded, or known by its file_id.
+func (s *Server) file(a args, what string) (*Document, *apiError) {
+	v := a[what]
+	name, attached := strings.CutPrefix(v.text, "attach://")
+	if attached {
+		v = a[name]
+	}
+	switch {
+	case v.file != nil && len(v.file.Data) == 0:
+		return nil, badRequest("file must be non-empty")
+	case v.file != nil:
+		return s.keep(*v.file, what), nil
+	case attached:
+		return nil, badRequest("there is no file %q in the request", name)
+	case s.files.byID[v.text] != nil:
+		return s.files.byID[v.text], nil
+	case !strings.Contains(v.text, "://"):
+		return nil, badRequest("wrong remote file identifier specified: can't unserialize it. Wrong last symbol")
+	case what != "photo" || checkedURL(v.text) == "":
+		return nil, badRequest("failed to get HTTP URL content")
+	}
+	return s.keep(Document{Name: path.Base(v.text), URL: v.text}, what), nil
+}
+
+// keep gives the file its id and path.
+func (s *Server) keep(d Document, what string) *Document {
+	n := len(s.files.byID) + 1
+	if d.Type == "" || d.Type == "application/octet-stream" {
+		if guess := mime.TypeByExtension(path.Ext(d.Name)); guess != "" {
+			d.Type, _, _ = strings.Cut(guess, ";")
+		}
+	}
+	d.id = fmt.Sprintf("pretend-%s-%d", what, n)
+	d.path = fmt.Sprintf("%ss/file_%d%s", what, n, path.Ext(d.Name))
+	s.files.byID[d.id], s.files.byPath[d.path] = &d, &d
+	return &d
+}
+
+type wireFile struct {
+	ID       string `json:"file_id"`
+	UniqueID string `json:"file_unique_id"`
+	Size     int    `json:"file_size,omitempty"`
+	Path     string `json:"file_path,omitempty"`
+}
+
+func (s *Server) getFile(a args) (any, *apiError) {
+	d := s.files.byID[a.str("file_id")]
+	switch {
+	case d == nil:
+		return nil, badRequest("invalid file_id")
+	case len(d.Data) > maxDownload:
+		return nil, badRequest("file is too big")
+	}
+	return wireFile{ID: d.id, UniqueID: "u" + d.id, Size: len(d.Data), Path: d.path}, nil
+}
+
+// serveFile answers /file/bot<token>/<file_path>.
+func (s *Server) serveFile(w http.ResponseWriter, token, file string) {
+	s.mu.Lock()
+	d := s.files.byPath[file]
+	s.mu.Unlock()
+	switch {
+	case token != s.opts.Token:
+		reply(w, nil, refuse(http.StatusUnauthorized, "Unauthorized"))
+	case d == nil || len(d.Data) > maxDownload:
+		reply(w, nil, refuse(http.StatusNotFound, "Not Found"))
+	default:
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.Itoa(len(d.Data)))
+		_, _ = w.Write(d.Data) // a caller that is gone needs no file
+	}
+}
+
+// chatActions are those that sendChatAction takes.
+var chatActions = map[string]bool{
+	"typing": true, "upload_photo": true, "record_video": true, "upload_video": true, "record_voice": true,
+	"upload_voice": true, "upload_document": true, "choose_sticker": true, "find_location": true,
+	"record_video_note": true, "upload_video_note": true,
+}
+
+func (s *Server) sendChatAction(a args) (any, *apiError) {
+	c, err := s.target(a)
+	if err != nil {
+		return nil, err
+	}
+	action := a.str("action")
+	if !chatActions[action] {
+		return nil, badRequest("wrong parameter action in request")
+	}
+	c.typing = time.Now().Add(typingSeconds * time.Second)
+	c.log(event{kind: eventAction, text: action})
+	return true, nil
+}

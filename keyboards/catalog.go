@@ -1,0 +1,104 @@
+package keyboards
+
+import (
+	"hstockbot/internal/route"
+	"hstockbot/locales"
+)
+
+// CatalogArgs is a page of the categories.
+type CatalogArgs struct{ Page uint16 }
+
+// CategoryArgs is a page of a category's subcategories. Category is the Hash
+// of its English name.
+type CategoryArgs struct {
+	Category route.Hash
+	Page     uint16
+}
+
+// ShelfArgs is a page of a subcategory's goods; an empty Subcategory stands
+// for the whole category.
+type ShelfArgs struct {
+	Category    route.Hash
+	Subcategory route.Hash
+	Page        uint16
+}
+
+// Routes from the catalogue's top to its shelves.
+var (
+	Catalog  = route.New[CatalogArgs]("c")
+	Category = route.New[CategoryArgs]("cc")
+	Shelf    = route.New[ShelfArgs]("s")
+)
+
+// CategoryEntry is a category or subcategory as a button shows it. Count is
+// negative where it is not known.
+type CategoryEntry struct {
+	Hash  route.Hash
+	Name  string
+	Count int
+}
+
+func (e CategoryEntry) label(l *locales.Localizer) string {
+	if e.Count < 0 {
+		return fit(e.Name, "", TwoColumns)
+	}
+	return fit(e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
+}
+
+// CatalogKeyboard lists one page of the categories. total is the length of the
+// whole list.
+func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total int) Rows {
+	buttons := make([]Button, 0, len(entries))
+	for _, entry := range entries {
+		buttons = append(buttons, Tap(entry.label(l), Category.Data(CategoryArgs{Category: entry.Hash})))
+	}
+	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
+		return Catalog.Data(CatalogArgs{Page: uint16(page)}) //nolint:gosec // a page of a list that fits memory
+	})...)
+	return append(rows, Foot(l, "")...)
+}
+
+// CategoryKeyboard lists one page of a category's subcategories. back is the
+// page of the catalogue that the category stands on.
+func CategoryKeyboard(l *locales.Localizer, category route.Hash, entries []CategoryEntry, page, total, back int) Rows {
+	buttons := make([]Button, 0, len(entries))
+	for _, entry := range entries {
+		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Category: category, Subcategory: entry.Hash})))
+	}
+	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
+		return Category.Data(CategoryArgs{Category: category, Page: uint16(page)}) //nolint:gosec // as above
+	})...)
+	return append(rows, Foot(l, Catalog.Data(CatalogArgs{Page: uint16(back)}))...) //nolint:gosec // as above
+}
+
+// GoodsEntry is a row of a shelf as a button shows it.
+type GoodsEntry struct {
+	Service int64
+	Name    string
+	Price   string
+	Stock   int64
+	SoldOut bool
+}
+
+func (e GoodsEntry) label(l *locales.Localizer) string {
+	if e.SoldOut {
+		return "✖ " + fit(e.Name, "", OneColumn-2)
+	}
+	return fit(e.Name, " · "+e.Price+" · "+l.Number(e.Stock), OneColumn)
+}
+
+// ShelfKeyboard lists one page of goods. back is the callback data of the
+// screen above, the very page that the shelf was opened from.
+func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
+	var rows Rows
+	for _, entry := range entries {
+		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(ProductArgs{
+			Service: entry.Service, Category: shelf.Category, Subcategory: shelf.Subcategory, Page: shelf.Page,
+		}))})
+	}
+	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
+		shelf.Page = uint16(page) //nolint:gosec // as above
+		return Shelf.Data(shelf)
+	})...)
+	return append(rows, Foot(l, back)...)
+}

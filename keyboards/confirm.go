@@ -1,0 +1,35 @@
+package keyboards
+
+import (
+	"hstockbot/internal/route"
+	"hstockbot/locales"
+)
+
+// PurchaseArgs names a purchase, draft or not, of the person who taps.
+type PurchaseArgs struct{ Purchase int64 }
+
+// Routes of the confirm card. Again draws a new card with today's terms for
+// what an earlier one said.
+var (
+	Confirm = route.New[PurchaseArgs]("ok")
+	Abandon = route.New[PurchaseArgs]("no")
+	Again   = route.New[PurchaseArgs]("ag")
+	OrderIt = route.New[PurchaseArgs]("oa")
+)
+
+// ConfirmKeyboard is the card's; without enough money it offers a fresh look
+// instead of Confirm.
+func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
+	args := PurchaseArgs{Purchase: purchase}
+	first := Tap(l.Label("confirm_button_confirm"), Confirm.Data(args))
+	if blocked {
+		first = Tap(l.Label("nav_button_refresh"), Again.Data(args))
+	}
+	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Abandon.Data(args))}}
+}
+
+// RejectedKeyboard offers a new card after nothing was bought. back is the
+// screen that the purchase was started from.
+func RejectedKeyboard(l *locales.Localizer, purchase int64, back string) Rows {
+	return append(Rows{{Tap(l.Label("rejected_button_again"), Again.Data(PurchaseArgs{Purchase: purchase}))}}, Foot(l, back)...)
+}

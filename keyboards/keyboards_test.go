@@ -1,0 +1,109 @@
+package keyboards
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+// TestFit: whatever the name, the label shows on a phone, and the price and
+// the stock are whole.
+func TestFit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.String().Draw(t, "name")
+		rest := rapid.StringN(0, 20, -1).Draw(t, "rest")
+		label := fit(name, rest, OneColumn)
+		if n := utf8.RuneCountInString(label); n > OneColumn {
+			t.Fatalf("%q has %d characters", label, n)
+		}
+		if !strings.HasSuffix(label, rest) {
+			t.Fatalf("%q lost %q", label, rest)
+		}
+		if utf8.RuneCountInString(name+rest) <= OneColumn && label != name+rest {
+			t.Fatalf("%q was cut without need", name)
+		}
+	})
+}
+
+func TestFitCutsAtAWord(t *testing.T) {
+	for _, test := range []struct{ name, want string }{
+		{"Gmail", "Gmail · $1.25"},
+		{"Gmail account with recovery e-mail and phone verified", "Gmail account with recovery e-mail and… · $1.25"},
+		{strings.Repeat("x", 60), strings.Repeat("x", 39) + "… · $1.25"},
+	} {
+		if got := fit(test.name, " · $1.25", OneColumn); got != test.want {
+			t.Errorf("fit(%q) = %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	data := func(page int) string { return string(rune('a' + page)) }
+	for _, test := range []struct {
+		page, total int
+		want        []string
+	}{
+		{0, 0, nil},
+		{0, 8, nil},
+		{0, 9, []string{"1/2", "›"}},
+		{1, 9, []string{"‹", "2/2"}},
+		{1, 17, []string{"‹", "2/3", "›"}},
+	} {
+		var got []string
+		for _, row := range Pages(test.page, test.total, data) {
+			for _, b := range row {
+				got = append(got, b.Text)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("page %d of %d entries: %q, want %q", test.page, test.total, got, test.want)
+		}
+	}
+}
+
+// TestPageThatIsGone shows the last one: a list may have become shorter.
+func TestPageThatIsGone(t *testing.T) {
+	all := make([]int, 20)
+	for i := range all {
+		all[i] = i
+	}
+	if got := Page(all, 99); !slices.Equal(got, []int{16, 17, 18, 19}) {
+		t.Errorf("got %v", got)
+	}
+	if got := Page(all[:0], 3); len(got) != 0 {
+		t.Errorf("got %v of nothing", got)
+	}
+}
+
+func TestCopyTakesWhatTelegramTakes(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "a": true, strings.Repeat("a", 256): true, strings.Repeat("a", 257): false,
+		strings.Repeat("😀", 128): true, strings.Repeat("😀", 129): false,
+	} {
+		if _, ok := Copy("label", text); ok != want {
+			t.Errorf("%d bytes: %v, want %v", len(text), ok, want)
+		}
+	}
+}
+
+func TestQuantityChoices(t *testing.T) {
+	for _, test := range []struct {
+		lowest, highest int64
+		want            []int64
+	}{
+		{1, 50, []int64{1, 2, 5, 10, 20, 50}},
+		{1, 1, []int64{1}},
+		{1, 3, []int64{1, 2}},
+		{100, 10000, []int64{100, 200, 500, 1000, 2000, 5000, 10000}},
+		{15, 40, []int64{15, 20}},
+		{1, 0, []int64{1, 2, 5, 10, 20, 50, 100, 200}},
+		{5, 2, nil},
+	} {
+		if got := QuantityChoices(test.lowest, test.highest); !slices.Equal(got, test.want) {
+			t.Errorf("from %d to %d: %v, want %v", test.lowest, test.highest, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package keyboards
+
+import (
+	"hstockbot/internal/route"
+	"hstockbot/locales"
+)
+
+// OrdersArgs is a page of the list of orders. New opens it as a message of its
+// own, so that the card it was tapped on stays.
+type OrdersArgs struct {
+	Filter uint8
+	Page   uint16
+	New    bool
+}
+
+// OrderViewArgs is one order and the list it was opened from.
+type OrderViewArgs struct {
+	Order  int64
+	Filter uint8
+	Page   uint16
+}
+
+// OrderRef names an order of the person who taps.
+type OrderRef struct{ Order int64 }
+
+// Routes of the orders. OrderRefresh redraws the order's own screen,
+// CardRefresh the card that a confirm card has become.
+var (
+	Orders        = route.New[OrdersArgs]("l")
+	Order         = route.New[OrderViewArgs]("o")
+	OrderRefresh  = route.New[OrderViewArgs]("or")
+	CardRefresh   = route.New[OrderRef]("cr")
+	OrderAccounts = route.New[OrderRef]("oc")
+	OrderWrong    = route.New[OrderRef]("ow")
+)
+
+// OrderEntry is an order as the list shows it.
+type OrderEntry struct {
+	Order int64
+	Label string // icon, number and quantity stay, Name is cut
+	Name  string
+	Rest  string
+}
+
+// OrdersKeyboard lists one page of orders below the filters; the present
+// filter is ticked. unknown are purchases whose outcome is not known.
+func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []string, unknown []UnknownEntry, entries []OrderEntry, total int) Rows {
+	var rows Rows
+	var row []Button
+	for i, label := range filters {
+		if i == int(args.Filter) {
+			label = "✓ " + label
+		}
+		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: uint8(i)}))) //nolint:gosec // a handful of filters
+	}
+	rows = append(rows, pairs(row)...)
+	for _, purchase := range unknown {
+		rows = append(rows, []Button{Tap(fit("❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(PurchaseArgs{Purchase: purchase.Purchase}))})
+	}
+	for _, entry := range entries {
+		rows = append(rows, []Button{Tap(fit(entry.Label+" "+entry.Name, entry.Rest, OneColumn),
+			Order.Data(OrderViewArgs{Order: entry.Order, Filter: args.Filter, Page: args.Page}))})
+	}
+	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
+		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: uint16(page)}) //nolint:gosec // a page of a list that fits memory
+	})...)
+	return append(rows, Foot(l, "")...)
+}
+
+// UnknownEntry is a purchase of unknown outcome as the list shows it.
+type UnknownEntry struct {
+	Purchase int64
+	Name     string
+	Rest     string
+}
+
+// OrderKeyboard is what can be done with one order.
+func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, purchase int64, accounts bool) Rows {
+	rows := Rows{{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}}
+	if accounts {
+		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(OrderRef{Order: args.Order})))
+	}
+	rows = append(rows, []Button{
+		Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase})),
+		Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: args.Order})),
+	})
+	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
+}
+
+// PlacedKeyboard is that of the card "Order #<n> placed".
+func PlacedKeyboard(l *locales.Localizer, order int64) Rows {
+	return Rows{{
+		Tap(l.Label("nav_button_refresh"), CardRefresh.Data(OrderRef{Order: order})),
+		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
+	}}
+}
+
+// DeliveredKeyboard goes with delivered goods: a copy button for each account
+// that has one, then what comes next.
+func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []string) Rows {
+	var copies []Button
+	for i, account := range accounts {
+		label := l.Label("delivered_button_copy")
+		if len(accounts) > 1 {
+			label = l.Label("delivered_button_copy_n", locales.Args{"N": l.Number(int64(i + 1))})
+		}
+		if button, ok := Copy(label, account); ok {
+			copies = append(copies, button)
+		}
+	}
+	return append(pairs(copies), EndedKeyboard(l, order, purchase)...)
+}
+
+// EndedKeyboard goes with an order that has ended: what comes next.
+func EndedKeyboard(l *locales.Localizer, order, purchase int64) Rows {
+	return Rows{
+		{
+			Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase})),
+			Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
+		},
+		{Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: order}))},
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
+	"hstockbot/internal/sandbox/web"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
@@ -349,6 +350,6 @@ func announce(ctx context.Context, shop *handlers.Shop, log *slog.Logger) {
 }
 
 // runDemo runs the bot against the pretend world until ctx is over.
-func runDemo(_ context.Context, _, _ io.Writer) error {
-	return errors.New("the demo is not wired yet")
+func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
+	return web.Run(ctx, web.Options{Stdout: stdout, Stderr: stderr})
 }

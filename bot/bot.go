@@ -156,7 +156,7 @@ func New(cfg Config) (*Bot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bot: %w", b.client.cause(err))
 	}
-	b.dispatcher = newDispatcher(b.run)
+	b.dispatcher = newDispatcher(b.run, maxWorkers, maxPending)
 	b.intake = &intake{bot: b}
 	b.work, b.cutOff = context.WithCancel(context.Background())
 	b.receive, b.halt = context.WithCancel(b.work)

@@ -30,6 +30,7 @@ type delivery struct {
 // A chat without work costs nothing.
 type dispatcher struct {
 	handle func(*delivery)
+	most   int           // workers
 	room   chan struct{} // a place for each delivery in memory
 
 	mu      sync.Mutex
@@ -55,8 +56,8 @@ func newDelivery(id, chat int64) *delivery {
 	return item
 }
 
-func newDispatcher(handle func(*delivery)) *dispatcher {
-	return &dispatcher{handle: handle, room: make(chan struct{}, maxPending), chats: map[int64]*line{}}
+func newDispatcher(handle func(*delivery), workers, pending int) *dispatcher {
+	return &dispatcher{handle: handle, most: workers, room: make(chan struct{}, pending), chats: map[int64]*line{}}
 }
 
 // submit takes a delivery in, and waits for room first.
@@ -86,7 +87,7 @@ func (d *dispatcher) submit(ctx context.Context, item *delivery) error {
 	l = &line{chat: item.chat, first: item, last: item}
 	d.chats[item.chat] = l
 	d.enqueue(l)
-	if d.workers < maxWorkers {
+	if d.workers < d.most {
 		d.workers++
 		go d.work()
 	}

@@ -68,7 +68,7 @@ func startBot(b *testing.B, url string) {
 	log := slog.New(slog.DiscardHandler)
 	keys, err := storage.ParseKeys(secretKey)
 	must(b, err)
-	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), Keys: keys})
+	db, err := storage.Open(b.Context(), storage.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), Keys: keys})
 	must(b, err)
 	client, err := hstock.New(hstock.Options{URL: listener.URL})
 	must(b, err)
@@ -81,9 +81,9 @@ func startBot(b *testing.B, url string) {
 	must(b, err)
 	screens.Attach(runtime, trade)
 	trade.Start()
-	must(b, runtime.Start(context.Background()))
+	must(b, runtime.Start(b.Context()))
 	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), 10*time.Second)
 		defer cancel()
 		must(b, runtime.Stop(ctx))
 		must(b, trade.Stop(ctx))
@@ -120,7 +120,7 @@ func startLibrary(b *testing.B, url string) {
 	}
 	lib, err := telegrambot.New(token, telegrambot.WithServerURL(url), telegrambot.WithDefaultHandler(handle))
 	must(b, err)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
 	running.Go(func() { lib.Start(ctx) })
 	b.Cleanup(func() { cancel(); running.Wait() })

@@ -139,7 +139,7 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": title}), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}
 	rows = inStockFirst(rows)
-	args.Page = uint16(keyboards.ClampPage(int(args.Page), len(rows))) //nolint:gosec // a page of a list that fits memory
+	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
 	currency := s.currency(ctx, req.User.ID)
 	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
 	for _, row := range keyboards.Page(rows, int(args.Page)) {
@@ -158,7 +158,7 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 }
 
 // pageOf returns the page of a list that the entry at this place stands on.
-func pageOf(place int) uint16 { return uint16(place / keyboards.PageSize) } //nolint:gosec // places of a list that fits memory
+func pageOf(place int) uint16 { return keyboards.PageArg(place / keyboards.PageSize) }
 
 // shelfDescription is what subcategory_info says, where all products of the
 // shelf name the same subcategory. It is an extra: without it the shelf stands.

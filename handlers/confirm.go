@@ -50,15 +50,17 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 	case p.Link != "":
 		lines = append(lines, l.T("confirm_email", locales.Args{"Email": l.Isolate(p.Link)}))
 	}
-	lines = append(lines, "", l.T("confirm_balance", locales.Args{
-		"Now": l.Money(p.Balance, p.Currency), "After": l.Money(p.Balance.Sub(p.Total()), p.Currency),
-	}))
-	if quote.Short.IsPositive() {
+	if !quote.Short.IsPositive() {
+		lines = append(lines, "", l.T("confirm_balance", locales.Args{
+			"Now": l.Money(p.Balance, p.Currency), "After": l.Money(p.Balance.Sub(p.Total()), p.Currency),
+		}))
+	} else {
+		lines = append(lines, "", l.T("confirm_balance_short", locales.Args{"Now": l.Money(p.Balance, p.Currency)}))
 		id := "confirm_short"
 		if !quote.Blocked() {
 			id = "confirm_short_warning"
 		}
-		lines = append(lines, "", l.T(id, locales.Args{"Short": l.Money(quote.Short, p.Currency)}))
+		lines = append(lines, l.T(id, locales.Args{"Short": l.Money(quote.Short, p.Currency)}))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ConfirmKeyboard(l, p.ID, quote.Blocked())}
 }
@@ -108,7 +110,7 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 		view.Toast = l.Label("confirm_redrawn")
 		return view
 	case orders.Unknown:
-		return bot.View{Text: l.T("unknown_card", what), Keyboard: keyboards.UnknownKeyboard(l, p.ID, false)}
+		return bot.View{Text: l.T("unknown_card", what), Keyboard: keyboards.UnknownKeyboard(l, keyboards.UnknownArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", what), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
@@ -179,11 +181,15 @@ func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.Purch
 		return bot.View{}, err
 	}
 	switch p.State {
-	case storage.PurchaseDraft, storage.PurchaseRetired, storage.PurchaseRejected, storage.PurchaseDismissed:
+	case storage.PurchaseDraft, storage.PurchaseRetired, storage.PurchaseRejected:
+		return s.redraft(ctx, req, p)
+	case storage.PurchaseDismissed:
+		return s.redraftBeside(ctx, req, p)
 	case storage.PurchaseUnknown:
-		if p.Verdict != storage.VerdictNotBought {
-			return s.unknownView(ctx, req, p.ID)
+		if p.Verdict == storage.VerdictNotBought {
+			return s.redraftBeside(ctx, req, p)
 		}
+		return unknownCard(req.L, p, p.BalanceSeen, p.Verdict, false), nil
 	default:
 		outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
 		if err != nil {
@@ -191,7 +197,6 @@ func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.Purch
 		}
 		return s.outcomeView(req.L, outcome), nil
 	}
-	return s.redraft(ctx, req, p)
 }
 
 // orderIt is again for an order that was delivered: its message stays.
@@ -200,6 +205,12 @@ func (s *Shop) orderIt(ctx context.Context, req *bot.Request, args keyboards.Pur
 	if err != nil {
 		return bot.View{}, err
 	}
+	return s.redraftBeside(ctx, req, p)
+}
+
+// redraftBeside draws the new card as a message of its own: the one that was
+// tapped is worth keeping.
+func (s *Shop) redraftBeside(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
 	view, err := s.redraft(ctx, req, p)
 	view.New = true
 	return view, err

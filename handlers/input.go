@@ -56,22 +56,17 @@ func parseAmount(text string) (int64, bool) {
 }
 
 // digit returns the ASCII digit that a decimal digit of any script stands for.
-// Unicode lays each script's ten digits out in order.
+// Unicode lays each script's ten digits out in order; where two scripts' touch,
+// parseAmount's NFKC has left none of them.
 func digit(r rune) (byte, bool) {
 	if !unicode.Is(unicode.Nd, r) {
 		return 0, false
 	}
-	for _, block := range unicode.Nd.R16 {
-		if rune(block.Lo) <= r && r <= rune(block.Hi) {
-			return '0' + byte((r-rune(block.Lo))%10), true
-		}
+	zero := r
+	for unicode.Is(unicode.Nd, zero-1) && r-zero < 9 {
+		zero--
 	}
-	for _, block := range unicode.Nd.R32 {
-		if rune(block.Lo) <= r && r <= rune(block.Hi) { //nolint:gosec // code points fit a rune
-			return '0' + byte((r-rune(block.Lo))%10), true //nolint:gosec // as above
-		}
-	}
-	return 0, false
+	return "0123456789"[r-zero], true
 }
 
 // maxLink is how long a link may be, in bytes; browsers' own bound is near it.

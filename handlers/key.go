@@ -114,7 +114,7 @@ func (s *Shop) takeKey(ctx context.Context, req *bot.Request, text, next string)
 		return again(req.L.T("key_refused")), nil
 	}
 	if err != nil {
-		return again(req.L.T("key_not_checked")), nil
+		return again(req.L.T("key_not_checked")), nil //nolint:nilerr // the sentence is what becomes of it
 	}
 	if _, err := s.DB.SaveKey(ctx, req.User.ID, secret); err != nil {
 		return bot.View{}, err

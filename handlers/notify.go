@@ -90,7 +90,7 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			}
 			return s.placedView(l, order), nil
 		}
-		return unknownCard(l, p, p.BalanceSeen, p.Verdict), nil
+		return unknownCard(l, p, p.BalanceSeen, p.Verdict, false), nil
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:

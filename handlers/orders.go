@@ -54,7 +54,7 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 		labels = append(labels, l.Label(f.id))
 	}
 	isNew := args.New
-	args.New, args.Page = false, uint16(page) //nolint:gosec // a page of a list that fits memory
+	args.New, args.Page = false, keyboards.PageArg(page)
 	view := bot.View{Text: l.T("orders_text"), New: isNew}
 	switch {
 	case total == 0 && len(unknown) == 0 && filter == storage.FilterAll:

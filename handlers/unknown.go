@@ -14,21 +14,19 @@ import (
 )
 
 // unknownBalance reads the balance again and says what it suggests.
-func (s *Shop) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
-	return s.unknownView(ctx, req, args.Purchase)
-}
-
-func (s *Shop) unknownView(ctx context.Context, req *bot.Request, purchaseID int64) (bot.View, error) {
-	evidence, err := s.orders.Evidence(ctx, req.User.ID, purchaseID)
+func (s *Shop) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.UnknownArgs) (bot.View, error) {
+	evidence, err := s.orders.Evidence(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return unknownCard(req.L, evidence.Purchase, evidence.Now, evidence.Verdict), nil
+	view := unknownCard(req.L, evidence.Purchase, evidence.Now, evidence.Verdict, args.Listed)
+	view.Toast = req.L.Label("balance_refreshed")
+	return view, nil
 }
 
 // unknownCard tells of a purchase whose outcome nobody knows: what it was, the
 // balance before and now, and what that suggests.
-func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecimal, verdict storage.Verdict) bot.View {
+func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecimal, verdict storage.Verdict, listed bool) bot.View {
 	balance := l.T("unknown_balance_before", locales.Args{"Before": l.Money(p.Balance, p.Currency)})
 	if now.Valid {
 		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
@@ -40,11 +38,12 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 	if p.Refusal != "" {
 		lines = append(lines, l.T("unknown_words", locales.Args{"Words": p.Refusal}))
 	}
-	settled := verdict == storage.VerdictNotBought || p.State == storage.PurchaseDismissed
-	if !settled {
+	dismissed := p.State == storage.PurchaseDismissed
+	retry := dismissed || p.Verdict == storage.VerdictNotBought
+	if !retry {
 		lines = append(lines, "", l.T("unknown_warning"))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.UnknownKeyboard(l, p.ID, settled)}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.UnknownKeyboard(l, keyboards.UnknownArgs{Purchase: p.ID, Listed: listed}, dismissed, retry)}
 }
 
 func verdictID(p storage.Purchase, verdict storage.Verdict) string {
@@ -70,7 +69,7 @@ func (s *Shop) unknownNumber(ctx context.Context, req *bot.Request, args keyboar
 	}
 	return bot.View{
 		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": p.Name}),
-		Keyboard: keyboards.Foot(req.L, keyboards.UnknownBalance.Data(args)),
+		Keyboard: keyboards.Foot(req.L, ""),
 		New:      true,
 		Dialog:   dialog(stepNumber, keyboards.UnknownNumber.Data(args)),
 	}, nil
@@ -150,7 +149,7 @@ func (s *Shop) unknownDismiss(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := unknownCard(req.L, p, p.BalanceSeen, p.Verdict)
+	view := unknownCard(req.L, p, p.BalanceSeen, p.Verdict, false)
 	view.Toast = req.L.Label("unknown_dismissed_toast")
 	return view, nil
 }

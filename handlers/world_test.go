@@ -57,7 +57,6 @@ type world struct {
 	l        *locales.Localizer // of Anna
 	bundle   *locales.Bundle
 	log      *lockedBuffer
-	stops    []func()
 
 	bot  *bot.Bot
 	shop *handlers.Shop
@@ -109,7 +108,7 @@ func (w *world) start() {
 	log := slog.New(redact.New(redact.Secret(token), operatorKey).Handler(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	keys, err := storage.ParseKeys(secretKey)
 	must(w.t, err)
-	w.db, err = storage.Open(context.Background(), storage.Options{URL: "sqlite:" + filepath.Join(w.dir, "bot.db"), Keys: keys})
+	w.db, err = storage.Open(w.t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(w.dir, "bot.db"), Keys: keys})
 	must(w.t, err)
 	client, err := hstock.New(hstock.Options{URL: "http://market", Dial: w.net.Dial})
 	must(w.t, err)
@@ -125,7 +124,7 @@ func (w *world) start() {
 	must(w.t, err)
 	w.shop.Attach(w.bot, trade)
 	trade.Start()
-	must(w.t, w.bot.Start(context.Background()))
+	must(w.t, w.bot.Start(w.t.Context()))
 	w.halt = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -221,7 +220,7 @@ func (w *world) golden(name string) {
 		must(w.t, os.WriteFile(path, []byte(got), 0o600))
 		return
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // a golden file of this test
+	want, err := os.ReadFile(path)
 	must(w.t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		w.t.Errorf("the transcript has changed (go test ./handlers -update writes it anew; -want +got):\n%s", diff)
@@ -243,7 +242,7 @@ func (w *world) checkSecrets() {
 	must(w.t, err)
 	places := map[string][]byte{"the log": w.log.Bytes()}
 	for _, file := range files {
-		content, err := os.ReadFile(file) //nolint:gosec // the test's own database
+		content, err := os.ReadFile(file)
 		must(w.t, err)
 		places[filepath.Base(file)] = content
 	}

@@ -5,8 +5,8 @@ import (
 	"hstockbot/locales"
 )
 
-// BalanceArgs: Refresh asks the marketplace again instead of showing a figure
-// of the last half minute.
+// BalanceArgs says with Refresh that the marketplace is asked again, instead of
+// showing a figure of the last half minute.
 type BalanceArgs struct{ Refresh bool }
 
 // Balance is the route of the balance screen.

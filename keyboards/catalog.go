@@ -53,7 +53,7 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 		buttons = append(buttons, Tap(entry.label(l), Category.Data(CategoryArgs{Category: entry.Hash})))
 	}
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
-		return Catalog.Data(CatalogArgs{Page: uint16(page)}) //nolint:gosec // a page of a list that fits memory
+		return Catalog.Data(CatalogArgs{Page: PageArg(page)})
 	})...)
 	return append(rows, Foot(l, "")...)
 }
@@ -66,9 +66,9 @@ func CategoryKeyboard(l *locales.Localizer, category route.Hash, entries []Categ
 		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Category: category, Subcategory: entry.Hash})))
 	}
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
-		return Category.Data(CategoryArgs{Category: category, Page: uint16(page)}) //nolint:gosec // as above
+		return Category.Data(CategoryArgs{Category: category, Page: PageArg(page)})
 	})...)
-	return append(rows, Foot(l, Catalog.Data(CatalogArgs{Page: uint16(back)}))...) //nolint:gosec // as above
+	return append(rows, Foot(l, Catalog.Data(CatalogArgs{Page: PageArg(back)}))...)
 }
 
 // GoodsEntry is a row of a shelf as a button shows it.
@@ -97,7 +97,7 @@ func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, 
 		}))})
 	}
 	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
-		shelf.Page = uint16(page) //nolint:gosec // as above
+		shelf.Page = PageArg(page)
 		return Shelf.Data(shelf)
 	})...)
 	return append(rows, Foot(l, back)...)

@@ -8,6 +8,7 @@
 package keyboards
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -73,6 +74,9 @@ func PageCount(total int) int { return max((total+PageSize-1)/PageSize, 1) }
 // ClampPage returns the page that exists nearest to the one asked for: a list
 // may have become shorter since its button was drawn.
 func ClampPage(page, total int) int { return min(max(page, 0), PageCount(total)-1) }
+
+// PageArg is a page as callback data carries it.
+func PageArg(page int) uint16 { return uint16(min(max(page, 0), math.MaxUint16)) }
 
 // Page returns the entries of one page.
 func Page[T any](all []T, page int) []T {

@@ -51,18 +51,18 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []string, unk
 		if i == int(args.Filter) {
 			label = "✓ " + label
 		}
-		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: uint8(i)}))) //nolint:gosec // a handful of filters
+		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: uint8(i)})))
 	}
 	rows = append(rows, pairs(row)...)
 	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit("❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(PurchaseArgs{Purchase: purchase.Purchase}))})
+		rows = append(rows, []Button{Tap(fit("❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(UnknownArgs{Purchase: purchase.Purchase, Listed: true}))})
 	}
 	for _, entry := range entries {
 		rows = append(rows, []Button{Tap(fit(entry.Label+" "+entry.Name, entry.Rest, OneColumn),
 			Order.Data(OrderViewArgs{Order: entry.Order, Filter: args.Filter, Page: args.Page}))})
 	}
 	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: uint16(page)}) //nolint:gosec // a page of a list that fits memory
+		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: PageArg(page)})
 	})...)
 	return append(rows, Foot(l, "")...)
 }

@@ -11,25 +11,38 @@ type AdoptArgs struct {
 	Number   int64
 }
 
+// UnknownArgs is an unknown purchase; Listed where its card was opened from the
+// list of orders, and has a way back there. The message that told of it has
+// none: it is worth keeping.
+type UnknownArgs struct {
+	Purchase int64
+	Listed   bool
+}
+
 // Routes of a purchase of unknown outcome.
 var (
-	UnknownBalance = route.New[PurchaseArgs]("ub")
+	UnknownBalance = route.New[UnknownArgs]("ub")
 	UnknownNumber  = route.New[PurchaseArgs]("un")
 	UnknownAdopt   = route.New[AdoptArgs]("uy")
 	UnknownDismiss = route.New[PurchaseArgs]("ud")
 )
 
-// UnknownKeyboard is what can be done about it. retry offers a new card where
-// the balance says that nothing was bought.
-func UnknownKeyboard(l *locales.Localizer, purchase int64, retry bool) Rows {
-	args := PurchaseArgs{Purchase: purchase}
+// UnknownKeyboard is what can be done about it. A person who has said that it
+// was not placed may still find its number; retry offers a new card.
+func UnknownKeyboard(l *locales.Localizer, args UnknownArgs, dismissed, retry bool) Rows {
+	purchase := PurchaseArgs{Purchase: args.Purchase}
 	rows := Rows{
 		{Tap(l.Label("unknown_button_balance"), UnknownBalance.Data(args))},
-		{Tap(l.Label("unknown_button_number"), UnknownNumber.Data(args))},
-		{Tap(l.Label("unknown_button_dismiss"), UnknownDismiss.Data(args))},
+		{Tap(l.Label("unknown_button_number"), UnknownNumber.Data(purchase))},
+	}
+	if !dismissed {
+		rows = append(rows, []Button{Tap(l.Label("unknown_button_dismiss"), UnknownDismiss.Data(purchase))})
 	}
 	if retry {
-		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), Again.Data(args))})
+		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), Again.Data(purchase))})
+	}
+	if args.Listed {
+		rows = append(rows, Foot(l, Orders.Data(OrdersArgs{}))...)
 	}
 	return rows
 }
@@ -38,6 +51,6 @@ func UnknownKeyboard(l *locales.Localizer, purchase int64, retry bool) Rows {
 func AdoptKeyboard(l *locales.Localizer, args AdoptArgs) Rows {
 	return Rows{{
 		Tap(l.Label("unknown_button_yes"), UnknownAdopt.Data(args)),
-		Tap(l.Label("unknown_button_no"), UnknownBalance.Data(PurchaseArgs{Purchase: args.Purchase})),
+		Tap(l.Label("unknown_button_no"), UnknownBalance.Data(UnknownArgs{Purchase: args.Purchase})),
 	}}
 }

@@ -85,8 +85,8 @@ func TestTwinsAreTwo(t *testing.T) {
 			fresh := 0
 			var err error
 			var reported bool
-			order, reported, err = w.db.ReportOrder(t.Context(), order, accounts, func(_ storage.Order, new []redact.Secret) ([]storage.Message, error) {
-				fresh = len(new)
+			order, reported, err = w.db.ReportOrder(t.Context(), order, accounts, func(_ storage.Order, unsent []redact.Secret) ([]storage.Message, error) {
+				fresh = len(unsent)
 				return nil, nil
 			})
 			must(t, err)

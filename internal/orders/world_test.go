@@ -80,7 +80,7 @@ func openDB(t testing.TB, path string) *storage.DB {
 	t.Helper()
 	keys, err := storage.ParseKeys(testSecretKey)
 	must(t, err)
-	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + path, Keys: keys})
+	db, err := storage.Open(t.Context(), storage.Options{URL: "sqlite:" + path, Keys: keys})
 	must(t, err)
 	return db
 }

@@ -2,42 +2,42 @@ package telegram
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
 // maxCalls is how many calls are kept; benchmarks make more than anyone reads.
 const maxCalls = 10_000
 
-// Call is one call of the bot and how it was answered. A poll is recorded when
-// it ends.
+// Call is one call of the bot and how it was answered. While it is being
+// answered, a poll for long, OK is false and Code and Took are 0.
 type Call struct {
 	Number      int64 // 1 is the first
 	Method      string
 	At          time.Time
 	Took        time.Duration
 	Fields      map[string]string // as sent, nested ones as JSON, a file as "name (n bytes)"; the token is no field
-	OK          bool
-	Code        int    // error_code; 0 where OK
-	Description string // why not
-	Fault       string // kinds of the ordered fault, "" where none
+	OK          bool              // what was done, even if the answer was lost
+	Code        int               // error_code; 0 where OK, and where a fault left no answer
+	Description string            // why not
+	Fault       string            // kinds of the ordered fault, "" where none
+
+	finished bool
 }
 
 // callLog is a ring of the last maxCalls calls, and counts of all.
 type callLog struct {
-	ring   []Call
+	ring   []*Call
 	total  int64
 	counts map[string]int
 }
 
-// record writes the finished call down.
-func (s *Server) record(c Call, a args, err *apiError) {
+// begin writes a call down and takes the fault that is ordered for it. The Call
+// is nil with Options.NoLog.
+func (s *Server) begin(method string, a args) (*Call, Fault) {
+	var c *Call
 	if !s.opts.NoLog {
-		c.Took = time.Since(c.At)
-		c.OK = err == nil
-		if err != nil {
-			c.Code, c.Description = err.Code, err.Description
-		}
-		c.Fields = make(map[string]string, len(a))
+		c = &Call{Method: method, At: time.Now(), Fields: make(map[string]string, len(a))}
 		for name, v := range a {
 			c.Fields[name] = v.text
 			if v.file != nil {
@@ -47,17 +47,36 @@ func (s *Server) record(c Call, a args, err *apiError) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	fault := s.takeFault(method, a.number("chat_id"))
 	l := &s.calls
 	l.total++
-	l.counts[c.Method]++
-	if s.opts.NoLog {
-		return
+	l.counts[method]++
+	if c == nil {
+		return nil, fault
 	}
-	c.Number = l.total
+	c.Number, c.Fault = l.total, fault.name()
 	if len(l.ring) < maxCalls {
 		l.ring = append(l.ring, c)
 	} else {
 		l.ring[(l.total-1)%maxCalls] = c
+	}
+	s.changed(nil)
+	return c, fault
+}
+
+// finish writes down how the call ended; only the first time counts. The caller
+// holds mu.
+func (s *Server) finish(c *Call, err *apiError) {
+	if c == nil || c.finished {
+		return
+	}
+	c.finished = true
+	c.Took = time.Since(c.At)
+	switch {
+	case err != nil:
+		c.Code, c.Description = err.Code, err.Description
+	default:
+		c.OK = c.Fault == "" || !strings.Contains(c.Fault, "cut") && !strings.HasSuffix(c.Fault, "html")
 	}
 	s.changed(nil)
 }
@@ -73,13 +92,13 @@ func (s *Server) CallsAfter(n int64) []Call {
 	first := max(n, l.total-int64(len(l.ring)))
 	calls := make([]Call, 0, max(l.total-first, 0))
 	for i := first; i < l.total; i++ {
-		calls = append(calls, l.ring[i%maxCalls])
+		calls = append(calls, *l.ring[i%maxCalls])
 	}
 	return calls
 }
 
-// Count returns how many calls of a method have been made, "" for all, the
-// refused and lost ones included. It counts with Options.NoLog too.
+// Count returns how many calls of a method have come, "" for all, the
+// refused, lost and open ones included. It counts with Options.NoLog too.
 func (s *Server) Count(method string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,6 @@
 package telegram
 
 import (
-	"bytes"
 	"slices"
 	"time"
 )
@@ -42,7 +41,7 @@ func (s *Server) change(c *chat, m *Message, next Message, a args) (any, *apiErr
 		return nil, badRequest("inline keyboard expected")
 	}
 	if next.Text == m.Text && slices.Equal(next.source, m.source) &&
-		bytes.Equal(next.markup, m.markup) && next.LinkPreview == m.LinkPreview {
+		sameKeyboard(&next, m) && next.LinkPreview == m.LinkPreview {
 		return nil, badRequest(notModified)
 	}
 	next.Entities = detect(next.Text, next.source)

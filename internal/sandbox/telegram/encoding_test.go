@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func request(t *testing.T, verb, path, kind string, body io.Reader) *http.Request {
+func request(t testing.TB, verb, path, kind string, body io.Reader) *http.Request {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), verb, path, body)
 	if kind != "" {
@@ -23,11 +23,11 @@ func request(t *testing.T, verb, path, kind string, body io.Reader) *http.Reques
 	return r
 }
 
-// multipartRequest writes texts as fields and files as file parts.
-func multipartRequest(t *testing.T, method string, texts map[string]string, files map[string][]byte) *http.Request {
+// multipartBody writes texts as fields and files as file parts.
+func multipartBody(t testing.TB, texts map[string]string, files map[string][]byte) (kind string, body []byte) {
 	t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
 	for name, text := range texts {
 		if err := form.WriteField(name, text); err != nil {
 			t.Fatal(err)
@@ -45,7 +45,13 @@ func multipartRequest(t *testing.T, method string, texts map[string]string, file
 	if err := form.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return request(t, http.MethodPost, "/bot"+DefaultToken+"/"+method, form.FormDataContentType(), &body)
+	return form.FormDataContentType(), b.Bytes()
+}
+
+func multipartRequest(t testing.TB, method string, texts map[string]string, files map[string][]byte) *http.Request {
+	t.Helper()
+	kind, body := multipartBody(t, texts, files)
+	return request(t, http.MethodPost, "/bot"+DefaultToken+"/"+method, kind, bytes.NewReader(body))
 }
 
 // The same call in all encodings leaves the same message, and is recorded alike.
@@ -98,7 +104,8 @@ func TestBadBodies(t *testing.T) {
 		{"text as flag", "application/json", `{"chat_id":7,"text":"x","protect_content":"true"}`, "must be of type Boolean"},
 		{"null is missing", "application/json", `{"chat_id":7,"text":null}`, "message text is empty"},
 		{"bad percent", "application/x-www-form-urlencoded", `text=%zz`, "can't parse the urlencoded body"},
-		{"no multipart", "multipart/form-data; boundary=x", `nothing`, "can't read the request"},
+		{"no multipart", "multipart/form-data; boundary=x", `nothing`, "chat_id is empty"},
+		{"multipart cut off", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nhal", "can't read the request"},
 		{"of no kind", "text/plain", `chat_id=7&text=x`, "is empty"},
 		{"markup no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&reply_markup={`, "can't parse reply keyboard markup JSON object"},
 		{"preview no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&link_preview_options=off`, "can't parse link_preview_options JSON object"},
@@ -126,15 +133,21 @@ func TestUploads(t *testing.T) {
 	if sent := ann.File(ann.Last()); !bytes.Equal(sent, data) {
 		t.Errorf("file changed to %q", sent)
 	}
-	var message struct{ Document struct{ File_ID string } } //nolint:revive // the wire's name
-	var file struct{ File_Path string }                     //nolint:revive // the wire's name
+	var message struct {
+		Document struct {
+			ID string `json:"file_id"`
+		}
+	}
+	var file struct {
+		Path string `json:"file_path"`
+	}
 	if err := json.Unmarshal(got.Result, &message); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(must(t, s, "getFile", params{"file_id": message.Document.File_ID}), &file); err != nil {
+	if err := json.Unmarshal(must(t, s, "getFile", params{"file_id": message.Document.ID}), &file); err != nil {
 		t.Fatal(err)
 	}
-	served := serve(s, request(t, http.MethodGet, "/file/bot"+DefaultToken+"/"+file.File_Path, "", nil))
+	served := serve(s, request(t, http.MethodGet, "/file/bot"+DefaultToken+"/"+file.Path, "", nil))
 	if served.HTTP != 200 || served.Body != string(data) {
 		t.Errorf("served %d %q", served.HTTP, served.Body)
 	}

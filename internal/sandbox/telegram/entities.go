@@ -135,7 +135,7 @@ func detect(text string, entities []Entity) []Entity {
 	offset := 0 // UTF-16 units before word
 	for start := 0; start < len(text); {
 		r, size := utf8.DecodeRuneInString(text[start:])
-		if isSpace(byte(min(r, 0x7f))) {
+		if r == ' ' || r == '\n' {
 			start, offset = start+size, offset+1
 			continue
 		}

@@ -58,10 +58,8 @@ func (s *Server) ClearFaults() {
 	s.changed(nil)
 }
 
-// takeFault returns the fault of this call, counted down.
+// takeFault returns the fault of this call, counted down. The caller holds mu.
 func (s *Server) takeFault(method string, chat int64) Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for i, f := range s.faults {
 		fits := f.Method == method || (f.Method == "" && method != "getUpdates")
 		if !fits || (f.Chat != 0 && f.Chat != chat) {

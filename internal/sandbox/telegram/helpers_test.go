@@ -14,7 +14,7 @@ import (
 )
 
 // params are the parameters of a call.
-type params = map[string]any
+type params map[string]any
 
 // answer is what a call was answered with. Lost: the connection was closed.
 type answer struct {
@@ -48,6 +48,9 @@ func serve(s *Server, r *http.Request) (got answer) {
 }
 
 func jsonRequest(ctx context.Context, method string, p params) *http.Request {
+	if p == nil {
+		p = params{}
+	}
 	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err)
@@ -83,7 +86,7 @@ func wantRefusal(t *testing.T, s *Server, method string, p params, code int, wor
 	return got
 }
 
-// poll is getUpdates; it returns the ids and the updates themselves.
+// pollIDs is getUpdates; it returns the ids and the updates themselves.
 func pollIDs(t *testing.T, s *Server, p params) (ids []int64, updates []map[string]json.RawMessage) {
 	t.Helper()
 	if err := json.Unmarshal(must(t, s, "getUpdates", p), &updates); err != nil {

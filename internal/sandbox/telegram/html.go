@@ -58,12 +58,12 @@ func (p *htmlParser) peek() byte {
 
 func (p *htmlParser) run() error {
 	for p.pos < len(p.in) {
-		switch c := p.in[p.pos]; {
-		case c == '<':
+		switch p.in[p.pos] {
+		case '<':
 			if err := p.tag(); err != nil {
 				return err
 			}
-		case c == '&':
+		case '&':
 			if r, n := reference(p.in[p.pos:]); n > 0 {
 				p.write(r)
 				p.pos += n
@@ -78,7 +78,7 @@ func (p *htmlParser) run() error {
 		}
 	}
 	if len(p.open) > 0 {
-		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:revive,staticcheck // Telegram's words
+		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:staticcheck // Telegram's words
 	}
 	return nil
 }
@@ -103,19 +103,25 @@ func reference(s string) (r rune, n int) {
 	end := 1
 	if len(s) > 1 && s[1] == '#' {
 		end = 2
-		base, digits := 10, "0123456789"
+		base, digits := rune(10), "0123456789"
 		if len(s) > 2 && s[2] == 'x' {
-			end, base, digits = 3, 16, "0123456789abcdefABCDEF"
+			end, base, digits = 3, 16, "0123456789abcdef"
 		}
-		start := end
-		for end < len(s) && strings.IndexByte(digits, s[end]) >= 0 {
-			end++
+		for start := end; end < len(s); end++ {
+			digit := strings.IndexByte(digits, s[end])
+			if digit < 0 && base == 16 {
+				digit = strings.IndexByte(strings.ToUpper(digits), s[end])
+			}
+			if digit < 0 {
+				break
+			}
+			if r = r*base + rune(digit); r >= utf8.MaxRune || end-start >= 10 {
+				return 0, 0
+			}
 		}
-		code, err := strconv.ParseInt(s[start:end], base, 64)
-		if err != nil || code == 0 || code >= utf8.MaxRune || end-start >= 10 || !utf8.ValidRune(rune(code)) {
+		if r == 0 || !utf8.ValidRune(r) {
 			return 0, 0
 		}
-		r = rune(code)
 	} else {
 		for end < len(s) && isLetter(s[end]) {
 			end++
@@ -269,7 +275,7 @@ func (p *htmlParser) endTag(begin int) error {
 	p.pos++
 	tag := p.open[len(p.open)-1]
 	if name != "" && name != tag.name {
-		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:revive,staticcheck // Telegram's words
+		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:staticcheck // Telegram's words
 	}
 	p.open = p.open[:len(p.open)-1]
 	return p.close(tag, begin)
@@ -293,7 +299,7 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 	case "tg-emoji":
 		id := tag.attrs["emoji-id"]
 		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n == 0 {
-			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:revive,staticcheck // Telegram's words
+			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:staticcheck // Telegram's words
 		}
 		e.CustomEmojiID = id
 	case "tg-time":

@@ -1,8 +1,10 @@
 package telegram
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -59,7 +61,7 @@ func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *ap
 	case count == 0:
 		return nil, nil, nil, nil
 	}
-	return rows, canonical(object), nil, nil
+	return rows, json.RawMessage(a["reply_markup"].text), nil, nil
 }
 
 func inlineButton(fields map[string]any) (Button, *apiError) {
@@ -67,6 +69,7 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	var b Button
 	b.Text, _ = fields["text"].(string)
 	b.Style, _ = fields["style"].(string)
+	b.Icon, _ = fields["icon_custom_emoji_id"].(string)
 	if strings.TrimSpace(b.Text) == "" {
 		return b, badRequest("inline keyboard button text must be non-empty")
 	}
@@ -122,4 +125,14 @@ func buttonURL(link string) bool {
 		return true
 	}
 	return false
+}
+
+// sameKeyboard says whether two messages show the same buttons.
+func sameKeyboard(a, b *Message) bool {
+	if bytes.Equal(a.markup, b.markup) {
+		return true
+	}
+	return slices.EqualFunc(a.Keyboard, b.Keyboard, func(a, b []Button) bool {
+		return slices.EqualFunc(a, b, func(a, b Button) bool { return a == b && a.Other == "" })
+	})
 }

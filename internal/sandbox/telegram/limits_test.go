@@ -174,6 +174,7 @@ func TestRefusals(t *testing.T) {
 		{"picture", "sendPhoto", params{"chat_id": annID, "photo": "https://a.example/b.png", "caption": "x"}, ""},
 		{"file of a stranger", "getFile", params{"file_id": "abc"}, "invalid file_id"},
 		{"not played method", "sendDice", params{"chat_id": annID}, "method not implemented in the sandbox"},
+		{"updates of no kind", "getUpdates", params{"allowed_updates": []string{"callback_querry"}}, "unknown kind of update"},
 		{"chat", "getChat", params{"chat_id": annID}, ""},
 	} {
 		got := call(t, s, c.method, c.params)

@@ -36,7 +36,7 @@ type Message struct {
 	Silent      bool // disable_notification
 	Deleted     bool // for both sides
 
-	markup json.RawMessage // canonical InlineKeyboardMarkup; nil: none
+	markup json.RawMessage // the InlineKeyboardMarkup as it came; nil: none
 	source []Entity        // Entities without those that Telegram found itself
 }
 
@@ -61,6 +61,7 @@ type Button struct {
 	CopyText     string
 	Other        string // the name of another action, "web_app"
 	Style        string // "danger", "success", "primary" or ""
+	Icon         string // icon_custom_emoji_id
 }
 
 // LinkPreview is a Bot API LinkPreviewOptions.

@@ -4,6 +4,8 @@ import (
 	_ "embed" // botapi.json
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,23 +27,25 @@ var tables = sync.OnceValue(func() *schema {
 
 type schema struct {
 	methods map[string]*method // by lower-case name: Telegram ignores the case
-	objects map[string]fields
+	objects map[string]*table
 	unions  map[string]*union
 }
 
-type fields map[string]*field
+// table is what a method or an object takes.
+type table struct {
+	fields   map[string]*field
+	required []string // sorted
+}
 
 type method struct {
 	name    string
-	fields  fields
+	unknown bool // the tables don't have it
+	table   *table
 	returns []*kind
 	schema  *schema
 }
 
-type field struct {
-	required bool
-	kinds    []*kind
-}
+type field struct{ kinds []*kind }
 
 // kind is one type that a value can have.
 type kind struct {
@@ -70,14 +74,14 @@ func readSchema(data []byte) (*schema, error) {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return nil, err
 	}
-	s := &schema{methods: map[string]*method{}, objects: map[string]fields{}, unions: map[string]*union{}}
+	s := &schema{methods: map[string]*method{}, objects: map[string]*table{}, unions: map[string]*union{}}
 	for name, m := range raw.Methods {
 		s.methods[strings.ToLower(name)] = &method{
-			name: name, fields: readFields(m.Fields), returns: readKinds(m.Returns), schema: s,
+			name: name, table: readTable(m.Fields), returns: readKinds(m.Returns), schema: s,
 		}
 	}
 	for name, f := range raw.Types {
-		s.objects[name] = readFields(f)
+		s.objects[name] = readTable(f)
 	}
 	for name, members := range raw.Unions {
 		u := &union{}
@@ -90,13 +94,33 @@ func readSchema(data []byte) (*schema, error) {
 	return s, nil
 }
 
-func readFields(raw map[string]string) fields {
-	read := make(fields, len(raw))
+func readTable(raw map[string]string) *table {
+	t := &table{fields: make(map[string]*field, len(raw))}
 	for name, text := range raw {
 		types, required := strings.CutPrefix(text, "!")
-		read[name] = &field{required: required, kinds: readKinds(types)}
+		t.fields[name] = &field{kinds: readKinds(types)}
+		if required {
+			t.required = append(t.required, name)
+		}
 	}
-	return read
+	slices.Sort(t.required)
+	return t
+}
+
+// lacks names the first required field that has() does not, "" where none.
+func (t *table) lacks(has func(string) bool) string {
+	for _, name := range t.required {
+		if !has(name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// isRequired says whether the field has to be there.
+func (t *table) isRequired(name string) bool {
+	_, found := slices.BinarySearch(t.required, name)
+	return found
 }
 
 func readKinds(text string) []*kind {
@@ -117,12 +141,11 @@ func readKind(text string) *kind {
 // discriminate finds which member of a union each value of "type" names: the
 // documentation says "type must be chat" of BotCommandScopeChat, the tables
 // don't, and the names follow a rule. nil where they don't.
-func discriminate(union string, members []string, objects map[string]fields) map[string]*kind {
+func discriminate(union string, members []string, objects map[string]*table) map[string]*kind {
 	wants := map[string]*kind{}
 	for _, member := range members {
 		suffix, ok := strings.CutPrefix(member, union)
-		f := objects[member]["type"]
-		if !ok || f == nil || !f.required {
+		if t := objects[member]; !ok || t == nil || !t.isRequired("type") {
 			return nil
 		}
 		value := snake(suffix)
@@ -164,29 +187,34 @@ var missing = map[string]string{
 // check checks all parameters against the method's table and leaves what nested
 // ones hold in their node.
 func (m *method) check(a args) *apiError {
-	for name, f := range m.fields {
-		if _, ok := a[name]; !ok && f.required {
-			if words := missing[name]; words != "" {
-				return badRequest("%s", words)
-			}
-			return badRequest("parameter %q is required", name)
-		}
+	if m.unknown {
+		return refuse(http.StatusNotFound, "Not Found")
 	}
+	lacking := m.table.lacks(func(name string) bool { _, ok := a[name]; return ok })
+	switch words := missing[lacking]; {
+	case words != "":
+		return badRequest("%s", words)
+	case lacking != "":
+		return badRequest("parameter %q is required", lacking)
+	}
+	var refusal *apiError
+	var at string
 	for name, v := range a {
-		f := m.fields[name]
-		if f == nil {
-			if v.file != nil && a.attached(name) {
-				continue
+		if refusal != nil && name > at {
+			continue // of several mistakes the first by name is told, always the same
+		}
+		f := m.table.fields[name]
+		switch {
+		case f != nil:
+			checked, err := m.schema.parameter(name, v, f)
+			if a[name] = checked; err != nil {
+				refusal, at = err, name
 			}
-			return badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name)
+		case v.file == nil || !a.attached(name):
+			refusal, at = badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name), name
 		}
-		checked, err := m.schema.parameter(name, v, f)
-		if err != nil {
-			return err
-		}
-		a[name] = checked
 	}
-	return nil
+	return refusal
 }
 
 // attached says whether a parameter refers to the file part of that name.
@@ -261,6 +289,9 @@ func (s *schema) wrong(name string, err error) *apiError {
 // anyOf checks a value against several types; the error is that of the type
 // which is nearest.
 func (s *schema) anyOf(path string, node any, kinds []*kind) error {
+	if len(kinds) == 1 {
+		return s.one(path, node, kinds[0])
+	}
 	var nearest error
 	best := -1
 	object, _ := node.(map[string]any)
@@ -271,7 +302,7 @@ func (s *schema) anyOf(path string, node any, kinds []*kind) error {
 		}
 		known := 0
 		for name := range object {
-			if s.objects[k.name][name] != nil {
+			if t := s.objects[k.name]; t != nil && t.fields[name] != nil {
 				known++
 			}
 		}
@@ -338,23 +369,23 @@ func (s *schema) object(path string, node any, name string) error {
 	if !ok || !isObject {
 		return fmt.Errorf("%s must be of type %s", path, name)
 	}
-	for field, f := range table {
-		if f.required {
-			if _, ok := object[field]; !ok {
-				return fmt.Errorf("%s: can't find field %q of %s", path, field, name)
-			}
-		}
+	if lacking := table.lacks(func(name string) bool { _, ok := object[name]; return ok }); lacking != "" {
+		return fmt.Errorf("%s: can't find field %q of %s", path, lacking, name)
 	}
+	var mistake error
+	var at string
 	for field, value := range object {
-		f := table[field]
-		if f == nil {
-			return fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name)
+		if mistake != nil && field > at {
+			continue
 		}
-		if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {
-			return err
+		f := table.fields[field]
+		if f == nil {
+			mistake, at = fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name), field
+		} else if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {
+			mistake, at = err, field
 		}
 	}
-	return nil
+	return mistake
 }
 
 // names lists types for an error, "Integer or String".

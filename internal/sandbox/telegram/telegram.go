@@ -164,18 +164,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // call carries one method call from its parameters to its answer.
 func (s *Server) call(w http.ResponseWriter, r *http.Request, name string) {
-	record := Call{Method: name, At: time.Now()}
 	m := tables().method(name)
 	if m == nil {
-		err := refuse(http.StatusNotFound, "Not Found")
-		s.record(record, nil, err)
-		reply(w, nil, err)
-		return
+		m = &method{name: name, unknown: true}
 	}
-	record.Method = m.name
-
 	a, err := readArgs(w, r)
-	fault := s.takeFault(m.name, a.number("chat_id"))
+	c, fault := s.begin(m.name, a)
 	if fault.Delay > 0 && !s.pause(r.Context(), fault.Delay) {
 		panic(http.ErrAbortHandler)
 	}
@@ -187,11 +181,12 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string) {
 	case fault.HTML && !fault.LoseAnswer:
 	case err == nil:
 		if err = m.check(a); err == nil {
-			result, err = s.do(r.Context(), m.name, a)
+			result, err = s.do(r.Context(), m.name, a, c)
 		}
 	}
-	record.Fault = fault.name()
-	s.record(record, a, err)
+	s.mu.Lock()
+	s.finish(c, err)
+	s.mu.Unlock()
 	switch {
 	case fault.Cut, fault.LoseAnswer, err == errGone:
 		panic(http.ErrAbortHandler) // net/http closes the connection without an answer
@@ -216,8 +211,9 @@ func (s *Server) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// do carries the method out. A method of the tables that is not here is refused.
-func (s *Server) do(ctx context.Context, name string, a args) (any, *apiError) {
+// do carries the method out, and writes into c how that went before anybody can
+// see what has changed.
+func (s *Server) do(ctx context.Context, name string, a args, c *Call) (any, *apiError) {
 	if field := a.unsupported(); field != "" {
 		return nil, badRequest("parameter %q is not implemented in the sandbox", field)
 	}
@@ -229,6 +225,14 @@ func (s *Server) do(ctx context.Context, name string, a args) (any, *apiError) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	result, err := s.carryOut(name, a)
+	s.finish(c, err)
+	return result, err
+}
+
+// carryOut does what a method does at once. One of the tables that is not here
+// is refused. The caller holds mu.
+func (s *Server) carryOut(name string, a args) (any, *apiError) {
 	switch name {
 	case "sendMessage":
 		return s.sendMessage(a)

@@ -166,6 +166,9 @@ func (u *updates) take(limit int) json.RawMessage {
 // getUpdates waits for updates (Bot API: getUpdates). A second one ends the
 // first with a 409.
 func (s *Server) getUpdates(ctx context.Context, a args) (any, *apiError) {
+	if err := a.checkAllowed(); err != nil {
+		return nil, err
+	}
 	limit := int(a.number("limit"))
 	if limit < 1 || limit > maxBatch {
 		limit = maxBatch
@@ -220,7 +223,7 @@ func (s *Server) getUpdates(ctx context.Context, a args) (any, *apiError) {
 }
 
 // allow keeps the kinds that the call names, for this and all later receiving;
-// the default ones where it names an empty list.
+// the default ones where it names an empty list. The names have been checked.
 func (u *updates) allow(a args) {
 	v, ok := a["allowed_updates"]
 	if !ok {
@@ -229,8 +232,19 @@ func (u *updates) allow(a args) {
 	u.allowed = nil
 	kinds, _ := v.node.([]any)
 	for _, kind := range kinds {
-		if name, ok := kind.(string); ok {
-			u.allowed = append(u.allowed, name)
+		name, _ := kind.(string)
+		u.allowed = append(u.allowed, name)
+	}
+}
+
+// checkAllowed refuses a kind of update that there is not.
+func (a args) checkAllowed() *apiError {
+	kinds, _ := a["allowed_updates"].node.([]any)
+	for _, kind := range kinds {
+		name, _ := kind.(string)
+		if tables().objects["Update"].fields[name] == nil || name == "update_id" {
+			return badRequest("unknown kind of update %q in allowed_updates (strict: Telegram ignores it)", name)
 		}
 	}
+	return nil
 }

@@ -43,6 +43,9 @@ func (h *webhook) stop() {
 // changeWebhook is setWebhook, and deleteWebhook (which is setWebhook without a
 // url).
 func (s *Server) changeWebhook(a args) (any, *apiError) {
+	if err := a.checkAllowed(); err != nil {
+		return nil, err
+	}
 	link, secret := a.str("url"), a.str("secret_token")
 	if link != "" {
 		if err := s.checkWebhook(link, secret); err != nil {

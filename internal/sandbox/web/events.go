@@ -64,7 +64,7 @@ type sight struct {
 	messages map[int][]byte // as they were sent
 	answers  int            // how many
 	room     []byte
-	commands []byte
+	profile  []byte
 	bot      string
 	typing   bool
 }
@@ -106,7 +106,7 @@ func (s *sight) update() ([]byte, error) {
 	if u.Room, err = changed(&s.room, s.page.viewRoom()); err != nil {
 		return nil, err
 	}
-	if u.Commands, err = changed(&s.commands, s.page.viewCommands()); err != nil {
+	if u.Profile, err = changed(&s.profile, s.page.viewProfile()); err != nil {
 		return nil, err
 	}
 	if state := s.page.bot.state(); state != s.bot {

@@ -16,12 +16,12 @@ type update struct {
 	Answers  []answerView      `json:"answers,omitempty"`  // to taps
 	Typing   *bool             `json:"typing,omitempty"`
 	Bot      string            `json:"bot,omitempty"` // botRunning or botDown
-	Commands json.RawMessage   `json:"commands,omitempty"`
+	Profile  json.RawMessage   `json:"profile,omitempty"`
 	Room     json.RawMessage   `json:"room,omitempty"`
 }
 
 func (u *update) empty() bool {
-	return len(u.Messages)+len(u.Deleted)+len(u.Answers)+len(u.Bot)+len(u.Commands)+len(u.Room) == 0 && u.Typing == nil
+	return len(u.Messages)+len(u.Deleted)+len(u.Answers)+len(u.Bot)+len(u.Profile)+len(u.Room) == 0 && u.Typing == nil
 }
 
 type allView struct {
@@ -139,7 +139,16 @@ func (p *page) viewRoom() roomView {
 	return view
 }
 
-type commandView struct {
-	Command     string `json:"command"` // without the slash
-	Description string `json:"description"`
+// profileView is what the bot says of itself.
+type profileView struct {
+	About    string             `json:"about"` // what an empty chat says
+	Commands []telegram.Command `json:"commands"`
+}
+
+func (p *page) viewProfile() profileView {
+	about, _ := p.chats.Description(you.LanguageCode)
+	if about == "" {
+		about, _ = p.chats.Description("")
+	}
+	return profileView{About: about, Commands: p.person.Commands()}
 }

@@ -91,17 +91,17 @@ func Run(ctx context.Context, opts Options) (err error) {
 	token := "1234567:AA" + rand.Text()
 	chats := telegram.New(telegram.Options{Token: token, Username: botUsername, Name: "HStockPlus demo"})
 
-	servers := &servers{log: log, failed: make(chan error, 3)}
+	listening := &servers{log: log, failed: make(chan error, 3)}
 	defer func() {
 		goods.Close()
 		chats.Close()
-		servers.stop()
+		listening.stop()
 	}()
-	marketAddr, err := servers.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return goods })
+	marketAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return goods })
 	if err != nil {
 		return err
 	}
-	telegramAddr, err := servers.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return chats })
+	telegramAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return chats })
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 		"HTTP_ADDR":        "",
 		"TELEGRAM_RATE":    "30",
 	}))
-	pageAddr, err := servers.start(ctx, opts.Addr, 100, func(at net.Addr) http.Handler {
+	pageAddr, err := listening.start(ctx, opts.Addr, 100, func(at net.Addr) http.Handler {
 		return newPage(goods, chats, bot, log).handler(at)
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-servers.failed:
+	case err := <-listening.failed:
 		return err
 	}
 }

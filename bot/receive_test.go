@@ -1,0 +1,384 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// What one chat sends is handled in order, while chats run in parallel: with 20
+// texts in each of 50 chats and a handler that takes a second, all is done after
+// 20 seconds.
+func TestOrderPerChatAndChatsInParallel(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		var mu sync.Mutex
+		got := map[int64][]string{}
+		w.bot.Text(func(ctx context.Context, req *Request) (View, error) {
+			if err := pause(ctx, time.Second); err != nil {
+				return View{}, err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			got[req.Chat] = append(got[req.Chat], req.Text)
+			return View{}, nil
+		})
+		want := map[int64][]string{}
+		for i := range 20 {
+			for chat := range int64(50) {
+				text := fmt.Sprint("text ", i)
+				w.join(chat + 1).Type(text)
+				want[chat+1] = append(want[chat+1], text)
+			}
+		}
+		start := time.Now()
+		w.start()
+		w.idle()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if took := time.Since(start); took != 20*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if diff := cmp.Diff(map[string]int{"done": 1000}, w.inbox.states()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// An update is acknowledged only after it was stored, and one whose storing
+// failed is handled once, also where the failure came after the storing.
+func TestAcknowledgedOnlyAfterStored(t *testing.T) {
+	for _, storedAnyway := range []bool{false, true} {
+		t.Run(fmt.Sprint("stored anyway: ", storedAnyway), func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.inbox.failPuts, w.inbox.putFirst = 3, storedAnyway
+				var handled []string
+				w.bot.Text(func(_ context.Context, req *Request) (View, error) {
+					handled = append(handled, req.Text)
+					return View{}, nil
+				})
+				w.start()
+				w.join(1).Type("hello")
+				synctest.Wait()
+				if w.telegram.Pending() != 1 || len(handled) != 0 {
+					t.Errorf("acknowledged before it was stored: %d pending, handled %v", w.telegram.Pending(), handled)
+				}
+				time.Sleep(time.Minute)
+				w.idle()
+				if diff := cmp.Diff([]string{"hello"}, handled); diff != "" {
+					t.Error(diff)
+				}
+				if w.telegram.Pending() != 0 {
+					t.Error("never acknowledged")
+				}
+			})
+		})
+	}
+}
+
+func TestRedeliveredUpdateIsHandledOnce(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		handled := 0
+		w.bot.Text(func(context.Context, *Request) (View, error) { handled++; return View{}, nil })
+		w.start()
+		ann := w.join(1)
+		ann.Type("one")
+		ann.Type("two")
+		w.idle()
+		time.Sleep(time.Minute) // polls that acknowledge them
+		if again := w.telegram.Redeliver(2); len(again) != 2 {
+			t.Fatal("nothing to deliver again")
+		}
+		ann.Type("three")
+		w.idle()
+		if handled != 3 {
+			t.Errorf("handled %d times", handled)
+		}
+	})
+}
+
+// A process that ends in the middle of a handler handles the update again after
+// the next start, before anything new of that chat, at most three times in all;
+// then it is parked.
+func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		var handled []string
+		var parked []int64
+		w.cfg.Parked = func(_ context.Context, id int64) { parked = append(parked, id) }
+		run := func(stuck bool) {
+			w.build()
+			w.bot.Text(func(ctx context.Context, req *Request) (View, error) {
+				handled = append(handled, req.Text)
+				if stuck && req.Text == "deadly" {
+					<-ctx.Done()
+					return View{}, ctx.Err()
+				}
+				return View{}, nil
+			})
+			w.start()
+			time.Sleep(time.Second)
+			w.stop()
+		}
+		w.join(1).Type("deadly")
+		run(true)
+		w.join(1).Type("next")
+		run(true)
+		run(true)
+		run(true)
+		want := []string{"deadly", "deadly", "deadly", "next"}
+		if diff := cmp.Diff(want, handled); diff != "" {
+			t.Error(diff)
+		}
+		if len(parked) != 1 || w.observed("parked") != 1 {
+			t.Errorf("parked %v, observed %d", parked, w.observed("parked"))
+		}
+		if diff := cmp.Diff(map[string]int{"parked": 1, "done": 1}, w.inbox.states()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// feed makes the first polls answer with these bodies.
+func (w *world) feed(status int, bodies ...string) {
+	w.proxy = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/getUpdates") || len(bodies) == 0 {
+			return false
+		}
+		rw.WriteHeader(status)
+		_, _ = rw.Write([]byte(bodies[0]))
+		bodies = bodies[1:]
+		return true
+	}
+}
+
+// An update that can't be read is parked and lets the others pass; so is a
+// batch without a readable number, an answer that is none, and HTML.
+func TestUnreadableUpdatesNeverWedge(t *testing.T) {
+	good := `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"good"}}`
+	for _, test := range []struct {
+		name   string
+		status int
+		bodies []string
+		want   map[string]int
+	}{
+		{"wrong type", 200, []string{`{"ok":true,"result":[{"update_id":5,"message":5},{"update_id":6,"callback_query":{"id":true}},` + good + `]}`}, map[string]int{"parked": 2, "done": 2}},
+		{"no number", 200, []string{`{"ok":true,"result":[{"message":{}},"x",` + good + `]}`}, map[string]int{"done": 2}},
+		{"only without number", 200, []string{`{"ok":true,"result":[{"message":{}}]}`}, map[string]int{"done": 1}},
+		{"unknown words", 200, []string{`{"ok":true,"result":[{"update_id":3,"telepathy":{}},{"update_id":4,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"new","forward_origin":{"type":"from the future"}}}]}`}, map[string]int{"done": 2}},
+		{"channel, bot, service message", 200, []string{`{"ok":true,"result":[
+			{"update_id":3,"message":{"message_id":2,"date":1,"chat":{"id":-1,"type":"channel"},"text":"post"}},
+			{"update_id":4,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":9,"is_bot":true,"first_name":"B"},"text":"beep"}},
+			{"update_id":5,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"pinned_message":{}}}]}`}, map[string]int{"done": 1}},
+		{"not an array", 200, []string{`{"ok":true,"result":{}}`}, map[string]int{"done": 1}},
+		{"cut off", 200, []string{`{"ok":true,"result":[{"upda`}, map[string]int{"done": 1}},
+		{"gateway", 502, []string{"<html>bot" + canary + "</html>", "<html>", "<html>"}, map[string]int{"done": 1}},
+		{"refusal", 500, []string{`{"ok":false,"error_code":500,"description":"Internal: ` + canary + `"}`}, map[string]int{"done": 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				var handled []string
+				w.bot.Text(func(_ context.Context, req *Request) (View, error) {
+					handled = append(handled, req.Text)
+					return View{}, nil
+				})
+				w.feed(test.status, test.bodies...)
+				w.start()
+				time.Sleep(10 * time.Second)
+				w.join(1).Type("later")
+				w.idle()
+				if len(handled) == 0 || handled[len(handled)-1] != "later" {
+					t.Errorf("wedged: handled %v", handled)
+				}
+				if diff := cmp.Diff(test.want, w.inbox.states()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// Trouble is said once, clearly, and once that it is over.
+func TestTroubleIsSaidOnce(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		fault telegram.Fault
+		says  string
+	}{
+		{"conflict", telegram.Fault{Code: 409}, "only one program may run with a token"},
+		{"unauthorized", telegram.Fault{Code: 401}, "the token is not known"},
+		{"gateway", telegram.Fault{HTML: true}, "receiving updates fails"},
+		{"cut", telegram.Fault{Cut: true}, "receiving updates fails"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				handled := 0
+				w.bot.Text(func(context.Context, *Request) (View, error) { handled++; return View{}, nil })
+				test.fault.Method, test.fault.Times = "getUpdates", 20
+				w.telegram.Fault(test.fault)
+				w.join(1).Type("hello")
+				w.start()
+				time.Sleep(20 * time.Second)
+				if w.bot.Ready() {
+					t.Error("ready while nothing comes in")
+				}
+				time.Sleep(time.Hour)
+				w.idle()
+				if handled != 1 || !w.bot.Ready() {
+					t.Errorf("handled %d, ready %v", handled, w.bot.Ready())
+				}
+				logs := w.logs.String()
+				if strings.Count(logs, test.says) != 1 || strings.Count(logs, "works again") != 1 || strings.Count(logs, "\n") != 2 {
+					t.Errorf("log:\n%s", logs)
+				}
+				if w.observed("poll_failed") != 20 {
+					t.Errorf("observed %d", w.observed("poll_failed"))
+				}
+			})
+		})
+	}
+}
+
+func TestPollObeysRetryAfter(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "getUpdates", RetryAfter: 100})
+		w.start()
+		time.Sleep(99 * time.Second)
+		if n := len(w.calls("getUpdates")); n != 1 {
+			t.Errorf("%d polls within the pause", n)
+		}
+		time.Sleep(time.Minute)
+		if n := len(w.calls("getUpdates")); n < 2 {
+			t.Error("never polled again")
+		}
+	})
+}
+
+// Start does not need Telegram.
+func TestStartWhileTelegramIsDown(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
+		w.start()
+		if w.bot.Ready() {
+			t.Error("ready without Telegram")
+		}
+		time.Sleep(10 * time.Minute)
+		if !w.bot.Ready() {
+			t.Error("not ready with Telegram")
+		}
+		if err := w.bot.Start(t.Context()); err != nil {
+			t.Errorf("second start: %v", err)
+		}
+	})
+}
+
+// Stop waits for what was received, and what comes after it waits at Telegram.
+func TestStopDrains(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		handled := 0
+		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
+			if err := pause(ctx, 2*time.Second); err != nil {
+				return View{}, err
+			}
+			handled++
+			return View{Text: "done"}, nil
+		})
+		w.start()
+		ann := w.join(1)
+		ann.Type("one")
+		ann.Type("two")
+		synctest.Wait()
+		start := time.Now()
+		w.stop()
+		if took := time.Since(start); handled != 2 || took != 4*time.Second {
+			t.Errorf("handled %d in %v", handled, took)
+		}
+		ann.Type("three")
+		w.stop() // again
+		if handled != 2 || w.telegram.Pending() == 0 {
+			t.Errorf("received after the stop: %d", handled)
+		}
+		if err := w.bot.Start(t.Context()); err == nil {
+			t.Error("started after a stop")
+		}
+	})
+}
+
+// Stop cuts off what takes too long a second before its deadline; what was cut
+// off or had not begun is handled after the next start.
+func TestStopCutsOff(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		slow := true
+		var handled []string
+		text := func(ctx context.Context, req *Request) (View, error) {
+			if slow {
+				<-ctx.Done()
+				return View{}, ctx.Err()
+			}
+			handled = append(handled, req.Text)
+			return View{}, nil
+		}
+		w.bot.Text(text)
+		w.start()
+		ann := w.join(1)
+		ann.Type("one")
+		ann.Type("two")
+		synctest.Wait()
+		start := time.Now()
+		w.stop()
+		if took := time.Since(start); took != 7*time.Second {
+			t.Errorf("took %v of 8 s", took)
+		}
+		if diff := cmp.Diff(map[string]int{"received": 2}, w.inbox.states()); diff != "" {
+			t.Error(diff)
+		}
+		slow = false
+		w.build()
+		w.bot.Text(text)
+		w.start()
+		w.idle()
+		if diff := cmp.Diff([]string{"one", "two"}, handled); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Memory is bounded: where no more fits, receiving waits, and nothing is lost.
+func TestBackpressure(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		handled := 0
+		w.bot.dispatcher = newDispatcher(w.bot.run, 2, 10)
+		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
+			handled++
+			return View{}, pause(ctx, time.Second)
+		})
+		for i := range 300 {
+			w.join(int64(i % 3)).Type("hello")
+		}
+		w.start()
+		if n := len(w.calls("getUpdates")); n != 1 {
+			t.Errorf("%d polls while there is no room", n)
+		}
+		w.bot.dispatcher.mu.Lock()
+		if n := w.bot.dispatcher.pending; n != 10 {
+			t.Errorf("%d in memory", n)
+		}
+		w.bot.dispatcher.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		w.idle()
+		if handled != 300 {
+			t.Errorf("handled %d", handled)
+		}
+		if n := len(w.bot.dispatcher.chats); n != 0 || w.bot.dispatcher.workers != 0 {
+			t.Errorf("%d chats and %d workers kept while idle", n, w.bot.dispatcher.workers)
+		}
+	})
+}

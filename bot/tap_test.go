@@ -1,0 +1,346 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// onTap registers the one screen of these tests.
+func (w *world) onTap(h func(context.Context, *Request, numberArgs) (View, error)) {
+	Handle(w.bot, tapRoute, h)
+}
+
+// A tap is answered half a second after its receipt, also while it waits in
+// its chat's queue, and only once.
+func TestTapIsAnsweredWhileItWaits(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+			return View{Text: "done", Toast: "too late"}, pause(ctx, 10*time.Second)
+		})
+		w.start()
+		ann := w.join(1)
+		id := w.showButtons(1, tapButton(1))
+		start := time.Now()
+		for range 3 {
+			tapOn(t, ann, id, "tap")
+		}
+		w.idle()
+		var at []time.Duration
+		for _, answer := range ann.Answers() {
+			at = append(at, answer.At.Sub(start))
+		}
+		half := 500 * time.Millisecond
+		if diff := cmp.Diff([]time.Duration{half, half, half}, at); diff != "" {
+			t.Error(diff)
+		}
+		if n := len(w.calls("answerCallbackQuery")); n != 3 {
+			t.Errorf("%d answers to 3 taps", n)
+		}
+		if len(ann.Toasts()) != 0 {
+			t.Errorf("a toast came after the answer: %v", ann.Toasts())
+		}
+	})
+}
+
+// The toast goes out the moment the handler returns, beside the edit: neither
+// waits for the other.
+func TestToastBesideEdit(t *testing.T) {
+	for _, slow := range []string{"answerCallbackQuery", "editMessageText"} {
+		t.Run("slow "+slow, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+					return View{Text: "saved", Toast: "Saved", Alert: true}, pause(ctx, 100*time.Millisecond)
+				})
+				w.start()
+				ann := w.join(1)
+				id := w.showButtons(1, tapButton(1))
+				w.telegram.Fault(telegram.Fault{Method: slow, Delay: 3 * time.Second})
+				start := time.Now()
+				tapOn(t, ann, id, "tap")
+				w.idle()
+				for _, method := range []string{"answerCallbackQuery", "editMessageText"} {
+					calls := w.calls(method)
+					if len(calls) != 1 || calls[0].At.Sub(start) != 100*time.Millisecond {
+						t.Errorf("%s: %+v", method, calls)
+					}
+				}
+				if toasts := ann.Toasts(); len(toasts) != 1 || toasts[0].Text != "Saved" || !toasts[0].Alert {
+					t.Errorf("toasts %+v", toasts)
+				}
+				if ann.Last().Text != "saved" {
+					t.Errorf("shows %q", ann.Last().Text)
+				}
+			})
+		})
+	}
+}
+
+// An alert that comes after the answer is said by a message, and so is a toast
+// that would have been all.
+func TestLateToastBecomesMessage(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		view View
+		want string
+	}{
+		{"toast beside a view", View{Text: "new text", Toast: "Saved"}, "#1 Bot (edited): new text\n"},
+		{"alert beside a view", View{Text: "new text", Toast: "a < b", Alert: true}, "#1 Bot (edited): new text\n#2 Bot: a < b\n"},
+		{"toast alone", View{Toast: "a & b"}, "#1 Bot: choose\n   [ tap ]\n#2 Bot: a & b\n"},
+		{"nothing", View{}, "#1 Bot: choose\n   [ tap ]\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+					return test.view, pause(ctx, time.Second)
+				})
+				w.start()
+				ann := w.join(1)
+				tapOn(t, ann, w.showButtons(1, tapButton(1)), "tap")
+				w.idle()
+				if diff := cmp.Diff(test.want, ann.Transcript()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// Where a view is drawn: in the tapped message if that can be edited.
+func TestWhereViewsAreDrawn(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		prepare func(w *world, ann *telegram.Client, id int) (tapped int)
+		handler func(context.Context, *Request, numberArgs) (View, error)
+		want    string
+	}{
+		{
+			name: "edited",
+			want: "#1 Bot (edited): screen\n",
+		},
+		{
+			name:    "new",
+			handler: func(context.Context, *Request, numberArgs) (View, error) { return View{Text: "screen", New: true}, nil },
+			want:    "#1 Bot: choose\n   [ tap ]\n#2 Bot: screen\n",
+		},
+		{
+			name:    "not modified",
+			handler: func(context.Context, *Request, numberArgs) (View, error) { return chooseAgain(), nil },
+			want:    "#1 Bot: choose\n   [ tap ]\n",
+		},
+		{
+			name: "a document stays",
+			prepare: func(w *world, _ *telegram.Client, _ int) int {
+				id, err := w.bot.Push(w.t.Context(), 1, ClassGoods, View{
+					Text: "goods", Document: &Document{Name: "a.txt", Data: []byte("x\n")},
+					Keyboard: [][]models.InlineKeyboardButton{{tapButton(1)}},
+				})
+				if err != nil {
+					w.t.Error(err)
+				}
+				return id
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot: 📄 a.txt (2 bytes, text/plain)\n   | x\n   goods\n   [ tap ]\n#3 Bot: screen\n",
+		},
+		{
+			name: "deleted before the tap",
+			prepare: func(w *world, ann *telegram.Client, id int) int {
+				if err := ann.Delete(id); err != nil {
+					w.t.Error(err)
+				}
+				return id
+			},
+			want: "#2 Bot: screen\n",
+		},
+		{
+			name: "too old to be edited",
+			prepare: func(w *world, _ *telegram.Client, id int) int {
+				w.telegram.Fault(telegram.Fault{Method: "editMessageText", Code: 400, Description: "Bad Request: message can't be edited"})
+				return id
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot: screen\n",
+		},
+		{
+			name: "shown before",
+			handler: func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
+				return View{Text: "screen"}, req.Show(ctx, View{Text: "placing"})
+			},
+			want: "#1 Bot (edited): screen\n",
+		},
+		{
+			name: "shown before in a new message",
+			handler: func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
+				return View{Text: "screen"}, req.Show(ctx, View{Text: "placing", New: true})
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot (edited): screen\n",
+		},
+		{
+			name: "shown before, and a new message",
+			handler: func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
+				return View{Text: "screen", New: true}, req.Show(ctx, View{Text: "placing"})
+			},
+			want: "#1 Bot (edited): placing\n#2 Bot: screen\n",
+		},
+		{
+			name: "an error",
+			handler: func(context.Context, *Request, numberArgs) (View, error) {
+				return View{Text: "half"}, errors.New("no luck")
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot: error: no luck\n",
+		},
+		{
+			name: "too long",
+			handler: func(context.Context, *Request, numberArgs) (View, error) {
+				return View{Text: strings.Repeat("x", 4097)}, nil
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot: error: telegram: editMessageText: 400: Bad Request: message is too long\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				if test.handler == nil {
+					test.handler = func(context.Context, *Request, numberArgs) (View, error) { return View{Text: "screen"}, nil }
+				}
+				w.onTap(test.handler)
+				w.start()
+				ann := w.join(1)
+				id := w.showButtons(1, tapButton(1))
+				if test.prepare != nil {
+					id = test.prepare(w, ann, id)
+				}
+				ann.TapData(id, tapRoute.Data(numberArgs{N: 1}))
+				w.idle()
+				if diff := cmp.Diff(test.want, ann.Transcript()); diff != "" {
+					t.Error(diff)
+				}
+				if n := len(ann.Answers()); n != 1 {
+					t.Errorf("%d answers", n)
+				}
+				if w.inbox.states()["done"] != 1 {
+					t.Errorf("inbox %v", w.inbox.states())
+				}
+			})
+		})
+	}
+}
+
+func chooseAgain() View {
+	return View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{{tapButton(1)}}}
+}
+
+// Old, unknown and forged buttons say so and show the menu.
+func TestOutdatedButtons(t *testing.T) {
+	for _, data := range []string{"t", "t:", "t:zzzzzzzzzzzzzzzzzzzz", "t:1.2", "nothing", ":", "t:+1", "\x00"} {
+		t.Run(data, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.onTap(func(context.Context, *Request, numberArgs) (View, error) {
+					t.Error("opened")
+					return View{}, nil
+				})
+				w.start()
+				ann := w.join(1)
+				ann.TapData(w.showButtons(1, tapButton(1)), data)
+				w.idle()
+				if diff := cmp.Diff("#1 Bot: choose\n   [ tap ]\n#2 Bot: the menu\n", ann.Transcript()); diff != "" {
+					t.Error(diff)
+				}
+				if toasts := ann.Toasts(); len(toasts) != 1 || toasts[0].Text != "out of date" {
+					t.Errorf("toasts %v", toasts)
+				}
+			})
+		})
+	}
+}
+
+// A tap that Telegram no longer lets be answered, and one whose answer was
+// lost, still draw, and nothing is said of it.
+func TestAnswerTroubleIsSilent(t *testing.T) {
+	for _, fault := range []telegram.Fault{
+		{Code: 400, Description: "Bad Request: query is too old and response timeout expired or query ID is invalid"},
+		{LoseAnswer: true}, {HTML: true}, {Cut: true}, {RetryAfter: 1},
+	} {
+		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+			w.onTap(func(context.Context, *Request, numberArgs) (View, error) {
+				return View{Text: "screen", Toast: "Saved"}, nil
+			})
+			w.start()
+			ann := w.join(1)
+			id := w.showButtons(1, tapButton(1))
+			fault.Method = "answerCallbackQuery"
+			w.telegram.Fault(fault)
+			tapOn(t, ann, id, "tap")
+			w.idle()
+			if ann.Last().Text != "screen" || w.logs.String() != "" {
+				t.Errorf("%+v: shows %q, log %s", fault, ann.Last().Text, w.logs)
+			}
+		})
+	}
+}
+
+// A panic is told with a reference that stands in the log, and the bot goes on.
+func TestPanic(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
+			if args.N == 1 {
+				panic("at the disco with " + canary)
+			}
+			return View{Text: "alive"}, nil
+		})
+		w.start()
+		ann := w.join(1)
+		id := w.showButtons(1, tapButton(1))
+		tapOn(t, ann, id, "tap")
+		w.idle()
+		reference, ok := strings.CutPrefix(ann.Last().Text, "panic ")
+		if !ok || len(reference) != 8 || !strings.Contains(w.logs.String(), "reference="+reference) {
+			t.Errorf("shows %q, log\n%s", ann.Last().Text, w.logs)
+		}
+		if !strings.Contains(w.logs.String(), "at the disco with [redacted]") || !strings.Contains(w.logs.String(), "tap_test.go") {
+			t.Errorf("log\n%s", w.logs)
+		}
+		ann.TapData(id, tapRoute.Data(numberArgs{N: 2}))
+		w.idle()
+		if first, _ := ann.Message(id); first.Text != "alive" {
+			t.Errorf("shows %q after the panic", first.Text)
+		}
+		if w.observed("panic") != 1 || len(ann.Answers()) != 2 || w.inbox.states()["done"] != 2 {
+			t.Errorf("panics %d, answers %d, inbox %v", w.observed("panic"), len(ann.Answers()), w.inbox.states())
+		}
+	})
+}
+
+// A tap found after a restart is answered and drawn like any other.
+func TestTapAfterRestart(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		crash := true
+		handler := func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+			if crash {
+				<-ctx.Done()
+				return View{}, ctx.Err()
+			}
+			return View{Text: "screen", Toast: "Saved"}, nil
+		}
+		w.onTap(handler)
+		w.start()
+		ann := w.join(1)
+		tapOn(t, ann, w.showButtons(1, tapButton(1)), "tap")
+		synctest.Wait()
+		w.stop()
+		crash = false
+		w.build()
+		w.onTap(handler)
+		w.start()
+		w.idle()
+		if diff := cmp.Diff("#1 Bot (edited): screen\n", ann.Transcript()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -1,0 +1,178 @@
+package telegram
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseHTML(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   string
+		text string
+		want []Entity
+	}{
+		{"plain", "plain", nil},
+		{"<b>a</b><strong>b</strong>", "ab", []Entity{{Type: "bold", Length: 1}, {Type: "bold", Offset: 1, Length: 1}}},
+		{"<i>a</i><em>b</em>", "ab", []Entity{{Type: "italic", Length: 1}, {Type: "italic", Offset: 1, Length: 1}}},
+		{"<u>a</u><ins>b</ins>", "ab", []Entity{{Type: "underline", Length: 1}, {Type: "underline", Offset: 1, Length: 1}}},
+		{"<s>a</s><strike>b</strike><del>c</del>", "abc", []Entity{{Type: "strikethrough", Length: 1}, {Type: "strikethrough", Offset: 1, Length: 1}, {Type: "strikethrough", Offset: 2, Length: 1}}},
+		{`<tg-spoiler>a</tg-spoiler><span class="tg-spoiler">b</span>`, "ab", []Entity{{Type: "spoiler", Length: 1}, {Type: "spoiler", Offset: 1, Length: 1}}},
+		{"<b>bold <i>both</i></b>", "bold both", []Entity{{Type: "bold", Length: 9}, {Type: "italic", Offset: 5, Length: 4}}},
+		{"<B>upper</b >", "upper", []Entity{{Type: "bold", Length: 5}}},
+		{"<b>any</>", "any", []Entity{{Type: "bold", Length: 3}}},
+		{"😀<b>😀</b>é<code>x</code>", "😀😀éx", []Entity{{Type: "bold", Offset: 2, Length: 2}, {Type: "code", Offset: 5, Length: 1}}},
+		{"&lt;b&gt; &amp; &quot; &#65;&#x1F600; &nbsp; &apos; &amp;lt; & &#0; &lt", "<b> & \" A😀 &nbsp; &apos; &lt; & &#0; <", nil},
+		{`<a href="https://a.example/?x=1&amp;y=2">link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "https://a.example/?x=1&y=2"}}},
+		{`<a href='https://a.example'>link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "https://a.example/"}}},
+		{`<a href=a.example>link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "http://a.example/"}}},
+		{`<a>a.example</a>`, "a.example", []Entity{{Type: "text_link", Length: 9, URL: "http://a.example/"}}},
+		{`<a href="tg://user?id=5">me</a>`, "me", []Entity{{Type: "text_link", Length: 2, URL: "tg://user?id=5"}}},
+		{`<a href="nowhere">link</a>`, "link", nil},
+		{`<a href="javascript:alert(1)">link</a>`, "link", nil},
+		{"<b></b>x", "x", nil},
+		{"<code>a <b>b</b></code>", "a b", []Entity{{Type: "code", Length: 3}}},
+		{`<code class="language-go">a</code>`, "a", []Entity{{Type: "code", Length: 1}}},
+		{"<pre>a\nb</pre>", "a\nb", []Entity{{Type: "pre", Length: 3}}},
+		{`<pre><code class="language-go">a</code></pre>`, "a", []Entity{{Type: "pre", Length: 1, Language: "go"}}},
+		{"<blockquote>a</blockquote><blockquote expandable>b</blockquote>", "ab", []Entity{{Type: "blockquote", Length: 1}, {Type: "expandable_blockquote", Offset: 1, Length: 1}}},
+		{"<blockquote>a<blockquote>b</blockquote></blockquote>", "ab", []Entity{{Type: "blockquote", Length: 2}}},
+		{`<tg-emoji emoji-id="5368324170671202286">👍</tg-emoji>`, "👍", []Entity{{Type: "custom_emoji", Length: 2, CustomEmojiID: "5368324170671202286"}}},
+		{`<tg-time unix="1647531900" format="wDT">then</tg-time>`, "then", []Entity{{Type: "date_time", Length: 4, UnixTime: 1647531900, DateTimeFormat: "wDT"}}},
+	} {
+		text, got, err := parseHTML(c.in)
+		if err != nil || text != c.text {
+			t.Errorf("%s: got %q, %v, want %q", c.in, text, err, c.text)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: entities (-want +got)\n%s", c.in, diff)
+		}
+	}
+}
+
+func TestParseHTMLRefusals(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a <b>b":                      `Can't find end tag corresponding to start tag "b"`,
+		"a <b>b<i>c</i>":              `Can't find end tag corresponding to start tag "b"`,
+		"é <foo>":                     `Unsupported start tag "foo" at byte offset 3`,
+		"1 < 2 > 3":                   `Unsupported start tag "" at byte offset 2`,
+		"a<br/>b":                     `Unsupported start tag "br/" at byte offset 1`,
+		"<p>x</p>":                    `Unsupported start tag "p" at byte offset 0`,
+		"1 <2":                        "Unclosed start tag at byte offset 2",
+		"a</b>":                       "Unexpected end tag at byte offset 1",
+		"<b>a</i>":                    `Unmatched end tag at byte offset 4, expected "</b>", found "</i>"`,
+		"<b><i>a</b></i>":             `Unmatched end tag at byte offset 7, expected "</i>", found "</b>"`,
+		"<b>a</b":                     "Unclosed end tag at byte offset 4",
+		"<b":                          "Unclosed start tag at byte offset 0",
+		"<a href>x</a>":               `Expected equal sign in declaration of an attribute of the tag "a" at byte offset 0`,
+		"<a ='x'>x</a>":               `Empty attribute name in the tag "a" at byte offset 0`,
+		`<a href="x`:                  "Unclosed start tag at byte offset 0",
+		`<a href=`:                    `Unclosed start tag "a" at byte offset 0`,
+		`<a href=a_b>x</a>`:           "Unexpected end of name token at byte offset 8",
+		"<span>x</span>":              `Tag "span" must have class "tg-spoiler" at byte offset 0`,
+		"<tg-emoji>x</tg-emoji>":      "Invalid custom emoji identifier specified",
+		"<tg-time unix=x>y</tg-time>": `Tag "tg-time" must have a valid attribute "unix" at byte offset 17`,
+	} {
+		if _, _, err := parseHTML(in); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", in, err, want)
+		}
+	}
+}
+
+// FuzzParseHTML: whatever comes in, nothing panics, the text stays UTF-8, entities
+// lie inside of it in UTF-16 units, cut no character in two, and stand in order.
+func FuzzParseHTML(f *testing.F) {
+	for _, seed := range []string{
+		"<b>a</b>", "😀<i>😀</i>", "<a href='x", "&#x;&#1114112;&am", "<pre><code class=language-x>é</code></pre>",
+		"<blockquote expandable>a</blockquote>", "</", "<", "<b <", "<tg-time unix='5'> x</tg-time>", "\xff<b>\xfe</b>", "/a @bcd #e f@g.h https://i.j",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		text, entities, err := parseHTML(cleanText(in))
+		if err != nil {
+			return
+		}
+		check := func(what string) {
+			t.Helper()
+			if !utf8.ValidString(text) {
+				t.Fatalf("%s: %q is no UTF-8", what, text)
+			}
+			all := utf16.Encode([]rune(text))
+			if len(all) != utf16Len(text) {
+				t.Fatalf("%s: %d units, counted %d", what, len(all), utf16Len(text))
+			}
+			last := 0
+			for _, e := range entities {
+				end := e.Offset + e.Length
+				if e.Offset < last || e.Length <= 0 || end > len(all) {
+					t.Fatalf("%s: %+v in %q", what, e, text)
+				}
+				last = e.Offset
+				for _, cut := range []int{e.Offset, end} {
+					if cut < len(all) && utf16.IsSurrogate(rune(all[cut])) && all[cut] >= 0xdc00 {
+						t.Fatalf("%s: %+v cuts a character of %q", what, e, text)
+					}
+				}
+			}
+			markedUp(text, entities)
+		}
+		check("parsed")
+		text, entities = trim(text, entities)
+		check("trimmed")
+		entities = detect(text, entities)
+		check("detected")
+	})
+}
+
+func TestDetect(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"/start":                        "bot_command /start",
+		"/start@shop_bot p_5":           "bot_command /start@shop_bot",
+		"😀 /start":                      "bot_command /start",
+		"a/b /c/d and 1/2":              "",
+		"see https://a.example/x, ok":   "url https://a.example/x",
+		"mail me@a.example.":            "email me@a.example",
+		"@ann_b #new no":                "mention @ann_b, hashtag #new",
+		"a@b, c:d@e.f":                  "",
+		"line\n/second\n\n  /third end": "bot_command /second, bot_command /third",
+		"/":                             "",
+	} {
+		var got []string
+		for _, e := range detect(in, nil) {
+			got = append(got, e.Type+" "+slice16(in, e.Offset, e.Length))
+		}
+		if joined := strings.Join(got, ", "); joined != want {
+			t.Errorf("%q: got %q, want %q", in, joined, want)
+		}
+	}
+	inCode := []Entity{{Type: "code", Length: 6}}
+	if got := detect("/start", inCode); len(got) != 1 {
+		t.Errorf("found a command in code: %v", got)
+	}
+}
+
+func TestCleanAndTrim(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		" \n a\r\nb\tc \n":                  "a\nb c",
+		"a\u202eb\u2066c\u2069":             "ab\u2066c\u2069",
+		"\x00\x1f":                          "",
+		"a\xffb":                            "a\ufffdb",
+		"pass\u00a0word\u200e  two  spaces": "pass\u00a0word\u200e  two  spaces",
+	} {
+		if got, _ := trim(cleanText(in), nil); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	text, entities := trim("  <ab>  ", []Entity{{Type: "bold", Offset: 1, Length: 7}, {Type: "code", Offset: 6, Length: 2}})
+	if want := []Entity{{Type: "bold", Length: 5}}; text != " <ab>" || !cmp.Equal(entities, want) {
+		t.Errorf("got %q %v", text, entities)
+	}
+}

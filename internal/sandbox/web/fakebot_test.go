@@ -1,0 +1,177 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain is the tests, and with these arguments one of the processes that
+// they start.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "fake-bot":
+			os.Exit(fakeBot())
+		case "deaf-bot":
+			signal.Ignore(syscall.SIGTERM, os.Interrupt)
+			fmt.Fprintln(os.Stderr, "ready")
+			select {}
+		case "tied-bot": // holds a connection for as long as it lives
+			conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", os.Args[2])
+			if err != nil {
+				os.Exit(1)
+			}
+			_, _ = io.Copy(io.Discard, conn)
+			os.Exit(0)
+		case "demo":
+			err := Run(context.Background(), Options{Addr: "127.0.0.1:0", Command: os.Args[2:], Stdout: os.Stdout})
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// self is this test binary as a command with these arguments.
+func self(t *testing.T, args ...string) []string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{path}, args...)
+}
+
+// fakeBot is a bot just big enough to be seen by the page.
+func fakeBot() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	_, _ = io.WriteString(os.Stdout, "the bot's own stdout\n")
+	api := os.Getenv("TELEGRAM_API_URL") + "/bot" + os.Getenv("TELEGRAM_TOKEN") + "/"
+	call := func(ctx context.Context, method string, params map[string]any) []byte {
+		body, _ := json.Marshal(params)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, api+method, bytes.NewReader(body))
+		if err != nil {
+			return nil
+		}
+		req.Header.Set("Content-Type", "application/json")
+		return do(req)
+	}
+	call(ctx, "setMyCommands", map[string]any{"commands": []any{map[string]any{"command": "start", "description": "Begin"}}})
+	offset := int64(0)
+	for ctx.Err() == nil {
+		var got struct {
+			Result []struct {
+				ID      int64 `json:"update_id"`
+				Message struct {
+					ID   int    `json:"message_id"`
+					Text string `json:"text"`
+					Chat struct {
+						ID int64 `json:"id"`
+					} `json:"chat"`
+				} `json:"message"`
+				Tap struct {
+					ID      string `json:"id"`
+					Data    string `json:"data"`
+					Message struct {
+						ID   int `json:"message_id"`
+						Chat struct {
+							ID int64 `json:"id"`
+						} `json:"chat"`
+					} `json:"message"`
+				} `json:"callback_query"`
+			} `json:"result"`
+		}
+		if json.Unmarshal(call(ctx, "getUpdates", map[string]any{"offset": offset, "timeout": 50}), &got) != nil {
+			continue
+		}
+		for _, u := range got.Result {
+			offset = u.ID + 1
+			if u.Tap.ID != "" {
+				call(ctx, "answerCallbackQuery", map[string]any{"callback_query_id": u.Tap.ID, "text": "Saved " + u.Tap.Data, "show_alert": true})
+				call(ctx, "editMessageText", map[string]any{"chat_id": u.Tap.Message.Chat.ID, "message_id": u.Tap.Message.ID, "text": "Tapped"})
+				continue
+			}
+			chat, message := u.Message.Chat.ID, u.Message.ID
+			text, keyboard := u.Message.Text, []any{}
+			switch text {
+			case "/start":
+				text = "<b>Hello</b> &lt;img src=x onerror=alert(1)&gt; <code>a&amp;b</code>"
+				keyboard = []any{[]any{map[string]any{"text": "Tap me", "callback_data": "t1"}}}
+			case "/forget":
+				call(ctx, "deleteMessage", map[string]any{"chat_id": chat, "message_id": message})
+				continue
+			case "/file":
+				sendFile(ctx, api, chat)
+				continue
+			case "/die":
+				// The update is acknowledged first, or it would come again.
+				call(ctx, "getUpdates", map[string]any{"offset": offset, "timeout": 0})
+				return 3
+			case "/pid":
+				text = strconv.Itoa(os.Getpid())
+			case "/env":
+				env := os.Environ()
+				slices.Sort(env)
+				text = "<pre>" + strings.Join(env, "\n") + "</pre>"
+			}
+			params := map[string]any{"chat_id": chat, "text": text, "parse_mode": "HTML"}
+			if len(keyboard) > 0 {
+				params["reply_markup"] = map[string]any{"inline_keyboard": keyboard}
+			}
+			if answer := call(ctx, "sendMessage", params); !bytes.Contains(answer, []byte(`"ok":true`)) {
+				fmt.Fprintf(os.Stderr, "refused: %s\n", answer)
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, "asked to end")
+	return 0
+}
+
+func sendFile(ctx context.Context, api string, chat int64) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("chat_id", strconv.FormatInt(chat, 10))
+	part, err := form.CreateFormFile("document", "заказ 1.txt")
+	if err != nil {
+		return
+	}
+	_, _ = io.WriteString(part, fileText)
+	_ = form.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, api+"sendDocument", &body)
+	if err != nil {
+		return
+	}
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	do(req)
+}
+
+const fileText = "one@mail.example:p&s<w>d\r\n two \n"
+
+func do(req *http.Request) []byte {
+	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := io.ReadAll(resp.Body)
+	return body
+}

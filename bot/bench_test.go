@@ -13,6 +13,7 @@ import (
 	library "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 
+	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/locales"
 )
@@ -135,11 +136,12 @@ func libraryBot(b *testing.B, options ...library.Option) func(url string, t *tap
 			q := u.CallbackQuery
 			_, err := bot.AnswerCallbackQuery(ctx, &library.AnswerCallbackQueryParams{CallbackQueryID: q.ID})
 			t.count(err)
-			var n int64
-			if args, err := tapRoute.Parse(q.Data[2:]); err == nil {
-				n = args.N
+			_, rest := route.Split(q.Data)
+			args, err := tapRoute.Parse(rest)
+			if err != nil {
+				t.b.Error(err)
 			}
-			text, keyboard := menu(n)
+			text, keyboard := menu(args.N)
 			_, err = bot.EditMessageText(ctx, &library.EditMessageTextParams{
 				ChatID: q.Message.Message.Chat.ID, MessageID: q.Message.Message.ID, Text: text, ParseMode: models.ParseModeHTML,
 				LinkPreviewOptions: &models.LinkPreviewOptions{IsDisabled: library.True()},

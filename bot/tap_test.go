@@ -265,7 +265,10 @@ func TestOutdatedButtons(t *testing.T) {
 func TestAnswerTroubleIsSilent(t *testing.T) {
 	for _, fault := range []telegram.Fault{
 		{Code: 400, Description: "Bad Request: query is too old and response timeout expired or query ID is invalid"},
-		{LoseAnswer: true}, {HTML: true}, {Cut: true}, {RetryAfter: 1},
+		{LoseAnswer: true},
+		{HTML: true},
+		{Cut: true},
+		{RetryAfter: 1},
 	} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 			w.onTap(func(context.Context, *Request, numberArgs) (View, error) {

@@ -36,6 +36,7 @@ type world struct {
 	cfg      Config
 	bot      *Bot
 	logs     *logBuffer
+	network  *memnet.Network
 	// proxy may answer calls before the pretend Telegram does, and reports
 	// whether it has.
 	proxy func(w http.ResponseWriter, r *http.Request) bool
@@ -50,6 +51,7 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 		opts.Token = canary
 		w := &world{t: t, inbox: newInbox(), logs: &logBuffer{}, events: map[string]int{}}
 		network := memnet.New()
+		w.network = network
 		opts.Dial = network.Dial
 		w.telegram = telegram.New(opts)
 		url, stop := network.Serve("telegram", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -321,4 +323,3 @@ func (m *memoryInbox) states() map[string]int {
 	}
 	return n
 }
-

@@ -50,7 +50,8 @@ func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.Bal
 }
 
 func (s *Shop) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.balance(ctx, req, keyboards.BalanceArgs{Refresh: true})
+	args := keyboards.BalanceArgs{Refresh: true}
+	return s.balance(ctx, at(req, keyboards.Balance.Data(args)), args)
 }
 
 // operatorBalance is a line for admins: the operator's account, or why it can't be read.

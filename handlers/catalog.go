@@ -43,7 +43,7 @@ func (s *Shop) catalog(ctx context.Context, req *bot.Request, args keyboards.Cat
 }
 
 func (s *Shop) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.catalog(ctx, req, keyboards.CatalogArgs{})
+	return s.catalog(ctx, at(req, keyboards.Catalog.Data(keyboards.CatalogArgs{})), keyboards.CatalogArgs{})
 }
 
 // count fills in how many goods stand on each shelf; what can't be had soon

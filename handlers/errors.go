@@ -32,6 +32,10 @@ func say(id string, args ...locales.Args) error {
 	return e
 }
 
+// errStillUnknown marks what went wrong while a purchase of unknown outcome was
+// looked into: it must not be said that no money has moved.
+var errStillUnknown = errors.New("the outcome is still unknown")
+
 // errorView is the one place where an error becomes a sentence: what happened,
 // whether money moved, what to do.
 func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.View {
@@ -47,7 +51,7 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 	case errors.As(err, &amount):
 		return s.sentence(req, amountSentence(l, amount))
 	case errors.Is(err, orders.ErrNoKey):
-		return s.askKey(req, l.T("key_needed"))
+		return s.askKeyBeside(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
 		return outdated(ctx, req)
 	case errors.Is(err, catalog.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
@@ -61,9 +65,12 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 	case errors.As(err, &failure):
 		switch failure.Kind {
 		case hstock.InvalidKey:
-			return s.askKey(req, l.T("key_invalid"))
+			return s.askKeyBeside(req, l.T("key_invalid"))
 		case hstock.Refused, hstock.RefusedOther:
 			return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+		}
+		if errors.Is(err, errStillUnknown) {
+			return s.retry(req, l.T("unknown_market"))
 		}
 		return s.retry(req, l.T("error_market"))
 	default:
@@ -72,17 +79,23 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 	}
 }
 
-// sentence answers without changing anything: a dialog goes on, a tapped
-// screen stays and the sentence is a message of its own.
+// sentence answers without changing anything: a dialog goes on, and what was
+// tapped stays (it may be goods), so the sentence is a message of its own.
 func (s *Shop) sentence(req *bot.Request, text string) bot.View {
 	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, ""), New: true, Keep: true}
+}
+
+// at notes the screen that a typed request leads to, as if a button had: what
+// fails there can be tried again, and comes back after a key was asked for.
+func at(req *bot.Request, data string) *bot.Request {
+	req.CallbackData = data
+	return req
 }
 
 // retry is sentence with a button that does again what failed.
 func (s *Shop) retry(req *bot.Request, text string) bot.View {
 	view := s.sentence(req, text)
 	if req.CallbackData != "" {
-		view.New = false
 		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), req.CallbackData)}}, view.Keyboard...)
 	}
 	return view

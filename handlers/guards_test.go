@@ -224,15 +224,24 @@ func TestBackNeverOverwritesGoods(t *testing.T) {
 		pass(10 * time.Second)
 		goods := w.anna.Last()
 		account := w.market.Orders()[0].Accounts[0]
-		for _, row := range goods.Keyboard {
-			for _, b := range row {
-				if b.CallbackData == "" {
-					continue
+		tapAll := func() {
+			for _, row := range goods.Keyboard {
+				for _, b := range row {
+					if b.CallbackData == "" {
+						continue
+					}
+					must(w.t, w.anna.TapOn(goods.ID, b.Text))
+					pass(2 * time.Second)
 				}
-				must(w.t, w.anna.TapOn(goods.ID, b.Text))
-				pass(2 * time.Second)
 			}
 		}
+		tapAll()
+		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		pass(10 * time.Minute) // nothing is cached any more
+		tapAll()
+		w.market.ClearFaults()
+		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		tapAll()
 		now := w.anna.Messages()
 		i := slices.IndexFunc(now, func(m telegram.Message) bool { return m.ID == goods.ID })
 		if i < 0 || !strings.Contains(now[i].Text, account) || now[i].Deleted {

@@ -71,6 +71,13 @@ func (s *Shop) askKey(req *bot.Request, text string) bot.View {
 	}
 }
 
+// askKeyBeside is askKey as a message of its own: what was tapped may be goods.
+func (s *Shop) askKeyBeside(req *bot.Request, text string) bot.View {
+	view := s.askKey(req, text)
+	view.New = true
+	return view
+}
+
 // comeBack returns the callback data of the screen that a person was on their
 // way to when they were asked for a key; nothing for the key's own screens.
 func comeBack(req *bot.Request) string {

@@ -17,7 +17,8 @@ func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if kind, number, ok := deepLink(req.Args); ok {
 		switch kind {
 		case "p":
-			return s.product(ctx, req, keyboards.ProductArgs{Service: number})
+			args := keyboards.ProductArgs{Service: number}
+			return s.product(ctx, at(req, keyboards.Product.Data(args)), args)
 		case "o":
 			order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
 			if err != nil {

@@ -179,7 +179,8 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	if !ok {
 		return bot.View{}, say("amount_not_number")
 	}
-	return s.quantity(ctx, req, args.Order(n))
+	order := args.Order(n)
+	return s.quantity(ctx, at(req, keyboards.Quantity.Data(order)), order)
 }
 
 // quantity goes on to what the purchase still needs: the link of an SMM

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -17,7 +18,7 @@ import (
 func (s *Shop) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.UnknownArgs) (bot.View, error) {
 	evidence, err := s.orders.Evidence(ctx, req.User.ID, args.Purchase)
 	if err != nil {
-		return bot.View{}, err
+		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
 	view := unknownCard(req.L, evidence.Purchase, evidence.Now, evidence.Verdict, args.Listed)
 	view.Toast = req.L.Label("balance_refreshed")
@@ -88,7 +89,7 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	}
 	found, err := s.orders.LookUp(ctx, req.User.ID, args.Purchase, n)
 	if err != nil {
-		return bot.View{}, err
+		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
 	l := req.L
 	charge := l.Label("unknown_no_charge")
@@ -133,7 +134,7 @@ func firstOf(a, b string) string {
 func (s *Shop) unknownAdopt(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
 	order, err := s.orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
 	if err != nil {
-		return bot.View{}, err
+		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
 	view := s.placedView(req.L, order)
 	view.Toast = req.L.Label("unknown_adopted")

@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"maps"
 	"net/url"
 	"strconv"
 	"time"
@@ -8,10 +9,10 @@ import (
 
 // Limits of callbacks (Bot API: answerCallbackQuery, InlineKeyboardButton).
 const (
-	callbackLife  = 150 * time.Second
-	maxCallback   = 64  // bytes of callback_data
-	maxToast      = 200 // UTF-16 units
-	expiredRecent = "query is too old and response timeout expired or query ID is invalid"
+	callbackLife = 150 * time.Second
+	maxCallback  = 64  // bytes of callback_data
+	maxToast     = 200 // UTF-16 units
+	expiredQuery = "query is too old and response timeout expired or query ID is invalid"
 )
 
 // query is a tap that waits for its answer, or got it.
@@ -26,9 +27,18 @@ type query struct {
 
 // queries are the taps that can still be answered.
 type queries struct {
-	last int64
-	open map[string]*query
-	old  []*query // in the order they were asked, for forgetting
+	last    int64
+	open    map[string]*query
+	sweepAt int // how many open ones make it worth looking for expired ones
+}
+
+// sweep forgets expired queries, now and then.
+func (q *queries) sweep() {
+	if len(q.open) < q.sweepAt {
+		return
+	}
+	maps.DeleteFunc(q.open, func(_ string, one *query) bool { return time.Since(one.at) > callbackLife })
+	q.sweepAt = max(1024, 2*len(q.open))
 }
 
 type wireQuery struct {
@@ -41,18 +51,13 @@ type wireQuery struct {
 
 // ask tells the bot of a tap. how is what the history says the person does.
 func (s *Server) ask(c *chat, messageID int, data, how string) *query {
-	now := time.Now()
-	for len(s.queries.old) > 0 && now.Sub(s.queries.old[0].at) > callbackLife {
-		delete(s.queries.open, s.queries.old[0].id)
-		s.queries.old = s.queries.old[1:]
-	}
+	s.queries.sweep()
 	s.queries.last++
 	q := &query{
-		id: strconv.FormatInt(c.id<<20+s.queries.last, 10), chat: c,
-		message: messageID, data: data, at: now,
+		id: strconv.FormatInt(s.bot.ID<<32+s.queries.last, 10), chat: c,
+		message: messageID, data: data, at: time.Now(),
 	}
 	s.queries.open[q.id] = q
-	s.queries.old = append(s.queries.old, q)
 	c.log(event{kind: eventTapped, who: c.person.FirstName, text: how, message: Message{ID: messageID}, tap: q})
 
 	out := wireQuery{ID: q.id, From: c.person.wire(false), Instance: strconv.FormatInt(c.id^0x5bd1e995, 10), Data: data}
@@ -76,9 +81,10 @@ func (s *Server) answerCallbackQuery(a args) (any, *apiError) {
 		}
 	}
 	q := s.queries.open[a.str("callback_query_id")]
-	if q == nil || time.Since(q.at) > callbackLife || q.answer != nil {
-		return nil, badRequest(expiredRecent)
+	if q == nil || time.Since(q.at) > callbackLife {
+		return nil, badRequest(expiredQuery)
 	}
+	delete(s.queries.open, q.id) // a second answer finds no query
 	q.answer = &Answer{
 		MessageID: q.message, Data: q.data, Text: text, Alert: a.flag("show_alert"),
 		URL: link, At: time.Now(),

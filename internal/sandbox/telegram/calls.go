@@ -2,7 +2,6 @@ package telegram
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -66,17 +65,14 @@ func (s *Server) begin(method string, a args) (*Call, Fault) {
 
 // finish writes down how the call ended; only the first time counts. The caller
 // holds mu.
-func (s *Server) finish(c *Call, err *apiError) {
+func (s *Server) finish(c *Call, done bool, err *apiError) {
 	if c == nil || c.finished {
 		return
 	}
 	c.finished = true
-	c.Took = time.Since(c.At)
-	switch {
-	case err != nil:
+	c.Took, c.OK = time.Since(c.At), done
+	if err != nil {
 		c.Code, c.Description = err.Code, err.Description
-	default:
-		c.OK = c.Fault == "" || !strings.Contains(c.Fault, "cut") && !strings.HasSuffix(c.Fault, "html")
 	}
 	s.changed(nil)
 }

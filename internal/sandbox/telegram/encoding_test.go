@@ -92,6 +92,24 @@ func TestEncodingsAreEqual(t *testing.T) {
 	}
 }
 
+// A keyboard is the same whatever order its JSON is in.
+func TestSameKeyboard(t *testing.T) {
+	t.Parallel()
+	s, _ := withText(t, Options{})
+	edit := func(markup string) answer {
+		return serve(s, multipartRequest(t, "editMessageReplyMarkup", map[string]string{"chat_id": "7", "message_id": "1", "reply_markup": markup}, nil))
+	}
+	if got := edit(`{"inline_keyboard": [ [{"text":"Go", "callback_data":"go"}] ]}`); got.Description != "Bad Request: "+notModified {
+		t.Errorf("the same: %+v", got)
+	}
+	if got := edit(`{"inline_keyboard":[[{"text":"Go","callback_data":"to"}]]}`); !got.OK {
+		t.Errorf("other data: %+v", got)
+	}
+	if got := edit(`{"inline_keyboard":[]}`); !got.OK {
+		t.Errorf("none: %+v", got)
+	}
+}
+
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
 	s, _ := withText(t, Options{})

@@ -103,19 +103,16 @@ func reference(s string) (r rune, n int) {
 	end := 1
 	if len(s) > 1 && s[1] == '#' {
 		end = 2
-		base, digits := rune(10), "0123456789"
+		base := rune(10)
 		if len(s) > 2 && s[2] == 'x' {
-			end, base, digits = 3, 16, "0123456789abcdef"
+			end, base = 3, 16
 		}
 		for start := end; end < len(s); end++ {
-			digit := strings.IndexByte(digits, s[end])
-			if digit < 0 && base == 16 {
-				digit = strings.IndexByte(strings.ToUpper(digits), s[end])
-			}
-			if digit < 0 {
+			d := digit(s[end], base)
+			if d < 0 {
 				break
 			}
-			if r = r*base + rune(digit); r >= utf8.MaxRune || end-start >= 10 {
+			if r = r*base + d; r >= utf8.MaxRune || end-start >= 10 {
 				return 0, 0
 			}
 		}
@@ -143,6 +140,17 @@ func reference(s string) (r rune, n int) {
 		end++
 	}
 	return r, end
+}
+
+// digit is the value of a digit to a base of 10 or 16, -1 where c is none.
+func digit(c byte, base rune) rune {
+	switch {
+	case '0' <= c && c <= '9':
+		return rune(c - '0')
+	case base == 16 && 'a' <= c|0x20 && c|0x20 <= 'f':
+		return rune(c|0x20-'a') + 10
+	}
+	return -1
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

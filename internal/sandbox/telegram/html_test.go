@@ -26,7 +26,7 @@ func TestParseHTML(t *testing.T) {
 		{"<B>upper</b >", "upper", []Entity{{Type: "bold", Length: 5}}},
 		{"<b>any</>", "any", []Entity{{Type: "bold", Length: 3}}},
 		{"😀<b>😀</b>é<code>x</code>", "😀😀éx", []Entity{{Type: "bold", Offset: 2, Length: 2}, {Type: "code", Offset: 5, Length: 1}}},
-		{"&lt;b&gt; &amp; &quot; &#65;&#x1F600; &nbsp; &apos; &amp;lt; & &#0; &lt", "<b> & \" A😀 &nbsp; &apos; &lt; & &#0; <", nil},
+		{"&lt;b&gt; &amp; &quot; &#65;&#x1F600;&#x1f600; &nbsp; &apos; &amp;lt; & &#0; &lt", "<b> & \" A😀😀 &nbsp; &apos; &lt; & &#0; <", nil},
 		{`<a href="https://a.example/?x=1&amp;y=2">link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "https://a.example/?x=1&y=2"}}},
 		{`<a href='https://a.example'>link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "https://a.example/"}}},
 		{`<a href=a.example>link</a>`, "link", []Entity{{Type: "text_link", Length: 4, URL: "http://a.example/"}}},

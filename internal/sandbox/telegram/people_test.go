@@ -327,6 +327,28 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+// A lost answer is a broken connection to a real client, which must not repeat it.
+func TestLostAnswerOverHTTP(t *testing.T) {
+	t.Parallel()
+	s, ann := withText(t, Options{})
+	web := httptest.NewServer(s)
+	defer web.Close()
+	s.Fault(Fault{Method: "sendMessage", LoseAnswer: true})
+	body := strings.NewReader("chat_id=7&text=lost")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/bot"+DefaultToken+"/sendMessage", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if res, err := web.Client().Do(r); err == nil {
+		_ = res.Body.Close()
+		t.Errorf("answered: %s", res.Status)
+	}
+	if got := ann.Last().Text; got != "lost" || s.Count("sendMessage") != 2 {
+		t.Errorf("last message %q after %d calls", got, s.Count("sendMessage"))
+	}
+}
+
 func TestCallLog(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
@@ -408,9 +430,13 @@ func TestCrowd(t *testing.T) {
 		crowd.Go(func() {
 			for i := range 20 {
 				ann.Type("hi")
-				res, err := web.Client().PostForm(web.URL+"/bot"+DefaultToken+"/sendMessage", url.Values{
-					"chat_id": {fmt.Sprint(id + 1)}, "text": {fmt.Sprint(i)}, "reply_markup": {`{"inline_keyboard":[[{"text":"Go","callback_data":"go"}]]}`},
-				})
+				form := url.Values{"chat_id": {fmt.Sprint(id + 1)}, "text": {fmt.Sprint(i)}, "reply_markup": {`{"inline_keyboard":[[{"text":"Go","callback_data":"go"}]]}`}}
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, web.URL+"/bot"+DefaultToken+"/sendMessage?"+form.Encode(), http.NoBody)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res, err := web.Client().Do(r)
 				if err != nil {
 					t.Error(err)
 					return

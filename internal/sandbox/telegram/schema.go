@@ -180,7 +180,7 @@ var missing = map[string]string{
 	"document":          "there is no document in the request",
 	"photo":             "there is no photo in the request",
 	"action":            "wrong parameter action in request",
-	"callback_query_id": "query is too old and response timeout expired or query ID is invalid",
+	"callback_query_id": expiredQuery,
 	"file_id":           "file_id not specified",
 }
 

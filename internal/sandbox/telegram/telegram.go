@@ -174,6 +174,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string) {
 		panic(http.ErrAbortHandler)
 	}
 	var result any
+	done := false
 	switch {
 	case fault.Cut:
 	case fault.Code != 0:
@@ -182,10 +183,11 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, name string) {
 	case err == nil:
 		if err = m.check(a); err == nil {
 			result, err = s.do(r.Context(), m.name, a, c)
+			done = err == nil
 		}
 	}
 	s.mu.Lock()
-	s.finish(c, err)
+	s.finish(c, done, err)
 	s.mu.Unlock()
 	switch {
 	case fault.Cut, fault.LoseAnswer, err == errGone:
@@ -226,7 +228,7 @@ func (s *Server) do(ctx context.Context, name string, a args, c *Call) (any, *ap
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	result, err := s.carryOut(name, a)
-	s.finish(c, err)
+	s.finish(c, err == nil, err)
 	return result, err
 }
 

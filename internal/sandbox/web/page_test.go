@@ -170,7 +170,7 @@ func TestBackRoom(t *testing.T) {
 		t.Helper()
 		got := p.viewRoom().Orders
 		for i, w := range want {
-			w.Name, w.Quantity, w.Charge = got[i].Name, 3, "2.4 USD"
+			w.Name, w.Quantity, w.Charge = got[i].Name, 3, "2.40 USD"
 			if got[i] != w {
 				t.Errorf("%s: got %+v, want %+v", what, got[i], w)
 			}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 )
@@ -122,7 +124,7 @@ func (p *page) viewRoom() roomView {
 	for _, key := range []string{keyRich, keyPoor} {
 		i := slices.IndexFunc(accounts, func(a market.Account) bool { return a.Key == key })
 		if i >= 0 {
-			view.Keys = append(view.Keys, keyView{Key: key, Balance: accounts[i].Balance.StringFixed(2) + " " + accounts[i].Currency})
+			view.Keys = append(view.Keys, keyView{Key: key, Balance: money(accounts[i].Balance, accounts[i].Currency)})
 		}
 	}
 	for _, o := range slices.Backward(p.goods.Orders()) {
@@ -131,12 +133,17 @@ func (p *page) viewRoom() roomView {
 		}
 		view.Orders = append(view.Orders, orderView{
 			Number: o.Number, Name: o.Name, Quantity: o.Quantity, Delivered: o.Delivered,
-			Charge: o.Charge.String() + " " + o.Currency, Status: o.Status,
+			Charge: money(o.Charge, o.Currency), Status: o.Status,
 			Left:     o.Delivered < o.Quantity && !o.Refunded.IsPositive(),
 			Refunded: o.Refunded.Equal(o.Charge),
 		})
 	}
 	return view
+}
+
+// money shows at least two decimals and never rounds.
+func money(amount decimal.Decimal, currency string) string {
+	return amount.StringFixed(max(2, -amount.Exponent())) + " " + currency
 }
 
 // profileView is what the bot says of itself.

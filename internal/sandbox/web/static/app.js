@@ -15,8 +15,8 @@ source.addEventListener('error', () => say('the demo is not running', false));
 
 // show applies an update; what is not in it has not changed.
 function show(update) {
+  let own = false; // something new of the person's own
   const follow = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80;
-  let grown = false;
   if (update.all) {
     links.username = update.all.username;
     messages.replaceChildren();
@@ -24,13 +24,9 @@ function show(update) {
   for (const message of update.messages ?? []) {
     const drawn = bubble(message, links);
     const before = byId(drawn.id);
-    if (before) {
-      replace(before, drawn);
-    } else {
-      messages.append(drawn);
-      grown = true;
-    }
-    if (message.own) grown = true;
+    if (before) replace(before, drawn);
+    else messages.append(drawn);
+    own ||= message.own && !before;
   }
   for (const id of update.deleted ?? []) byId(`m${id}`)?.remove();
   for (const answer of update.answers ?? []) {
@@ -40,15 +36,12 @@ function show(update) {
     else toast(answer.text);
   }
   if (update.typing !== undefined) byId('typing').hidden = !update.typing;
-  if (update.bot) say(update.bot === 'running' ? 'bot' : 'the bot is down', update.bot === 'running');
+  if (update.bot) say(update.bot === 'running' ? 'bot, running' : 'the bot is down', update.bot === 'running');
   if (update.profile) showProfile(update.profile);
   if (update.room) showRoom(update.room);
 
-  const empty = messages.childElementCount === 0;
-  byId('empty').hidden = !empty;
-  byId('start').hidden = !empty;
-  byId('send').hidden = empty;
-  if (update.all || (follow && grown) || (follow && update.typing)) chat.scrollTop = chat.scrollHeight;
+  byId('empty').hidden = messages.childElementCount > 0;
+  if (update.all || follow || own) chat.scrollTop = chat.scrollHeight;
 }
 
 // replace keeps the keyboard's focus where it was, for those who tap with it.
@@ -57,7 +50,7 @@ function replace(before, drawn) {
   before.replaceWith(drawn);
   if (at === undefined) return;
   const keys = [...drawn.querySelectorAll('.keys button')];
-  (keys.find((key) => key.dataset.at === at) ?? keys[0] ?? text).focus();
+  (keys.find((key) => key.dataset.at === at) ?? keys[0])?.focus({ preventScroll: true });
 }
 
 function say(state, well) {
@@ -89,6 +82,11 @@ function openMenu(open) {
   menuToggle.setAttribute('aria-expanded', String(open));
 }
 menuToggle.addEventListener('click', () => openMenu(menu.hidden));
+document.addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape' || menu.hidden) return;
+  if (menu.contains(document.activeElement)) menuToggle.focus();
+  openMenu(false);
+});
 
 function showProfile(profile) {
   byId('about').textContent = profile.about || 'Nothing has been said here yet.';
@@ -109,6 +107,7 @@ async function send() {
   const typed = text.value;
   if (!typed.trim()) return;
   text.value = '';
+  openMenu(false);
   if (!(await post('/type', { text: typed })) && text.value === '') text.value = typed;
 }
 byId('write').addEventListener('submit', (event) => {

@@ -58,12 +58,12 @@ function inlineButton(messageId, key, links) {
     made = button(key.text, 'copy', () => copy(key.copy));
   } else if (key.url) {
     made = button(key.text, 'link', () => open(key.url, links));
-    made.title = key.url;
   } else {
     made = button(key.text, '', () => {});
     made.disabled = true;
   }
   made.dir = 'auto';
+  made.title = key.url ?? key.text; // a long label is cut
   return made;
 }
 

@@ -1,0 +1,117 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Whatever comes, no second has more messages than the rate, no chat more than
+// its burst and one a second, no group more than 20 in any minute, and
+// everything goes out.
+func TestPacerHoldsTheLimits(t *testing.T) {
+	for seed := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			p := newPacer(30)
+			var mu sync.Mutex
+			all, chats := []time.Time{}, map[int64][]time.Time{}
+			const messages = 600
+			for range messages {
+				chat := random.Int64N(12) - 2
+				class := Class(random.IntN(5))
+				time.Sleep(rand.N(2 * time.Second / 30))
+				go func() {
+					if _, err := p.message(t.Context(), chat, class, time.Hour); err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					all, chats[chat] = append(all, time.Now()), append(chats[chat], time.Now())
+				}()
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if len(all) != messages {
+				t.Fatalf("%d of %d went out", len(all), messages)
+			}
+			within(t, "all", all, time.Second, 30)
+			for chat, times := range chats {
+				if chat < 0 {
+					within(t, "group", times, time.Minute, 20)
+				} else {
+					within(t, "chat", times, 10*time.Second, 10+chatBurst)
+				}
+			}
+		})
+	}
+}
+
+// within fails where any window holds more than limit.
+func within(t *testing.T, what string, times []time.Time, window time.Duration, limit int) {
+	t.Helper()
+	for i := limit; i < len(times); i++ {
+		if gap := times[i].Sub(times[i-limit]); gap < window {
+			t.Fatalf("%s: %d within %v", what, limit+1, gap)
+		}
+	}
+}
+
+// Who gives up waiting takes no turn, and lets the others go on.
+func TestPacerGivingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(1)
+		start := time.Now()
+		message := func(ctx context.Context, class Class) error {
+			_, err := p.message(ctx, 1, class, time.Hour)
+			return err
+		}
+		if err := message(t.Context(), ClassReply); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		go func() {
+			if err := message(ctx, ClassCode); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		if err := message(t.Context(), ClassBroadcast); err != nil || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		if len(p.waiting) != 0 {
+			t.Errorf("%d wait", len(p.waiting))
+		}
+	})
+}
+
+// Chats that have been quiet are forgotten, with or without a rate.
+func TestPacerForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(1e6)
+		for chat := range int64(20 * minSweep) {
+			if _, err := p.message(t.Context(), chat, ClassBroadcast, 0); err != nil {
+				t.Fatal(err)
+			}
+			p.holdEdits(chat, time.Second)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := len(p.chats); n > minSweep {
+			t.Errorf("%d chats kept", n)
+		}
+	})
+	p := newPacer(0)
+	for chat := range int64(10) {
+		if _, err := p.message(t.Context(), chat, ClassBroadcast, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(p.chats) != 0 {
+		t.Errorf("%d chats kept without a rate", len(p.chats))
+	}
+}

@@ -1,0 +1,380 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// Every way in which sending can fail is one of the four that callers know.
+func TestPushErrors(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		fault   telegram.Fault
+		meaning error // nil: sent in the end
+		moment  bool  // an error of the moment
+		sent    int   // messages in the chat
+		calls   int
+	}{
+		{name: "well", sent: 1, calls: 1},
+		{name: "forbidden", fault: telegram.Fault{Code: 403, Description: "Forbidden: bot was blocked by the user"}, meaning: ErrUnreachable, calls: 1},
+		{name: "chat not found", fault: telegram.Fault{Code: 400, Description: "Bad Request: chat not found"}, meaning: ErrUnreachable, calls: 1},
+		{name: "unparsable", fault: telegram.Fault{Code: 400, Description: "Bad Request: can't parse entities"}, meaning: ErrRejected, calls: 1},
+		{name: "too large", fault: telegram.Fault{Code: 413, Description: "Request Entity Too Large"}, meaning: ErrRejected, calls: 1},
+		{name: "lost answer", fault: telegram.Fault{LoseAnswer: true}, meaning: ErrUncertain, sent: 1, calls: 1},
+		{name: "cut", fault: telegram.Fault{Cut: true}, meaning: ErrUncertain, calls: 1},
+		{name: "gateway", fault: telegram.Fault{HTML: true}, meaning: ErrUncertain, calls: 1},
+		{name: "server error", fault: telegram.Fault{Code: 500, Description: "Internal Server Error"}, meaning: ErrUncertain, calls: 1},
+		{name: "revoked token", fault: telegram.Fault{Code: 401, Description: "Unauthorized"}, moment: true, calls: 1},
+		{name: "flood, short", fault: telegram.Fault{RetryAfter: 4}, sent: 1, calls: 2},
+		{name: "flood, long", fault: telegram.Fault{RetryAfter: 60}, moment: true, calls: 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				ann := w.join(1)
+				if test.fault != (telegram.Fault{}) {
+					test.fault.Method = "sendMessage"
+					w.telegram.Fault(test.fault)
+				}
+				id, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+				if (err == nil) != (id != 0) || (err == nil) != (test.meaning == nil && !test.moment) {
+					t.Fatalf("message %d, error %v", id, err)
+				}
+				for _, meaning := range []error{ErrUnreachable, ErrRejected, ErrUncertain} {
+					if got := errors.Is(err, meaning); got != (meaning == test.meaning) {
+						t.Errorf("%v: errors.Is %v: %v", err, meaning, got)
+					}
+				}
+				if err != nil {
+					w.refuseCanary("the error", err.Error())
+				}
+				if strings.HasPrefix(test.name, "flood, long") && retryAfter(err) != time.Minute {
+					t.Errorf("retry after %v", retryAfter(err))
+				}
+				if n := len(ann.Messages()); n != test.sent {
+					t.Errorf("%d messages", n)
+				}
+				if n := len(w.calls("sendMessage")); n != test.calls {
+					t.Errorf("%d calls", n)
+				}
+			})
+		})
+	}
+}
+
+// Nothing was sent where no connection came about, so it is tried again.
+func TestPushAgainAfterDialFailed(t *testing.T) {
+	for _, fails := range []int{2, 3} {
+		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+			left, dial := fails, w.cfg.Dial
+			w.cfg.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if left > 0 {
+					left--
+					return nil, errors.New("no route to http://telegram/bot" + canary)
+				}
+				return dial(ctx, network, addr)
+			}
+			w.build()
+			ann := w.join(1)
+			_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+			if got, want := err == nil, fails < maxAttempts; got != want {
+				t.Errorf("after %d failures: %v", fails, err)
+			}
+			if err != nil {
+				w.refuseCanary("the error", err.Error())
+				if errors.Is(err, ErrUncertain) || len(ann.Messages()) != 0 {
+					t.Errorf("taken for sent: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// A message that was sent is no error because of a word that the library does
+// not know in the answer.
+func TestAnswerWithUnknownWords(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.proxy = func(rw http.ResponseWriter, r *http.Request) bool {
+			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":77,"date":1,"chat":{"id":1,"type":"private"},"forward_origin":{"type":"from the future"}}}`))
+			return true
+		}
+		id, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		if id != 77 || err != nil {
+			t.Errorf("message %d, %v", id, err)
+		}
+	})
+}
+
+func TestEdit(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		fault   telegram.Fault
+		text    string
+		delete  bool
+		meaning error
+		want    string
+	}{
+		{name: "well", text: "b", want: "b"},
+		{name: "not modified", text: "a", want: "a"},
+		{name: "lost answer", text: "b", fault: telegram.Fault{LoseAnswer: true}, want: "b"},
+		{name: "gateway", text: "b", fault: telegram.Fault{HTML: true}, want: "b"},
+		{name: "gateway twice", text: "b", fault: telegram.Fault{HTML: true, Times: 2}, meaning: ErrUncertain, want: "a"},
+		{name: "flood", text: "b", fault: telegram.Fault{RetryAfter: 3}, want: "b"},
+		{name: "gone", text: "b", delete: true, meaning: ErrRejected},
+		{name: "blocked", text: "b", fault: telegram.Fault{Code: 403}, meaning: ErrUnreachable, want: "a"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				ann := w.join(1)
+				id, err := w.bot.Push(t.Context(), 1, ClassStatus, View{Text: "a"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if test.delete {
+					if err := ann.Delete(id); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if test.fault != (telegram.Fault{}) {
+					test.fault.Method = "editMessageText"
+					w.telegram.Fault(test.fault)
+				}
+				err = w.bot.Edit(t.Context(), 1, id, ClassStatus, View{Text: test.text})
+				if (err == nil) != (test.meaning == nil) || (err != nil && !errors.Is(err, test.meaning)) {
+					t.Errorf("error %v", err)
+				}
+				if got := ann.Last().Text; got != test.want {
+					t.Errorf("shows %q", got)
+				}
+			})
+		})
+	}
+}
+
+// A view as Telegram gets it.
+func TestViewFields(t *testing.T) {
+	keyboard := [][]models.InlineKeyboardButton{{{Text: "a", CallbackData: "a"}}}
+	const markup = `{"inline_keyboard":[[{"text":"a","callback_data":"a"}]]}`
+	for _, test := range []struct {
+		method string
+		view   View
+		want   map[string]string
+	}{
+		{"sendMessage", View{Text: "<b>x</b>"}, map[string]string{
+			"chat_id": "1", "text": "<b>x</b>", "parse_mode": "HTML", "link_preview_options": `{"is_disabled":true}`,
+		}},
+		{"sendMessage", View{Text: "x", Picture: "https://example.com/a.png", Keyboard: keyboard}, map[string]string{
+			"chat_id": "1", "text": "x", "parse_mode": "HTML", "reply_markup": markup,
+			"link_preview_options": `{"url":"https://example.com/a.png","prefer_large_media":true,"show_above_text":true}`,
+		}},
+		{"sendDocument", View{Text: "<i>x</i>", Document: &Document{Name: "a.txt", Data: []byte("1\r\n2")}, Keyboard: keyboard}, map[string]string{
+			"chat_id": "1", "caption": "<i>x</i>", "parse_mode": "HTML", "reply_markup": markup,
+			"document": "a.txt (4 bytes)", "disable_content_type_detection": "true",
+		}},
+	} {
+		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+			w.join(1)
+			if _, err := w.bot.Push(t.Context(), 1, ClassGoods, test.view); err != nil {
+				t.Fatal(err)
+			}
+			calls := w.calls(test.method)
+			if len(calls) != 1 {
+				t.Fatalf("calls %+v", w.telegram.Calls())
+			}
+			if diff := cmp.Diff(test.want, calls[0].Fields); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestToastIsCut(t *testing.T) {
+	for _, test := range []struct{ toast, want string }{
+		{strings.Repeat("a", 200), strings.Repeat("a", 200)},
+		{strings.Repeat("a", 201), strings.Repeat("a", 199) + "…"},
+		{strings.Repeat("ж", 200), strings.Repeat("ж", 200)},
+		{strings.Repeat("😀", 100), strings.Repeat("😀", 100)},
+	} {
+		if got := (View{Toast: test.toast}).toast(); got != test.want {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// With the limits of Telegram enforced, nothing is ever refused for them, the
+// urgent go first, and the rate is used.
+func TestPacing(t *testing.T) {
+	inWorld(t, telegram.Options{Flood: true}, func(t *testing.T, w *world) {
+		w.cfg.Rate = 30
+		w.build()
+		const each = 60
+		for chat := range int64(each) {
+			w.join(chat + 1)
+		}
+		group := w.telegram.Group(-5, "Friends")
+		start := time.Now()
+		for _, class := range []Class{ClassBroadcast, ClassStatus, ClassReply, ClassGoods, ClassCode} {
+			for chat := range int64(each) {
+				go func() {
+					if _, err := w.bot.Push(t.Context(), chat+1, class, View{Text: fmt.Sprint(int(class))}); err != nil {
+						t.Error(err)
+					}
+				}()
+			}
+		}
+		for range 30 {
+			go func() {
+				if _, err := w.bot.Push(t.Context(), group.ChatID(), ClassCode, View{Text: "group"}); err != nil {
+					t.Error(err)
+				}
+			}()
+		}
+		synctest.Wait()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		order, last := "", map[string]time.Duration{}
+		for _, call := range w.calls("sendMessage") {
+			if !call.OK {
+				t.Fatalf("refused: %+v", call)
+			}
+			text := call.Fields["text"]
+			if text != "group" && !strings.HasSuffix(order, text) {
+				order += text
+			}
+			last[text] = call.At.Sub(start)
+		}
+		// The very first took the free slot, before the others came.
+		if got := strings.TrimPrefix(order, "4"); got != "01234" && order != "01234" {
+			t.Errorf("classes went in the order %s", order)
+		}
+		if last["0"] > 4*time.Second || last["4"] > 12*time.Second {
+			t.Errorf("the rate is not used: %v", last)
+		}
+		if n := len(group.Messages()); n != 30 {
+			t.Errorf("%d messages in the group", n)
+		}
+		if first := last["group"]; first < time.Minute {
+			t.Errorf("30 messages in a group within %v", first)
+		}
+	})
+}
+
+// One chat's retry_after holds up that chat only, and its edits not at all.
+func TestRetryAfterIsPerChat(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.join(1)
+		w.join(2)
+		id := w.showButtons(1, tapButton(1))
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: 1, RetryAfter: 20})
+		push := func(chat int64) error {
+			_, err := w.bot.Push(t.Context(), chat, ClassGoods, View{Text: "goods"})
+			return err
+		}
+		start := time.Now()
+		if err := push(1); retryAfter(err) != 20*time.Second {
+			t.Errorf("chat 1: %v", err)
+		}
+		if err := push(1); retryAfter(err) != 20*time.Second || len(w.calls("sendMessage")) != 2 {
+			t.Errorf("chat 1 again: %v, %d calls", err, len(w.calls("sendMessage")))
+		}
+		if err := push(2); err != nil {
+			t.Errorf("chat 2: %v", err)
+		}
+		if err := w.bot.Edit(t.Context(), 1, id, ClassStatus, View{Text: "edited"}); err != nil {
+			t.Errorf("edit: %v", err)
+		}
+		if time.Since(start) != 0 {
+			t.Errorf("somebody waited %v", time.Since(start))
+		}
+		time.Sleep(16 * time.Second)
+		if err := push(1); err != nil || time.Since(start) != 20*time.Second {
+			t.Errorf("after the pause: %v at %v", err, time.Since(start))
+		}
+	})
+}
+
+// An answer to a person waits for at most half a minute, a push for as long as
+// its context.
+func TestReplyPatience(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
+		w.start()
+		ann := w.join(1)
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", RetryAfter: 20})
+		start := time.Now()
+		ann.Type("hi")
+		w.idle()
+		if ann.Last().Text != "hello" || time.Since(start) != 20*time.Second {
+			t.Errorf("after %v:\n%s", time.Since(start), ann.Transcript())
+		}
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", RetryAfter: 40})
+		start = time.Now()
+		ann.Type("hi again")
+		w.idle()
+		if ann.Last().Text != "hi again" || time.Since(start) != 0 {
+			t.Errorf("after %v:\n%s", time.Since(start), ann.Transcript())
+		}
+		if !strings.Contains(w.logs.String(), "was not drawn") {
+			t.Errorf("log\n%s", w.logs)
+		}
+	})
+}
+
+// A person who has blocked the bot is told of, whatever was being sent.
+func TestUnreachableIsTold(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		var told []int64
+		w.cfg.Unreachable = func(_ context.Context, id int64) { told = append(told, id) }
+		w.build()
+		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
+		w.start()
+		ann := w.join(7)
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Code: 403, Times: 2})
+		ann.Type("hi")
+		w.idle()
+		if _, err := w.bot.Push(t.Context(), 7, ClassGoods, View{Text: "goods"}); !errors.Is(err, ErrUnreachable) {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]int64{7, 7}, told); diff != "" {
+			t.Error(diff)
+		}
+		if w.logs.String() != "" {
+			t.Errorf("log\n%s", w.logs)
+		}
+	})
+}
+
+func TestNewRefusesWithoutSecrets(t *testing.T) {
+	good := Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Greet: noGreeting}}
+	for name, change := range map[string]func(*Config){
+		"no token":         func(c *Config) { c.Token = "" },
+		"token with space": func(c *Config) { c.Token = canary + " x" },
+		"address":          func(c *Config) { c.APIURL = "ftp://" + canary },
+		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
+		"no inbox":         func(c *Config) { c.Inbox = nil },
+		"no greeting":      func(c *Config) { c.Greet = nil },
+		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
+	} {
+		cfg := good
+		change(&cfg)
+		if b, err := New(cfg); err == nil || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v, %v", name, b, err)
+		}
+	}
+	good.Token += "\n" // from a file
+	b, err := New(good)
+	if err != nil || b.ID() != 4200 {
+		t.Errorf("a token with a line break: %v", err)
+	}
+}

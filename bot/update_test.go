@@ -1,0 +1,70 @@
+package bot
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is stored reads back as what was received, and holds no more than that.
+func TestStoredUpdate(t *testing.T) {
+	for _, test := range []struct{ name, raw, want string }{
+		{
+			"text", `{"update_id":1,"message":{"message_id":2,"from":{"id":3,"is_bot":false,"first_name":"Ann","last_name":"Lee","username":"ann","language_code":"de"},"chat":{"id":3,"first_name":"Ann","type":"private"},"date":4,"text":"hi","entities":[{"type":"bold","offset":0,"length":2}]}}`,
+			`{"update_id":1,"message":{"message_id":2,"date":4,"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann","username":"ann","language_code":"de"},"text":"hi"}}`,
+		},
+		{
+			"photo", `{"update_id":1,"message":{"message_id":2,"from":{"id":3,"first_name":"Ann"},"chat":{"id":3,"type":"private"},"date":4,"photo":[{"file_id":"x"}],"caption":"my passport"}}`,
+			`{"update_id":1,"message":{"message_id":2,"date":4,"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann"},"photo":true}}`,
+		},
+		{
+			"tap", `{"update_id":1,"callback_query":{"id":"9","from":{"id":3,"first_name":"Ann"},"message":{"message_id":2,"from":{"id":5,"is_bot":true},"chat":{"id":3,"type":"private"},"date":4,"text":"login:password","reply_markup":{"inline_keyboard":[[{"text":"a","callback_data":"a"}]]}},"chat_instance":"1","data":"m"}}`,
+			`{"update_id":1,"callback_query":{"id":"9","from":{"id":3,"first_name":"Ann"},"message":{"message_id":2,"date":4,"chat":{"id":3,"type":"private"},"text":true},"data":"m"}}`,
+		},
+		{
+			"member", `{"update_id":1,"my_chat_member":{"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann"},"date":4,"old_chat_member":{"status":"member","user":{"id":5}},"new_chat_member":{"status":"kicked","user":{"id":5},"until_date":0}}}`,
+			`{"update_id":1,"my_chat_member":{"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann"},"new_chat_member":{"status":"kicked"}}}`,
+		},
+	} {
+		u, err := decodeUpdate([]byte(test.raw))
+		if err != nil || !u.fromPerson() || u.chatID() != 3 {
+			t.Errorf("%s: %v, from a person: %v, chat %d", test.name, err, u.fromPerson(), u.chatID())
+		}
+		stored, err := json.Marshal(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, string(stored)); diff != "" {
+			t.Errorf("%s: %s", test.name, diff)
+		}
+		again, err := decodeUpdate(stored)
+		if diff := cmp.Diff(u, again, cmp.AllowUnexported(message{})); diff != "" || err != nil {
+			t.Errorf("%s: %v %s", test.name, err, diff)
+		}
+	}
+}
+
+// Whatever Telegram sends, reading it does not panic, and what was read for
+// good can be stored and read again.
+func FuzzDecodeUpdate(f *testing.F) {
+	f.Add([]byte(hookUpdate))
+	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":1},"message":{"date":0}}}`))
+	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":1},"data":"t:1"}}`))
+	f.Add([]byte(`{"update_id":1,"message":{"sticker":null,"voice":{}}}`))
+	f.Add([]byte(`{"update_id":"1"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		u, err := decodeUpdate(raw)
+		if err != nil {
+			return
+		}
+		_, _, _ = u.chatID(), u.fromPerson(), u.library()
+		stored, err := json.Marshal(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := decodeUpdate(stored); err != nil || again.ID != u.ID || again.chatID() != u.chatID() {
+			t.Errorf("%s is read back as %+v, %v", stored, again, err)
+		}
+	})
+}

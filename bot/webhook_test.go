@@ -1,0 +1,146 @@
+package bot
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/sandbox/memnet"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/locales"
+)
+
+func noGreeting(context.Context, User) (*locales.Localizer, error) { return nil, nil }
+
+const (
+	hookSecret = "canary-of-the-webhook"
+	hookUpdate = `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"hi"}}`
+)
+
+// 200 says that an update is stored; whoever does not know the secret learns
+// nothing else.
+func TestWebhookAnswers(t *testing.T) {
+	for _, test := range []struct {
+		name, method, secret, body string
+		failPuts                   int
+		status                     int
+		states                     map[string]int
+	}{
+		{name: "well", method: "POST", secret: hookSecret, body: hookUpdate, status: 200, states: map[string]int{"done": 1}},
+		{name: "wrong secret", method: "POST", secret: hookSecret + "x", body: hookUpdate, status: 401},
+		{name: "no secret", method: "POST", body: hookUpdate, status: 401},
+		{name: "GET", method: "GET", secret: hookSecret, status: 405},
+		{name: "garbage", method: "POST", secret: hookSecret, body: "<html>", status: 400},
+		{name: "no number", method: "POST", secret: hookSecret, body: "{}", status: 400},
+		{name: "wrong type", method: "POST", secret: hookSecret, body: `{"update_id":7,"message":1}`, status: 200, states: map[string]int{"parked": 1}},
+		{name: "of no interest", method: "POST", secret: hookSecret, body: `{"update_id":7,"poll":{}}`, status: 200},
+		{name: "too large", method: "POST", secret: hookSecret, body: `{"update_id":7,"x":"` + strings.Repeat("x", maxWebhook) + `"}`, status: 413},
+		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failPuts: 1, status: 500},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secret: hookSecret}
+				w.inbox.failPuts = test.failPuts
+				w.build()
+				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", strings.NewReader(test.body))
+				if test.secret != "" {
+					request.Header.Set(secretHeader, test.secret)
+				}
+				answer := httptest.NewRecorder()
+				w.bot.serveWebhook(answer, request)
+				w.idle()
+				if answer.Code != test.status {
+					t.Errorf("status %d", answer.Code)
+				}
+				w.refuseCanary("the answer", answer.Body.String())
+				if test.states == nil {
+					test.states = map[string]int{}
+				}
+				if diff := cmp.Diff(test.states, w.inbox.states()); diff != "" {
+					t.Error(diff)
+				}
+			})
+		})
+	}
+}
+
+// Telegram is told of the webhook, and sends what people type and tap to it,
+// again what was not stored.
+func TestWebhookEndToEnd(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secret: hookSecret}
+		w.inbox.failPuts = 2
+		w.build()
+		w.bot.Text(echo("text"))
+		w.telegram.Fault(telegram.Fault{Method: "setWebhook", HTML: true, Times: 3})
+		stop := w.serveHook()
+		w.bot.received.Go(w.bot.setWebhook)
+		if w.bot.Ready() {
+			t.Error("ready before Telegram knows")
+		}
+		time.Sleep(time.Minute)
+		ann := w.join(1)
+		ann.Type("hi")
+		time.Sleep(time.Minute)
+		w.idle()
+		if !strings.HasPrefix(ann.Last().Text, "text") || !w.bot.Ready() {
+			t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
+		}
+		for _, call := range w.calls("setWebhook") {
+			want := map[string]string{"url": "http://hook/", "secret_token": hookSecret, "allowed_updates": `["message","callback_query","my_chat_member"]`}
+			if diff := cmp.Diff(want, call.Fields); diff != "" {
+				t.Error(diff)
+			}
+		}
+		w.telegram.Close() // its webhook
+		stop()
+	})
+}
+
+// serveHook serves the webhook on the network in memory.
+func (w *world) serveHook() (stop func()) {
+	_, stop = w.network.Serve("hook", http.HandlerFunc(w.bot.serveWebhook))
+	return stop
+}
+
+// The listener is the bot's own: Start opens it, Stop closes it, and an address
+// that is taken is an error of Start.
+func TestWebhookListens(t *testing.T) {
+	config := Config{
+		Token: canary, APIURL: "http://telegram", Dial: memnet.New().Dial, Inbox: newInbox(),
+		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secret: hookSecret},
+		Hooks:   Hooks{Greet: noGreeting},
+	}
+	b, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	config.Webhook = &Webhook{URL: "https://example.com", Addr: taken.Addr().String(), Secret: hookSecret}
+	if b, err = New(config); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(t.Context()); err == nil {
+		t.Error("two listen on one address")
+	}
+	if err := b.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

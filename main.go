@@ -202,22 +202,25 @@ func fail(stderr io.Writer, status int, err error) int {
 
 // How long a stop may take in all, and its parts.
 const (
-	stopReceiving = 5 * time.Second // handlers in hand; a purchase cut off then is unknown at once
+	stopReceiving = 4 * time.Second // handlers in hand; a purchase cut off then is unknown at once
 	stopTrade     = 2 * time.Second // polls in hand, and messages that are due
-	stopRest      = time.Second
+	stopRest      = 500 * time.Millisecond
 )
 
 // announceEvery is how soon Telegram is told the commands again after a failure.
 const announceEvery = time.Minute
 
 // runBot starts everything in order, waits for ctx, and stops in reverse.
-func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	began := time.Now()
 	// What was started is stopped in reverse, each with a deadline of its own.
 	var stops []func() error
 	defer func() {
 		for _, stop := range slices.Backward(stops) {
-			err = errors.Join(err, stop())
+			// What was cut off is in the database and goes on at the next start.
+			if err := stop(); err != nil {
+				log.Error("stopping", "error", err)
+			}
 		}
 	}()
 	started := func(patience time.Duration, stop func(context.Context) error) {

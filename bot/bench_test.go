@@ -120,8 +120,7 @@ func BenchmarkTap(b *testing.B) {
 		})
 	})
 	b.Run("library, tuned", func(b *testing.B) {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = maxConns, maxConns
+		transport := &http.Transport{MaxIdleConns: maxConns, MaxIdleConnsPerHost: maxConns}
 		defer transport.CloseIdleConnections()
 		benchmarkTaps(b, libraryBot(b, library.WithHTTPClient(time.Minute, &http.Client{Timeout: time.Minute, Transport: transport})))
 	})

@@ -205,7 +205,6 @@ func (b *Bot) Stop(ctx context.Context) error {
 	b.mu.Lock()
 	b.stopped = true
 	b.mu.Unlock()
-	b.ready.Store(false)
 	b.halt()
 
 	drain, cancel := beforeDeadline(ctx)
@@ -251,7 +250,7 @@ func (b *Bot) drained(ctx context.Context) error {
 func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 
 // Ready reports whether updates are coming in, as far as it depends on us.
-func (b *Bot) Ready() bool { return b.ready.Load() }
+func (b *Bot) Ready() bool { return b.ready.Load() && b.receive.Err() == nil }
 
 // ID returns the bot's own id, which every token begins with.
 func (b *Bot) ID() int64 {

@@ -29,7 +29,7 @@ const (
 	maxUpdates = 32 << 20 // bytes of an answer to getUpdates: a hundred updates
 	// maxConns is how many connections are kept for reuse. Go's default of two
 	// opens a new one for nearly every call of a busy bot.
-	maxConns = 256
+	maxConns = 2*maxWorkers + 64
 )
 
 var (
@@ -59,8 +59,9 @@ func newClient(cfg Config) (*client, error) {
 	if u, err := url.Parse(base); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, errors.New("bot: the API address is not an http or https URL")
 	}
-	dial := cfg.Dial
+	dial, proxy := cfg.Dial, (func(*http.Request) (*url.URL, error))(nil)
 	if dial == nil {
+		proxy = http.ProxyFromEnvironment
 		dial = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
 	// HTTP/1.1 only: one connection a call, so that a connection that hangs
@@ -69,7 +70,7 @@ func newClient(cfg Config) (*client, error) {
 	protocols.SetHTTP1(true)
 	return &client{
 		transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
+			Proxy:               proxy,
 			DialContext:         dial,
 			TLSHandshakeTimeout: 10 * time.Second,
 			MaxIdleConns:        maxConns,

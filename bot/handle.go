@@ -59,7 +59,7 @@ func (b *Bot) begin(item *delivery) bool {
 		b.park(b.work, item.id)
 		return false
 	case err != nil:
-		b.log.Error("an unfinished update can't be handled", "update", item.id, "error", err)
+		b.log.Warn("an unfinished update can't be handled", "update", item.id, "error", err)
 		return false
 	}
 	item.received = time.Now()
@@ -203,7 +203,7 @@ func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message
 func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) outcome {
 	out := outcome{event: "member", user: m.From.ID}
 	user := userOf(&m.From)
-	if m.Chat.Type != models.ChatTypePrivate || !b.allowed(user) {
+	if !b.allowed(user) {
 		return out
 	}
 	if m.NewChatMember.Type == models.ChatMemberTypeBanned {

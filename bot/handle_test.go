@@ -195,6 +195,9 @@ func TestGroup(t *testing.T) {
 		if greeted != 2 {
 			t.Errorf("greeted %d times for two commands", greeted)
 		}
+		if n := len(w.inbox.rows); n != 2 {
+			t.Errorf("%d updates stored for two commands", n)
+		}
 		if len(w.inbox.dialogs) != 0 {
 			t.Errorf("dialogs %v", w.inbox.dialogs)
 		}

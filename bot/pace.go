@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -64,7 +65,7 @@ const minSweep = 1024
 func newPacer(rate float64) *pacer {
 	p := &pacer{chats: map[int64]*chatPace{}, sweepAt: minSweep}
 	if rate > 0 {
-		p.interval = time.Duration(float64(time.Second) / rate)
+		p.interval = time.Duration(math.Ceil(float64(time.Second) / rate))
 	}
 	return p
 }

@@ -84,6 +84,8 @@ func TestPacerGivingUp(t *testing.T) {
 		if err := message(t.Context(), ClassBroadcast); err != nil || time.Since(start) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if len(p.waiting) != 0 {
 			t.Errorf("%d wait", len(p.waiting))
 		}

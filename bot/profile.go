@@ -59,22 +59,25 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	if len(scope) > 0 {
 		params.Scope = scope[0]
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := b.library.SetMyCommands(ctx, params)
-	return b.client.typed("setMyCommands", err)
+	return twice(ctx, nil, func(ctx context.Context) error {
+		_, err := b.library.SetMyCommands(ctx, params)
+		return b.client.typed("setMyCommands", err)
+	})
 }
 
 // SetDescription sets what people see before they start the bot, and the short
 // text on its profile (Bot API: setMyDescription, 512 characters;
 // setMyShortDescription, 120). lang is as in SetCommands.
 func (b *Bot) SetDescription(ctx context.Context, lang, description, short string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
-	defer cancel()
-	_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
-	if err != nil {
+	err := twice(ctx, nil, func(ctx context.Context) error {
+		_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
 		return b.client.typed("setMyDescription", err)
+	})
+	if err != nil {
+		return err
 	}
-	_, err = b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})
-	return b.client.typed("setMyShortDescription", err)
+	return twice(ctx, nil, func(ctx context.Context) error {
+		_, err := b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})
+		return b.client.typed("setMyShortDescription", err)
+	})
 }

@@ -183,7 +183,7 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 		switch {
 		case err != nil:
 			b.log.Error("telegram: an update can't be read; it is kept aside", "update", u.ID)
-		case !u.fromPerson():
+		case !u.forBot():
 			continue
 		default:
 			item.update = u
@@ -199,13 +199,15 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 	if len(batch) == 0 {
 		return last, nil
 	}
-	fresh, err := in.put(ids, chats, payloads)
+	fresh, unsure, err := in.put(ids, chats, payloads)
 	if err != nil {
 		return 0, err
 	}
 	var handed []*delivery
 	for i, item := range batch {
 		switch {
+		case unsure[i]:
+			handed = append(handed, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
 		case !fresh[i]:
 		case item.update == nil:
 			b.park(b.work, item.id)
@@ -220,12 +222,12 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 	return last, nil
 }
 
-// put stores updates and reports which are to be handled. Stopping does not
-// cut it off.
-func (in *intake) put(ids, chats []int64, payloads [][]byte) ([]bool, error) {
+// put stores updates. fresh ones were not known; unsure ones were, but perhaps
+// only from an attempt at storing them that failed. Stopping does not cut it off.
+func (in *intake) put(ids, chats []int64, payloads [][]byte) (fresh, unsure []bool, err error) {
 	ctx, cancel := context.WithTimeout(in.bot.work, inboxTimeout)
 	defer cancel()
-	fresh, err := in.bot.cfg.Inbox.Put(ctx, ids, chats, payloads)
+	fresh, err = in.bot.cfg.Inbox.Put(ctx, ids, chats, payloads)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if err != nil {
@@ -235,15 +237,14 @@ func (in *intake) put(ids, chats []int64, payloads [][]byte) ([]bool, error) {
 		for _, id := range ids {
 			in.unsure[id] = true
 		}
-		return nil, fmt.Errorf("store updates: %w", err)
+		return nil, nil, fmt.Errorf("store updates: %w", err)
 	}
-	if len(in.unsure) > 0 {
-		for i, id := range ids {
-			fresh[i] = fresh[i] || in.unsure[id]
-			delete(in.unsure, id)
-		}
+	unsure = make([]bool, len(ids))
+	for i, id := range ids {
+		unsure[i] = in.unsure[id] && !fresh[i]
+		delete(in.unsure, id)
 	}
-	return fresh, nil
+	return fresh, unsure, nil
 }
 
 // resume hands on what was found unfinished at the start.

@@ -34,7 +34,7 @@ func Handle[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A
 	add(b.router.screens, "route", r.Name(), func(ctx context.Context, req *Request, rest string) (View, error) {
 		args, err := r.Parse(rest)
 		if err != nil {
-			return b.outdated(ctx, req), nil
+			return b.outdated(ctx, req), nil //nolint:nilerr // an old button is no failure
 		}
 		return h(ctx, req, args)
 	})

@@ -216,7 +216,7 @@ func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) erro
 }
 
 // twice makes a call that is safe to repeat, and repeats it once where that
-// may help. benign is the error that is none.
+// may help. benign, if not nil, is the error that is none.
 func twice(ctx context.Context, benign error, call func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
 		once, cancel := context.WithTimeout(ctx, callTimeout)

@@ -25,6 +25,8 @@ type tap struct {
 // The delivery must be open until then.
 func (b *Bot) newTap(item *delivery, query string) *tap {
 	t := &tap{bot: b, item: item, query: query}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.timer = time.AfterFunc(answerDelay, func() { t.answer("", false) })
 	return t
 }

@@ -347,3 +347,88 @@ func TestTapAfterRestart(t *testing.T) {
 		}
 	})
 }
+
+// However the handler's end and the half second fall together, a tap is
+// answered exactly once.
+func TestAnsweredExactlyOnce(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.onTap(func(ctx context.Context, _ *Request, args numberArgs) (View, error) {
+			return View{Toast: "Saved"}, pause(ctx, answerDelay+time.Duration(args.N-10)*time.Nanosecond)
+		})
+		w.start()
+		const taps = 21
+		for n := range int64(taps) {
+			ann := w.join(n + 1)
+			ann.TapData(w.showButtons(n+1, tapButton(n)), tapRoute.Data(numberArgs{N: n}))
+		}
+		w.idle()
+		for n := range int64(taps) {
+			if answers := w.join(n + 1).Answers(); len(answers) != 1 {
+				t.Errorf("tap %d: %v", n, answers)
+			}
+		}
+		if n := w.telegram.Count("answerCallbackQuery"); n != taps {
+			t.Errorf("%d answers", n)
+		}
+	})
+}
+
+// A toast that is shown early answers the tap.
+func TestShowAnswers(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.onTap(func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
+			if err := req.Show(ctx, View{Toast: "One moment"}); err != nil {
+				return View{}, err
+			}
+			return View{Text: "screen", Toast: "Done"}, pause(ctx, time.Second)
+		})
+		w.start()
+		ann := w.join(1)
+		tapOn(t, ann, w.showButtons(1, tapButton(1)), "tap")
+		w.idle()
+		if toasts := ann.Toasts(); len(toasts) != 1 || toasts[0].Text != "One moment" {
+			t.Errorf("toasts %v", toasts)
+		}
+	})
+}
+
+// A handler has a minute; then its error is shown, as any other.
+func TestHandlerDeadline(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
+			<-ctx.Done()
+			return View{}, ctx.Err()
+		})
+		w.start()
+		ann := w.join(1)
+		start := time.Now()
+		ann.Type("hello")
+		w.idle()
+		if ann.Last().Text != "error: context deadline exceeded" || time.Since(start) != handlerTimeout {
+			t.Errorf("after %v:\n%s", time.Since(start), ann.Transcript())
+		}
+	})
+}
+
+// Even a panic in what tells of panics ends nothing but its update.
+func TestPanicInHooks(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.cfg.Error = func(context.Context, *Request, error) View { panic("error") }
+		w.cfg.Panicked = func(*Request, string) View { panic("panicked") }
+		w.build()
+		w.bot.Text(func(_ context.Context, req *Request) (View, error) {
+			if req.Text == "fail" {
+				return View{}, errors.New("no")
+			}
+			return View{Text: "alive"}, nil
+		})
+		w.start()
+		ann := w.join(1)
+		ann.Type("fail")
+		ann.Type("hello")
+		w.idle()
+		if ann.Last().Text != "alive" {
+			t.Errorf("chat\n%s", ann.Transcript())
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-telegram/bot/models"
 )
@@ -138,20 +139,30 @@ func (u *update) chatID() int64 {
 	}
 }
 
-// fromPerson reports whether a person has done something: neither a bot nor a
-// channel, and no notice of Telegram's about the chat.
-func (u *update) fromPerson() bool {
+// forBot reports whether a person has done something that the bot may have an
+// answer to. Bots, channels, what Telegram notes about a chat and what people
+// say to each other in a group are not even stored.
+func (u *update) forBot() bool {
 	switch {
 	case u.Message != nil:
-		return u.Message.From != nil && !u.Message.From.IsBot && (u.Message.Text != "" || u.Message.content != content{})
+		m := u.Message
+		if m.From == nil || m.From.IsBot {
+			return false
+		}
+		if !m.Chat.private() {
+			return strings.HasPrefix(m.Text, "/")
+		}
+		return m.Text != "" || m.content != content{}
 	case u.CallbackQuery != nil:
 		return !u.CallbackQuery.From.IsBot
 	case u.MyChatMember != nil:
-		return !u.MyChatMember.From.IsBot
+		return !u.MyChatMember.From.IsBot && u.MyChatMember.Chat.private()
 	default:
 		return false
 	}
 }
+
+func (c chat) private() bool { return c.Type == string(models.ChatTypePrivate) }
 
 // library returns the update as the library has it, as far as it was read.
 func (u *update) library() *models.Update {

@@ -28,8 +28,8 @@ func TestStoredUpdate(t *testing.T) {
 		},
 	} {
 		u, err := decodeUpdate([]byte(test.raw))
-		if err != nil || !u.fromPerson() || u.chatID() != 3 {
-			t.Errorf("%s: %v, from a person: %v, chat %d", test.name, err, u.fromPerson(), u.chatID())
+		if err != nil || !u.forBot() || u.chatID() != 3 {
+			t.Errorf("%s: %v, for the bot: %v, chat %d", test.name, err, u.forBot(), u.chatID())
 		}
 		stored, err := json.Marshal(u)
 		if err != nil {
@@ -58,7 +58,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, _, _ = u.chatID(), u.fromPerson(), u.library()
+		_, _, _ = u.chatID(), u.forBot(), u.library()
 		stored, err := json.Marshal(u)
 		if err != nil {
 			t.Fatal(err)

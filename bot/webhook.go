@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	secretHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
-	maxWebhook   = 1 << 20                           // bytes of one update
+	webhookHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
+	maxWebhook    = 1 << 20                           // bytes of one update
 )
 
 // listen opens the webhook's listener; serve serves it until Stop.
@@ -72,7 +72,7 @@ func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secret := []byte(b.cfg.Webhook.Secret.Reveal())
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get(secretHeader)), secret) != 1 {
+	if subtle.ConstantTimeCompare([]byte(r.Header.Get(webhookHeader)), secret) != 1 {
 		http.Error(w, "unauthorized", http.StatusUnauthorized)
 		return
 	}

@@ -50,7 +50,7 @@ func TestWebhookAnswers(t *testing.T) {
 				w.build()
 				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", strings.NewReader(test.body))
 				if test.secret != "" {
-					request.Header.Set(secretHeader, test.secret)
+					request.Header.Set(webhookHeader, test.secret)
 				}
 				answer := httptest.NewRecorder()
 				w.bot.serveWebhook(answer, request)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"hstockbot/bot"
@@ -51,7 +52,11 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 		lines = append(lines, l.T("confirm_email", locales.Args{"Email": l.Isolate(p.Link)}))
 	}
 	if !quote.Short.IsPositive() {
-		lines = append(lines, "", l.T("confirm_balance", locales.Args{
+		id := "confirm_balance"
+		if quote.Estimate {
+			id = "confirm_balance_estimate"
+		}
+		lines = append(lines, "", l.T(id, locales.Args{
 			"Now": l.Money(p.Balance, p.Currency), "After": l.Money(p.Balance.Sub(p.Total()), p.Currency),
 		}))
 	} else {
@@ -91,10 +96,23 @@ func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.Pur
 	}
 	outcome, err := s.orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
 	if err != nil {
+		s.showState(ctx, req, args.Purchase)
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
 	return s.outcomeView(req.L, outcome), nil
+}
+
+// showState draws the card as the purchase stands, where confirming it failed:
+// the sentence about that is a message of its own.
+func (s *Shop) showState(ctx context.Context, req *bot.Request, purchaseID int64) {
+	outcome, err := s.orders.State(ctx, req.User.ID, purchaseID)
+	if err == nil {
+		err = req.Show(ctx, s.outcomeView(req.L, outcome))
+	}
+	if err != nil {
+		s.Log.Warn("the card was not redrawn after a failure", "purchase", purchaseID, "error", err)
+	}
 }
 
 func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
@@ -114,10 +132,11 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", what), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
-		quote := orders.Quote{Purchase: p, Estimate: p.Kind == storage.KindSMM || p.Variants}
-		view := s.confirmView(l, quote, nil)
+		view := s.confirmView(l, outcome.Quote, nil)
 		view.Toast, view.Alert = l.Label("confirm_busy"), true
 		return view
+	case orders.Drafted:
+		return s.confirmView(l, outcome.Quote, nil)
 	default:
 		return bot.View{Text: l.T("confirm_gone"), Keyboard: keyboards.Foot(l, p.Origin)}
 	}
@@ -128,7 +147,7 @@ func (s *Shop) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
 			l.T("confirm_what", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}),
-		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Origin),
+		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Reason == orders.ReasonInvalidKey, p.Origin),
 	}
 }
 
@@ -186,10 +205,14 @@ func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.Purch
 	case storage.PurchaseDismissed:
 		return s.redraftBeside(ctx, req, p)
 	case storage.PurchaseUnknown:
-		if p.Verdict == storage.VerdictNotBought {
+		evidence, err := s.orders.Evidence(ctx, req.User.ID, p.ID)
+		if err != nil {
+			return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
+		}
+		if evidence.Verdict == storage.VerdictNotBought { // still so, not only when the button was drawn
 			return s.redraftBeside(ctx, req, p)
 		}
-		return unknownCard(req.L, p, p.BalanceSeen, p.Verdict, false), nil
+		return unknownCard(req.L, p, evidence.Now, evidence.Verdict, false), nil
 	default:
 		outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
 		if err != nil {

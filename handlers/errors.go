@@ -56,6 +56,8 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return outdated(ctx, req)
 	case errors.Is(err, catalog.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
 		return s.sentence(req, l.T("error_gone"))
+	case errors.Is(err, orders.ErrKeyGone):
+		return s.sentence(req, l.T("unknown_key_gone"))
 	case errors.Is(err, orders.ErrNotUnknown):
 		return s.sentence(req, l.T("unknown_known"))
 	case errors.Is(err, storage.ErrNumberTaken):
@@ -95,10 +97,30 @@ func at(req *bot.Request, data string) *bot.Request {
 // retry is sentence with a button that does again what failed.
 func (s *Shop) retry(req *bot.Request, text string) bot.View {
 	view := s.sentence(req, text)
-	if req.CallbackData != "" {
-		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), req.CallbackData)}}, view.Keyboard...)
+	if screen := screenOf(req.CallbackData); screen != "" {
+		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), screen)}}, view.Keyboard...)
 	}
 	return view
+}
+
+// screenOf returns the callback data that shows again what a button with this
+// data leads to, and does nothing else: only Confirm may buy, and only where the
+// card stands above it. Deeds have no screen, and those of the key are asked
+// for by the key's own.
+func screenOf(data string) string {
+	switch name, rest := route.Split(data); name {
+	case keyboards.Confirm.Name():
+		args, err := keyboards.Confirm.Parse(rest)
+		if err != nil {
+			return ""
+		}
+		return keyboards.Again.Data(args)
+	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(),
+		keyboards.Key.Name(), keyboards.KeyReplace.Name(), keyboards.KeyRemove.Name(), keyboards.KeyRemoveSure.Name():
+		return ""
+	default:
+		return data
+	}
 }
 
 func amountSentence(l *locales.Localizer, e *orders.AmountError) string {
@@ -116,8 +138,12 @@ func amountSentence(l *locales.Localizer, e *orders.AmountError) string {
 // forged one's.
 func outdated(_ context.Context, req *bot.Request) bot.View {
 	view := menuView(req.L)
-	view.Toast = req.L.Label("error_outdated")
 	view.New = true
+	if req.Tapped {
+		view.Toast = req.L.Label("error_outdated")
+	} else {
+		view.Text = req.L.T("error_not_found")
+	}
 	return view
 }
 

@@ -270,3 +270,103 @@ func TestTheSecondTapOfAMenuAsksNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestAKeyTypedBuysNothing: a Confirm that found no key comes back as its card,
+// not as a purchase.
+func TestAKeyTypedBuysNothing(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		w.tap("confirm_button_confirm")
+		w.says(w.l.T("key_needed"))
+		w.types(annaKey)
+		w.wantAdds(0)
+		w.tap("confirm_button_confirm") // on the card that was drawn again
+		w.wantAdds(1)
+	})
+}
+
+// TestAFailedConfirmLeavesItsCard with its buttons, and a sentence beside it.
+func TestAFailedConfirmLeavesItsCard(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		card := w.anna.Last()
+		pass(11 * time.Minute)
+		must(w.t, w.market.SetStock(market.GmailUSA, 0))
+		w.tap("confirm_button_confirm")
+		w.says(w.l.T("error_sold_out"))
+		now, _ := w.anna.Message(card.ID)
+		if buttonData(now, w.l.Label("confirm_button_confirm")) == "" {
+			w.t.Errorf("the card lost its buttons:\n%s", w.anna.Transcript())
+		}
+	})
+}
+
+// TestALateChargeTakesTryAgainBack: what was probably not placed may have been.
+func TestALateChargeTakesTryAgainBack(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.tap("confirm_button_confirm")
+		pass(6 * time.Minute)
+		w.says(w.l.T("unknown_verdict_not_bought"))
+		must(w.t, w.market.SetBalance(annaKey, "98.75"))
+		w.tap("rejected_button_again")
+		w.says(w.l.T("unknown_verdict_bought"))
+		if data := buttonData(w.anna.Last(), w.l.Label("rejected_button_again")); data != "" {
+			w.t.Errorf("it is still offered to try again:\n%s", w.anna.Transcript())
+		}
+		w.wantAdds(1)
+	})
+}
+
+// TestARemovedKeysDoubt says which key is needed, and goes on once it is there.
+func TestARemovedKeysDoubt(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		w.tap("confirm_button_confirm")
+		pass(time.Minute)
+		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		w.withKey(poorKey)
+		w.types("/orders")
+		w.tapLike("❔")
+		w.says(w.l.T("unknown_key_gone"))
+		w.withKey(annaKey)
+		w.types("/orders")
+		w.tapLike("❔")
+		w.says(w.l.T("unknown_verdict_bought"))
+	})
+}
+
+// TestTooPoorForTheSmallest still offers it: the card says what is missing.
+func TestTooPoorForTheSmallest(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(poorKey)
+		w.open("13")
+		w.tapLabel("10")
+		w.tap("order_button_skip")
+		w.says("short")
+	})
+}
+
+// TestAnOrderThatIsNotOnesOwn gets the same answer as one that does not exist.
+func TestAnOrderThatIsNotOnesOwn(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		pass(10 * time.Second)
+		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		var answers []string
+		for _, text := range []string{"/start o_23501", "/start o_99999", "/orders 23501", "/orders 99999"} {
+			mallory.Type(text)
+			pass(time.Second)
+			answers = append(answers, mallory.Last().Text)
+		}
+		for _, answer := range answers {
+			if answer != w.l.T("error_not_found") {
+				w.t.Errorf("got %q", answer)
+			}
+		}
+	})
+}

@@ -71,7 +71,7 @@ func (s *Shop) Hooks() bot.Hooks {
 		Group:       s.group,
 		Unreachable: s.unreachable,
 		Parked: func(_ context.Context, updateID int64) {
-			s.Log.Error("an update was given up after three attempts", "update", updateID)
+			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)
 		},
 	}
 }

@@ -48,6 +48,13 @@ func (s *Shop) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	if open > 0 {
 		text += "\n\n" + req.L.N("key_remove_open", int64(open))
 	}
+	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID, false)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(unknown) > 0 {
+		text += "\n\n" + req.L.N("key_remove_unknown", int64(len(unknown)))
+	}
 	return bot.View{Text: text, Keyboard: keyboards.KeyRemoveKeyboard(req.L)}, nil
 }
 
@@ -67,7 +74,7 @@ func (s *Shop) askKey(req *bot.Request, text string) bot.View {
 	return bot.View{
 		Text:     text + "\n\n" + req.L.T("key_ask"),
 		Keyboard: keyboards.Foot(req.L, ""),
-		Dialog:   dialog(stepKey, comeBack(req)),
+		Dialog:   dialog(stepKey, screenOf(req.CallbackData)),
 	}
 }
 
@@ -76,15 +83,6 @@ func (s *Shop) askKeyBeside(req *bot.Request, text string) bot.View {
 	view := s.askKey(req, text)
 	view.New = true
 	return view
-}
-
-// comeBack returns the callback data of the screen that a person was on their
-// way to when they were asked for a key; nothing for the key's own screens.
-func comeBack(req *bot.Request) string {
-	if strings.HasPrefix(req.CallbackData, "k") {
-		return ""
-	}
-	return req.CallbackData
 }
 
 // keyCommand takes the key that stands behind the command, or shows the screen.

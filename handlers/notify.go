@@ -112,7 +112,7 @@ func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) strin
 func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, title string, asFile bool) bot.View {
 	if asFile || !fitsMessage(accounts) {
 		return bot.View{
-			Text:     title + "\n" + l.N("delivered_file", int64(len(accounts))),
+			Text:     title + "\n" + l.N("delivered_file", int64(len(accounts))) + "\n\n" + l.T("delivered_hint"),
 			Document: &bot.Document{Name: "order-" + strconv.FormatInt(o.Number, 10) + ".txt", Data: accountsFile(accounts)},
 			Keyboard: keyboards.DeliveredKeyboard(l, o.ID, o.PurchaseID, nil),
 		}

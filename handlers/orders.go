@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
@@ -41,9 +40,11 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	if err != nil {
 		return bot.View{}, err
 	}
-	unknown, err := s.unknownEntries(ctx, req, filter)
-	if err != nil {
-		return bot.View{}, err
+	var unknown []keyboards.UnknownEntry
+	if page == 0 && filter != storage.FilterDelivered {
+		if unknown, err = s.unknownEntries(ctx, req, filter == storage.FilterProblems); err != nil {
+			return bot.View{}, err
+		}
 	}
 	entries := make([]keyboards.OrderEntry, 0, len(found))
 	for _, order := range found {
@@ -66,16 +67,21 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	return view, nil
 }
 
+// ordersCommand lists them, or opens the one whose number stands behind it.
 func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	if n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(req.Args), "#")); ok {
+		order, err := s.DB.OrderByNumber(ctx, req.User.ID, n)
+		if err != nil {
+			return bot.View{}, err
+		}
+		return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
+	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
 }
 
 // unknownEntries are the purchases that may or may not be orders.
-func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, filter storage.OrderFilter) ([]keyboards.UnknownEntry, error) {
-	if filter == storage.FilterDelivered {
-		return nil, nil
-	}
-	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID)
+func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.UnknownEntry, error) {
+	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID, dismissed)
 	if err != nil {
 		return nil, err
 	}
@@ -256,10 +262,9 @@ func (s *Shop) orderWrong(ctx context.Context, req *bot.Request, args keyboards.
 	}
 	return bot.View{
 		Text: req.L.T("order_wrong", locales.Args{
-			"Number": number(req.L, order.Number), "Support": s.SupportText,
-			"Time": order.CreatedAt.UTC().Format(time.DateOnly),
+			"Number": number(req.L, order.Number), "Support": s.SupportText, "Time": clock(req.L, order.CreatedAt),
 		}),
-		Keyboard: keyboards.Foot(req.L, ""),
+		Keyboard: keyboards.SupportKeyboard(req.L, s.SupportText),
 		New:      true,
 	}, nil
 }

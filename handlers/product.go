@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/mail"
 	"net/url"
 	"strings"
@@ -50,8 +51,11 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 		Text:    s.productText(ctx, req, row, inventory, limits) + staleNote(l, fresh),
 		Picture: picture(row.ImageURL),
 	}
-	view.Keyboard = keyboards.ProductKeyboard(l, args,
-		keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, row, inventory, limits.Max)), limits.SoldOut)
+	var quantities []int64
+	if !limits.SoldOut {
+		quantities = keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, row, inventory, limits))
+	}
+	view.Keyboard = keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max)
 	return view, nil
 }
 
@@ -66,9 +70,12 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 		lines = append(lines, l.T("product_sold_out"))
 	} else {
 		lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(inventory.Stock)}))
-		if limits.Max > 0 {
+		switch {
+		case limits.Max == limits.Min:
+			lines = append(lines, l.T("product_limit_exact", locales.Args{"Min": l.Number(limits.Min)}))
+		case limits.Max > 0:
 			lines = append(lines, l.T("product_limits", locales.Args{"Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}))
-		} else {
+		default:
 			lines = append(lines, l.T("product_limit_min", locales.Args{"Min": l.Number(limits.Min)}))
 		}
 	}
@@ -107,7 +114,8 @@ func (s *Shop) priceLine(ctx context.Context, req *bot.Request, kind hstock.Enti
 // affordable lowers a highest quantity to what the person's own balance pays
 // for. Without an own key no balance limits it; an SMM price is an estimate
 // and limits nothing.
-func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inventory hstock.Inventory, highest int64) int64 {
+func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) int64 {
+	highest := limits.Max
 	if row.EntityType == hstock.EntitySMM || !inventory.Rate.IsPositive() {
 		return highest
 	}
@@ -119,10 +127,8 @@ func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inv
 	if highest > 0 && pieces.GreaterThanOrEqual(decimal.NewFromInt(highest)) {
 		return highest
 	}
-	if !pieces.IsPositive() {
-		return 1 // too little for any: the smallest is offered, the card says what is missing
-	}
-	return pieces.IntPart()
+	// Too little for any: the smallest is offered, the card says what is missing.
+	return max(pieces.IntPart(), limits.Min)
 }
 
 // picture keeps only addresses that Telegram's servers can load.
@@ -175,12 +181,18 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	if err != nil {
 		return bot.View{}, err
 	}
+	foot := keyboards.Foot(req.L, keyboards.Product.Data(args))
 	n, ok := parseAmount(req.Text)
 	if !ok {
-		return bot.View{}, say("amount_not_number")
+		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
 	order := args.Order(n)
-	return s.quantity(ctx, at(req, keyboards.Quantity.Data(order)), order)
+	view, err := s.quantity(ctx, at(req, keyboards.Quantity.Data(order)), order)
+	var amount *orders.AmountError
+	if errors.As(err, &amount) && !amount.SoldOut {
+		return askAgain(amountSentence(req.L, amount), foot), nil
+	}
+	return view, err
 }
 
 // quantity goes on to what the purchase still needs: the link of an SMM
@@ -211,6 +223,12 @@ func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.Or
 	}, nil
 }
 
+// askAgain says what is wrong with an answer, under the question's own buttons;
+// the question stands.
+func askAgain(text string, keyboard keyboards.Rows) bot.View {
+	return bot.View{Text: text, Keyboard: keyboard, Keep: true}
+}
+
 // linkTyped takes the address of the content that an SMM service is for.
 func (s *Shop) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.Quantity, req.Data)
@@ -219,7 +237,7 @@ func (s *Shop) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error
 	}
 	link, ok := parseLink(req.Text)
 	if !ok {
-		return bot.View{}, say("link_bad")
+		return askAgain(req.L.T("link_bad"), keyboards.Foot(req.L, keyboards.Product.Data(args.Product()))), nil
 	}
 	return s.draft(ctx, req, args, link)
 }
@@ -233,7 +251,7 @@ func (s *Shop) emailTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 	email := strings.TrimSpace(req.Text)
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || len(email) > 254 {
-		return bot.View{}, say("email_bad")
+		return askAgain(req.L.T("email_bad"), keyboards.EmailKeyboard(req.L, args)), nil
 	}
 	return s.draft(ctx, req, args, email)
 }

@@ -40,7 +40,10 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 		lines = append(lines, l.T("unknown_words", locales.Args{"Words": p.Refusal}))
 	}
 	dismissed := p.State == storage.PurchaseDismissed
-	retry := dismissed || p.Verdict == storage.VerdictNotBought
+	if dismissed && verdict == storage.VerdictBought { // a person's word against the balance's
+		lines = append(lines, l.T("unknown_dismissed"))
+	}
+	retry := verdict != storage.VerdictBought && (dismissed || verdict == storage.VerdictNotBought)
 	if !retry {
 		lines = append(lines, "", l.T("unknown_warning"))
 	}
@@ -49,10 +52,10 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 
 func verdictID(p storage.Purchase, verdict storage.Verdict) string {
 	switch {
-	case p.State == storage.PurchaseDismissed:
-		return "unknown_dismissed"
 	case verdict == storage.VerdictBought:
 		return "unknown_verdict_bought"
+	case p.State == storage.PurchaseDismissed:
+		return "unknown_dismissed"
 	case verdict == storage.VerdictNotBought:
 		return "unknown_verdict_not_bought"
 	case verdict == storage.VerdictUnclear:

@@ -28,8 +28,13 @@ func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
 	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Abandon.Data(args))}}
 }
 
-// RejectedKeyboard offers a new card after nothing was bought. back is the
-// screen that the purchase was started from.
-func RejectedKeyboard(l *locales.Localizer, purchase int64, back string) Rows {
-	return append(Rows{{Tap(l.Label("rejected_button_again"), Again.Data(PurchaseArgs{Purchase: purchase}))}}, Foot(l, back)...)
+// RejectedKeyboard offers a new card after nothing was bought, and before that
+// a new key where the old one was refused. back is the screen that the purchase
+// was started from.
+func RejectedKeyboard(l *locales.Localizer, purchase int64, keyRefused bool, back string) Rows {
+	row := []Button{Tap(l.Label("rejected_button_again"), Again.Data(PurchaseArgs{Purchase: purchase}))}
+	if keyRefused {
+		row = append([]Button{Tap(l.Label("menu_button_key"), Key.Data(struct{}{}))}, row...)
+	}
+	return append(Rows{row}, Foot(l, back)...)
 }

@@ -51,10 +51,11 @@ var (
 	SkipEmail      = route.New[OrderArgs]("qs")
 )
 
-// ProductKeyboard offers quantities, another amount, and a fresh look.
-func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, soldOut bool) Rows {
+// ProductKeyboard offers quantities (none where it is sold out), another amount
+// where there is one, and a fresh look.
+func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool) Rows {
 	var rows Rows
-	if !soldOut {
+	if len(quantities) > 0 {
 		var row []Button
 		for _, n := range quantities {
 			row = append(row, Tap(l.Number(n), Quantity.Data(args.Order(n))))
@@ -65,6 +66,8 @@ func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64,
 		if len(row) > 0 {
 			rows = append(rows, row)
 		}
+	}
+	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})

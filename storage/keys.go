@@ -36,7 +36,7 @@ type Key struct {
 }
 
 // SaveKey makes secret the person's active key; the one before becomes
-// replaced and stays sealed. A secret that they gave before gets its row back
+// replaced and stays sealed as long as what it bought needs it. A secret that they gave before gets its row back
 // (with its id, so with its orders) and is no longer invalid.
 func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (Key, error) {
 	var row keyRow
@@ -44,6 +44,9 @@ func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE api_keys SET state = ? WHERE user_id = ? AND state = ? AND print <> ?`),
 			KeyReplaced, userID, KeyActive, digest); err != nil {
+			return err
+		}
+		if err := db.dropUnusedKeys(ctx, tx, userID); err != nil {
 			return err
 		}
 		id := newID()

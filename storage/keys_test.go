@@ -54,14 +54,14 @@ func TestKeyLife(t *testing.T) {
 	}
 	first := saveKey(t, db, 7, "first-secret")
 	second := saveKey(t, db, 7, "second-secret")
-	first.State = KeyReplaced
-	checkKey(t, db, first) // still sealed, for its orders
+	first.State, first.Secret = KeyReplaced, ""
+	checkKey(t, db, first) // forgotten: nothing was bought with it
 
 	// Given again, it is the same key: its orders find it.
 	if again := saveKey(t, db, 7, "first-secret"); again.ID != first.ID || !again.CreatedAt.Equal(first.CreatedAt) {
 		t.Errorf("given again: %+v", again)
 	}
-	first.State, second.State = KeyActive, KeyReplaced
+	first.State, first.Secret, second.State, second.Secret = KeyActive, "first-secret", KeyReplaced, ""
 	checkKey(t, db, second)
 
 	// Somebody else with the same key has a row of their own, and one fingerprint.

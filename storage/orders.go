@@ -128,10 +128,16 @@ func (db *DB) CountOrders(ctx context.Context, userID int64, filter OrderFilter)
 	return n, nil
 }
 
-// UnknownPurchases returns this person's purchases of unknown outcome, newest first.
-func (db *DB) UnknownPurchases(ctx context.Context, userID int64) ([]Purchase, error) {
+// UnknownPurchases returns this person's purchases of unknown outcome, newest
+// first, at most 20; with dismissed also those that they said were not placed,
+// since their number may still turn up.
+func (db *DB) UnknownPurchases(ctx context.Context, userID int64, dismissed bool) ([]Purchase, error) {
+	states := `state = 'unknown'`
+	if dismissed {
+		states = `state IN ('unknown', 'dismissed')`
+	}
 	return db.purchases(ctx, "read unknown purchases",
-		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND state = 'unknown' ORDER BY created_at DESC LIMIT 20`, userID)
+		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
 }
 
 // Spent sums, per currency, what this person's orders since then were charged
@@ -276,7 +282,7 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 			}
 		}
 		if !o.Open() {
-			return db.dropUnusedKey(ctx, tx, o.KeyID)
+			return db.dropUnusedKeys(ctx, tx, o.UserID)
 		}
 		return nil
 	})
@@ -374,14 +380,14 @@ func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, 
 	return fresh, nil
 }
 
-// dropUnusedKey blanks a key that was replaced or removed once no open order
-// and no purchase on its way needs it.
-func (db *DB) dropUnusedKey(ctx context.Context, tx *sqlx.Tx, keyID int64) error {
+// dropUnusedKeys blanks a person's keys that were replaced once no open order
+// and no purchase on its way needs them.
+func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) error {
 	_, err := tx.ExecContext(ctx, db.bind(`
-		UPDATE api_keys SET secret_sealed = '' WHERE id = ? AND state <> 'active'
-		   AND NOT EXISTS (SELECT 1 FROM orders WHERE key_id = ? AND closed_at = 0)
-		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE key_id = ? AND state IN ('claimed', 'sending', 'unknown'))`),
-		keyID, keyID, keyID)
+		UPDATE api_keys SET secret_sealed = '' WHERE user_id = ? AND state <> 'active' AND secret_sealed <> ''
+		   AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0)
+		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE purchases.key_id = api_keys.id
+		                   AND purchases.state IN ('claimed', 'sending', 'unknown'))`), userID)
 	return err
 }
 

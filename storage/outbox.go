@@ -28,7 +28,8 @@ type Message struct {
 const messageLife = 30 * 24 * time.Hour
 
 // ClaimMessages leases messages that are due to owner until the given time and
-// returns them, the most urgent first.
+// returns them, the most urgent first. Somebody who is being served is left
+// out, so that each person's messages arrive in their order.
 func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.Time, limit int) ([]Message, error) {
 	var rows []messageRow
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
@@ -36,8 +37,10 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 		var due []messageRow
 		err := tx.SelectContext(ctx, &due, db.bind(`
 			SELECT id, user_id, purchase_id, order_id, kind, class, body_sealed, created_at, tries FROM outbox
-			 WHERE state = 'waiting' AND next_try_at <= ? AND lease_until <= ? ORDER BY class, created_at, id LIMIT ?`),
-			toMillis(now), toMillis(now), limit)
+			 WHERE state = 'waiting' AND next_try_at <= ? AND lease_until <= ?
+			   AND NOT EXISTS (SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'waiting' AND busy.lease_until > ?)
+			 ORDER BY class, created_at, id LIMIT ?`),
+			toMillis(now), toMillis(now), toMillis(now), limit)
 		if err != nil {
 			return err
 		}

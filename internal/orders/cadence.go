@@ -65,10 +65,19 @@ const (
 	failureFirst   = 5 * time.Second
 	failureLongest = 10 * time.Minute
 
-	// The outbox: messages in hand at once (people in parallel, one person in
-	// order), how long a sender may take, and how a failure is repeated.
-	messagesAtOnce = 64
-	peopleAtOnce   = 8
+	// Readings of balances in hand at once.
+	checksAtOnce = 8
+
+	// A message about a purchase that a tap has just settled lets the card that
+	// announces it be drawn first.
+	cardFirst = time.Second
+
+	// Purchases that are settled in one go.
+	settledAtOnce = 64
+
+	// The outbox: people served at once, how long a sender may take, and how a
+	// failure is repeated.
+	peopleAtOnce   = 64
 	messageLease   = 2 * time.Minute
 	messageTimeout = 60 * time.Second
 	retryFirst     = 2 * time.Second

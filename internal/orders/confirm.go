@@ -26,10 +26,12 @@ const (
 	Redrawn
 	// InProgress: another tap's request is on its way.
 	InProgress
-	// Busy: another purchase of the same key is on its way; the draft stands.
+	// Busy: another purchase of the same key is on its way; the card in Quote stands.
 	Busy
 	// Gone: the draft was cancelled or replaced by a newer card.
 	Gone
+	// Drafted: it is not confirmed, and the card in Quote stands.
+	Drafted
 )
 
 // Change is a reason why a confirm card is drawn again.
@@ -57,7 +59,8 @@ const (
 )
 
 // Outcome is what became of a confirmed purchase. Order is set when it is
-// Placed, Quote and Changes when it is Redrawn.
+// Placed, Quote where a card stands (Drafted, Busy, Redrawn), Changes when it is
+// Redrawn.
 type Outcome struct {
 	Result   Result
 	Purchase storage.Purchase
@@ -114,7 +117,7 @@ func (s *Service) State(ctx context.Context, userID, purchaseID int64) (Outcome,
 	return s.settled(ctx, p)
 }
 
-// settled tells what a purchase that is no draft any more has come to.
+// settled tells what a purchase has come to.
 func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, error) {
 	outcome := Outcome{Purchase: p}
 	switch p.State {
@@ -130,6 +133,12 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 		outcome.Result = Unknown
 	case storage.PurchaseClaimed, storage.PurchaseSending:
 		outcome.Result = InProgress
+	case storage.PurchaseDraft:
+		quote, err := s.quote(ctx, p)
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Result, outcome.Quote = Drafted, quote
 	default:
 		outcome.Result = Gone
 	}
@@ -139,14 +148,11 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 // afterLostClaim says why a claim was not had: somebody else's tap was
 // quicker, or the key's turn did not come.
 func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
-	p, err := s.db.Purchase(ctx, userID, purchaseID)
-	if err != nil {
-		return Outcome{}, err
+	outcome, err := s.State(ctx, userID, purchaseID)
+	if outcome.Result == Drafted {
+		outcome.Result = Busy
 	}
-	if p.State == storage.PurchaseDraft {
-		return Outcome{Result: Busy, Purchase: p}, nil
-	}
-	return s.settled(ctx, p)
+	return outcome, err
 }
 
 // redrawDraft replaces a draft that is not claimed by one on today's terms.
@@ -256,8 +262,7 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 // record writes down the answer to the one request. From here on the caller's
 // context no longer counts: an order number that is not written down is lost.
 func (c *claim) record(ctx context.Context, key storage.Key, number int64, answer error) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	if answer == nil {
 		return c.place(ctx, number)
 	}
@@ -282,6 +287,8 @@ func (c *claim) record(ctx context.Context, key storage.Key, number int64, answe
 // balanceStands reports whether the balance has not fallen since just before
 // the request: then a refusal in words that are not documented was one.
 func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
 	return err == nil && balance.Currency == c.p.Currency && !balance.Amount.LessThan(c.p.Balance)
 }
@@ -289,7 +296,7 @@ func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
 func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
 	var order storage.Order
 	placed := false
-	err := c.insist(ctx, func() error {
+	err := c.insist(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
 		order, placed, err = c.s.db.PlacePurchase(ctx, c.p, number, now, now.Add(firstPollAfter))
@@ -310,10 +317,8 @@ func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
 }
 
 func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
-	defer cancel()
 	rejected := false
-	err := c.insist(ctx, func() error {
+	err := c.insist(ctx, func(ctx context.Context) error {
 		var err error
 		rejected, err = c.s.db.RejectPurchase(ctx, c.p.ID, c.owner, reason, refusal, time.Now())
 		return err
@@ -330,7 +335,7 @@ func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, er
 }
 
 func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
-	err := c.insist(ctx, func() error {
+	err := c.insist(ctx, func(ctx context.Context) error {
 		_, err := c.s.doubt(ctx, c.p, refusal)
 		return err
 	})
@@ -358,10 +363,13 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase) (Outcome, err
 	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{ChangePrice}}, nil
 }
 
-// insist repeats a write that must not be lost while ctx lasts.
-func (c *claim) insist(ctx context.Context, write func() error) error {
+// insist repeats a write that must not be lost, whatever becomes of ctx, for a
+// while.
+func (c *claim) insist(ctx context.Context, write func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
 	for failures := int64(1); ; failures++ {
-		err := write()
+		err := write(ctx)
 		if err == nil {
 			return nil
 		}

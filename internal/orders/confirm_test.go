@@ -223,6 +223,7 @@ func TestUnknownOutcomes(t *testing.T) {
 				if outcome.Result != orders.Unknown {
 					t.Fatalf("got %v, want Unknown", outcome.Result)
 				}
+				pass(2 * time.Second) // after the card
 				w.wantTold(orders.MessageUnknown)
 				if again := w.confirm(p); again.Result != orders.Unknown {
 					t.Errorf("a second tap came to %v, want Unknown", again.Result)

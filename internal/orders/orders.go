@@ -63,8 +63,10 @@ type Service struct {
 	outbox *loop   // messages
 	sweep  *loop   // what is old
 
-	slots chan struct{}  // polls in hand
-	polls sync.WaitGroup // of those
+	pollSlots chan struct{}
+	polls     sync.WaitGroup // in hand
+	sendSlots chan struct{}
+	sends     sync.WaitGroup // in hand
 }
 
 // New returns a Service that is not started: it confirms purchases, but
@@ -73,7 +75,7 @@ func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, market: o.Market, send: o.Send, log: o.Log, ratePer: o.SMMRatePer,
 		checkpoint: o.Checkpoint, owner: rand.Text(), limits: newLimits(o.Unpaced), settle: newSignal(),
-		slots: make(chan struct{}, pollsAtOnce),
+		pollSlots: make(chan struct{}, pollsAtOnce), sendSlots: make(chan struct{}, peopleAtOnce),
 	}
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
@@ -100,8 +102,8 @@ func (s *Service) Stop(ctx context.Context) error {
 	for _, l := range []*loop{s.sweep, s.watch, s.decide} {
 		problems = append(problems, l.stop(ctx))
 	}
-	s.polls.Wait() // cancelled with their loop; what they heard is stored
-	problems = append(problems, s.flush(ctx), s.outbox.stop(ctx))
+	// Polls were cancelled with their loop; what they have heard is stored.
+	problems = append(problems, wait(ctx, &s.polls), s.outbox.stop(ctx), s.flush(ctx))
 	return errors.Join(problems...)
 }
 
@@ -121,7 +123,22 @@ func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
 // been said.
 func (s *Service) flush(ctx context.Context) error {
 	_, err := s.outboxOnce(ctx)
-	return err
+	return errors.Join(err, wait(ctx, &s.sends))
+}
+
+// wait waits for a group until ctx is done.
+func wait(ctx context.Context, group *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // signal tells any number of waiters that something has changed.

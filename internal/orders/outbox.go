@@ -3,7 +3,6 @@ package orders
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"hstockbot/storage"
@@ -21,31 +20,46 @@ var (
 // retryAfter is implemented by errors that know when to try again.
 type retryAfter interface{ RetryAfter() time.Duration }
 
-// outboxOnce sends what is due: people side by side, each person's messages in
-// their order.
+// outboxOnce sends what is due, as far as there are free slots: people side by
+// side, so that nobody waits for another, and each person's messages in order.
+// What is being sent is not cut off by a stop, which would only repeat it.
 func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
+	free := cap(s.sendSlots) - len(s.sendSlots)
+	if free == 0 {
+		return idlePause, nil // a person who is served wakes the loop
+	}
 	now := time.Now()
-	messages, err := s.db.ClaimMessages(ctx, s.owner, now, now.Add(messageLease), messagesAtOnce)
+	messages, err := s.db.ClaimMessages(ctx, s.owner, now, now.Add(messageLease), free)
 	if err != nil {
 		return 0, err
 	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, peopleAtOnce)
 	for _, ofOne := range byPerson(messages) {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			for _, message := range ofOne {
-				s.deliver(ctx, message)
-			}
+		s.sendSlots <- struct{}{}
+		s.sends.Go(func() {
+			defer s.outbox.wake()
+			defer func() { <-s.sendSlots }()
+			s.serve(context.WithoutCancel(ctx), ofOne)
 		})
-	}
-	wg.Wait()
-	if len(messages) == messagesAtOnce {
-		return 0, nil // there may be more
 	}
 	next, err := s.db.NextMessage(ctx)
 	return until(next, time.Now()), err
+}
+
+// serve sends one person's messages. Where one must wait, those behind it wait
+// as well.
+func (s *Service) serve(ctx context.Context, messages []storage.Message) {
+	for i, message := range messages {
+		again, goOn := s.deliver(ctx, message)
+		if goOn {
+			continue
+		}
+		for _, behind := range messages[i+1:] {
+			if err := s.db.RetryMessage(ctx, behind.ID, again); err != nil {
+				s.log.Error("giving a message back failed", "message", behind.ID, "error", err)
+			}
+		}
+		return
+	}
 }
 
 func byPerson(messages []storage.Message) [][]storage.Message {
@@ -65,23 +79,26 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 
 // deliver sends one message and marks it. A crash in between sends it again: a
 // repeat is better than a loss. One that can't be marked now is sent again too,
-// when its lease is over.
-func (s *Service) deliver(ctx context.Context, message storage.Message) {
-	sendCtx, cancel := context.WithTimeout(ctx, messageTimeout)
-	defer cancel()
-	err := s.send(sendCtx, message)
+// when its lease is over. goOn says that the person's next message may follow at
+// once; else it may at that time (unless it is held, because they can't be reached).
+func (s *Service) deliver(ctx context.Context, message storage.Message) (again time.Time, goOn bool) {
+	sending, cancel := context.WithTimeout(ctx, messageTimeout)
+	err := s.send(sending, message)
+	cancel()
 	s.checkpoint("sent")
-	ctx, cancelMark := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
-	defer cancelMark()
+	ctx, cancel = context.WithTimeout(ctx, recordPatience)
+	defer cancel()
 
 	var wait retryAfter
 	switch {
 	case err == nil:
+		goOn = true
 		err = s.db.MarkSent(ctx, message.ID, time.Now())
 	case errors.Is(err, ErrUnreachable):
-		err = s.db.SetUnreachable(ctx, message.UserID)
+		err = s.db.SetUnreachable(ctx, message.UserID) // holds those behind it too
 	case errors.Is(err, ErrUnsendable):
 		s.log.Error("message can't be sent", "message", message.ID, "kind", message.Kind, "error", err)
+		goOn = true
 		err = s.db.MarkUnsendable(ctx, message.ID)
 	default:
 		pause := backoff(retryFirst, retryLongest, int64(message.Tries))
@@ -89,9 +106,11 @@ func (s *Service) deliver(ctx context.Context, message storage.Message) {
 			pause = wait.RetryAfter()
 		}
 		s.log.Warn("message not sent yet", "message", message.ID, "kind", message.Kind, "tries", message.Tries, "error", err)
-		err = s.db.RetryMessage(ctx, message.ID, time.Now().Add(pause))
+		again = time.Now().Add(pause)
+		err = s.db.RetryMessage(ctx, message.ID, again)
 	}
 	if err != nil {
 		s.log.Error("marking a message failed", "message", message.ID, "error", err)
 	}
+	return again, goOn
 }

@@ -188,5 +188,8 @@ func Limits(row hstock.Row, inventory hstock.Inventory) AmountError {
 			limits.Max = inventory.Stock
 		}
 	}
+	if limits.Max > 0 && limits.Max < limits.Min {
+		limits.SoldOut = true // fewer are left than are sold at a time
+	}
 	return limits
 }

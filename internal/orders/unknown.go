@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -26,6 +27,10 @@ type Evidence struct {
 
 // ErrNotUnknown is returned where a purchase is not (or no longer) of unknown outcome.
 var ErrNotUnknown = errors.New("the outcome of this purchase is known")
+
+// ErrKeyGone is returned where the key that bought was removed since: only the
+// same one, given again, can tell.
+var ErrKeyGone = errors.New("the key of this purchase was removed")
 
 // Evidence reads the balance now and says what it suggests. It does not count
 // as one of the scheduled readings.
@@ -126,7 +131,7 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 		return p, "", err
 	}
 	if key.Secret == "" {
-		return p, "", ErrNoKey
+		return p, "", ErrKeyGone
 	}
 	return p, key.Secret, nil
 }
@@ -136,7 +141,7 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
 	now := time.Now()
 	moved, err := s.db.DoubtPurchase(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageUnknown, Class: classReply, CreatedAt: now,
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageUnknown, Class: classReply, CreatedAt: now.Add(cardFirst),
 	})
 	if err == nil && moved {
 		s.outbox.wake()
@@ -149,7 +154,7 @@ func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string)
 // that are due.
 func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	overdue, err := s.db.OverdueLeases(ctx, now, messagesAtOnce)
+	overdue, err := s.db.OverdueLeases(ctx, now, settledAtOnce)
 	if err != nil {
 		return 0, err
 	}
@@ -158,14 +163,25 @@ func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	due, err := s.db.DueChecks(ctx, now, messagesAtOnce)
+	due, err := s.db.DueChecks(ctx, now, settledAtOnce)
 	if err != nil {
 		return 0, err
 	}
-	for _, p := range due {
-		if err := s.check(ctx, p); err != nil {
-			return 0, err
-		}
+	var (
+		checks   sync.WaitGroup
+		slots    = make(chan struct{}, checksAtOnce)
+		failures = make([]error, len(due))
+	)
+	for i, p := range due {
+		slots <- struct{}{}
+		checks.Go(func() {
+			defer func() { <-slots }()
+			failures[i] = s.check(ctx, p)
+		})
+	}
+	checks.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return 0, err
 	}
 	next, err := s.db.NextPurchaseEvent(ctx)
 	return until(next, time.Now()), err
@@ -205,18 +221,15 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	last := p.NextCheckAt.IsZero()
 
 	verdict := storage.VerdictNone
-	balance, err := s.market.Balance(ctx, key.Secret)
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		// A missing reading can't show that nothing was taken.
-		p.Verdict = storage.VerdictUnclear
-	default:
+	if balance, read := s.readBalance(ctx, key.Secret); read {
 		p.BalanceSeen = decimal.NewNullDecimal(balance.Amount)
 		if verdict, err = s.judge(ctx, p, balance); err != nil {
 			return err
 		}
+	} else if ctx.Err() != nil {
+		return ctx.Err()
+	} else {
+		p.Verdict = storage.VerdictUnclear // a missing reading can't show that nothing was taken
 	}
 	switch {
 	case verdict == storage.VerdictBought:
@@ -237,6 +250,17 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 		s.outbox.wake()
 	}
 	return err
+}
+
+// readBalance reports false where the marketplace, or the key, gives none.
+func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Balance, bool) {
+	if key == "" { // removed since
+		return hstock.Balance{}, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+	defer cancel()
+	balance, err := s.market.Balance(ctx, key)
+	return balance, err == nil
 }
 
 // judge says what one reading of the balance suggests: bought, unclear, or

@@ -17,7 +17,7 @@ import (
 // slots, and asks for each beside the others: one order's failure, or one key's
 // slowness, holds up no other.
 func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
-	free := cap(s.slots) - len(s.slots)
+	free := cap(s.pollSlots) - len(s.pollSlots)
 	if free == 0 {
 		return idlePause, nil // a poll that ends wakes the loop
 	}
@@ -27,10 +27,10 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	for _, order := range due {
-		s.slots <- struct{}{}
+		s.pollSlots <- struct{}{}
 		s.polls.Go(func() {
 			defer s.watch.wake()
-			defer func() { <-s.slots }()
+			defer func() { <-s.pollSlots }()
 			s.poll(ctx, order)
 		})
 	}
@@ -40,13 +40,19 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 
 // poll asks for one order and stores what it hears.
 func (s *Service) poll(ctx context.Context, order storage.DueOrder) {
-	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	asking, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	err := s.limits.of(order.KeyID).Wait(ctx)
+	err := s.limits.of(order.KeyID).Wait(asking)
 	if err == nil {
-		_, err = s.ask(ctx, order)
+		_, err = s.ask(asking, order)
 	}
 	if err == nil {
+		return
+	}
+	if ctx.Err() != nil { // stopping, which is no failure of the order's
+		if err := s.db.PostponeOrder(context.WithoutCancel(ctx), order.ID, order.Failures, order.NextPollAt); err != nil {
+			s.log.Error("giving an order back failed", "order", order.Number, "error", err)
+		}
 		return
 	}
 	// The order stays; only when it is asked for again depends on the failure.

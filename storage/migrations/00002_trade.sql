@@ -79,6 +79,7 @@ CREATE INDEX orders_number ON orders (number);
 CREATE INDEX orders_user ON orders (user_id, created_at);
 CREATE INDEX orders_due ON orders (next_poll_at) WHERE closed_at = 0;
 CREATE INDEX orders_key ON orders (key_print, updated_at);
+CREATE INDEX orders_key_open ON orders (key_id) WHERE closed_at = 0;
 CREATE INDEX orders_purchase ON orders (purchase_id);
 
 -- How many copies of each delivered account (as a keyed digest) a person was

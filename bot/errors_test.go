@@ -1,0 +1,135 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// What answers mean that are not in the words of Telegram: a proxy on the way
+// says nothing about the person.
+func TestForeignAnswers(t *testing.T) {
+	for _, test := range []struct {
+		status  int
+		body    string
+		meaning error
+		moment  bool
+	}{
+		{200, "<html>", ErrUncertain, false},
+		{200, "", ErrUncertain, false},
+		{200, `{"ok":true,"result":{"message_id"`, ErrUncertain, false},
+		{200, `{"ok":true,"result":{}}`, ErrUncertain, false},
+		{200, `{"result":{"message_id":1}}`, ErrUncertain, false},
+		{302, "", nil, true},
+		{403, "<html>Forbidden</html>", nil, true},
+		{404, "<html>", nil, true},
+		{413, "<html>", ErrRejected, false},
+		{502, "<html>", ErrUncertain, false},
+		{504, "", ErrUncertain, false},
+		{400, `{"ok":false,"description":"Bad Request: chat not found"}`, ErrUnreachable, false},
+		{200, `{"ok":false,"error_code":403,"description":"Forbidden"}`, ErrUnreachable, false},
+		{403, `{"ok":false,"error_code":403,"description":"Forbidden: ` + strings.Repeat("x", 1000) + canary + `"}`, ErrUnreachable, false},
+	} {
+		t.Run(fmt.Sprint(test.status, test.body[:min(len(test.body), 20)]), func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
+					rw.WriteHeader(test.status)
+					_, _ = rw.Write([]byte(test.body))
+					return true
+				}
+				_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+				var e *Error
+				if !errors.As(err, &e) || e.Method != "sendMessage" {
+					t.Fatalf("error %v", err)
+				}
+				if test.meaning != nil && !errors.Is(err, test.meaning) {
+					t.Errorf("%v is not %v", err, test.meaning)
+				}
+				if moment := e.meaning == nil; moment != test.moment {
+					t.Errorf("%v: of the moment: %v", err, moment)
+				}
+				w.refuseCanary("the error", err.Error())
+				if n := len([]rune(err.Error())); n > 300 {
+					t.Errorf("%d characters", n)
+				}
+			})
+		})
+	}
+}
+
+// An answer that stops in the middle is none, also where it began well.
+func TestHalfAnAnswer(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
+			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":1`))
+			return true
+		}
+		if err := w.bot.Edit(t.Context(), 1, 1, ClassStatus, View{Text: "b"}); !errors.Is(err, ErrUncertain) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFloodWithoutTime(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		for _, body := range []string{"<html>", `{"ok":false,"error_code":429,"description":"Too Many Requests"}`} {
+			said := false
+			w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
+				if said {
+					return false
+				}
+				said = true
+				rw.WriteHeader(http.StatusTooManyRequests)
+				_, _ = rw.Write([]byte(body))
+				return true
+			}
+			w.join(1)
+			if _, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// An answer without end is not read to its end.
+func TestAnswerIsBounded(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
+			_, _ = rw.Write([]byte(`{"ok":true,"result":"`))
+			for r := 0; ; r++ {
+				if _, err := rw.Write(make([]byte, 1<<16)); err != nil {
+					if r > 2*maxAnswer>>16 {
+						t.Errorf("%d KiB read", r<<6)
+					}
+					return true
+				}
+			}
+		}
+		_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		if !errors.Is(err, errTooLarge) || !errors.Is(err, ErrUncertain) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCancelledPush(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		w.join(1)
+		_, err := w.bot.Push(ctx, 1, ClassGoods, View{Text: "goods"})
+		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) {
+			t.Error(err)
+		}
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 2 * callTimeout})
+		_, err = w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUncertain) {
+			t.Error(err)
+		}
+	})
+}

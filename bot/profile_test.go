@@ -1,0 +1,74 @@
+package bot
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-telegram/bot/models"
+
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// The bot's own name is asked for when it is needed, not again once it is
+// known, and not at every turn while Telegram is away.
+func TestUsername(t *testing.T) {
+	inWorld(t, telegram.Options{Username: "shop_bot"}, func(t *testing.T, w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "getMe", HTML: true, Times: 2})
+		name := func() string { return w.bot.Username(t.Context()) }
+		for _, test := range []struct {
+			want  string
+			calls int
+		}{{"", 1}, {"", 1}} {
+			if got := name(); got != test.want || w.telegram.Count("getMe") != test.calls {
+				t.Errorf("%q after %d calls", got, w.telegram.Count("getMe"))
+			}
+		}
+		time.Sleep(usernamePause)
+		_ = name()
+		time.Sleep(usernamePause)
+		for range 3 {
+			go func() {
+				if got := name(); got != "shop_bot" {
+					t.Errorf("%q", got)
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := w.telegram.Count("getMe"); n != 3 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+func TestProfileTexts(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "setMyCommands", RetryAfter: 3})
+		w.join(7)
+		commands := []models.BotCommand{{Command: "menu", Description: "Menü"}}
+		if err := w.bot.SetCommands(t.Context(), "de", commands); err != nil {
+			t.Error(err)
+		}
+		if err := w.bot.SetCommands(t.Context(), "", commands, &models.BotCommandScopeChat{ChatID: int64(7)}); err != nil {
+			t.Error(err)
+		}
+		if err := w.bot.SetDescription(t.Context(), "de", "lang", "kurz"); err != nil {
+			t.Error(err)
+		}
+		if got := w.telegram.Commands("", "de"); len(got) != 1 || got[0].Description != "Menü" {
+			t.Errorf("commands %v", got)
+		}
+		if calls := w.calls("setMyCommands"); len(calls) != 3 || calls[2].Fields["scope"] == "" {
+			t.Errorf("calls %+v", calls)
+		}
+		if text, short := w.telegram.Description("de"); text != "lang" || short != "kurz" {
+			t.Errorf("descriptions %q, %q", text, short)
+		}
+		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Code: 400, Description: "Bad Request: " + canary})
+		err := w.bot.SetDescription(t.Context(), "", "a", "b")
+		if err == nil {
+			t.Fatal("no error")
+		}
+		w.refuseCanary("the error", err.Error())
+	})
+}

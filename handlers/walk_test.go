@@ -1,0 +1,114 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"hstockbot/internal/route"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// perRoute is how many different buttons of one route the walk taps: enough to
+// see every screen in every shape, too few to open hundreds of products.
+const perRoute = 25
+
+// TestWalk taps every button that can be reached from the menu, breadth first,
+// in every language, and meets no dead end, no button that leads nowhere, no
+// name of a message instead of its text, and no refusal of Telegram.
+func TestWalk(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		t.Run(lang, func(t *testing.T) {
+			inWorld(t, lang, func(w *world) {
+				w.setTheScene()
+				w.types("/menu")
+				seen, tapped := map[string]bool{}, map[string]int{}
+				queue := newButtons(w.anna.Messages(), seen)
+				for len(queue) > 0 {
+					b := queue[0]
+					queue = queue[1:]
+					name, _ := route.Split(b.data)
+					if tapped[name]++; tapped[name] > perRoute || buys[name] {
+						continue
+					}
+					w.anna.TapData(b.message, b.data)
+					pass(4 * time.Second)
+					w.checkScreen(b)
+					queue = append(queue, newButtons(w.anna.Messages(), seen)...)
+				}
+				for _, name := range []string{"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h"} {
+					if tapped[name] == 0 {
+						w.t.Errorf("the walk never came to route %q", name)
+					}
+				}
+			})
+		})
+	}
+}
+
+// buys are the routes that the walk leaves to others: they spend money, end a
+// doubt, take the key away or change the language.
+var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true}
+
+// setTheScene gives Anna a delivered, an open and an unknown purchase.
+func (w *world) setTheScene() {
+	w.t.Helper()
+	w.withKey(annaKey)
+	buy := func(service, quantity string) {
+		w.t.Helper()
+		w.open(service)
+		w.tapLabel(quantity)
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		pass(5 * time.Second)
+	}
+	buy("2", "1")
+	must(w.t, w.market.Hold(market.OutlookByHand, true))
+	buy("3", "1")
+	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+	buy("2", "2")
+}
+
+type button struct {
+	message int
+	label   string
+	data    string
+}
+
+func newButtons(messages []telegram.Message, seen map[string]bool) []button {
+	var found []button
+	for _, m := range messages {
+		for _, row := range m.Keyboard {
+			for _, b := range row {
+				if b.CallbackData != "" && !seen[b.CallbackData] {
+					seen[b.CallbackData] = true
+					found = append(found, button{m.ID, b.Text, b.CallbackData})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// checkScreen looks at what a tap has come to.
+func (w *world) checkScreen(b button) {
+	w.t.Helper()
+	answers := w.anna.Answers()
+	if len(answers) == 0 || answers[len(answers)-1].Data != b.data {
+		w.t.Errorf("the tap on %q (%s) was not answered", b.label, b.data)
+		return
+	}
+	if answers[len(answers)-1].Text == w.l.Label("error_outdated") {
+		w.t.Errorf("the button %q (%s) leads nowhere", b.label, b.data)
+	}
+	last := w.anna.Last()
+	for _, text := range []string{last.Text, answers[len(answers)-1].Text} {
+		if strings.Contains(text, "{{") || strings.Contains(text, "_text") || strings.Contains(text, "_title") {
+			w.t.Errorf("behind %q stands a message without its words: %q", b.label, text)
+		}
+	}
+	if len(last.Keyboard) == 0 && !strings.HasPrefix(last.Text, "⏳") {
+		w.t.Errorf("behind %q is a dead end: %q", b.label, last.Text)
+	}
+}

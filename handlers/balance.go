@@ -118,6 +118,12 @@ func (s *Shop) ownBalance(ctx context.Context, userID int64, fresh bool) (hstock
 	if err != nil {
 		return hstock.Balance{}, err
 	}
+	if key.Invalid { // it was refused once, and is not any more
+		if err := s.DB.AcceptKey(ctx, key.ID, time.Now()); err != nil {
+			return hstock.Balance{}, err
+		}
+		s.orders.WakeWatcher()
+	}
 	s.balances.put(userID, balance)
 	return balance, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
@@ -76,21 +77,30 @@ func changeID(change orders.Change) string {
 		return "confirm_changed_expired"
 	case orders.ChangeKey:
 		return "confirm_changed_key"
+	case orders.ChangeCurrency:
+		return "confirm_changed_currency"
 	default:
 		return "confirm_changed_price"
 	}
 }
 
+// courtesy is how long "placing…" may take to be drawn: what is bought does not
+// depend on it, and the time is the purchase's.
+const courtesy = 3 * time.Second
+
 // confirm buys. The card says so at once, and loses its buttons, because the
-// marketplace may take its time.
+// marketplace may take its time. What came of it is drawn here and not by
+// returning it: where it can't be drawn, a message says it.
 func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if p.State == storage.PurchaseDraft {
-		// Only a courtesy: what is bought does not depend on it.
-		if err := req.Show(ctx, bot.View{Text: req.L.T("confirm_placing", locales.Args{"Name": p.Name, "Quantity": req.L.Number(p.Quantity)})}); err != nil {
+		placing, cancel := context.WithTimeout(ctx, courtesy)
+		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", locales.Args{"Name": p.Name, "Quantity": req.L.Number(p.Quantity)})})
+		cancel()
+		if err != nil {
 			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
 		}
 	}
@@ -100,7 +110,12 @@ func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.Pur
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
-	return s.outcomeView(req.L, outcome), nil
+	view := s.outcomeView(req.L, outcome)
+	if err := req.Show(ctx, view); err != nil {
+		s.Log.Warn("the outcome of a purchase was not drawn", "purchase", p.ID, "error", err)
+		return bot.View{}, s.orders.Tell(ctx, req.User.ID, p.ID)
+	}
+	return bot.View{Toast: view.Toast, Alert: view.Alert}, nil
 }
 
 // showState draws the card as the purchase stands, where confirming it failed:

@@ -69,7 +69,9 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		case hstock.InvalidKey:
 			return s.askKeyBeside(req, l.T("key_invalid"))
 		case hstock.Refused, hstock.RefusedOther:
-			return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+			if !errors.Is(err, errStillUnknown) {
+				return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+			}
 		}
 		if errors.Is(err, errStillUnknown) {
 			return s.retry(req, l.T("unknown_market"))

@@ -370,3 +370,17 @@ func TestAnOrderThatIsNotOnesOwn(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOutcomeThatCantBeDrawn is said by a message.
+func TestAnOutcomeThatCantBeDrawn(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Service not found", Delay: 3 * time.Second})
+		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("confirm_button_confirm")))
+		pass(time.Second)
+		w.telegram.Fault(telegram.Fault{Method: "editMessageText", HTML: true, Times: 2})
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", HTML: true, Times: 2})
+		pass(10 * time.Minute)
+		w.says("Nothing was bought")
+	})
+}

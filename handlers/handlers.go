@@ -205,5 +205,5 @@ func (s *Shop) price(ctx context.Context, l *locales.Localizer, userID int64, ra
 }
 
 func (s *Shop) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
-	return bot.View{}, nil
+	return bot.View{Keep: true}, nil
 }

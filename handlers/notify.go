@@ -27,8 +27,11 @@ const (
 // it: the Send of orders.Options.
 func (s *Shop) Notify(ctx context.Context, message storage.Message) error {
 	user, err := s.DB.User(ctx, message.UserID)
-	if err != nil {
+	if errors.Is(err, storage.ErrNotFound) {
 		return fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
+	}
+	if err != nil {
+		return err
 	}
 	view, err := s.messageView(ctx, s.localizer(user), message, false)
 	if err != nil {
@@ -42,14 +45,25 @@ func (s *Shop) Notify(ctx context.Context, message storage.Message) error {
 		}
 		_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
 	}
+	var failure *bot.Error
 	switch {
+	case errors.Is(err, bot.ErrUncertain) && !worthRepeating(message.Kind):
+		return nil // it probably arrived
 	case errors.Is(err, bot.ErrUnreachable):
 		return fmt.Errorf("%w: %w", orders.ErrUnreachable, err)
 	case errors.Is(err, bot.ErrRejected):
 		return fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+	case errors.As(err, &failure) && failure.RetryAfter > 0:
+		return &orders.LaterError{After: failure.RetryAfter, Err: err}
 	default:
 		return err
 	}
+}
+
+// worthRepeating says of what a repeat is better than a loss, where Telegram's
+// answer was lost: goods, and what a person must know about their money.
+func worthRepeating(kind string) bool {
+	return kind == orders.MessageGoods || kind == orders.MessageUnknown || kind == orders.MessageOutcome
 }
 
 // messageView renders what a stored message says; goods as a file where they
@@ -72,12 +86,12 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			return bot.View{}, err
 		}
 		return endedView(l, order), nil
-	case orders.MessageRejected:
-		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
+	case orders.MessageOutcome:
+		outcome, err := s.orders.State(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		return s.rejectedView(l, p), nil
+		return s.outcomeView(l, outcome), nil
 	case orders.MessageUnknown, orders.MessageVerdict:
 		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
 		if err != nil {

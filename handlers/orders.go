@@ -204,7 +204,7 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 	switch hstock.ParseOrderState(o.Word) {
 	case hstock.StatePending:
 		return l.Label("state_pending")
-	case hstock.StateInProgress, hstock.StateCompleted:
+	case hstock.StateInProgress:
 		return l.Label("state_in_progress")
 	}
 	if o.Word == "" {

@@ -273,9 +273,12 @@ func TestTheMarketplaceIsDown(t *testing.T) {
 		pass(10 * time.Minute) // the answers are old by now
 		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("/catalog")
+		pass(10 * time.Second) // a refresh is waited for
 		w.open("2")
+		pass(10 * time.Second)
 		w.tapLabel("1")
 		w.tap("order_button_skip")
+		pass(20 * time.Second)
 		w.market.ClearFaults()
 		pass(2 * time.Minute)
 		w.tap("nav_button_retry")

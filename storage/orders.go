@@ -171,7 +171,10 @@ type DueOrder struct {
 // and returns them, those waiting longest first, and of one API key no more than
 // make perKey together with those that are leased already.
 // An order whose own key can't be used (refused by the marketplace, removed) is
-// asked for with its owner's present key; without one it waits.
+// asked for with its owner's present key; without one it waits. Damaged rows are
+// left out and told of in the error beside the others. Of a backlog the oldest
+// 2,000 are looked at: ranking all of 50,000 would hold the writer for a third of
+// a second.
 func (db *DB) ClaimDueOrders(ctx context.Context, owner string, now, until time.Time, limit, perKey int) ([]DueOrder, error) {
 	type dueRow struct {
 		orderRow
@@ -187,11 +190,10 @@ func (db *DB) ClaimDueOrders(ctx context.Context, owner string, now, until time.
 			    SELECT o.*, k.id AS ask_with, k.secret_sealed AS ask_with_sealed,
 			           ROW_NUMBER() OVER (PARTITION BY k.id
 			               ORDER BY CASE WHEN o.lease_until > ? THEN 0 ELSE 1 END, o.next_poll_at, o.id) AS place
-			      FROM orders o
+			      FROM (SELECT * FROM orders WHERE closed_at = 0 AND next_poll_at <= ? ORDER BY next_poll_at LIMIT 2000) o
 			      JOIN api_keys own ON own.id = o.key_id
-			      JOIN api_keys k ON k.id = CASE WHEN own.state <> 'removed' AND own.invalid = 0 THEN own.id
+			      JOIN api_keys k ON k.id = CASE WHEN own.secret_sealed <> '' AND own.invalid = 0 THEN own.id
 			           ELSE (SELECT a.id FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0) END
-			     WHERE o.closed_at = 0 AND o.next_poll_at <= ?
 			) AS due WHERE place <= ? AND lease_until <= ? ORDER BY next_poll_at LIMIT ?`),
 			toMillis(now), toMillis(now), perKey, toMillis(now), limit)
 		if err != nil {
@@ -213,18 +215,17 @@ func (db *DB) ClaimDueOrders(ctx context.Context, owner string, now, until time.
 		return nil, fmt.Errorf("claim due orders: %w", err)
 	}
 	orders := make([]DueOrder, 0, len(rows))
+	var damaged []error
 	for _, row := range rows {
 		order, err := db.order(row.orderRow)
-		if err != nil {
-			return nil, err
-		}
-		secret, err := db.unsealText("api_keys", "secret", row.AskWith, row.AskWithSealed)
-		if err != nil {
-			return nil, fmt.Errorf("read key: %w", err)
+		secret, keyErr := db.unsealText("api_keys", "secret", row.AskWith, row.AskWithSealed)
+		if err = errors.Join(err, keyErr); err != nil {
+			damaged = append(damaged, fmt.Errorf("order %d: %w", row.ID, err))
+			continue
 		}
 		orders = append(orders, DueOrder{Order: order, Key: redact.Secret(secret), OwnKey: row.AskWith == order.KeyID})
 	}
-	return orders, nil
+	return orders, errors.Join(damaged...)
 }
 
 // NextPoll returns when the next order is due, zero where none is waiting.
@@ -234,7 +235,7 @@ func (db *DB) NextPoll(ctx context.Context) (time.Time, error) {
 		SELECT MIN(CASE WHEN o.lease_until > o.next_poll_at THEN o.lease_until ELSE o.next_poll_at END)
 		  FROM orders o JOIN api_keys own ON own.id = o.key_id
 		 WHERE o.closed_at = 0
-		   AND ((own.state <> 'removed' AND own.invalid = 0)
+		   AND ((own.secret_sealed <> '' AND own.invalid = 0)
 		     OR EXISTS (SELECT 1 FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0))`)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next poll: %w", err)
@@ -322,6 +323,44 @@ func (db *DB) RefuseKey(ctx context.Context, keyID int64, message Message) (bool
 	return moved, nil
 }
 
+// AcceptKey records that the marketplace accepts a key again; what it bought is
+// asked for at once.
+func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		accepted, err := db.moveTx(ctx, tx, `UPDATE api_keys SET invalid = 0 WHERE id = ? AND invalid = 1`, keyID)
+		if err != nil || !accepted {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
+			toMillis(now), keyID, toMillis(now))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("accept key: %w", err)
+	}
+	return nil
+}
+
+// RefusedKeys returns keys that the marketplace refused and that open orders
+// wait for, at most limit.
+func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
+	var ids []int64
+	err := db.reader.SelectContext(ctx, &ids, db.bind(`SELECT id FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
+		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0) LIMIT ?`), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read refused keys: %w", err)
+	}
+	keys := make([]Key, 0, len(ids))
+	for _, id := range ids {
+		key, err := db.Key(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
 // ResumeOrders makes this person's open orders due again (a new key has come).
 func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
 	_, err := db.movePurchase(ctx, "resume orders",
@@ -387,7 +426,7 @@ func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) err
 		UPDATE api_keys SET secret_sealed = '' WHERE user_id = ? AND state <> 'active' AND secret_sealed <> ''
 		   AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0)
 		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE purchases.key_id = api_keys.id
-		                   AND purchases.state IN ('claimed', 'sending', 'unknown'))`), userID)
+		                   AND purchases.state IN ('claimed', 'sending', 'unknown', 'dismissed'))`), userID)
 	return err
 }
 

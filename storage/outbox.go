@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,8 @@ const messageLife = 30 * 24 * time.Hour
 
 // ClaimMessages leases messages that are due to owner until the given time and
 // returns them, the most urgent first. Somebody who is being served is left
-// out, so that each person's messages arrive in their order.
+// out, so that each person's messages arrive in their order; damaged ones are
+// told of in the error beside the others.
 func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.Time, limit int) ([]Message, error) {
 	var rows []messageRow
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
@@ -62,17 +64,35 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 		return nil, fmt.Errorf("claim messages: %w", err)
 	}
 	messages := make([]Message, 0, len(rows))
+	var damaged []error
 	for _, row := range rows {
 		body, err := db.unsealText("outbox", "body", row.ID, row.BodySealed)
 		if err != nil {
-			return nil, fmt.Errorf("read message: %w", err)
+			damaged = append(damaged, fmt.Errorf("message %d: %w", row.ID, err))
+			continue
 		}
 		messages = append(messages, Message{
 			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Class: row.Class,
 			Body: []byte(body), CreatedAt: fromMillis(row.CreatedAt), Tries: row.Tries,
 		})
 	}
-	return messages, nil
+	return messages, errors.Join(damaged...)
+}
+
+// HoldLease makes the lease on a message that is about to be sent last until
+// the given time. False: it is no longer owner's to send.
+func (db *DB) HoldLease(ctx context.Context, id int64, owner string, until time.Time) (bool, error) {
+	return db.movePurchase(ctx, "hold the lease on a message",
+		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'waiting' AND lease_owner = ?`, toMillis(until), id, owner)
+}
+
+// AddMessage stores a message that no other change goes with.
+func (db *DB) AddMessage(ctx context.Context, message Message) error {
+	err := db.write(ctx, func(tx *sqlx.Tx) error { return db.insertMessage(ctx, tx, message) })
+	if err != nil {
+		return fmt.Errorf("add message: %w", err)
+	}
+	return nil
 }
 
 // MarkSent records that a message has arrived and forgets what it said.
@@ -116,10 +136,15 @@ func (db *DB) releaseMessages(ctx context.Context, tx *sqlx.Tx, userID int64, no
 }
 
 // NextMessage returns when the next message is due, zero where none waits.
-func (db *DB) NextMessage(ctx context.Context) (time.Time, error) {
+// What waits behind a message that is being sent does not count: its end is an
+// event of its own.
+func (db *DB) NextMessage(ctx context.Context, now time.Time) (time.Time, error) {
 	var at sql.NullInt64
-	err := db.reader.GetContext(ctx, &at,
-		`SELECT MIN(CASE WHEN lease_until > next_try_at THEN lease_until ELSE next_try_at END) FROM outbox WHERE state = 'waiting'`)
+	err := db.reader.GetContext(ctx, &at, db.bind(`
+		SELECT MIN(CASE WHEN lease_until > ? THEN lease_until ELSE next_try_at END) FROM outbox
+		 WHERE state = 'waiting' AND (lease_until > ? OR NOT EXISTS (
+		     SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'waiting' AND busy.lease_until > ?))`),
+		toMillis(now), toMillis(now), toMillis(now))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next message: %w", err)
 	}
@@ -139,7 +164,7 @@ func (db *DB) CountWaitingMessages(ctx context.Context) (int, error) {
 // ones, with what they hold, after thirty.
 func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM outbox WHERE (state = 'sent' AND created_at < ?) OR (state <> 'waiting' AND created_at < ?)`),
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ? AND (state = 'sent' OR created_at < ?)`),
 			toMillis(now.Add(-48*time.Hour)), toMillis(now.Add(-messageLife)))
 		if err != nil {
 			return fmt.Errorf("sweep messages: %w", err)

@@ -194,6 +194,7 @@ type Terms struct {
 	Balance  decimal.Decimal
 	Currency string
 	Stock    int64
+	Variants bool
 }
 
 // StartSending moves a claimed purchase to sending, durably, with the terms
@@ -201,9 +202,10 @@ type Terms struct {
 // must not be made.
 func (db *DB) StartSending(ctx context.Context, id int64, owner string, terms Terms, now, until time.Time) (bool, error) {
 	return db.movePurchase(ctx, "start sending",
-		`UPDATE purchases SET state = ?, rate = ?, balance = ?, currency = ?, stock = ?, sent_at = ?, lease_until = ?
+		`UPDATE purchases SET state = ?, rate = ?, balance = ?, currency = ?, stock = ?, variants = ?, sent_at = ?, lease_until = ?
 		  WHERE id = ? AND state = ? AND lease_owner = ? AND lease_until > ?`,
-		PurchaseSending, terms.Rate.String(), terms.Balance.String(), terms.Currency, terms.Stock, toMillis(now), toMillis(until),
+		PurchaseSending, moneyText(terms.Rate), moneyText(terms.Balance), terms.Currency, terms.Stock, toBit(terms.Variants),
+		toMillis(now), toMillis(until),
 		id, PurchaseClaimed, owner, toMillis(now))
 }
 
@@ -276,9 +278,9 @@ func (db *DB) place(ctx context.Context, p Purchase, number int64, adopted bool,
 // RejectPurchase moves a claimed or sending purchase of owner's to rejected.
 func (db *DB) RejectPurchase(ctx context.Context, id int64, owner, reason, refusal string, now time.Time) (bool, error) {
 	return db.movePurchase(ctx, "reject purchase",
-		`UPDATE purchases SET state = ?, reason = ?, refusal = ?, settled_at = ?
+		`UPDATE purchases SET state = ?, reason = ?, refusal_sealed = ?, settled_at = ?
 		  WHERE id = ? AND state IN ('claimed', 'sending') AND lease_owner = ?`,
-		PurchaseRejected, reason, refusal, toMillis(now), id, owner)
+		PurchaseRejected, reason, db.sealText("purchases", "refusal", id, refusal), toMillis(now), id, owner)
 }
 
 // DoubtPurchase moves a sending purchase to unknown, schedules its first
@@ -288,8 +290,8 @@ func (db *DB) DoubtPurchase(ctx context.Context, p Purchase, refusal string, fir
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		var err error
 		moved, err = db.moveTx(ctx, tx,
-			`UPDATE purchases SET state = ?, refusal = ?, next_check_at = ? WHERE id = ? AND state = ?`,
-			PurchaseUnknown, refusal, toMillis(firstCheck), p.ID, PurchaseSending)
+			`UPDATE purchases SET state = ?, refusal_sealed = ?, next_check_at = ? WHERE id = ? AND state = ?`,
+			PurchaseUnknown, db.sealText("purchases", "refusal", p.ID, refusal), toMillis(firstCheck), p.ID, PurchaseSending)
 		if err != nil || !moved {
 			return err
 		}
@@ -308,8 +310,8 @@ func (db *DB) DismissPurchase(ctx context.Context, userID, id int64, now time.Ti
 		PurchaseDismissed, toMillis(now), id, userID, PurchaseUnknown)
 }
 
-// OverdueLeases returns claimed and sending purchases whose lease is over: the
-// process that held them is gone.
+// OverdueLeases returns claimed and sending purchases whose lease is over (the
+// process that held them is gone), beside an error about damaged ones.
 func (db *DB) OverdueLeases(ctx context.Context, now time.Time, limit int) ([]Purchase, error) {
 	return db.purchases(ctx, "read overdue leases",
 		`SELECT `+purchaseColumns+` FROM purchases WHERE state IN ('claimed', 'sending') AND lease_until <= ? ORDER BY lease_until LIMIT ?`,
@@ -336,7 +338,8 @@ func (db *DB) RejectOverdue(ctx context.Context, id int64, reason string, now ti
 	return moved, nil
 }
 
-// DueChecks returns unknown purchases whose next balance reading is due.
+// DueChecks returns unknown purchases whose next balance reading is due, beside
+// an error about damaged ones.
 func (db *DB) DueChecks(ctx context.Context, now time.Time, limit int) ([]Purchase, error) {
 	return db.purchases(ctx, "read due checks",
 		`SELECT `+purchaseColumns+` FROM purchases WHERE state = 'unknown' AND next_check_at > 0 AND next_check_at <= ? ORDER BY next_check_at LIMIT ?`,
@@ -432,7 +435,7 @@ func (db *DB) moveTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any
 }
 
 const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,
-	currency, stock, variants, balance, origin, state, reason, refusal, lease_until, checks, next_check_at,
+	currency, stock, variants, balance, origin, state, reason, refusal_sealed, lease_until, checks, next_check_at,
 	balance_seen, verdict, created_at, expires_at, sent_at, settled_at`
 
 type purchaseRow struct {
@@ -454,7 +457,7 @@ type purchaseRow struct {
 	Origin      string              `db:"origin"`
 	State       PurchaseState       `db:"state"`
 	Reason      string              `db:"reason"`
-	Refusal     string              `db:"refusal"`
+	Refusal     string              `db:"refusal_sealed"` // sealed
 	LeaseUntil  int64               `db:"lease_until"`
 	Checks      int                 `db:"checks"`
 	NextCheckAt int64               `db:"next_check_at"`
@@ -470,27 +473,32 @@ func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO purchases (`+purchaseColumns+`, lease_owner)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
 		p.ID, p.UserID, p.KeyID, p.KeyPrint, p.Kind, p.Service, p.Name, p.Quantity,
-		db.sealText("purchases", "link", p.ID, p.Link), p.Rate.String(), p.RatePer,
-		p.Currency, p.Stock, toBit(p.Variants), p.Balance.String(), p.Origin, p.State, p.Reason, p.Refusal,
+		db.sealText("purchases", "link", p.ID, p.Link), moneyText(p.Rate), p.RatePer,
+		p.Currency, p.Stock, toBit(p.Variants), moneyText(p.Balance), p.Origin, p.State, p.Reason,
+		db.sealText("purchases", "refusal", p.ID, p.Refusal),
 		toMillis(p.LeaseUntil), p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict,
 		toMillis(p.CreatedAt), toMillis(p.ExpiresAt), toMillis(p.SentAt), toMillis(p.SettledAt))
 	return err
 }
 
+// purchases returns the rows that can be read, beside the error about those
+// that can't: one damaged row must not hold up the others.
 func (db *DB) purchases(ctx context.Context, what, query string, args ...any) ([]Purchase, error) {
 	var rows []purchaseRow
 	if err := db.reader.SelectContext(ctx, &rows, db.bind(query), args...); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	purchases := make([]Purchase, 0, len(rows))
+	var damaged []error
 	for _, row := range rows {
 		p, err := db.purchase(row)
 		if err != nil {
-			return nil, err
+			damaged = append(damaged, fmt.Errorf("purchase %d: %w", row.ID, err))
+			continue
 		}
 		purchases = append(purchases, p)
 	}
-	return purchases, nil
+	return purchases, errors.Join(damaged...)
 }
 
 func (db *DB) purchase(row purchaseRow) (Purchase, error) {
@@ -498,11 +506,15 @@ func (db *DB) purchase(row purchaseRow) (Purchase, error) {
 	if err != nil {
 		return Purchase{}, fmt.Errorf("read purchase: %w", err)
 	}
+	refusal, err := db.unsealText("purchases", "refusal", row.ID, row.Refusal)
+	if err != nil {
+		return Purchase{}, fmt.Errorf("read purchase: %w", err)
+	}
 	return Purchase{
 		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind, Service: row.Service,
 		Name: row.Name, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
 		Stock: row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,
-		State: row.State, Reason: row.Reason, Refusal: row.Refusal,
+		State: row.State, Reason: row.Reason, Refusal: refusal,
 		LeaseUntil: fromMillis(row.LeaseUntil), Checks: row.Checks, NextCheckAt: fromMillis(row.NextCheckAt),
 		BalanceSeen: row.BalanceSeen, Verdict: row.Verdict,
 		CreatedAt: fromMillis(row.CreatedAt), ExpiresAt: fromMillis(row.ExpiresAt),

@@ -33,9 +33,18 @@ func toBit(b bool) int64 {
 	return 0
 }
 
-// nullText stores money that may be missing, as the decimal text it came as.
+// moneyText stores money as the decimal text it came as, trailing zeros too:
+// they tell how small a movement the figure can show.
+func moneyText(d decimal.Decimal) string {
+	if places := -d.Exponent(); places > 0 {
+		return d.StringFixed(places)
+	}
+	return d.String()
+}
+
+// nullText is moneyText for money that may be missing.
 func nullText(d decimal.NullDecimal) sql.NullString {
-	return sql.NullString{String: d.Decimal.String(), Valid: d.Valid}
+	return sql.NullString{String: moneyText(d.Decimal), Valid: d.Valid}
 }
 
 // affected returns how many rows a write changed.

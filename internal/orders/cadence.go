@@ -67,6 +67,8 @@ const (
 
 	// Readings of balances in hand at once.
 	checksAtOnce = 8
+	// Refused keys that are tried again each time the old is swept.
+	refusedKeysAtOnce = 50
 
 	// A message about a purchase that a tap has just settled lets the card that
 	// announces it be drawn first.
@@ -87,7 +89,8 @@ const (
 	// stored some); due work that can't be taken yet is looked at after spinPause.
 	idlePause      = 15 * time.Second
 	spinPause      = 250 * time.Millisecond
-	retryLoopAfter = 2 * time.Second
+	retryLoopAfter = 2 * time.Second // and then ever more rarely, up to
+	retryLoopMost  = time.Minute
 	sweepEvery     = time.Hour
 )
 

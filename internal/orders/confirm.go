@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"hstockbot/internal/hstock"
@@ -44,6 +45,8 @@ const (
 	ChangePrice
 	// ChangeKey: the person has given another API key since.
 	ChangeKey
+	// ChangeCurrency: the account is in another currency than the card said.
+	ChangeCurrency
 )
 
 // Why a purchase was rejected, as stored with it.
@@ -234,8 +237,12 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 	}
 	next := c.p
 	next.Rate, next.Stock, next.Balance, next.Currency = inventory.Rate, inventory.Stock, balance.Amount, balance.Currency
+	next.Variants = len(inventory.Subproducts) > 1
+	if next.Currency != c.p.Currency {
+		return c.redraw(ctx, next, ChangeCurrency)
+	}
 	if next.Total().GreaterThan(c.p.Total()) {
-		return c.redraw(ctx, next)
+		return c.redraw(ctx, next, ChangePrice)
 	}
 	if c.p.Kind == storage.KindProduct && next.Total().GreaterThan(balance.Amount) {
 		c.p = next
@@ -243,9 +250,12 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 	}
 	c.p = next
 
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
+		return c.reject(ctx, ReasonUnreachable, "") // too late to wait for an answer
+	}
 	now := time.Now()
 	sending, err := c.s.db.StartSending(ctx, c.p.ID, c.owner,
-		storage.Terms{Rate: next.Rate, Balance: next.Balance, Currency: next.Currency, Stock: next.Stock}, now, now.Add(purchaseLease))
+		storage.Terms{Rate: next.Rate, Balance: next.Balance, Currency: next.Currency, Stock: next.Stock, Variants: next.Variants}, now, now.Add(purchaseLease))
 	if err != nil {
 		return Outcome{}, err // not known to be sending: the lease will reject it
 	}
@@ -290,7 +300,11 @@ func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
-	return err == nil && balance.Currency == c.p.Currency && !balance.Amount.LessThan(c.p.Balance)
+	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !shows(balance.Amount, c.p.Total()) {
+		return false
+	}
+	disturbed, err := c.s.db.KeyDisturbed(ctx, c.p, c.p.SentAt) // a refund may hide the charge
+	return err == nil && !disturbed
 }
 
 func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
@@ -303,9 +317,14 @@ func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
 		return err
 	})
 	if err != nil {
-		// The number goes where an operator can find it; the lease makes it unknown.
-		c.s.log.Error("order placed but not recorded", "purchase", c.p.ID, "order", number, "error", err)
-		return Outcome{}, err
+		// The number goes where an operator can find it, and is tried again for as
+		// long as this process lives; else the lease makes it unknown.
+		c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", number, "error", err)
+		c.s.mu.Lock()
+		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, number: number}
+		c.s.mu.Unlock()
+		c.s.decide.wake()
+		return Outcome{Result: InProgress, Purchase: c.p}, nil
 	}
 	if !placed { // adopted or placed meanwhile: the row tells
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
@@ -314,6 +333,38 @@ func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
 	c.s.watch.wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Order: order}, nil
+}
+
+// unrecorded is an order number that the marketplace gave and the database did
+// not take.
+type unrecorded struct {
+	purchase storage.Purchase
+	number   int64
+}
+
+// recordLate writes down the numbers that could not be written when they came,
+// and tells whose purchase it is.
+func (s *Service) recordLate(ctx context.Context) error {
+	s.mu.Lock()
+	late := maps.Clone(s.unrecorded)
+	s.mu.Unlock()
+	var failures []error
+	for id, u := range late {
+		now := time.Now()
+		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.number, now, now)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		s.mu.Lock()
+		delete(s.unrecorded, id)
+		s.mu.Unlock()
+		if placed {
+			s.watch.wake()
+			failures = append(failures, s.Tell(ctx, u.purchase.UserID, id))
+		}
+	}
+	return errors.Join(failures...)
 }
 
 func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
@@ -346,7 +397,7 @@ func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
 	return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 }
 
-func (c *claim) redraw(ctx context.Context, next storage.Purchase) (Outcome, error) {
+func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
 	now := time.Now()
 	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLife)
 	next, redrawn, err := c.s.db.RedrawClaimed(ctx, c.p.ID, c.owner, next)
@@ -360,7 +411,7 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase) (Outcome, err
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{ChangePrice}}, nil
+	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{change}}, nil
 }
 
 // insist repeats a write that must not be lost, whatever becomes of ctx, for a

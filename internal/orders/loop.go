@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -64,6 +65,7 @@ func (l *loop) run(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	failures := int64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,13 +73,27 @@ func (l *loop) run(ctx context.Context, done chan<- struct{}) {
 		case <-l.woken:
 		case <-timer.C:
 		}
-		pause, err := l.once(ctx)
-		if err != nil && ctx.Err() == nil {
+		pause, err := l.safely(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
+			failures++
 			l.log.Error("background work failed", "loop", l.name, "error", err)
-			pause = retryLoopAfter
+			pause = backoff(retryLoopAfter, retryLoopMost, failures)
 		}
 		timer.Reset(pause)
 	}
+}
+
+// safely calls once; a panic is a failure of this turn only.
+func (l *loop) safely(ctx context.Context) (pause time.Duration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return l.once(ctx)
 }
 
 // until returns the pause until an event, for loops whose work has a due time:

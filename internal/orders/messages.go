@@ -17,7 +17,7 @@ import (
 const (
 	MessageGoods      = "goods"       // accounts were delivered: GoodsOf(message)
 	MessageEnded      = "ended"       // an order ended otherwise, or an SMM order is done
-	MessageRejected   = "rejected"    // a purchase was interrupted, nothing was bought
+	MessageOutcome    = "outcome"     // what has become of a purchase, which its card could not say
 	MessageUnknown    = "unknown"     // nobody knows what became of a purchase
 	MessageVerdict    = "verdict"     // what the balance suggests about it
 	MessageInvalidKey = "invalid_key" // the key is refused; its orders wait for a new one

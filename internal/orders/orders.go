@@ -12,7 +12,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -33,8 +35,8 @@ type Market interface {
 type Options struct {
 	DB     *storage.DB
 	Market Market
-	// Send delivers one stored message to its person. Its error is wrapped
-	// ErrUnreachable or ErrUnsendable, carries a RetryAfter, or means "later".
+	// Send delivers one stored message to its person. Its error wraps
+	// ErrUnreachable or ErrUnsendable, is a *LaterError, or means "try again".
 	Send func(ctx context.Context, message storage.Message) error
 	Log  *slog.Logger
 	// SMMRatePer is how many pieces the rate of an SMM service is for.
@@ -67,6 +69,9 @@ type Service struct {
 	polls     sync.WaitGroup // in hand
 	sendSlots chan struct{}
 	sends     sync.WaitGroup // in hand
+
+	mu         sync.Mutex
+	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
 }
 
 // New returns a Service that is not started: it confirms purchases, but
@@ -76,6 +81,7 @@ func New(o Options) *Service {
 		db: o.DB, market: o.Market, send: o.Send, log: o.Log, ratePer: o.SMMRatePer,
 		checkpoint: o.Checkpoint, owner: rand.Text(), limits: newLimits(o.Unpaced), settle: newSignal(),
 		pollSlots: make(chan struct{}, pollsAtOnce), sendSlots: make(chan struct{}, peopleAtOnce),
+		unrecorded: map[int64]unrecorded{},
 	}
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
@@ -103,7 +109,7 @@ func (s *Service) Stop(ctx context.Context) error {
 		problems = append(problems, l.stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, wait(ctx, &s.polls), s.outbox.stop(ctx), s.flush(ctx))
+	problems = append(problems, wait(ctx, &s.polls), s.recordLate(ctx), s.outbox.stop(ctx), s.flush(ctx))
 	return errors.Join(problems...)
 }
 
@@ -114,9 +120,31 @@ func (s *Service) Wake() { s.outbox.wake() }
 // WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
 func (s *Service) WakeWatcher() { s.watch.wake() }
 
+// Tell stores a message that says what has become of a purchase, for a person
+// whose card could not say it.
+func (s *Service) Tell(ctx context.Context, userID, purchaseID int64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	defer cancel()
+	err := s.db.AddMessage(ctx, storage.Message{
+		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Class: classReply, CreatedAt: time.Now(),
+	})
+	s.outbox.wake()
+	return err
+}
+
+// sweepOnce removes what is old and tries refused keys again: the marketplace
+// may have refused them by mistake.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	return sweepEvery, errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now))
+	err := errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now))
+	keys, keysErr := s.db.RefusedKeys(ctx, refusedKeysAtOnce)
+	for _, key := range keys {
+		if _, read := s.readBalance(ctx, key.Secret); read {
+			keysErr = errors.Join(keysErr, s.db.AcceptKey(ctx, key.ID, time.Now()))
+			s.watch.wake()
+		}
+	}
+	return sweepEvery, errors.Join(err, keysErr)
 }
 
 // flush sends what is due now, so that a stop leaves nothing that could have
@@ -139,6 +167,18 @@ func wait(ctx context.Context, group *sync.WaitGroup) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// safely turns a panic into an error: one order or message that can't be worked
+// on must not end the process, again and again after each start.
+func (s *Service) safely(what string, do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic", "doing", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %s", what)
+		}
+	}()
+	return do()
 }
 
 // signal tells any number of waiters that something has changed.

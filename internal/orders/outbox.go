@@ -17,8 +17,16 @@ var (
 	ErrUnsendable = errors.New("the message can't be sent")
 )
 
-// retryAfter is implemented by errors that know when to try again.
-type retryAfter interface{ RetryAfter() time.Duration }
+// LaterError says when a message may be tried again.
+type LaterError struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *LaterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *LaterError) Unwrap() error { return e.Err }
 
 // outboxOnce sends what is due, as far as there are free slots: people side by
 // side, so that nobody waits for another, and each person's messages in order.
@@ -29,10 +37,7 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 		return idlePause, nil // a person who is served wakes the loop
 	}
 	now := time.Now()
-	messages, err := s.db.ClaimMessages(ctx, s.owner, now, now.Add(messageLease), free)
-	if err != nil {
-		return 0, err
-	}
+	messages, failure := s.db.ClaimMessages(ctx, s.owner, now, now.Add(messageLease), free)
 	for _, ofOne := range byPerson(messages) {
 		s.sendSlots <- struct{}{}
 		s.sends.Go(func() {
@@ -41,14 +46,23 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 			s.serve(context.WithoutCancel(ctx), ofOne)
 		})
 	}
-	next, err := s.db.NextMessage(ctx)
-	return until(next, time.Now()), err
+	next, err := s.db.NextMessage(ctx, time.Now())
+	return until(next, time.Now()), errors.Join(failure, err)
 }
 
 // serve sends one person's messages. Where one must wait, those behind it wait
 // as well.
 func (s *Service) serve(ctx context.Context, messages []storage.Message) {
 	for i, message := range messages {
+		if i > 0 { // the lease of the first is new
+			held, err := s.db.HoldLease(ctx, message.ID, s.owner, time.Now().Add(messageLease))
+			if err != nil {
+				s.log.Error("sending to a person stops", "error", err)
+			}
+			if !held {
+				return
+			}
+		}
 		again, goOn := s.deliver(ctx, message)
 		if goOn {
 			continue
@@ -83,13 +97,13 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 // once; else it may at that time (unless it is held, because they can't be reached).
 func (s *Service) deliver(ctx context.Context, message storage.Message) (again time.Time, goOn bool) {
 	sending, cancel := context.WithTimeout(ctx, messageTimeout)
-	err := s.send(sending, message)
+	err := s.safely("send a message", func() error { return s.send(sending, message) })
 	cancel()
 	s.checkpoint("sent")
 	ctx, cancel = context.WithTimeout(ctx, recordPatience)
 	defer cancel()
 
-	var wait retryAfter
+	var later *LaterError
 	switch {
 	case err == nil:
 		goOn = true
@@ -102,8 +116,8 @@ func (s *Service) deliver(ctx context.Context, message storage.Message) (again t
 		err = s.db.MarkUnsendable(ctx, message.ID)
 	default:
 		pause := backoff(retryFirst, retryLongest, int64(message.Tries))
-		if errors.As(err, &wait) && wait.RetryAfter() > 0 {
-			pause = wait.RetryAfter()
+		if errors.As(err, &later) {
+			pause = later.After
 		}
 		s.log.Warn("message not sent yet", "message", message.ID, "kind", message.Kind, "tries", message.Tries, "error", err)
 		again = time.Now().Add(pause)

@@ -134,6 +134,12 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, service int64,
 		s.noteKey(ctx, key.ID, key.UserID, err)
 		return hstock.Inventory{}, hstock.Balance{}, err
 	}
+	if key.Invalid { // it was refused once, and is not any more
+		if err := s.db.AcceptKey(ctx, key.ID, time.Now()); err != nil {
+			return hstock.Inventory{}, hstock.Balance{}, err
+		}
+		s.watch.wake()
+	}
 	return inventory, balance, nil
 }
 

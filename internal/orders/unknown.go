@@ -154,37 +154,31 @@ func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string)
 // that are due.
 func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
+	failures := []error{s.recordLate(ctx)}
+	// One purchase's trouble is no other's: failures are collected.
 	overdue, err := s.db.OverdueLeases(ctx, now, settledAtOnce)
-	if err != nil {
-		return 0, err
-	}
+	failures = append(failures, err)
 	for _, p := range overdue {
-		if err := s.abandoned(ctx, p); err != nil {
-			return 0, err
-		}
+		failures = append(failures, s.safely("settle a purchase", func() error { return s.abandoned(ctx, p) }))
 	}
 	due, err := s.db.DueChecks(ctx, now, settledAtOnce)
-	if err != nil {
-		return 0, err
-	}
+	failures = append(failures, err)
 	var (
-		checks   sync.WaitGroup
-		slots    = make(chan struct{}, checksAtOnce)
-		failures = make([]error, len(due))
+		checks  sync.WaitGroup
+		slots   = make(chan struct{}, checksAtOnce)
+		checked = make([]error, len(due))
 	)
 	for i, p := range due {
 		slots <- struct{}{}
 		checks.Go(func() {
 			defer func() { <-slots }()
-			failures[i] = s.check(ctx, p)
+			checked[i] = s.safely("read a balance", func() error { return s.check(ctx, p) })
 		})
 	}
 	checks.Wait()
-	if err := errors.Join(failures...); err != nil {
-		return 0, err
-	}
 	next, err := s.db.NextPurchaseEvent(ctx)
-	return until(next, time.Now()), err
+	failures = append(append(failures, err), checked...)
+	return until(next, time.Now()), errors.Join(failures...)
 }
 
 // abandoned settles a purchase whose lease is over: claimed was surely not
@@ -197,7 +191,7 @@ func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
 	}
 	now := time.Now()
 	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageRejected, Class: classReply, CreatedAt: now,
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcome, Class: classReply, CreatedAt: now,
 	})
 	if rejected {
 		s.outbox.wake()
@@ -276,7 +270,7 @@ func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.
 	fall := p.Balance.Sub(balance.Amount)
 	total := p.Total()
 	switch {
-	case disturbed:
+	case disturbed, !shows(balance.Amount, total):
 		return storage.VerdictUnclear, nil
 	case fall.IsZero():
 		return storage.VerdictNone, nil
@@ -285,4 +279,10 @@ func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.
 	default:
 		return storage.VerdictUnclear, nil
 	}
+}
+
+// shows reports whether a balance, in the decimals that it came in, would move
+// by so small a sum.
+func shows(balance, sum decimal.Decimal) bool {
+	return sum.GreaterThanOrEqual(decimal.New(1, balance.Exponent()))
 }

@@ -151,7 +151,7 @@ func TestAbandonedPurchases(t *testing.T) {
 		pass(59 * time.Second)
 		w.wantTold()
 		pass(20 * time.Second)
-		w.wantTold(orders.MessageRejected)
+		w.wantTold(orders.MessageOutcome)
 
 		now = time.Now()
 		_, err = w.db.ClaimPurchase(t.Context(), anna, sending.ID, "dead", now, now.Add(time.Minute))
@@ -162,7 +162,7 @@ func TestAbandonedPurchases(t *testing.T) {
 			t.Errorf("while its lease lasts: %v, want InProgress", outcome.Result)
 		}
 		pass(80 * time.Second)
-		w.wantTold(orders.MessageRejected, orders.MessageUnknown)
+		w.wantTold(orders.MessageOutcome, orders.MessageUnknown)
 		w.wantAdds(0)
 	})
 }

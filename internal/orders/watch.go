@@ -22,10 +22,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 		return idlePause, nil // a poll that ends wakes the loop
 	}
 	now := time.Now()
-	due, err := s.db.ClaimDueOrders(ctx, s.owner, now, now.Add(pollLease), free, pollsOfOneKey)
-	if err != nil {
-		return 0, err
-	}
+	due, failure := s.db.ClaimDueOrders(ctx, s.owner, now, now.Add(pollLease), free, pollsOfOneKey)
 	for _, order := range due {
 		s.pollSlots <- struct{}{}
 		s.polls.Go(func() {
@@ -35,7 +32,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 		})
 	}
 	next, err := s.db.NextPoll(ctx)
-	return until(next, time.Now()), err
+	return until(next, time.Now()), errors.Join(failure, err)
 }
 
 // poll asks for one order and stores what it hears.
@@ -44,7 +41,10 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) {
 	defer cancel()
 	err := s.limits.of(order.KeyID).Wait(asking)
 	if err == nil {
-		_, err = s.ask(asking, order)
+		err = s.safely("poll an order", func() error {
+			_, err := s.ask(asking, order)
+			return err
+		})
 	}
 	if err == nil {
 		return
@@ -59,11 +59,30 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) {
 	// "Order not found" is no end either: another key's answer says nothing, and
 	// its own key's may be a slip of the marketplace.
 	s.log.Warn("order not polled", "order", order.Number, "failures", order.Failures+1, "error", err)
+	if time.Since(order.CreatedAt) >= staleAfter {
+		s.giveUp(context.WithoutCancel(ctx), order.Order)
+		return
+	}
 	failures := order.Failures + 1
 	next := time.Now().Add(max(backoff(failureFirst, failureLongest, failures), nextPoll(order.Order, time.Since(order.CreatedAt))))
 	if err := s.db.PostponeOrder(context.WithoutCancel(ctx), order.ID, failures, next); err != nil {
 		s.log.Error("postponing an order failed", "order", order.Number, "error", err)
 	}
+}
+
+// giveUp stops watching an order that is too old and answers nothing, and says so.
+func (s *Service) giveUp(ctx context.Context, order storage.Order) {
+	now := time.Now()
+	stale := order
+	stale.Polls++
+	stale.State, stale.UpdatedAt, stale.ClosedAt = storage.OrderStale, now, now
+	_, _, err := s.db.ReportOrder(ctx, stale, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+		return compose(order, o, fresh, now)
+	})
+	if err != nil {
+		s.log.Error("giving up an order failed", "order", order.Number, "error", err)
+	}
+	s.outbox.wake()
 }
 
 // Refresh asks for one order at a person's request and returns it as it then
@@ -232,7 +251,7 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 		}
 		messages = append(messages, message)
 	}
-	ended := before.Open() && !after.Open() && after.State != storage.OrderStale
+	ended := before.Open() && !after.Open()
 	if ended && (after.Kind != storage.KindProduct || after.State != storage.OrderDelivered) {
 		messages = append(messages, storage.Message{
 			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Class: classStatus,

@@ -276,7 +276,7 @@ func TestAMonthOldOrderIsNoLongerWatched(t *testing.T) {
 		if got.State != storage.OrderDelivered {
 			t.Errorf("refreshed by hand: %s", got.State)
 		}
-		w.wantTold(orders.MessageGoods)
+		w.wantTold(orders.MessageEnded, orders.MessageGoods)
 	})
 }
 

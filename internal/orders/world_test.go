@@ -36,6 +36,7 @@ type world struct {
 	close   func() // of the marketplace's server
 	client  *hstock.Client
 	db      *storage.DB
+	path    string // of its file
 	service *orders.Service
 	log     *strings.Builder
 
@@ -55,7 +56,8 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		var err error
 		w.client, err = hstock.New(hstock.Options{URL: url, Dial: w.net.Dial})
 		must(t, err)
-		w.db = openDB(t, filepath.Join(t.TempDir(), "bot.db"))
+		w.path = filepath.Join(t.TempDir(), "bot.db")
+		w.db = openDB(t, w.path)
 		w.addUser(anna, annaKey)
 		w.service = w.newService()
 		w.service.Start()

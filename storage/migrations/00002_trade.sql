@@ -22,7 +22,7 @@ CREATE TABLE purchases (
     origin          TEXT   NOT NULL,
     state           TEXT   NOT NULL,
     reason          TEXT   NOT NULL,
-    refusal         TEXT   NOT NULL,
+    refusal_sealed  TEXT   NOT NULL,
     lease_owner     TEXT   NOT NULL,
     lease_until     BIGINT NOT NULL,
     checks          BIGINT NOT NULL,

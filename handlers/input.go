@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"net/mail"
 	"net/url"
 	"strconv"
 	"strings"
@@ -67,6 +68,13 @@ func digit(r rune) (byte, bool) {
 		zero--
 	}
 	return "0123456789"[r-zero], true
+}
+
+// isEmail reports whether text is an address and nothing else (RFC 5321: at
+// most 254 bytes).
+func isEmail(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text && len(text) <= 254
 }
 
 // maxLink is how long a link may be, in bytes; browsers' own bound is near it.

@@ -60,6 +60,17 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
+func TestIsEmail(t *testing.T) {
+	for text, want := range map[string]bool{
+		"anna@example.com": true, "a.b+c@sub.example.org": true, "anna": false, "anna@": false, "Anna <anna@example.com>": false,
+		"anna@example.com, b@example.com": false, "": false, strings.Repeat("a", 250) + "@b.com": false,
+	} {
+		if got := isEmail(text); got != want {
+			t.Errorf("isEmail(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestPlausibleKey(t *testing.T) {
 	for key, want := range map[redact.Secret]bool{
 		"0123456789abcdef": true, "short": false, "with space inside": false, "ключ-ключ": false,

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"net/mail"
 	"net/url"
 	"strings"
 
@@ -249,8 +248,7 @@ func (s *Shop) emailTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 		return bot.View{}, err
 	}
 	email := strings.TrimSpace(req.Text)
-	address, err := mail.ParseAddress(email)
-	if err != nil || address.Address != email || len(email) > 254 {
+	if !isEmail(email) {
 		return askAgain(req.L.T("email_bad"), keyboards.EmailKeyboard(req.L, args)), nil
 	}
 	return s.draft(ctx, req, args, email)

@@ -64,18 +64,13 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.sentence(req, l.T("unknown_taken"))
 	case errors.Is(err, hstock.ErrOrderNotFound):
 		return s.sentence(req, l.T("error_order_not_found"))
-	case errors.As(err, &failure):
-		switch failure.Kind {
-		case hstock.InvalidKey:
-			return s.askKeyBeside(req, l.T("key_invalid"))
-		case hstock.Refused, hstock.RefusedOther:
-			if !errors.Is(err, errStillUnknown) {
-				return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
-			}
-		}
-		if errors.Is(err, errStillUnknown) {
-			return s.retry(req, l.T("unknown_market"))
-		}
+	case errors.As(err, &failure) && failure.Kind == hstock.InvalidKey:
+		return s.askKeyBeside(req, l.T("key_invalid"))
+	case failure != nil && errors.Is(err, errStillUnknown):
+		return s.retry(req, l.T("unknown_market"))
+	case failure != nil && (failure.Kind == hstock.Refused || failure.Kind == hstock.RefusedOther):
+		return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+	case failure != nil:
 		return s.retry(req, l.T("error_market"))
 	default:
 		s.Log.Error("a screen failed", "update", req.UpdateID, "user", req.User.ID, "error", err)

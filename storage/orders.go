@@ -300,7 +300,7 @@ var errSuperseded = errors.New("a newer poll has reported")
 
 // PostponeOrder ends a poll that failed: the order is asked for again at next.
 func (db *DB) PostponeOrder(ctx context.Context, id int64, failures int64, next time.Time) error {
-	_, err := db.movePurchase(ctx, "postpone order",
+	_, err := db.move(ctx, "postpone order",
 		`UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0 WHERE id = ?`, failures, toMillis(next), id)
 	return err
 }
@@ -308,19 +308,7 @@ func (db *DB) PostponeOrder(ctx context.Context, id int64, failures int64, next 
 // RefuseKey records that the marketplace does not accept a key, with the
 // message that tells its owner. It reports false when that is known already.
 func (db *DB) RefuseKey(ctx context.Context, keyID int64, message Message) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx, `UPDATE api_keys SET invalid = 1 WHERE id = ? AND invalid = 0`, keyID)
-		if err != nil || !moved {
-			return err
-		}
-		return db.insertMessage(ctx, tx, message)
-	})
-	if err != nil {
-		return false, fmt.Errorf("refuse key: %w", err)
-	}
-	return moved, nil
+	return db.moveAndTell(ctx, "refuse key", message, `UPDATE api_keys SET invalid = 1 WHERE id = ? AND invalid = 0`, keyID)
 }
 
 // AcceptKey records that the marketplace accepts a key again; what it bought is
@@ -363,7 +351,7 @@ func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
 
 // ResumeOrders makes this person's open orders due again (a new key has come).
 func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
-	_, err := db.movePurchase(ctx, "resume orders",
+	_, err := db.move(ctx, "resume orders",
 		`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
 		toMillis(at), userID, toMillis(at))
 	return err

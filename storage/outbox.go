@@ -82,7 +82,7 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 // HoldLease makes the lease on a message that is about to be sent last until
 // the given time. False: it is no longer owner's to send.
 func (db *DB) HoldLease(ctx context.Context, id int64, owner string, until time.Time) (bool, error) {
-	return db.movePurchase(ctx, "hold the lease on a message",
+	return db.move(ctx, "hold the lease on a message",
 		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'waiting' AND lease_owner = ?`, toMillis(until), id, owner)
 }
 

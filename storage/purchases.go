@@ -134,7 +134,7 @@ func (db *DB) InsertDraft(ctx context.Context, p Purchase, replaces int64) (Purc
 
 // RetireDraft ends a draft without buying. It reports whether there was one.
 func (db *DB) RetireDraft(ctx context.Context, userID, id int64) (bool, error) {
-	return db.movePurchase(ctx, "retire draft",
+	return db.move(ctx, "retire draft",
 		`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`,
 		PurchaseRetired, id, userID, PurchaseDraft)
 }
@@ -156,7 +156,7 @@ func (db *DB) Purchase(ctx context.Context, userID, id int64) (Purchase, error) 
 // time. It reports whether this call moved it: of any number of taps, updates
 // and replicas exactly one does. ErrKeyBusy says that the key's turn has not come.
 func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string, now, until time.Time) (bool, error) {
-	claimed, err := db.movePurchase(ctx, "claim purchase",
+	claimed, err := db.move(ctx, "claim purchase",
 		`UPDATE purchases SET state = ?, lease_owner = ?, lease_until = ?
 		  WHERE id = ? AND user_id = ? AND state = ? AND expires_at > ?`,
 		PurchaseClaimed, owner, toMillis(until), id, userID, PurchaseDraft, toMillis(now))
@@ -201,7 +201,7 @@ type Terms struct {
 // just read. False means that the claim was no longer owner's: the one request
 // must not be made.
 func (db *DB) StartSending(ctx context.Context, id int64, owner string, terms Terms, now, until time.Time) (bool, error) {
-	return db.movePurchase(ctx, "start sending",
+	return db.move(ctx, "start sending",
 		`UPDATE purchases SET state = ?, rate = ?, balance = ?, currency = ?, stock = ?, variants = ?, sent_at = ?, lease_until = ?
 		  WHERE id = ? AND state = ? AND lease_owner = ? AND lease_until > ?`,
 		PurchaseSending, moneyText(terms.Rate), moneyText(terms.Balance), terms.Currency, terms.Stock, toBit(terms.Variants),
@@ -277,7 +277,7 @@ func (db *DB) place(ctx context.Context, p Purchase, number int64, adopted bool,
 
 // RejectPurchase moves a claimed or sending purchase of owner's to rejected.
 func (db *DB) RejectPurchase(ctx context.Context, id int64, owner, reason, refusal string, now time.Time) (bool, error) {
-	return db.movePurchase(ctx, "reject purchase",
+	return db.move(ctx, "reject purchase",
 		`UPDATE purchases SET state = ?, reason = ?, refusal_sealed = ?, settled_at = ?
 		  WHERE id = ? AND state IN ('claimed', 'sending') AND lease_owner = ?`,
 		PurchaseRejected, reason, db.sealText("purchases", "refusal", id, refusal), toMillis(now), id, owner)
@@ -286,26 +286,14 @@ func (db *DB) RejectPurchase(ctx context.Context, id int64, owner, reason, refus
 // DoubtPurchase moves a sending purchase to unknown, schedules its first
 // balance reading, and stores the message that tells the person.
 func (db *DB) DoubtPurchase(ctx context.Context, p Purchase, refusal string, firstCheck time.Time, message Message) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx,
-			`UPDATE purchases SET state = ?, refusal_sealed = ?, next_check_at = ? WHERE id = ? AND state = ?`,
-			PurchaseUnknown, db.sealText("purchases", "refusal", p.ID, refusal), toMillis(firstCheck), p.ID, PurchaseSending)
-		if err != nil || !moved {
-			return err
-		}
-		return db.insertMessage(ctx, tx, message)
-	})
-	if err != nil {
-		return false, fmt.Errorf("doubt purchase: %w", err)
-	}
-	return moved, nil
+	return db.moveAndTell(ctx, "doubt purchase", message,
+		`UPDATE purchases SET state = ?, refusal_sealed = ?, next_check_at = ? WHERE id = ? AND state = ?`,
+		PurchaseUnknown, db.sealText("purchases", "refusal", p.ID, refusal), toMillis(firstCheck), p.ID, PurchaseSending)
 }
 
 // DismissPurchase records a person's word that an unknown purchase was not placed.
 func (db *DB) DismissPurchase(ctx context.Context, userID, id int64, now time.Time) (bool, error) {
-	return db.movePurchase(ctx, "dismiss purchase",
+	return db.move(ctx, "dismiss purchase",
 		`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND user_id = ? AND state = ?`,
 		PurchaseDismissed, toMillis(now), id, userID, PurchaseUnknown)
 }
@@ -321,21 +309,9 @@ func (db *DB) OverdueLeases(ctx context.Context, now time.Time, limit int) ([]Pu
 // RejectOverdue moves a claimed purchase whose lease is over to rejected, with
 // the message that says so: nothing had been sent.
 func (db *DB) RejectOverdue(ctx context.Context, id int64, reason string, now time.Time, message Message) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx,
-			`UPDATE purchases SET state = ?, reason = ?, settled_at = ? WHERE id = ? AND state = ? AND lease_until <= ?`,
-			PurchaseRejected, reason, toMillis(now), id, PurchaseClaimed, toMillis(now))
-		if err != nil || !moved {
-			return err
-		}
-		return db.insertMessage(ctx, tx, message)
-	})
-	if err != nil {
-		return false, fmt.Errorf("reject overdue purchase: %w", err)
-	}
-	return moved, nil
+	return db.moveAndTell(ctx, "reject overdue purchase", message,
+		`UPDATE purchases SET state = ?, reason = ?, settled_at = ? WHERE id = ? AND state = ? AND lease_until <= ?`,
+		PurchaseRejected, reason, toMillis(now), id, PurchaseClaimed, toMillis(now))
 }
 
 // DueChecks returns unknown purchases whose next balance reading is due, beside
@@ -350,21 +326,12 @@ func (db *DB) DueChecks(ctx context.Context, now time.Time, limit int) ([]Purcha
 // NextCheckAt, BalanceSeen and Verdict) if the purchase is still unknown and
 // nobody else recorded this reading, with a message where there is news.
 func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, message *Message) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx,
-			`UPDATE purchases SET checks = ?, next_check_at = ?, balance_seen = ?, verdict = ? WHERE id = ? AND state = ? AND checks = ?`,
-			p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict, p.ID, PurchaseUnknown, previousChecks)
-		if err != nil || !moved || message == nil {
-			return err
-		}
-		return db.insertMessage(ctx, tx, *message)
-	})
-	if err != nil {
-		return false, fmt.Errorf("record balance check: %w", err)
+	const query = `UPDATE purchases SET checks = ?, next_check_at = ?, balance_seen = ?, verdict = ? WHERE id = ? AND state = ? AND checks = ?`
+	args := []any{p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict, p.ID, PurchaseUnknown, previousChecks}
+	if message == nil {
+		return db.move(ctx, "record balance check", query, args...)
 	}
-	return moved, nil
+	return db.moveAndTell(ctx, "record balance check", *message, query, args...)
 }
 
 // KeyDisturbed reports whether anything else of the same API key may have moved
@@ -408,30 +375,6 @@ func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
 		}
 		return nil
 	})
-}
-
-// movePurchase runs one compare-and-set in a transaction of its own and
-// reports whether it found the row as it expected it.
-func (db *DB) movePurchase(ctx context.Context, what, query string, args ...any) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx, query, args...)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", what, err)
-	}
-	return moved, nil
-}
-
-func (db *DB) moveTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any) (bool, error) {
-	result, err := tx.ExecContext(ctx, db.bind(query), args...)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
 }
 
 const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,

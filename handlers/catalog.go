@@ -83,7 +83,7 @@ func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.Ca
 	}
 	s.count(ctx, key, entries, places)
 	return bot.View{
-		Text:     req.L.T("category_text", locales.Args{"Category": shorten(category.Name, wordLength)}) + staleNote(req.L, fresh),
+		Text:     req.L.T("category_text", locales.Args{"Category": locales.Name(shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), place/keyboards.PageSize),
 	}, nil
 }
@@ -121,14 +121,14 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 	if err != nil {
 		return bot.View{}, err
 	}
-	title, subcategory := shorten(category.Name, wordLength), ""
+	heading, subcategory := locales.Name(shorten(category.Name, wordLength)), ""
 	back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(categoryPlace)})
 	if args.Subcategory != "" {
 		place, err := only(category.Subcategories, func(sub catalog.Subcategory) bool { return route.HashOf(sub.English) == args.Subcategory })
 		if err != nil {
 			return bot.View{}, err
 		}
-		title, subcategory = shorten(category.Subcategories[place].Name, wordLength), category.Subcategories[place].English
+		heading, subcategory = locales.Name(shorten(category.Subcategories[place].Name, wordLength)), category.Subcategories[place].English
 		back = keyboards.Category.Data(keyboards.CategoryArgs{Category: args.Category, Page: pageOf(place)})
 	}
 	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), category.English, subcategory)
@@ -136,7 +136,7 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 		return bot.View{}, err
 	}
 	if len(rows) == 0 {
-		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": title}), Keyboard: keyboards.Foot(req.L, back)}, nil
+		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": heading}), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}
 	rows = inStockFirst(rows)
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
@@ -147,7 +147,7 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 			Service: row.Service, Name: row.Name, Price: req.L.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
 		})
 	}
-	text := req.L.T("shelf_text", locales.Args{"Shelf": title})
+	text := req.L.T("shelf_text", locales.Args{"Shelf": heading})
 	if description := s.shelfDescription(ctx, key, req.L, rows); description != "" {
 		text += "\n\n" + locales.Escape(description)
 	}

@@ -25,7 +25,7 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
-	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}))
+	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", what(l, p.Name, p.Quantity)))
 	price := l.Money(p.Rate, p.Currency)
 	if p.RatePer > 1 {
 		lines = append(lines, l.T("product_price_per", locales.Args{"Price": price, "Per": l.Number(p.RatePer)}))
@@ -98,7 +98,7 @@ func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.Pur
 	}
 	if p.State == storage.PurchaseDraft {
 		placing, cancel := context.WithTimeout(ctx, courtesy)
-		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", locales.Args{"Name": p.Name, "Quantity": req.L.Number(p.Quantity)})})
+		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", what(req.L, p.Name, p.Quantity))})
 		cancel()
 		if err != nil {
 			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
@@ -132,7 +132,7 @@ func (s *Shop) showState(ctx context.Context, req *bot.Request, purchaseID int64
 
 func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	p := outcome.Purchase
-	what := locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}
+	args := what(l, p.Name, p.Quantity)
 	switch outcome.Result {
 	case orders.Placed:
 		return s.placedView(l, outcome.Order)
@@ -143,9 +143,9 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 		view.Toast = l.Label("confirm_redrawn")
 		return view
 	case orders.Unknown:
-		return bot.View{Text: l.T("unknown_card", what), Keyboard: keyboards.UnknownKeyboard(l, keyboards.UnknownArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
+		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnknownKeyboard(l, keyboards.UnknownArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
-		return bot.View{Text: l.T("confirm_placing", what), Toast: l.Label("confirm_in_progress")}
+		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
 		view := s.confirmView(l, outcome.Quote, nil)
 		view.Toast, view.Alert = l.Label("confirm_busy"), true
@@ -161,7 +161,7 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 func (s *Shop) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
-			l.T("confirm_what", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity)}),
+			l.T("confirm_what", what(l, p.Name, p.Quantity)),
 		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Reason == orders.ReasonInvalidKey, p.Origin),
 	}
 }

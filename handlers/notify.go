@@ -113,11 +113,11 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 }
 
 func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
-	title := locales.Args{"Number": number(l, o.Number), "Name": o.Name}
+	args := locales.Args{"Number": number(l, o.Number), "Name": title(o.Name)}
 	if goods.SoFar >= goods.Of {
-		return l.T("delivered_title", title)
+		return l.T("delivered_title", args)
 	}
-	return l.T("delivered_part", title) + "\n" +
+	return l.T("delivered_part", args) + "\n" +
 		l.T("delivered_so_far", locales.Args{"SoFar": l.Number(goods.SoFar), "Of": l.Number(goods.Of)})
 }
 

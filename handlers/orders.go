@@ -149,7 +149,7 @@ func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.O
 func orderText(l *locales.Localizer, o storage.Order) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
-		l.T("confirm_what", locales.Args{"Name": o.Name, "Quantity": l.Number(o.Quantity)}),
+		l.T("confirm_what", what(l, o.Name, o.Quantity)),
 		"",
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
@@ -217,7 +217,7 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 func (s *Shop) placedView(l *locales.Localizer, o storage.Order) bot.View {
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": number(l, o.Number)}),
-		l.T("confirm_what", locales.Args{"Name": o.Name, "Quantity": l.Number(o.Quantity)}),
+		l.T("confirm_what", what(l, o.Name, o.Quantity)),
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
 	if o.Charge.Valid {

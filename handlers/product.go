@@ -60,7 +60,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 
 func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) string {
 	l := req.L
-	lines := []string{"<b>" + locales.Escape(shorten(row.Name, nameLength)) + "</b>"}
+	lines := []string{"<b>" + locales.Escape(title(row.Name)) + "</b>"}
 	if row.Description != "" {
 		lines = append(lines, "", locales.Escape(shorten(row.Description, descriptionLength)))
 	}
@@ -92,7 +92,7 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 	if len(inventory.Subproducts) > 1 {
 		lines = append(lines, "", l.T("product_variants"))
 		for _, variant := range inventory.Subproducts[:min(len(inventory.Subproducts), 20)] {
-			lines = append(lines, l.T("product_variant", locales.Args{"Name": shorten(variant.Name, wordLength), "Stock": l.Number(variant.Stock)}))
+			lines = append(lines, l.T("product_variant", locales.Args{"Name": locales.Name(shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
 		}
 	}
 	if limits.SoldOut {
@@ -149,9 +149,9 @@ func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards
 	if limits.SoldOut {
 		return bot.View{}, &limits
 	}
-	text := req.L.T("amount_ask_min", locales.Args{"Name": shorten(row.Name, nameLength), "Min": req.L.Number(limits.Min)})
+	text := req.L.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min)})
 	if limits.Max > 0 {
-		text = req.L.T("amount_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Min": req.L.Number(limits.Min), "Max": req.L.Number(limits.Max)})
+		text = req.L.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min), "Max": req.L.Number(limits.Max)})
 	}
 	return bot.View{
 		Text:     text,
@@ -210,13 +210,13 @@ func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.Or
 	}
 	if row.EntityType == hstock.EntitySMM {
 		return bot.View{
-			Text:     req.L.T("link_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Quantity": req.L.Number(args.Quantity)}),
+			Text:     req.L.T("link_ask", what(req.L, row.Name, args.Quantity)),
 			Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args.Product())),
 			Dialog:   dialog(stepLink, keyboards.Quantity.Data(args)),
 		}, nil
 	}
 	return bot.View{
-		Text:     req.L.T("email_ask", locales.Args{"Name": shorten(row.Name, nameLength), "Quantity": req.L.Number(args.Quantity)}),
+		Text:     req.L.T("email_ask", what(req.L, row.Name, args.Quantity)),
 		Keyboard: keyboards.EmailKeyboard(req.L, args),
 		Dialog:   dialog(stepEmail, keyboards.Quantity.Data(args)),
 	}, nil

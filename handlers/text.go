@@ -20,6 +20,14 @@ const (
 	descriptionLength = 1500
 )
 
+// title is a name of the marketplace as a message shows it.
+func title(name string) string { return locales.Name(shorten(name, nameLength)) }
+
+// what is a product and how many of it, as many messages say it.
+func what(l *locales.Localizer, name string, quantity int64) locales.Args {
+	return locales.Args{"Name": title(name), "Quantity": l.Number(quantity)}
+}
+
 // shorten cuts text after limit characters.
 func shorten(text string, limit int) string {
 	if utf8.RuneCountInString(text) <= limit {

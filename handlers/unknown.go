@@ -33,7 +33,7 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
 	}
 	lines := []string{
-		l.T("unknown_text", locales.Args{"Name": p.Name, "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		l.T("unknown_text", locales.Args{"Name": title(p.Name), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
 		"", balance, l.T(verdictID(p, verdict)),
 	}
 	if p.Refusal != "" {
@@ -72,7 +72,7 @@ func (s *Shop) unknownNumber(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": p.Name}),
+		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": title(p.Name)}),
 		Keyboard: keyboards.Foot(req.L, ""),
 		New:      true,
 		Dialog:   dialog(stepNumber, keyboards.UnknownNumber.Data(args)),
@@ -102,7 +102,7 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	return bot.View{
 		Text: l.T("unknown_found", locales.Args{
 			"Number": number(l, n), "State": statusWord(l, found.Status), "Charge": charge,
-			"Name": found.Purchase.Name, "Quantity": l.Number(found.Purchase.Quantity),
+			"Name": title(found.Purchase.Name), "Quantity": l.Number(found.Purchase.Quantity),
 		}),
 		Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n}),
 	}, nil

@@ -108,14 +108,14 @@ func pairs(buttons []Button) Rows {
 func fit(name, rest string, limit int) string {
 	room := limit - utf8.RuneCountInString(rest)
 	if utf8.RuneCountInString(name) <= room {
-		return name + rest
+		return locales.Name(name) + rest
 	}
 	runes := []rune(name)[:max(room-1, 1)]
 	cut := string(runes)
 	if space := strings.LastIndexByte(cut, ' '); space > len(cut)/2 {
 		cut = cut[:space]
 	}
-	return strings.TrimRight(cut, " -·,|") + "…" + rest
+	return locales.Name(strings.TrimRight(cut, " -·,|")+"…") + rest
 }
 
 // utf16Len returns the length in UTF-16 units, which Telegram counts.

@@ -7,7 +7,7 @@ BINARY  ?= bin/hstockbot
 PACKAGE ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cover bench lint fmt fmt-check tidy-check vet build demo ci
+.PHONY: help test race cover bench lint fmt fmt-check tidy-check vet build demo browser pictures ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,13 @@ build: ## build the static binary (BINARY=bin/hstockbot)
 
 demo: ## try the bot against the pretend marketplace and Telegram
 	go run . demo
+
+browser: ## install the browser that the tests of the demo's page drive (Debian, as root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
+pictures: ## take the pictures in docs/ anew; look at them, they want fonts with emoji and Chinese
+	go test ./internal/sandbox/web -count=1 -v -run '^TestBrowser$$/^pictures$$' -pictures '$(CURDIR)/docs'
 
 ci: ## everything that must pass before a change is taken
 	bash .ci/run

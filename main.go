@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,14 +60,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
+	if command == "demo" {
+		return demo(ctx, args[1:], stdout, stderr)
+	}
 	if len(args) > 1 {
 		return fail(stderr, exitUsage, fmt.Errorf("%s takes no arguments; try: hstockbot help", known(command)))
 	}
 	switch command {
 	case "run":
 		return start(ctx, stderr)
-	case "demo":
-		return finish(stderr, runDemo(ctx, stdout, stderr))
 	case "version":
 		return finish(stderr, printVersion(stdout))
 	case "help", "-h", "-help", "--help":
@@ -151,6 +153,9 @@ Usage: hstockbot [command]
 Commands:
   run          run the bot (also without a command)
   demo         try it: a pretend marketplace, a pretend Telegram and a page to chat on
+               -addr host:port  of the page, on loopback (default: 127.0.0.1:8090)
+               -data DIR        keeps everything there for the next time
+               -seed N          other goods and prices, the same for each N
   version      print the version
   help         print this
   healthcheck  exit with 0 when the running bot is ready, else with 1
@@ -352,7 +357,23 @@ func announce(ctx context.Context, shop *handlers.Shop, log *slog.Logger) {
 	}
 }
 
-// runDemo runs the bot against the pretend world until ctx is over.
-func runDemo(ctx context.Context, stdout, stderr io.Writer) error {
-	return web.Run(ctx, web.Options{Stdout: stdout, Stderr: stderr})
+// demo reads the flags of that command and runs the bot against the pretend world
+// until ctx is over. What was typed is not repeated.
+func demo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	opts := web.Options{Stdout: stdout, Stderr: stderr}
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&opts.Addr, "addr", web.DefaultAddr, "")
+	flags.StringVar(&opts.Data, "data", "", "")
+	flags.Uint64Var(&opts.Seed, "seed", 0, "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return finish(stderr, printHelp(stdout))
+	case err != nil || flags.NArg() > 0:
+		return fail(stderr, exitUsage, errors.New("demo takes -addr host:port, -data DIR and -seed N; try: hstockbot help"))
+	}
+	if err := opts.Check(); err != nil {
+		return fail(stderr, exitUsage, err)
+	}
+	return finish(stderr, web.Run(ctx, opts))
 }

@@ -89,6 +89,38 @@ func TestWrongCommandLine(t *testing.T) {
 	}
 }
 
+// A wrong flag of the demo: status 2, one line, and nothing of its value.
+func TestWrongDemo(t *testing.T) {
+	environment(t, nil)
+	const canary = "CANARY"
+	for _, test := range []struct{ args, want string }{
+		{"-addr", "-addr host:port"},
+		{"-addr 0.0.0.0:8090", "loopback only"},
+		{"-addr :8090", "loopback only"},
+		{"-addr " + canary + ":8090", "loopback only"},
+		{"-addr " + canary, "host:port"},
+		{"-addr 127.0.0.1:99999", "65535"},
+		{"-seed -1", "-seed N"},
+		{"-seed " + canary, "-seed N"},
+		{"-" + canary, "-data DIR"},
+		{canary, "-data DIR"},
+		{"-seed 1 " + canary, "-data DIR"},
+	} {
+		status, stdout, stderr := command(t, append([]string{"demo"}, strings.Fields(test.args)...)...)
+		if status != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, test.want) {
+			t.Errorf("demo %s: got %d %q %q", test.args, status, stdout, stderr)
+		}
+		if strings.Contains(stderr, canary) {
+			t.Errorf("demo %s is repeated: %q", test.args, stderr)
+		}
+	}
+	for _, flag := range []string{"-h", "-help"} {
+		if status, stdout, stderr := command(t, "demo", flag); status != exitOK || !strings.Contains(stdout, "-seed N") || stderr != "" {
+			t.Errorf("demo %s: got %d %q %q", flag, status, stdout, stderr)
+		}
+	}
+}
+
 // A wrong setting, whichever it is: status 2, one line that names it, and
 // nothing of its value.
 func TestWrongConfiguration(t *testing.T) {

@@ -42,6 +42,10 @@ type child struct {
 
 	mu       sync.Mutex // guards what follows
 	process  *os.Process
+	since    time.Time // when it was started, or ended
+	starts   int
+	kills    int // by kill
+	killed   bool
 	watchers map[chan struct{}]struct{}
 }
 
@@ -85,7 +89,36 @@ func (c *child) kill() error {
 	if c.process == nil {
 		return errors.New("the bot is down already")
 	}
-	return c.process.Kill()
+	if err := c.process.Kill(); err != nil {
+		return fmt.Errorf("kill the bot: %w", err)
+	}
+	c.kills++
+	c.killed = true
+	return nil
+}
+
+// life is what became of the process so far.
+type life struct {
+	State  string    // botRunning or botDown
+	Since  time.Time // of State
+	Starts int
+	Kills  int // those by hand
+}
+
+func (c *child) life() life {
+	state := c.state()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return life{State: state, Since: c.since, Starts: c.starts, Kills: c.kills}
+}
+
+// wasKilled says whether it was kill that ended the process, and forgets it.
+func (c *child) wasKilled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	killed := c.killed
+	c.killed = false
+	return killed
 }
 
 // state returns what the page says of the bot.
@@ -114,7 +147,10 @@ func (c *child) subscribe() (changes <-chan struct{}, cancel func()) {
 func (c *child) set(p *os.Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.process = p
+	c.process, c.since = p, time.Now()
+	if p != nil {
+		c.starts++
+	}
 	for ch := range c.watchers {
 		select {
 		case ch <- struct{}{}:
@@ -147,7 +183,7 @@ func (c *child) keep(ctx context.Context, started chan<- error) {
 			err = cmd.Wait()
 			c.set(nil)
 		}
-		if time.Since(began) > livedEnough {
+		if c.wasKilled() || time.Since(began) > livedEnough {
 			pause = c.pause
 		}
 		wait := time.NewTimer(pause)

@@ -26,27 +26,30 @@ const (
 
 // page answers the browser:
 //
-//	GET  /                the page and what it is made of
-//	GET  /events          all that is to be seen, and then every change (events.go)
-//	GET  /file/{message}  the file of a message
-//	POST /type            {text}
-//	POST /sticker         {}
-//	POST /tap             {message, data}
-//	POST /order           {order, do: "deliver", "finish", "fail" or "refund"}
-//	POST /lose            {}: the marketplace's next sale gets no answer
-//	POST /kill            {}: the bot's process, the hard way
+//	GET  /                          the page and what it is made of
+//	GET  /events                    all that is to be seen, and then every change (events.go)
+//	GET  /file/{person}/{message}   the file of a message
+//	POST /type                      {person, text}
+//	POST /sticker                   {person}
+//	POST /tap                       {person, message, data}
 //
-// A post is answered with 204, or with a 4xx and one sentence.
+// and what the back room asks for (room.go). A post is answered with 204, or with
+// a 4xx and one sentence.
 type page struct {
 	goods  *market.Server
 	chats  *telegram.Server
-	person *telegram.Client
+	people map[int64]*telegram.Client
 	bot    *child
+	masks  *masks
 	log    *slog.Logger
 }
 
-func newPage(goods *market.Server, chats *telegram.Server, bot *child, log *slog.Logger) *page {
-	return &page{goods: goods, chats: chats, person: chats.Join(you), bot: bot, log: log}
+func newPage(goods *market.Server, chats *telegram.Server, bot *child, token string, log *slog.Logger) *page {
+	p := &page{goods: goods, chats: chats, people: map[int64]*telegram.Client{}, bot: bot, masks: newMasks(token), log: log}
+	for _, who := range residents() {
+		p.people[who.ID] = chats.Join(who.Person)
+	}
+	return p
 }
 
 // handler returns the page for a listener.
@@ -58,13 +61,11 @@ func (p *page) handler(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /events", p.events)
-	mux.HandleFunc("GET /file/{message}", p.file)
+	mux.HandleFunc("GET /file/{person}/{message}", p.file)
 	mux.Handle("POST /type", post(p.typeText))
 	mux.Handle("POST /sticker", post(p.sticker))
 	mux.Handle("POST /tap", post(p.tap))
-	mux.Handle("POST /order", post(p.order))
-	mux.Handle("POST /lose", post(p.lose))
-	mux.Handle("POST /kill", post(p.kill))
+	p.backRoom(mux)
 	return guard(at, mux)
 }
 
@@ -88,23 +89,38 @@ func post[T any](do func(T) error) http.Handler {
 
 type nothing struct{}
 
-var errNotSent = errors.New("there is nothing to send, or the bot is blocked")
+var (
+	errNobody  = errors.New("there is no such person")
+	errNotSent = errors.New("there is nothing to send, or the bot is blocked")
+)
 
 func (p *page) typeText(asked struct {
-	Text string `json:"text"`
+	Person int64  `json:"person"`
+	Text   string `json:"text"`
 },
 ) error {
+	person := p.people[asked.Person]
+	if person == nil {
+		return errNobody
+	}
 	if len(utf16.Encode([]rune(asked.Text))) > maxTyped {
 		return errors.New("a message has at most 4096 characters")
 	}
-	if p.person.Type(asked.Text) == 0 {
+	if person.Type(asked.Text) == 0 {
 		return errNotSent
 	}
 	return nil
 }
 
-func (p *page) sticker(nothing) error {
-	if p.person.Sticker() == 0 {
+func (p *page) sticker(asked struct {
+	Person int64 `json:"person"`
+},
+) error {
+	person := p.people[asked.Person]
+	if person == nil {
+		return errNobody
+	}
+	if person.Sticker() == 0 {
 		return errNotSent
 	}
 	return nil
@@ -113,63 +129,53 @@ func (p *page) sticker(nothing) error {
 // tap sends what the tapped button carried when the page drew it, as Telegram's
 // apps do: the message may have been edited since.
 func (p *page) tap(asked struct {
+	Person  int64  `json:"person"`
 	Message int    `json:"message"`
 	Data    string `json:"data"`
 },
 ) error {
-	if _, ok := p.person.Message(asked.Message); !ok || asked.Data == "" {
-		return errors.New("there is no such button")
+	person := p.people[asked.Person]
+	if person == nil {
+		return errNobody
 	}
-	if p.person.Blocked() {
-		return errNotSent
-	}
-	p.person.TapData(asked.Message, asked.Data)
-	return nil
+	return person.Press(asked.Message, asked.Data)
 }
-
-func (p *page) order(asked struct {
-	Order int64  `json:"order"`
-	Do    string `json:"do"`
-},
-) error {
-	switch asked.Do {
-	case "deliver":
-		return p.goods.Deliver(asked.Order, 1)
-	case "finish":
-		return p.goods.Finish(asked.Order)
-	case "fail":
-		return p.goods.Fail(asked.Order)
-	case "refund":
-		return p.goods.Refund(asked.Order)
-	default:
-		return errors.New("an order can't do that")
-	}
-}
-
-func (p *page) lose(nothing) error {
-	p.goods.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
-	return nil
-}
-
-func (p *page) kill(nothing) error { return p.bot.kill() }
 
 // file serves the file of a message for saving, never for showing.
 func (p *page) file(w http.ResponseWriter, r *http.Request) {
+	who, err := strconv.ParseInt(r.PathValue("person"), 10, 64)
+	person := p.people[who]
+	if err != nil || person == nil {
+		http.NotFound(w, r)
+		return
+	}
 	id, err := strconv.Atoi(r.PathValue("message"))
 	if err != nil {
 		http.NotFound(w, r)
 		return
 	}
-	message, ok := p.person.Message(id)
-	if !ok || message.Deleted || message.Document == nil {
+	message, ok := person.Message(id)
+	file := document(message)
+	if !ok || message.Deleted || file == nil {
 		http.NotFound(w, r)
 		return
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/octet-stream")
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": message.Document.Name}))
-	header.Set("Content-Length", strconv.Itoa(len(message.Document.Data)))
-	if _, err := w.Write(message.Document.Data); err != nil {
+	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
+	header.Set("Content-Length", strconv.Itoa(len(file.Data)))
+	if _, err := w.Write(file.Data); err != nil {
 		p.log.Debug("a download broke off", "error", err)
 	}
+}
+
+// document is the file that a message brings, nil where it has none, or one that
+// the bot named by its address only.
+func document(m telegram.Message) *telegram.Document {
+	for _, file := range []*telegram.Document{m.Document, m.Photo} {
+		if file != nil && file.URL == "" {
+			return file
+		}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"path"
 	"regexp"
 	"strings"
@@ -28,7 +27,7 @@ func quiet(t *testing.T) (*page, http.Handler) {
 	})
 	goods.AddKey(keyRich, "500.00", "USD")
 	log := slog.New(slog.DiscardHandler)
-	p := newPage(goods, chats, newChild(nil, "", nil, log, nil), log)
+	p := newPage(goods, chats, newChild(nil, "", nil, log, nil), telegram.DefaultToken, log)
 	return p, p.handler(pageAt)
 }
 
@@ -77,19 +76,19 @@ func TestGuard(t *testing.T) {
 		{"another site without Origin", "POST", here + "/type", header{"Sec-Fetch-Site": "cross-site"}, 403},
 		{"another port without Origin", "POST", here + "/type", header{"Sec-Fetch-Site": "same-site"}, 403},
 		{"another site's stream", "GET", here + "/events", header{"Origin": "https://evil.example"}, 403},
-		{"another site's picture", "GET", here + "/file/1", header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, 403},
-		{"another site's link to a file", "GET", here + "/file/1", header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}, 403},
+		{"another site's picture", "GET", here + "/file/7000001/1", header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, 403},
+		{"another site's link to a file", "GET", here + "/file/7000001/1", header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}, 403},
 		{"in another site's frame", "GET", here + "/", header{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"}, 403},
 		{"a form", "POST", here + "/type", header{"Content-Type": "application/x-www-form-urlencoded"}, 415},
 		{"text", "POST", here + "/type", header{"Content-Type": "text/plain"}, 415},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, handler := quiet(t)
-			w := ask(t, handler, test.method, test.target, `{"text":"hello"}`, test.header)
+			w := ask(t, handler, test.method, test.target, `{"person":7000001,"text":"hello"}`, test.header)
 			if w.Code != test.want {
 				t.Errorf("got %d %s, want %d", w.Code, w.Body, test.want)
 			}
-			if typed := len(p.person.Messages()) == 1; typed != (test.want == http.StatusNoContent) {
+			if typed := len(p.people[anna].Messages()) == 1; typed != (test.want == http.StatusNoContent) {
 				t.Errorf("typed: %v", typed)
 			}
 			if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self';") || !strings.Contains(csp, "frame-ancestors 'none'") {
@@ -106,16 +105,37 @@ func TestWrongPosts(t *testing.T) {
 	}{
 		{"no JSON", "/type", `text=x`, 400},
 		{"nothing", "/type", ``, 400},
-		{"another field", "/type", `{"text":"x","as":"admin"}`, 400},
-		{"another type", "/type", `{"text":1}`, 400},
-		{"far too long", "/type", `{"text":"` + strings.Repeat("x", maxBody) + `"}`, 400},
-		{"too long", "/type", `{"text":"` + strings.Repeat("😀", maxTyped/2+1) + `"}`, 422},
-		{"just fits", "/type", `{"text":"` + strings.Repeat("😀", maxTyped/2) + `"}`, 204},
-		{"spaces", "/type", `{"text":"  "}`, 422},
-		{"no such message", "/tap", `{"message":9,"data":"x"}`, 422},
-		{"no data", "/tap", `{"message":1}`, 422},
+		{"another field", "/type", `{"person":7000001,"text":"x","as":"admin"}`, 400},
+		{"another type", "/type", `{"person":7000001,"text":1}`, 400},
+		{"far too long", "/type", `{"person":7000001,"text":"` + strings.Repeat("x", maxBody) + `"}`, 400},
+		{"too long", "/type", `{"person":7000001,"text":"` + strings.Repeat("😀", maxTyped/2+1) + `"}`, 422},
+		{"nobody", "/type", `{"person":1,"text":"x"}`, 422},
+		{"nobody at all", "/type", `{"text":"x"}`, 422},
+		{"nobody's sticker", "/sticker", `{"person":1}`, 422},
+		{"nobody's tap", "/tap", `{"person":1,"message":1,"data":"x"}`, 422},
+		{"just fits", "/type", `{"person":7000001,"text":"` + strings.Repeat("😀", maxTyped/2) + `"}`, 204},
+		{"spaces", "/type", `{"person":7000001,"text":"  "}`, 422},
+		{"no such message", "/tap", `{"person":7000001,"message":9,"data":"x"}`, 422},
+		{"no data", "/tap", `{"person":7000001,"message":1}`, 422},
 		{"no such order", "/order", `{"order":1,"do":"deliver"}`, 422},
 		{"no such deed", "/order", `{"order":1,"do":"steal"}`, 422},
+		{"no part", "/order", `{"order":1,"do":"deliver"}`, 422},
+		{"no word", "/order", `{"order":1,"do":"status","word":" "}`, 422},
+		{"no such number", "/number", `{"number":1,"do":"code"}`, 422},
+		{"nothing for a number", "/number", `{"number":1,"do":"steal"}`, 422},
+		{"a long SMS", "/number", `{"number":1,"do":"code","text":"` + strings.Repeat("x", 201) + `"}`, 422},
+		{"no such row", "/row", `{"service":-1,"stock":1}`, 422},
+		{"less than nothing", "/row", `{"service":1,"stock":-1}`, 422},
+		{"no price", "/row", `{"service":1,"rate":"0"}`, 422},
+		{"an endless price", "/row", `{"service":1,"rate":"1e999999999"}`, 422},
+		{"no such key", "/balance", `{"key":"x","balance":"1"}`, 422},
+		{"no balance", "/balance", `{"key":"` + keyRich + `","balance":"much"}`, 422},
+		{"a debt", "/balance", `{"key":"` + keyRich + `","balance":"-1"}`, 422},
+		{"endless money", "/balance", `{"key":"` + keyRich + `","balance":"1e999999999"}`, 422},
+		{"endless digits", "/balance", `{"key":"` + keyRich + `","balance":"1e-99"}`, 422},
+		{"no such fault", "/fault", `{"fault":"fire","on":true}`, 422},
+		{"a long refusal", "/fault", `{"fault":"refuse","on":true,"text":"` + strings.Repeat("x", 201) + `"}`, 422},
+		{"nobody to block", "/fault", `{"fault":"blocked","on":true,"person":1}`, 422},
 		{"no bot to kill", "/kill", `{}`, 422},
 		{"no such path", "/nothing", `{}`, 405},
 	} {
@@ -131,8 +151,8 @@ func TestWrongPosts(t *testing.T) {
 
 func TestNoSuchFile(t *testing.T) {
 	p, handler := quiet(t)
-	p.person.Type("no file in here")
-	for _, name := range []string{"0", "1", "2", "-1", "x", "99999999999999999999"} {
+	p.people[anna].Type("no file in here")
+	for _, name := range []string{"7000001/0", "7000001/1", "7000001/2", "7000001/-1", "7000001/x", "7000001/99999999999999999999", "1/1", "x/1"} {
 		if w := ask(t, handler, http.MethodGet, "http://127.0.0.1:8090/file/"+name, "", nil); w.Code != http.StatusNotFound {
 			t.Errorf("/file/%s: %d", name, w.Code)
 		}
@@ -142,58 +162,12 @@ func TestNoSuchFile(t *testing.T) {
 // A blocked bot gets neither words nor taps.
 func TestBlocked(t *testing.T) {
 	p, handler := quiet(t)
-	p.person.Type("hello")
-	p.person.Block()
-	for target, body := range map[string]string{"/type": `{"text":"x"}`, "/sticker": `{}`, "/tap": `{"message":1,"data":"x"}`} {
+	p.people[anna].Type("hello")
+	p.people[anna].Block()
+	for target, body := range map[string]string{"/type": `{"person":7000001,"text":"x"}`, "/sticker": `{"person":7000001}`, "/tap": `{"person":7000001,"message":1,"data":"x"}`} {
 		if w := ask(t, handler, http.MethodPost, "http://127.0.0.1:8090"+target, body, nil); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", target, w.Code, w.Body)
 		}
-	}
-}
-
-func TestBackRoom(t *testing.T) {
-	p, handler := quiet(t)
-	form := url.Values{"key": {keyRich}, "action": {"add"}, "service": {"3"}, "quantity": {"3"}, "link": {"me@mail.example"}}
-	for range 2 {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://market.test/api/v2", strings.NewReader(form.Encode()))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		p.goods.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	first, second := market.FirstOrder, market.FirstOrder+1
-	do := func(path, body string) {
-		t.Helper()
-		if w := ask(t, handler, http.MethodPost, "http://127.0.0.1:8090"+path, body, nil); w.Code != http.StatusNoContent {
-			t.Fatalf("%s %s: %d %s", path, body, w.Code, w.Body)
-		}
-	}
-	check := func(what string, want ...orderView) {
-		t.Helper()
-		got := p.viewRoom().Orders
-		for i, w := range want {
-			w.Name, w.Quantity, w.Charge = got[i].Name, 3, "2.40 USD"
-			if got[i] != w {
-				t.Errorf("%s: got %+v, want %+v", what, got[i], w)
-			}
-		}
-	}
-	check("new", orderView{Number: second, Status: "Pending", Left: true}, orderView{Number: first, Status: "Pending", Left: true})
-	do("/order", `{"order":23501,"do":"deliver"}`)
-	do("/order", `{"order":23502,"do":"fail"}`)
-	check("one delivered, the other failed",
-		orderView{Number: second, Status: "Fail", Left: true},
-		orderView{Number: first, Delivered: 1, Status: "In progress", Left: true})
-	do("/order", `{"order":23501,"do":"finish"}`)
-	do("/order", `{"order":23502,"do":"refund"}`)
-	check("all delivered, the other refunded",
-		orderView{Number: second, Status: "Refunded", Refunded: true},
-		orderView{Number: first, Delivered: 3, Status: "Completed"})
-
-	do("/lose", `{}`)
-	if n := p.viewRoom().Faults; n != 1 {
-		t.Errorf("%d faults are ordered", n)
-	}
-	if keys := p.viewRoom().Keys; len(keys) != 1 || keys[0].Balance != "497.60 USD" {
-		t.Errorf("the money: %+v", keys)
 	}
 }
 
@@ -224,7 +198,7 @@ func TestStaticFilesAreInert(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || files < 5 {
+	if err != nil || files < 8 {
 		t.Errorf("%d files, %v", files, err)
 	}
 }

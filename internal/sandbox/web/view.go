@@ -2,32 +2,54 @@ package web
 
 import (
 	"encoding/json"
-	"slices"
+	"strings"
+	"unicode/utf16"
 
-	"github.com/shopspring/decimal"
-
-	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 )
 
 // update is what the page is told. What is not in it has not changed.
 type update struct {
-	All      *allView          `json:"all,omitempty"`      // forget what was: the rest is everything
+	All     *allView             `json:"all,omitempty"`   // forget what was: the rest is everything
+	Chats   map[int64]chatUpdate `json:"chats,omitempty"` // by person
+	Bot     *botView             `json:"bot,omitempty"`
+	Keys    json.RawMessage      `json:"keys,omitempty"`
+	Orders  []json.RawMessage    `json:"orders,omitempty"`  // new or changed ones, by rising number
+	Numbers []json.RawMessage    `json:"numbers,omitempty"` // the same
+	Faults  json.RawMessage      `json:"faults,omitempty"`
+	Calls   []callView           `json:"calls,omitempty"` // new ones and those answered since, oldest first
+}
+
+func (u *update) empty() bool {
+	return u.All == nil && u.Bot == nil &&
+		len(u.Chats)+len(u.Keys)+len(u.Orders)+len(u.Numbers)+len(u.Faults)+len(u.Calls) == 0
+}
+
+type allView struct {
+	Username string       `json:"username"` // of the bot, for links to it
+	Name     string       `json:"name"`     // of the bot
+	People   []personView `json:"people"`
+}
+
+type personView struct {
+	ID    int64  `json:"id"`
+	Name  string `json:"name"`
+	Lang  string `json:"lang"` // of their Telegram
+	About string `json:"about"`
+}
+
+// chatUpdate is what is new in one person's chat.
+type chatUpdate struct {
 	Messages []json.RawMessage `json:"messages,omitempty"` // new or changed ones, by rising id
 	Deleted  []int             `json:"deleted,omitempty"`  // their ids
 	Answers  []answerView      `json:"answers,omitempty"`  // to taps
 	Typing   *bool             `json:"typing,omitempty"`
-	Bot      string            `json:"bot,omitempty"` // botRunning or botDown
+	Blocked  *bool             `json:"blocked,omitempty"`
 	Profile  json.RawMessage   `json:"profile,omitempty"`
-	Room     json.RawMessage   `json:"room,omitempty"`
 }
 
-func (u *update) empty() bool {
-	return len(u.Messages)+len(u.Deleted)+len(u.Answers)+len(u.Bot)+len(u.Profile)+len(u.Room) == 0 && u.Typing == nil
-}
-
-type allView struct {
-	Username string `json:"username"` // of the bot, for links to it
+func (u *chatUpdate) empty() bool {
+	return len(u.Messages)+len(u.Deleted)+len(u.Answers)+len(u.Profile) == 0 && u.Typing == nil && u.Blocked == nil
 }
 
 type messageView struct {
@@ -50,6 +72,7 @@ type buttonView struct {
 	Data string `json:"data,omitempty"`
 	URL  string `json:"url,omitempty"`
 	Copy string `json:"copy,omitempty"`
+	Look string `json:"look,omitempty"` // "danger", "success" or "primary"
 }
 
 type fileView struct {
@@ -79,83 +102,53 @@ func viewMessage(m telegram.Message) messageView {
 	for _, row := range m.Keyboard {
 		var buttons []buttonView
 		for _, b := range row {
-			buttons = append(buttons, buttonView{Text: b.Text, Data: b.CallbackData, URL: b.URL, Copy: b.CopyText})
+			buttons = append(buttons, buttonView{Text: b.Text, Data: b.CallbackData, URL: b.URL, Copy: b.CopyText, Look: b.Style})
 		}
 		view.Keyboard = append(view.Keyboard, buttons)
 	}
-	if m.Document != nil {
-		view.File = &fileView{Name: m.Document.Name, Size: len(m.Document.Data)}
+	if file := document(m); file != nil {
+		view.File = &fileView{Name: file.Name, Size: len(file.Data)}
+	} else if m.Photo != nil {
+		view.Preview = &previewView{URL: m.Photo.URL, Above: true}
 	}
-	if p := m.LinkPreview; !p.Disabled && p.URL != "" {
-		view.Preview = &previewView{URL: p.URL, Above: p.AboveText}
-	}
-	return view
-}
-
-// roomView is the marketplace's back room.
-type roomView struct {
-	Keys   []keyView   `json:"keys"`
-	Orders []orderView `json:"orders"` // newest first
-	Faults int         `json:"faults"` // ordered and not yet met
-}
-
-type keyView struct {
-	Key     string `json:"key"`
-	Balance string `json:"balance"` // with its currency
-}
-
-type orderView struct {
-	Number    int64  `json:"number"`
-	Name      string `json:"name"`
-	Quantity  int64  `json:"quantity"`
-	Delivered int64  `json:"delivered"`
-	Charge    string `json:"charge"`
-	Status    string `json:"status"`
-	Left      bool   `json:"left"`     // something can still be delivered
-	Refunded  bool   `json:"refunded"` // all of it
-}
-
-// maxOrders is how many the page lists.
-const maxOrders = 30
-
-func (p *page) viewRoom() roomView {
-	view := roomView{Keys: []keyView{}, Orders: []orderView{}, Faults: len(p.goods.Faults())}
-	accounts := p.goods.Accounts()
-	for _, key := range []string{keyRich, keyPoor} {
-		i := slices.IndexFunc(accounts, func(a market.Account) bool { return a.Key == key })
-		if i >= 0 {
-			view.Keys = append(view.Keys, keyView{Key: key, Balance: money(accounts[i].Balance, accounts[i].Currency)})
-		}
-	}
-	for _, o := range slices.Backward(p.goods.Orders()) {
-		if len(view.Orders) == maxOrders {
-			break
-		}
-		view.Orders = append(view.Orders, orderView{
-			Number: o.Number, Name: o.Name, Quantity: o.Quantity, Delivered: o.Delivered,
-			Charge: money(o.Charge, o.Currency), Status: o.Status,
-			Left:     o.Delivered < o.Quantity && !o.Refunded.IsPositive(),
-			Refunded: o.Refunded.Equal(o.Charge),
-		})
+	if link := previewed(m); link != "" {
+		view.Preview = &previewView{URL: link, Above: m.LinkPreview.AboveText}
 	}
 	return view
 }
 
-// money shows at least two decimals and never rounds.
-func money(amount decimal.Decimal, currency string) string {
-	return amount.StringFixed(max(2, -amount.Exponent())) + " " + currency
+// previewed is the address whose preview the message shows: the one asked for, or
+// the first in the text, unless previews are off. Files have none.
+func previewed(m telegram.Message) string {
+	if m.LinkPreview.Disabled || m.Document != nil || m.Photo != nil {
+		return ""
+	}
+	if m.LinkPreview.URL != "" {
+		return m.LinkPreview.URL
+	}
+	for _, e := range m.Entities {
+		switch e.Type {
+		case "text_link":
+			return e.URL
+		case "url":
+			all := utf16.Encode([]rune(m.Text))
+			return string(utf16.Decode(all[e.Offset : e.Offset+e.Length]))
+		}
+	}
+	return ""
 }
 
-// profileView is what the bot says of itself.
+// profileView is what the bot says of itself to one person.
 type profileView struct {
 	About    string             `json:"about"` // what an empty chat says
 	Commands []telegram.Command `json:"commands"`
 }
 
-func (p *page) viewProfile() profileView {
-	about, _ := p.chats.Description(you.LanguageCode)
+func (p *page) viewProfile(person *telegram.Client) profileView {
+	lang, _, _ := strings.Cut(person.Person().LanguageCode, "-")
+	about, _ := p.chats.Description(lang)
 	if about == "" {
 		about, _ = p.chats.Description("")
 	}
-	return profileView{About: about, Commands: p.person.Commands()}
+	return profileView{About: about, Commands: person.Commands()}
 }

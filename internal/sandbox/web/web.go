@@ -1,6 +1,7 @@
 // Package web is the demo: the pretend marketplace and the pretend Telegram on
 // loopback, the bot as a process of its own that is pointed at them by its
-// settings, and a page on which one pretend person types, taps and receives.
+// settings, and a page on which pretend people type, tap and receive, with the
+// marketplace's back room beside it.
 //
 // It owns the page, what the page may ask for, and the life of the process. It
 // must not know the bot: that is a command and its environment, the same as in
@@ -22,9 +23,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/telegram"
 )
 
 // DefaultAddr is where the page is, unless that port is taken.
@@ -35,8 +33,12 @@ type Options struct {
 	// Addr is the loopback host:port of the page, "" for DefaultAddr. Where the
 	// port is taken, it is the next free one of the hundred that follow.
 	Addr string
-	// Seed makes prices, stock and goods of the marketplace.
+	// Seed makes prices, stock and goods of the marketplace: the same each time.
+	// Data that is kept has its own; another one than 0 must be that.
 	Seed uint64
+	// Data is a folder where the bot's database and the pretend world are kept
+	// for the next time; it is made where there is none. "": nothing is kept.
+	Data string
 	// Command starts the bot: a program, by its absolute path or as PATH has
 	// it, and its arguments. nil: this program with the argument "run".
 	Command []string
@@ -47,25 +49,21 @@ type Options struct {
 	Stderr io.Writer
 }
 
-// The money of the demo.
 const (
-	keyRich     = "demo-key-rich-4f7a"
-	keyPoor     = "demo-key-poor-9c2e"
-	keyOperator = "demo-key-operator-71d3"
-
 	deliverAfter = 3 * time.Second // of automatic goods: one sees the order placed before it arrives
 	codeAfter    = 15 * time.Second
 )
 
-const botUsername = "hstock_demo_bot"
+// What the bot is called in the pretend Telegram.
+const (
+	botUsername = "hstock_demo_bot"
+	botName     = "HStockPlus demo"
+)
 
-// you are the one pretend person.
-var you = telegram.Person{ID: 7_000_001, FirstName: "You", LanguageCode: "en"}
-
-// Run runs the demo until ctx is over, and leaves nothing behind: the bot is
-// stopped (as by its operator; killed after 10 s), its data removed. The error
-// is that of what the demo could not do at all; a bot that ends by itself is
-// started again.
+// Run runs the demo until ctx is over, and leaves nothing behind but Options.Data:
+// the bot is stopped (as by its operator; killed after 10 s), its data removed or
+// kept. The error is that of what the demo could not do at all; a bot that ends by
+// itself is started again.
 func Run(ctx context.Context, opts Options) (err error) {
 	opts, err = opts.withDefaults()
 	if err != nil {
@@ -73,35 +71,29 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	log := slog.New(slog.NewTextHandler(opts.Stderr, nil))
 
-	folder, err := os.MkdirTemp("", "hstockbot-demo-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the demo's data: %w", err)
-	}
-	defer func() {
-		if gone := os.RemoveAll(folder); gone != nil {
-			err = errors.Join(err, fmt.Errorf("remove the demo's data: %w", gone))
-		}
-	}()
-
-	goods := market.New(market.Options{Seed: opts.Seed, DeliverAfter: deliverAfter, CodeAfter: codeAfter})
-	goods.AddKey(keyRich, "500.00", "USD")
-	goods.AddKey(keyPoor, "2.00", "USD")
-	goods.AddKey(keyOperator, "1000.00", "USD")
-	// The secret differs each time, so that no other program can play the bot.
-	token := "1234567:AA" + rand.Text()
-	chats := telegram.New(telegram.Options{Token: token, Username: botUsername, Name: "HStockPlus demo"})
-
-	listening := &servers{log: log, failed: make(chan error, 3)}
-	defer func() {
-		goods.Close()
-		chats.Close()
-		listening.stop()
-	}()
-	marketAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return goods })
+	folder, done, err := opts.folder()
 	if err != nil {
 		return err
 	}
-	telegramAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return chats })
+	defer func() { err = errors.Join(err, done()) }()
+
+	// The secret differs each time, so that no other program can play the bot.
+	token := "1234567:AA" + rand.Text()
+	w, err := newWorld(opts, folder, token, log)
+	if err != nil {
+		return err
+	}
+	listening := &servers{log: log, failed: make(chan error, 3)}
+	defer func() {
+		w.goods.Close()
+		w.chats.Close()
+		listening.stop()
+	}()
+	marketAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.goods })
+	if err != nil {
+		return err
+	}
+	telegramAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.chats })
 	if err != nil {
 		return err
 	}
@@ -110,17 +102,21 @@ func Run(ctx context.Context, opts Options) (err error) {
 		"TELEGRAM_API_URL": "http://" + telegramAddr.String(),
 		"HSTOCK_API_URL":   "http://" + marketAddr.String() + "/api/v2",
 		"HSTOCK_API_KEY":   keyOperator,
+		"ADMIN_IDS":        admins(),
 		"DATABASE_URL":     "sqlite:" + filepath.Join(folder, "bot.db"),
 		"HTTP_ADDR":        "",
 		"TELEGRAM_RATE":    "30",
 	}))
 	pageAddr, err := listening.start(ctx, opts.Addr, 100, func(at net.Addr) http.Handler {
-		return newPage(goods, chats, bot, log).handler(at)
+		return newPage(w.goods, w.chats, bot, token, log).handler(at)
 	})
 	if err != nil {
 		return err
 	}
 
+	if opts.Data != "" {
+		defer w.keep(ctx)() // the last time after the bot has stopped
+	}
 	if err := bot.start(ctx); err != nil {
 		return err
 	}
@@ -136,16 +132,30 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 }
 
-func (o Options) withDefaults() (Options, error) {
+// Check says what is wrong with Addr.
+func (o Options) Check() error {
 	if o.Addr == "" {
-		o.Addr = DefaultAddr
+		return nil
 	}
-	host, _, err := net.SplitHostPort(o.Addr)
+	host, port, err := net.SplitHostPort(o.Addr)
 	if err != nil {
-		return o, errors.New("the page's address takes host:port")
+		return errors.New("the page's address takes host:port")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("the page's port is a number up to 65535")
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return o, errors.New("the demo listens on loopback only: 127.0.0.1, ::1 or localhost")
+		return errors.New("the demo listens on loopback only: 127.0.0.1, ::1 or localhost")
+	}
+	return nil
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if err := o.Check(); err != nil {
+		return o, err
+	}
+	if o.Addr == "" {
+		o.Addr = DefaultAddr
 	}
 	if o.Stdout == nil {
 		o.Stdout = io.Discard

@@ -110,7 +110,7 @@ func (d *running) post(path, body string) (int, string) {
 
 func (d *running) typeText(text string) {
 	d.t.Helper()
-	body, err := json.Marshal(map[string]string{"text": text})
+	body, err := json.Marshal(map[string]any{"person": anna, "text": text})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -119,14 +119,18 @@ func (d *running) typeText(text string) {
 	}
 }
 
-// browser is what a page makes of the stream.
+// browser is what a page makes of the stream, with Anna's chat open.
 type browser struct {
 	t        *testing.T
 	lines    *bufio.Scanner
+	people   []personView
 	messages map[int]messageView
+	others   map[int64]map[int]messageView // the chats of everybody else
 	answers  []answerView
 	bot      []string // every state it was told
-	room     roomView
+	keys     []keyView
+	faults   []faultView
+	calls    map[string]callView
 	profile  profileView
 }
 
@@ -170,31 +174,56 @@ func (b *browser) next() {
 			b.t.Fatalf("everything is told first and only then: %s", data)
 		}
 		if u.All != nil {
-			b.messages = map[int]messageView{}
+			b.people, b.messages = u.All.People, map[int]messageView{}
+			b.others, b.calls = map[int64]map[int]messageView{}, map[string]callView{}
 		}
-		for _, raw := range u.Messages {
-			var m messageView
-			b.decode(raw, &m)
-			b.messages[m.ID] = m
+		for id, news := range u.Chats {
+			b.chat(id, news)
 		}
-		for _, id := range u.Deleted {
-			delete(b.messages, id)
+		if u.Bot != nil {
+			b.bot = append(b.bot, u.Bot.State)
 		}
-		b.answers = append(b.answers, u.Answers...)
-		if u.Bot != "" {
-			b.bot = append(b.bot, u.Bot)
+		if u.Keys != nil {
+			b.keys = nil
+			b.decode(u.Keys, &b.keys)
 		}
-		if u.Room != nil {
-			b.room = roomView{}
-			b.decode(u.Room, &b.room)
+		if u.Faults != nil {
+			b.faults = nil
+			b.decode(u.Faults, &b.faults)
 		}
-		if u.Profile != nil {
-			b.profile = profileView{}
-			b.decode(u.Profile, &b.profile)
+		for _, call := range u.Calls {
+			b.calls[call.ID] = call
 		}
 		return
 	}
 	b.t.Fatalf("the stream ended: %v; the chat is %+v, the bot was %v", b.lines.Err(), b.messages, b.bot)
+}
+
+func (b *browser) chat(id int64, news chatUpdate) {
+	b.t.Helper()
+	messages := b.messages
+	if id != anna {
+		if b.others[id] == nil {
+			b.others[id] = map[int]messageView{}
+		}
+		messages = b.others[id]
+	}
+	for _, raw := range news.Messages {
+		var m messageView
+		b.decode(raw, &m)
+		messages[m.ID] = m
+	}
+	for _, gone := range news.Deleted {
+		delete(messages, gone)
+	}
+	if id != anna {
+		return
+	}
+	b.answers = append(b.answers, news.Answers...)
+	if news.Profile != nil {
+		b.profile = profileView{}
+		b.decode(news.Profile, &b.profile)
+	}
 }
 
 func (b *browser) decode(raw json.RawMessage, into any) {
@@ -249,7 +278,7 @@ func TestChat(t *testing.T) {
 		t.Errorf("the person's own message: %+v", own)
 	}
 
-	if status, said := demo.post("/tap", `{"message":2,"data":"t1"}`); status != http.StatusNoContent {
+	if status, said := demo.post("/tap", `{"person":7000001,"message":2,"data":"t1"}`); status != http.StatusNoContent {
 		t.Fatalf("tap: %d %s", status, said)
 	}
 	page.await(func() bool { return page.messages[2].Text == "Tapped" && len(page.answers) == 1 })
@@ -274,7 +303,7 @@ func TestChat(t *testing.T) {
 	}
 	download(t, demo, sent.ID)
 
-	if status, _ := demo.post("/sticker", `{}`); status != http.StatusNoContent {
+	if status, _ := demo.post("/sticker", `{"person":7000001}`); status != http.StatusNoContent {
 		t.Errorf("sticker: %d", status)
 	}
 	page.await(func() bool {
@@ -288,8 +317,8 @@ func TestChat(t *testing.T) {
 	if diff := cmp.Diff([]telegram.Command{{Command: "start", Description: "Begin"}}, page.profile.Commands); diff != "" {
 		t.Errorf("the command menu (-want +got):\n%s", diff)
 	}
-	if len(page.room.Keys) != 2 || page.room.Keys[0] != (keyView{Key: keyRich, Balance: "500.00 USD"}) {
-		t.Errorf("the keys: %+v", page.room.Keys)
+	if len(page.keys) != len(purses()) || page.keys[0] != (keyView{Key: keyRich, Balance: "500.00 USD", Amount: "500.00", About: "plenty"}) {
+		t.Errorf("the keys: %+v", page.keys)
 	}
 
 	// Another browser sees the chat as it is, and no old toast.
@@ -304,7 +333,7 @@ func TestChat(t *testing.T) {
 
 func download(t *testing.T, demo *running, id int) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, demo.url+"/file/"+strconv.Itoa(id), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, demo.url+"/file/7000001/"+strconv.Itoa(id), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +391,7 @@ func TestBotThatEndsIsStartedAgain(t *testing.T) {
 	if status, said := demo.post("/kill", `{}`); status != http.StatusNoContent {
 		t.Fatalf("kill: %d %s", status, said)
 	}
-	page.await(func() bool { return strings.Count(strings.Join(page.bot, " "), botDown) == 2 })
+	page.await(func() bool { return strings.HasSuffix(strings.Join(page.bot, " "), botDown+" "+botRunning) })
 
 	if err := demo.stop(); err != nil {
 		t.Fatal(err)
@@ -405,6 +434,72 @@ func TestStopsCleanly(t *testing.T) {
 	}
 }
 
+// Data are kept: the chat goes on, with its files, the marketplace has its orders,
+// and a bot finds its database.
+func TestKeptData(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "new")
+	demo := launch(t, Options{Data: folder, Seed: 7})
+	page := demo.browse()
+	demo.typeText("/file")
+	sent := page.said(func(m messageView) bool { return m.File != nil })
+	if status, said := demo.post("/balance", `{"key":"`+keyRich+`","balance":"12.50"}`); status != http.StatusNoContent {
+		t.Fatalf("balance: %d %s", status, said)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "bot.db"), []byte("the bot's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := demo.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := Run(t.Context(), Options{Addr: "127.0.0.1:0", Data: folder, Seed: 8, Command: self(t, "fake-bot")}); err == nil || !strings.Contains(err.Error(), "seed 7") {
+		t.Errorf("another seed: %v", err)
+	}
+	demo = launch(t, Options{Data: folder})
+	again := demo.browse()
+	if diff := cmp.Diff(sent, again.messages[sent.ID]); diff != "" {
+		t.Errorf("the file's message (-before +after):\n%s", diff)
+	}
+	download(t, demo, sent.ID)
+	if again.keys[0].Balance != "12.50 USD" {
+		t.Errorf("the balance: %+v", again.keys[0])
+	}
+	if len(again.others[bo]) != len(page.others[bo]) {
+		t.Errorf("what Bo says at first is said again: %v", again.others[bo])
+	}
+	demo.typeText("/env")
+	env := again.said(containing("DATABASE_URL=")).Text
+	if want := "DATABASE_URL=sqlite:" + filepath.Join(folder, "bot.db"); !strings.Contains(env, want) {
+		t.Errorf("the bot does not get %s", want)
+	}
+	if kept, err := os.ReadFile(filepath.Join(folder, "bot.db")); err != nil || string(kept) != "the bot's" {
+		t.Errorf("the bot's data: %q, %v", kept, err)
+	}
+}
+
+// What people have is told, and the bot is told who its admin is.
+func TestPeople(t *testing.T) {
+	demo := launch(t, Options{})
+	page := demo.browse()
+	want := []personView{
+		{anna, "Anna", "en", "English, new here"},
+		{bo, "Bo", "zh-hans", "Chinese, with an API key"},
+		{amal, "Amal", "ar", "Arabic, new here"},
+		{olga, "Olga", "en", "English, the bot’s admin"},
+	}
+	if diff := cmp.Diff(want, page.people); diff != "" {
+		t.Errorf("the people (-want +got):\n%s", diff)
+	}
+	page.await(func() bool { return len(page.others[bo]) >= 4 }) // two of his own, and what the bot says to them
+	demo.typeText("/env")
+	if env := page.said(containing("ADMIN_IDS=")).Text; !strings.Contains(env, "ADMIN_IDS=7000004\n") {
+		t.Error("Olga is no admin")
+	}
+	if len(page.others[amal])+len(page.others[olga]) != 0 {
+		t.Errorf("the others have said something: %v", page.others)
+	}
+}
+
 func TestTakenPort(t *testing.T) {
 	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -438,7 +533,7 @@ func TestWhatCantBeDone(t *testing.T) {
 		{"a name", Options{Addr: "example.com:80"}, "loopback only"},
 		{"another machine", Options{Addr: "192.0.2.1:0"}, "loopback only"},
 		{"no port", Options{Addr: "127.0.0.1"}, "host:port"},
-		{"a port that is none", Options{Addr: "127.0.0.1:99999"}, "99999"},
+		{"a port that is none", Options{Addr: "127.0.0.1:99999"}, "65535"},
 		{"no such bot", Options{Addr: "127.0.0.1:0", Command: []string{"/nowhere/bot"}}, "start the bot"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

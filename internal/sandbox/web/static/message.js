@@ -2,21 +2,21 @@
 
 import { button, copy, element, post } from './dom.js';
 
-// bubble draws one message. links says what the bot is called, so that links to
-// it stay in this chat.
-export function bubble(message, links) {
-  const article = element('article', message.own ? 'bubble own' : 'bubble');
-  article.id = `m${message.id}`;
-  article.setAttribute('aria-label', message.own ? 'You' : 'Bot');
+// bubble draws one message of a chat.
+export function bubble(message, chat) {
+  const article = element('article', message.own ? 'message own' : 'message');
+  article.dataset.id = message.id;
+  article.dataset.when = message.at;
+  article.setAttribute('aria-label', message.own ? chat.person.name : 'Bot');
 
   const body = element('div', 'body');
   if (message.preview?.above) body.append(preview(message.preview));
   if (message.sticker) body.append(element('div', 'sticker', message.sticker));
-  if (message.file) body.append(file(message));
+  if (message.file) body.append(file(message, chat));
   if (message.text) {
     const text = element('div', 'text');
     text.dir = 'auto';
-    write(text, message.text, 0, message.text.length, inOrder(message.entities ?? []), links);
+    write(text, message.text, 0, message.text.length, inOrder(message.entities ?? []), chat);
     body.append(text);
   }
   if (message.preview && !message.preview.above) body.append(preview(message.preview));
@@ -25,10 +25,12 @@ export function bubble(message, links) {
 
   if (message.keyboard?.length) {
     const keyboard = element('div', 'keyboard');
+    keyboard.setAttribute('role', 'group');
+    keyboard.setAttribute('aria-label', 'Buttons');
     message.keyboard.forEach((row, y) => {
       const line = element('div', 'keys');
       row.forEach((key, x) => {
-        const made = inlineButton(message.id, key, links);
+        const made = inlineButton(message.id, key, chat);
         made.dataset.at = `${y}.${x}`;
         line.append(made);
       });
@@ -40,54 +42,66 @@ export function bubble(message, links) {
 }
 
 // answered ends the waiting of a tapped button.
-export function answered(messageId, data) {
-  for (const key of document.querySelectorAll(`#m${Number(messageId)} .keys button.waiting`)) {
+export function answered(log, messageId, data) {
+  for (const key of log.querySelectorAll(`[data-id="${Number(messageId)}"] .keys .waiting`)) {
     if (key.dataset.data === data) key.classList.remove('waiting');
   }
 }
 
-function inlineButton(messageId, key, links) {
+const days = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
+
+// dayOf names the day of a time.
+export const dayOf = (at) => days.format(at);
+
+function inlineButton(messageId, key, chat) {
   let made;
   if (key.data) {
     made = button(key.text, '', async () => {
       made.classList.add('waiting');
-      if (!(await post('/tap', { message: messageId, data: key.data }))) made.classList.remove('waiting');
+      const person = chat.person.id;
+      if (!(await post('/tap', { person, message: messageId, data: key.data }))) made.classList.remove('waiting');
     });
     made.dataset.data = key.data;
   } else if (key.copy) {
     made = button(key.text, 'copy', () => copy(key.copy));
   } else if (key.url) {
-    made = button(key.text, 'link', () => open(key.url, links));
+    made = button(key.text, 'link', () => open(key.url, chat));
   } else {
     made = button(key.text, '', () => {});
     made.disabled = true;
   }
+  if (key.look) made.classList.add(key.look);
   made.dir = 'auto';
   made.title = key.url ?? key.text; // a long label is cut
   return made;
 }
 
 function preview({ url }) {
-  const box = element('div', 'preview', url);
+  const box = element('div', 'preview', element('bdi', '', url));
   box.title = 'A link preview; the demo loads nothing from other sites';
   return box;
 }
 
-function file(message) {
-  const link = element('a', 'file', '📄 ', element('bdi', '', message.file.name), ` · ${size(message.file.size)}`);
-  link.href = `/file/${message.id}`;
+function file(message, chat) {
+  const link = element('a', '', element('span', 'icon', '📄'),
+    element('span', '', element('bdi', 'name', message.file.name), element('span', 'dim', size(message.file.size))));
+  link.firstChild.setAttribute('aria-hidden', 'true');
+  link.href = `/file/${chat.person.id}/${message.id}`;
   link.download = message.file.name;
-  return link;
+  link.setAttribute('aria-label', `Download ${message.file.name}, ${size(message.file.size)}`);
+  return element('div', 'document', link);
 }
 
 function size(bytes) {
   return bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} KB`;
 }
 
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
 function when(message) {
   const at = new Date(message.at);
-  const clock = at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-  const time = element('time', '', message.edited ? `edited ${clock}` : clock);
+  const time = element('time', '', clock.format(at));
+  if (message.edited) time.prepend(element('span', 'edited', 'edited'), ' ');
   time.dateTime = at.toISOString();
   return time;
 }
@@ -98,7 +112,7 @@ function inOrder(entities) {
   return [...entities].sort((a, b) => a.offset - b.offset || b.length - a.length);
 }
 
-function write(into, text, start, end, entities, links) {
+function write(into, text, start, end, entities, chat) {
   let at = start;
   for (let i = 0; i < entities.length; ) {
     const entity = entities[i];
@@ -108,10 +122,11 @@ function write(into, text, start, end, entities, links) {
     while (next < entities.length && entities[next].offset < to) next++;
     if (to > from) {
       into.append(text.slice(at, from));
-      const inner = styled(entity, text.slice(from, to), links);
-      write(inner, text, from, to, entities.slice(i + 1, next), links);
+      const inner = styled(entity, text.slice(from, to), chat);
+      write(inner, text, from, to, entities.slice(i + 1, next), chat);
       into.append(inner);
       at = to;
+      if (blocks.has(inner.localName) && text[at] === '\n') at++; // a block ends its line by itself
     }
     i = next;
   }
@@ -123,43 +138,83 @@ const tags = {
   blockquote: 'blockquote', expandable_blockquote: 'blockquote',
 };
 
-function styled(entity, covered, links) {
+const blocks = new Set(['blockquote', 'pre']);
+
+function styled(entity, covered, chat) {
   switch (entity.type) {
     case 'code':
     case 'pre': {
       const code = element(tags[entity.type], '');
-      code.tabIndex = 0;
       code.title = 'Click to copy';
-      code.setAttribute('role', 'button');
-      code.addEventListener('click', () => copy(covered));
-      code.addEventListener('keydown', (event) => {
-        if (event.key === 'Enter') copy(covered);
-      });
+      pressable(code, () => copy(covered));
       return code;
     }
-    case 'spoiler': {
-      const hidden = element('span', 'spoiler');
-      hidden.addEventListener('click', () => hidden.classList.add('seen'));
-      return hidden;
-    }
+    case 'spoiler':
+      return spoiler();
+    case 'expandable_blockquote':
+      return expandable();
     case 'text_link':
-      return anchor(entity.url, links);
+      return anchor(entity.url, chat);
     case 'url':
-      return anchor(/^[a-z][a-z0-9+.-]*:/i.test(covered) ? covered : `https://${covered}`, links);
+      return anchor(/^[a-z][a-z0-9+.-]*:/i.test(covered) ? covered : `https://${covered}`, chat);
     case 'email':
-      return anchor(`mailto:${covered}`, links);
+      return anchor(`mailto:${covered}`, chat);
     case 'bot_command': {
       const command = element('a', '');
       command.href = '#';
       command.addEventListener('click', (event) => {
         event.preventDefault();
-        post('/type', { text: covered });
+        chat.send(covered);
       });
       return command;
     }
     default:
       return element(tags[entity.type] ?? 'span', '');
   }
+}
+
+// pressable makes a button of what is text.
+function pressable(node, onPress) {
+  node.tabIndex = 0;
+  node.setAttribute('role', 'button');
+  node.addEventListener('click', onPress);
+  node.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    onPress(event);
+  });
+}
+
+// spoiler hides what is in it until it is pressed: that press does nothing else.
+function spoiler() {
+  const hidden = element('span', 'spoiler');
+  hidden.tabIndex = 0;
+  hidden.setAttribute('role', 'button');
+  hidden.setAttribute('aria-label', 'Hidden; press to show');
+  const show = (event) => {
+    if (hidden.classList.contains('seen')) return;
+    if (event.type === 'keydown' && event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    event.stopPropagation();
+    hidden.classList.add('seen');
+    hidden.removeAttribute('role');
+    hidden.removeAttribute('aria-label');
+    hidden.removeAttribute('tabindex');
+  };
+  hidden.addEventListener('click', show, { capture: true });
+  hidden.addEventListener('keydown', show, { capture: true });
+  return hidden;
+}
+
+function expandable() {
+  const quote = element('blockquote', 'expandable');
+  quote.title = 'Click to show all';
+  quote.setAttribute('aria-expanded', 'false');
+  pressable(quote, () => {
+    const open = quote.classList.toggle('open');
+    quote.setAttribute('aria-expanded', String(open));
+  });
+  return quote;
 }
 
 // A link goes nowhere but to web pages and mail programs.
@@ -173,12 +228,12 @@ function safe(address) {
 }
 
 // toBot returns the command that a link to the bot stands for, or null.
-function toBot(url, links) {
-  if (url.host !== 't.me' || url.pathname !== `/${links.username}`) return null;
+function toBot(url, chat) {
+  if (url.host !== 't.me' || url.pathname !== `/${chat.bot.username}`) return null;
   return `/start ${url.searchParams.get('start') ?? ''}`.trim();
 }
 
-function anchor(address, links) {
+function anchor(address, chat) {
   const url = safe(address);
   if (!url) return element('span', '');
   const link = element('a', '');
@@ -187,18 +242,18 @@ function anchor(address, links) {
   link.rel = 'noopener noreferrer';
   link.title = url.href;
   link.addEventListener('click', (event) => {
-    const command = toBot(url, links);
+    const command = toBot(url, chat);
     if (!command) return;
     event.preventDefault();
-    post('/type', { text: command });
+    chat.send(command);
   });
   return link;
 }
 
-function open(address, links) {
+function open(address, chat) {
   const url = safe(address);
   if (!url) return;
-  const command = toBot(url, links);
-  if (command) post('/type', { text: command });
+  const command = toBot(url, chat);
+  if (command) chat.send(command);
   else window.open(url.href, '_blank', 'noopener,noreferrer');
 }

@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"time"
 
@@ -37,13 +38,16 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 		return idlePause, nil // a person who is served wakes the loop
 	}
 	now := time.Now()
-	messages, failure := s.db.ClaimMessages(ctx, s.owner, now, now.Add(messageLease), free)
+	// An owner for each claim: what one goroutine's lease has lost, another of
+	// this very process may have claimed.
+	owner := rand.Text()
+	messages, failure := s.db.ClaimMessages(ctx, owner, now, now.Add(messageLease), free)
 	for _, ofOne := range byPerson(messages) {
 		s.sendSlots <- struct{}{}
 		s.sends.Go(func() {
 			defer s.outbox.wake()
 			defer func() { <-s.sendSlots }()
-			s.serve(context.WithoutCancel(ctx), ofOne)
+			s.serve(context.WithoutCancel(ctx), owner, ofOne)
 		})
 	}
 	next, err := s.db.NextMessage(ctx, time.Now())
@@ -52,10 +56,10 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 
 // serve sends one person's messages. Where one must wait, those behind it wait
 // as well.
-func (s *Service) serve(ctx context.Context, messages []storage.Message) {
+func (s *Service) serve(ctx context.Context, owner string, messages []storage.Message) {
 	for i, message := range messages {
 		if i > 0 { // the lease of the first is new
-			held, err := s.db.HoldLease(ctx, message.ID, s.owner, time.Now().Add(messageLease))
+			held, err := s.db.HoldLease(ctx, message.ID, owner, time.Now().Add(messageLease))
 			if err != nil {
 				s.log.Error("sending to a person stops", "error", err)
 			}

@@ -410,11 +410,15 @@ func (one *person) tap(label string) {
 	one.click(one.name+"'s button "+label, `keys(`+js(one.id)+`, `+js(label)+`).filter(shown).at(-1)`)
 }
 
-// taps taps one button after the other.
+// taps taps one button after the other, each once the chat has changed by the
+// one before: a button of the next screen may stand where another one stood.
 func (one *person) taps(labels ...string) {
 	one.t.Helper()
+	all := `chat(` + js(one.id) + `).querySelector('.messages').textContent`
 	for _, label := range labels {
+		before := read[string](one.tab, all)
 		one.tap(label)
+		until[bool](one.tab, "what "+label+" leads to", all+` !== `+js(before))
 	}
 }
 

@@ -78,23 +78,12 @@ func (db *DB) Key(ctx context.Context, id int64) (Key, error) {
 // RemoveKey takes the person's active key away and forgets its secret; what it
 // bought waits for another one. The error is ErrNotFound where there is none.
 func (db *DB) RemoveKey(ctx context.Context, userID int64) error {
-	n, err := db.changeKey(ctx, "remove key",
+	removed, err := db.move(ctx, "remove key",
 		`UPDATE api_keys SET state = ?, secret_sealed = '' WHERE user_id = ? AND state = ?`, KeyRemoved, userID, KeyActive)
-	if err == nil && n == 0 {
+	if err == nil && !removed {
 		return fmt.Errorf("remove key: %w", ErrNotFound)
 	}
 	return err
-}
-
-func (db *DB) changeKey(ctx context.Context, what, query string, args ...any) (n int64, err error) {
-	err = db.submit(ctx, func(tx *sqlx.Tx) error {
-		n, err = affected(tx.ExecContext(ctx, db.bind(query), args...))
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", what, err)
-	}
-	return n, nil
 }
 
 func (db *DB) oneKey(ctx context.Context, query string, arg int64) (Key, error) {

@@ -97,7 +97,14 @@ func (db *DB) AddMessage(ctx context.Context, message Message) error {
 
 // MarkSent records that a message has arrived and forgets what it said.
 func (db *DB) MarkSent(ctx context.Context, id int64, now time.Time) error {
-	return db.closeMessage(ctx, id, "sent", now)
+	return db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
+			toMillis(now), id)
+		if err != nil {
+			return fmt.Errorf("mark message sent: %w", err)
+		}
+		return nil
+	})
 }
 
 // MarkUnsendable records that a message can never be sent. Its body is kept,
@@ -168,17 +175,6 @@ func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {
 			toMillis(now.Add(-48*time.Hour)), toMillis(now.Add(-messageLife)))
 		if err != nil {
 			return fmt.Errorf("sweep messages: %w", err)
-		}
-		return nil
-	})
-}
-
-func (db *DB) closeMessage(ctx context.Context, id int64, state string, now time.Time) error {
-	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = ?, sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
-			state, toMillis(now), id)
-		if err != nil {
-			return fmt.Errorf("mark message %s: %w", state, err)
 		}
 		return nil
 	})

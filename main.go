@@ -262,7 +262,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	})
 	trade := orders.New(orders.Options{
 		DB: db, Market: market, Send: shop.Notify, Log: log,
-		SMMRatePer: cfg.SMMRatePer, Unpaced: cfg.HStockRate == 0,
+		SMMRatePer: cfg.SMMRatePer, Rate: cfg.HStockRate,
 	})
 	telegram, err := bot.New(bot.Config{
 		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),

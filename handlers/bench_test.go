@@ -76,7 +76,7 @@ func startBot(b *testing.B, url string) {
 	bundle, err := locales.Load()
 	must(b, err)
 	screens := handlers.New(handlers.Options{DB: db, Catalog: goods, Market: client, Bundle: bundle, Log: log, DefaultLang: "en", SMMRatePer: 1000})
-	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000})
+	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	runtime, err := bot.New(bot.Config{Token: token, APIURL: url, Inbox: db, Log: log, Hooks: screens.Hooks()})
 	must(b, err)
 	screens.Attach(runtime, trade)

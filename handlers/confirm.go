@@ -25,7 +25,7 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
-	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", what(l, p.Name, p.Quantity)))
+	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", what(l, subject(l, p.Name, p.Rental), p.Quantity)))
 	price := l.Money(p.Rate, p.Currency)
 	if p.RatePer > 1 {
 		lines = append(lines, l.T("product_price_per", locales.Args{"Price": price, "Per": l.Number(p.RatePer)}))
@@ -45,12 +45,16 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 		lines = append(lines, l.T("confirm_estimate_smm"))
 	case p.Variants:
 		lines = append(lines, l.T("confirm_estimate_variants"))
+	case p.Rental.Phone != "":
+		lines = append(lines, l.T("confirm_estimate_again"))
 	}
 	switch {
 	case p.Kind == storage.KindSMM:
 		lines = append(lines, l.T("confirm_link", locales.Args{"Link": l.Isolate(p.Link)}))
 	case p.Link != "":
 		lines = append(lines, l.T("confirm_email", locales.Args{"Email": l.Isolate(p.Link)}))
+	case p.Rental.Phone != "":
+		lines = append(lines, l.T("confirm_phone", locales.Args{"Phone": code(l, p.Rental.Phone)}))
 	}
 	if !quote.Short.IsPositive() {
 		id := "confirm_balance"
@@ -98,7 +102,7 @@ func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.Pur
 	}
 	if p.State == storage.PurchaseDraft {
 		placing, cancel := context.WithTimeout(ctx, courtesy)
-		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", what(req.L, p.Name, p.Quantity))})
+		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", what(req.L, subject(req.L, p.Name, p.Rental), p.Quantity))})
 		cancel()
 		if err != nil {
 			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
@@ -132,10 +136,10 @@ func (s *Shop) showState(ctx context.Context, req *bot.Request, purchaseID int64
 
 func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	p := outcome.Purchase
-	args := what(l, p.Name, p.Quantity)
+	args := what(l, subject(l, p.Name, p.Rental), p.Quantity)
 	switch outcome.Result {
 	case orders.Placed:
-		return s.placedView(l, outcome.Order)
+		return s.placedView(l, outcome.Orders, p)
 	case orders.Rejected:
 		return s.rejectedView(l, p)
 	case orders.Redrawn:
@@ -161,7 +165,7 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 func (s *Shop) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
-			l.T("confirm_what", what(l, p.Name, p.Quantity)),
+			l.T("confirm_what", what(l, subject(l, p.Name, p.Rental), p.Quantity)),
 		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Reason == orders.ReasonInvalidKey, p.Origin),
 	}
 }
@@ -255,6 +259,9 @@ func (s *Shop) redraftBeside(ctx context.Context, req *bot.Request, p storage.Pu
 }
 
 func (s *Shop) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
+	if p.Kind == storage.KindSMS {
+		return s.draftNumbers(ctx, req, p.Rental, p.Quantity, p.Origin, p.ID)
+	}
 	key, err := s.ownKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err

@@ -54,10 +54,14 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.askKeyBeside(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
 		return outdated(ctx, req)
-	case errors.Is(err, catalog.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
+	case errors.Is(err, catalog.ErrGone), errors.Is(err, orders.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
 		return s.sentence(req, l.T("error_gone"))
 	case errors.Is(err, orders.ErrKeyGone):
 		return s.sentence(req, l.T("unknown_key_gone"))
+	case errors.Is(err, orders.ErrCancelSent):
+		return s.sentence(req, l.T("cancel_sent"))
+	case errors.Is(err, orders.ErrOrderClosed):
+		return s.sentence(req, l.T("cancel_closed"))
 	case errors.Is(err, orders.ErrNotUnknown):
 		return s.sentence(req, l.T("unknown_known"))
 	case errors.Is(err, storage.ErrNumberTaken):
@@ -112,6 +116,12 @@ func screenOf(data string) string {
 			return ""
 		}
 		return keyboards.Again.Data(args)
+	case keyboards.OrderCancelSure.Name():
+		args, err := keyboards.OrderCancelSure.Parse(rest)
+		if err != nil {
+			return ""
+		}
+		return keyboards.OrderCancel.Data(args)
 	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(),
 		keyboards.Key.Name(), keyboards.KeyReplace.Name(), keyboards.KeyRemove.Name(), keyboards.KeyRemoveSure.Name():
 		return ""

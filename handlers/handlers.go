@@ -83,6 +83,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
 	b.Command("catalog", s.catalogCommand)
+	b.Command("sms", s.smsCommand)
 	b.Command("orders", s.ordersCommand)
 	b.Command("balance", s.balanceCommand)
 	b.Command("key", s.keyCommand)
@@ -119,6 +120,19 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.CardRefresh, s.cardRefresh)
 	bot.Handle(b, keyboards.OrderAccounts, s.orderAccounts)
 	bot.Handle(b, keyboards.OrderWrong, s.orderWrong)
+	bot.Handle(b, keyboards.OrderCancel, s.orderCancel)
+	bot.Handle(b, keyboards.OrderCancelSure, s.orderCancelSure)
+	bot.Handle(b, keyboards.SMSCountries, s.smsCountries)
+	bot.Handle(b, keyboards.SMSFindCountry, s.smsFindCountry)
+	bot.Handle(b, keyboards.SMSProjects, s.smsProjects)
+	bot.Handle(b, keyboards.SMSFindProject, s.smsFindProject)
+	bot.Handle(b, keyboards.SMSProject, s.smsProject)
+	bot.Handle(b, keyboards.SMSQuantity, s.smsQuantity)
+	bot.Handle(b, keyboards.NumberShow, s.numberShow)
+	bot.Handle(b, keyboards.NumberCheck, s.numberCheck)
+	bot.Handle(b, keyboards.NumberAgain, s.numberAgain)
+	bot.Handle(b, keyboards.NumberAnother, s.numberAnother)
+	bot.Handle(b, keyboards.NumberCode, s.numberCode)
 	bot.Handle(b, keyboards.UnknownBalance, s.unknownBalance)
 	bot.Handle(b, keyboards.UnknownNumber, s.unknownNumber)
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
@@ -129,15 +143,19 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	b.Step(stepNumber, s.numberTyped)
+	b.Step(stepCountry, s.countryTyped)
+	b.Step(stepProject, s.projectTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
 const (
-	stepKey    = "key"
-	stepAmount = "amount"
-	stepLink   = "link"
-	stepEmail  = "email"
-	stepNumber = "number"
+	stepKey     = "key"
+	stepAmount  = "amount"
+	stepLink    = "link"
+	stepEmail   = "email"
+	stepNumber  = "number"
+	stepCountry = "country"
+	stepProject = "project"
 
 	dialogLife = 30 * time.Minute
 )

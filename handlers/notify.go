@@ -24,31 +24,44 @@ const (
 )
 
 // Notify renders a stored message in the person's present language and sends
-// it: the Send of orders.Options.
-func (s *Shop) Notify(ctx context.Context, message storage.Message) error {
+// it, or draws again the one that shows a number: the Send of orders.Options.
+func (s *Shop) Notify(ctx context.Context, message storage.Message) (shows int64, err error) {
 	user, err := s.DB.User(ctx, message.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
+		return 0, fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	view, err := s.messageView(ctx, s.localizer(user), message, false)
+	l := s.localizer(user)
+	if message.Kind == orders.MessageRedraw {
+		return 0, s.redrawNumber(ctx, l, message)
+	}
+	view, err := s.messageView(ctx, l, message, false)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
-	if errors.Is(err, bot.ErrRejected) && message.Kind == orders.MessageGoods {
+	sent, err := s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
+	if errors.Is(err, bot.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
 		// Whatever Telegram dislikes about the text, a file is bytes.
-		if view, err = s.messageView(ctx, s.localizer(user), message, true); err != nil {
-			return err
+		if view, err = s.messageView(ctx, l, message, true); err != nil {
+			return 0, err
 		}
 		_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
 	}
+	if errors.Is(err, bot.ErrUncertain) && !worthRepeating(message.Kind) {
+		return 0, nil // it probably arrived
+	}
+	if message.Kind == orders.MessageNumber {
+		shows = int64(sent)
+	}
+	return shows, sendError(err)
+}
+
+// sendError tells the trade what became of a message.
+func sendError(err error) error {
 	var failure *bot.Error
 	switch {
-	case errors.Is(err, bot.ErrUncertain) && !worthRepeating(message.Kind):
-		return nil // it probably arrived
 	case errors.Is(err, bot.ErrUnreachable):
 		return fmt.Errorf("%w: %w", orders.ErrUnreachable, err)
 	case errors.Is(err, bot.ErrRejected):
@@ -60,10 +73,29 @@ func (s *Shop) Notify(ctx context.Context, message storage.Message) error {
 	}
 }
 
+// redrawNumber draws the message that shows a number as it is now. One that the
+// person has deleted, or that was not sent yet, needs nothing.
+func (s *Shop) redrawNumber(ctx context.Context, l *locales.Localizer, message storage.Message) error {
+	order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+	if err != nil || order.MessageID == 0 {
+		return err
+	}
+	err = s.bot.Edit(ctx, message.UserID, int(order.MessageID), bot.Class(message.Class), numberView(l, order))
+	if errors.Is(err, bot.ErrRejected) || errors.Is(err, bot.ErrUncertain) {
+		return nil
+	}
+	return sendError(err)
+}
+
 // worthRepeating says of what a repeat is better than a loss, where Telegram's
-// answer was lost: goods, and what a person must know about their money.
+// answer was lost: goods, numbers, codes, and what a person must know about their money.
 func worthRepeating(kind string) bool {
-	return kind == orders.MessageGoods || kind == orders.MessageUnknown || kind == orders.MessageOutcome
+	switch kind {
+	case orders.MessageGoods, orders.MessageCode, orders.MessageNumber, orders.MessageUnknown, orders.MessageOutcome:
+		return true
+	default:
+		return false
+	}
 }
 
 // messageView renders what a stored message says; goods as a file where they
@@ -80,12 +112,25 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
 		}
 		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
-	case orders.MessageEnded:
+	case orders.MessageNumber, orders.MessageEnded:
 		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
+		if message.Kind == orders.MessageNumber {
+			return numberView(l, order), nil
+		}
 		return endedView(l, order), nil
+	case orders.MessageCode:
+		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		if err != nil {
+			return bot.View{}, err
+		}
+		sms, err := orders.SMSOf(message)
+		if err != nil {
+			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+		}
+		return codeView(l, order, sms, asFile), nil
 	case orders.MessageOutcome:
 		outcome, err := s.orders.State(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
@@ -98,11 +143,11 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			return bot.View{}, err
 		}
 		if p.State == storage.PurchasePlaced { // it was adopted meanwhile
-			order, err := s.DB.OrderOfPurchase(ctx, message.UserID, p.ID)
+			placed, err := s.DB.OrdersOfPurchase(ctx, message.UserID, p.ID)
 			if err != nil {
 				return bot.View{}, err
 			}
-			return s.placedView(l, order), nil
+			return s.placedView(l, placed, p), nil
 		}
 		return unknownCard(l, p, p.BalanceSeen, p.Verdict, false), nil
 	case orders.MessageInvalidKey:
@@ -168,5 +213,8 @@ func accountsFile(accounts []redact.Secret) []byte {
 
 // endedView tells how an order ended that did not end with its goods.
 func endedView(l *locales.Localizer, o storage.Order) bot.View {
+	if o.Kind == storage.KindSMS {
+		return bot.View{Text: numberText(l, o), Keyboard: keyboards.NumberEndedKeyboard(l, o.ID)}
+	}
 	return bot.View{Text: orderText(l, o), Keyboard: keyboards.EndedKeyboard(l, o.ID, o.PurchaseID)}
 }

@@ -20,6 +20,7 @@ var filters = []struct {
 	{"orders_button_all", storage.FilterAll},
 	{"orders_button_open", storage.FilterOpen},
 	{"orders_button_delivered", storage.FilterDelivered},
+	{"orders_button_sms", storage.FilterSMS},
 	{"orders_button_problems", storage.FilterProblems},
 }
 
@@ -27,10 +28,16 @@ var filters = []struct {
 // outcome stand on top.
 func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
 	l := req.L
-	if int(args.Filter) >= len(filters) {
+	filter := storage.OrderFilter(args.Filter)
+	labels := make([]keyboards.FilterEntry, 0, len(filters))
+	known := false
+	for _, f := range filters {
+		labels = append(labels, keyboards.FilterEntry{Filter: uint8(f.filter), Label: l.Label(f.id)})
+		known = known || f.filter == filter
+	}
+	if !known {
 		return bot.View{}, storage.ErrNotFound
 	}
-	filter := filters[args.Filter].filter
 	total, err := s.DB.CountOrders(ctx, req.User.ID, filter)
 	if err != nil {
 		return bot.View{}, err
@@ -49,10 +56,6 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	entries := make([]keyboards.OrderEntry, 0, len(found))
 	for _, order := range found {
 		entries = append(entries, orderEntry(l, order))
-	}
-	labels := make([]string, 0, len(filters))
-	for _, f := range filters {
-		labels = append(labels, l.Label(f.id))
 	}
 	isNew := args.New
 	args.New, args.Page = false, keyboards.PageArg(page)
@@ -87,7 +90,7 @@ func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, dismissed b
 	}
 	entries := make([]keyboards.UnknownEntry, 0, len(unknown))
 	for _, p := range unknown {
-		entries = append(entries, keyboards.UnknownEntry{Purchase: p.ID, Name: p.Name, Rest: " ×" + req.L.Number(p.Quantity)})
+		entries = append(entries, keyboards.UnknownEntry{Purchase: p.ID, Name: subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity)})
 	}
 	return entries, nil
 }
@@ -96,6 +99,9 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
 	rest := " ×" + l.Number(o.Quantity)
 	if o.Charge.Valid {
 		rest += " · " + l.Money(o.Charge.Decimal, o.Currency)
+	}
+	if flag := locales.Flag(o.Rental.Country); flag != "" {
+		rest = " " + flag + rest
 	}
 	return keyboards.OrderEntry{
 		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.Number, 10), Name: o.Name, Rest: rest,
@@ -116,6 +122,8 @@ func stateIcon(state storage.OrderState) string {
 		return "↩️"
 	case storage.OrderFailed:
 		return "⚠️"
+	case storage.OrderExpired:
+		return "⌛"
 	default:
 		return "💤"
 	}
@@ -142,6 +150,9 @@ func (s *Shop) orderRefresh(ctx context.Context, req *bot.Request, args keyboard
 }
 
 func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
+	if o.Kind == storage.KindSMS {
+		return bot.View{Text: orderText(l, o), Keyboard: keyboards.NumberOrderKeyboard(l, args, o.Rental.Phone, numberState(o))}
+	}
 	accounts := o.Kind == storage.KindProduct && o.Delivered > 0
 	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, o.PurchaseID, accounts)}
 }
@@ -149,7 +160,7 @@ func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.O
 func orderText(l *locales.Localizer, o storage.Order) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
-		l.T("confirm_what", what(l, o.Name, o.Quantity)),
+		l.T("confirm_what", what(l, subject(l, o.Name, o.Rental), o.Quantity)),
 		"",
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
@@ -164,6 +175,12 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 	}
 	if o.Remains != nil && o.Open() {
 		lines = append(lines, l.T("order_remains", locales.Args{"Count": l.Number(*o.Remains)}))
+	}
+	if o.Kind == storage.KindSMS {
+		lines = append(lines, l.T("order_phone", locales.Args{"Phone": code(l, o.Rental.Phone)}))
+		if !o.ExpiresAt.IsZero() {
+			lines = append(lines, l.T("order_expires", locales.Args{"Time": clock(l, o.ExpiresAt)}))
+		}
 	}
 	if o.Link != "" {
 		id := "confirm_email"
@@ -193,6 +210,9 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 	case storage.OrderPartial:
 		return l.Label("state_partial")
 	case storage.OrderDelivered:
+		if o.Kind == storage.KindSMS {
+			return l.Label("state_code_came")
+		}
 		return l.Label("state_delivered")
 	case storage.OrderCancelled:
 		return l.Label("state_cancelled")
@@ -200,6 +220,11 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 		return l.Label("state_refunded")
 	case storage.OrderFailed:
 		return l.Label("state_failed")
+	case storage.OrderExpired:
+		return l.Label("state_expired")
+	}
+	if o.Kind == storage.KindSMS && (o.Word == "" || hstock.ParseSMSState(o.Word) != hstock.SMSUnknown) {
+		return l.Label("state_waiting_code")
 	}
 	switch hstock.ParseOrderState(o.Word) {
 	case hstock.StatePending:
@@ -214,7 +239,11 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 }
 
 // placedView is what a confirm card becomes.
-func (s *Shop) placedView(l *locales.Localizer, o storage.Order) bot.View {
+func (s *Shop) placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
+	o := placed[0]
+	if o.Kind == storage.KindSMS {
+		return rentedView(l, placed, p)
+	}
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": number(l, o.Number)}),
 		l.T("confirm_what", what(l, o.Name, o.Quantity)),
@@ -234,7 +263,7 @@ func (s *Shop) cardRefresh(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := s.placedView(req.L, order)
+	view := s.placedView(req.L, []storage.Order{order}, storage.Purchase{})
 	view.Toast = req.L.Label("order_refreshed")
 	return view, nil
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"hstockbot/locales"
+	"hstockbot/storage"
 )
 
 // clock says when something is or was, absolutely and relative to now.
@@ -28,6 +29,28 @@ func what(l *locales.Localizer, name string, quantity int64) locales.Args {
 	return locales.Args{"Name": title(name), "Quantity": l.Number(quantity)}
 }
 
+// subject names what is bought: goods by their name, numbers also by the country.
+func subject(l *locales.Localizer, name string, rental storage.Rental) string {
+	if rental.Project == "" {
+		return name
+	}
+	return name + " · " + country(l, rental)
+}
+
+// country is that of a number, with its flag.
+func country(l *locales.Localizer, rental storage.Rental) string {
+	name := l.Country(rental.Country, rental.CountryName)
+	if flag := locales.Flag(rental.Country); flag != "" {
+		return flag + " " + name
+	}
+	return name
+}
+
+// code is text that a tap copies. Isolates stand around it, not in what is copied.
+func code(l *locales.Localizer, text string) locales.HTML {
+	return locales.HTML(l.Isolate("<code>" + locales.Escape(text) + "</code>"))
+}
+
 // shorten cuts text after limit characters.
 func shorten(text string, limit int) string {
 	if utf8.RuneCountInString(text) <= limit {
@@ -43,3 +66,5 @@ func plainText(text string) bool {
 		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
 	})
 }
+
+func isOver(t time.Time) bool { return !time.Now().Before(t) }

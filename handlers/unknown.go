@@ -8,7 +8,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
-	"hstockbot/internal/hstock"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -33,7 +32,7 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
 	}
 	lines := []string{
-		l.T("unknown_text", locales.Args{"Name": title(p.Name), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		l.T("unknown_text", locales.Args{"Name": title(subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
 		"", balance, l.T(verdictID(p, verdict)),
 	}
 	if p.Refusal != "" {
@@ -72,7 +71,7 @@ func (s *Shop) unknownNumber(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": title(p.Name)}),
+		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": title(subject(req.L, p.Name, p.Rental))}),
 		Keyboard: keyboards.Foot(req.L, ""),
 		New:      true,
 		Dialog:   dialog(stepNumber, keyboards.UnknownNumber.Data(args)),
@@ -94,43 +93,19 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
-	l := req.L
+	l, order, p := req.L, found.Order, found.Purchase
 	charge := l.Label("unknown_no_charge")
-	if found.Status.Charge.Valid {
-		charge = l.Money(found.Status.Charge.Decimal, firstOf(found.Status.Currency, found.Purchase.Currency))
+	if order.Charge.Valid {
+		charge = l.Money(order.Charge.Decimal, order.Currency)
 	}
-	return bot.View{
-		Text: l.T("unknown_found", locales.Args{
-			"Number": number(l, n), "State": statusWord(l, found.Status), "Charge": charge,
-			"Name": title(found.Purchase.Name), "Quantity": l.Number(found.Purchase.Quantity),
-		}),
-		Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n}),
-	}, nil
-}
-
-// statusWord is the state of an order that is not ours yet.
-func statusWord(l *locales.Localizer, status hstock.Status) string {
-	order := storage.Order{State: storage.OrderOpen, Word: status.Word}
-	switch status.State {
-	case hstock.StateCompleted:
-		order.State = storage.OrderDelivered
-	case hstock.StatePartial:
-		order.State = storage.OrderPartial
-	case hstock.StateCanceled:
-		order.State = storage.OrderCancelled
-	case hstock.StateRefunded:
-		order.State = storage.OrderRefunded
-	case hstock.StateFailed:
-		order.State = storage.OrderFailed
+	text := l.T("unknown_found", locales.Args{
+		"Number": number(l, n), "State": stateWord(l, order), "Charge": charge,
+		"Name": title(subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
+	})
+	if order.Rental.Phone != "" {
+		text = l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)}) + "\n" + text
 	}
-	return stateWord(l, order)
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n})}, nil
 }
 
 // unknownAdopt takes the order in as this purchase.
@@ -139,8 +114,16 @@ func (s *Shop) unknownAdopt(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
-	view := s.placedView(req.L, order)
+	view := s.placedView(req.L, []storage.Order{order}, storage.Purchase{})
 	view.Toast = req.L.Label("unknown_adopted")
+	missing, err := s.orders.Missing(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if missing > 0 { // of several numbers; each has an order number of its own
+		view.Text += "\n\n" + req.L.N("unknown_more", missing)
+		view.Dialog = dialog(stepNumber, keyboards.UnknownNumber.Data(keyboards.PurchaseArgs{Purchase: args.Purchase}))
+	}
 	return view, nil
 }
 

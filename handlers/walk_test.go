@@ -37,7 +37,8 @@ func TestWalk(t *testing.T) {
 					w.checkScreen(b)
 					queue = append(queue, newButtons(w.anna.Messages(), seen)...)
 				}
-				for _, name := range []string{"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h"} {
+				for _, name := range []string{"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
+					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox"} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
 					}
@@ -48,10 +49,11 @@ func TestWalk(t *testing.T) {
 }
 
 // buys are the routes that the walk leaves to others: they spend money, end a
-// doubt, take the key away or change the language.
-var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true}
+// doubt or an order, take the key away or change the language.
+var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true}
 
-// setTheScene gives Anna a delivered, an open and an unknown purchase.
+// setTheScene gives Anna a delivered, an open and an unknown purchase, and two
+// numbers, one of which has received its code.
 func (w *world) setTheScene() {
 	w.t.Helper()
 	w.withKey(annaKey)
@@ -66,6 +68,9 @@ func (w *world) setTheScene() {
 	buy("2", "1")
 	must(w.t, w.market.Hold(market.OutlookByHand, true))
 	buy("3", "1")
+	w.rent("2")
+	must(w.t, w.market.SendCode(w.first().Number, "313131"))
+	pass(5 * time.Second)
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
 }

@@ -117,7 +117,7 @@ func (w *world) start() {
 		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: operatorKey,
 		AdminIDs: []int64{adminID}, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
 	})
-	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000})
+	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
 		Token: token, APIURL: "http://telegram", Rate: 30, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
@@ -236,6 +236,12 @@ func (w *world) checkSecrets() {
 		secrets = append(secrets, order.Accounts...)
 		if strings.Contains(order.Link, "@") {
 			secrets = append(secrets, order.Link)
+		}
+	}
+	for _, number := range w.market.Numbers() {
+		secrets = append(secrets, number.Phone)
+		if number.Content != "" {
+			secrets = append(secrets, number.Content)
 		}
 	}
 	files, err := filepath.Glob(filepath.Join(w.dir, "bot.db*"))

@@ -42,16 +42,23 @@ type OrderEntry struct {
 	Rest  string
 }
 
+// FilterEntry is a filter of the list and its label.
+type FilterEntry struct {
+	Filter uint8
+	Label  string
+}
+
 // OrdersKeyboard lists one page of orders below the filters; the present
 // filter is ticked. unknown are purchases whose outcome is not known.
-func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []string, unknown []UnknownEntry, entries []OrderEntry, total int) Rows {
+func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnknownEntry, entries []OrderEntry, total int) Rows {
 	var rows Rows
 	var row []Button
-	for i, label := range filters {
-		if i == int(args.Filter) {
+	for _, filter := range filters {
+		label := filter.Label
+		if filter.Filter == args.Filter {
 			label = "✓ " + label
 		}
-		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: uint8(i)})))
+		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: filter.Filter})))
 	}
 	rows = append(rows, pairs(row)...)
 	for _, purchase := range unknown {

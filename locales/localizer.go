@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 	"golang.org/x/text/message"
 )
 
@@ -25,6 +26,7 @@ type Localizer struct {
 	messages    map[string]*text
 	plurals     *pluralRule
 	printer     *message.Printer
+	regions     display.Namer
 	english     *Localizer // nil in English itself
 }
 
@@ -89,6 +91,7 @@ func newLocalizer(code string, tag language.Tag, messages map[string]*text, plur
 		messages:    messages,
 		plurals:     plurals,
 		printer:     newPrinter(tag),
+		regions:     newRegions(tag),
 	}
 }
 

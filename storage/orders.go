@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,6 +28,8 @@ const (
 	OrderCancelled OrderState = "cancelled"
 	// OrderRefunded was paid back.
 	OrderRefunded OrderState = "refunded"
+	// OrderExpired is a number whose time was over before a code came.
+	OrderExpired OrderState = "expired"
 	// OrderFailed was given up by the marketplace.
 	OrderFailed OrderState = "failed"
 	// OrderStale is too old to be watched; it is asked for only when a person does.
@@ -50,6 +51,7 @@ type Order struct {
 	Name         string
 	Quantity     int64
 	Link         string
+	Rental       Rental // of a number
 	Origin       string
 	State        OrderState
 	Word         string
@@ -58,7 +60,10 @@ type Order struct {
 	Remains      *int64
 	StartCount   *int64
 	AutoDelivery bool
-	Delivered    int64 // accounts sent to the person, or on their way in the outbox
+	Delivered    int64     // accounts or codes sent to the person, or on their way in the outbox
+	ExpiresAt    time.Time // of a number, as the marketplace says; zero when it does not
+	MessageID    int64     // of the message that shows a number; 0 before it is sent
+	CancelSentAt time.Time // when a cancel left that may have been done; zero: none
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 	ClosedAt     time.Time
@@ -80,18 +85,22 @@ const (
 	FilterOpen
 	// FilterDelivered shows complete ones.
 	FilterDelivered
-	// FilterProblems shows cancelled, refunded, failed, stale and finally partial ones.
+	// FilterProblems shows cancelled, refunded, expired, failed, stale and finally partial ones.
 	FilterProblems
+	// FilterSMS shows rented numbers.
+	FilterSMS
 )
 
 func (f OrderFilter) where() string {
 	switch f {
-	case FilterOpen:
-		return ` AND closed_at = 0`
+	case FilterOpen: // a number is watched for a while after its code
+		return ` AND closed_at = 0 AND state IN ('open', 'partial')`
 	case FilterDelivered:
 		return ` AND state = 'delivered'`
 	case FilterProblems:
-		return ` AND (state IN ('cancelled', 'refunded', 'failed', 'stale') OR (state = 'partial' AND closed_at > 0))`
+		return ` AND (state IN ('cancelled', 'refunded', 'expired', 'failed', 'stale') OR (state = 'partial' AND closed_at > 0))`
+	case FilterSMS:
+		return ` AND kind = 'sms'`
 	default:
 		return ``
 	}
@@ -107,9 +116,27 @@ func (db *DB) OrderByNumber(ctx context.Context, userID, number int64) (Order, e
 	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE number = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, number, userID)
 }
 
-// OrderOfPurchase returns the order that a purchase became, or ErrNotFound.
-func (db *DB) OrderOfPurchase(ctx context.Context, userID, purchaseID int64) (Order, error) {
-	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE purchase_id = ? AND user_id = ?`, purchaseID, userID)
+// OrdersOfPurchase returns the orders that a purchase became, in the order of
+// their numbers; ErrNotFound where there is none.
+func (db *DB) OrdersOfPurchase(ctx context.Context, userID, purchaseID int64) ([]Order, error) {
+	orders, err := db.orders(ctx, "read orders of a purchase",
+		`SELECT `+orderColumns+` FROM orders WHERE purchase_id = ? AND user_id = ? ORDER BY number`, purchaseID, userID)
+	if err == nil && len(orders) == 0 {
+		err = ErrNotFound
+	}
+	return orders, err
+}
+
+// RentedCountries returns the codes of the countries that a person rented
+// numbers in, the latest first.
+func (db *DB) RentedCountries(ctx context.Context, userID int64, limit int) ([]string, error) {
+	var codes []string
+	err := db.reader.SelectContext(ctx, &codes, db.bind(
+		`SELECT country FROM orders WHERE user_id = ? AND kind = 'sms' GROUP BY country ORDER BY MAX(created_at) DESC LIMIT ?`), userID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read rented countries: %w", err)
+	}
+	return codes, nil
 }
 
 // Orders returns a page of this person's orders, newest first.
@@ -160,89 +187,6 @@ func (db *DB) Spent(ctx context.Context, userID int64, since time.Time) (map[str
 	return spent, nil
 }
 
-// DueOrder is an order to be polled now, with the key to ask with.
-type DueOrder struct {
-	Order
-	Key    redact.Secret
-	OwnKey bool // Key is the one that bought it: its "Order not found" means something
-}
-
-// ClaimDueOrders leases orders whose poll is due to owner until the given time
-// and returns them, those waiting longest first, and of one API key no more than
-// make perKey together with those that are leased already.
-// An order whose own key can't be used (refused by the marketplace, removed) is
-// asked for with its owner's present key; without one it waits. Damaged rows are
-// left out and told of in the error beside the others. Of a backlog the oldest
-// 2,000 are looked at: ranking all of 50,000 would hold the writer for a third of
-// a second.
-func (db *DB) ClaimDueOrders(ctx context.Context, owner string, now, until time.Time, limit, perKey int) ([]DueOrder, error) {
-	type dueRow struct {
-		orderRow
-		AskWith       int64  `db:"ask_with"`
-		AskWithSealed string `db:"ask_with_sealed"`
-	}
-	var rows []dueRow
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		rows = rows[:0]
-		var due []dueRow
-		err := tx.SelectContext(ctx, &due, db.bind(`
-			SELECT `+orderColumns+`, ask_with, ask_with_sealed FROM (
-			    SELECT o.*, k.id AS ask_with, k.secret_sealed AS ask_with_sealed,
-			           ROW_NUMBER() OVER (PARTITION BY k.id
-			               ORDER BY CASE WHEN o.lease_until > ? THEN 0 ELSE 1 END, o.next_poll_at, o.id) AS place
-			      FROM (SELECT * FROM orders WHERE closed_at = 0 AND next_poll_at <= ? ORDER BY next_poll_at LIMIT 2000) o
-			      JOIN api_keys own ON own.id = o.key_id
-			      JOIN api_keys k ON k.id = CASE WHEN own.secret_sealed <> '' AND own.invalid = 0 THEN own.id
-			           ELSE (SELECT a.id FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0) END
-			) AS due WHERE place <= ? AND lease_until <= ? ORDER BY next_poll_at LIMIT ?`),
-			toMillis(now), toMillis(now), perKey, toMillis(now), limit)
-		if err != nil {
-			return err
-		}
-		for _, row := range due {
-			moved, err := db.moveTx(ctx, tx, `UPDATE orders SET lease_owner = ?, lease_until = ? WHERE id = ? AND lease_until <= ?`,
-				owner, toMillis(until), row.ID, toMillis(now))
-			if err != nil {
-				return err
-			}
-			if moved {
-				rows = append(rows, row)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("claim due orders: %w", err)
-	}
-	orders := make([]DueOrder, 0, len(rows))
-	var damaged []error
-	for _, row := range rows {
-		order, err := db.order(row.orderRow)
-		secret, keyErr := db.unsealText("api_keys", "secret", row.AskWith, row.AskWithSealed)
-		if err = errors.Join(err, keyErr); err != nil {
-			damaged = append(damaged, fmt.Errorf("order %d: %w", row.ID, err))
-			continue
-		}
-		orders = append(orders, DueOrder{Order: order, Key: redact.Secret(secret), OwnKey: row.AskWith == order.KeyID})
-	}
-	return orders, errors.Join(damaged...)
-}
-
-// NextPoll returns when the next order is due, zero where none is waiting.
-func (db *DB) NextPoll(ctx context.Context) (time.Time, error) {
-	var at sql.NullInt64
-	err := db.reader.GetContext(ctx, &at, `
-		SELECT MIN(CASE WHEN o.lease_until > o.next_poll_at THEN o.lease_until ELSE o.next_poll_at END)
-		  FROM orders o JOIN api_keys own ON own.id = o.key_id
-		 WHERE o.closed_at = 0
-		   AND ((own.secret_sealed <> '' AND own.invalid = 0)
-		     OR EXISTS (SELECT 1 FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0))`)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read next poll: %w", err)
-	}
-	return fromMillis(at.Int64), nil
-}
-
 // ReportOrder stores what a poll has found: o as it is now (with Polls counted
 // up), the accounts it holds, and the messages that tell the person, all in one
 // transaction, so that nothing is both marked delivered and unsent.
@@ -262,11 +206,11 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 		o.Delivered += int64(len(fresh))
 		reported, err = db.moveTx(ctx, tx, `
 			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
-			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, lease_until = 0
+			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
 			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
 			o.Delivered, toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
-			o.ID, o.Polls-1)
+			toMillis(o.ExpiresAt), o.ID, o.Polls-1)
 		if err != nil {
 			return err
 		}
@@ -297,13 +241,6 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 }
 
 var errSuperseded = errors.New("a newer poll has reported")
-
-// PostponeOrder ends a poll that failed: the order is asked for again at next.
-func (db *DB) PostponeOrder(ctx context.Context, id int64, failures int64, next time.Time) error {
-	_, err := db.move(ctx, "postpone order",
-		`UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0 WHERE id = ?`, failures, toMillis(next), id)
-	return err
-}
 
 // RefuseKey records that the marketplace does not accept a key, with the
 // message that tells its owner. It reports false when that is known already.
@@ -420,7 +357,8 @@ func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) err
 
 const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity,
 	link_sealed, origin, state, word, charge, currency, remains, start_count, auto_delivery, delivered,
-	created_at, updated_at, closed_at, next_poll_at, polls, failures`
+	created_at, updated_at, closed_at, next_poll_at, polls, failures, project, country, country_name, phone_sealed,
+	expires_at, message_id, cancel_sent_at`
 
 type orderRow struct {
 	ID           int64               `db:"id"`
@@ -450,15 +388,23 @@ type orderRow struct {
 	NextPollAt   int64               `db:"next_poll_at"`
 	Polls        int64               `db:"polls"`
 	Failures     int64               `db:"failures"`
+	Project      string              `db:"project"`
+	Country      string              `db:"country"`
+	CountryName  string              `db:"country_name"`
+	PhoneSealed  string              `db:"phone_sealed"`
+	ExpiresAt    int64               `db:"expires_at"`
+	MessageID    int64               `db:"message_id"`
+	CancelSentAt int64               `db:"cancel_sent_at"`
 }
 
 func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO orders (`+orderColumns+`, lease_owner, lease_until)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
 		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyPrint, o.Kind, o.Number, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
 		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
 		toBit(o.AutoDelivery), o.Delivered, toMillis(o.CreatedAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt),
-		o.Polls, o.Failures)
+		o.Polls, o.Failures, o.Rental.Project, o.Rental.Country, o.Rental.CountryName, db.sealText("orders", "phone", o.ID, o.Rental.Phone),
+		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt))
 	return err
 }
 
@@ -494,6 +440,10 @@ func (db *DB) order(row orderRow) (Order, error) {
 	if err != nil {
 		return Order{}, fmt.Errorf("read order: %w", err)
 	}
+	phone, err := db.unsealText("orders", "phone", row.ID, row.PhoneSealed)
+	if err != nil {
+		return Order{}, fmt.Errorf("read order: %w", err)
+	}
 	return Order{
 		ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind,
 		Number: row.Number, Adopted: row.Adopted == 1, Service: row.Service, Name: row.Name, Quantity: row.Quantity, Link: link,
@@ -501,5 +451,21 @@ func (db *DB) order(row orderRow) (Order, error) {
 		Remains: row.Remains, StartCount: row.StartCount, AutoDelivery: row.AutoDelivery == 1, Delivered: row.Delivered,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt), ClosedAt: fromMillis(row.ClosedAt),
 		NextPollAt: fromMillis(row.NextPollAt), Polls: row.Polls, Failures: row.Failures,
+		Rental:    Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
+		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
 	}, nil
+}
+
+// StartCancel records, durably, that a cancel of an open order is about to
+// leave. Of any number of callers one is told yes, and no other as long as it is
+// not known that nothing was done (EndCancel).
+func (db *DB) StartCancel(ctx context.Context, userID, id int64, now time.Time) (bool, error) {
+	return db.move(ctx, "start cancelling",
+		`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
+}
+
+// EndCancel records that a cancel has done nothing: another one may be sent.
+func (db *DB) EndCancel(ctx context.Context, id int64) error {
+	_, err := db.move(ctx, "end cancelling", `UPDATE orders SET cancel_sent_at = 0 WHERE id = ?`, id)
+	return err
 }

@@ -95,16 +95,34 @@ func (db *DB) AddMessage(ctx context.Context, message Message) error {
 	return nil
 }
 
-// MarkSent records that a message has arrived and forgets what it said.
-func (db *DB) MarkSent(ctx context.Context, id int64, now time.Time) error {
+// MarkSent records that a message has arrived and forgets what it said. Where
+// shows is not 0, the order that the message is about is shown by the chat's
+// message of that number from now on.
+func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now time.Time) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
-			toMillis(now), id)
+			toMillis(now), message.ID)
+		if err == nil && shows != 0 {
+			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET message_id = ? WHERE id = ? AND user_id = ?`), shows, message.OrderID, message.UserID)
+		}
 		if err != nil {
 			return fmt.Errorf("mark message sent: %w", err)
 		}
 		return nil
 	})
+}
+
+// Overtaken reports whether a message of a more urgent class waits for this
+// person.
+func (db *DB) Overtaken(ctx context.Context, userID int64, class int, now time.Time) (bool, error) {
+	var n int
+	err := db.reader.GetContext(ctx, &n, db.bind(
+		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'waiting' AND class < ? AND next_try_at <= ? AND lease_until <= ?`),
+		userID, class, toMillis(now), toMillis(now))
+	if err != nil {
+		return false, fmt.Errorf("look for urgent messages: %w", err)
+	}
+	return n > 0, nil
 }
 
 // MarkUnsendable records that a message can never be sent. Its body is kept,

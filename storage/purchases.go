@@ -20,7 +20,19 @@ const (
 	KindProduct Kind = "product"
 	// KindSMM is a service on a link: priced per thousand, delivers nothing to send.
 	KindSMM Kind = "smm"
+	// KindSMS is rented phone numbers, each an order, delivered as codes.
+	KindSMS Kind = "sms"
 )
+
+// Rental is what phone numbers are rented by. Country and CountryName are the
+// marketplace's code and name for it. Phone is an order's number; in a purchase,
+// the one that is to be rented again, "" for any.
+type Rental struct {
+	Project     string // the marketplace's id
+	Country     string
+	CountryName string
+	Phone       string
+}
 
 // PurchaseState is where a purchase stands. ARCHITECTURE.md draws the moves
 // between the states; each is one compare-and-set in this file.
@@ -72,6 +84,7 @@ type Purchase struct {
 	Name     string
 	Quantity int64
 	Link     string // of the content (SMM), or the e-mail for delivery; "" for none
+	Rental   Rental // of numbers
 	Rate     decimal.Decimal
 	RatePer  int64
 	Currency string
@@ -209,70 +222,137 @@ func (db *DB) StartSending(ctx context.Context, id int64, owner string, terms Te
 		id, PurchaseClaimed, owner, toMillis(now))
 }
 
-// PlacePurchase records the order that a purchase became. A number that the
-// marketplace gave always wins: over sending, over an unknown outcome and over
-// a person's word that nothing was bought. It reports false when the purchase
-// has been placed before.
-func (db *DB) PlacePurchase(ctx context.Context, p Purchase, number int64, now, firstPoll time.Time) (Order, bool, error) {
-	return db.place(ctx, p, number, false, now, firstPoll,
-		[]PurchaseState{PurchaseSending, PurchaseUnknown, PurchaseDismissed})
+// Placement is one order number that the marketplace gave for a purchase. The
+// other fields are of rented numbers.
+type Placement struct {
+	Number  int64
+	Phone   string
+	Country string // "" where it is the one that was asked for
+	Word    string // the marketplace's own state
+}
+
+// PlacePurchase records the orders that a purchase became, all of them or none,
+// with the messages that tell makes of each. Numbers that the marketplace gave
+// always win: over sending, over an unknown outcome and over a person's word
+// that nothing was bought. It reports false when the purchase has been placed
+// before.
+func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, now, firstPoll time.Time, tell func(Order) []Message) ([]Order, bool, error) {
+	var orders []Order
+	placed := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		var err error
+		placed, err = db.settleTx(ctx, tx, p.ID, now, PurchaseSending, PurchaseUnknown, PurchaseDismissed)
+		if err != nil || !placed {
+			return err
+		}
+		orders, err = db.placeTx(ctx, tx, p, given, false, now, firstPoll, tell)
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("place purchase: %w", err)
+	}
+	return orders, placed, nil
 }
 
 // ErrNumberTaken is returned by AdoptOrder for a number that already is an order here.
 var ErrNumberTaken = errors.New("this order number is already known")
 
 // AdoptOrder records that an unknown purchase is the order of this number,
-// because a person has said so. ErrNumberTaken: the number is an order already.
-func (db *DB) AdoptOrder(ctx context.Context, p Purchase, number int64, now, firstPoll time.Time) (Order, bool, error) {
-	order, placed, err := db.place(ctx, p, number, true, now, firstPoll, []PurchaseState{PurchaseUnknown, PurchaseDismissed})
+// because a person has said so, with the messages that tell makes of it. One of
+// several rented numbers adopts until it has them all. ErrNumberTaken: the
+// number is an order already.
+func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, firstPoll time.Time, tell func(Order) []Message) (Order, bool, error) {
+	var order Order
+	adopted := false
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		taken, err := db.numberTaken(ctx, tx, p.Kind, given.Number)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return ErrNumberTaken
+		}
+		adopted, err = db.settleTx(ctx, tx, p.ID, now, PurchaseUnknown, PurchaseDismissed)
+		if err != nil {
+			return err
+		}
+		if !adopted {
+			var lacks int
+			err := tx.GetContext(ctx, &lacks, db.bind(`SELECT COUNT(*) FROM purchases WHERE id = ? AND state = ? AND kind = ?
+				AND quantity > (SELECT COUNT(*) FROM orders WHERE purchase_id = purchases.id)
+				AND NOT EXISTS (SELECT 1 FROM orders WHERE purchase_id = purchases.id AND adopted = 0)`), p.ID, PurchasePlaced, KindSMS)
+			if adopted = lacks > 0; err != nil || !adopted {
+				return err
+			}
+		}
+		orders, err := db.placeTx(ctx, tx, p, []Placement{given}, true, now, firstPoll, tell)
+		if err == nil {
+			order = orders[0]
+		}
+		return err
+	})
 	if isUnique(err) {
 		return Order{}, false, ErrNumberTaken
 	}
-	return order, placed, err
+	if err != nil {
+		return Order{}, false, fmt.Errorf("adopt order: %w", err)
+	}
+	return order, adopted, nil
 }
 
 // NumberTaken reports whether an order number is already an order here, whoever's.
-func (db *DB) NumberTaken(ctx context.Context, number int64) (bool, error) {
+func (db *DB) NumberTaken(ctx context.Context, kind Kind, number int64) (bool, error) {
+	return db.numberTaken(ctx, db.reader, kind, number)
+}
+
+// numberTaken counts rented numbers apart: the document shows no common count.
+func (db *DB) numberTaken(ctx context.Context, q sqlx.QueryerContext, kind Kind, number int64) (bool, error) {
 	var n int
-	if err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ?`), number); err != nil {
+	err := sqlx.GetContext(ctx, q, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ? AND (kind = 'sms') = (? = 'sms')`), number, kind)
+	if err != nil {
 		return false, fmt.Errorf("look for order number: %w", err)
 	}
 	return n > 0, nil
 }
 
-func (db *DB) place(ctx context.Context, p Purchase, number int64, adopted bool, now, firstPoll time.Time, from []PurchaseState) (Order, bool, error) {
-	order := Order{
-		ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
-		Number: number, Adopted: adopted, Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link,
-		Origin: p.Origin, State: OrderOpen, Currency: p.Currency, AutoDelivery: true,
-		CreatedAt: now, UpdatedAt: now, NextPollAt: firstPoll,
-	}
-	placed := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		if adopted {
-			var taken int
-			if err := tx.GetContext(ctx, &taken, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ?`), number); err != nil {
-				return err
-			}
-			if taken > 0 {
-				return ErrNumberTaken
-			}
-		}
-		query, args, err := sqlx.In(`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND state IN (?)`,
-			PurchasePlaced, toMillis(now), p.ID, from)
-		if err != nil {
-			return err
-		}
-		placed, err = db.moveTx(ctx, tx, query, args...)
-		if err != nil || !placed {
-			return err
-		}
-		return db.insertOrder(ctx, tx, order)
-	})
+// settleTx moves a purchase from one of the states to placed.
+func (db *DB) settleTx(ctx context.Context, tx *sqlx.Tx, id int64, now time.Time, from ...PurchaseState) (bool, error) {
+	query, args, err := sqlx.In(`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND state IN (?)`,
+		PurchasePlaced, toMillis(now), id, from)
 	if err != nil {
-		return Order{}, false, fmt.Errorf("place purchase: %w", err)
+		return false, err
 	}
-	return order, placed, nil
+	return db.moveTx(ctx, tx, query, args...)
+}
+
+// placeTx stores the orders of a purchase and what is told of each.
+func (db *DB) placeTx(ctx context.Context, tx *sqlx.Tx, p Purchase, given []Placement, adopted bool, now, firstPoll time.Time, tell func(Order) []Message) ([]Order, error) {
+	orders := make([]Order, 0, len(given))
+	for i, g := range given {
+		at := now.Add(time.Duration(i) * time.Millisecond) // in the marketplace's order from now on
+		order := Order{
+			ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
+			Number: g.Number, Adopted: adopted, Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
+			Origin: p.Origin, State: OrderOpen, Word: g.Word, Currency: p.Currency, AutoDelivery: true,
+			CreatedAt: at, UpdatedAt: at, NextPollAt: firstPoll,
+		}
+		if p.Kind == KindSMS {
+			order.Quantity, order.Rental.Phone = 1, g.Phone
+			if g.Country != "" && g.Country != p.Rental.Country {
+				order.Rental.Country, order.Rental.CountryName = g.Country, ""
+			}
+		}
+		if err := db.insertOrder(ctx, tx, order); err != nil {
+			return nil, err
+		}
+		for _, message := range tell(order) {
+			if err := db.insertMessage(ctx, tx, message); err != nil {
+				return nil, err
+			}
+		}
+		orders = append(orders, order)
+	}
+	return orders, nil
 }
 
 // RejectPurchase moves a claimed or sending purchase of owner's to rejected.
@@ -335,14 +415,15 @@ func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, m
 }
 
 // KeyDisturbed reports whether anything else of the same API key may have moved
-// its balance since then: another purchase sent or of unknown outcome, or an
-// order that ended with money back.
+// its balance since then: another purchase sent or of unknown outcome, an order
+// that ended with money back, or a rented number whose time is over.
 func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(`
 		SELECT (SELECT COUNT(*) FROM purchases WHERE key_print = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'unknown')))
-		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial'))`),
-		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since))
+		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))
+		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at = 0 AND kind = 'sms' AND state <> 'delivered' AND expires_at > 0 AND expires_at <= ?)`),
+		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since), p.KeyPrint, toMillis(time.Now()))
 	if err != nil {
 		return false, fmt.Errorf("look for other movements of the key: %w", err)
 	}
@@ -379,7 +460,7 @@ func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
 
 const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,
 	currency, stock, variants, balance, origin, state, reason, refusal_sealed, lease_until, checks, next_check_at,
-	balance_seen, verdict, created_at, expires_at, sent_at, settled_at`
+	balance_seen, verdict, created_at, expires_at, sent_at, settled_at, project, country, country_name, phone_sealed`
 
 type purchaseRow struct {
 	ID          int64               `db:"id"`
@@ -410,17 +491,22 @@ type purchaseRow struct {
 	ExpiresAt   int64               `db:"expires_at"`
 	SentAt      int64               `db:"sent_at"`
 	SettledAt   int64               `db:"settled_at"`
+	Project     string              `db:"project"`
+	Country     string              `db:"country"`
+	CountryName string              `db:"country_name"`
+	PhoneSealed string              `db:"phone_sealed"`
 }
 
 func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO purchases (`+purchaseColumns+`, lease_owner)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
 		p.ID, p.UserID, p.KeyID, p.KeyPrint, p.Kind, p.Service, p.Name, p.Quantity,
 		db.sealText("purchases", "link", p.ID, p.Link), moneyText(p.Rate), p.RatePer,
 		p.Currency, p.Stock, toBit(p.Variants), moneyText(p.Balance), p.Origin, p.State, p.Reason,
 		db.sealText("purchases", "refusal", p.ID, p.Refusal),
 		toMillis(p.LeaseUntil), p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict,
-		toMillis(p.CreatedAt), toMillis(p.ExpiresAt), toMillis(p.SentAt), toMillis(p.SettledAt))
+		toMillis(p.CreatedAt), toMillis(p.ExpiresAt), toMillis(p.SentAt), toMillis(p.SettledAt),
+		p.Rental.Project, p.Rental.Country, p.Rental.CountryName, db.sealText("purchases", "phone", p.ID, p.Rental.Phone))
 	return err
 }
 
@@ -453,10 +539,15 @@ func (db *DB) purchase(row purchaseRow) (Purchase, error) {
 	if err != nil {
 		return Purchase{}, fmt.Errorf("read purchase: %w", err)
 	}
+	phone, err := db.unsealText("purchases", "phone", row.ID, row.PhoneSealed)
+	if err != nil {
+		return Purchase{}, fmt.Errorf("read purchase: %w", err)
+	}
 	return Purchase{
 		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind, Service: row.Service,
 		Name: row.Name, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
-		Stock: row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,
+		Rental: Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
+		Stock:  row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,
 		State: row.State, Reason: row.Reason, Refusal: refusal,
 		LeaseUntil: fromMillis(row.LeaseUntil), Checks: row.Checks, NextCheckAt: fromMillis(row.NextCheckAt),
 		BalanceSeen: row.BalanceSeen, Verdict: row.Verdict,

@@ -38,12 +38,15 @@ const (
 	kindProduct
 	kindInventory
 	kindSubcategoryInfo
+	kindCountries
+	kindProjects
 )
 
 // id is one question, whoever asks it.
 type id struct {
 	kind                        kind
 	lang, category, subcategory string
+	country                     string
 	number                      int64
 }
 
@@ -197,7 +200,7 @@ func isOutage(err error) bool {
 // weigh is about how many bytes an answer takes.
 func weigh(question id, e entry) uint32 {
 	const fixed, perText = 256, 16
-	size := fixed + len(question.category) + len(question.subcategory)
+	size := fixed + len(question.category) + len(question.subcategory) + len(question.country)
 	add := func(texts ...string) {
 		for _, text := range texts {
 			size += perText + len(text)
@@ -223,6 +226,16 @@ func weigh(question id, e entry) uint32 {
 		}
 	case hstock.SubcategoryInfo:
 		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
+	case []Country:
+		for _, country := range value {
+			add(country.Code, country.Name, country.English)
+		}
+	case []Project:
+		for i := range value {
+			p := &value[i]
+			size += fixed
+			add(p.ID, p.Name, p.English)
+		}
 	}
 	return uint32(min(size, math.MaxUint32)) //nolint:gosec // bounded in this line, and never negative
 }

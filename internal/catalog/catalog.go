@@ -32,6 +32,8 @@ type Market interface {
 	Products(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
 	Services(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
+	SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error)
+	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
 }
 
 // Options configures a Catalog.

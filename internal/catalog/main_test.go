@@ -34,6 +34,8 @@ type fake struct {
 	categories map[string][]hstock.Category // by language
 	rows       []hstock.Row
 	inventory  map[int64]hstock.Inventory
+	countries  map[string][]hstock.SMSCountry // by language
+	projects   map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
 	fail       error
 	takes      time.Duration
 	calls      []string
@@ -129,6 +131,24 @@ func (f *fake) Inventory(ctx context.Context, key redact.Secret, service int64, 
 	return inventory, nil
 }
 
+func (f *fake) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error) {
+	if err := f.enter(ctx, key, "sms_countries "+lang); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.countries[lang], nil
+}
+
+func (f *fake) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error) {
+	if err := f.enter(ctx, key, fmt.Sprint("sms_projects ", country, " ", lang)); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.projects[lang], nil
+}
+
 // asked returns the calls since the last asked.
 func (f *fake) asked() []string {
 	f.mu.Lock()
@@ -153,6 +173,7 @@ var (
 		Rate: decimal.RequireFromString("25.00"), Stock: 50, EntityType: hstock.EntityProduct,
 	}
 	outlook   = hstock.Row{Service: 3, Name: "Outlook", Category: "Email Accounts", Type: "Outlook", EntityType: hstock.EntityProduct}
+	half      = decimal.RequireFromString("0.5000")
 	followers = hstock.Row{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
 )
 
@@ -173,6 +194,14 @@ func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
 			},
 			rows:      []hstock.Row{followers, gmail, outlook},
 			inventory: map[int64]hstock.Inventory{2: {Service: 2, Stock: 50, Available: true}},
+			countries: map[string][]hstock.SMSCountry{
+				"":   {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}},
+				"zh": {{Code: "us", Name: "美国"}, {Code: "gb", Name: "英国"}},
+			},
+			projects: map[string][]hstock.SMSProject{
+				"":   {{ID: "65f1", Name: "Telegram", Price: half, CountryID: "us"}, {ID: "65f2", Name: "WeChat", Price: half, CountryID: "us"}},
+				"zh": {{ID: "65f1", Name: "Telegram", Price: half, CountryID: "us"}, {ID: "65f2", Name: "微信", Price: half, CountryID: "us"}},
+			},
 		}
 		c := New(m, Options{TTL: ttl})
 		defer c.Close()
@@ -217,6 +246,12 @@ var methods = []method{
 	}),
 	of("SubcategoryInfo", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.SubcategoryInfo, Freshness, error) {
 		return c.SubcategoryInfo(ctx, key, "zh", "674a")
+	}),
+	of("Countries", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Country, Freshness, error) {
+		return c.Countries(ctx, key, "zh")
+	}),
+	of("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
+		return c.Projects(ctx, key, "zh", "us")
 	}),
 	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[Place]int, Freshness, error) {
 		counts, err := c.Counts(ctx, key, Place{"Email Accounts", "Gmail"})

@@ -98,6 +98,14 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 	return req, nil
 }
 
+type singleKey struct{}
+
+// SingleAttempt returns a context whose reads are tried once: for whoever asks
+// again on a schedule of their own.
+func SingleAttempt(ctx context.Context) context.Context {
+	return context.WithValue(ctx, singleKey{}, true)
+}
+
 // read makes a call that changes nothing: again when the marketplace was out of
 // reach or unreadable, and not at all while the breaker is open. decode gets an
 // answer that is not empty and says whether it is JSON of the expected shape.
@@ -114,11 +122,14 @@ func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T,
 }
 
 func readAgain[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
-	pause := firstPause
+	pause, most := firstPause, maxAttempts
+	if ctx.Value(singleKey{}) != nil {
+		most = 1
+	}
 	for attempt := 1; ; attempt++ {
 		value, failure = readOnce(ctx, c, q, decode)
 		again := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !again || attempt == maxAttempts || isOpen(failure) || errors.Is(failure, errPaced) {
+		if !again || attempt == most || isOpen(failure) || errors.Is(failure, errPaced) {
 			return value, failure
 		}
 		if !sleep(ctx, pause/2+rand.N(pause)) { //nolint:gosec // jitter, not a secret

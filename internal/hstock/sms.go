@@ -14,6 +14,25 @@ func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, la
 	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", language(lang)), decodeSMSProjects)
 }
 
+// ProjectsIn returns the rows of an answer that belong to a country: the document
+// does not promise that the filter is heeded, nor that a row names its country
+// by the code. Where no row does, rows of one and the same country are those
+// that were asked for, under another id.
+func ProjectsIn(country string, rows []SMSProject) []SMSProject {
+	var own []SMSProject
+	alike := true
+	for _, row := range rows {
+		if row.CountryID == "" || strings.EqualFold(row.CountryID, country) {
+			own = append(own, row)
+		}
+		alike = alike && row.CountryID == rows[0].CountryID
+	}
+	if len(own) == 0 && alike {
+		return rows
+	}
+	return own
+}
+
 // SMSCountries returns the countries of numbers (HStockPlus: sms_countries).
 func (c *Client) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]SMSCountry, error) {
 	return read(ctx, c, newCall("sms_countries", key, "lang", language(lang)), decodeSMSCountries)

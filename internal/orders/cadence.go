@@ -3,10 +3,7 @@ package orders
 import (
 	"math"
 	"math/rand/v2"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"hstockbot/storage"
 )
@@ -31,16 +28,31 @@ const (
 	// What must be written down after the request is tried for this long, come what may.
 	recordPatience = 10 * time.Second
 
-	// A poll is one request; its lease covers the client's retries and the wait for its turn.
-	pollTimeout = 25 * time.Second
-	pollLease   = 60 * time.Second
-	// Polls in hand at once: in all, and of one key, so that a slow key holds up nobody else.
-	pollsAtOnce   = 32
+	// A poll is one attempt at a request or two; its lease covers it. After a crash
+	// the orders in hand wait for the end of their leases.
+	pollTimeout = 15 * time.Second
+	pollLease   = 25 * time.Second
+	// Polls in hand at once: in all, enough for 2,500 a second at 100 ms each; and of
+	// one key, so that a slow key holds up nobody else.
+	pollsAtOnce   = 256
 	pollsOfOneKey = 4
+	// Polls that end at nearly the same time are written down together, in one
+	// durable commit; people don't notice so little.
+	takeEvery = 50 * time.Millisecond
+	// Due orders are read as they become due; all of them anew after this, for
+	// what has changed by another hand.
+	readAllEvery = 5 * time.Second
+	// Due orders in memory at the most, some 2 MB; the rest waits its turn in the database.
+	duePolls = 20_000
 
 	// The watcher's own requests of one key a second; people's taps don't wait for it.
 	keyRate  = 2
 	keyBurst = 5
+	// Its share of all calls: the rest is for people, who would wait behind it.
+	watchShare = 0.8
+	// A key that is told "too many requests" is left alone, ever longer.
+	holdFirst   = 5 * time.Second
+	holdLongest = time.Minute
 
 	// The first look at a new order: automatic goods are there within a second or two.
 	firstPollAfter = time.Second
@@ -53,8 +65,25 @@ const (
 	slowShare    = 0.05
 	slowShortest = 30 * time.Second
 	slowLongest  = 10 * time.Minute
-	// After this long an order is asked for only when a person does.
-	staleAfter = 30 * 24 * time.Hour
+	// After this long an order is asked for only when a person does. A number is old
+	// a day after its time, or after it was rented if nobody says when that is over.
+	staleAfter       = 30 * 24 * time.Hour
+	numberStaleAfter = 24 * time.Hour
+
+	// Numbers: people sit before a form while the code is young. Then 0.5·√age s, so
+	// that lateness grows slower than patience; after an hour a share of the age.
+	numberYoung     = 2 * time.Minute
+	numberShortest  = 2 * time.Second
+	numberSpread    = 1500 * time.Millisecond
+	numberRoot      = 0.5
+	numberLongest   = 15 * time.Second
+	numberOld       = time.Hour
+	numberOldShare  = 0.005
+	numberOldestGap = time.Minute
+	// A code may come late: a number is asked for so long after its time.
+	numberGrace = 5 * time.Minute
+	// The message of a number is drawn again so long before its time is over.
+	numberWarning = 2 * time.Minute
 	// Spread, so that orders of one restart don't stay in step.
 	jitter = 0.10
 
@@ -64,6 +93,9 @@ const (
 	// A failing poll is repeated ever more rarely, up to this.
 	failureFirst   = 5 * time.Second
 	failureLongest = 10 * time.Minute
+	// A number's time runs: it is not left alone for longer than this.
+	numberFailureFirst   = 2 * time.Second
+	numberFailureLongest = 30 * time.Second
 
 	// Readings of balances in hand at once.
 	checksAtOnce = 8
@@ -71,7 +103,7 @@ const (
 	refusedKeysAtOnce = 50
 
 	// A message about a purchase that a tap has just settled lets the card that
-	// announces it be drawn first.
+	// announces it be drawn first; a number's message also the first poll end.
 	cardFirst = time.Second
 
 	// Purchases that are settled in one go.
@@ -99,16 +131,85 @@ const (
 // when it surely would have.
 var balanceChecks = [...]time.Duration{15 * time.Second, 60 * time.Second, 5 * time.Minute}
 
-// nextPoll returns how long to wait before asking for o again, after polls
-// answers and at this age.
-func nextPoll(o storage.Order, age time.Duration) time.Duration {
-	var pause time.Duration
-	if o.Kind == storage.KindProduct && o.AutoDelivery && age < autoGivesWay {
-		pause = min(time.Duration(float64(firstPollAfter)*math.Pow(autoGrowth, float64(min(o.Polls, 20)))), autoLongest)
-	} else {
-		pause = min(max(time.Duration(float64(age)*slowShare), slowShortest), slowLongest)
+// firstPoll is how long after its placing an order is first asked for: a number
+// at once, since only that tells until when it is rented.
+func firstPoll(kind storage.Kind) time.Duration {
+	if kind == storage.KindSMS {
+		return 0
 	}
-	return spread(pause)
+	return firstPollAfter
+}
+
+// nextPoll returns when to ask for o again, after an answer at now.
+func nextPoll(o storage.Order, now time.Time) time.Time {
+	age := now.Sub(o.CreatedAt)
+	switch {
+	case o.Kind == storage.KindSMS && o.State != storage.OrderDelivered:
+		return nextNumberPoll(o, age, now)
+	case o.Kind == storage.KindProduct && o.AutoDelivery && age < autoGivesWay:
+		pause := time.Duration(float64(firstPollAfter) * math.Pow(autoGrowth, float64(min(o.Polls, 20))))
+		return now.Add(spread(min(pause, autoLongest)))
+	default:
+		return now.Add(spread(min(max(time.Duration(float64(age)*slowShare), slowShortest), slowLongest)))
+	}
+}
+
+// nextNumberPoll does not pass over the moments that something depends on: the
+// end of the number's time, and of the grace after it.
+func nextNumberPoll(o storage.Order, age time.Duration, now time.Time) time.Time {
+	var pause time.Duration
+	switch {
+	case age < numberYoung:
+		pause = numberShortest + rand.N(numberSpread) //nolint:gosec // jitter needs no unpredictability
+	case age < numberOld:
+		pause = spread(min(time.Duration(numberRoot*math.Sqrt(age.Seconds())*float64(time.Second)), numberLongest))
+	default:
+		pause = spread(min(max(time.Duration(float64(age)*numberOldShare), numberLongest), numberOldestGap))
+	}
+	next := now.Add(pause)
+	for _, moment := range []time.Time{o.ExpiresAt, graceEnd(o)} {
+		if moment.After(now) && moment.Before(next) {
+			return moment
+		}
+	}
+	return next
+}
+
+// graceEnd is when a number is given up: zero where its time is not known. A
+// time that was over before the number was rented is a clock that goes wrong.
+func graceEnd(o storage.Order) time.Time {
+	switch {
+	case o.ExpiresAt.IsZero():
+		return time.Time{}
+	case o.ExpiresAt.Before(o.CreatedAt):
+		return o.CreatedAt.Add(numberGrace)
+	default:
+		return o.ExpiresAt.Add(numberGrace)
+	}
+}
+
+// staleAt is when an open order is too old to be watched.
+func staleAt(o storage.Order) time.Time {
+	switch end := graceEnd(o); {
+	case o.Kind != storage.KindSMS:
+		return o.CreatedAt.Add(staleAfter)
+	case end.IsZero():
+		return o.CreatedAt.Add(numberStaleAfter)
+	default:
+		return end.Add(numberStaleAfter)
+	}
+}
+
+// nextAfterFailure returns when to ask again after so many failures in a row.
+func nextAfterFailure(o storage.Order, failures int64, now time.Time) time.Time {
+	if o.Kind == storage.KindSMS {
+		return now.Add(backoff(numberFailureFirst, numberFailureLongest, failures))
+	}
+	at := now.Add(backoff(failureFirst, failureLongest, failures))
+	if next := nextPoll(o, now); next.After(at) {
+		return next
+	}
+	return at
 }
 
 // backoff doubles first with each failure, up to longest.
@@ -123,37 +224,4 @@ func backoff(first, longest time.Duration, failures int64) time.Duration {
 func spread(pause time.Duration) time.Duration {
 	//nolint:gosec // jitter needs no unpredictability
 	return time.Duration(float64(pause) * (1 - jitter + 2*jitter*rand.Float64()))
-}
-
-// limits holds a token bucket for each key that is being polled.
-type limits struct {
-	unpaced bool
-	mu      sync.Mutex
-	buckets map[int64]*rate.Limiter
-}
-
-func newLimits(unpaced bool) *limits {
-	return &limits{unpaced: unpaced, buckets: map[int64]*rate.Limiter{}}
-}
-
-// of returns the bucket of a key.
-func (l *limits) of(keyID int64) *rate.Limiter {
-	if l.unpaced {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.buckets) > 1000 {
-		for id, bucket := range l.buckets {
-			if bucket.Tokens() >= keyBurst { // full: a new one would be the same
-				delete(l.buckets, id)
-			}
-		}
-	}
-	bucket, ok := l.buckets[keyID]
-	if !ok {
-		bucket = rate.NewLimiter(keyRate, keyBurst)
-		l.buckets[keyID] = bucket
-	}
-	return bucket
 }

@@ -61,13 +61,13 @@ const (
 	ReasonInterrupted = "interrupted" // the bot was stopped before it asked
 )
 
-// Outcome is what became of a confirmed purchase. Order is set when it is
-// Placed, Quote where a card stands (Drafted, Busy, Redrawn), Changes when it is
+// Outcome is what became of a confirmed purchase. Orders are set when it is
+// Placed (one, or those of rented numbers), Quote where a card stands (Drafted, Busy, Redrawn), Changes when it is
 // Redrawn.
 type Outcome struct {
 	Result   Result
 	Purchase storage.Purchase
-	Order    storage.Order
+	Orders   []storage.Order
 	Quote    Quote
 	Changes  []Change
 }
@@ -125,11 +125,11 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 	outcome := Outcome{Purchase: p}
 	switch p.State {
 	case storage.PurchasePlaced:
-		order, err := s.db.OrderOfPurchase(ctx, p.UserID, p.ID)
+		orders, err := s.db.OrdersOfPurchase(ctx, p.UserID, p.ID)
 		if err != nil {
 			return Outcome{}, err
 		}
-		outcome.Result, outcome.Order = Placed, order
+		outcome.Result, outcome.Orders = Placed, orders
 	case storage.PurchaseRejected:
 		outcome.Result = Rejected
 	case storage.PurchaseUnknown, storage.PurchaseDismissed:
@@ -160,9 +160,7 @@ func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) 
 
 // redrawDraft replaces a draft that is not claimed by one on today's terms.
 func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes []Change, lang string) (Outcome, error) {
-	quote, err := s.Draft(ctx, Intent{
-		UserID: p.UserID, Row: rowOf(p), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: lang, Replaces: p.ID,
-	})
+	quote, err := s.Draft(ctx, intentOf(p, lang))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -170,16 +168,6 @@ func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes [
 		changes = append(changes, ChangePrice)
 	}
 	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
-}
-
-// rowOf is as much of the catalogue's row as a draft remembers. Its limits held
-// when it was drawn; the live ones are read again.
-func rowOf(p storage.Purchase) hstock.Row {
-	row := hstock.Row{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
-	if p.Kind == storage.KindSMM {
-		row.EntityType = hstock.EntitySMM
-	}
-	return row
 }
 
 // claim takes the purchase and its key's turn, waiting a few seconds for the
@@ -227,28 +215,25 @@ type claim struct {
 // carryOut reads the terms once more, sends the one request, and writes down
 // what came of it.
 func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
-	inventory, balance, err := c.s.readTerms(ctx, key, c.p.Service, lang)
+	terms, err := c.s.readTerms(ctx, key, intentOf(c.p, lang))
 	if err != nil {
 		return c.reject(ctx, reasonOf(err), refusalOf(err))
 	}
-	if err := checkAmount(rowOf(c.p), inventory, c.p.Quantity); err != nil {
-		c.p.Stock = inventory.Stock
+	if terms.unfit != nil {
+		c.p.Stock = terms.stock
 		return c.reject(ctx, ReasonStock, "")
 	}
-	next := c.p
-	next.Rate, next.Stock, next.Balance, next.Currency = inventory.Rate, inventory.Stock, balance.Amount, balance.Currency
-	next.Variants = len(inventory.Subproducts) > 1
+	next := terms.apply(c.p)
 	if next.Currency != c.p.Currency {
 		return c.redraw(ctx, next, ChangeCurrency)
 	}
 	if next.Total().GreaterThan(c.p.Total()) {
 		return c.redraw(ctx, next, ChangePrice)
 	}
-	if c.p.Kind == storage.KindProduct && next.Total().GreaterThan(balance.Amount) {
-		c.p = next
+	c.p = next
+	if blocks(next) && next.Total().GreaterThan(next.Balance) {
 		return c.reject(ctx, ReasonBalance, "")
 	}
-	c.p = next
 
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
 		return c.reject(ctx, ReasonUnreachable, "") // too late to wait for an answer
@@ -264,17 +249,33 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	number, err := c.s.market.Add(ctx, key.Secret, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
+	given, err := c.send(ctx, key.Secret)
 	c.s.checkpoint("answered")
-	return c.record(ctx, key, number, err)
+	return c.record(ctx, key, given, err)
+}
+
+// send makes the one request.
+func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
+	if c.p.Kind != storage.KindSMS {
+		number, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
+		return []storage.Placement{{Number: number}}, err
+	}
+	numbers, err := c.s.market.AddSMS(ctx, key, hstock.AddSMSRequest{
+		ProjectID: c.p.Rental.Project, Quantity: int(c.p.Quantity), Country: c.p.Rental.Country, Phone: c.p.Rental.Phone,
+	})
+	given := make([]storage.Placement, 0, len(numbers))
+	for _, n := range numbers {
+		given = append(given, storage.Placement{Number: n.Order, Phone: n.Phone, Country: n.Country, Word: n.Word})
+	}
+	return given, err
 }
 
 // record writes down the answer to the one request. From here on the caller's
 // context no longer counts: an order number that is not written down is lost.
-func (c *claim) record(ctx context.Context, key storage.Key, number int64, answer error) (Outcome, error) {
+func (c *claim) record(ctx context.Context, key storage.Key, given []storage.Placement, answer error) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
 	if answer == nil {
-		return c.place(ctx, number)
+		return c.place(ctx, given)
 	}
 	kind, _ := hstock.KindOf(answer)
 	switch kind {
@@ -300,28 +301,30 @@ func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
-	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !shows(balance.Amount, c.p.Total()) {
+	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !shows(balance.Amount, smallestCharge(c.p)) {
 		return false
 	}
 	disturbed, err := c.s.db.KeyDisturbed(ctx, c.p, c.p.SentAt) // a refund may hide the charge
 	return err == nil && !disturbed
 }
 
-func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
-	var order storage.Order
+func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, error) {
+	var orders []storage.Order
 	placed := false
 	err := c.insist(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
-		order, placed, err = c.s.db.PlacePurchase(ctx, c.p, number, now, now.Add(firstPollAfter))
+		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, given, now, now.Add(firstPoll(c.p.Kind)), announce)
 		return err
 	})
 	if err != nil {
-		// The number goes where an operator can find it, and is tried again for as
+		// The numbers go where an operator can find them, and are tried again for as
 		// long as this process lives; else the lease makes it unknown.
-		c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", number, "error", err)
+		for _, g := range given {
+			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", g.Number, "error", err)
+		}
 		c.s.mu.Lock()
-		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, number: number}
+		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
 		c.s.mu.Unlock()
 		c.s.decide.wake()
 		return Outcome{Result: InProgress, Purchase: c.p}, nil
@@ -330,16 +333,17 @@ func (c *claim) place(ctx context.Context, number int64) (Outcome, error) {
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.checkpoint("placed")
+	c.s.outbox.wake()
 	c.s.watch.wake()
 	c.p.State = storage.PurchasePlaced
-	return Outcome{Result: Placed, Purchase: c.p, Order: order}, nil
+	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
 
-// unrecorded is an order number that the marketplace gave and the database did
+// unrecorded is order numbers that the marketplace gave and the database did
 // not take.
 type unrecorded struct {
 	purchase storage.Purchase
-	number   int64
+	given    []storage.Placement
 }
 
 // recordLate writes down the numbers that could not be written when they came,
@@ -351,7 +355,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 	var failures []error
 	for id, u := range late {
 		now := time.Now()
-		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.number, now, now)
+		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.given, now, now, announce)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -439,7 +443,7 @@ func reasonOf(err error) string {
 	switch kind, _ := hstock.KindOf(err); {
 	case kind == hstock.InvalidKey:
 		return ReasonInvalidKey
-	case errors.Is(err, hstock.ErrServiceNotFound):
+	case errors.Is(err, hstock.ErrServiceNotFound), errors.Is(err, ErrGone):
 		return ReasonGone
 	case kind == hstock.Refused, kind == hstock.RefusedOther:
 		return ReasonRefused

@@ -185,7 +185,7 @@ func TestRefusals(t *testing.T) {
 func TestSurelyNotSent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		gone := orders.New(orders.Options{
-			DB: w.db, Market: &vanishing{Client: w.client, vanish: w.close}, SMMRatePer: 1000, Send: w.send, Log: discard,
+			DB: w.db, Market: &vanishing{Client: w.client, vanish: w.close}, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard,
 		})
 		p := w.draft(market.GmailUSA, 1)
 		outcome, err := gone.Confirm(t.Context(), anna, p.ID, "en")

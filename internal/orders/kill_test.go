@@ -165,9 +165,9 @@ func buyUntilKilled(step string) error {
 	delivered := make(chan struct{}, 1)
 	service := orders.New(orders.Options{
 		DB: db, Market: client, SMMRatePer: 1000, Log: discard, Checkpoint: die,
-		Send: func(_ context.Context, message storage.Message) error {
+		Send: func(_ context.Context, message storage.Message) (int64, error) {
 			defer func() { delivered <- struct{}{} }()
-			return appendTold(os.Getenv(killToldIn), message)
+			return 0, appendTold(os.Getenv(killToldIn), message)
 		},
 	})
 	if _, _, err := db.SeeUser(ctx, anna, "Anna", "en"); err != nil {
@@ -259,9 +259,9 @@ func takeOver(t *testing.T, shop *market.Server, path string, draft int64, told 
 		defer func() { must(t, db.Close()) }()
 		service := orders.New(orders.Options{
 			DB: db, Market: client, SMMRatePer: 1000, Log: discard,
-			Send: func(_ context.Context, message storage.Message) error {
+			Send: func(_ context.Context, message storage.Message) (int64, error) {
 				told = append(told, strings.Split(strings.TrimSpace(toldLines(message)), "\n")...)
-				return nil
+				return 0, nil
 			},
 		})
 		service.Start()

@@ -13,9 +13,12 @@ import (
 )
 
 // Kinds of messages. Each says which of the purchase and the order it is
-// about; only goods carry a body.
+// about; only goods and codes carry a body.
 const (
 	MessageGoods      = "goods"       // accounts were delivered: GoodsOf(message)
+	MessageNumber     = "number"      // a number was rented: the message that shows it
+	MessageCode       = "code"        // a number has received an SMS: SMSOf(message)
+	MessageRedraw     = "redraw"      // the message that shows a number says something else now
 	MessageEnded      = "ended"       // an order ended otherwise, or an SMM order is done
 	MessageOutcome    = "outcome"     // what has become of a purchase, which its card could not say
 	MessageUnknown    = "unknown"     // nobody knows what became of a purchase
@@ -23,8 +26,9 @@ const (
 	MessageInvalidKey = "invalid_key" // the key is refused; its orders wait for a new one
 )
 
-// Precedence of messages in sending, lower first. 0 is kept for SMS codes.
+// Precedence of messages in sending, lower first.
 const (
+	classCode   = 0
 	classGoods  = 1
 	classReply  = 2
 	classStatus = 3

@@ -29,20 +29,29 @@ type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 	Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error)
 	Status(ctx context.Context, key redact.Secret, order int64) (hstock.Status, error)
+	AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Allowance, error)
+	Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Cancellation, error)
+	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
+	AddSMS(ctx context.Context, key redact.Secret, request hstock.AddSMSRequest) ([]hstock.SMSNumber, error)
+	SMSCode(ctx context.Context, key redact.Secret, order int64) (hstock.SMSCode, error)
+	SMSStatus(ctx context.Context, key redact.Secret, order int64) (hstock.SMSStatus, error)
 }
 
 // Options configures a Service. All fields but the last two are required.
 type Options struct {
 	DB     *storage.DB
 	Market Market
-	// Send delivers one stored message to its person. Its error wraps
-	// ErrUnreachable or ErrUnsendable, is a *LaterError, or means "try again".
-	Send func(ctx context.Context, message storage.Message) error
+	// Send delivers one stored message to its person. It returns the number that
+	// the chat gave to a MessageNumber, by which later ones draw it again; else 0.
+	// Its error wraps ErrUnreachable or ErrUnsendable, is a *LaterError, or means
+	// "try again".
+	Send func(ctx context.Context, message storage.Message) (shows int64, err error)
 	Log  *slog.Logger
 	// SMMRatePer is how many pieces the rate of an SMM service is for.
 	SMMRatePer int64
-	// Unpaced lifts the watcher's limit per key (load tests).
-	Unpaced bool
+	// Rate is how many calls a second the marketplace is asked for in all, 0 = no
+	// limit, and none per key either (load tests). The watcher keeps to its share.
+	Rate float64
 	// Checkpoint is called between the steps of a purchase and of a delivery
 	// with the name of the step just made durable. Tests end the process there.
 	Checkpoint func(step string)
@@ -52,26 +61,26 @@ type Options struct {
 type Service struct {
 	db         *storage.DB
 	market     Market
-	send       func(ctx context.Context, message storage.Message) error
+	send       func(ctx context.Context, message storage.Message) (int64, error)
 	log        *slog.Logger
 	ratePer    int64
 	checkpoint func(step string)
 	owner      string // of leases; unique to this process
 
-	limits *limits
+	queue  *queue  // of polls that are due
 	settle *signal // a purchase of this process left its key's turn
 	watch  *loop   // polls of orders
 	decide *loop   // leases and balance readings of purchases
 	outbox *loop   // messages
 	sweep  *loop   // what is old
 
-	pollSlots chan struct{}
 	polls     sync.WaitGroup // in hand
 	sendSlots chan struct{}
 	sends     sync.WaitGroup // in hand
 
 	mu         sync.Mutex
 	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
+	notes      []storage.PollNote   // polls without news, to be written down
 }
 
 // New returns a Service that is not started: it confirms purchases, but
@@ -79,8 +88,8 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, market: o.Market, send: o.Send, log: o.Log, ratePer: o.SMMRatePer,
-		checkpoint: o.Checkpoint, owner: rand.Text(), limits: newLimits(o.Unpaced), settle: newSignal(),
-		pollSlots: make(chan struct{}, pollsAtOnce), sendSlots: make(chan struct{}, peopleAtOnce),
+		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), settle: newSignal(),
+		sendSlots:  make(chan struct{}, peopleAtOnce),
 		unrecorded: map[int64]unrecorded{},
 	}
 	if s.checkpoint == nil {
@@ -109,7 +118,7 @@ func (s *Service) Stop(ctx context.Context) error {
 		problems = append(problems, l.stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, wait(ctx, &s.polls), s.recordLate(ctx), s.outbox.stop(ctx), s.flush(ctx))
+	problems = append(problems, wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx), s.outbox.stop(ctx), s.flush(ctx))
 	return errors.Join(problems...)
 }
 
@@ -118,7 +127,10 @@ func (s *Service) Stop(ctx context.Context) error {
 func (s *Service) Wake() { s.outbox.wake() }
 
 // WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
-func (s *Service) WakeWatcher() { s.watch.wake() }
+func (s *Service) WakeWatcher() {
+	s.queue.forget()
+	s.watch.wake()
+}
 
 // Tell stores a message that says what has become of a purchase, for a person
 // whose card could not say it.
@@ -136,12 +148,12 @@ func (s *Service) Tell(ctx context.Context, userID, purchaseID int64) error {
 // may have refused them by mistake.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	err := errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now))
+	err := errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now), s.db.SweepSearches(ctx, now))
 	keys, keysErr := s.db.RefusedKeys(ctx, refusedKeysAtOnce)
 	for _, key := range keys {
 		if _, read := s.readBalance(ctx, key.Secret); read {
 			keysErr = errors.Join(keysErr, s.db.AcceptKey(ctx, key.ID, time.Now()))
-			s.watch.wake()
+			s.WakeWatcher()
 		}
 	}
 	return sweepEvery, errors.Join(err, keysErr)

@@ -59,24 +59,32 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 func (s *Service) serve(ctx context.Context, owner string, messages []storage.Message) {
 	for i, message := range messages {
 		if i > 0 { // the lease of the first is new
-			held, err := s.db.HoldLease(ctx, message.ID, owner, time.Now().Add(messageLease))
-			if err != nil {
+			overtaken, err := s.db.Overtaken(ctx, message.UserID, message.Class, time.Now())
+			if err == nil && overtaken { // a code does not wait for ten numbers
+				s.giveBack(ctx, messages[i:], time.Now())
+				return
+			}
+			held, holdErr := s.db.HoldLease(ctx, message.ID, owner, time.Now().Add(messageLease))
+			if err = errors.Join(err, holdErr); err != nil {
 				s.log.Error("sending to a person stops", "error", err)
 			}
 			if !held {
 				return
 			}
 		}
-		again, goOn := s.deliver(ctx, message)
-		if goOn {
-			continue
+		if again, goOn := s.deliver(ctx, message); !goOn {
+			s.giveBack(ctx, messages[i+1:], again)
+			return
 		}
-		for _, behind := range messages[i+1:] {
-			if err := s.db.RetryMessage(ctx, behind.ID, again); err != nil {
-				s.log.Error("giving a message back failed", "message", behind.ID, "error", err)
-			}
+	}
+}
+
+// giveBack makes messages that were claimed due at the given time.
+func (s *Service) giveBack(ctx context.Context, messages []storage.Message, at time.Time) {
+	for _, message := range messages {
+		if err := s.db.RetryMessage(ctx, message.ID, at); err != nil {
+			s.log.Error("giving a message back failed", "message", message.ID, "error", err)
 		}
-		return
 	}
 }
 
@@ -101,7 +109,11 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 // once; else it may at that time (unless it is held, because they can't be reached).
 func (s *Service) deliver(ctx context.Context, message storage.Message) (again time.Time, goOn bool) {
 	sending, cancel := context.WithTimeout(ctx, messageTimeout)
-	err := s.safely("send a message", func() error { return s.send(sending, message) })
+	var shows int64
+	err := s.safely("send a message", func() (err error) {
+		shows, err = s.send(sending, message)
+		return err
+	})
 	cancel()
 	s.checkpoint("sent")
 	ctx, cancel = context.WithTimeout(ctx, recordPatience)
@@ -111,7 +123,7 @@ func (s *Service) deliver(ctx context.Context, message storage.Message) (again t
 	switch {
 	case err == nil:
 		goOn = true
-		err = s.db.MarkSent(ctx, message.ID, time.Now())
+		err = s.db.MarkSent(ctx, message, shows, time.Now())
 	case errors.Is(err, ErrUnreachable):
 		err = s.db.SetUnreachable(ctx, message.UserID) // holds those behind it too
 	case errors.Is(err, ErrUnsendable):

@@ -4,30 +4,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
 
-// Intent is what a person wants to buy: a row of the catalogue, how many, and
-// the link or e-mail they typed.
+// Intent is what a person wants to buy: a row of the catalogue with the link or
+// e-mail they typed, or numbers for the codes of a project.
 type Intent struct {
 	UserID   int64
-	Row      hstock.Row
-	Quantity int64
+	Row      hstock.Row // of goods; the zero value where numbers are wanted
 	Link     string
+	Rental   storage.Rental // of numbers; with a Phone that one is rented again
+	Quantity int64
 	Origin   string // callback data of the screen to go back to
 	Lang     string // of the person, as the marketplace spells it
 	Replaces int64  // the draft that this one takes the place of, 0 for none
 }
 
+func (i Intent) kind() storage.Kind {
+	if i.Rental.Project != "" {
+		return storage.KindSMS
+	}
+	return kindOf(i.Row)
+}
+
+// intentOf is what a purchase was meant to be. The catalogue's limits held when
+// it was drawn; the live ones are read again.
+func intentOf(p storage.Purchase, lang string) Intent {
+	intent := Intent{
+		UserID: p.UserID, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
+	}
+	if p.Kind != storage.KindSMS {
+		intent.Row = hstock.Row{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
+	}
+	if p.Kind == storage.KindSMM {
+		intent.Row.EntityType = hstock.EntitySMM
+	}
+	return intent
+}
+
 // Quote is a stored draft with what its confirm card says beside it.
 type Quote struct {
 	Purchase storage.Purchase
-	// Estimate: the marketplace may charge another sum (SMM, variants).
+	// Estimate: the marketplace may charge another sum (SMM, variants, a number
+	// rented again).
 	Estimate bool
 	// OtherTotal is the total by the other reading of an SMM rate (a piece
 	// instead of SMMRatePer), until a real charge has shown which is meant.
@@ -37,10 +63,19 @@ type Quote struct {
 }
 
 // Blocked reports whether the purchase can't be confirmed for want of money.
-// An SMM price is an estimate that warns but never blocks.
-func (q Quote) Blocked() bool {
-	return q.Purchase.Kind == storage.KindProduct && q.Short.IsPositive()
+// Prices of SMM and of numbers rented again are estimates that warn but never
+// block.
+func (q Quote) Blocked() bool { return blocks(q.Purchase) && q.Short.IsPositive() }
+
+// blocks reports whether too little money rules a purchase out. Goods with
+// variants count: the marketplace begins with the variant of this price.
+func blocks(p storage.Purchase) bool {
+	return p.Kind != storage.KindSMM && p.Rental.Phone == ""
 }
+
+// estimated reports whether the marketplace may charge another sum than the
+// rate says.
+func estimated(p storage.Purchase) bool { return p.Variants || !blocks(p) }
 
 // nameLength is how much of a product's name is kept, in characters.
 const nameLength = 300
@@ -62,9 +97,13 @@ func (e *AmountError) Error() string {
 	return fmt.Sprintf("quantity must be between %d and %d", e.Min, e.Max)
 }
 
+// ErrGone is returned where the marketplace does not offer a project in that
+// country any more.
+var ErrGone = errors.New("the marketplace has it no more")
+
 // Draft reads price, stock and balance with the person's own key and stores
-// what they are about to confirm. It fails with ErrNoKey, *AmountError, or an
-// error of the marketplace; then nothing is stored or replaced.
+// what they are about to confirm. It fails with ErrNoKey, ErrGone, *AmountError,
+// or an error of the marketplace; then nothing is stored or replaced.
 func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	key, err := s.db.ActiveKey(ctx, intent.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -73,21 +112,21 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	inventory, balance, err := s.readTerms(ctx, key, intent.Row.Service, intent.Lang)
+	terms, err := s.readTerms(ctx, key, intent)
 	if err != nil {
 		return Quote{}, err
 	}
-	kind := kindOf(intent.Row)
-	if err := checkAmount(intent.Row, inventory, intent.Quantity); err != nil {
-		return Quote{}, err
+	if terms.unfit != nil {
+		return Quote{}, terms.unfit
 	}
 	now := time.Now()
-	p := storage.Purchase{
-		UserID: intent.UserID, KeyID: key.ID, KeyPrint: key.Print, Kind: kind,
-		Service: intent.Row.Service, Name: bounded(intent.Row.Name), Quantity: intent.Quantity, Link: intent.Link,
-		Rate: inventory.Rate, RatePer: s.perOf(kind), Currency: balance.Currency, Stock: inventory.Stock,
-		Variants: len(inventory.Subproducts) > 1, Balance: balance.Amount, Origin: intent.Origin,
-		CreatedAt: now, ExpiresAt: now.Add(draftLife),
+	p := terms.apply(storage.Purchase{
+		UserID: intent.UserID, KeyID: key.ID, KeyPrint: key.Print, Kind: intent.kind(),
+		Service: intent.Row.Service, Name: bounded(terms.name), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
+		RatePer: s.perOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLife),
+	})
+	if terms.countryName != "" {
+		p.Rental.CountryName = bounded(terms.countryName)
 	}
 	if p, err = s.db.InsertDraft(ctx, p, intent.Replaces); err != nil {
 		return Quote{}, err
@@ -102,7 +141,7 @@ func (s *Service) Abandon(ctx context.Context, userID, purchaseID int64) (bool, 
 
 // quote says what a draft's card needs beside the draft.
 func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) {
-	q := Quote{Purchase: p, Estimate: p.Kind == storage.KindSMM || p.Variants, Short: p.Total().Sub(p.Balance)}
+	q := Quote{Purchase: p, Estimate: estimated(p), Short: p.Total().Sub(p.Balance)}
 	if p.Kind == storage.KindSMM && p.RatePer != 1 {
 		confirmed, err := s.db.Setting(ctx, rateConfirmed(p.RatePer))
 		if err != nil {
@@ -115,8 +154,26 @@ func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) 
 	return q, nil
 }
 
+// terms is what the marketplace says of an intent now.
+type terms struct {
+	name        string
+	countryName string // of numbers
+	rate        decimal.Decimal
+	stock       int64
+	variants    bool
+	balance     hstock.Balance
+	unfit       error // *AmountError: so many can't be bought
+}
+
+// apply returns a purchase on these terms.
+func (t terms) apply(p storage.Purchase) storage.Purchase {
+	p.Rate, p.Stock, p.Variants = t.rate, t.stock, t.variants
+	p.Balance, p.Currency = t.balance.Amount, t.balance.Currency
+	return p
+}
+
 // readTerms asks for price, stock and balance side by side.
-func (s *Service) readTerms(ctx context.Context, key storage.Key, service int64, lang string) (hstock.Inventory, hstock.Balance, error) {
+func (s *Service) readTerms(ctx context.Context, key storage.Key, intent Intent) (terms, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	var (
@@ -128,19 +185,65 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, service int64,
 		defer close(done)
 		balance, balanceErr = s.market.Balance(ctx, key.Secret)
 	}()
-	inventory, err := s.market.Inventory(ctx, key.Secret, service, lang)
+	read := s.goodsTerms
+	if intent.kind() == storage.KindSMS {
+		read = s.numberTerms
+	}
+	t, err := read(ctx, key.Secret, intent)
 	<-done
 	if err = errors.Join(err, balanceErr); err != nil {
 		s.noteKey(ctx, key.ID, key.UserID, err)
-		return hstock.Inventory{}, hstock.Balance{}, err
+		return terms{}, err
 	}
 	if key.Invalid { // it was refused once, and is not any more
 		if err := s.db.AcceptKey(ctx, key.ID, time.Now()); err != nil {
-			return hstock.Inventory{}, hstock.Balance{}, err
+			return terms{}, err
 		}
-		s.watch.wake()
+		s.WakeWatcher()
 	}
-	return inventory, balance, nil
+	t.balance = balance
+	return t, nil
+}
+
+func (s *Service) goodsTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
+	inventory, err := s.market.Inventory(ctx, key, intent.Row.Service, intent.Lang)
+	if err != nil {
+		return terms{}, err
+	}
+	return terms{
+		name: intent.Row.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
+		unfit: checkAmount(intent.Row, inventory, intent.Quantity),
+	}, nil
+}
+
+// MaxNumbers is how many numbers can be rented at a time (HStockPlus: add_sms).
+const MaxNumbers = 10
+
+// numberTerms reads what a number costs. How many there are nobody says before
+// they are rented.
+func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
+	projects, err := s.market.SMSProjects(ctx, key, intent.Rental.Country, intent.Lang)
+	if err != nil {
+		return terms{}, err
+	}
+	offered := hstock.ProjectsIn(intent.Rental.Country, projects)
+	i := slices.IndexFunc(offered, func(p hstock.SMSProject) bool { return p.ID == intent.Rental.Project })
+	if i < 0 {
+		return terms{}, ErrGone
+	}
+	t := terms{name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price}
+	if most := numbersAtOnce(intent.Rental); intent.Quantity < 1 || intent.Quantity > most {
+		t.unfit = &AmountError{Min: 1, Max: most}
+	}
+	return t, nil
+}
+
+// numbersAtOnce is how many can be rented: a certain one only once.
+func numbersAtOnce(rental storage.Rental) int64 {
+	if rental.Phone != "" {
+		return 1
+	}
+	return MaxNumbers
 }
 
 // bounded cuts a name of the marketplace, which may be of any length, to what

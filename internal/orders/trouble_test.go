@@ -214,7 +214,7 @@ func TestASumTooSmallForTheBalance(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				must(t, w.service.Stop(t.Context()))
 				w.service = orders.New(orders.Options{
-					DB: w.db, Market: &cheap{Client: w.client, answer: answer}, SMMRatePer: 1000, Send: w.send, Log: discard,
+					DB: w.db, Market: &cheap{Client: w.client, answer: answer}, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard,
 				})
 				w.service.Start()
 				p := w.draftOf(anna)
@@ -249,7 +249,7 @@ func TestANumberIsKeptUntilTheDatabaseTakesIt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		must(t, w.service.Stop(t.Context()))
 		w.service = orders.New(orders.Options{
-			DB: w.db, SMMRatePer: 1000, Send: w.send, Log: discard,
+			DB: w.db, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard,
 			Market: &interrupting{Client: w.client, then: func() {
 				w.damage(`CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
 			}},

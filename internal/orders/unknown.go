@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,11 +54,11 @@ func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evide
 	return Evidence{Purchase: p, Now: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
 }
 
-// Found is an order that a person says an unknown purchase became.
+// Found is an order that a person says an unknown purchase became, as the
+// marketplace describes it. It is not stored.
 type Found struct {
 	Purchase storage.Purchase
-	Number   int64
-	Status   hstock.Status
+	Order    storage.Order
 }
 
 // LookUp asks the marketplace, with the key that bought, about an order number
@@ -69,18 +70,24 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 	if err != nil {
 		return Found{}, err
 	}
-	taken, err := s.db.NumberTaken(ctx, number)
+	taken, err := s.db.NumberTaken(ctx, p.Kind, number)
 	if err != nil {
 		return Found{}, err
 	}
 	if taken {
 		return Found{}, storage.ErrNumberTaken
 	}
-	status, err := s.market.Status(ctx, key, number)
-	if err != nil {
-		return Found{}, err
+	now := time.Now()
+	order := storage.Order{
+		Kind: p.Kind, Number: number, State: storage.OrderOpen, Quantity: p.Quantity, Currency: p.Currency, Rental: p.Rental, CreatedAt: p.SentAt,
 	}
-	return Found{Purchase: p, Number: number, Status: status}, nil
+	if p.Kind != storage.KindSMS {
+		status, err := s.market.Status(ctx, key, number)
+		return Found{Purchase: p, Order: applied(order, status, now)}, err
+	}
+	answer, err := s.askNumber(ctx, key, number, true)
+	order.Rental.Phone = answer.phone
+	return Found{Purchase: p, Order: appliedNumber(order, answer, now)}, err
 }
 
 // Adopt records that an unknown purchase is the order of this number. It asks
@@ -91,7 +98,8 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 		return storage.Order{}, err
 	}
 	now := time.Now()
-	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, number, now, now)
+	given := storage.Placement{Number: number, Phone: found.Order.Rental.Phone, Word: found.Order.Word}
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, given, now, now, announce)
 	if err != nil {
 		return storage.Order{}, err
 	}
@@ -99,8 +107,23 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 		return storage.Order{}, ErrNotUnknown
 	}
 	s.checkpoint("adopted")
+	s.outbox.wake()
 	s.watch.wake()
 	return order, nil
+}
+
+// Missing returns how many of the numbers that a purchase was for nobody has
+// named yet: 0 unless it is one of unknown outcome that was adopted in part.
+func (s *Service) Missing(ctx context.Context, userID, purchaseID int64) (int64, error) {
+	p, err := s.db.Purchase(ctx, userID, purchaseID)
+	if err != nil || p.Kind != storage.KindSMS || p.State != storage.PurchasePlaced {
+		return 0, err
+	}
+	orders, err := s.db.OrdersOfPurchase(ctx, userID, purchaseID)
+	if err != nil || slices.ContainsFunc(orders, func(o storage.Order) bool { return !o.Adopted }) {
+		return 0, err
+	}
+	return p.Quantity - int64(len(orders)), nil
 }
 
 // Dismiss records a person's word that an unknown purchase was not placed. An
@@ -124,7 +147,9 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 		return p, "", err
 	}
 	if p.State != storage.PurchaseUnknown && p.State != storage.PurchaseDismissed {
-		return p, "", ErrNotUnknown
+		if missing, err := s.Missing(ctx, userID, purchaseID); err != nil || missing == 0 {
+			return p, "", errors.Join(ErrNotUnknown, err)
+		}
 	}
 	key, err := s.db.Key(ctx, p.KeyID)
 	if err != nil {
@@ -260,7 +285,7 @@ func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Ba
 // judge says what one reading of the balance suggests: bought, unclear, or
 // nothing yet (it stands where it stood).
 func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
-	if p.Kind == storage.KindSMM || p.Variants || balance.Currency != p.Currency {
+	if estimated(p) || balance.Currency != p.Currency {
 		return storage.VerdictUnclear, nil // its price was an estimate: no fall can be told from another
 	}
 	disturbed, err := s.db.KeyDisturbed(ctx, p, p.SentAt)
@@ -268,17 +293,40 @@ func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.
 		return storage.VerdictNone, err
 	}
 	fall := p.Balance.Sub(balance.Amount)
-	total := p.Total()
 	switch {
-	case disturbed, !shows(balance.Amount, total):
+	case disturbed, !shows(balance.Amount, smallestCharge(p)):
 		return storage.VerdictUnclear, nil
 	case fall.IsZero():
 		return storage.VerdictNone, nil
-	case fall.Sub(total).Abs().LessThanOrEqual(total.Mul(aboutThePrice)):
+	case fellBy(p, fall):
 		return storage.VerdictBought, nil
 	default:
 		return storage.VerdictUnclear, nil
 	}
+}
+
+// fellBy reports whether a fall of the balance is about the price; of numbers, for
+// as many as there may have been.
+func fellBy(p storage.Purchase, fall decimal.Decimal) bool {
+	least := p.Quantity
+	if p.Kind == storage.KindSMS {
+		least = 1
+	}
+	for n := least; n <= p.Quantity; n++ {
+		price := storage.PriceOf(p.Rate, n, p.RatePer)
+		if fall.Sub(price).Abs().LessThanOrEqual(price.Mul(aboutThePrice)) {
+			return true
+		}
+	}
+	return false
+}
+
+// smallestCharge is the least that a purchase can have cost: that of one number.
+func smallestCharge(p storage.Purchase) decimal.Decimal {
+	if p.Kind == storage.KindSMS {
+		return p.Rate
+	}
+	return p.Total()
 }
 
 // shows reports whether a balance, in the decimals that it came in, would move

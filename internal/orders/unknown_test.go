@@ -93,8 +93,8 @@ func TestAdopting(t *testing.T) {
 		}
 		found, err := w.service.LookUp(t.Context(), anna, p.ID, lost)
 		must(t, err)
-		if found.Status.Charge.Decimal.String() != "2.5" {
-			t.Errorf("its charge is %s, want 2.5", found.Status.Charge.Decimal)
+		if found.Order.Charge.Decimal.String() != "2.5" {
+			t.Errorf("its charge is %s, want 2.5", found.Order.Charge.Decimal)
 		}
 		order, err := w.service.Adopt(t.Context(), anna, p.ID, lost)
 		must(t, err)
@@ -172,7 +172,7 @@ func TestALateClaimNeverSends(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
 		slow := &dawdling{Client: w.client, by: 80 * time.Second} // longer than the lease
-		late := orders.New(orders.Options{DB: w.db, Market: slow, SMMRatePer: 1000, Send: w.send, Log: discard})
+		late := orders.New(orders.Options{DB: w.db, Market: slow, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
 		outcome, err := late.Confirm(t.Context(), anna, p.ID, "en")
 		must(t, err)
 		if outcome.Result != orders.Rejected {

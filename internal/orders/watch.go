@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -13,61 +14,116 @@ import (
 	"hstockbot/storage"
 )
 
-// watchOnce claims the orders whose poll is due, as many as there are free
-// slots, and asks for each beside the others: one order's failure, or one key's
-// slowness, holds up no other.
+// watchOnce takes the polls that are due, as the queue allows, and asks for each
+// beside the others: one order's failure, or one key's slowness, holds up no
+// other.
 func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
-	free := cap(s.pollSlots) - len(s.pollSlots)
-	if free == 0 {
-		return idlePause, nil // a poll that ends wakes the loop
-	}
 	now := time.Now()
-	due, failure := s.db.ClaimDueOrders(ctx, s.owner, now, now.Add(pollLease), free, pollsOfOneKey)
-	for _, order := range due {
-		s.pollSlots <- struct{}{}
+	if rest := s.queue.rest(now); rest > 0 {
+		return rest, nil
+	}
+	since := s.queue.since(now)
+	due, err := s.db.DuePolls(ctx, since, now, duePolls)
+	if err != nil {
+		return 0, err
+	}
+	s.queue.add(due, since, now)
+	picked, next := s.queue.take(now)
+	taken, failure := s.takePolls(ctx, picked, now)
+	for _, order := range taken {
 		s.polls.Go(func() {
 			defer s.watch.wake()
-			defer func() { <-s.pollSlots }()
-			s.poll(ctx, order)
+			s.queue.done(order.KeyRef, s.poll(ctx, order))
 		})
 	}
-	next, err := s.db.NextPoll(ctx)
-	return until(next, time.Now()), errors.Join(failure, err)
+	upcoming, err := s.db.NextPoll(ctx, now)
+	pause := idlePause
+	if event := sooner(next, upcoming); !event.IsZero() {
+		pause = min(max(time.Until(event), takeEvery), idlePause)
+	}
+	return pause, errors.Join(failure, err)
 }
 
-// poll asks for one order and stores what it hears.
-func (s *Service) poll(ctx context.Context, order storage.DueOrder) {
-	asking, cancel := context.WithTimeout(ctx, pollTimeout)
-	defer cancel()
-	err := s.limits.of(order.KeyID).Wait(asking)
-	if err == nil {
-		err = s.safely("poll an order", func() error {
-			_, err := s.ask(asking, order)
-			return err
-		})
+// takePolls leases the picked orders, and writes down what the polls before have
+// come to in the same commit.
+func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now time.Time) ([]storage.DueOrder, error) {
+	s.mu.Lock()
+	notes := s.notes
+	s.notes = nil
+	s.mu.Unlock()
+	if len(notes) == 0 && len(picked) == 0 {
+		return nil, nil
 	}
-	if err == nil {
-		return
+	taken, err := s.db.TakePolls(ctx, notes, picked, s.owner, now, now.Add(pollLease))
+	if taken == nil && err != nil {
+		s.note(notes...)
 	}
-	if ctx.Err() != nil { // stopping, which is no failure of the order's
-		if err := s.db.PostponeOrder(context.WithoutCancel(ctx), order.ID, order.Failures, order.NextPollAt); err != nil {
-			s.log.Error("giving an order back failed", "order", order.Number, "error", err)
+	had := make(map[int64]bool, len(taken))
+	for _, order := range taken {
+		had[order.ID] = true
+	}
+	for _, due := range picked {
+		if !had[due.OrderID] { // another process was quicker, or a person asked
+			s.queue.done(due.KeyID, false)
 		}
-		return
+	}
+	return taken, err
+}
+
+// note has polls without news written down with the next turn. One that is lost
+// by a crash is asked for again, when its lease is over.
+func (s *Service) note(notes ...storage.PollNote) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notes = append(s.notes, notes...)
+}
+
+// writeNotes writes down what is noted; the loop does it with every turn.
+func (s *Service) writeNotes(ctx context.Context) error {
+	_, err := s.takePolls(ctx, nil, time.Now())
+	return err
+}
+
+// poll asks for one order and keeps what it hears. It reports whether the
+// marketplace asked for fewer requests.
+func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany bool) {
+	asking, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
+	defer cancel()
+	err := s.safely("poll an order", func() error {
+		heard, err := s.hear(asking, order, false)
+		if err != nil {
+			return err
+		}
+		s.checkpoint("polled")
+		if news, err := heard.news(order.Order); err != nil || !news {
+			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, Answered: heard.next.UpdatedAt, NextAt: heard.next.NextPollAt})
+			return err
+		}
+		_, err = s.report(asking, order, heard)
+		return err
+	})
+	if err == nil {
+		return false
+	}
+	note := storage.PollNote{OrderID: order.ID, Polls: order.Polls, Failures: order.Failures, NextAt: order.NextPollAt}
+	if ctx.Err() != nil { // stopping, which is no failure of the order's
+		s.note(note)
+		return false
 	}
 	// The order stays; only when it is asked for again depends on the failure.
 	// "Order not found" is no end either: another key's answer says nothing, and
 	// its own key's may be a slip of the marketplace.
 	s.log.Warn("order not polled", "order", order.Number, "failures", order.Failures+1, "error", err)
-	if time.Since(order.CreatedAt) >= staleAfter {
+	now := time.Now()
+	if !now.Before(staleAt(order.Order)) {
 		s.giveUp(context.WithoutCancel(ctx), order.Order)
-		return
+		return false
 	}
-	failures := order.Failures + 1
-	next := time.Now().Add(max(backoff(failureFirst, failureLongest, failures), nextPoll(order.Order, time.Since(order.CreatedAt))))
-	if err := s.db.PostponeOrder(context.WithoutCancel(ctx), order.ID, failures, next); err != nil {
-		s.log.Error("postponing an order failed", "order", order.Number, "error", err)
-	}
+	note.Failures++
+	note.NextAt = nextAfterFailure(order.Order, note.Failures, now)
+	s.note(note)
+	var failure *hstock.Error
+	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
 }
 
 // giveUp stops watching an order that is too old and answers nothing, and says so.
@@ -99,7 +155,12 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 	if err != nil {
 		return order, err
 	}
-	return s.ask(ctx, storage.DueOrder{Order: order, Key: key.Secret, OwnKey: key.ID == order.KeyID})
+	due := storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}
+	heard, err := s.hear(ctx, due, true)
+	if err != nil {
+		return order, err
+	}
+	return s.report(ctx, due, heard)
 }
 
 // Accounts asks the marketplace for everything an order has delivered: it is
@@ -137,24 +198,67 @@ func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key,
 	return key, err
 }
 
-// ask polls an order and stores the answer with the messages it makes.
-func (s *Service) ask(ctx context.Context, order storage.DueOrder) (storage.Order, error) {
+// heard is an answer about an order, not yet stored.
+type heard struct {
+	next      storage.Order
+	delivered []redact.Secret // all that the order holds, in the marketplace's order
+	// tell makes the messages, given the order as it is stored and what of
+	// delivered is new.
+	tell func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error)
+}
+
+// news reports whether an answer has to be stored now. If not, only the time of
+// it has changed.
+func (h heard) news(before storage.Order) (bool, error) {
+	if len(h.delivered) > 0 || !sameOrder(before, h.next) {
+		return true, nil
+	}
+	messages, err := h.tell(h.next, nil)
+	return len(messages) > 0, err
+}
+
+func sameOrder(a, b storage.Order) bool {
+	return a.State == b.State && a.Word == b.Word && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
+		a.Currency == b.Currency && same(a.Remains, b.Remains) && same(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
+		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt)
+}
+
+func same(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// hear asks the marketplace about an order. For a person everything is asked
+// for that there is to know.
+func (s *Service) hear(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
+	ask := s.hearGoods
+	if order.Kind == storage.KindSMS {
+		ask = s.hearNumber
+	}
+	heard, err := ask(ctx, order, forPerson)
+	if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey && order.OwnKey() {
+		s.noteKey(ctx, order.KeyID, order.UserID, err)
+	}
+	return heard, err
+}
+
+func (s *Service) hearGoods(ctx context.Context, order storage.DueOrder, _ bool) (heard, error) {
 	status, err := s.market.Status(ctx, order.Key, order.Number)
 	if err != nil {
-		if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey && order.OwnKey {
-			s.noteKey(ctx, order.KeyID, order.UserID, err)
-		}
-		return order.Order, err
+		return heard{}, err
 	}
-	s.checkpoint("polled")
 	now := time.Now()
 	s.learnRate(ctx, order.Order, status)
-	next := applied(order.Order, status, now)
+	return heard{
+		next: applied(order.Order, status, now), delivered: status.Accounts,
+		tell: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+			return compose(order.Order, o, fresh, now)
+		},
+	}, nil
+}
+
+// report stores an answer with the messages it makes, whatever becomes of ctx.
+func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (storage.Order, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
 	defer cancel()
-	next, reported, err := s.db.ReportOrder(ctx, next, status.Accounts, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-		return compose(order.Order, o, fresh, now)
-	})
+	next, reported, err := s.db.ReportOrder(ctx, h.next, h.delivered, h.tell)
 	if err != nil {
 		return order.Order, err
 	}
@@ -190,7 +294,6 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 	}
 	wasOpen := o.Open()
 	o.State = stateOf(o, status)
-	age := now.Sub(o.CreatedAt)
 	switch o.State {
 	case storage.OrderOpen:
 		o.ClosedAt = time.Time{}
@@ -205,10 +308,10 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 			o.ClosedAt = now
 		}
 	}
-	if o.Open() && age >= staleAfter {
+	if o.Open() && !now.Before(staleAt(o)) {
 		o.State, o.ClosedAt = storage.OrderStale, now
 	}
-	o.NextPollAt = now.Add(nextPoll(o, age))
+	o.NextPollAt = nextPoll(o, now)
 	return o
 }
 

@@ -89,7 +89,7 @@ func openDB(t testing.TB, path string) *storage.DB {
 
 func (w *world) newService() *orders.Service {
 	return orders.New(orders.Options{
-		DB: w.db, Market: w.client, SMMRatePer: 1000, Send: w.send,
+		DB: w.db, Market: w.client, SMMRatePer: 1000, Rate: 20, Send: w.send,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	})
 }
@@ -102,16 +102,16 @@ func (w *world) addUser(id int64, key redact.Secret) {
 	must(w.t, err)
 }
 
-func (w *world) send(_ context.Context, message storage.Message) error {
+func (w *world) send(_ context.Context, message storage.Message) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.sending != nil {
 		if err := w.sending(message); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	w.sent = append(w.sent, message)
-	return nil
+	return int64(len(w.sent)), nil
 }
 
 // told returns the kinds of the messages that have arrived, in order.
@@ -185,7 +185,7 @@ func (w *world) buy(service, quantity int64) storage.Order {
 	if outcome.Result != orders.Placed {
 		w.t.Fatalf("buying came to %v, reason %q", outcome.Result, outcome.Purchase.Reason)
 	}
-	return outcome.Order
+	return outcome.Orders[0]
 }
 
 // order reads an order as it stands.

@@ -277,6 +277,13 @@ func (s *Server) SetCodeAfter(d time.Duration) {
 	s.opt.CodeAfter = d
 }
 
+// SetCancelAfter changes Options.CancelAfter.
+func (s *Server) SetCancelAfter(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opt.CancelAfter = d
+}
+
 // parsePrice reads an amount over 0.
 func parsePrice(text string) (decimal.Decimal, error) {
 	amount, err := decimal.NewFromString(text)

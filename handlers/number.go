@@ -1,0 +1,200 @@
+package handlers
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// smsLength is how long an SMS may be to stand in a message, in characters.
+const smsLength = 3000
+
+// rentedView is what the confirm card of numbers becomes.
+func rentedView(l *locales.Localizer, rented []storage.Order, p storage.Purchase) bot.View {
+	o := rented[0]
+	numbers := make([]string, 0, len(rented))
+	for _, r := range rented {
+		numbers = append(numbers, number(l, r.Number))
+	}
+	heading := l.T("placed_title", locales.Args{"Number": numbers[0]})
+	if len(rented) > 1 {
+		heading = l.T("placed_numbers_title", locales.Args{"Numbers": strings.Join(numbers, ", ")})
+	}
+	lines := []string{heading, l.T("confirm_what", what(l, subject(l, o.Name, o.Rental), int64(len(rented))))}
+	if fewer := int64(len(rented)); fewer < p.Quantity && !o.Adopted {
+		lines = append(lines, l.T("placed_fewer", locales.Args{"Given": l.Number(fewer), "Asked": l.Number(p.Quantity)}))
+	}
+	lines = append(lines, "", l.N("placed_numbers_follow", int64(len(rented))))
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.RentedKeyboard(l)}
+}
+
+// numberView is the message that shows a number for as long as it is rented.
+func numberView(l *locales.Localizer, o storage.Order) bot.View {
+	return bot.View{Text: numberText(l, o), Keyboard: keyboards.NumberKeyboard(l, o.ID, o.Rental.Phone, numberState(o))}
+}
+
+func numberState(o storage.Order) keyboards.NumberState {
+	waits := o.State == storage.OrderOpen
+	return keyboards.NumberState{Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(), Came: o.Delivered > 0}
+}
+
+// numberText says what a number is waiting for, or how it ended and what that
+// has cost, as the marketplace says it.
+func numberText(l *locales.Localizer, o storage.Order) string {
+	args := locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(o.Name), "Country": country(l, o.Rental)}
+	if !o.ExpiresAt.IsZero() {
+		args["Until"] = clock(l, o.ExpiresAt)
+	}
+	ended := func(id string) string {
+		charge := l.T("number_no_charge")
+		if o.Charge.Valid {
+			charge = l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)})
+		}
+		return l.T(id, args) + "\n" + charge
+	}
+	switch o.State {
+	case storage.OrderDelivered:
+		return l.T("number_received", args)
+	case storage.OrderExpired:
+		return ended("number_expired")
+	case storage.OrderCancelled:
+		return ended("number_cancelled")
+	case storage.OrderRefunded:
+		return ended("number_refunded")
+	case storage.OrderStale:
+		return ended("number_stale")
+	}
+	text := ""
+	switch {
+	case o.ExpiresAt.IsZero():
+		text = l.T("number_waiting_open", args)
+	case isOver(o.ExpiresAt):
+		text = l.T("number_waiting_over", args)
+	default:
+		text = l.T("number_waiting", args)
+	}
+	if o.Word != "" && hstock.ParseSMSState(o.Word) == hstock.SMSUnknown {
+		text += "\n" + l.T("order_state", locales.Args{"State": shorten(o.Word, wordLength)})
+	}
+	return text
+}
+
+// numberShow draws the message of a number as it was last heard of.
+func (s *Shop) numberShow(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return numberView(req.L, order), nil
+}
+
+// numberCheck asks the marketplace first. The code itself comes as a message.
+func (s *Shop) numberCheck(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := numberView(req.L, order)
+	if order.State == storage.OrderOpen {
+		view.Toast = req.L.Label("number_no_code")
+	} else {
+		view.Toast = req.L.Label("order_refreshed")
+	}
+	return view, nil
+}
+
+// numberAgain draws the card for renting the same number once more.
+func (s *Shop) numberAgain(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.rentBeside(ctx, req, order, order.Rental)
+}
+
+// numberAnother draws the card for another number of that kind.
+func (s *Shop) numberAnother(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	rental := order.Rental
+	rental.Phone = ""
+	return s.rentBeside(ctx, req, order, rental)
+}
+
+// rentBeside draws a card as a message of its own: the one that was tapped is
+// worth keeping.
+func (s *Shop) rentBeside(ctx context.Context, req *bot.Request, order storage.Order, rental storage.Rental) (bot.View, error) {
+	if order.Kind != storage.KindSMS {
+		return bot.View{}, storage.ErrNotFound
+	}
+	view, err := s.draftNumbers(ctx, req, rental, 1, order.Origin, 0)
+	view.New = true
+	return view, err
+}
+
+// numberCode asks the marketplace for what a number has received, and shows it
+// as a message of its own: it is not kept here.
+func (s *Shop) numberCode(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, sms, err := s.orders.Code(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if sms.Code == "" && sms.Text == "" {
+		return bot.View{}, say("number_code_gone")
+	}
+	view := codeView(req.L, order, sms, false)
+	view.New = true
+	return view, nil
+}
+
+// codeView shows an SMS exactly as it came: in the message where Telegram leaves
+// it as it is, else as a file.
+func codeView(l *locales.Localizer, o storage.Order, sms orders.SMS, asFile bool) bot.View {
+	value, text := sms.Code.Reveal(), sms.Text.Reveal()
+	args := locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(o.Name), "Country": country(l, o.Rental)}
+	inMessage := !asFile && fitsLine(value) && fitsText(text)
+	heading := l.T("code_none")
+	if value != "" && inMessage {
+		heading = l.T("code_title", locales.Args{"Code": code(l, value)})
+	}
+	view := bot.View{
+		Text:     heading + "\n" + l.T("code_for", args),
+		Keyboard: keyboards.CodeKeyboard(l, o.ID, value, text),
+	}
+	switch {
+	case !inMessage:
+		if text == "" {
+			text = value
+		}
+		view.Text += "\n\n" + l.T("code_file")
+		view.Document = &bot.Document{Name: "sms-" + strconv.FormatInt(o.Number, 10) + ".txt", Data: []byte(text)}
+	case text != "":
+		view.Text += "\n\n<blockquote>" + locales.Escape(text) + "</blockquote>"
+	}
+	return view
+}
+
+// fitsLine reports whether a code stands in a message as it came.
+func fitsLine(value string) bool {
+	return value == strings.TrimSpace(value) && len([]rune(value)) <= accountLength && plainText(value)
+}
+
+// fitsText is fitsLine for a whole text, which may have lines and be written from
+// right to left.
+func fitsText(text string) bool {
+	return utf8.ValidString(text) && text == strings.TrimSpace(text) && utf8.RuneCountInString(text) <= smsLength &&
+		!strings.ContainsFunc(text, func(r rune) bool {
+			return r != '\n' && (unicode.IsControl(r) || r == unicode.ReplacementChar)
+		})
+}

@@ -1,0 +1,267 @@
+package catalog
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/memnet"
+)
+
+func TestCountries(t *testing.T) {
+	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+		m.countries = map[string][]hstock.SMSCountry{
+			"": {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}, {Code: "any"}, {Code: "us", Name: "Again"}, {Code: "fr", Name: "France"}},
+			// In an order of its own, with a country that is new.
+			"zh": {{Code: "gb", Name: "英国"}, {Code: "us"}, {Code: "any"}, {Code: "187", Name: "法国"}, {Code: "us", Name: "又"}},
+		}
+		english := []Country{{"us", "United States", "United States"}, {"gb", "United Kingdom", "United Kingdom"}, {"any", "any", "any"}, {"fr", "France", "France"}}
+		for _, test := range []struct {
+			lang  string
+			want  []Country
+			calls int
+		}{
+			{"en", english, 1},
+			{"", english, 0}, // the same
+			{"zh", []Country{{"gb", "英国", "United Kingdom"}, {"us", "United States", "United States"}, {"any", "any", "any"}, {"187", "法国", "法国"}, {"fr", "France", "France"}}, 2},
+			{"zh", nil, 0},
+			{"xx", english, 2}, // as if only the English list came
+		} {
+			got, freshness, err := c.Countries(t.Context(), key, test.lang)
+			if err != nil || freshness.Stale {
+				t.Errorf("%q: %v, %v", test.lang, freshness, err)
+			}
+			if diff := cmp.Diff(test.want, got); test.want != nil && diff != "" {
+				t.Errorf("%q: (-want +got):\n%s", test.lang, diff)
+			}
+			if calls := m.asked(); len(calls) != test.calls {
+				t.Errorf("%q: asked %q, want %d calls", test.lang, calls, test.calls)
+			}
+		}
+	})
+}
+
+func TestProjects(t *testing.T) {
+	price := func(text string) decimal.Decimal { return decimal.RequireFromString(text) }
+	row := func(id, name, country string) hstock.SMSProject {
+		return hstock.SMSProject{ID: id, Name: name, CountryID: country, Price: price("0.25")}
+	}
+	project := func(id, name, english string) Project { return Project{id, name, english, price("0.25")} }
+	for _, test := range []struct {
+		name          string
+		named, common []hstock.SMSProject // in Chinese and in English
+		want          []Project           // of "us"
+	}{
+		{"translated", []hstock.SMSProject{row("b", "微信", "us"), row("a", "Telegram", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "WeChat", "us")}, []Project{project("b", "微信", "WeChat"), project("a", "Telegram", "Telegram")}},
+		{"names missing", []hstock.SMSProject{row("a", "", "us"), row("b", "微信", "us"), row("c", "", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "", "us"), row("c", "", "us")}, []Project{project("a", "Telegram", "Telegram"), project("b", "微信", "微信"), project("c", "c", "c")}},
+		{"twice", []hstock.SMSProject{row("a", "一", "us"), row("a", "二", "us")}, []hstock.SMSProject{row("a", "One", "us"), row("a", "Two", "us")}, []Project{project("a", "一", "One")}},
+		{"in one language only", []hstock.SMSProject{row("a", "一", "us")}, []hstock.SMSProject{row("b", "Two", "us")}, []Project{project("a", "一", "一"), project("b", "Two", "Two")}},
+		{"filter ignored", []hstock.SMSProject{row("a", "一", "gb"), row("a", "二", "US"), row("b", "三", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("a", "Two", "us"), row("b", "Three", "fr")}, []Project{project("a", "二", "Two")}},
+		{"filter ignored, and not there", []hstock.SMSProject{row("a", "一", "gb"), row("b", "二", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("b", "Two", "fr")}, nil},
+		{"ids of its own", []hstock.SMSProject{row("a", "一", "187"), row("b", "二", "187")}, []hstock.SMSProject{row("a", "One", "187"), row("b", "Two", "187")}, []Project{project("a", "一", "One"), project("b", "二", "Two")}},
+		{"no ids", []hstock.SMSProject{row("a", "一", "")}, []hstock.SMSProject{row("a", "One", "")}, []Project{project("a", "一", "One")}},
+		{"some ids", []hstock.SMSProject{row("a", "一", ""), row("b", "二", "gb")}, []hstock.SMSProject{row("a", "One", ""), row("b", "Two", "gb")}, []Project{project("a", "一", "One")}},
+		{"empty", nil, nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+				m.projects = map[string][]hstock.SMSProject{"": test.common, "zh": test.named}
+				for _, calls := range []int{2, 0} {
+					got, freshness, err := c.Projects(t.Context(), key, "zh", "us")
+					if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
+						t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
+					}
+					if asked := m.asked(); len(asked) != calls {
+						t.Errorf("asked %q, want %d calls", asked, calls)
+					}
+				}
+			})
+		})
+	}
+
+	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+		for _, country := range []string{"us", "gb", "us"} { // each is a question of its own
+			if _, _, err := c.Projects(t.Context(), key, "en", country); err != nil {
+				t.Error(err)
+			}
+		}
+		mustAsk(t, m, "sms_projects us ", "sms_projects gb ")
+		if got, _, err := c.Projects(t.Context(), key, "zh", "us"); err != nil || len(got) != 2 || got[1].Name != "微信" {
+			t.Errorf("in Chinese after English: %v, %v", got, err)
+		}
+	})
+}
+
+// TestNumbersOfTheMarketplace reads the lists as they come over the wire, in
+// every language, and while the marketplace is down.
+func TestNumbersOfTheMarketplace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shop, net := market.New(market.Options{}), memnet.New()
+		url, stop := net.Serve("market", shop)
+		client, err := hstock.New(hstock.Options{URL: url, Dial: net.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shop.AddKey(key.Reveal(), "0", "USD")
+		c := New(client, Options{TTL: ttl})
+		defer func() {
+			c.Close()
+			client.Close()
+			stop()
+			shop.Close()
+			if violations := shop.Violations(); len(violations) > 0 {
+				t.Errorf("asked what the document does not allow: %q", violations)
+			}
+		}()
+
+		english, _, err := c.Countries(t.Context(), key, "en")
+		if err != nil || len(english) < 60 {
+			t.Fatalf("%d countries, %v", len(english), err)
+		}
+		offers, _, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		if err != nil || len(offers) < 20 {
+			t.Fatalf("%d projects, %v", len(offers), err)
+		}
+		langs := []string{"zh", "es", "fr", "de", "ja", "ko", "pt", "pt-BR", "ru", "ar", "hi", "vi", "ur", "bn-BD"}
+		for _, lang := range langs {
+			countries, _, err := c.Countries(t.Context(), key, lang)
+			if err != nil || len(countries) != len(english) {
+				t.Fatalf("%s: %d countries, %v", lang, len(countries), err)
+			}
+			translated := 0
+			for i, country := range countries {
+				if country.Code != english[i].Code || country.English != english[i].Name {
+					t.Errorf("%s: %v, want that of %v", lang, country, english[i])
+				}
+				if country.Name != country.English {
+					translated++
+				}
+				if found := FindCountries(countries, country.Name); len(found) == 0 || found[0] != country {
+					t.Errorf("%s: %q finds %v", lang, country.Name, found)
+				}
+			}
+			if translated < len(countries)/3 {
+				t.Errorf("%s: %d translated", lang, translated)
+			}
+			for _, country := range []string{market.CountryUS, market.CountryUnknown} {
+				projects, _, err := c.Projects(t.Context(), key, lang, country)
+				if i := slices.IndexFunc(projects, func(p Project) bool { return p.ID == market.ProjectOpenAI }); err != nil || i < 0 || projects[i].English != "OpenAI / ChatGPT" {
+					t.Errorf("%s: in %q, %v, %v", lang, country, projects, err)
+				}
+			}
+			if projects, _, err := c.Projects(t.Context(), key, lang, market.CountryWithoutProjects); err != nil || len(projects) > 0 {
+				t.Errorf("%s: %v, %v, want none", lang, projects, err)
+			}
+		}
+
+		said := time.Now()
+		shop.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		time.Sleep(ttl + time.Second)
+		stale, freshness, err := c.Countries(t.Context(), key, "en")
+		if diff := cmp.Diff(english, stale); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(said) {
+			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
+		}
+		still, freshness, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		if diff := cmp.Diff(offers, still); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(said) {
+			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
+		}
+	})
+}
+
+func TestFindCountries(t *testing.T) {
+	all := []Country{
+		{"ru", "俄罗斯", "Russia"},
+		{"us", "美国", "United States"},
+		{"gb", "英国", "United Kingdom"},
+		{"jm", "牙买加", "Jamaica"},
+		{"ca", "加拿大", "Canada"},
+		{"kz", "哈萨克斯坦", "Kazakhstan"},
+		{"ua", "乌克兰", "Ukraine"},
+		{"gg", "根西岛", "Guernsey"},
+		{"ci", "科特迪瓦", "Côte d’Ivoire"},
+		{"do", "多米尼加共和国", "Dominican Republic"},
+		{"DEU", "德国", "Germany"},
+		{"any", "任意国家", "Any country"},
+		{"187", "其他", "Other"},
+	}
+	for query, want := range map[string][]string{
+		"united":      {"us", "gb"},
+		"KINGDOM":     {"gb"},
+		"美国":          {"us"},
+		"国":           {"us", "gb", "do", "DEU", "any"},
+		"cote d'ivo":  {"ci"},
+		"us":          {"us", "ru"}, // the code, then what has it in its name
+		"ｕｓ":          {"us", "ru"},
+		"USA":         {"us"},
+		"uk":          {"gb", "ua"},
+		"gbr":         {"gb"},
+		"de":          {"DEU"},
+		"any":         {"any", "DEU"},
+		"eu":          nil, // a part of a code is none
+		"+44":         {"gb", "gg"},
+		"44":          {"gb", "gg"},
+		"0044":        {"gb", "gg"},
+		"+44 1481":    {"gg"},
+		"+٤٤":         {"gb", "gg"},
+		"４４":          {"gb", "gg"},
+		"۰۰۴۴":        {"gb", "gg"},
+		"+1":          {"us", "ca", "jm", "do"},
+		"+1-876":      {"jm"},
+		"1 (829)":     {"do"}, // one of three
+		"7":           {"ru", "kz"},
+		"38":          {"ua"},
+		"187":         {"jm"}, // rather than what nobody is shown
+		"0":           nil,
+		"00":          nil,
+		"000":         nil,
+		"+44 20 7946": nil,
+		"999":         nil,
+		"+":           nil,
+		"":            nil,
+		"sun":         nil, // once the code of Russia
+		"atlantis":    nil,
+	} {
+		var got []string
+		for _, country := range FindCountries(all, query) {
+			got = append(got, country.Code)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", query, diff)
+		}
+	}
+	if got := FindCountries(all[12:], "187"); len(got) != 1 {
+		t.Errorf("by a code of digits: %v", got)
+	}
+}
+
+func TestFindProjects(t *testing.T) {
+	all := []Project{
+		{ID: "1", Name: "OpenAI / ChatGPT", English: "OpenAI / ChatGPT"},
+		{ID: "2", Name: "微信", English: "WeChat"},
+		{ID: "3", Name: "谷歌 Chat", English: "Google Chat"},
+		{ID: "4", Name: "Chat", English: "Chat"},
+	}
+	for query, want := range map[string][]string{
+		"chat":        {"4", "1", "3", "2"},
+		"微信":          {"2"},
+		"wechat":      {"2"},
+		"谷歌 google":   {"3"},
+		"chatgpt ope": {"1"},
+		"1":           nil, // ids are not for people
+		"":            nil,
+	} {
+		var got []string
+		for _, project := range FindProjects(all, query) {
+			got = append(got, project.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", query, diff)
+		}
+	}
+}

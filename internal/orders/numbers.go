@@ -1,0 +1,272 @@
+package orders
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// Rented numbers: how they are asked for, what an answer makes of them, and what
+// a person is told.
+
+// SMS is what a number has received. Code is empty where the marketplace found
+// none in the text, Text where it gives only the code.
+type SMS struct {
+	Code redact.Secret
+	Text redact.Secret
+}
+
+type smsBody struct {
+	Code []byte `json:"code"` // bytes: JSON text would mend invalid UTF-8
+	Text []byte `json:"text"`
+}
+
+// record is an SMS as storage compares it with those sent before.
+func (m SMS) record() redact.Secret { return m.Code + "\x00" + m.Text }
+
+func (m SMS) empty() bool { return m.Code == "" && m.Text == "" }
+
+// SMSOf decodes the body of a MessageCode.
+func SMSOf(message storage.Message) (SMS, error) {
+	var body smsBody
+	if err := json.Unmarshal(message.Body, &body); err != nil {
+		// The decoder's error may quote what it read, which is secret.
+		return SMS{}, errors.New("decode SMS: malformed body")
+	}
+	return SMS{Code: redact.Secret(body.Code), Text: redact.Secret(body.Text)}, nil
+}
+
+// announce makes the message that shows a number that was just rented. It waits
+// for the card, and for the first poll: then it says until when.
+func announce(o storage.Order) []storage.Message {
+	if o.Kind != storage.KindSMS {
+		return nil
+	}
+	return []storage.Message{about(o, MessageNumber, classGoods, o.CreatedAt.Add(cardFirst))}
+}
+
+func about(o storage.Order, kind string, class int, at time.Time) storage.Message {
+	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Class: class, CreatedAt: at}
+}
+
+// Code asks the marketplace for what a number has received: it is not kept here
+// after it was sent.
+func (s *Service) Code(ctx context.Context, userID, orderID int64) (storage.Order, SMS, error) {
+	order, err := s.db.Order(ctx, userID, orderID)
+	if err != nil {
+		return storage.Order{}, SMS{}, err
+	}
+	key, err := s.keyFor(ctx, order)
+	if err != nil {
+		return order, SMS{}, err
+	}
+	code, err := s.market.SMSCode(ctx, key.Secret, order.Number)
+	return order, SMS{Code: code.Code, Text: code.Content}, err
+}
+
+// numberAnswer is what sms_code and sms_status say together.
+type numberAnswer struct {
+	state     hstock.SMSState
+	word      string
+	sms       SMS
+	phone     string
+	charge    decimal.NullDecimal
+	currency  string
+	expiresAt time.Time
+}
+
+func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
+	a.state, a.word, a.phone = status.State, status.Word, status.Phone
+	a.sms.Code, a.charge, a.currency, a.expiresAt = status.Code, status.Charge, status.Currency, status.ExpiresAt
+}
+
+// addCode adds what sms_code says. How a number ended sms_status knows better.
+func (a *numberAnswer) addCode(code hstock.SMSCode) {
+	if !ended(a.state) {
+		a.state, a.word = code.State, code.Word
+	}
+	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
+		a.sms = sms
+	}
+}
+
+func ended(state hstock.SMSState) bool {
+	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
+}
+
+// askNumber asks for the code, and for charge and expiry where they are wanted:
+// with full, and when the number has ended. One of the two actions refusing
+// leaves the other's word.
+func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, full bool) (numberAnswer, error) {
+	var a numberAnswer
+	var refusal error
+	addStatus := func() error {
+		status, err := s.market.SMSStatus(ctx, key, number)
+		if err == nil {
+			a.addStatus(status)
+		} else if refusal = err; !refused(err) {
+			return err
+		}
+		return nil
+	}
+	if full {
+		if err := addStatus(); err != nil {
+			return a, err
+		}
+	}
+	code, err := s.market.SMSCode(ctx, key, number)
+	switch {
+	case err == nil:
+		a.addCode(code)
+	case !full || refusal != nil:
+		return a, err
+	case !refused(err) && a.sms.empty():
+		return a, err
+	}
+	if !full && ended(a.state) {
+		return a, addStatus()
+	}
+	return a, nil
+}
+
+// refused reports whether the marketplace said no to this very question.
+func refused(err error) bool {
+	kind, _ := hstock.KindOf(err)
+	return kind == hstock.Refused || kind == hstock.RefusedOther
+}
+
+func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
+	answer, err := s.askNumber(ctx, order.Key, order.Number, forPerson || wantsStatus(order.Order, time.Now()))
+	if err != nil {
+		return heard{}, err
+	}
+	now := time.Now()
+	h := heard{next: appliedNumber(order.Order, answer, now)}
+	if !answer.sms.empty() {
+		h.delivered = []redact.Secret{answer.sms.record()}
+	}
+	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+		return composeNumber(order.Order, o, answer.sms, len(fresh) > 0, now)
+	}
+	return h, nil
+}
+
+// wantsStatus reports whether charge and expiry are to be asked for: at first,
+// and when a moment has come at which they may have changed.
+func wantsStatus(o storage.Order, now time.Time) bool {
+	passed := func(moment time.Time) bool {
+		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
+	}
+	return o.Polls == 0 || passed(o.ExpiresAt) || passed(graceEnd(o))
+}
+
+// appliedNumber is a number as an answer makes it.
+func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order {
+	o.Polls++
+	o.Failures = 0
+	o.UpdatedAt = now
+	if a.word != "" {
+		o.Word = a.word
+	}
+	if a.charge.Valid {
+		o.Charge = a.charge
+	}
+	if a.currency != "" {
+		o.Currency = a.currency
+	}
+	if !a.expiresAt.IsZero() {
+		o.ExpiresAt = a.expiresAt
+	}
+	switch {
+	case a.state == hstock.SMSRefunded:
+		o.State = storage.OrderRefunded
+	case a.state == hstock.SMSCanceled:
+		o.State = storage.OrderCancelled
+	case !a.sms.empty():
+		o.State = storage.OrderDelivered
+	case o.State == storage.OrderDelivered: // what came stays
+	case a.state == hstock.SMSExpired:
+		o.State = storage.OrderExpired
+		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
+			o.ExpiresAt = now
+		}
+	case o.State == storage.OrderOpen && over(graceEnd(o), now):
+		o.State = storage.OrderExpired
+	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
+		o.State = storage.OrderStale
+	}
+	if closed := numberClosed(o, now); !closed {
+		o.ClosedAt = time.Time{}
+	} else if o.Open() {
+		o.ClosedAt = now
+	}
+	o.NextPollAt = nextPoll(o, now)
+	return o
+}
+
+// numberClosed reports whether a number is not asked for any more. A second code
+// may come until its time is over, a late first one for a while after that.
+func numberClosed(o storage.Order, now time.Time) bool {
+	switch o.State {
+	case storage.OrderOpen:
+		return false
+	case storage.OrderDelivered:
+		return o.ExpiresAt.IsZero() || over(o.ExpiresAt, now)
+	case storage.OrderExpired:
+		return over(graceEnd(o), now)
+	default:
+		return true
+	}
+}
+
+func over(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
+
+// composeNumber makes the messages of one answer: the code when it is new, how
+// the number ended, once, and the number's own message drawn again where it
+// says something else now.
+func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
+	var messages []storage.Message
+	if fresh {
+		message := about(after, MessageCode, classCode, now)
+		body, err := json.Marshal(smsBody{Code: []byte(sms.Code.Reveal()), Text: []byte(sms.Text.Reveal())})
+		if err != nil {
+			return nil, fmt.Errorf("encode SMS: %w", err)
+		}
+		message.Body = body
+		messages = append(messages, message)
+	}
+	changed := before.State != after.State
+	if changed && after.State != storage.OrderDelivered {
+		messages = append(messages, about(after, MessageEnded, classStatus, now))
+	}
+	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || stage(after, before.UpdatedAt) != stage(after, now) {
+		messages = append(messages, about(after, MessageRedraw, classStatus, now.Add(time.Millisecond)))
+	}
+	return messages, nil
+}
+
+// stage counts the moments at which the message of a waiting number is drawn
+// again, since what it says of the time has grown stale: half of it, two
+// minutes left, over.
+func stage(o storage.Order, at time.Time) int {
+	if o.State != storage.OrderOpen || o.ExpiresAt.IsZero() {
+		return 0
+	}
+	passed := 0
+	for _, moment := range []time.Time{
+		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-numberWarning), o.ExpiresAt,
+	} {
+		if !at.Before(moment) {
+			passed++
+		}
+	}
+	return passed
+}

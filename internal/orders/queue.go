@@ -1,0 +1,230 @@
+package orders
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"hstockbot/storage"
+)
+
+// queue decides which of the polls that are due go next. Between keys it is
+// max-min fair: the key whose last turn is longest ago has the next one, so
+// whoever wants little gets all of it, and the others share what is left alike.
+// Within a key the poll goes first that has waited longest in proportion to its
+// interval: when there are more than fit, all intervals stretch alike.
+//
+// It bounds the polls in hand, those of one key, their rate for each key, and
+// the rate of all; it is a matter of one process.
+type queue struct {
+	budget *rate.Limiter // of all keys; nil = no limit, and none for each key
+
+	mu      sync.Mutex
+	keys    map[int64]*keyQueue
+	turns   int64     // given so far
+	inHand  int       // polls
+	readTo  time.Time // due orders are known until then
+	readAll time.Time // when all of them were read
+	takenAt time.Time
+}
+
+// keyQueue is what is due, and what is under way, of one key.
+type keyQueue struct {
+	due      map[int64]storage.DuePoll // by order
+	bucket   *rate.Limiter             // nil = no limit
+	lastTurn int64
+	inHand   int
+	held     time.Time // nothing before then: the marketplace asked for less
+	refusals int64     // of that kind, in a row
+}
+
+// newQueue returns a queue for a marketplace that takes so many calls a second,
+// 0 = any number.
+func newQueue(callsPerSecond float64) *queue {
+	q := &queue{keys: map[int64]*keyQueue{}}
+	if callsPerSecond > 0 {
+		share := callsPerSecond * watchShare
+		q.budget = rate.NewLimiter(rate.Limit(share), max(1, int(share/4)))
+	}
+	return q
+}
+
+// rest returns how long the queue must be left alone, so that polls are taken
+// and written down many at a time.
+func (q *queue) rest(now time.Time) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if rest := q.takenAt.Add(takeEvery).Sub(now); rest > 0 {
+		return rest
+	}
+	q.takenAt = now
+	return 0
+}
+
+// since returns from when on due orders are to be read; the zero time says all.
+func (q *queue) since(now time.Time) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now.Sub(q.readAll) >= readAllEvery {
+		return time.Time{}
+	}
+	return q.readTo
+}
+
+// forget has all due orders read anew the next time.
+func (q *queue) forget() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.readAll = time.Time{}
+}
+
+// add takes in what was read from since until now. What is due and was not
+// read, because there was too much, is read the next time.
+func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if since.IsZero() {
+		q.readAll = now
+		for id, key := range q.keys {
+			clear(key.due)
+			if key.idle(now) {
+				delete(q.keys, id)
+			}
+		}
+	}
+	q.readTo = now
+	if len(due) == duePolls {
+		q.readTo = due[len(due)-1].DueAt.Add(-time.Millisecond) // others may be due at that very moment
+	}
+	for _, d := range due {
+		q.key(d.KeyID).due[d.OrderID] = d
+	}
+}
+
+// idle reports whether a key has nothing that would be missed.
+func (k *keyQueue) idle(now time.Time) bool {
+	return k.inHand == 0 && !k.held.After(now) && k.refusals == 0 && (k.bucket == nil || k.bucket.TokensAt(now) >= keyBurst)
+}
+
+func (q *queue) key(id int64) *keyQueue {
+	key := q.keys[id]
+	if key == nil {
+		key = &keyQueue{due: map[int64]storage.DuePoll{}}
+		if q.budget != nil {
+			key.bucket = rate.NewLimiter(keyRate, keyBurst)
+		}
+		q.keys[id] = key
+	}
+	return key
+}
+
+// take returns the polls that go now; each is in hand until done. next is when
+// a poll that has to wait may go, zero where none waits for a moment.
+func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var waiting []*keyQueue
+	for _, key := range q.keys {
+		if len(key.due) > 0 {
+			waiting = append(waiting, key)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *keyQueue) int { return int(a.lastTurn - b.lastTurn) })
+	for len(waiting) > 0 && q.inHand < pollsAtOnce {
+		again := waiting[:0]
+		for _, key := range waiting {
+			if q.inHand == pollsAtOnce {
+				break
+			}
+			if at := ready(q.budget, now); at.After(now) {
+				return taken, sooner(next, at)
+			}
+			poll, at, ok := key.best(now)
+			if !ok {
+				next = sooner(next, at)
+				continue
+			}
+			spend(q.budget, now)
+			spend(key.bucket, now)
+			delete(key.due, poll.OrderID)
+			q.turns++
+			q.inHand++
+			key.lastTurn = q.turns
+			key.inHand++
+			taken = append(taken, poll)
+			again = append(again, key)
+		}
+		waiting = again
+	}
+	return taken, next
+}
+
+// best returns the poll of a key that goes first, or when one may go; that is
+// the zero time where the end of another one tells.
+func (k *keyQueue) best(now time.Time) (best storage.DuePoll, at time.Time, ok bool) {
+	switch {
+	case k.inHand >= pollsOfOneKey:
+		return best, time.Time{}, false
+	case k.held.After(now):
+		return best, k.held, false
+	}
+	if at = ready(k.bucket, now); at.After(now) {
+		return best, at, false
+	}
+	at = time.Time{}
+	var most float64
+	for _, d := range k.due {
+		if d.LeasedUntil.After(now) { // another process has it, or one that is gone had
+			at = sooner(at, d.LeasedUntil)
+			continue
+		}
+		stretch := now.Sub(d.AskedAt).Seconds() / max(d.DueAt.Sub(d.AskedAt).Seconds(), 0.001)
+		if !ok || stretch > most || stretch == most && d.CreatedAt.Before(best.CreatedAt) {
+			best, most, ok = d, stretch, true
+		}
+	}
+	return best, at, ok
+}
+
+// done ends a poll of a key. tooMany says that the marketplace asked for less.
+func (q *queue) done(keyID int64, tooMany bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	key := q.key(keyID)
+	q.inHand--
+	key.inHand--
+	if !tooMany {
+		key.refusals = 0
+		return
+	}
+	key.refusals++
+	key.held = time.Now().Add(backoff(holdFirst, holdLongest, key.refusals))
+}
+
+// ready returns when a bucket has its next token, now at the soonest.
+func ready(bucket *rate.Limiter, now time.Time) time.Time {
+	if bucket == nil {
+		return now
+	}
+	lacks := 1 - bucket.TokensAt(now)
+	if lacks <= 0 {
+		return now
+	}
+	return now.Add(time.Duration(lacks/float64(bucket.Limit())*float64(time.Second)) + time.Millisecond)
+}
+
+func spend(bucket *rate.Limiter, now time.Time) {
+	if bucket != nil {
+		bucket.AllowN(now, 1)
+	}
+}
+
+// sooner returns the earlier of two times, a zero one being none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -241,7 +241,7 @@ func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces b
 // show answers the tap and draws the view, side by side. What came too late
 // for the answer is said by a message where it matters.
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
-	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && (v.Alert || v.empty())
+	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.said && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
 	if errors.Is(err, ErrRejected) {
 		// Nobody would see anything: too long, or not the HTML that Telegram reads.

@@ -25,16 +25,17 @@ type Request struct {
 	CallbackData string // of the tapped button
 
 	bot   *Bot
-	tap   *tap // nil unless Tapped
-	drawn int  // the message that the next View is drawn in; 0 = a new one
+	tap   *tap   // nil unless Tapped
+	said  string // the toast that the tap was answered with by Show
+	drawn int    // the message that the next View is drawn in; 0 = a new one
 }
 
 // Show draws now, before the handler has returned. The View that the handler
 // returns then is drawn in the same message, unless it is New. A Toast answers
 // the tap. The errors are those of Push.
 func (r *Request) Show(ctx context.Context, v View) error {
-	if r.tap != nil && v.Toast != "" {
-		r.tap.answer(v.toast(), v.Alert)
+	if r.tap != nil && v.Toast != "" && r.tap.answer(v.toast(), v.Alert) {
+		r.said = v.Toast
 	}
 	return r.draw(ctx, v)
 }

@@ -77,6 +77,8 @@ func numberText(l *locales.Localizer, o storage.Order) string {
 	switch {
 	case o.ExpiresAt.IsZero():
 		text = l.T("number_waiting_open", args)
+	case o.ExpiresAt.Before(o.CreatedAt):
+		text = l.T("number_waiting_past", args)
 	case isOver(o.ExpiresAt):
 		text = l.T("number_waiting_over", args)
 	default:

@@ -238,8 +238,7 @@ func TestOddNumbers(t *testing.T) {
 	inBoth(t, "sms_odd", func(w *world) {
 		w.withKey(annaKey)
 		w.rent("4")
-		// No expiry, one in the past, a state never heard of.
-		must(w.t, w.market.SetExpiry(market.FirstOrder, time.Time{}))
+		// A state never heard of.
 		must(w.t, w.market.SetSMSStatus(market.FirstOrder+1, "parked"))
 		pass(5 * time.Second)
 		w.types("/orders")
@@ -256,6 +255,26 @@ func TestOddNumbers(t *testing.T) {
 		pass(10 * time.Second)
 		must(w.t, w.market.SendSMS(market.FirstOrder+3, "", "  Welcome!\nNo code today.  "))
 		pass(10 * time.Second)
+	})
+}
+
+// TestOddExpiry: none is told, or one that was over before the number was rented.
+func TestOddExpiry(t *testing.T) {
+	inBoth(t, "sms_odd_expiry", func(w *world) {
+		w.withKey(annaKey)
+		w.market.SetClock(0, true)
+		w.rent("1")
+		pass(3 * time.Minute)
+		must(w.t, w.market.SendCode(market.FirstOrder, "606060"))
+		pass(10 * time.Second)
+		w.market.SetClock(-time.Hour, false)
+		w.rent("1")
+		w.tap("number_button_check")
+		pass(3 * time.Minute)
+		must(w.t, w.market.SendCode(market.FirstOrder+1, "707070"))
+		pass(10 * time.Second)
+		w.rent("1")
+		pass(6 * time.Minute)
 	})
 }
 

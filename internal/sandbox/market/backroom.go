@@ -277,6 +277,14 @@ func (s *Server) SetCodeAfter(d time.Duration) {
 	s.opt.CodeAfter = d
 }
 
+// SetClock lets sms_status tell times that are off by so much, as a marketplace
+// does whose clock goes wrong, or with silent tell none at all.
+func (s *Server) SetClock(off time.Duration, silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clockOff, s.clockSilent = off, silent
+}
+
 // SetCancelAfter changes Options.CancelAfter.
 func (s *Server) SetCancelAfter(d time.Duration) {
 	s.mu.Lock()

@@ -57,6 +57,8 @@ type Server struct {
 	calls       callLog
 	violations  []string
 	subscribers map[chan struct{}]struct{}
+	clockOff    time.Duration // of the times that sms_status tells
+	clockSilent bool          // it tells none
 	nextOrder   int64
 	goodsMade   uint64
 }

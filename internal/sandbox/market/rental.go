@@ -195,8 +195,8 @@ func (s *Server) smsStatus(q *request) (any, error) {
 	if n.code != "" {
 		answer.Code = &n.code
 	}
-	if !n.expires.IsZero() {
-		expires := n.expires.UTC().Format(timeFormat)
+	if !n.expires.IsZero() && !s.clockSilent {
+		expires := n.expires.Add(s.clockOff).UTC().Format(timeFormat)
 		answer.ExpiresAt = &expires
 	}
 	return answer, nil

@@ -24,11 +24,12 @@ type DuePoll struct {
 }
 
 // DuePolls returns the open orders whose poll became due after since and until
-// now, those due longest first, at most limit, with those that are leased.
+// now, those due longest first, at most limit. Those that owner has leased are in
+// hand and left out; others' leases are told of.
 //
 // An order whose own key can't be used (refused by the marketplace, removed) is
 // asked for with its owner's present key; without one it waits, and is left out.
-func (db *DB) DuePolls(ctx context.Context, since, now time.Time, limit int) ([]DuePoll, error) {
+func (db *DB) DuePolls(ctx context.Context, owner string, since, now time.Time, limit int) ([]DuePoll, error) {
 	var rows []struct {
 		ID         int64 `db:"id"`
 		KeyID      int64 `db:"key_id"`
@@ -43,8 +44,9 @@ func (db *DB) DuePolls(ctx context.Context, since, now time.Time, limit int) ([]
 		  JOIN api_keys own ON own.id = o.key_id
 		  JOIN api_keys k ON k.id = CASE WHEN own.secret_sealed <> '' AND own.invalid = 0 THEN own.id
 		       ELSE (SELECT a.id FROM api_keys a WHERE a.user_id = o.user_id AND a.state = 'active' AND a.invalid = 0) END
-		 WHERE o.closed_at = 0 AND o.next_poll_at > ? AND o.next_poll_at <= ? ORDER BY o.next_poll_at LIMIT ?`),
-		toMillis(since), toMillis(now), limit)
+		 WHERE o.closed_at = 0 AND o.next_poll_at > ? AND o.next_poll_at <= ? AND NOT (o.lease_owner = ? AND o.lease_until > ?)
+		 ORDER BY o.next_poll_at LIMIT ?`),
+		toMillis(since), toMillis(now), owner, toMillis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read due polls: %w", err)
 	}

@@ -42,6 +42,8 @@ const (
 	// Due orders are read as they become due; all of them anew after this, for
 	// what has changed by another hand.
 	readAllEvery = 5 * time.Second
+	// What became due so lately is read again: its row may have been on its way.
+	readAgain = time.Second
 	// Due orders in memory at the most, some 2 MB; the rest waits its turn in the database.
 	duePolls = 20_000
 
@@ -50,6 +52,9 @@ const (
 	keyBurst = 5
 	// Its share of all calls: the rest is for people, who would wait behind it.
 	watchShare = 0.8
+	// A key without a turn for so long is as good as a new one; sooner it would jump
+	// the queue by being forgotten.
+	keyForgotten = 10 * time.Minute
 	// A key that is told "too many requests" is left alone, ever longer.
 	holdFirst   = 5 * time.Second
 	holdLongest = time.Minute

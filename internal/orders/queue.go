@@ -33,9 +33,10 @@ type queue struct {
 // keyQueue is what is due, and what is under way, of one key.
 type keyQueue struct {
 	due      map[int64]storage.DuePoll // by order
+	inHand   int                       // polls
 	bucket   *rate.Limiter             // nil = no limit
 	lastTurn int64
-	inHand   int
+	turnAt   time.Time // of the last turn
 	held     time.Time // nothing before then: the marketplace asked for less
 	refusals int64     // of that kind, in a row
 }
@@ -64,13 +65,15 @@ func (q *queue) rest(now time.Time) time.Duration {
 }
 
 // since returns from when on due orders are to be read; the zero time says all.
+// An order may be stored a moment after the time at which it is due: a little is
+// read twice.
 func (q *queue) since(now time.Time) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if now.Sub(q.readAll) >= readAllEvery {
 		return time.Time{}
 	}
-	return q.readTo
+	return q.readTo.Add(-readAgain)
 }
 
 // forget has all due orders read anew the next time.
@@ -89,29 +92,24 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 		q.readAll = now
 		for id, key := range q.keys {
 			clear(key.due)
-			if key.idle(now) {
+			if key.inHand == 0 && now.Sub(key.turnAt) >= keyForgotten {
 				delete(q.keys, id)
 			}
 		}
 	}
 	q.readTo = now
 	if len(due) == duePolls {
-		q.readTo = due[len(due)-1].DueAt.Add(-time.Millisecond) // others may be due at that very moment
+		q.readTo = due[len(due)-1].DueAt // the rest is for the next time
 	}
 	for _, d := range due {
 		q.key(d.KeyID).due[d.OrderID] = d
 	}
 }
 
-// idle reports whether a key has nothing that would be missed.
-func (k *keyQueue) idle(now time.Time) bool {
-	return k.inHand == 0 && !k.held.After(now) && k.refusals == 0 && (k.bucket == nil || k.bucket.TokensAt(now) >= keyBurst)
-}
-
 func (q *queue) key(id int64) *keyQueue {
 	key := q.keys[id]
 	if key == nil {
-		key = &keyQueue{due: map[int64]storage.DuePoll{}}
+		key = &keyQueue{due: map[int64]storage.DuePoll{}, turnAt: time.Now()}
 		if q.budget != nil {
 			key.bucket = rate.NewLimiter(keyRate, keyBurst)
 		}
@@ -151,7 +149,7 @@ func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
 			delete(key.due, poll.OrderID)
 			q.turns++
 			q.inHand++
-			key.lastTurn = q.turns
+			key.lastTurn, key.turnAt = q.turns, now
 			key.inHand++
 			taken = append(taken, poll)
 			again = append(again, key)

@@ -23,7 +23,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 		return rest, nil
 	}
 	since := s.queue.since(now)
-	due, err := s.db.DuePolls(ctx, since, now, duePolls)
+	due, err := s.db.DuePolls(ctx, s.owner, since, now, duePolls)
 	if err != nil {
 		return 0, err
 	}

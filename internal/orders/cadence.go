@@ -31,7 +31,7 @@ const (
 	// A poll is one attempt at a request or two; its lease covers it. After a crash
 	// the orders in hand wait for the end of their leases.
 	pollTimeout = 15 * time.Second
-	pollLease   = 25 * time.Second
+	pollLease   = 30 * time.Second
 	// Polls in hand at once: in all, enough for 2,500 a second at 100 ms each; and of
 	// one key, so that a slow key holds up nobody else.
 	pollsAtOnce   = 256

@@ -57,6 +57,7 @@ type world struct {
 	l        *locales.Localizer // of Anna
 	bundle   *locales.Bundle
 	log      *lockedBuffer
+	rate     float64 // of the bot's messages
 
 	bot  *bot.Bot
 	shop *handlers.Shop
@@ -70,7 +71,7 @@ type world struct {
 func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}}
+		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30}
 		w.market = market.New(market.Options{})
 		_, stopMarket := w.net.Serve("market", w.market)
 		w.telegram = telegram.New(telegram.Options{Token: token, Username: "shop_bot", Name: "Shop"})
@@ -119,7 +120,7 @@ func (w *world) start() {
 	})
 	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
-		Token: token, APIURL: "http://telegram", Rate: 30, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
+		Token: token, APIURL: "http://telegram", Rate: w.rate, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
 	must(w.t, err)
 	w.shop.Attach(w.bot, trade)

@@ -84,8 +84,13 @@ type numberAnswer struct {
 }
 
 func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
-	a.state, a.word, a.phone = status.State, status.Word, status.Phone
-	a.sms.Code, a.charge, a.currency, a.expiresAt = status.Code, status.Charge, status.Currency, status.ExpiresAt
+	a.phone, a.charge, a.currency, a.expiresAt = status.Phone, status.Charge, status.Currency, status.ExpiresAt
+	if ended(status.State) || !ended(a.state) {
+		a.state, a.word = status.State, status.Word
+	}
+	if a.sms.empty() {
+		a.sms.Code = status.Code
+	}
 }
 
 // addCode adds what sms_code says. How a number ended sms_status knows better.
@@ -102,22 +107,31 @@ func ended(state hstock.SMSState) bool {
 	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
 }
 
-// askNumber asks for the code, and for charge and expiry where they are wanted:
-// with full, and when the number has ended. One of the two actions refusing
-// leaves the other's word.
-func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, full bool) (numberAnswer, error) {
+// wish says what is asked of a number beside the code.
+type wish int
+
+const (
+	codeOnly    wish = iota
+	chargeAtEnd      // charge and expiry where sms_code says that it has ended
+	everything       // charge and expiry
+)
+
+// askNumber asks for the code, and by sms_status for what else is wished for. One
+// of the two actions refusing leaves the other's word.
+func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, wish wish) (numberAnswer, error) {
 	var a numberAnswer
-	var refusal error
+	statusRefused := false
 	addStatus := func() error {
 		status, err := s.market.SMSStatus(ctx, key, number)
+		if statusRefused = refused(err); statusRefused {
+			return nil
+		}
 		if err == nil {
 			a.addStatus(status)
-		} else if refusal = err; !refused(err) {
-			return err
 		}
-		return nil
+		return err
 	}
-	if full {
+	if wish == everything {
 		if err := addStatus(); err != nil {
 			return a, err
 		}
@@ -126,12 +140,12 @@ func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64
 	switch {
 	case err == nil:
 		a.addCode(code)
-	case !full || refusal != nil:
+	case wish != everything || statusRefused:
 		return a, err
 	case !refused(err) && a.sms.empty():
 		return a, err
 	}
-	if !full && ended(a.state) {
+	if wish == chargeAtEnd && ended(a.state) {
 		return a, addStatus()
 	}
 	return a, nil
@@ -144,7 +158,7 @@ func refused(err error) bool {
 }
 
 func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	answer, err := s.askNumber(ctx, order.Key, order.Number, forPerson || wantsStatus(order.Order, time.Now()))
+	answer, err := s.askNumber(ctx, order.Key, order.Number, wishOf(order.Order, forPerson, time.Now()))
 	if err != nil {
 		return heard{}, err
 	}
@@ -159,13 +173,21 @@ func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPer
 	return h, nil
 }
 
-// wantsStatus reports whether charge and expiry are to be asked for: at first,
-// and when a moment has come at which they may have changed.
-func wantsStatus(o storage.Order, now time.Time) bool {
+// wishOf says what is worth asking: charge and expiry at first, when a moment
+// has come at which they may have changed, once when a number has ended, and for
+// a person.
+func wishOf(o storage.Order, forPerson bool, now time.Time) wish {
 	passed := func(moment time.Time) bool {
 		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
-	return o.Polls == 0 || passed(o.ExpiresAt) || passed(graceEnd(o))
+	switch {
+	case forPerson || o.Polls == 0 || passed(o.ExpiresAt) || passed(graceEnd(o)):
+		return everything
+	case o.State == storage.OrderExpired:
+		return codeOnly
+	default:
+		return chargeAtEnd
+	}
 }
 
 // appliedNumber is a number as an answer makes it.

@@ -85,7 +85,7 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 		status, err := s.market.Status(ctx, key, number)
 		return Found{Purchase: p, Order: applied(order, status, now)}, err
 	}
-	answer, err := s.askNumber(ctx, key, number, true)
+	answer, err := s.askNumber(ctx, key, number, everything)
 	order.Rental.Phone = answer.phone
 	return Found{Purchase: p, Order: appliedNumber(order, answer, now)}, err
 }

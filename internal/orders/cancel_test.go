@@ -1,0 +1,171 @@
+package orders_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/storage"
+)
+
+func (w *world) wantCancels(n int) {
+	w.t.Helper()
+	if got := w.market.Count("cancel"); got != n {
+		w.t.Errorf("%d requests to cancel reached the marketplace, want %d", got, n)
+	}
+}
+
+// TestCancel gives the money back, and says it on the card only.
+func TestCancel(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		must(t, w.market.Hold(market.GmailUSA, true))
+		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 2)} {
+			pass(5 * time.Second)
+			_, allowance, err := w.service.Allowance(t.Context(), anna, order.ID)
+			must(t, err)
+			if !allowance.Allowed || !allowance.Refund.Decimal.IsPositive() {
+				t.Errorf("allowance: %+v", allowance)
+			}
+			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+			must(t, err)
+			if !outcome.Done || outcome.Order.State != storage.OrderCancelled || outcome.Order.Charge.Decimal.Sign() != 0 {
+				t.Errorf("cancelling came to %+v", outcome)
+			}
+			pass(time.Minute)
+			if got := w.order(order.ID); got.Open() || got.State != storage.OrderCancelled {
+				t.Errorf("the order is %s", got.State)
+			}
+			if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
+				t.Errorf("once more: %v", err)
+			}
+		}
+		w.wantCancels(2)
+		if n := w.count(orders.MessageEnded); n != 0 {
+			t.Errorf("the end was told %d times beside the card", n)
+		}
+		if got := w.market.Balance(annaKey.Reveal()).String(); got != "100" {
+			t.Errorf("the balance is %s", got)
+		}
+	})
+}
+
+// TestACancelThatIsRefused may be sent again later.
+func TestACancelThatIsRefused(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.market.SetCancelAfter(5 * time.Minute)
+		order := w.rent(1)[0]
+		_, allowance, err := w.service.Allowance(t.Context(), anna, order.ID)
+		must(t, err)
+		if allowance.Allowed || allowance.Reason != "BEFORE_MIN_WAIT" || allowance.EligibleAfter == "" {
+			t.Errorf("allowance: %+v", allowance)
+		}
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if outcome.Done || outcome.Unsure || outcome.Refusal != "Early auto refund is not available for this order" {
+			t.Errorf("too early: %+v", outcome)
+		}
+		pass(6 * time.Minute)
+		outcome, err = w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if !outcome.Done {
+			t.Errorf("later: %+v", outcome)
+		}
+		w.wantCancels(2)
+	})
+}
+
+// TestALostCancelIsNotRepeated, whether it was done or not: the state tells.
+func TestALostCancelIsNotRepeated(t *testing.T) {
+	for _, test := range []struct {
+		fault market.FaultKind
+		done  bool
+	}{{market.CommitThenLose, true}, {market.Cut, true}, {market.HTML502, false}, {market.Garbage, false}} {
+		t.Run(string(test.fault), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				pass(5 * time.Second)
+				w.market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
+				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+				must(t, err)
+				if outcome.Done != test.done || outcome.Unsure == test.done {
+					t.Errorf("cancelling came to %+v", outcome)
+				}
+				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
+					t.Errorf("once more: %v", err)
+				}
+				pass(time.Hour)
+				w.wantCancels(1)
+			})
+		})
+	}
+}
+
+// TestACancelThatWasNotSent may be sent.
+func TestACancelThatWasNotSent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		w.close() // nobody listens any more
+		if _, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil || errors.Is(err, orders.ErrCancelSent) {
+			t.Errorf("got %v", err)
+		}
+		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
+			t.Error("it is taken for sent")
+		}
+	})
+}
+
+// TestTwelveCancelsAtOnce send one.
+func TestTwelveCancelsAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
+		var taps sync.WaitGroup
+		for range 12 {
+			taps.Go(func() {
+				_, err := w.service.Cancel(t.Context(), anna, order.ID)
+				if err != nil && !errors.Is(err, orders.ErrCancelSent) {
+					t.Error(err)
+				}
+			})
+		}
+		taps.Wait()
+		w.wantCancels(1)
+	})
+}
+
+func TestCancellingSomebodyElses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		w.addUser(boris, "boris-key-0123456789abcdef")
+		if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("asking: %v", err)
+		}
+		if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("cancelling: %v", err)
+		}
+		w.wantCancels(0)
+	})
+}
+
+// TestTheCodeThatCameFirst stands: what is cancelled too late is not cancelled.
+func TestTheCodeThatCameFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if outcome.Done || outcome.Refusal == "" {
+			t.Errorf("cancelling came to %+v", outcome)
+		}
+		pass(5 * time.Second)
+		if len(w.codes()) != 1 {
+			t.Errorf("codes %q", w.codes())
+		}
+	})
+}

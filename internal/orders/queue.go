@@ -102,14 +102,14 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 		q.readTo = due[len(due)-1].DueAt // the rest is for the next time
 	}
 	for _, d := range due {
-		q.key(d.KeyID).due[d.OrderID] = d
+		q.key(d.KeyID, now).due[d.OrderID] = d
 	}
 }
 
-func (q *queue) key(id int64) *keyQueue {
+func (q *queue) key(id int64, now time.Time) *keyQueue {
 	key := q.keys[id]
 	if key == nil {
-		key = &keyQueue{due: map[int64]storage.DuePoll{}, turnAt: time.Now()}
+		key = &keyQueue{due: map[int64]storage.DuePoll{}, turnAt: now}
 		if q.budget != nil {
 			key.bucket = rate.NewLimiter(keyRate, keyBurst)
 		}
@@ -187,10 +187,10 @@ func (k *keyQueue) best(now time.Time) (best storage.DuePoll, at time.Time, ok b
 }
 
 // done ends a poll of a key. tooMany says that the marketplace asked for less.
-func (q *queue) done(keyID int64, tooMany bool) {
+func (q *queue) done(keyID int64, now time.Time, tooMany bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	key := q.key(keyID)
+	key := q.key(keyID, now)
 	q.inHand--
 	key.inHand--
 	if !tooMany {
@@ -198,7 +198,7 @@ func (q *queue) done(keyID int64, tooMany bool) {
 		return
 	}
 	key.refusals++
-	key.held = time.Now().Add(backoff(holdFirst, holdLongest, key.refusals))
+	key.held = now.Add(backoff(holdFirst, holdLongest, key.refusals))
 }
 
 // ready returns when a bucket has its next token, now at the soonest.

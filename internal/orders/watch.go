@@ -33,7 +33,8 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	for _, order := range taken {
 		s.polls.Go(func() {
 			defer s.watch.wake()
-			s.queue.done(order.KeyRef, s.poll(ctx, order))
+			tooMany := s.poll(ctx, order)
+			s.queue.done(order.KeyRef, time.Now(), tooMany)
 		})
 	}
 	upcoming, err := s.db.NextPoll(ctx, now)
@@ -64,7 +65,7 @@ func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now t
 	}
 	for _, due := range picked {
 		if !had[due.OrderID] { // another process was quicker, or a person asked
-			s.queue.done(due.KeyID, false)
+			s.queue.done(due.KeyID, now, false)
 		}
 	}
 	return taken, err

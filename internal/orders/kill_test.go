@@ -32,6 +32,7 @@ const (
 	killDB     = "HSTOCKBOT_TEST_DB"
 	killMarket = "HSTOCKBOT_TEST_MARKET"
 	killToldIn = "HSTOCKBOT_TEST_TOLD"
+	killRents  = "HSTOCKBOT_TEST_RENTS" // numbers instead of accounts
 )
 
 func TestMain(m *testing.M) {
@@ -108,9 +109,86 @@ func TestKilledBetweenTwoSteps(t *testing.T) {
 	}
 }
 
+// TestKilledWhileRenting is the same with two numbers: each code arrives, however
+// the process ends, and add_sms is sent at most once.
+func TestKilledWhileRenting(t *testing.T) {
+	for _, test := range []struct {
+		step  string
+		fault market.FaultKind
+	}{
+		{step: "claimed"},
+		{step: "sending"},
+		{step: "answered"},
+		{step: "placed"},
+		{step: "polled"},
+		{step: "reported"},
+		{step: "sent"},
+		{step: "never"},
+		{step: "doubted", fault: market.CommitThenLose},
+	} {
+		t.Run(strings.Trim(test.step+" "+string(test.fault), " "), func(t *testing.T) {
+			t.Parallel()
+			shop := market.New(market.Options{CodeAfter: 2 * time.Second})
+			defer shop.Close()
+			shop.AddKey(annaKey.Reveal(), "100.00", "USD")
+			if test.fault != "" {
+				shop.Fault(market.Fault{Action: "add_sms", Kind: test.fault})
+			}
+			dir := t.TempDir()
+			draft, told := runUntilKilled(t, shop, dir, test.step, killRents+"=2")
+			kinds, outcome := takeOver(t, shop, filepath.Join(dir, "bot.db"), draft, told)
+
+			if calls := shop.Count("add_sms"); calls > 1 {
+				t.Errorf("%d requests to rent reached the marketplace", calls)
+			}
+			rented := shop.Numbers()
+			switch {
+			case outcome == orders.Unknown:
+				if !slices.Contains(kinds, orders.MessageUnknown) {
+					t.Errorf("the outcome is unknown, and nobody was told: %q", kinds)
+				}
+			case len(rented) == 0:
+				if outcome != orders.Rejected {
+					t.Errorf("nothing was rented, but the tap comes to %v", outcome)
+				}
+			case outcome != orders.Placed || len(rented) != 2:
+				t.Errorf("%d numbers were rented, and the tap comes to %v", len(rented), outcome)
+			default:
+				for _, number := range rented {
+					if !slices.Contains(kinds, "code "+number.Code) {
+						t.Errorf("the code %q has not arrived: %q", number.Code, kinds)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestKilledWhileCancelling: the next process does not send it again, and learns
+// from the state what became of it.
+func TestKilledWhileCancelling(t *testing.T) {
+	for step, sent := range map[string]int{"cancelling": 0, "cancelled": 1} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			shop := market.New(market.Options{})
+			defer shop.Close()
+			shop.AddKey(annaKey.Reveal(), "100.00", "USD")
+			dir := t.TempDir()
+			draft, told := runUntilKilled(t, shop, dir, step, killRents+"=1")
+			kinds, _ := takeOver(t, shop, filepath.Join(dir, "bot.db"), draft, told)
+			if calls := shop.Count("cancel"); calls != sent {
+				t.Errorf("%d requests to cancel, want %d", calls, sent)
+			}
+			if done := slices.Contains(kinds, orders.MessageEnded); done != (sent == 1) {
+				t.Errorf("told %q", kinds)
+			}
+		})
+	}
+}
+
 // runUntilKilled runs buyUntilKilled in a process of its own and returns the
 // draft it confirmed and what the person was told.
-func runUntilKilled(t *testing.T, shop *market.Server, dir, step string) (draft int64, told []string) {
+func runUntilKilled(t *testing.T, shop *market.Server, dir, step string, more ...string) (draft int64, told []string) {
 	t.Helper()
 	server := httptest.NewServer(shop)
 	defer server.Close()
@@ -118,6 +196,7 @@ func runUntilKilled(t *testing.T, shop *market.Server, dir, step string) (draft 
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), killAt+"="+step, killDB+"="+filepath.Join(dir, "bot.db"),
 		killMarket+"="+server.URL, killToldIn+"="+toldIn)
+	cmd.Env = append(cmd.Env, more...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -139,8 +218,8 @@ func runUntilKilled(t *testing.T, shop *market.Server, dir, step string) (draft 
 	return draft, told
 }
 
-// buyUntilKilled is the process: it buys two accounts and delivers them, and
-// ends itself at a step.
+// buyUntilKilled is the process: it buys two accounts, or rents numbers, and
+// delivers them, and ends itself at a step.
 func buyUntilKilled(step string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -162,11 +241,20 @@ func buyUntilKilled(step string) error {
 	if err != nil {
 		return err
 	}
-	delivered := make(chan struct{}, 1)
+	delivered := make(chan struct{}, 100)
+	intent := orders.Intent{UserID: anna, Row: hstock.Row{Service: market.AwkwardGoods, Name: "Goods", EntityType: "product"}, Quantity: 2}
+	if rents, ok := os.LookupEnv(killRents); ok {
+		if intent.Quantity, err = strconv.ParseInt(rents, 10, 64); err != nil {
+			return err
+		}
+		intent.Row, intent.Rental = hstock.Row{}, storage.Rental{Project: market.ProjectTelegram, Country: market.CountryUS}
+	}
 	service := orders.New(orders.Options{
 		DB: db, Market: client, SMMRatePer: 1000, Log: discard, Checkpoint: die,
 		Send: func(_ context.Context, message storage.Message) (int64, error) {
-			defer func() { delivered <- struct{}{} }()
+			if message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode {
+				defer func() { delivered <- struct{}{} }()
+			}
 			return 0, appendTold(os.Getenv(killToldIn), message)
 		},
 	})
@@ -176,7 +264,7 @@ func buyUntilKilled(step string) error {
 	if _, err := db.SaveKey(ctx, anna, annaKey); err != nil {
 		return err
 	}
-	quote, err := service.Draft(ctx, orders.Intent{UserID: anna, Row: hstock.Row{Service: market.AwkwardGoods, Name: "Goods", EntityType: "product"}, Quantity: 2})
+	quote, err := service.Draft(ctx, intent)
 	if err != nil {
 		return err
 	}
@@ -191,11 +279,17 @@ func buyUntilKilled(step string) error {
 	if outcome.Result != orders.Placed {
 		return fmt.Errorf("came to %v", outcome.Result)
 	}
+	if strings.HasPrefix(step, "cancel") {
+		_, err := service.Cancel(ctx, anna, outcome.Orders[0].ID)
+		return err
+	}
 	service.Start()
-	select {
-	case <-delivered:
-	case <-ctx.Done():
-		return ctx.Err()
+	for range outcome.Orders { // each is delivered by one message
+		select {
+		case <-delivered:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	if err := service.Stop(ctx); err != nil {
 		return err
@@ -216,9 +310,14 @@ func appendTold(path string, message storage.Message) error {
 	return err
 }
 
-// toldLines is a message's kind, then each account in it.
+// toldLines is a message's kind, then each account or code in it.
 func toldLines(message storage.Message) string {
 	lines := message.Kind + "\n"
+	if message.Kind == orders.MessageCode {
+		if sms, err := orders.SMSOf(message); err == nil {
+			lines += "code " + sms.Code.Reveal() + "\n"
+		}
+	}
 	if message.Kind == orders.MessageGoods {
 		if goods, err := orders.GoodsOf(message); err == nil {
 			for _, account := range goods.Accounts {

@@ -308,40 +308,69 @@ func (db *DB) CountOpenOrders(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// recordDeliveries counts the accounts of an answer against those recorded and
+// Delivered reports whether all of these accounts are recorded as sent or on
+// their way: an answer that says the same again is no news.
+func (db *DB) Delivered(ctx context.Context, orderID int64, accounts []redact.Secret) (bool, error) {
+	fresh, err := db.freshDeliveries(ctx, db.reader, orderID, accounts)
+	if err != nil {
+		return false, fmt.Errorf("read deliveries: %w", err)
+	}
+	return len(fresh) == 0, nil
+}
+
+// freshDelivery is an account that was not recorded before, the copies-th of its kind.
+type freshDelivery struct {
+	account redact.Secret
+	digest  string
+	copies  int
+}
+
+// freshDeliveries holds the accounts of an answer against those recorded and
 // returns the new ones. It is a difference of multisets: an account delivered
 // twice is two.
-func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, accounts []redact.Secret) ([]redact.Secret, error) {
-	if len(accounts) == 0 {
-		return nil, nil
-	}
+func (db *DB) freshDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID int64, accounts []redact.Secret) ([]freshDelivery, error) {
 	var known []struct {
 		Digest string `db:"digest"`
 		Copies int    `db:"copies"`
 	}
-	if err := tx.SelectContext(ctx, &known, db.bind(`SELECT digest, copies FROM deliveries WHERE order_id = ?`), orderID); err != nil {
+	if err := sqlx.SelectContext(ctx, q, &known, db.bind(`SELECT digest, copies FROM deliveries WHERE order_id = ?`), orderID); err != nil {
 		return nil, err
 	}
 	sent := make(map[string]int, len(known))
 	for _, row := range known {
 		sent[row.Digest] = row.Copies
 	}
-	var fresh []redact.Secret
+	var fresh []freshDelivery
 	seen := make(map[string]int, len(accounts))
 	for _, account := range accounts {
 		digest := db.Digest("account:"+strconv.FormatInt(orderID, 10), []byte(account.Reveal()))
 		seen[digest]++
-		if seen[digest] <= sent[digest] {
-			continue
-		}
-		fresh = append(fresh, account)
-		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
-			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, digest, seen[digest])
-		if err != nil {
-			return nil, err
+		if seen[digest] > sent[digest] {
+			fresh = append(fresh, freshDelivery{account, digest, seen[digest]})
 		}
 	}
 	return fresh, nil
+}
+
+// recordDeliveries records the accounts of an answer and returns the new ones.
+func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, accounts []redact.Secret) ([]redact.Secret, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	fresh, err := db.freshDeliveries(ctx, tx, orderID, accounts)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]redact.Secret, 0, len(fresh))
+	for _, f := range fresh {
+		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
+			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, f.digest, f.copies)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f.account)
+	}
+	return found, nil
 }
 
 // dropUnusedKeys blanks a person's keys that were replaced once no open order

@@ -72,7 +72,7 @@ func TestBoundsOfTheQueue(t *testing.T) {
 	t.Run("one key in hand", func(t *testing.T) {
 		q := newQueue(0)
 		var due []storage.DuePoll
-		for n := range int64(10) {
+		for n := range int64(2 * pollsOfOneKey) {
 			due = append(due, duePoll(n+1, 1, time.Second, time.Second))
 		}
 		q.add(due, time.Time{}, begin)

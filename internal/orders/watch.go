@@ -96,9 +96,13 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 			return err
 		}
 		s.checkpoint("polled")
-		if news, err := heard.news(order.Order); err != nil || !news {
-			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, Answered: heard.next.UpdatedAt, NextAt: heard.next.NextPollAt})
+		news, err := s.news(asking, order.Order, heard)
+		if err != nil {
 			return err
+		}
+		if !news {
+			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, Answered: heard.next.UpdatedAt, NextAt: heard.next.NextPollAt})
+			return nil
 		}
 		_, err = s.report(asking, order, heard)
 		return err
@@ -210,9 +214,14 @@ type heard struct {
 
 // news reports whether an answer has to be stored now. If not, only the time of
 // it has changed.
-func (h heard) news(before storage.Order) (bool, error) {
-	if len(h.delivered) > 0 || !sameOrder(before, h.next) {
+func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool, error) {
+	if !sameOrder(before, h.next) {
 		return true, nil
+	}
+	if len(h.delivered) > 0 {
+		if known, err := s.db.Delivered(ctx, before.ID, h.delivered); err != nil || !known {
+			return true, err
+		}
 	}
 	messages, err := h.tell(h.next, nil)
 	return len(messages) > 0, err

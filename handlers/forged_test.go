@@ -90,7 +90,7 @@ func TestForgedCallbacks(t *testing.T) {
 		w.tapLabel("1")
 		w.tap("order_button_skip")
 		w.types("/sms")
-		w.types("an") // and a search
+		w.types("an")         // and a search
 		pass(6 * time.Minute) // the doubt is settled
 
 		w.rate = 0 // a thousand answers to Mallory

@@ -98,7 +98,7 @@ func quantile(all []time.Duration, q float64) time.Duration {
 // codes come.
 func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	db := openDB(t, path)
-	shop := &loadMarket{dice: rand.New(rand.NewPCG(1, 2)), numbers: map[int64]*loadNumber{}, ofKey: map[redact.Secret]int{}} //nolint:gosec // a load, not a secret
+	shop := &loadMarket{dice: rand.New(rand.NewPCG(1, 2)), numbers: map[int64]*loadNumber{}, ofKey: map[redact.Secret]int{}}
 	var mu sync.Mutex
 	service := orders.New(orders.Options{
 		DB: db, Market: shop, SMMRatePer: 1000, Rate: rate, Log: discard,

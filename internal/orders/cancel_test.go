@@ -3,6 +3,7 @@ package orders_test
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 	for _, test := range []struct {
 		fault market.FaultKind
 		done  bool
-	}{{market.CommitThenLose, true}, {market.Cut, true}, {market.HTML502, false}, {market.Garbage, false}} {
+	}{{market.CommitThenLose, true}, {market.Cut, true}, {market.CutBefore, false}, {market.HTML502, false}, {market.Garbage, false}} {
 		t.Run(string(test.fault), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
@@ -115,6 +116,14 @@ func TestACancelThatWasNotSent(t *testing.T) {
 		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
 			t.Error("it is taken for sent")
 		}
+		_, w.close = w.net.Serve("market", w.market)
+		pass(time.Minute)
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if !outcome.Done {
+			t.Errorf("sent again: %+v", outcome)
+		}
+		w.wantCancels(1)
 	})
 }
 
@@ -125,28 +134,37 @@ func TestTwelveCancelsAtOnce(t *testing.T) {
 		pass(5 * time.Second)
 		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
 		var taps sync.WaitGroup
+		var done atomic.Int64
 		for range 12 {
 			taps.Go(func() {
-				_, err := w.service.Cancel(t.Context(), anna, order.ID)
+				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 				if err != nil && !errors.Is(err, orders.ErrCancelSent) {
 					t.Error(err)
+				}
+				if outcome.Done {
+					done.Add(1)
 				}
 			})
 		}
 		taps.Wait()
 		w.wantCancels(1)
+		if n := done.Load(); n != 1 {
+			t.Errorf("%d taps were told that it is done, want 1", n)
+		}
 	})
 }
 
 func TestCancellingSomebodyElses(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		order := w.rent(1)[0]
-		w.addUser(boris, "boris-key-0123456789abcdef")
-		if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("asking: %v", err)
-		}
-		if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("cancelling: %v", err)
+		must(t, w.market.Hold(market.GmailUSA, true))
+		w.addBoris()
+		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 1)} {
+			if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("asking for a %s: %v", order.Kind, err)
+			}
+			if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("cancelling a %s: %v", order.Kind, err)
+			}
 		}
 		w.wantCancels(0)
 	})

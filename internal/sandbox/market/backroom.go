@@ -83,11 +83,20 @@ type Number struct {
 	Phone             string // "+12025550123"
 	Status            string // the word that sms_status answers
 	Open              bool
-	Code, Content     string
+	SMS                     // the last one
+	Received          []SMS // all of them, oldest first
 	Charge, Refunded  decimal.Decimal
 	Currency          string
 	CreatedAt         time.Time
 	ExpiresAt, CodeAt time.Time // CodeAt: when the last code came
+	ComesAt           time.Time // when a code comes by itself; zero: none does
+	Follows           bool      // another SMS comes soon after sms_code was asked
+}
+
+// SMS is what a number receives. Code is "" where there is none in Content.
+type SMS struct {
+	Code    string `json:"code"`
+	Content string `json:"content"`
 }
 
 // Account is an API key with its money.

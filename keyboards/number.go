@@ -22,6 +22,7 @@ type NumberState struct {
 	Waits   bool // for its first one
 	Cancel  bool // it may be cancelled
 	Came    bool // an SMS has come
+	Again   bool // it can be rented again
 }
 
 // NumberKeyboard goes with the message that shows a number.
@@ -41,21 +42,21 @@ func NumberKeyboard(l *locales.Localizer, order int64, phone string, state Numbe
 	if state.Cancel {
 		return append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order}))})
 	}
-	return append(rows, rentMore(l, ref, state.Came))
+	return append(rows, rentMore(l, ref, state.Again))
 }
 
 // rentMore offers another number, and after an SMS the same one again.
-func rentMore(l *locales.Localizer, ref OrderRef, came bool) []Button {
+func rentMore(l *locales.Localizer, ref OrderRef, again bool) []Button {
 	another := Tap(l.Label("number_button_another"), NumberAnother.Data(ref))
-	if !came {
+	if !again {
 		return []Button{another}
 	}
 	return []Button{Tap(l.Label("number_button_again"), NumberAgain.Data(ref)), another}
 }
 
 // CodeKeyboard goes with an SMS: copy buttons for what of it fits one, then what
-// comes next.
-func CodeKeyboard(l *locales.Localizer, order int64, code, text string) Rows {
+// comes next. again says that the number can be rented once more.
+func CodeKeyboard(l *locales.Localizer, order int64, code, text string, again bool) Rows {
 	var copies []Button
 	if button, ok := Copy(l.Label("code_button_copy"), code); ok {
 		copies = append(copies, button)
@@ -64,7 +65,7 @@ func CodeKeyboard(l *locales.Localizer, order int64, code, text string) Rows {
 		copies = append(copies, button)
 	}
 	ref := OrderRef{Order: order}
-	return append(pairs(copies), rentMore(l, ref, true), numberFoot(l, ref))
+	return append(pairs(copies), rentMore(l, ref, again), numberFoot(l, ref))
 }
 
 // NumberEndedKeyboard goes with the message that a number has ended.
@@ -100,6 +101,6 @@ func NumberOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string,
 	if state.Cancel {
 		rows = append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args)))})
 	}
-	rows = append(rows, rentMore(l, ref, state.Came), []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
+	rows = append(rows, rentMore(l, ref, state.Again), []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }

@@ -206,11 +206,12 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 		o.Delivered += int64(len(fresh))
 		reported, err = db.moveTx(ctx, tx, `
 			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
-			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, lease_until = 0
+			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
+			       asked_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
 			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
 			o.Delivered, toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
-			toMillis(o.ExpiresAt), o.ID, o.Polls-1)
+			toMillis(o.ExpiresAt), db.sealText("orders", "phone", o.ID, o.Rental.Phone), toMillis(o.UpdatedAt), o.ID, o.Polls-1)
 		if err != nil {
 			return err
 		}
@@ -248,6 +249,10 @@ func (db *DB) RefuseKey(ctx context.Context, keyID int64, message Message) (bool
 	return db.moveAndTell(ctx, "refuse key", message, `UPDATE api_keys SET invalid = 1 WHERE id = ? AND invalid = 0`, keyID)
 }
 
+// resumeAsIf is how long ago orders that waited for a key count as asked for:
+// they are as urgent as young ones.
+const resumeAsIf = time.Second
+
 // AcceptKey records that the marketplace accepts a key again; what it bought is
 // asked for at once.
 func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
@@ -256,8 +261,8 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 		if err != nil || !accepted {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
-			toMillis(now), keyID, toMillis(now))
+		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
+			toMillis(now), toMillis(now.Add(-resumeAsIf)), keyID, toMillis(now))
 		return err
 	})
 	if err != nil {
@@ -266,12 +271,16 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 	return nil
 }
 
-// RefusedKeys returns keys that the marketplace refused and that open orders
-// wait for, at most limit.
-func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
+// RefusedKeys returns keys that the marketplace refused and that open orders, or
+// only rented numbers, wait for, at most limit.
+func (db *DB) RefusedKeys(ctx context.Context, onlyNumbers bool, limit int) ([]Key, error) {
+	query := `SELECT id FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
+		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0`
+	if onlyNumbers {
+		query += ` AND orders.kind = 'sms'`
+	}
 	var ids []int64
-	err := db.reader.SelectContext(ctx, &ids, db.bind(`SELECT id FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
-		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0) LIMIT ?`), limit)
+	err := db.reader.SelectContext(ctx, &ids, db.bind(query+`) LIMIT ?`), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read refused keys: %w", err)
 	}
@@ -289,8 +298,8 @@ func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
 // ResumeOrders makes this person's open orders due again (a new key has come).
 func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
 	_, err := db.move(ctx, "resume orders",
-		`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
-		toMillis(at), userID, toMillis(at))
+		`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
+		toMillis(at), toMillis(at.Add(-resumeAsIf)), userID, toMillis(at))
 	return err
 }
 
@@ -483,6 +492,17 @@ func (db *DB) order(row orderRow) (Order, error) {
 		Rental:    Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
 	}, nil
+}
+
+// NumberShared reports whether another order of the same API key has this one's
+// number: numbers for codes may be counted apart from other orders.
+func (db *DB) NumberShared(ctx context.Context, o Order) (bool, error) {
+	var n int
+	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ? AND key_print = ? AND id <> ?`), o.Number, o.KeyPrint, o.ID)
+	if err != nil {
+		return false, fmt.Errorf("look for orders of that number: %w", err)
+	}
+	return n > 0, nil
 }
 
 // StartCancel records, durably, that a cancel of an open order is about to

@@ -94,8 +94,8 @@ func TestPollsAreTakenOnce(t *testing.T) {
 
 	next := now.Add(10 * time.Second)
 	notes := []PollNote{
-		{OrderID: orders[0].ID, Answered: now, NextAt: next},
-		{OrderID: orders[1].ID, Failures: 3, NextAt: next},
+		{OrderID: orders[0].ID, At: now, Answered: true, NextAt: next},
+		{OrderID: orders[1].ID, At: now, Failures: 3, NextAt: next},
 	}
 	if _, err := db.TakePolls(t.Context(), notes, nil, "one", now, now); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestPollsAreTakenOnce(t *testing.T) {
 		t.Errorf("the next is due at %s: %v", at, err)
 	}
 	// A note of a poll that another one has overtaken changes nothing.
-	late := []PollNote{{OrderID: orders[0].ID, Answered: now, NextAt: now.Add(time.Hour)}}
+	late := []PollNote{{OrderID: orders[0].ID, At: now, Answered: true, NextAt: now.Add(time.Hour)}}
 	if _, err := db.TakePolls(t.Context(), late, nil, "one", now, now); err != nil {
 		t.Fatal(err)
 	}

@@ -75,6 +75,8 @@ const (
 	// a day after its time, or after it was rented if nobody says when that is over.
 	staleAfter       = 30 * 24 * time.Hour
 	numberStaleAfter = 24 * time.Hour
+	// No time that is told is believed beyond this.
+	numberLongestLife = 8 * 24 * time.Hour
 
 	// Numbers: people sit before a form while the code is young. Then 0.5·√age s, so
 	// that lateness grows slower than patience; after an hour a share of the age.
@@ -105,8 +107,11 @@ const (
 
 	// Readings of balances in hand at once.
 	checksAtOnce = 8
-	// Refused keys that are tried again each time the old is swept.
+	// Refused keys that are tried again at a time: every hour, and those that rented
+	// numbers wait for every minute, since their time runs.
 	refusedKeysAtOnce = 50
+	tryKeysEvery      = time.Hour
+	tryNumberKeys     = time.Minute
 
 	// A message about a purchase that a tap has just settled lets the card that
 	// announces it be drawn first; a number's message also the first poll end.
@@ -182,28 +187,29 @@ func nextNumberPoll(o storage.Order, age time.Duration, now time.Time) time.Time
 }
 
 // graceEnd is when a number is given up: zero where its time is not known. A
-// time that was over before the number was rented is a clock that goes wrong.
+// time that was over before the number was rented is none: somebody's clock goes
+// wrong, and the marketplace's word tells.
 func graceEnd(o storage.Order) time.Time {
-	switch {
-	case o.ExpiresAt.IsZero():
+	if o.ExpiresAt.IsZero() || o.ExpiresAt.Before(o.CreatedAt) {
 		return time.Time{}
-	case o.ExpiresAt.Before(o.CreatedAt):
-		return o.CreatedAt.Add(numberGrace)
-	default:
-		return o.ExpiresAt.Add(numberGrace)
 	}
+	return o.ExpiresAt.Add(numberGrace)
 }
 
-// staleAt is when an open order is too old to be watched.
+// staleAt is when an open order is too old to be watched, whatever is said of
+// its time.
 func staleAt(o storage.Order) time.Time {
-	switch end := graceEnd(o); {
-	case o.Kind != storage.KindSMS:
+	if o.Kind != storage.KindSMS {
 		return o.CreatedAt.Add(staleAfter)
-	case end.IsZero():
-		return o.CreatedAt.Add(numberStaleAfter)
-	default:
-		return end.Add(numberStaleAfter)
 	}
+	at := o.CreatedAt.Add(numberStaleAfter)
+	if end := graceEnd(o).Add(numberStaleAfter); end.After(at) {
+		at = end
+	}
+	if latest := o.CreatedAt.Add(numberLongestLife); latest.Before(at) {
+		at = latest
+	}
+	return at
 }
 
 // nextAfterFailure returns when to ask again after so many failures in a row.

@@ -268,6 +268,74 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
+	t.Run("sms_status is silent", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+			order := w.rent(1)[0]
+			pass(time.Minute)
+			must(t, w.market.SendSMS(order.Number, "1", "code 1"))
+			pass(10 * time.Second)
+			if len(w.codes()) != 1 {
+				t.Errorf("codes %q", w.codes())
+			}
+		})
+	})
+	t.Run("the text comes later", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(5 * time.Second)
+			must(t, w.market.SendSMS(order.Number, "1234", ""))
+			pass(5 * time.Second)
+			must(t, w.market.SendSMS(order.Number, "1234", "code 1234"))
+			pass(5 * time.Minute)
+			if got := w.codes(); len(got) != 1 {
+				t.Errorf("the code was pushed %d times: %q", len(got), got)
+			}
+		})
+	})
+	t.Run("an end in 2099", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.market.SetClock(70*365*24*time.Hour, false)
+			order := w.rent(1)[0]
+			pass(5 * time.Second)
+			must(t, w.market.SetExpiry(order.Number, time.Time{})) // it goes on
+			must(t, w.market.SendSMS(order.Number, "1", "code 1"))
+			pass(25 * time.Hour)
+			if got := w.order(order.ID); got.Open() {
+				t.Error("it is watched for ever")
+			}
+		})
+	})
+	t.Run("forgotten after its time", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(10 * time.Second)
+			for _, action := range []string{"sms_status", "sms_code"} {
+				w.market.Fault(market.Fault{Action: action, Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+			}
+			pass(30 * time.Minute)
+			if got := w.order(order.ID); got.Open() || got.State != storage.OrderExpired {
+				t.Errorf("the order is %s, open %v", got.State, got.Open())
+			}
+			if n := w.count(orders.MessageEnded); n != 1 {
+				t.Errorf("its end was told %d times", n)
+			}
+		})
+	})
+	t.Run("refunded in the grace", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(10 * time.Second)
+			must(t, w.market.SetSMSStatus(order.Number, "expired"))
+			pass(10 * time.Second)
+			must(t, w.market.SetSMSStatus(order.Number, "")) // expired without money back, then
+			must(t, w.market.RefundSMS(order.Number))
+			pass(30 * time.Second)
+			if got := w.order(order.ID); got.State != storage.OrderRefunded || got.Charge.Decimal.Sign() != 0 {
+				t.Errorf("the order is %s, charged %s", got.State, got.Charge.Decimal)
+			}
+		})
+	})
 	t.Run("sms_code refuses", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]

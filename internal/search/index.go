@@ -30,17 +30,27 @@ type Index struct {
 	lengths  []uint8   // of the shortest name of each document, in pieces
 }
 
-// posting says that a document has a term, and where.
+// posting says that a document has a term, and where: at which place of a name, or
+// only in another text.
 type posting uint32
 
 const (
-	inName  posting = 1 << iota // not only in other texts
-	atFirst                     // at the beginning of a name
-
-	flags = iota // how many those are
+	inName    posting = 1
+	placeBits         = 3
+	lastPlace         = 1<<placeBits - 1 // and all that are behind it
+	flags             = 1 + placeBits    // bits that are not the document's
 )
 
+func atPlace(place int) posting {
+	return posting(min(place, lastPlace))<<1 | inName //nolint:gosec // bounded in this line
+}
+
 func (p posting) document() uint32 { return uint32(p >> flags) }
+
+// isAt reports whether the term is at this place of a name.
+func (p posting) isAt(place int) bool {
+	return place < lastPlace && p&(1<<flags-1) == atPlace(place)
+}
 
 // NewIndex returns an index of documents. Search gives their places.
 func NewIndex(documents []Document) *Index {
@@ -72,11 +82,7 @@ type builder struct {
 func (b *builder) addName(name string) {
 	length := 0
 	for piece, dense := range pieces(Fold(name)) {
-		where := inName
-		if length == 0 {
-			where |= atFirst
-		}
-		b.addPiece(piece, dense, where)
+		b.addPiece(piece, dense, atPlace(length))
 		length++
 	}
 	if known := &b.lengths[b.document]; length > 0 && (*known == 0 || length < int(*known)) {
@@ -93,7 +99,6 @@ func (b *builder) addPiece(piece string, dense bool, where posting) {
 	}
 	for pair := range pairs(piece) {
 		b.add(b.dense, pair, where)
-		where &^= atFirst
 	}
 	_, size := utf8.DecodeLastRuneInString(piece)
 	b.add(b.dense, piece[len(piece)-size:], where)
@@ -106,11 +111,14 @@ func (b *builder) add(ids map[string]uint32, term string, where posting) {
 		ids[strings.Clone(term)] = id // not a part of its text, which would be held
 		b.latest = append(b.latest, 0)
 	}
+	found := posting(b.document)<<flags | where
 	if at := b.latest[id]; at > 0 && b.postings[at-1].document() == b.document {
-		b.postings[at-1] |= where
+		if known := &b.postings[at-1]; where != 0 && (*known&inName == 0 || found < *known) {
+			*known = found
+		}
 		return
 	}
-	b.postings = append(b.postings, posting(b.document)<<flags|where)
+	b.postings = append(b.postings, found)
 	b.terms = append(b.terms, id)
 	b.latest[id] = uint32(len(b.postings)) //nolint:gosec // more don't fit into memory
 }

@@ -45,6 +45,7 @@ func TestSearch(t *testing.T) {
 		{"gmail", []string{"Gmail", "Gmail Account - USA", "Outlook Account"}},
 		{"GMAIL usa", []string{"Gmail Account - USA"}},
 		{"usa gmail", []string{"Gmail Account - USA"}},
+		{"account gmail", []string{"Gmail Account - USA", "Outlook Account"}},
 		{"gmail facebook", nil},
 		{"gmail gmail", []string{"Gmail", "Gmail Account - USA", "Outlook Account"}},
 		// As the beginning of a word.
@@ -71,6 +72,7 @@ func TestSearch(t *testing.T) {
 		// The beginning of a word with a slip, while it is typed.
 		{"instga", []string{"Instagram Followers"}},
 		{"spotfi", []string{"Spotify"}},
+		{"spofi", nil}, // not yet of five letters
 		// In the middle of a word.
 		{"gpt", []string{"ChatGPT Plus"}},
 		{"chat gpt", []string{"ChatGPT Plus"}},
@@ -83,8 +85,8 @@ func TestSearch(t *testing.T) {
 		{"粉丝", []string{"Instagram Followers"}},
 		{"粉", []string{"Instagram Followers"}},
 		{"丝", []string{"Instagram Followers"}},
-		{"账号", []string{"Gmail", "Facebook Account 2019", "Gmail Account - USA", "Outlook Account"}},
-		{"gmail账号", []string{"Gmail", "Gmail Account - USA", "Outlook Account"}},
+		{"账号", []string{"Facebook Account 2019", "Gmail", "Gmail Account - USA", "Outlook Account"}},
+		{"gmail账号", []string{"Gmail Account - USA", "Gmail", "Outlook Account"}},
 		{"美国谷歌邮箱", []string{"Gmail Account - USA"}}, // that stand apart
 		{"拿大", []string{"Proxies (Canada)"}},
 		{"加拿", []string{"Proxies (Canada)"}},

@@ -9,23 +9,24 @@ import (
 
 // How well a word of the query is found, the best first: as it is, as the
 // beginning of a word, near one or inside of one, near the beginning of one. A
-// name weighs more than another text, and more again where it begins so.
+// name weighs more than another text, and more again where the word has the same
+// place in it as in the query.
 const (
 	exactName, exactText   = 60, 30
 	prefixName, prefixText = 50, 25
 	nearName, nearText     = 20, 12
 	farName, farText       = 10, 6
 	perSlip                = 3
-	foremost               = 5
+	inPlace                = 5
 )
 
 const (
 	// A word that so many documents have is meant as it is spelt: nothing is
 	// looked for that only comes near it.
 	common = 10
-	// From so many letters on, a word may have one slip, and two; and is found
-	// in the middle of other words.
-	oneSlip, twoSlips, inside = 4, 8, 3
+	// From so many letters on, a word may have one slip, and two; is found in the
+	// middle of other words; and with slips at the beginning of others.
+	oneSlip, twoSlips, inside, unfinished = 4, 8, 3, 6
 	// maxRun is how much of a run of characters counts: its pairs are bits.
 	maxRun = 31
 )
@@ -103,7 +104,7 @@ func (s *scan) word(word string) {
 	w.near(s.Index, false, func(term int, slips uint8) {
 		s.mark(term, nearName-slips*perSlip, nearText-slips*perSlip)
 	})
-	if len(s.touched) == 0 {
+	if len(s.touched) == 0 && len(letters) >= unfinished {
 		w.near(s.Index, true, func(term int, slips uint8) {
 			s.mark(term, farName-slips*perSlip, farText-slips*perSlip)
 		})
@@ -117,8 +118,8 @@ func (s *scan) mark(term int, name, text uint8) {
 		if p&inName != 0 {
 			fits = name
 		}
-		if p&atFirst != 0 {
-			fits += foremost
+		if p.isAt(int(s.done)) {
+			fits += inPlace
 		}
 		s.note(p.document(), fits)
 	}
@@ -142,14 +143,14 @@ func (s *scan) run(run string) {
 		}
 		return
 	}
-	const begins = 1 << maxRun // a bit beside those of the pairs
+	const placed = 1 << maxRun // a bit beside those of the pairs
 	var (
 		names, texts = make([]uint32, len(s.lengths)), make([]uint32, len(s.lengths))
 		have         []uint32
 		all, bit     uint32 = 0, 1
 	)
 	for pair := range pairs(run) {
-		if bit == begins {
+		if bit == placed {
 			break
 		}
 		if term, _, known := s.beginning(pair, true); known {
@@ -162,8 +163,8 @@ func (s *scan) run(run string) {
 				if p&inName != 0 {
 					names[d] |= bit
 				}
-				if p&atFirst != 0 && bit == 1 {
-					names[d] |= begins
+				if bit == 1 && p.isAt(int(s.done)) {
+					names[d] |= placed
 				}
 			}
 		}
@@ -188,8 +189,8 @@ func (s *scan) run(run string) {
 		default:
 			continue
 		}
-		if names[d]&begins != 0 {
-			fits += foremost
+		if names[d]&placed != 0 {
+			fits += inPlace
 		}
 		s.note(d, fits)
 	}

@@ -76,7 +76,7 @@ func (w *world) setTheScene() {
 	pass(5 * time.Second)
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
-	w.types("/search instagram followers")
+	w.types("/search gmail")
 }
 
 type button struct {

@@ -56,7 +56,7 @@ func (p posting) isAt(place int) bool {
 func NewIndex(documents []Document) *Index {
 	b := builder{words: map[string]uint32{}, dense: map[string]uint32{}, lengths: make([]uint8, len(documents))}
 	for i, d := range documents {
-		b.document = uint32(i) //nolint:gosec // more don't fit into memory
+		b.document = uint32(i)
 		for _, name := range d.Names {
 			b.addName(name)
 		}
@@ -86,7 +86,7 @@ func (b *builder) addName(name string) {
 		length++
 	}
 	if known := &b.lengths[b.document]; length > 0 && (*known == 0 || length < int(*known)) {
-		*known = uint8(min(length, 255)) //nolint:gosec // bounded in this line
+		*known = uint8(min(length, 255))
 	}
 }
 
@@ -139,7 +139,7 @@ func (b *builder) index() *Index {
 		if i >= x.words {
 			ids = b.dense
 		}
-		places[ids[term]] = uint32(i) //nolint:gosec // as many as ids
+		places[ids[term]] = uint32(i)
 		if i > 0 {
 			x.shared[i] = uint8(min(inCommon(x.terms[i-1], term), 255)) //nolint:gosec // bounded in this line
 		}

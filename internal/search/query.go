@@ -33,12 +33,11 @@ const (
 
 // Search returns the places of the documents that have all words of the query,
 // each in a name or another text: the best first, and equally good ones in the
-// order of the documents. A word is found as it is, or as the beginning of one; if it
-// is rare, also with slips and inside of words, and if it is not found at all, as the
-// beginning of a word with slips. Of a run of Chinese, Japanese or Korean, each
-// character has to be found beside a neighbour. A query without words finds nothing.
+// order of the documents. A word is found as it is, or as the beginning of one; if
+// it is rare, also with slips and inside of words; and if it is not found at all, as
+// the beginning of a word with slips. A query without words finds nothing.
 func (x *Index) Search(query string) []int {
-	s := scan{Index: x, best: make([]uint8, len(x.lengths)), totals: make([]uint32, len(x.lengths)), has: make([]uint8, len(x.lengths))}
+	s := scan{Index: x, best: make([]uint8, len(x.lengths)), totals: make([]uint32, len(x.lengths)), has: make([]uint16, len(x.lengths))}
 	seen := map[string]bool{}
 	for piece, dense := range pieces(Fold(query)) {
 		if seen[piece] {
@@ -63,8 +62,8 @@ type scan struct {
 	best    []uint8  // of the present word, how well each document has it
 	touched []uint32 // the documents that have it
 	totals  []uint32 // of the words before, the sum for each document
-	has     []uint8  // how many of those it has
-	done    uint8    // how many of those there are
+	has     []uint16 // how many of those it has
+	done    uint16   // how many of those there are
 	found   []uint32 // the documents that have all of those
 }
 
@@ -220,7 +219,7 @@ func (s *scan) ranked() []int {
 	order := make([]uint64, 0, len(s.found)) // the best is the least
 	for _, d := range s.found {
 		besides := max(int(s.lengths[d])-int(s.done), 0)
-		fits := s.totals[d]*brief + uint32(brief-1-min(besides, brief-1)) //nolint:gosec // from 0 to 7
+		fits := s.totals[d]*brief + uint32(brief-1-min(besides, brief-1))
 		order = append(order, uint64(^fits)<<32|uint64(d))
 	}
 	slices.Sort(order)

@@ -53,7 +53,7 @@ func (s *Shop) find(ctx context.Context, req *bot.Request, words string, none bo
 	case !hasWords(words):
 		none.Text = req.L.T("search_no_words")
 		return none, nil
-	case utf8.RuneCountInString(words) > searchLength:
+	case isTooLong(words):
 		none.Text = req.L.T("search_too_long", locales.Args{"Most": req.L.Number(searchLength)})
 		return none, nil
 	}
@@ -114,6 +114,8 @@ func (s *Shop) foundView(ctx context.Context, req *bot.Request, args keyboards.F
 func hasWords(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
 }
+
+func isTooLong(words string) bool { return utf8.RuneCountInString(words) > searchLength }
 
 // hasKey reports whether a text looks as if an API key were in it, which is then
 // neither looked for nor stored nor repeated. Nothing says how keys look, so it is

@@ -16,7 +16,7 @@ import (
 )
 
 // text answers what was typed where nothing was asked: the number of an order
-// opens it, other words are looked for in the catalogue.
+// opens it, a few words are looked for in the catalogue.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	typed := strings.TrimSpace(req.Text)
 	if number, err := strconv.ParseInt(strings.TrimPrefix(typed, "#"), 10, 64); err == nil && number > 0 {
@@ -28,7 +28,7 @@ func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 			return bot.View{}, err
 		}
 	}
-	if strings.HasPrefix(typed, "/") || !hasWords(typed) {
+	if isCommand := strings.HasPrefix(typed, "/"); isCommand || !hasKey(typed) && (!hasWords(typed) || isTooLong(typed)) {
 		view := menuView(req.L)
 		view.Text = req.L.T("text_not_understood")
 		return view, nil

@@ -64,6 +64,7 @@ var forgers = []forger{
 	forging(keyboards.Again), forging(keyboards.OrderIt), forging(keyboards.Orders), forging(keyboards.Order),
 	forging(keyboards.OrderRefresh), forging(keyboards.CardRefresh), forging(keyboards.OrderAccounts), forging(keyboards.OrderWrong),
 	forging(keyboards.OrderCancel), forging(keyboards.OrderCancelSure),
+	forging(keyboards.Search), forging(keyboards.Found),
 	forging(keyboards.SMSCountries), forging(keyboards.SMSFindCountry), forging(keyboards.SMSProjects), forging(keyboards.SMSFindProject),
 	forging(keyboards.SMSProject), forging(keyboards.SMSQuantity),
 	forging(keyboards.NumberShow), forging(keyboards.NumberCheck), forging(keyboards.NumberAgain), forging(keyboards.NumberAnother),

@@ -83,6 +83,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
 	b.Command("catalog", s.catalogCommand)
+	b.Command("search", s.searchCommand)
 	b.Command("sms", s.smsCommand)
 	b.Command("orders", s.ordersCommand)
 	b.Command("balance", s.balanceCommand)
@@ -105,6 +106,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.Catalog, s.catalog)
 	bot.Handle(b, keyboards.Category, s.category)
 	bot.Handle(b, keyboards.Shelf, s.shelf)
+	bot.Handle(b, keyboards.Search, s.search)
+	bot.Handle(b, keyboards.Found, s.found)
 	bot.Handle(b, keyboards.Product, s.product)
 	bot.Handle(b, keyboards.ProductRefresh, s.productRefresh)
 	bot.Handle(b, keyboards.OtherAmount, s.otherAmount)
@@ -145,6 +148,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepNumber, s.numberTyped)
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
+	b.Step(stepSearch, s.searchTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -156,6 +160,7 @@ const (
 	stepNumber  = "number"
 	stepCountry = "country"
 	stepProject = "project"
+	stepSearch  = "search"
 
 	dialogLife = 30 * time.Minute
 )

@@ -8,7 +8,6 @@ import (
 	"hstockbot/bot"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
 // start greets with the menu, or opens what a deep link names: p_<service> a
@@ -57,21 +56,6 @@ func (s *Shop) menuCommand(_ context.Context, req *bot.Request) (bot.View, error
 func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	view := menuView(req.L)
 	view.Text = req.L.T("cancel_text")
-	return view, nil
-}
-
-// text answers what was typed where nothing was asked. The number of an order
-// opens it.
-func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
-	digits := strings.TrimPrefix(strings.TrimSpace(req.Text), "#")
-	if number, err := strconv.ParseInt(digits, 10, 64); err == nil && number > 0 {
-		order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
-		if err == nil {
-			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
-		}
-	}
-	view := menuView(req.L)
-	view.Text = req.L.T("text_not_understood")
 	return view, nil
 }
 

@@ -1,14 +1,40 @@
 package handlers
 
 import (
+	"context"
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"hstockbot/bot"
+	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
+
+// text answers what was typed where nothing was asked: the number of an order
+// opens it, a few words are looked for in the catalogue.
+func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
+	typed := strings.TrimSpace(req.Text)
+	if number, err := strconv.ParseInt(strings.TrimPrefix(typed, "#"), 10, 64); err == nil && number > 0 {
+		order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
+		if err == nil {
+			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
+		}
+		if !errors.Is(err, storage.ErrNotFound) {
+			return bot.View{}, err
+		}
+	}
+	if isCommand := strings.HasPrefix(typed, "/"); isCommand || !hasKey(typed) && (!hasWords(typed) || isTooLong(typed)) {
+		view := menuView(req.L)
+		view.Text = req.L.T("text_not_understood")
+		return view, nil
+	}
+	return s.find(ctx, req, typed, bot.View{Keyboard: keyboards.MenuKeyboard(req.L)})
+}
 
 // clock says when something is or was, absolutely and relative to now.
 func clock(l *locales.Localizer, t time.Time) string { return l.Clock(t, time.Now()) }

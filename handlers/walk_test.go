@@ -39,6 +39,7 @@ func TestWalk(t *testing.T) {
 				}
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
+					"se", "sr",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
 				} {
 					if tapped[name] == 0 {
@@ -54,8 +55,8 @@ func TestWalk(t *testing.T) {
 // doubt or an order, take the key away or change the language.
 var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true}
 
-// setTheScene gives Anna a delivered, an open and an unknown purchase, and two
-// numbers, one of which has received its code.
+// setTheScene gives Anna a delivered, an open and an unknown purchase, two
+// numbers, one of which has received its code, and what a search has found.
 func (w *world) setTheScene() {
 	w.t.Helper()
 	w.withKey(annaKey)
@@ -75,6 +76,7 @@ func (w *world) setTheScene() {
 	pass(5 * time.Second)
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
+	w.types("/search gmail")
 }
 
 type button struct {

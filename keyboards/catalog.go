@@ -15,12 +15,16 @@ type CategoryArgs struct {
 	Page     uint16
 }
 
-// ShelfArgs is a page of a subcategory's goods; an empty Subcategory stands
-// for the whole category.
+// ShelfArgs is a page of the goods of a category or subcategory. Place is the
+// PlaceHash of its English names.
 type ShelfArgs struct {
-	Category    route.Hash
-	Subcategory route.Hash
-	Page        uint16
+	Place route.Hash
+	Page  uint16
+}
+
+// PlaceHash stands for a shelf: a category without subcategories, or one of them.
+func PlaceHash(category, subcategory string) route.Hash {
+	return route.HashOf(category + "\x00" + subcategory)
 }
 
 // Routes from the catalogue's top to its shelves.
@@ -30,8 +34,8 @@ var (
 	Shelf    = route.New[ShelfArgs]("s")
 )
 
-// CategoryEntry is a category or subcategory as a button shows it. Count is
-// negative where it is not known.
+// CategoryEntry is a category or subcategory as a button shows it. Hash is what
+// its route takes; Count is negative where it is not known.
 type CategoryEntry struct {
 	Hash  route.Hash
 	Name  string
@@ -63,7 +67,7 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 func CategoryKeyboard(l *locales.Localizer, category route.Hash, entries []CategoryEntry, page, total, back int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
-		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Category: category, Subcategory: entry.Hash})))
+		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Place: entry.Hash})))
 	}
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Category.Data(CategoryArgs{Category: category, Page: PageArg(page)})
@@ -87,15 +91,21 @@ func (e GoodsEntry) label(l *locales.Localizer) string {
 	return fit(e.Name, " · "+e.Price+" · "+l.Number(e.Stock), OneColumn)
 }
 
+// goods are the buttons of one page of goods. from is where they stand, and opens
+// no product yet.
+func goods(l *locales.Localizer, entries []GoodsEntry, from ProductArgs) Rows {
+	var rows Rows
+	for _, entry := range entries {
+		from.Service = entry.Service
+		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(from))})
+	}
+	return rows
+}
+
 // ShelfKeyboard lists one page of goods. back is the callback data of the
 // screen above, the very page that the shelf was opened from.
 func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
-	var rows Rows
-	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(ProductArgs{
-			Service: entry.Service, Category: shelf.Category, Subcategory: shelf.Subcategory, Page: shelf.Page,
-		}))})
-	}
+	rows := goods(l, entries, ProductArgs{From: FromShelf, Place: shelf.Place, Page: shelf.Page})
 	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
 		shelf.Page = PageArg(page)
 		return Shelf.Data(shelf)

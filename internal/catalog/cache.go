@@ -22,9 +22,12 @@ const (
 	countsPatience = 3 * time.Second
 	countsAtOnce   = 6
 
-	maxBytes    = 64 << 20 // of answers; each of fresh and kept, which share nearly all of them
+	maxBytes    = 192 << 20 // of answers; each of fresh and kept, which share nearly all of them. Two languages of maxWhole rows are about 120
 	maxRowsSeen = 50_000
 	maxShelf    = 20_000 // rows; bounded by hstock's 8 MiB before
+	maxWhole    = 50_000 // rows of the whole catalogue, in one language
+	pageRows    = 5000   // of those that are asked for at a time; 8 MiB are 1.6 KiB for each
+	maxFound    = 1000   // nobody turns more pages
 )
 
 // kind is what an answer is about.
@@ -34,6 +37,7 @@ const (
 	kindCategories kind = iota
 	kindCount
 	kindShelf
+	kindWhole
 	kindSMM
 	kindProduct
 	kindInventory
@@ -206,13 +210,19 @@ func weigh(question id, e entry) uint32 {
 			size += perText + len(text)
 		}
 	}
-	switch value := e.value.(type) {
-	case []hstock.Row:
-		for i := range value {
-			r := &value[i]
+	addRows := func(rows []hstock.Row) {
+		for i := range rows {
+			r := &rows[i]
 			size += fixed
 			add(r.ID, r.Name, r.Type, r.Category, r.Description, r.ImageURL, r.SubcategoryID)
 		}
+	}
+	switch value := e.value.(type) {
+	case []hstock.Row:
+		addRows(value)
+	case *whole:
+		addRows(value.rows)
+		size *= 2 // the index takes about as much
 	case []Category:
 		for _, category := range value {
 			add(category.English, category.Name)

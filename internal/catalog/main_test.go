@@ -33,6 +33,7 @@ type fake struct {
 	mu         sync.Mutex
 	categories map[string][]hstock.Category // by language
 	rows       []hstock.Row
+	names      map[string]map[int64]string // of rows, by language
 	inventory  map[int64]hstock.Inventory
 	countries  map[string][]hstock.SMSCountry // by language
 	projects   map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
@@ -94,6 +95,9 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 		"%s %s %s/%s %d %s%s", action, filter.Lang, filter.Category, filter.Subcategory, filter.Limit,
 		strings.Join(filter.ProductIDs, ","), filter.EntityType,
 	)
+	if filter.Page > 1 {
+		call += fmt.Sprint(" page ", filter.Page)
+	}
 	if err := f.enter(ctx, key, call); err != nil {
 		return hstock.Page{}, err
 	}
@@ -111,9 +115,15 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 			continue
 		}
 		page.Total++
-		if filter.Limit == 0 || len(page.Rows) < filter.Limit {
+		if translated, ok := f.names[filter.Lang][row.Service]; ok {
+			row.Name = translated
+		}
+		if filter.Limit == 0 || page.Total > (filter.Page-1)*filter.Limit && len(page.Rows) < filter.Limit {
 			page.Rows = append(page.Rows, row)
 		}
+	}
+	if filter.Limit > 0 {
+		page.TotalPages = (page.Total + filter.Limit - 1) / filter.Limit
 	}
 	return page, nil
 }
@@ -234,6 +244,9 @@ var methods = []method{
 	}),
 	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
 		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
+	}),
+	of("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+		return c.Search(ctx, key, "zh", "gmial")
 	}),
 	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
 		return c.Product(ctx, key, "zh", 2)

@@ -50,7 +50,11 @@ func announce(o storage.Order) []storage.Message {
 	if o.Kind != storage.KindSMS {
 		return nil
 	}
-	return []storage.Message{about(o, MessageNumber, classGoods, o.CreatedAt.Add(cardFirst))}
+	at := o.CreatedAt
+	if now := time.Now(); at.Before(now.Add(-cardFirst)) { // adopted: it was rented a while ago
+		at = now
+	}
+	return []storage.Message{about(o, MessageNumber, classGoods, at.Add(cardFirst))}
 }
 
 func about(o storage.Order, kind string, class int, at time.Time) storage.Message {

@@ -26,8 +26,8 @@ func TestOneKeyWithAHundredNumbers(t *testing.T) {
 			polls = 4 // a second
 			turns = 10
 			// Between two polls of a number of the nine is its interval, its turn behind all
-			// ten keys, and at the begin what first polls, of two calls each, have left
-			// waiting in the client.
+			// ten keys, and at the begin what the first polls, of two calls each, have spent
+			// in advance.
 			extra = turns*time.Second/polls + time.Second
 		)
 		must(t, w.service.Stop(t.Context()))

@@ -1,6 +1,7 @@
 package orders
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"testing"
@@ -197,6 +198,7 @@ func TestBoundsHoldOverTime(t *testing.T) {
 			order  int64
 			inHand []hand
 			held   = map[int64]time.Time{}
+			last   = map[int64]int{} // turn of each key; 0: none yet
 			all    []time.Time
 			ofKey  = map[int64][]time.Time{}
 		)
@@ -208,10 +210,7 @@ func TestBoundsHoldOverTime(t *testing.T) {
 				due = append(due, duePoll(order, key*key/8, time.Second, time.Second)) // most are of one key
 			}
 			q.add(due, begin, now)
-			before := map[int64]int64{} // last turns of keys
-			for id, key := range q.keys {
-				before[id] = key.lastTurn
-			}
+			before := maps.Clone(last)
 			taken, next := q.take(now)
 
 			turns := map[int64]int{}
@@ -221,6 +220,7 @@ func TestBoundsHoldOverTime(t *testing.T) {
 					t.Fatalf("key %d has a turn before %s", p.KeyID, held[p.KeyID])
 				}
 				all, ofKey[p.KeyID] = append(all, now), append(ofKey[p.KeyID], now)
+				last[p.KeyID] = len(all)
 				inHand = append(inHand, hand{p.KeyID, now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "takes")) * time.Millisecond)})
 			}
 			inHandOf := map[int64]int{}

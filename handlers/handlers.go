@@ -138,6 +138,10 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
 
+	bot.Handle(b, keyboards.Recommended, s.recommended)
+	bot.Handle(b, keyboards.Shops, s.shops)
+	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepLink, s.linkTyped)

@@ -130,13 +130,14 @@ func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inv
 	return max(pieces.IntPart(), limits.Min)
 }
 
-// picture keeps only addresses that Telegram's servers can load.
+// picture keeps only addresses that Telegram takes for a link preview. What its
+// servers then can't load is only not shown.
 func picture(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") || len(address) > maxLink {
 		return ""
 	}
-	return address
+	return u.String()
 }
 
 // otherAmount asks for a quantity.

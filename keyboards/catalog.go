@@ -90,15 +90,20 @@ func (e GoodsEntry) label(l *locales.Localizer) string {
 // ShelfKeyboard lists one page of goods. back is the callback data of the
 // screen above, the very page that the shelf was opened from.
 func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
+	from := ProductArgs{From: FromShelf, Category: shelf.Category, Subcategory: shelf.Subcategory, Page: shelf.Page}
+	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
+}
+
+// goodsRows is one page of goods and the row that turns it: each entry opens
+// with from, whose Back is this very page.
+func goodsRows(l *locales.Localizer, from ProductArgs, entries []GoodsEntry, total int) Rows {
 	var rows Rows
 	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(ProductArgs{
-			Service: entry.Service, Category: shelf.Category, Subcategory: shelf.Subcategory, Page: shelf.Page,
-		}))})
+		from.Service = entry.Service
+		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(from))})
 	}
-	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
-		shelf.Page = PageArg(page)
-		return Shelf.Data(shelf)
+	return append(rows, Pages(int(from.Page), total, func(page int) string {
+		from.Page = PageArg(page)
+		return from.Back()
 	})...)
-	return append(rows, Foot(l, back)...)
 }

@@ -5,41 +5,69 @@ import (
 	"hstockbot/locales"
 )
 
-// ProductArgs is a product (or SMM service) and the shelf it was opened from,
-// so that Back returns there. A zero Category means that it was opened by a
-// link or from an order; then Back is the catalogue.
+// Where a product was opened from.
+const (
+	FromShelf       uint8 = 0 // Category and Subcategory; without a Category: a link or an order
+	FromRecommended uint8 = 2
+	FromShop        uint8 = 3 // Category is the Hash of the shop's id
+	FromSaved       uint8 = 4
+)
+
+// ProductArgs is a product (or SMM service) and the page it was opened from, so
+// that Back returns there. What Category, Subcategory and Parent mean is From's.
 type ProductArgs struct {
 	Service     int64
+	From        uint8
 	Category    route.Hash
 	Subcategory route.Hash
+	Parent      int64
 	Page        uint16
 }
 
-// OrderArgs is a product and how many of it.
+// OrderArgs is a product and how many of it. There is no room for a Category and
+// a Parent side by side, and no list has both: Parent is either.
 type OrderArgs struct {
 	Service     int64
 	Quantity    int64
-	Category    route.Hash
+	From        uint8
+	Parent      int64
 	Subcategory route.Hash
 	Page        uint16
 }
 
 // Product returns the part that names the product.
 func (a OrderArgs) Product() ProductArgs {
-	return ProductArgs{Service: a.Service, Category: a.Category, Subcategory: a.Subcategory, Page: a.Page}
+	args := ProductArgs{Service: a.Service, From: a.From, Subcategory: a.Subcategory, Page: a.Page}
+	switch a.From {
+	case FromShelf, FromShop:
+		args.Category = route.HashOfNumber(a.Parent)
+	default:
+		args.Parent = a.Parent
+	}
+	return args
 }
 
 // Order returns the arguments of buying so many.
 func (a ProductArgs) Order(quantity int64) OrderArgs {
-	return OrderArgs{Service: a.Service, Quantity: quantity, Category: a.Category, Subcategory: a.Subcategory, Page: a.Page}
+	args := OrderArgs{Service: a.Service, Quantity: quantity, From: a.From, Parent: a.Parent, Subcategory: a.Subcategory, Page: a.Page}
+	if a.Category != "" {
+		args.Parent = a.Category.Number()
+	}
+	return args
 }
 
-// Back returns the callback data of the shelf that the product was opened from.
+// Back returns the callback data of the page that the product was opened from.
 func (a ProductArgs) Back() string {
-	if a.Category == "" {
+	switch {
+	case a.From == FromRecommended:
+		return Recommended.Data(RecommendedArgs{Page: a.Page})
+	case a.From == FromShop:
+		return ShopGoods.Data(ShopArgs{Shop: a.Category, Page: a.Page})
+	case a.From == FromShelf && a.Category != "":
+		return Shelf.Data(ShelfArgs{Category: a.Category, Subcategory: a.Subcategory, Page: a.Page})
+	default:
 		return Catalog.Data(CatalogArgs{})
 	}
-	return Shelf.Data(ShelfArgs{Category: a.Category, Subcategory: a.Subcategory, Page: a.Page})
 }
 
 // Routes from a product to its confirm card.

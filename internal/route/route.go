@@ -14,6 +14,7 @@ package route
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
@@ -34,7 +35,10 @@ var ErrMalformed = errors.New("malformed callback data")
 // names share it.
 type Hash string
 
-const hashLen = 8
+const (
+	hashBytes = 6
+	hashLen   = 8 // of them in base64
+)
 
 // HashOf returns the Hash of a canonical name. The empty name has the empty Hash.
 func HashOf(name string) Hash {
@@ -42,7 +46,28 @@ func HashOf(name string) Hash {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(name))
-	return Hash(base64.RawURLEncoding.EncodeToString(sum[:])[:hashLen])
+	return Hash(base64.RawURLEncoding.EncodeToString(sum[:hashBytes]))
+}
+
+// Number returns h as a number of at most 48 bits and one, for arguments that
+// have room for a Hash or a number but not for both. HashOfNumber is its inverse.
+func (h Hash) Number() int64 {
+	raw, err := base64.RawURLEncoding.DecodeString(string(h))
+	if err != nil || len(raw) != hashBytes {
+		return 0
+	}
+	var bits [8]byte
+	copy(bits[8-hashBytes:], raw)
+	return int64(binary.BigEndian.Uint64(bits[:])) + 1 //nolint:gosec // 48 bits
+}
+
+// HashOfNumber returns the Hash whose Number is n; the empty one where none is.
+func HashOfNumber(n int64) Hash {
+	if n <= 0 || n > 1<<(8*hashBytes) {
+		return ""
+	}
+	bits := binary.BigEndian.AppendUint64(nil, uint64(n-1))
+	return Hash(base64.RawURLEncoding.EncodeToString(bits[8-hashBytes:]))
 }
 
 // Route encodes and decodes the callback data of one screen or deed. A is a

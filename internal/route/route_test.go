@@ -245,3 +245,20 @@ func TestHashOf(t *testing.T) {
 		}
 	})
 }
+
+// TestHashNumber: every Hash has a number of its own, and no other number has one.
+func TestHashNumber(t *testing.T) {
+	for _, h := range []route.Hash{"AAAAAAAA", "________", "AAAAAAAB", route.HashOf("Gmail"), route.HashOf("邮箱")} {
+		if n := h.Number(); n <= 0 || n > 1<<48 || route.HashOfNumber(n) != h {
+			t.Errorf("%q has number %d, which is %q", h, n, route.HashOfNumber(n))
+		}
+	}
+	if n := route.Hash("").Number(); n != 0 {
+		t.Errorf("the empty Hash has number %d", n)
+	}
+	for _, n := range []int64{0, -1, 1<<48 + 1, math.MaxInt64, math.MinInt64} {
+		if h := route.HashOfNumber(n); h != "" {
+			t.Errorf("%d is %q", n, h)
+		}
+	}
+}

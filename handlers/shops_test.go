@@ -53,7 +53,7 @@ func TestShops(t *testing.T) {
 		list := w.anna.Last()
 		pass(6 * time.Minute)
 		w.types("/menu")
-		w.tap("menu_button_shops") // the list is another one now
+		w.tap("menu_button_shops")                                 // the list is another one now
 		must(w.t, w.anna.TapOn(list.ID, list.Keyboard[2][0].Text)) // on the list as it was
 		pass(time.Second)
 		w.tap("nav_button_back")

@@ -141,6 +141,14 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.Recommended, s.recommended)
 	bot.Handle(b, keyboards.Shops, s.shops)
 	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+	bot.Handle(b, keyboards.Saved, s.saved)
+	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
+	bot.Handle(b, keyboards.Save, s.save)
+	bot.Handle(b, keyboards.Unsave, s.unsave)
+	bot.Handle(b, keyboards.TellBack, s.tellBack)
+	bot.Handle(b, keyboards.TellBackOff, s.tellBackOff)
+	bot.Handle(b, keyboards.TellPrice, s.tellPrice)
+	bot.Handle(b, keyboards.TellPriceOff, s.tellPriceOff)
 
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
@@ -149,6 +157,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepNumber, s.numberTyped)
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
+	b.Step(stepPrice, s.priceTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -160,6 +169,7 @@ const (
 	stepNumber  = "number"
 	stepCountry = "country"
 	stepProject = "project"
+	stepPrice   = "price"
 
 	dialogLife = 30 * time.Minute
 )

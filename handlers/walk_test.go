@@ -69,6 +69,9 @@ func (w *world) setTheScene() {
 		pass(5 * time.Second)
 	}
 	buy("2", "1")
+	w.open("2")
+	w.tap("product_button_price")
+	w.types("0.5")
 	must(w.t, w.market.Hold(market.OutlookByHand, true))
 	buy("3", "1")
 	w.rent("2")

@@ -45,8 +45,8 @@ func (e CategoryEntry) label(l *locales.Localizer) string {
 	return fit(e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
 }
 
-// CatalogKeyboard lists one page of the categories. total is the length of the
-// whole list.
+// CatalogKeyboard lists one page of the categories; on the first one stands what
+// the person has saved. total is the length of the whole list.
 func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
@@ -55,6 +55,9 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Catalog.Data(CatalogArgs{Page: PageArg(page)})
 	})...)
+	if page == 0 {
+		rows = append(rows, []Button{Tap(l.Label("catalog_button_saved"), Saved.Data(SavedArgs{}))})
+	}
 	return append(rows, Foot(l, "")...)
 }
 

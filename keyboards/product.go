@@ -63,6 +63,8 @@ func (a ProductArgs) Back() string {
 		return Recommended.Data(RecommendedArgs{Page: a.Page})
 	case a.From == FromShop:
 		return ShopGoods.Data(ShopArgs{Shop: a.Category, Page: a.Page})
+	case a.From == FromSaved:
+		return Saved.Data(SavedArgs{Page: a.Page})
 	case a.From == FromShelf && a.Category != "":
 		return Shelf.Data(ShelfArgs{Category: a.Category, Subcategory: a.Subcategory, Page: a.Page})
 	default:
@@ -80,8 +82,8 @@ var (
 )
 
 // ProductKeyboard offers quantities (none where it is sold out), another amount
-// where there is one, and a fresh look.
-func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool) Rows {
+// where there is one, what can be said of the product, and a fresh look.
+func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
 	var rows Rows
 	if len(quantities) > 0 {
 		var row []Button
@@ -98,6 +100,7 @@ func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64,
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
+	rows = append(rows, marks.rows(l, args, len(quantities) == 0)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})
 	return append(rows, Foot(l, args.Back())...)
 }

@@ -20,6 +20,7 @@ func TestBackGoesWhereTheProductWasOpened(t *testing.T) {
 		{"a whole category", ProductArgs{Category: a}, Shelf.Data(ShelfArgs{Category: a})},
 		{"recommended", ProductArgs{From: FromRecommended, Page: 2}, Recommended.Data(RecommendedArgs{Page: 2})},
 		{"a shop", ProductArgs{From: FromShop, Category: b, Page: 1}, ShopGoods.Data(ShopArgs{Shop: b, Page: 1})},
+		{"saved", ProductArgs{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
 		{"somewhere unknown", ProductArgs{From: 99, Parent: 7}, Catalog.Data(CatalogArgs{})},
 	} {
 		t.Run(test.name, func(t *testing.T) {

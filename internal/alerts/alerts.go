@@ -159,7 +159,7 @@ func (s *Service) round(ctx context.Context) (pause time.Duration, err error) {
 	var failures []error
 	batches := slices.Collect(slices.Chunk(products, hstock.MaxBatch))
 	// In another order each time: what a round has no time for is not always the same.
-	rand.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
+	rand.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] }) //nolint:gosec // an order needs no unpredictability
 	for _, some := range batches {
 		err := s.look(ctx, false, some)
 		failures = append(failures, err)

@@ -416,7 +416,7 @@ func TestWhoHasBlockedTheBot(t *testing.T) {
 
 // TestTheMessageCantBeStored: then the alert is as if nothing was seen.
 func TestTheMessageCantBeStored(t *testing.T) {
-	inWorld(t, operatorKey, func(t *testing.T, w *world) {
+	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
 		w.watch(anna, market.SoldOut)
 		w.watchPrice(anna, market.SoldOut, "5.00")
 		w.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)

@@ -141,6 +141,18 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
 
+	bot.Handle(b, keyboards.Recommended, s.recommended)
+	bot.Handle(b, keyboards.Shops, s.shops)
+	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+	bot.Handle(b, keyboards.Saved, s.saved)
+	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
+	bot.Handle(b, keyboards.Save, s.save)
+	bot.Handle(b, keyboards.Unsave, s.unsave)
+	bot.Handle(b, keyboards.TellBack, s.tellBack)
+	bot.Handle(b, keyboards.TellBackOff, s.tellBackOff)
+	bot.Handle(b, keyboards.TellPrice, s.tellPrice)
+	bot.Handle(b, keyboards.TellPriceOff, s.tellPriceOff)
+
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepLink, s.linkTyped)
@@ -149,6 +161,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
 	b.Step(stepSearch, s.searchTyped)
+	b.Step(stepPrice, s.priceTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -161,6 +174,7 @@ const (
 	stepCountry = "country"
 	stepProject = "project"
 	stepSearch  = "search"
+	stepPrice   = "price"
 
 	dialogLife = 30 * time.Minute
 )

@@ -46,19 +46,23 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 		fresh = inventoryFresh
 	}
 	limits := orders.Limits(row, inventory)
+	marks, told, err := s.marks(ctx, l, req.User.ID, args.Service, limits.SoldOut)
+	if err != nil {
+		return bot.View{}, err
+	}
 	view := bot.View{
-		Text:    s.productText(ctx, req, row, inventory, limits) + staleNote(l, fresh),
+		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh),
 		Picture: picture(row.ImageURL),
 	}
 	var quantities []int64
 	if !limits.SoldOut {
 		quantities = keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, row, inventory, limits))
 	}
-	view.Keyboard = keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max)
+	view.Keyboard = keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max, marks)
 	return view, nil
 }
 
-func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) string {
+func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError, told []string) string {
 	l := req.L
 	lines := []string{"<b>" + locales.Escape(title(row.Name)) + "</b>"}
 	if row.Description != "" {
@@ -95,10 +99,13 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 			lines = append(lines, l.T("product_variant", locales.Args{"Name": locales.Name(shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
 		}
 	}
-	if limits.SoldOut {
-		return strings.Join(lines, "\n")
+	if len(told) > 0 {
+		lines = append(append(lines, ""), told...)
 	}
-	return strings.Join(append(lines, "", l.T("product_choose")), "\n")
+	if !limits.SoldOut {
+		lines = append(lines, "", l.T("product_choose"))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // priceLine says what a piece costs; an SMM rate is for SMMRatePer pieces.
@@ -130,13 +137,14 @@ func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inv
 	return max(pieces.IntPart(), limits.Min)
 }
 
-// picture keeps only addresses that Telegram's servers can load.
+// picture keeps only addresses that Telegram takes for a link preview. What its
+// servers then can't load is only not shown.
 func picture(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") || len(address) > maxLink {
 		return ""
 	}
-	return address
+	return u.String()
 }
 
 // otherAmount asks for a quantity.

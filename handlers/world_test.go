@@ -19,6 +19,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alerts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -125,11 +126,14 @@ func (w *world) start() {
 	must(w.t, err)
 	w.shop.Attach(w.bot, trade)
 	trade.Start()
+	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
+	news.Start()
 	must(w.t, w.bot.Start(w.t.Context()))
 	w.halt = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		must(w.t, w.bot.Stop(ctx))
+		must(w.t, news.Stop(ctx))
 		must(w.t, trade.Stop(ctx))
 		goods.Close()
 		client.Close()

@@ -31,6 +31,7 @@ type Message struct {
 	Photo       *Document       // nil: none; only its URL where the bot sent one
 	Sticker     string          // its emoji; "": none
 	LinkPreview LinkPreview
+	Unloaded    bool // what LinkPreview names can't be loaded: there is none
 	ReplyTo     int  // ID of the message replied to; 0: none
 	Protected   bool // protect_content
 	Silent      bool // disable_notification

@@ -196,6 +196,9 @@ func previewLine(m *Message) string {
 	if link == "" {
 		return ""
 	}
+	if m.Unloaded {
+		return "(no preview: " + link + " can’t be loaded)"
+	}
 	return "(preview: " + link + ")"
 }
 

@@ -69,6 +69,7 @@ func (s *Shop) Hooks() bot.Hooks {
 		Panicked:    panicked,
 		Outdated:    outdated,
 		Group:       s.group,
+		Inline:      s.inline,
 		Unreachable: s.unreachable,
 		Parked: func(_ context.Context, updateID int64) {
 			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)

@@ -37,8 +37,11 @@ func TestWalk(t *testing.T) {
 					w.checkScreen(b)
 					queue = append(queue, newButtons(w.anna.Messages(), seen)...)
 				}
-				for _, name := range []string{"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
-					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox"} {
+				for _, name := range []string{
+					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
+					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
+					"bs",
+				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
 					}

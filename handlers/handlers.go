@@ -140,6 +140,10 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
 
 	bot.Handle(b, keyboards.Spending, s.spending)
+	bot.Handle(b, keyboards.Linked, s.linked)
+	bot.Handle(b, keyboards.LinkedService, s.linkedService)
+	bot.Handle(b, keyboards.LinkedAmount, s.linkedAmount)
+	bot.Handle(b, keyboards.LinkedOrder, s.linkedOrder)
 
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
@@ -148,6 +152,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepNumber, s.numberTyped)
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
+	b.Step(stepLinked, s.linkedAmountTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -159,6 +164,7 @@ const (
 	stepNumber  = "number"
 	stepCountry = "country"
 	stepProject = "project"
+	stepLinked  = "linked"
 
 	dialogLife = 30 * time.Minute
 )

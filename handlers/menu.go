@@ -64,7 +64,7 @@ func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, err
 }
 
 // text answers what was typed where nothing was asked. The number of an order
-// opens it.
+// opens it, a link what is sold for it.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	digits := strings.TrimPrefix(strings.TrimSpace(req.Text), "#")
 	if number, err := strconv.ParseInt(digits, 10, 64); err == nil && number > 0 {
@@ -72,6 +72,9 @@ func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 		if err == nil {
 			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
 		}
+	}
+	if link, ok := pastedLink(req.Text); ok {
+		return s.linkPasted(ctx, req, link)
 	}
 	view := menuView(req.L)
 	view.Text = req.L.T("text_not_understood")

@@ -40,7 +40,7 @@ func TestWalk(t *testing.T) {
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
-					"bs",
+					"bs", "lk", "lp", "la", "lq",
 				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
@@ -76,6 +76,7 @@ func (w *world) setTheScene() {
 	pass(5 * time.Second)
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
+	w.types("https://instagram.com/anna")
 }
 
 type button struct {

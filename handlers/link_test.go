@@ -123,7 +123,7 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 			w.anna.TapData(before, forged)
 			pass(time.Second)
 		}
-		if text := w.anna.Transcript(); strings.Contains(text, "Please confirm") {
+		if text := w.anna.History(); strings.Contains(text, "Please confirm") {
 			w.t.Errorf("a forged button draws a card:\n%s", text)
 		}
 	})

@@ -183,7 +183,7 @@ func TestPhoto(t *testing.T) {
 		if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 40, 30))); err != nil {
 			t.Fatal(err)
 		}
-		w.onTap(func(_ context.Context, req *Request, args numberArgs) (View, error) {
+		w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
 			return View{Text: "<b>All</b> of it", Photo: &Document{Name: "chart.png", Data: picture.Bytes()}, Keyboard: [][]models.InlineKeyboardButton{{tapButton(args.N + 1)}}}, nil
 		})
 		w.start()

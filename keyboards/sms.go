@@ -136,7 +136,7 @@ func SMSProjectKeyboard(l *locales.Localizer, args SMSProjectArgs, most int) Row
 		}
 		last := len(rows) - 1
 		rows[last] = append(rows[last], Tap(l.Number(int64(n)), SMSQuantity.Data(SMSQuantityArgs{
-			Country: args.Country, Project: args.Project, Found: args.Found, Page: args.Page, Via: args.Via, Quantity: uint8(n), //nolint:gosec // at most 10
+			Country: args.Country, Project: args.Project, Found: args.Found, Page: args.Page, Via: args.Via, Quantity: uint8(n),
 		})))
 	}
 	return append(rows, Foot(l, SMSProjects.Data(args.List()))...)

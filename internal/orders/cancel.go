@@ -122,7 +122,7 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 		h, err = s.hear(asking, due, true)
 	}
 	if err != nil && !done {
-		return outcome, nil //nolint:nilerr // the watcher goes on asking
+		return outcome, nil
 	}
 	now := time.Now()
 	if err != nil {

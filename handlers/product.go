@@ -153,19 +153,27 @@ func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.Limits(row, inventory)
-	if limits.SoldOut {
-		return bot.View{}, &limits
-	}
-	text := req.L.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min)})
-	if limits.Max > 0 {
-		text = req.L.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min), "Max": req.L.Number(limits.Max)})
+	text, err := amountQuestion(req.L, row, inventory)
+	if err != nil {
+		return bot.View{}, err
 	}
 	return bot.View{
 		Text:     text,
 		Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args)),
 		Dialog:   dialog(stepAmount, keyboards.Product.Data(args)),
 	}, nil
+}
+
+func amountQuestion(l *locales.Localizer, row hstock.Row, inventory hstock.Inventory) (string, error) {
+	limits := orders.Limits(row, inventory)
+	switch {
+	case limits.SoldOut:
+		return "", &limits
+	case limits.Max > 0:
+		return l.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}), nil
+	default:
+		return l.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min)}), nil
+	}
 }
 
 func (s *Shop) look(ctx context.Context, req *bot.Request, service int64) (hstock.Row, hstock.Inventory, error) {
@@ -279,9 +287,12 @@ func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.Order
 	if row.EntityType == hstock.EntitySMM && link == "" {
 		return bot.View{}, catalog.ErrGone // a Skip button of something that has become an SMM service
 	}
+	return s.draftGoods(ctx, req, row, args.Quantity, link, keyboards.Product.Data(args.Product()))
+}
+
+func (s *Shop) draftGoods(ctx context.Context, req *bot.Request, row hstock.Row, quantity int64, link, origin string) (bot.View, error) {
 	quote, err := s.orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Quantity: args.Quantity, Link: link,
-		Origin: keyboards.Product.Data(args.Product()), Lang: req.L.Lang(),
+		UserID: req.User.ID, Row: row, Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -42,6 +42,7 @@ func TestWalk(t *testing.T) {
 					"se", "sr",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
 					"re", "sh", "sw",
+					"bs", "lk", "lp", "la", "lq",
 				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
@@ -81,6 +82,7 @@ func (w *world) setTheScene() {
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
 	w.types("/search gmail")
+	w.types("https://instagram.com/anna")
 }
 
 type button struct {

@@ -80,25 +80,26 @@ var (
 // ProductKeyboard offers quantities (none where it is sold out), another amount
 // where there is one, what can be said of the product, and a fresh look.
 func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
-	var rows Rows
-	if len(quantities) > 0 {
-		var row []Button
-		for _, n := range quantities {
-			row = append(row, Tap(l.Number(n), Quantity.Data(args.Order(n))))
-			if len(row) == 4 {
-				rows, row = append(rows, row), nil
-			}
-		}
-		if len(row) > 0 {
-			rows = append(rows, row)
-		}
-	}
+	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.Order(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
 	rows = append(rows, marks.rows(l, args, len(quantities) == 0)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})
 	return append(rows, Foot(l, args.Back())...)
+}
+
+// quantityRows lays quantities out, four in a row.
+func quantityRows(l *locales.Localizer, quantities []int64, data func(n int64) string) Rows {
+	var rows Rows
+	for i, n := range quantities {
+		if i%4 == 0 {
+			rows = append(rows, nil)
+		}
+		last := len(rows) - 1
+		rows[last] = append(rows[last], Tap(l.Number(n), data(n)))
+	}
+	return rows
 }
 
 // EmailKeyboard offers to leave the delivery e-mail out.

@@ -153,6 +153,11 @@ func (s *Server) file(a args, what string) (*Document, *apiError) {
 	switch {
 	case v.file != nil && len(v.file.Data) == 0:
 		return nil, badRequest("file must be non-empty")
+	case v.file != nil && what == "photo":
+		if err := v.file.measure(); err != nil {
+			return nil, err
+		}
+		return s.keep(*v.file, what), nil
 	case v.file != nil:
 		return s.keep(*v.file, what), nil
 	case attached:

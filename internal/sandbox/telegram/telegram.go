@@ -60,6 +60,7 @@ type Server struct {
 	updates    updates
 	hook       *webhook
 	queries    queries
+	inlines    inlines
 	files      files
 	profile    profile
 	flood      bucket
@@ -93,6 +94,7 @@ func New(opts Options) *Server {
 		unloadable: map[string]bool{},
 		updates:    updates{next: firstUpdate},
 		queries:    queries{open: map[string]*query{}},
+		inlines:    inlines{open: map[string]*inlineQuery{}, cached: map[cachedFor]cachedAnswer{}},
 		files:      files{byID: map[string]*Document{}, byPath: map[string]*Document{}},
 		profile:    newProfile(),
 		calls:      callLog{counts: map[string]int{}},
@@ -244,6 +246,8 @@ func (s *Server) carryOut(name string, a args) (any, *apiError) {
 		return s.editMessageText(a)
 	case "answerCallbackQuery":
 		return s.answerCallbackQuery(a)
+	case "answerInlineQuery":
+		return s.answerInlineQuery(a)
 	case "editMessageReplyMarkup":
 		return s.editMessageReplyMarkup(a)
 	case "editMessageCaption":

@@ -164,46 +164,35 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 	}
 	rows = inStockFirst(rows)
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	text := req.L.T("shelf_text", locales.Args{"Shelf": heading})
-	if description := s.shelfDescription(ctx, key, req.L, rows); description != "" {
-		text += "\n\n" + locales.Escape(description)
+	text, image := req.L.T("shelf_text", locales.Args{"Shelf": heading}), ""
+	if info, ok := s.shelfInfo(ctx, key, req.L, rows); ok {
+		image = picture(info.ImageURL)
+		if info.Description != "" {
+			text += "\n\n" + locales.Escape(shorten(info.Description, descriptionLength))
+		}
 	}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.goodsEntries(ctx, req, keyboards.Page(rows, int(args.Page))), len(rows), back),
+		Picture:  image,
+		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.goodsEntries(ctx, req, rows, args.Page), len(rows), back),
 	}, nil
-}
-
-// goodsEntries are rows as the buttons of a list show them.
-func (s *Shop) goodsEntries(ctx context.Context, req *bot.Request, rows []hstock.Row) []keyboards.GoodsEntry {
-	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, len(rows))
-	for _, row := range rows {
-		entries = append(entries, keyboards.GoodsEntry{
-			Service: row.Service, Name: row.Name, Price: req.L.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
-		})
-	}
-	return entries
 }
 
 // pageOf returns the page of a list that the entry at this place stands on.
 func pageOf(place int) uint16 { return keyboards.PageArg(place / keyboards.PageSize) }
 
-// shelfDescription is what subcategory_info says, where all products of the
-// shelf name the same subcategory. It is an extra: without it the shelf stands.
-func (s *Shop) shelfDescription(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) string {
+// shelfInfo is what subcategory_info says, where all products of the shelf name
+// the same subcategory. It is an extra: without it the shelf stands.
+func (s *Shop) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) (hstock.SubcategoryInfo, bool) {
 	id := ""
 	for _, row := range rows {
 		if row.SubcategoryID == "" || (id != "" && row.SubcategoryID != id) {
-			return ""
+			return hstock.SubcategoryInfo{}, false
 		}
 		id = row.SubcategoryID
 	}
 	info, _, err := s.Catalog.SubcategoryInfo(ctx, key, l.Lang(), id)
-	if err != nil {
-		return ""
-	}
-	return shorten(info.Description, descriptionLength)
+	return info, err == nil
 }
 
 // inStockFirst keeps the marketplace's order otherwise.

@@ -65,6 +65,8 @@ var forgers = []forger{
 	forging(keyboards.OrderRefresh), forging(keyboards.CardRefresh), forging(keyboards.OrderAccounts), forging(keyboards.OrderWrong),
 	forging(keyboards.OrderCancel), forging(keyboards.OrderCancelSure),
 	forging(keyboards.Search), forging(keyboards.Found),
+	forging(keyboards.Recommended), forging(keyboards.Shops), forging(keyboards.ShopGoods), forging(keyboards.Saved), forging(keyboards.SavedRemove), forging(keyboards.Save), forging(keyboards.Unsave), forging(keyboards.TellBack), forging(keyboards.TellBackOff), forging(keyboards.TellPrice), forging(keyboards.TellPriceOff),
+	forging(keyboards.Spending), forging(keyboards.Linked), forging(keyboards.LinkedService), forging(keyboards.LinkedAmount), forging(keyboards.LinkedOrder),
 	forging(keyboards.SMSCountries), forging(keyboards.SMSFindCountry), forging(keyboards.SMSProjects), forging(keyboards.SMSFindProject),
 	forging(keyboards.SMSProject), forging(keyboards.SMSQuantity),
 	forging(keyboards.NumberShow), forging(keyboards.NumberCheck), forging(keyboards.NumberAgain), forging(keyboards.NumberAnother),

@@ -69,6 +69,7 @@ func (s *Shop) Hooks() bot.Hooks {
 		Panicked:    panicked,
 		Outdated:    outdated,
 		Group:       s.group,
+		Inline:      s.inline,
 		Unreachable: s.unreachable,
 		Parked: func(_ context.Context, updateID int64) {
 			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)
@@ -141,6 +142,23 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
 
+	bot.Handle(b, keyboards.Recommended, s.recommended)
+	bot.Handle(b, keyboards.Shops, s.shops)
+	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+	bot.Handle(b, keyboards.Saved, s.saved)
+	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
+	bot.Handle(b, keyboards.Save, s.save)
+	bot.Handle(b, keyboards.Unsave, s.unsave)
+	bot.Handle(b, keyboards.TellBack, s.tellBack)
+	bot.Handle(b, keyboards.TellBackOff, s.tellBackOff)
+	bot.Handle(b, keyboards.TellPrice, s.tellPrice)
+	bot.Handle(b, keyboards.TellPriceOff, s.tellPriceOff)
+	bot.Handle(b, keyboards.Spending, s.spending)
+	bot.Handle(b, keyboards.Linked, s.linked)
+	bot.Handle(b, keyboards.LinkedService, s.linkedService)
+	bot.Handle(b, keyboards.LinkedAmount, s.linkedAmount)
+	bot.Handle(b, keyboards.LinkedOrder, s.linkedOrder)
+
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepLink, s.linkTyped)
@@ -149,6 +167,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
 	b.Step(stepSearch, s.searchTyped)
+	b.Step(stepPrice, s.priceTyped)
+	b.Step(stepLinked, s.linkedAmountTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -161,6 +181,8 @@ const (
 	stepCountry = "country"
 	stepProject = "project"
 	stepSearch  = "search"
+	stepPrice   = "price"
+	stepLinked  = "linked"
 
 	dialogLife = 30 * time.Minute
 )

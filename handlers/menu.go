@@ -11,8 +11,11 @@ import (
 )
 
 // start greets with the menu, or opens what a deep link names: p_<service> a
-// product, o_<order> an order of the person's own.
+// product, o_<order> an order of the person's own, startKey the API key.
 func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
+	if req.Args == startKey {
+		return s.key(ctx, req, struct{}{})
+	}
 	if kind, number, ok := deepLink(req.Args); ok {
 		switch kind {
 		case "p":

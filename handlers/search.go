@@ -103,7 +103,7 @@ func (s *Shop) foundView(ctx context.Context, req *bot.Request, args keyboards.F
 		id = "search_nothing"
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	entries := s.goodsEntries(ctx, req, keyboards.Page(rows, int(args.Page)))
+	entries := s.goodsEntries(ctx, req, rows, args.Page)
 	return bot.View{
 		Text:     req.L.T(id, locales.Args{"Query": locales.Name(words)}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.FoundKeyboard(req.L, args, entries, len(rows)),

@@ -16,7 +16,7 @@ import (
 )
 
 // text answers what was typed where nothing was asked: the number of an order
-// opens it, a few words are looked for in the catalogue.
+// opens it, a link what is sold for it, a few words are looked for in the catalogue.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	typed := strings.TrimSpace(req.Text)
 	if number, err := strconv.ParseInt(strings.TrimPrefix(typed, "#"), 10, 64); err == nil && number > 0 {
@@ -27,6 +27,9 @@ func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 		if !errors.Is(err, storage.ErrNotFound) {
 			return bot.View{}, err
 		}
+	}
+	if link, ok := pastedLink(typed); ok {
+		return s.linkPasted(ctx, req, link)
 	}
 	if isCommand := strings.HasPrefix(typed, "/"); isCommand || !hasKey(typed) && (!hasWords(typed) || isTooLong(typed)) {
 		view := menuView(req.L)

@@ -41,6 +41,8 @@ func TestWalk(t *testing.T) {
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
 					"se", "sr",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
+					"re", "sh", "sw",
+					"bs", "lk", "lp", "la", "lq",
 				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
@@ -69,6 +71,9 @@ func (w *world) setTheScene() {
 		pass(5 * time.Second)
 	}
 	buy("2", "1")
+	w.open("2")
+	w.tap("product_button_price")
+	w.types("0.5")
 	must(w.t, w.market.Hold(market.OutlookByHand, true))
 	buy("3", "1")
 	w.rent("2")
@@ -77,6 +82,7 @@ func (w *world) setTheScene() {
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
 	w.types("/search gmail")
+	w.types("https://instagram.com/anna")
 }
 
 type button struct {

@@ -49,8 +49,8 @@ func (e CategoryEntry) label(l *locales.Localizer) string {
 	return fit(e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
 }
 
-// CatalogKeyboard lists one page of the categories. total is the length of the
-// whole list.
+// CatalogKeyboard lists one page of the categories; on the first one stands what
+// the person has saved. total is the length of the whole list.
 func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
@@ -59,6 +59,9 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Catalog.Data(CatalogArgs{Page: PageArg(page)})
 	})...)
+	if page == 0 {
+		rows = append(rows, []Button{Tap(l.Label("catalog_button_saved"), Saved.Data(SavedArgs{}))})
+	}
 	return append(rows, Foot(l, "")...)
 }
 
@@ -91,24 +94,23 @@ func (e GoodsEntry) label(l *locales.Localizer) string {
 	return fit(e.Name, " · "+e.Price+" · "+l.Number(e.Stock), OneColumn)
 }
 
-// goods are the buttons of one page of goods. from is where they stand, and opens
-// no product yet.
-func goods(l *locales.Localizer, entries []GoodsEntry, from ProductArgs) Rows {
+// ShelfKeyboard lists one page of goods. back is the callback data of the
+// screen above, the very page that the shelf was opened from.
+func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
+	from := ProductArgs{From: FromShelf, Place: shelf.Place, Page: shelf.Page}
+	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
+}
+
+// goodsRows is one page of goods and the row that turns it: each entry opens
+// with from, whose Back is this very page.
+func goodsRows(l *locales.Localizer, from ProductArgs, entries []GoodsEntry, total int) Rows {
 	var rows Rows
 	for _, entry := range entries {
 		from.Service = entry.Service
 		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(from))})
 	}
-	return rows
-}
-
-// ShelfKeyboard lists one page of goods. back is the callback data of the
-// screen above, the very page that the shelf was opened from.
-func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
-	rows := goods(l, entries, ProductArgs{From: FromShelf, Place: shelf.Place, Page: shelf.Page})
-	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
-		shelf.Page = PageArg(page)
-		return Shelf.Data(shelf)
+	return append(rows, Pages(int(from.Page), total, func(page int) string {
+		from.Page = PageArg(page)
+		return from.Back()
 	})...)
-	return append(rows, Foot(l, back)...)
 }

@@ -57,8 +57,15 @@ func (a ProductArgs) Back() string {
 		return Shelf.Data(ShelfArgs{Place: a.Place, Page: a.Page})
 	case a.From == FromSearch:
 		return Found.Data(FoundArgs{Search: a.Parent, Page: a.Page})
+	case a.From == FromRecommended:
+		return Recommended.Data(RecommendedArgs{Page: a.Page})
+	case a.From == FromShop:
+		return ShopGoods.Data(ShopArgs{Shop: a.Place, Page: a.Page})
+	case a.From == FromSaved:
+		return Saved.Data(SavedArgs{Page: a.Page})
+	default:
+		return Catalog.Data(CatalogArgs{})
 	}
-	return Catalog.Data(CatalogArgs{})
 }
 
 // Routes from a product to its confirm card.
@@ -71,26 +78,28 @@ var (
 )
 
 // ProductKeyboard offers quantities (none where it is sold out), another amount
-// where there is one, and a fresh look.
-func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool) Rows {
-	var rows Rows
-	if len(quantities) > 0 {
-		var row []Button
-		for _, n := range quantities {
-			row = append(row, Tap(l.Number(n), Quantity.Data(args.Order(n))))
-			if len(row) == 4 {
-				rows, row = append(rows, row), nil
-			}
-		}
-		if len(row) > 0 {
-			rows = append(rows, row)
-		}
-	}
+// where there is one, what can be said of the product, and a fresh look.
+func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
+	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.Order(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
+	rows = append(rows, marks.rows(l, args, len(quantities) == 0)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})
 	return append(rows, Foot(l, args.Back())...)
+}
+
+// quantityRows lays quantities out, four in a row.
+func quantityRows(l *locales.Localizer, quantities []int64, data func(n int64) string) Rows {
+	var rows Rows
+	for i, n := range quantities {
+		if i%4 == 0 {
+			rows = append(rows, nil)
+		}
+		last := len(rows) - 1
+		rows[last] = append(rows[last], Tap(l.Number(n), data(n)))
+	}
+	return rows
 }
 
 // EmailKeyboard offers to leave the delivery e-mail out.

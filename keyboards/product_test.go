@@ -16,6 +16,9 @@ func TestBack(t *testing.T) {
 	}{
 		{ProductArgs{Place: place, Page: 3}, Shelf.Data(ShelfArgs{Place: place, Page: 3})},
 		{ProductArgs{From: FromSearch, Parent: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
+		{ProductArgs{From: FromRecommended, Page: 2}, Recommended.Data(RecommendedArgs{Page: 2})},
+		{ProductArgs{From: FromShop, Place: place, Page: 1}, ShopGoods.Data(ShopArgs{Shop: place, Page: 1})},
+		{ProductArgs{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
 		{ProductArgs{}, Catalog.Data(CatalogArgs{})},
 		{ProductArgs{From: 99, Place: place, Parent: 5}, Catalog.Data(CatalogArgs{})},
 	} {

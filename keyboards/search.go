@@ -19,12 +19,8 @@ var (
 
 // FoundKeyboard lists one page of the goods that were found.
 func FoundKeyboard(l *locales.Localizer, args FoundArgs, entries []GoodsEntry, total int) Rows {
-	rows := goods(l, entries, ProductArgs{From: FromSearch, Parent: args.Search, Page: args.Page})
-	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		args.Page = PageArg(page)
-		return Found.Data(args)
-	})...)
-	return append(rows, Foot(l, Search.Data(struct{}{}))...)
+	from := ProductArgs{From: FromSearch, Parent: args.Search, Page: args.Page}
+	return append(goodsRows(l, from, entries, total), Foot(l, Search.Data(struct{}{}))...)
 }
 
 // KeyHintKeyboard leads to where a key belongs.

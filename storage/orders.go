@@ -167,26 +167,6 @@ func (db *DB) UnknownPurchases(ctx context.Context, userID int64, dismissed bool
 		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
 }
 
-// Spent sums, per currency, what this person's orders since then were charged
-// (by the marketplace's last word on each).
-func (db *DB) Spent(ctx context.Context, userID int64, since time.Time) (map[string]decimal.Decimal, error) {
-	var rows []struct {
-		Charge   decimal.Decimal `db:"charge"`
-		Currency string          `db:"currency"`
-	}
-	err := db.reader.SelectContext(ctx, &rows, db.bind(
-		`SELECT charge, currency FROM orders WHERE user_id = ? AND created_at >= ? AND charge IS NOT NULL AND state <> 'refunded'`),
-		userID, toMillis(since))
-	if err != nil {
-		return nil, fmt.Errorf("sum charges: %w", err)
-	}
-	spent := map[string]decimal.Decimal{}
-	for _, row := range rows {
-		spent[row.Currency] = spent[row.Currency].Add(row.Charge)
-	}
-	return spent, nil
-}
-
 // ReportOrder stores what a poll has found: o as it is now (with Polls counted
 // up), the accounts it holds, and the messages that tell the person, all in one
 // transaction, so that nothing is both marked delivered and unsent.

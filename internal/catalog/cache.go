@@ -44,14 +44,19 @@ const (
 	kindSubcategoryInfo
 	kindCountries
 	kindProjects
+	kindRecommended
+	kindShops
+	kindShopGoods
+	kindRows
 )
 
 // id is one question, whoever asks it.
 type id struct {
 	kind                        kind
 	lang, category, subcategory string
-	country                     string
+	country, shop               string
 	number                      int64
+	numbers                     string // several, comma-separated
 }
 
 // entry is one answer. It is stale when it is shown for want of a better one.
@@ -174,7 +179,7 @@ func (c *Catalog) ask(ctx context.Context, question id, fetch func(ctx context.C
 // keep makes an answer of now the last good one.
 func (c *Catalog) keep(question id, value any) entry {
 	e := entry{value: value, at: time.Now(), ttl: c.ttl}
-	if question.kind == kindInventory {
+	if question.kind == kindInventory || question.kind == kindRows {
 		e.ttl = min(c.ttl, inventoryTTL)
 	}
 	c.kept.Set(question, e)
@@ -204,7 +209,7 @@ func isOutage(err error) bool {
 // weigh is about how many bytes an answer takes.
 func weigh(question id, e entry) uint32 {
 	const fixed, perText = 256, 16
-	size := fixed + len(question.category) + len(question.subcategory) + len(question.country)
+	size := fixed + len(question.category) + len(question.subcategory) + len(question.country) + len(question.shop) + len(question.numbers)
 	add := func(texts ...string) {
 		for _, text := range texts {
 			size += perText + len(text)
@@ -236,6 +241,11 @@ func weigh(question id, e entry) uint32 {
 		}
 	case hstock.SubcategoryInfo:
 		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
+	case []hstock.Shop:
+		for _, shop := range value {
+			size += fixed
+			add(shop.ID, shop.Name)
+		}
 	case []Country:
 		for _, country := range value {
 			add(country.Code, country.Name, country.English)

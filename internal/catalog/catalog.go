@@ -31,6 +31,7 @@ type Market interface {
 	SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error)
 	Products(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
 	Services(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
+	Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Shop, error)
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
 	SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)

@@ -141,7 +141,7 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 	for range cancelPatience {
 		h, err := s.hearCancelled(ctx, order, done)
 		if err != nil {
-			return outcome, nil //nolint:nilerr // what became of it the watcher will hear
+			return outcome, nil // what became of it the watcher will hear
 		}
 		next, reported, err := s.db.ReportOrder(ctx, h.next, h.delivered, h.tell)
 		if err != nil {

@@ -126,9 +126,8 @@ func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64
 		}
 		return err
 	}
-	var statusErr error
 	if full {
-		statusErr = addStatus()
+		_ = addStatus() // the code counts whatever became of it
 	}
 	code, err := s.market.SMSCode(ctx, key, number)
 	switch {
@@ -138,8 +137,8 @@ func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64
 		return a, err
 	}
 	if a.sms.empty() && ended(a.state) && a.state != known && !heard {
-		if statusErr = addStatus(); statusErr != nil && !refused(statusErr) {
-			return a, statusErr // told with its charge, a little later
+		if err := addStatus(); err != nil && !refused(err) {
+			return a, err // told with its charge, a little later
 		}
 	}
 	return a, nil

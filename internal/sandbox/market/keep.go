@@ -12,8 +12,8 @@ import (
 
 // What follows is how a marketplace is kept between two runs: keys with their
 // money, orders, rented numbers, and prices and stock. Goods themselves come
-// from the seed. Calls, violations, faults, and rows and projects that were
-// removed are not kept.
+// from the seed. Calls, violations, faults, pictures, recommendations, and rows,
+// projects and shops that were removed are not kept.
 
 type keptServer struct {
 	Seed     uint64              `json:"seed"`

@@ -69,6 +69,9 @@ var forgers = []forger{
 	forging(keyboards.NumberShow), forging(keyboards.NumberCheck), forging(keyboards.NumberAgain), forging(keyboards.NumberAnother),
 	forging(keyboards.NumberCode),
 	forging(keyboards.UnknownBalance), forging(keyboards.UnknownNumber), forging(keyboards.UnknownAdopt), forging(keyboards.UnknownDismiss),
+	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
+	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
+	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 
 // TestAllRoutesAreForged keeps the list complete.

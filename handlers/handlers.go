@@ -89,6 +89,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Command("key", s.keyCommand)
 	b.Command("language", s.languageCommand)
 	b.Command("help", s.helpCommand)
+	b.Command("forget", s.forgetCommand)
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
 
@@ -137,6 +138,17 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownNumber, s.unknownNumber)
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
+
+	bot.Handle(b, keyboards.OrderRemind, s.orderRemind)
+	bot.Handle(b, keyboards.CancelAll, s.cancelAll)
+	bot.Handle(b, keyboards.CancelAllSure, s.cancelAllSure)
+	bot.Handle(b, keyboards.ElsewhereFind, s.elsewhereFind)
+	bot.Handle(b, keyboards.ElsewhereTake, s.elsewhereTake)
+	bot.Handle(b, keyboards.OrdersExport, s.ordersExport)
+	bot.Handle(b, keyboards.MyData, s.myData)
+	bot.Handle(b, keyboards.Forget, s.forget)
+	bot.Handle(b, keyboards.ForgetAsk, s.forgetAsk)
+	bot.Handle(b, keyboards.ForgetSure, s.forgetSure)
 
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"hstockbot/bot"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
 // start greets with the menu, or opens what a deep link names: p_<service> a
@@ -27,9 +27,13 @@ func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
 			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
 		}
 	}
+	return greeting(req), nil
+}
+
+func greeting(req *bot.Request) bot.View {
 	view := menuView(req.L)
 	view.Text = req.L.T("start_text", locales.Args{"Name": req.User.FirstName})
-	return view, nil
+	return view
 }
 
 func deepLink(args string) (kind string, number int64, ok bool) {
@@ -61,14 +65,17 @@ func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, err
 }
 
 // text answers what was typed where nothing was asked. The number of an order
-// opens it.
+// opens it; somebody new is greeted.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
-	digits := strings.TrimPrefix(strings.TrimSpace(req.Text), "#")
-	if number, err := strconv.ParseInt(digits, 10, 64); err == nil && number > 0 {
-		order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
-		if err == nil {
-			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
-		}
+	if n, ok := orderNumber(req.Text); ok {
+		return s.orderOfNumber(ctx, req, n)
+	}
+	user, err := s.DB.User(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)) { // by this very update
+		return greeting(req), nil
 	}
 	view := menuView(req.L)
 	view.Text = req.L.T("text_not_understood")

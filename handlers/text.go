@@ -37,9 +37,44 @@ func subject(l *locales.Localizer, name string, rental storage.Rental) string {
 	return name + " · " + country(l, rental)
 }
 
+// orderName is what was bought; of what was bought elsewhere only the kind is known.
+func orderName(l *locales.Localizer, o storage.Order) string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case o.Kind == storage.KindSMS:
+		return l.Label("elsewhere_sms")
+	case o.Kind == storage.KindSMM:
+		return l.Label("elsewhere_smm")
+	default:
+		return l.Label("elsewhere_product")
+	}
+}
+
+// orderWhat is a line that says what was bought and how many, as far as known.
+func orderWhat(l *locales.Localizer, o storage.Order) string {
+	name := subject(l, orderName(l, o), o.Rental)
+	if o.Quantity == 0 {
+		return locales.Escape(title(name))
+	}
+	return l.T("confirm_what", what(l, name, o.Quantity))
+}
+
+// repeatable is the purchase that Order again repeats: none for what was bought
+// elsewhere, since nobody knows what it was.
+func repeatable(o storage.Order) int64 {
+	if o.Elsewhere {
+		return 0
+	}
+	return o.PurchaseID
+}
+
 // country is that of a number, with its flag.
 func country(l *locales.Localizer, rental storage.Rental) string {
 	name := l.Country(rental.Country, rental.CountryName)
+	if name == "" {
+		return l.Label("elsewhere_country")
+	}
 	if flag := locales.Flag(rental.Country); flag != "" {
 		return flag + " " + name
 	}

@@ -40,6 +40,7 @@ func TestWalk(t *testing.T) {
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
+					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
@@ -52,7 +53,8 @@ func TestWalk(t *testing.T) {
 
 // buys are the routes that the walk leaves to others: they spend money, end a
 // doubt or an order, take the key away or change the language.
-var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true}
+var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true,
+	"xs": true, "ys": true}
 
 // setTheScene gives Anna a delivered, an open and an unknown purchase, and two
 // numbers, one of which has received its code.

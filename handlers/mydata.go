@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -48,23 +47,23 @@ type (
 		Messages  []messageFile  `json:"messages_waiting"`
 	}
 	profileFile struct {
-		TelegramID       int64      `json:"telegram_id"`
-		FirstName        string     `json:"first_name"`
-		TelegramLanguage string     `json:"telegram_language"`
-		ChosenLanguage   string     `json:"chosen_language"`
-		Unreachable      bool       `json:"unreachable"`
-		FirstSeen        *time.Time `json:"first_seen"`
-		LastSeen         *time.Time `json:"last_seen"`
+		TelegramID       int64   `json:"telegram_id"`
+		FirstName        string  `json:"first_name"`
+		TelegramLanguage string  `json:"telegram_language"`
+		ChosenLanguage   string  `json:"chosen_language"`
+		Unreachable      bool    `json:"unreachable"`
+		FirstSeen        *string `json:"first_seen"`
+		LastSeen         *string `json:"last_seen"`
 	}
 	keyFile struct {
-		Key     string     `json:"key"` // its end; "" where it is no longer kept
-		State   string     `json:"state"`
-		Refused bool       `json:"refused"`
-		Given   *time.Time `json:"given"`
+		Key     string  `json:"key"` // its end; "" where it is no longer kept
+		State   string  `json:"state"`
+		Refused bool    `json:"refused"`
+		Given   *string `json:"given"`
 	}
 	questionFile struct {
-		Step  string     `json:"step"`
-		Until *time.Time `json:"until"`
+		Step  string  `json:"step"`
+		Until *string `json:"until"`
 	}
 	rentalFile struct {
 		Project string `json:"project"`
@@ -72,8 +71,6 @@ type (
 		Phone   string `json:"phone"`
 	}
 	orderFile struct {
-		ID         string      `json:"id"`
-		PurchaseID string      `json:"purchase_id"`
 		Number     int64       `json:"number"`
 		Kind       string      `json:"kind"`
 		Elsewhere  bool        `json:"placed_elsewhere"`
@@ -89,14 +86,14 @@ type (
 		Remains    *int64      `json:"remains,omitempty"`
 		StartCount *int64      `json:"start_count,omitempty"`
 		Delivered  int64       `json:"delivered"`
-		Until      *time.Time  `json:"rented_until,omitempty"`
-		CancelSent *time.Time  `json:"cancel_sent,omitempty"`
-		Created    *time.Time  `json:"created"`
-		Updated    *time.Time  `json:"updated"`
-		Closed     *time.Time  `json:"closed,omitempty"`
+		Until      *string     `json:"rented_until,omitempty"`
+		CancelSent *string     `json:"cancel_sent,omitempty"`
+		Created    *string     `json:"created"`
+		Updated    *string     `json:"updated"`
+		Closed     *string     `json:"closed,omitempty"`
 	}
 	purchaseFile struct {
-		ID       string      `json:"id"`
+		Orders   []int64     `json:"orders"` // their numbers
 		Kind     string      `json:"kind"`
 		Service  int64       `json:"service"`
 		Name     string      `json:"name"`
@@ -111,22 +108,22 @@ type (
 		Reason   string      `json:"reason,omitempty"`
 		Refusal  string      `json:"marketplace_words,omitempty"`
 		Verdict  string      `json:"verdict,omitempty"`
-		Created  *time.Time  `json:"created"`
-		Sent     *time.Time  `json:"sent,omitempty"`
-		Settled  *time.Time  `json:"settled,omitempty"`
+		Created  *string     `json:"created"`
+		Sent     *string     `json:"sent,omitempty"`
+		Settled  *string     `json:"settled,omitempty"`
 	}
 	searchFile struct {
-		Words string     `json:"words"`
-		At    *time.Time `json:"at"`
+		Words string  `json:"words"`
+		At    *string `json:"at"`
 	}
 	reminderFile struct {
-		OrderID string     `json:"order_id"`
-		At      *time.Time `json:"at"`
+		Order int64   `json:"order"`
+		At    *string `json:"at"`
 	}
 	messageFile struct {
-		Kind    string     `json:"kind"`
-		OrderID string     `json:"order_id,omitempty"`
-		Since   *time.Time `json:"since"`
+		Kind  string  `json:"kind"`
+		Order int64   `json:"order,omitempty"`
+		Since *string `json:"since"`
 	}
 )
 
@@ -150,9 +147,13 @@ func dataFile(data storage.PersonalData) personFile {
 	if data.Step != "" {
 		file.Question = &questionFile{Step: data.Step, Until: when(data.StepUntil)}
 	}
+	numbers := map[int64]int64{}  // of orders
+	became := map[int64][]int64{} // of purchases
 	for _, o := range data.Orders {
+		numbers[o.ID] = o.Number
+		became[o.PurchaseID] = append(became[o.PurchaseID], o.Number)
 		entry := orderFile{
-			ID: rowID(o.ID), PurchaseID: rowID(o.PurchaseID), Number: o.Number, Kind: string(o.Kind), Elsewhere: o.Elsewhere,
+			Number: o.Number, Kind: string(o.Kind), Elsewhere: o.Elsewhere,
 			Service: o.Service, Name: o.Name, Quantity: o.Quantity, Link: o.Link, Rental: rentalOf(o.Rental),
 			State: string(o.State), Word: o.Word, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
 			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Closed: when(o.ClosedAt),
@@ -164,7 +165,7 @@ func dataFile(data storage.PersonalData) personFile {
 	}
 	for _, p := range data.Purchases {
 		file.Purchases = append(file.Purchases, purchaseFile{
-			ID: rowID(p.ID), Kind: string(p.Kind), Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: rentalOf(p.Rental),
+			Orders: became[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: rentalOf(p.Rental),
 			Rate: plainAmount(p.Rate), RatePer: p.RatePer, Balance: plainAmount(p.Balance), Currency: p.Currency, State: string(p.State),
 			Reason: p.Reason, Refusal: p.Refusal, Verdict: string(p.Verdict), Created: when(p.CreatedAt), Sent: when(p.SentAt), Settled: when(p.SettledAt),
 		})
@@ -173,28 +174,20 @@ func dataFile(data storage.PersonalData) personFile {
 		file.Searches = append(file.Searches, searchFile{Words: search.Query, At: when(search.At)})
 	}
 	for _, reminder := range data.Reminders {
-		file.Reminders = append(file.Reminders, reminderFile{OrderID: rowID(reminder.OrderID), At: when(reminder.At)})
+		file.Reminders = append(file.Reminders, reminderFile{Order: numbers[reminder.OrderID], At: when(reminder.At)})
 	}
 	for _, message := range data.Messages {
-		file.Messages = append(file.Messages, messageFile{Kind: message.Kind, OrderID: rowID(message.OrderID), Since: when(message.CreatedAt)})
+		file.Messages = append(file.Messages, messageFile{Kind: message.Kind, Order: numbers[message.OrderID], Since: when(message.CreatedAt)})
 	}
 	return file
 }
 
-func when(t time.Time) *time.Time {
+func when(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
-	return &t
-}
-
-// rowID is text, since an id is a name and no number; 0 is none.
-func rowID(id int64) string {
-	if id == 0 {
-		return ""
-	}
-	return strconv.FormatInt(id, 10)
+	text := t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	return &text
 }
 
 func rentalOf(r storage.Rental) *rentalFile {

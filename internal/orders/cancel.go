@@ -196,6 +196,9 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 		if o.Kind == storage.KindSMS {
 			messages = append(messages, about(o, MessageRedraw, classStatus, now))
 		}
+		for i := range messages { // behind the card that was tapped
+			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardFirst)
+		}
 		return messages, nil
 	}
 	outcome.Order, err = s.report(ctx, due, h)

@@ -36,7 +36,7 @@ func (s *Service) TakeIn(ctx context.Context, userID, number int64) (storage.Ord
 	if err != nil {
 		return storage.Order{}, err
 	}
-	now := time.Now()
+	now := time.Now().Add(cardFirst)
 	order, err := s.db.TakeIn(ctx, found.order, found.delivered, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind != storage.KindSMS {
 			return compose(o, o, fresh, now)

@@ -89,11 +89,10 @@ func whyNot(l *locales.Localizer, a orders.Asked) string {
 	if said, refused := refusal(a.Err); refused {
 		words = said
 	}
-	line := "• " + number(l, a.Order.Number)
-	if words != "" {
-		line += ": “" + words + "”"
+	if words == "" {
+		return locales.Escape("• " + number(l, a.Order.Number))
 	}
-	return locales.Escape(line)
+	return l.T("cancel_all_why", locales.Args{"Number": number(l, a.Order.Number), "Words": words})
 }
 
 // allowedOf returns the ids of the orders that can be cancelled.

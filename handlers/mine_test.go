@@ -251,7 +251,7 @@ func TestTakingIn(t *testing.T) {
 		must(w.t, w.market.Deliver(market.FirstOrder, 1))
 		w.types("/orders 999999")
 		w.types("/orders 23501")
-		w.tap("unknown_button_no")
+		w.tap("elsewhere_button_no")
 		w.types("#23501")
 		w.tap("elsewhere_button_yes")
 		pass(5 * time.Second)

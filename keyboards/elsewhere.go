@@ -19,6 +19,6 @@ var (
 func ElsewhereKeyboard(l *locales.Localizer, args ElsewhereArgs) Rows {
 	return Rows{{
 		Tap(l.Label("elsewhere_button_yes"), ElsewhereTake.Data(args)),
-		Tap(l.Label("unknown_button_no"), Orders.Data(OrdersArgs{})),
+		Tap(l.Label("elsewhere_button_no"), Orders.Data(OrdersArgs{})),
 	}}
 }

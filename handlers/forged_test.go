@@ -93,7 +93,7 @@ func TestForgedCallbacks(t *testing.T) {
 		w.tapLabel("1")
 		w.tap("order_button_skip")
 		w.types("/sms")
-		w.types("an") // and a search
+		w.types("an")         // and a search
 		pass(6 * time.Minute) // the doubt is settled
 
 		w.rate = 0 // a thousand answers to Mallory
@@ -160,6 +160,7 @@ func (w *world) kept() string {
 			`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered FROM orders WHERE user_id = ? ORDER BY id`,
 			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
 			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
+			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,
 			`SELECT 'language ' || lang FROM users WHERE id = ?`,
 		} {

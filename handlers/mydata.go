@@ -209,8 +209,11 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 		id    string
 		count int
 	}{
-		{"forget_keys", kept.Keys}, {"forget_orders", kept.Orders}, {"forget_searches", kept.Searches},
-		{"forget_reminders", kept.Reminders}, {"forget_waiting", kept.Waiting},
+		{"forget_keys", kept.Keys},
+		{"forget_orders", kept.Orders},
+		{"forget_searches", kept.Searches},
+		{"forget_reminders", kept.Reminders},
+		{"forget_waiting", kept.Waiting},
 	} {
 		if entry.count > 0 {
 			lines = append(lines, l.N(entry.id, int64(entry.count)))

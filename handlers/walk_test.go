@@ -53,8 +53,10 @@ func TestWalk(t *testing.T) {
 
 // buys are the routes that the walk leaves to others: they spend money, end a
 // doubt or an order, take the key away or change the language.
-var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true,
-	"xs": true, "ys": true}
+var buys = map[string]bool{
+	"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true,
+	"xs": true, "ys": true,
+}
 
 // setTheScene gives Anna a delivered, an open and an unknown purchase, and two
 // numbers, one of which has received its code.

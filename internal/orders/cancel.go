@@ -171,7 +171,7 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 		h, err = s.hear(ctx, due, true)
 	}
 	if err != nil && !done {
-		return outcome, nil //nolint:nilerr // the watcher goes on asking
+		return outcome, nil // the watcher goes on asking
 	}
 	now := time.Now()
 	if err != nil {

@@ -120,7 +120,7 @@ func (b *Bot) finish(ctx context.Context, item *delivery, out outcome) {
 
 func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQuery) outcome {
 	req := &Request{
-		UpdateID: item.id, Chat: item.chat, User: userOf(&q.From), Tapped: true, CallbackData: q.Data,
+		UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(&q.From), Tapped: true, CallbackData: q.Data,
 		bot: b, tap: item.tap,
 	}
 	var tappedChat models.Chat
@@ -147,7 +147,7 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 
 func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) outcome {
 	req := &Request{
-		UpdateID: item.id, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b,
+		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b,
 	}
 	out := outcome{event: "text", user: req.User.ID}
 	if !b.allowed(req.User) {
@@ -182,7 +182,7 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 
 // handleGroup asks the shop about commands that may be meant for this bot.
 func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) outcome {
-	req := &Request{UpdateID: item.id, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
+	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
 	out := outcome{event: "group", user: req.User.ID}
 	if b.cfg.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"time"
 
 	"hstockbot/locales"
 )
@@ -11,6 +12,7 @@ import (
 // goroutines.
 type Request struct {
 	UpdateID     int64
+	Received     time.Time // when the update came or, after a restart, was found
 	Chat         int64
 	Private      bool
 	User         User

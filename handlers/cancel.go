@@ -7,6 +7,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -24,10 +25,13 @@ func (s *Shop) orderCancel(ctx context.Context, req *bot.Request, args keyboards
 		return bot.View{}, err
 	}
 	if !allowance.Allowed {
-		return s.afterCancel(l, order, args, refusedCancel(l, allowance)), nil
+		return s.refusedView(ctx, l, order, args, allowance)
 	}
-	text := l.T("cancel_ask", locales.Args{"Number": number(l, order.Number)}) + "\n" +
-		l.T("confirm_what", what(l, subject(l, order.Name, order.Rental), order.Quantity))
+	return cancelQuestion(l, order, allowance, args), nil
+}
+
+func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.Allowance, args keyboards.CancelArgs) bot.View {
+	text := l.T("cancel_ask", locales.Args{"Number": number(l, order.Number)}) + "\n" + orderWhat(l, order)
 	if order.Rental.Phone != "" {
 		text += "\n" + l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)})
 	}
@@ -36,7 +40,64 @@ func (s *Shop) orderCancel(ctx context.Context, req *bot.Request, args keyboards
 	} else {
 		text += "\n\n" + l.T("cancel_refund_unsaid")
 	}
-	return bot.View{Text: text, Keyboard: keyboards.CancelKeyboard(l, args)}, nil
+	if order.State == storage.OrderPartial || order.Delivered > 0 && order.Kind == storage.KindProduct {
+		text += "\n" + l.T("cancel_partly")
+	}
+	return bot.View{Text: text, Keyboard: keyboards.CancelKeyboard(l, args)}
+}
+
+// refusedView says why an order can't be cancelled, below the order. Where it can
+// be later, it offers to remind the person, or says that it will.
+func (s *Shop) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.Allowance) (bot.View, error) {
+	note := refusedCancel(l, allowance)
+	at, later := orders.EligibleAfter(allowance, time.Now())
+	if !later {
+		return s.afterCancel(l, order, args, note), nil
+	}
+	reminder, err := s.DB.ReminderOf(ctx, order.UserID, order.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if reminder.Equal(at.Truncate(time.Millisecond)) {
+		return s.afterCancel(l, order, args, note+"\n"+l.T("cancel_reminder", locales.Args{"Time": clock(l, at)})), nil
+	}
+	view := s.afterCancel(l, order, args, note)
+	view.Keyboard = append(keyboards.RemindRow(l, args), view.Keyboard...)
+	return view, nil
+}
+
+// orderRemind has the person told when the order can be cancelled. If it can be
+// by now, they are asked at once.
+func (s *Shop) orderRemind(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
+	l := req.L
+	r, err := s.orders.Remind(ctx, req.User.ID, args.Order)
+	if words, refused := refusal(err); refused {
+		return s.afterCancel(l, r.Order, args, refusedCancel(l, hstock.Allowance{Error: words})), nil
+	}
+	if err != nil {
+		return bot.View{}, err
+	}
+	if r.Allowance.Allowed {
+		return cancelQuestion(l, r.Order, r.Allowance, args), nil
+	}
+	view, err := s.refusedView(ctx, l, r.Order, args, r.Allowance)
+	view.Toast = l.Label("cancel_reminder_set")
+	if r.At.IsZero() {
+		view.Toast = l.Label("cancel_reminder_none")
+	}
+	return view, err
+}
+
+// reminderView tells that an order can be cancelled now, or what became of it
+// meanwhile.
+func reminderView(l *locales.Localizer, o storage.Order) bot.View {
+	if !o.Open() || !o.CancelSentAt.IsZero() {
+		return endedView(l, o)
+	}
+	return bot.View{
+		Text:     l.T("cancel_now", locales.Args{"Number": number(l, o.Number)}) + "\n\n" + orderText(l, o),
+		Keyboard: keyboards.ReminderKeyboard(l, o.ID, o.Kind == storage.KindSMS),
+	}
 }
 
 // refusedCancel says why an order can't be cancelled, and from when it can.
@@ -49,9 +110,9 @@ func refusedCancel(l *locales.Localizer, allowance hstock.Allowance) string {
 		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": allowance.Reason})
 	}
 	if allowance.EligibleAfter != "" {
-		from := allowance.EligibleAfter // as it came, where it can't be read
-		if t, err := time.Parse(time.RFC3339, from); err == nil {
-			from = clock(l, t)
+		from := allowance.EligibleAfter // as it came, where it can't be read or is over
+		if at, later := orders.EligibleAfter(allowance, time.Now()); later {
+			from = clock(l, at)
 		}
 		text += "\n" + l.T("cancel_from", locales.Args{"Time": from})
 	}
@@ -72,7 +133,10 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	switch {
 	case outcome.Done:
 		view := s.afterCancel(l, outcome.Order, args, "")
-		view.Toast = l.Label("cancel_done")
+		view.Toast = l.Label("order_refreshed") // it may have been delivered meanwhile
+		if isCancelled(outcome.Order) {
+			view.Toast = l.Label("cancel_done")
+		}
 		return view, nil
 	case outcome.Unsure:
 		return s.afterCancel(l, outcome.Order, args, l.T("cancel_unsure")), nil
@@ -81,6 +145,10 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	default:
 		return s.afterCancel(l, outcome.Order, args, ""), nil
 	}
+}
+
+func isCancelled(o storage.Order) bool {
+	return o.State == storage.OrderCancelled || o.State == storage.OrderRefunded
 }
 
 // refusal returns the words in which the marketplace said no to the very

@@ -259,6 +259,9 @@ func (s *Shop) redraftBeside(ctx context.Context, req *bot.Request, p storage.Pu
 }
 
 func (s *Shop) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
+	if p.Service == 0 && p.Rental.Project == "" { // of an order placed elsewhere
+		return bot.View{}, storage.ErrNotFound
+	}
 	if p.Kind == storage.KindSMS {
 		return s.draftNumbers(ctx, req, p.Rental, p.Quantity, p.Origin, p.ID)
 	}

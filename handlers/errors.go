@@ -66,6 +66,8 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.sentence(req, l.T("cancel_closed"))
 	case errors.Is(err, orders.ErrNotUnknown):
 		return s.sentence(req, l.T("unknown_known"))
+	case errors.Is(err, storage.ErrOnItsWay):
+		return s.sentence(req, l.T("forget_on_its_way"))
 	case errors.Is(err, storage.ErrNumberTaken):
 		return s.sentence(req, l.T("unknown_taken"))
 	case errors.Is(err, hstock.ErrOrderNotFound):
@@ -124,7 +126,15 @@ func screenOf(data string) string {
 			return ""
 		}
 		return keyboards.OrderCancel.Data(args)
-	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(),
+	case keyboards.CancelAllSure.Name():
+		return keyboards.CancelAll.Data(struct{}{})
+	case keyboards.ElsewhereTake.Name():
+		args, err := keyboards.ElsewhereTake.Parse(rest)
+		if err != nil {
+			return ""
+		}
+		return keyboards.ElsewhereFind.Data(args)
+	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(), keyboards.ForgetSure.Name(),
 		keyboards.Key.Name(), keyboards.KeyReplace.Name(), keyboards.KeyRemove.Name(), keyboards.KeyRemoveSure.Name():
 		return ""
 	default:

@@ -72,6 +72,9 @@ var forgers = []forger{
 	forging(keyboards.NumberShow), forging(keyboards.NumberCheck), forging(keyboards.NumberAgain), forging(keyboards.NumberAnother),
 	forging(keyboards.NumberCode),
 	forging(keyboards.UnknownBalance), forging(keyboards.UnknownNumber), forging(keyboards.UnknownAdopt), forging(keyboards.UnknownDismiss),
+	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
+	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
+	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 
 // TestAllRoutesAreForged keeps the list complete.
@@ -160,6 +163,7 @@ func (w *world) kept() string {
 			`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered FROM orders WHERE user_id = ? ORDER BY id`,
 			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
 			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
+			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,
 			`SELECT 'language ' || lang FROM users WHERE id = ?`,
 		} {

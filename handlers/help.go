@@ -11,7 +11,7 @@ import (
 func (s *Shop) helpView(l *locales.Localizer) bot.View {
 	return bot.View{
 		Text:     l.T("help_text", locales.Args{"Support": s.SupportText}),
-		Keyboard: keyboards.SupportKeyboard(l, s.SupportText),
+		Keyboard: keyboards.HelpKeyboard(l, s.SupportText),
 	}
 }
 

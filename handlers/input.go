@@ -84,6 +84,12 @@ func parsePrice(text string) (decimal.Decimal, bool) {
 	return price, err == nil && price.IsPositive()
 }
 
+// orderNumber reads the number of an order, with or without the # before it.
+func orderNumber(text string) (int64, bool) {
+	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
+	return n, ok && n > 0
+}
+
 // digit returns the ASCII digit that a decimal digit of any script stands for.
 // Unicode lays each script's ten digits out in order; where two scripts' touch,
 // parseAmount's NFKC has left none of them.

@@ -29,9 +29,13 @@ func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
 			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
 		}
 	}
+	return greeting(req), nil
+}
+
+func greeting(req *bot.Request) bot.View {
 	view := menuView(req.L)
 	view.Text = req.L.T("start_text", locales.Args{"Name": req.User.FirstName})
-	return view, nil
+	return view
 }
 
 func deepLink(args string) (kind string, number int64, ok bool) {

@@ -113,13 +113,16 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
 		}
 		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
-	case orders.MessageNumber, orders.MessageEnded:
+	case orders.MessageNumber, orders.MessageEnded, orders.MessageReminder:
 		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		if message.Kind == orders.MessageNumber {
+		switch message.Kind {
+		case orders.MessageNumber:
 			return numberView(l, order), nil
+		case orders.MessageReminder:
+			return reminderView(l, order), nil
 		}
 		return endedView(l, order), nil
 	case orders.MessageCode:
@@ -161,9 +164,12 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 }
 
 func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
-	args := locales.Args{"Number": number(l, o.Number), "Name": title(o.Name)}
-	if goods.SoFar >= goods.Of {
+	args := locales.Args{"Number": number(l, o.Number), "Name": title(orderName(l, o))}
+	switch {
+	case goods.Of > 0 && goods.SoFar >= goods.Of, goods.Of == 0 && o.State == storage.OrderDelivered:
 		return l.T("delivered_title", args)
+	case goods.Of == 0:
+		return l.T("delivered_part", args)
 	}
 	return l.T("delivered_part", args) + "\n" +
 		l.T("delivered_so_far", locales.Args{"SoFar": l.Number(goods.SoFar), "Of": l.Number(goods.Of)})
@@ -176,7 +182,7 @@ func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, 
 		return bot.View{
 			Text:     title + "\n" + l.N("delivered_file", int64(len(accounts))) + "\n\n" + l.T("delivered_hint"),
 			Document: &bot.Document{Name: "order-" + strconv.FormatInt(o.Number, 10) + ".txt", Data: accountsFile(accounts)},
-			Keyboard: keyboards.DeliveredKeyboard(l, o.ID, o.PurchaseID, nil),
+			Keyboard: keyboards.DeliveredKeyboard(l, o.ID, repeatable(o), nil),
 		}
 	}
 	lines := []string{title, ""}
@@ -186,7 +192,7 @@ func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, 
 		lines = append(lines, "<code>"+locales.Escape(account.Reveal())+"</code>")
 	}
 	lines = append(lines, "", l.T("delivered_hint"))
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.DeliveredKeyboard(l, o.ID, o.PurchaseID, values)}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.DeliveredKeyboard(l, o.ID, repeatable(o), values)}
 }
 
 // fitsMessage reports whether the accounts arrive unchanged within a message:
@@ -217,7 +223,7 @@ func accountsFile(accounts []redact.Secret) []byte {
 // endedView tells how an order ended that did not end with its goods.
 func endedView(l *locales.Localizer, o storage.Order) bot.View {
 	if o.Kind == storage.KindSMS {
-		return bot.View{Text: numberText(l, o), Keyboard: keyboards.NumberEndedKeyboard(l, o.ID)}
+		return bot.View{Text: numberText(l, o), Keyboard: keyboards.NumberEndedKeyboard(l, o.ID, o.Rental.Project != "")}
 	}
-	return bot.View{Text: orderText(l, o), Keyboard: keyboards.EndedKeyboard(l, o.ID, o.PurchaseID)}
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.EndedKeyboard(l, o.ID, repeatable(o))}
 }

@@ -46,14 +46,19 @@ func numberState(o storage.Order) keyboards.NumberState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.NumberState{
 		Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(),
-		Came: o.Delivered > 0, Again: o.Delivered > 0 && o.Rental.Phone != "",
+		Came: o.Delivered > 0, Known: o.Rental.Project != "", Again: o.Delivered > 0 && o.Rental.Phone != "",
 	}
+}
+
+// numberArgs are what every message about a number says of it.
+func numberArgs(l *locales.Localizer, o storage.Order) locales.Args {
+	return locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(orderName(l, o)), "Country": country(l, o.Rental)}
 }
 
 // numberText says what a number is waiting for, or how it ended and what that
 // has cost, as the marketplace says it.
 func numberText(l *locales.Localizer, o storage.Order) string {
-	args := locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(o.Name), "Country": country(l, o.Rental)}
+	args := numberArgs(l, o)
 	if !o.ExpiresAt.IsZero() {
 		args["Until"] = clock(l, o.ExpiresAt)
 	}
@@ -143,7 +148,7 @@ func (s *Shop) numberAnother(ctx context.Context, req *bot.Request, args keyboar
 // rentBeside draws a card as a message of its own: the one that was tapped is
 // worth keeping.
 func (s *Shop) rentBeside(ctx context.Context, req *bot.Request, order storage.Order, rental storage.Rental) (bot.View, error) {
-	if order.Kind != storage.KindSMS {
+	if order.Kind != storage.KindSMS || rental.Project == "" {
 		return bot.View{}, storage.ErrNotFound
 	}
 	view, err := s.draftNumbers(ctx, req, rental, 1, order.Origin, 0)
@@ -170,18 +175,17 @@ func (s *Shop) numberCode(ctx context.Context, req *bot.Request, args keyboards.
 // it as it is, else as a file.
 func codeView(l *locales.Localizer, o storage.Order, sms orders.SMS, asFile bool) bot.View {
 	value, text := sms.Code.Reveal(), sms.Text.Reveal()
-	args := locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(o.Name), "Country": country(l, o.Rental)}
 	shown := value != "" && fitsLine(value) && !asFile
 	inMessage := fitsText(text) && !asFile && (shown || value == "")
 	heading := l.T("code_none")
 	if shown {
 		heading = l.T("code_title", locales.Args{"Code": code(l, value)})
 	}
-	view := bot.View{Text: heading + "\n" + l.T("code_for", args)}
+	view := bot.View{Text: heading + "\n" + l.T("code_for", numberArgs(l, o))}
 	if asFile { // whatever Telegram disliked, it is not in it
-		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, "", "", o.Rental.Phone != "")
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, "", "", numberState(o))
 	} else {
-		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, value, text, o.Rental.Phone != "")
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, value, text, numberState(o))
 	}
 	switch {
 	case !inMessage:

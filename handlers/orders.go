@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -66,20 +67,33 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	case total == 0 && len(unknown) == 0:
 		view.Text = l.T("orders_empty_filter")
 	}
-	view.Keyboard = keyboards.OrdersKeyboard(l, args, labels, unknown, entries, total)
+	view.Keyboard = keyboards.OrdersKeyboard(l, args, labels, unknown, entries, total, keyboards.ListDeeds{
+		CancelAll: filter == storage.FilterOpen && total > 1,
+		Export:    filter == storage.FilterAll && total > 0,
+	})
 	return view, nil
 }
 
 // ordersCommand lists them, or opens the one whose number stands behind it.
 func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	if n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(req.Args), "#")); ok {
-		order, err := s.DB.OrderByNumber(ctx, req.User.ID, n)
-		if err != nil {
-			return bot.View{}, err
-		}
-		return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
+	if n, ok := orderNumber(req.Args); ok {
+		return s.orderOfNumber(ctx, req, n)
 	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
+}
+
+// orderOfNumber opens an order by its number. One that is not here may have been
+// placed elsewhere.
+func (s *Shop) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
+	order, err := s.DB.OrderByNumber(ctx, req.User.ID, n)
+	if errors.Is(err, storage.ErrNotFound) {
+		args := keyboards.ElsewhereArgs{Number: n}
+		return s.elsewhereFind(ctx, at(req, keyboards.ElsewhereFind.Data(args)), args)
+	}
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
 }
 
 // unknownEntries are the purchases that may or may not be orders.
@@ -96,7 +110,10 @@ func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, dismissed b
 }
 
 func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
-	rest := " ×" + l.Number(o.Quantity)
+	rest := ""
+	if o.Quantity > 0 {
+		rest = " ×" + l.Number(o.Quantity)
+	}
 	if o.Charge.Valid {
 		rest += " · " + l.Money(o.Charge.Decimal, o.Currency)
 	}
@@ -104,7 +121,7 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
 		rest = " " + flag + rest
 	}
 	return keyboards.OrderEntry{
-		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.Number, 10), Name: o.Name, Rest: rest,
+		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.Number, 10), Name: orderName(l, o), Rest: rest,
 	}
 }
 
@@ -153,21 +170,28 @@ func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.O
 	if o.Kind == storage.KindSMS {
 		return bot.View{Text: orderText(l, o), Keyboard: keyboards.NumberOrderKeyboard(l, args, o.Rental.Phone, numberState(o))}
 	}
-	accounts := o.Kind == storage.KindProduct && o.Delivered > 0
-	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, o.PurchaseID, accounts)}
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderDeeds{
+		Accounts: o.Kind == storage.KindProduct && o.Delivered > 0,
+		Cancel:   o.Open() && o.CancelSentAt.IsZero(),
+		Again:    repeatable(o),
+	})}
 }
 
 func orderText(l *locales.Localizer, o storage.Order) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
-		l.T("confirm_what", what(l, subject(l, o.Name, o.Rental), o.Quantity)),
+		orderWhat(l, o),
 		"",
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
 	if o.Charge.Valid {
 		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
 	}
-	if o.Kind == storage.KindProduct && o.Delivered > 0 {
+	switch {
+	case o.Kind != storage.KindProduct || o.Delivered == 0:
+	case o.Quantity == 0:
+		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Delivered)}))
+	default:
 		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
 	}
 	if o.Kind == storage.KindSMM && o.StartCount != nil {
@@ -189,7 +213,11 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 		}
 		lines = append(lines, l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)}))
 	}
-	lines = append(lines, "", l.T("order_created", locales.Args{"Time": clock(l, o.CreatedAt)}))
+	created := "order_created"
+	if o.Elsewhere {
+		created = "order_taken_in"
+	}
+	lines = append(lines, "", l.T(created, locales.Args{"Time": clock(l, o.CreatedAt)}))
 	if o.Polls > 0 {
 		lines = append(lines, l.T("order_updated", locales.Args{"Time": clock(l, o.UpdatedAt)}))
 	}
@@ -246,7 +274,7 @@ func (s *Shop) placedView(l *locales.Localizer, placed []storage.Order, p storag
 	}
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": number(l, o.Number)}),
-		l.T("confirm_what", what(l, o.Name, o.Quantity)),
+		orderWhat(l, o),
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
 	if o.Charge.Valid {

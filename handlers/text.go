@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -16,20 +14,22 @@ import (
 )
 
 // text answers what was typed where nothing was asked: the number of an order
-// opens it, a link what is sold for it, a few words are looked for in the catalogue.
+// opens it, a link what is sold for it, somebody new is greeted, and a few words
+// are looked for in the catalogue.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	typed := strings.TrimSpace(req.Text)
-	if number, err := strconv.ParseInt(strings.TrimPrefix(typed, "#"), 10, 64); err == nil && number > 0 {
-		order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
-		if err == nil {
-			return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
-		}
-		if !errors.Is(err, storage.ErrNotFound) {
-			return bot.View{}, err
-		}
+	if n, ok := orderNumber(typed); ok {
+		return s.orderOfNumber(ctx, req, n)
 	}
 	if link, ok := pastedLink(typed); ok {
 		return s.linkPasted(ctx, req, link)
+	}
+	user, err := s.DB.User(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)) { // by this very update
+		return greeting(req), nil
 	}
 	if isCommand := strings.HasPrefix(typed, "/"); isCommand || !hasKey(typed) && (!hasWords(typed) || isTooLong(typed)) {
 		view := menuView(req.L)
@@ -66,9 +66,44 @@ func subject(l *locales.Localizer, name string, rental storage.Rental) string {
 	return name + " · " + country(l, rental)
 }
 
+// orderName is what was bought; of what was bought elsewhere only the kind is known.
+func orderName(l *locales.Localizer, o storage.Order) string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case o.Kind == storage.KindSMS:
+		return l.Label("elsewhere_sms")
+	case o.Kind == storage.KindSMM:
+		return l.Label("elsewhere_smm")
+	default:
+		return l.Label("elsewhere_product")
+	}
+}
+
+// orderWhat is a line that says what was bought and how many, as far as known.
+func orderWhat(l *locales.Localizer, o storage.Order) string {
+	name := subject(l, orderName(l, o), o.Rental)
+	if o.Quantity == 0 {
+		return locales.Escape(title(name))
+	}
+	return l.T("confirm_what", what(l, name, o.Quantity))
+}
+
+// repeatable is the purchase that Order again repeats: none for what was bought
+// elsewhere, since nobody knows what it was.
+func repeatable(o storage.Order) int64 {
+	if o.Elsewhere {
+		return 0
+	}
+	return o.PurchaseID
+}
+
 // country is that of a number, with its flag.
 func country(l *locales.Localizer, rental storage.Rental) string {
 	name := l.Country(rental.Country, rental.CountryName)
+	if name == "" {
+		return l.Label("elsewhere_country")
+	}
 	if flag := locales.Flag(rental.Country); flag != "" {
 		return flag + " " + name
 	}

@@ -88,8 +88,8 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	if err != nil {
 		return bot.View{}, err
 	}
-	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(req.Text), "#"))
-	if !ok || n <= 0 {
+	n, ok := orderNumber(req.Text)
+	if !ok {
 		return bot.View{}, say("unknown_not_number")
 	}
 	found, err := s.orders.LookUp(ctx, req.User.ID, args.Purchase, n)

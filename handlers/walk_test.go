@@ -43,6 +43,7 @@ func TestWalk(t *testing.T) {
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
 					"re", "sh", "sw",
 					"bs", "lk", "lp", "la", "lq",
+					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {
 						w.t.Errorf("the walk never came to route %q", name)
@@ -55,7 +56,10 @@ func TestWalk(t *testing.T) {
 
 // buys are the routes that the walk leaves to others: they spend money, end a
 // doubt or an order, take the key away or change the language.
-var buys = map[string]bool{"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true}
+var buys = map[string]bool{
+	"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true,
+	"xs": true, "ys": true,
+}
 
 // setTheScene gives Anna a delivered, an open and an unknown purchase, two
 // numbers, one of which has received its code, and what a search has found.

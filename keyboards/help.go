@@ -8,6 +8,18 @@ import (
 // Help is the route of the help screen.
 var Help = route.New[struct{}]("h")
 
+// HelpKeyboard is that of the help screen: support, and what is kept about the
+// person.
+func HelpKeyboard(l *locales.Localizer, support string) Rows {
+	mine := []Button{
+		Tap(l.Label("mydata_button"), MyData.Data(struct{}{})),
+		Tap(l.Label("forget_button_open"), Forget.Data(struct{}{})),
+	}
+	rows := SupportKeyboard(l, support)
+	last := len(rows) - 1
+	return append(rows[:last:last], mine, rows[last])
+}
+
 // SupportKeyboard goes with the address to write to.
 func SupportKeyboard(l *locales.Localizer, address string) Rows {
 	if button, ok := Copy(l.Label("delivered_button_copy"), address); ok {

@@ -23,6 +23,7 @@ type NumberState struct {
 	Cancel  bool // it may be cancelled
 	Came    bool // an SMS has come
 	Again   bool // it can be rented again
+	Known   bool // what it is for, so that more like it can be rented
 }
 
 // NumberKeyboard goes with the message that shows a number.
@@ -42,21 +43,25 @@ func NumberKeyboard(l *locales.Localizer, order int64, phone string, state Numbe
 	if state.Cancel {
 		return append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order}))})
 	}
-	return append(rows, rentMore(l, ref, state.Again))
+	return append(rows, rentMore(l, ref, state)...)
 }
 
 // rentMore offers another number, and after an SMS the same one again.
-func rentMore(l *locales.Localizer, ref OrderRef, again bool) []Button {
+func rentMore(l *locales.Localizer, ref OrderRef, state NumberState) Rows {
 	another := Tap(l.Label("number_button_another"), NumberAnother.Data(ref))
-	if !again {
-		return []Button{another}
+	switch {
+	case !state.Known:
+		return nil
+	case !state.Again:
+		return Rows{{another}}
+	default:
+		return Rows{{Tap(l.Label("number_button_again"), NumberAgain.Data(ref)), another}}
 	}
-	return []Button{Tap(l.Label("number_button_again"), NumberAgain.Data(ref)), another}
 }
 
 // CodeKeyboard goes with an SMS: copy buttons for what of it fits one, then what
-// comes next. again says that the number can be rented once more.
-func CodeKeyboard(l *locales.Localizer, order int64, code, text string, again bool) Rows {
+// comes next.
+func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state NumberState) Rows {
 	var copies []Button
 	if button, ok := Copy(l.Label("code_button_copy"), code); ok {
 		copies = append(copies, button)
@@ -65,13 +70,14 @@ func CodeKeyboard(l *locales.Localizer, order int64, code, text string, again bo
 		copies = append(copies, button)
 	}
 	ref := OrderRef{Order: order}
-	return append(pairs(copies), rentMore(l, ref, again), numberFoot(l, ref))
+	rows := append(pairs(copies), rentMore(l, ref, state)...)
+	return append(rows, numberFoot(l, ref))
 }
 
 // NumberEndedKeyboard goes with the message that a number has ended.
-func NumberEndedKeyboard(l *locales.Localizer, order int64) Rows {
+func NumberEndedKeyboard(l *locales.Localizer, order int64, known bool) Rows {
 	ref := OrderRef{Order: order}
-	return Rows{rentMore(l, ref, false), numberFoot(l, ref)}
+	return append(rentMore(l, ref, NumberState{Known: known}), numberFoot(l, ref))
 }
 
 func numberFoot(l *locales.Localizer, ref OrderRef) []Button {
@@ -101,6 +107,7 @@ func NumberOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string,
 	if state.Cancel {
 		rows = append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args)))})
 	}
-	rows = append(rows, rentMore(l, ref, state.Again), []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
+	rows = append(rows, rentMore(l, ref, state)...)
+	rows = append(rows, []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }

@@ -49,8 +49,9 @@ type FilterEntry struct {
 }
 
 // OrdersKeyboard lists one page of orders below the filters; the present
-// filter is ticked. unknown are purchases whose outcome is not known.
-func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnknownEntry, entries []OrderEntry, total int) Rows {
+// filter is ticked. unknown are purchases whose outcome is not known; deeds is
+// what else can be done.
+func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnknownEntry, entries []OrderEntry, total int, deeds ListDeeds) Rows {
 	var rows Rows
 	var row []Button
 	for _, filter := range filters {
@@ -71,7 +72,19 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
 		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: PageArg(page)})
 	})...)
+	if deeds.CancelAll {
+		rows = append(rows, []Button{Tap(l.Label("orders_button_cancel_all"), CancelAll.Data(struct{}{}))})
+	}
+	if deeds.Export {
+		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
+	}
 	return append(rows, Foot(l, "")...)
+}
+
+// ListDeeds is what can be done with the orders as a whole.
+type ListDeeds struct {
+	CancelAll bool // several are open
+	Export    bool // there are any
 }
 
 // UnknownEntry is a purchase of unknown outcome as the list shows it.
@@ -81,17 +94,32 @@ type UnknownEntry struct {
 	Rest     string
 }
 
+// OrderDeeds is what can be done with an order.
+type OrderDeeds struct {
+	Accounts bool  // something was delivered
+	Cancel   bool  // it is open
+	Again    int64 // the purchase to repeat, 0 for none
+}
+
 // OrderKeyboard is what can be done with one order.
-func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, purchase int64, accounts bool) Rows {
+func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, deeds OrderDeeds) Rows {
 	rows := Rows{{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}}
-	if accounts {
+	if deeds.Accounts {
 		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(OrderRef{Order: args.Order})))
 	}
-	rows = append(rows, []Button{
-		Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase})),
-		Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: args.Order})),
-	})
+	if deeds.Cancel {
+		rows = append(rows, cancelRow(l, listed(args)))
+	}
+	rows = append(rows, append(again(l, deeds.Again), Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: args.Order}))))
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
+}
+
+// again offers to order a purchase once more, where it can be.
+func again(l *locales.Localizer, purchase int64) []Button {
+	if purchase == 0 {
+		return nil
+	}
+	return []Button{Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase}))}
 }
 
 // PlacedKeyboard is that of the card "Order #<n> placed".
@@ -103,7 +131,7 @@ func PlacedKeyboard(l *locales.Localizer, order int64) Rows {
 }
 
 // DeliveredKeyboard goes with delivered goods: a copy button for each account
-// that has one, then what comes next.
+// that has one, then what comes next. purchase is the one to repeat, 0 for none.
 func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []string) Rows {
 	var copies []Button
 	for i, account := range accounts {
@@ -118,13 +146,11 @@ func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []s
 	return append(pairs(copies), EndedKeyboard(l, order, purchase)...)
 }
 
-// EndedKeyboard goes with an order that has ended: what comes next.
+// EndedKeyboard goes with an order that has ended: what comes next. purchase is
+// as in DeliveredKeyboard.
 func EndedKeyboard(l *locales.Localizer, order, purchase int64) Rows {
 	return Rows{
-		{
-			Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase})),
-			Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
-		},
+		append(again(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))),
 		{Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: order}))},
 	}
 }

@@ -242,8 +242,8 @@ func TestACancelOnItsWayMovesTheBalance(t *testing.T) {
 		want bool
 	}{
 		{func() error { return nil }, false},
-		{func() error { _, err := db.StartCancel(t.Context(), 7, o.ID, time.Now()); return err }, true},
-		{func() error { return db.EndCancel(t.Context(), o.ID) }, false},
+		{func() error { _, err := db.StartCancels(t.Context(), 7, []int64{o.ID}, time.Now()); return err }, true},
+		{func() error { return db.EndCancels(t.Context(), []int64{o.ID}) }, false},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -47,9 +48,10 @@ type Order struct {
 	Kind         Kind
 	Number       int64
 	Adopted      bool
-	Service      int64
-	Name         string
-	Quantity     int64
+	Elsewhere    bool   // placed elsewhere, and taken in by its number
+	Service      int64  // 0 where it is not known (Elsewhere)
+	Name         string // likewise ""
+	Quantity     int64  // likewise 0
 	Link         string
 	Rental       Rental // of a number
 	Origin       string
@@ -132,7 +134,7 @@ func (db *DB) OrdersOfPurchase(ctx context.Context, userID, purchaseID int64) ([
 func (db *DB) RentedCountries(ctx context.Context, userID int64, limit int) ([]string, error) {
 	var codes []string
 	err := db.reader.SelectContext(ctx, &codes, db.bind(
-		`SELECT country FROM orders WHERE user_id = ? AND kind = 'sms' GROUP BY country ORDER BY MAX(created_at) DESC LIMIT ?`), userID, limit)
+		`SELECT country FROM orders WHERE user_id = ? AND kind = 'sms' AND country <> '' GROUP BY country ORDER BY MAX(created_at) DESC LIMIT ?`), userID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read rented countries: %w", err)
 	}
@@ -376,7 +378,7 @@ func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) err
 const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity,
 	link_sealed, origin, state, word, charge, currency, remains, start_count, auto_delivery, delivered,
 	created_at, updated_at, closed_at, next_poll_at, polls, failures, project, country, country_name, phone_sealed,
-	expires_at, message_id, cancel_sent_at`
+	expires_at, message_id, cancel_sent_at, elsewhere`
 
 type orderRow struct {
 	ID           int64               `db:"id"`
@@ -413,16 +415,17 @@ type orderRow struct {
 	ExpiresAt    int64               `db:"expires_at"`
 	MessageID    int64               `db:"message_id"`
 	CancelSentAt int64               `db:"cancel_sent_at"`
+	Elsewhere    int64               `db:"elsewhere"`
 }
 
 func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO orders (`+orderColumns+`, lease_owner, lease_until)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
 		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyPrint, o.Kind, o.Number, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
 		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
 		toBit(o.AutoDelivery), o.Delivered, toMillis(o.CreatedAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt),
 		o.Polls, o.Failures, o.Rental.Project, o.Rental.Country, o.Rental.CountryName, db.sealText("orders", "phone", o.ID, o.Rental.Phone),
-		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt))
+		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt), toBit(o.Elsewhere))
 	return err
 }
 
@@ -471,6 +474,7 @@ func (db *DB) order(row orderRow) (Order, error) {
 		NextPollAt: fromMillis(row.NextPollAt), Polls: row.Polls, Failures: row.Failures,
 		Rental:    Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
+		Elsewhere: row.Elsewhere == 1,
 	}, nil
 }
 
@@ -485,16 +489,82 @@ func (db *DB) NumberShared(ctx context.Context, o Order) (bool, error) {
 	return n > 0, nil
 }
 
-// StartCancel records, durably, that a cancel of an open order is about to
-// leave. Of any number of callers one is told yes, and no other as long as it is
-// not known that nothing was done (EndCancel).
-func (db *DB) StartCancel(ctx context.Context, userID, id int64, now time.Time) (bool, error) {
-	return db.move(ctx, "start cancelling",
-		`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
+// StartCancels records, durably, that a cancel of these open orders is about to
+// leave, and returns those of which it may. Of any number of callers one is given
+// an order, and no other as long as it is not known that nothing was done
+// (EndCancels).
+func (db *DB) StartCancels(ctx context.Context, userID int64, ids []int64, now time.Time) ([]int64, error) {
+	var begun []int64
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		begun = begun[:0]
+		for _, id := range ids {
+			moved, err := db.moveTx(ctx, tx,
+				`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
+			if err != nil {
+				return err
+			}
+			if moved {
+				begun = append(begun, id)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start cancelling: %w", err)
+	}
+	return begun, nil
 }
 
-// EndCancel records that a cancel has done nothing: another one may be sent.
-func (db *DB) EndCancel(ctx context.Context, id int64) error {
-	_, err := db.move(ctx, "end cancelling", `UPDATE orders SET cancel_sent_at = 0 WHERE id = ?`, id)
+// EndCancels records that a cancel of these orders has done nothing: another
+// one may be sent.
+func (db *DB) EndCancels(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	query, args, err := sqlx.In(`UPDATE orders SET cancel_sent_at = 0 WHERE id IN (?)`, ids)
+	if err != nil {
+		return fmt.Errorf("end cancelling: %w", err)
+	}
+	_, err = db.move(ctx, "end cancelling", query, args...)
 	return err
 }
+
+// exportPage is how many orders EachOrder reads at a time.
+const exportPage = 500
+
+// EachOrder calls do with every order of this person, newest first, a page of
+// them in memory at a time. Links and phone numbers are left out, sealed. It
+// ends with do's error, or ErrEnough, which is none.
+func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error) error {
+	// Where the next page begins: orders have come and gone since the last one.
+	before, id := int64(math.MaxInt64), int64(math.MaxInt64)
+	for {
+		var rows []orderRow
+		err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+orderColumns+` FROM orders
+			WHERE user_id = ? AND (created_at < ? OR created_at = ? AND id < ?) ORDER BY created_at DESC, id DESC LIMIT ?`),
+			userID, before, before, id, exportPage)
+		if err != nil {
+			return fmt.Errorf("read all orders: %w", err)
+		}
+		for _, row := range rows {
+			row.LinkSealed, row.PhoneSealed = "", ""
+			order, err := db.order(row)
+			if err == nil {
+				err = do(order)
+			}
+			if errors.Is(err, ErrEnough) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			before, id = row.CreatedAt, row.ID
+		}
+		if len(rows) < exportPage {
+			return nil
+		}
+	}
+}
+
+// ErrEnough is what a callback returns to be called no more.
+var ErrEnough = errors.New("enough")

@@ -168,11 +168,11 @@ func TestOneCancelLeaves(t *testing.T) {
 	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
 	start := func(user int64) bool {
 		t.Helper()
-		began, err := db.StartCancel(t.Context(), user, orders[0].ID, time.Now())
+		begun, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return began
+		return len(begun) == 1
 	}
 	if start(8) {
 		t.Error("somebody else's order")
@@ -180,7 +180,7 @@ func TestOneCancelLeaves(t *testing.T) {
 	if !start(7) || start(7) {
 		t.Error("not exactly one of two")
 	}
-	if err := db.EndCancel(t.Context(), orders[0].ID); err != nil {
+	if err := db.EndCancels(t.Context(), []int64{orders[0].ID}); err != nil {
 		t.Fatal(err)
 	}
 	if !start(7) {

@@ -265,7 +265,7 @@ func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, 
 	var order Order
 	adopted := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		taken, err := db.numberTaken(ctx, tx, p.Kind, given.Number)
+		taken, err := db.numberTaken(ctx, tx, p.UserID, p.Kind, given.Number)
 		if err != nil {
 			return err
 		}
@@ -300,15 +300,18 @@ func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, 
 	return order, adopted, nil
 }
 
-// NumberTaken reports whether an order number is already an order here, whoever's.
-func (db *DB) NumberTaken(ctx context.Context, kind Kind, number int64) (bool, error) {
-	return db.numberTaken(ctx, db.reader, kind, number)
+// NumberTaken reports whether an order number is already an order here, whoever's;
+// one that somebody else has taken in from elsewhere does not count, since they
+// may well share the key.
+func (db *DB) NumberTaken(ctx context.Context, userID int64, kind Kind, number int64) (bool, error) {
+	return db.numberTaken(ctx, db.reader, userID, kind, number)
 }
 
 // numberTaken counts rented numbers apart: the document shows no common count.
-func (db *DB) numberTaken(ctx context.Context, q sqlx.QueryerContext, kind Kind, number int64) (bool, error) {
+func (db *DB) numberTaken(ctx context.Context, q sqlx.QueryerContext, userID int64, kind Kind, number int64) (bool, error) {
 	var n int
-	err := sqlx.GetContext(ctx, q, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ? AND (kind = 'sms') = (? = 'sms')`), number, kind)
+	err := sqlx.GetContext(ctx, q, &n, db.bind(`SELECT COUNT(*) FROM orders
+		WHERE number = ? AND (kind = 'sms') = (? = 'sms') AND (elsewhere = 0 OR user_id = ?)`), number, kind, userID)
 	if err != nil {
 		return false, fmt.Errorf("look for order number: %w", err)
 	}

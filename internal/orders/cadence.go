@@ -107,6 +107,17 @@ const (
 
 	// Readings of balances in hand at once.
 	checksAtOnce = 8
+	// Orders that were cancelled together are asked for side by side: 100 of them
+	// within the time that a tap may take.
+	statesAtOnce = 8
+	// Of the open orders of a person so many are asked for at a tap on "cancel all":
+	// five requests side by side.
+	cancelMost = 500
+	// Asking first leaves the time of the one request, out of the minute that a tap
+	// may take.
+	allowTimeout = 20 * time.Second
+	// Reminders that are ended in one go.
+	remindersAtOnce = 64
 	// Refused keys that are tried again at a time: every hour, and those that rented
 	// numbers wait for every minute, since their time runs.
 	refusedKeysAtOnce = 50

@@ -3,6 +3,8 @@ package orders
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"hstockbot/internal/hstock"
@@ -66,6 +68,7 @@ type CancelOutcome struct {
 	Refused bool
 	Refusal string
 	Unsure  bool
+	Err     error // of CancelAll: why the request did nothing at all
 }
 
 // Cancel cancels an order, by one request that is never repeated while it may
@@ -75,54 +78,103 @@ func (s *Service) Cancel(ctx context.Context, userID, orderID int64) (CancelOutc
 	if err != nil {
 		return CancelOutcome{Order: order}, err
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
-		return CancelOutcome{Order: order}, context.DeadlineExceeded // too late to wait for an answer
-	}
-	now := time.Now()
-	began, err := s.db.StartCancel(ctx, userID, orderID, now)
-	if err != nil {
+	outcomes, err := s.cancelTogether(ctx, userID, key, []storage.Order{order})
+	if len(outcomes) == 0 {
 		return CancelOutcome{Order: order}, err
 	}
-	if !began {
-		return CancelOutcome{Order: order}, ErrCancelSent
-	}
-	s.checkpoint("cancelling")
-	done, refusal, err := s.cancelOnce(ctx, key, order.Number)
-	s.checkpoint("cancelled")
-	ctx = context.WithoutCancel(ctx)
-	switch {
-	case done:
-	case err == nil:
-		return CancelOutcome{Order: order, Refused: true, Refusal: refusal}, s.db.EndCancel(ctx, order.ID)
-	case s.nothingDone(ctx, key, order.Number, err):
-		return CancelOutcome{Order: order}, errors.Join(err, s.db.EndCancel(ctx, order.ID))
-	default:
-		s.log.Warn("outcome of a cancel is unknown", "order", order.Number, "error", err)
-	}
-	order.CancelSentAt = now
-	return s.afterCancel(ctx, order, done)
+	return outcomes[0], err
 }
 
-// cancelOnce makes the one request. Without an error it was answered.
-func (s *Service) cancelOnce(ctx context.Context, key redact.Secret, number int64) (done bool, refusal string, err error) {
-	cancellations, err := s.market.Cancel(ctx, key, []int64{number})
-	if err != nil {
-		return false, "", err
+// cancelTogether cancels up to hstock.MaxBatch orders of one key by one request,
+// which is never repeated for an order while it may have been done. An error
+// beside no outcomes means that nothing was done; ErrCancelSent, that a cancel of
+// each of them has left already.
+func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.Secret, orders []storage.Order) ([]CancelOutcome, error) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
+		return nil, context.DeadlineExceeded // too late to wait for an answer
 	}
-	return cancellations[0].Done, cancellations[0].Error, nil
+	ids := make([]int64, 0, len(orders))
+	for _, order := range orders {
+		ids = append(ids, order.ID)
+	}
+	now := time.Now()
+	begun, err := s.db.StartCancels(ctx, userID, ids, now)
+	if err != nil {
+		return nil, err
+	}
+	if len(begun) == 0 {
+		return nil, ErrCancelSent
+	}
+	var numbers []int64
+	for _, order := range orders {
+		if slices.Contains(begun, order.ID) {
+			numbers = append(numbers, order.Number)
+		}
+	}
+	s.checkpoint("cancelling")
+	answers, err := s.market.Cancel(ctx, key, numbers)
+	s.checkpoint("cancelled")
+	ctx = context.WithoutCancel(ctx)
+	if err != nil && s.nothingDone(ctx, key, numbers, err) {
+		return nil, errors.Join(err, s.db.EndCancels(ctx, begun))
+	}
+	if err != nil {
+		s.log.Warn("outcome of a cancel is unknown", "orders", numbers, "error", err)
+	}
+	outcomes := make([]CancelOutcome, len(orders))
+	var refused []int64
+	for i, order := range orders {
+		order.CancelSentAt = now
+		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also where another cancel of it has left
+		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.Number }); k >= 0 && slices.Contains(begun, order.ID) {
+			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refusal = false, answers[k].Done, answers[k].Error
+		}
+		if outcomes[i].Refused = !outcomes[i].Done && !outcomes[i].Unsure; outcomes[i].Refused {
+			outcomes[i].Order.CancelSentAt = time.Time{}
+			refused = append(refused, order.ID)
+		}
+	}
+	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.afterCancels(ctx, outcomes))
+}
+
+// afterCancels reads how those orders stand now that are cancelled, or may be.
+func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) error {
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordPatience)
+	defer cancel()
+	var (
+		group    sync.WaitGroup
+		slots    = make(chan struct{}, statesAtOnce)
+		failures = make([]error, len(outcomes))
+	)
+	for i, outcome := range outcomes {
+		if !outcome.Done && !outcome.Unsure {
+			continue
+		}
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			failures[i] = s.safely("read a cancelled order", func() (err error) {
+				outcomes[i], err = s.afterCancel(ctx, outcome.Order, outcome.Done)
+				return err
+			})
+		})
+	}
+	group.Wait()
+	return errors.Join(failures...)
 }
 
 // nothingDone reports whether a cancel surely did nothing. A refusal in words
-// that are not documented is one if the order can still be cancelled.
-func (s *Service) nothingDone(ctx context.Context, key redact.Secret, number int64, err error) bool {
+// that are not documented is one if the orders can still be cancelled.
+func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
 	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
 		return true
 	case hstock.RefusedOther:
 		ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 		defer cancel()
-		allowances, err := s.market.AllowCancel(ctx, key, []int64{number})
-		return err == nil && allowances[0].Allowed
+		allowances, err := s.market.AllowCancel(ctx, key, numbers)
+		return err == nil && len(allowances) == len(numbers) &&
+			!slices.ContainsFunc(allowances, func(a hstock.Allowance) bool { return !a.Allowed })
 	default:
 		return false
 	}
@@ -204,6 +256,9 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 		}
 		if o.Kind == storage.KindSMS {
 			messages = append(messages, about(o, MessageRedraw, classStatus, now))
+		}
+		for i := range messages { // behind the card that was tapped
+			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardFirst)
 		}
 		return messages, nil
 	}

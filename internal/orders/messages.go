@@ -23,6 +23,7 @@ const (
 	MessageOutcome    = "outcome"     // what has become of a purchase, which its card could not say
 	MessageUnknown    = "unknown"     // nobody knows what became of a purchase
 	MessageVerdict    = "verdict"     // what the balance suggests about it
+	MessageReminder   = "reminder"    // an order can be cancelled from now on
 	MessageInvalidKey = "invalid_key" // the key is refused; its orders wait for a new one
 )
 

@@ -725,7 +725,7 @@ func TestNumbersAndOrdersAreCountedApart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.buy(market.GmailUSA, 1)
 		for kind, want := range map[storage.Kind]bool{storage.KindProduct: true, storage.KindSMM: true, storage.KindSMS: false} {
-			taken, err := w.db.NumberTaken(t.Context(), kind, order.Number)
+			taken, err := w.db.NumberTaken(t.Context(), anna, kind, order.Number)
 			must(t, err)
 			if taken != want {
 				t.Errorf("as %s: taken is %v, want %v", kind, taken, want)

@@ -71,6 +71,7 @@ type Service struct {
 	settle *signal // a purchase of this process left its key's turn
 	watch  *loop   // polls of orders
 	decide *loop   // leases and balance readings of purchases
+	remind *loop   // reminders of orders that can be cancelled later
 	outbox *loop   // messages
 	keys   *loop   // refused keys
 	sweep  *loop   // what is old
@@ -99,6 +100,7 @@ func New(o Options) *Service {
 	}
 	s.watch = newLoop("watch orders", o.Log, s.watchOnce)
 	s.decide = newLoop("settle purchases", o.Log, s.decideOnce)
+	s.remind = newLoop("remind", o.Log, s.remindOnce)
 	s.outbox = newLoop("send messages", o.Log, s.outboxOnce)
 	s.keys = newLoop("try refused keys", o.Log, s.tryKeysOnce)
 	s.sweep = newLoop("sweep", o.Log, s.sweepOnce)
@@ -107,7 +109,7 @@ func New(o Options) *Service {
 
 // Start begins watching and delivering. Calling it twice is once.
 func (s *Service) Start() {
-	for _, l := range []*loop{s.outbox, s.decide, s.watch, s.keys, s.sweep} {
+	for _, l := range []*loop{s.outbox, s.decide, s.remind, s.watch, s.keys, s.sweep} {
 		l.start()
 	}
 }
@@ -117,7 +119,7 @@ func (s *Service) Start() {
 // turn first. Calling it twice is once.
 func (s *Service) Stop(ctx context.Context) error {
 	var problems []error
-	for _, l := range []*loop{s.sweep, s.keys, s.watch, s.decide} {
+	for _, l := range []*loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
 		problems = append(problems, l.stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.

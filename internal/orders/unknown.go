@@ -70,7 +70,7 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 	if err != nil {
 		return Found{}, err
 	}
-	taken, err := s.db.NumberTaken(ctx, p.Kind, number)
+	taken, err := s.db.NumberTaken(ctx, userID, p.Kind, number)
 	if err != nil {
 		return Found{}, err
 	}

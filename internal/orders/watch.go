@@ -355,9 +355,11 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 }
 
 // stateOf reads the marketplace's state. A product is delivered when all that
-// was bought is there, whatever the word says: "Completed" with fewer keeps asking.
+// was bought is there, whatever the word says: "Completed" with fewer keeps
+// asking. Where nobody knows how many were bought, the word counts.
 func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	have := int64(len(status.Accounts))
+	enough := o.Quantity > 0 && have >= o.Quantity
 	switch status.State {
 	case hstock.StateCanceled:
 		return storage.OrderCancelled
@@ -366,7 +368,7 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	case hstock.StateFailed:
 		return storage.OrderFailed
 	case hstock.StateCompleted:
-		if o.Kind != storage.KindProduct || have >= o.Quantity {
+		if o.Kind != storage.KindProduct || enough || o.Quantity == 0 {
 			return storage.OrderDelivered
 		}
 	case hstock.StatePartial:
@@ -375,7 +377,7 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	switch {
 	case o.Kind != storage.KindProduct || have == 0:
 		return storage.OrderOpen
-	case have >= o.Quantity:
+	case enough:
 		return storage.OrderDelivered
 	default:
 		return storage.OrderPartial
@@ -412,7 +414,7 @@ func rateConfirmed(per int64) string {
 // learnRate compares the first real charge of an SMM order with both readings
 // of its rate.
 func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.Status) {
-	if o.Kind != storage.KindSMM || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
+	if o.Kind != storage.KindSMM || o.Elsewhere || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
 		return
 	}
 	p, err := s.db.Purchase(ctx, o.UserID, o.PurchaseID)

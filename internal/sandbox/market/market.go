@@ -26,6 +26,7 @@ type Options struct {
 
 	DeliverAfter time.Duration // of automatic goods and of SMM services after add; 0: complete at the first status
 	CancelAfter  time.Duration // how old an order must be before cancel takes it; 0: at once
+	EligibleWord string        // what eligibleAfter says instead of the time; "": the time
 	NumberLife   time.Duration // of a rented number; 0: 20 minutes
 	CodeAfter    time.Duration // until a rented number gets a code by itself; 0: only by SendCode
 

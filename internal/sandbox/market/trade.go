@@ -1,6 +1,7 @@
 package market
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -236,7 +237,7 @@ func (s *Server) allowCancel(q *request) (any, error) {
 			answer[i].AllowCancel, answer[i].RefundAmount = 1, json.Number(money(e.refund, 2))
 		}
 		if !e.after.IsZero() {
-			answer[i].EligibleAfter = e.after.UTC().Format(timeFormat)
+			answer[i].EligibleAfter = cmp.Or(s.opt.EligibleWord, e.after.UTC().Format(timeFormat))
 		}
 	}
 	return answer, nil

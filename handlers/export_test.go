@@ -1,0 +1,118 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+func TestDefused(t *testing.T) {
+	for _, cell := range []string{
+		"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\"=1+1", "'=1", "“=1", " =1", "\u00a0=1", "\"\"\"=1", " \" =1", "＝1", "＠x", "\ufeff=1",
+		"=HYPERLINK(\"http://x\",\"y\")", "=cmd|' /C calc'!A0",
+	} {
+		if got := defused(cell); got != "'"+cell {
+			t.Errorf("%q became %q", cell, got)
+		}
+	}
+	for _, cell := range []string{"", "Gmail", "12.50", "a=b", "a+b", "🇺🇸", "Gmail \"USA\"", "'", "2000-01-01 00:00:00", "–", "100%"} {
+		if got := defused(cell); got != cell {
+			t.Errorf("%q became %q", cell, got)
+		}
+	}
+}
+
+func english(tb testing.TB) *locales.Localizer {
+	tb.Helper()
+	bundle, err := locales.Load()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return bundle.Localizer("en")
+}
+
+// TestOrderTable: what the marketplace names arrives as it is, and no cell is a
+// formula.
+func TestOrderTable(t *testing.T) {
+	table := newOrderTable(english(t), exportMost)
+	for _, name := range []string{"=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "\"=2", strings.Repeat("x", 300)} {
+		charge := decimal.NewNullDecimal(decimal.RequireFromString("12.5000"))
+		if err := table.add(storage.Order{Number: 7, Name: name, Kind: storage.KindProduct, Quantity: 3, Word: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, marked := strings.CutPrefix(string(table.bytes()), "\ufeff")
+	if !marked || strings.Count(text, "\r\n") != 9 { // with the line break within a cell
+		t.Errorf("the table is %q", text)
+	}
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(rows) != 8 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, want := range []string{"Name", "'=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "'\"=2", strings.Repeat("x", 300)} {
+		if rows[i][2] != want {
+			t.Errorf("row %d: %q, want %q", i, rows[i][2], want)
+		}
+	}
+	if row := rows[1]; row[1] != "goods" || row[4] != "3" || row[6] != "'@odd" || row[7] != "12.5000" || row[9] != "1970-01-01 00:00:00" || row[10] != "" {
+		t.Errorf("the row is %q", row)
+	}
+}
+
+// TestAFullTable ends, with whole rows.
+func TestAFullTable(t *testing.T) {
+	table := newOrderTable(english(t), 1000)
+	var err error
+	for range 100 {
+		if err = table.add(storage.Order{Number: 7, Name: "Gmail", Kind: storage.KindProduct}); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, storage.ErrEnough) {
+		t.Fatalf("got %v", err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(table.bytes()))).ReadAll()
+	if err != nil || len(rows) != table.rows+1 || table.rows == 0 || table.rows > 40 {
+		t.Errorf("%d rows are in the file, %d were counted, %v", len(rows), table.rows, err)
+	}
+}
+
+func FuzzDefused(f *testing.F) {
+	for _, seed := range []string{"=1", "\"=1", " +", "", "a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cell string) {
+		inner := strings.Trim(defused(cell), "\"")
+		if strings.HasPrefix(inner, "=") || strings.HasPrefix(inner, "+") || strings.HasPrefix(inner, "-") || strings.HasPrefix(inner, "@") {
+			t.Errorf("%q became %q", cell, defused(cell))
+		}
+	})
+}
+
+// BenchmarkOrderTable writes a file of 50,000 orders.
+func BenchmarkOrderTable(b *testing.B) {
+	l := english(b)
+	order := storage.Order{
+		Number: 23501, Name: "Gmail Account - USA", Kind: storage.KindProduct, Quantity: 2, State: storage.OrderDelivered, Word: "Completed",
+		Charge: decimal.NewNullDecimal(decimal.New(250, -2)), Currency: "USD", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0),
+	}
+	for b.Loop() {
+		table := newOrderTable(l, exportMost)
+		for range 50_000 {
+			if err := table.add(order); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := io.Discard.Write(table.bytes()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
+	"hstockbot/storage"
+)
+
+// errUnanswered is of an order that an answer passes over.
+var errUnanswered = errors.New("the marketplace said nothing of this order")
+
+// Asked is what the marketplace says of cancelling one open order. With Err it
+// could not be asked, or said nothing.
+type Asked struct {
+	Order     storage.Order
+	Allowance hstock.Allowance
+	Err       error
+}
+
+// batch is open orders that one request names: of one key, at most hstock.MaxBatch.
+type batch struct {
+	key    redact.Secret
+	orders []storage.Order
+}
+
+// Allowances asks which of a person's open orders could be cancelled now, newest
+// first, and what would be paid back. It changes nothing. Orders that a cancel
+// has left for already are passed over; an error means that none could be asked for.
+func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error) {
+	batches, err := s.cancelBatches(ctx, userID, nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
+	defer cancel()
+	asked := make([][]Asked, len(batches))
+	failures := make([]error, len(batches))
+	s.sideBySide(batches, func(i int, b batch) {
+		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
+		failures[i] = err
+		for _, order := range b.orders {
+			a := Asked{Order: order, Err: err}
+			if err == nil {
+				a.Err = errUnanswered
+			}
+			if k := slices.IndexFunc(answers, func(a hstock.Allowance) bool { return a.Order == order.Number }); k >= 0 {
+				a.Allowance, a.Err = answers[k], nil
+			}
+			asked[i] = append(asked[i], a)
+		}
+	})
+	if len(batches) > 0 && !slices.Contains(failures, nil) {
+		return nil, errors.Join(failures...)
+	}
+	all := slices.Concat(asked...)
+	slices.SortStableFunc(all, func(a, b Asked) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
+	return all, nil
+}
+
+// CancelAll cancels these orders of a person, as far as they are still open: one
+// request for each batch, never repeated for an order while it may have been
+// done. Every order gets its outcome, newest first.
+func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64) ([]CancelOutcome, error) {
+	batches, err := s.cancelBatches(ctx, userID, orderIDs)
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([][]CancelOutcome, len(batches))
+	s.sideBySide(batches, func(i int, b batch) {
+		done, err := s.cancelTogether(ctx, userID, b.key, b.orders)
+		if len(done) > 0 && err != nil { // each has its outcome, which could not all be written down
+			s.log.Error("recording a cancel failed", "error", err)
+		}
+		for k, order := range b.orders {
+			if len(done) > 0 {
+				outcomes[i] = append(outcomes[i], done[k])
+			} else {
+				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: errors.Is(err, ErrCancelSent), Err: err})
+			}
+		}
+	})
+	all := slices.Concat(outcomes...)
+	slices.SortStableFunc(all, func(a, b CancelOutcome) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
+	return all, nil
+}
+
+// cancelBatches arranges a person's open orders by the key to ask with. only
+// narrows them down; nil takes the newest cancelMost.
+func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) ([]batch, error) {
+	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, cancelMost, 0)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		batches []batch
+		keyless error
+	)
+	last := map[redact.Secret]int{} // the batch of a key that is being filled
+	for _, order := range open {
+		if !order.CancelSentAt.IsZero() || only != nil && !slices.Contains(only, order.ID) {
+			continue
+		}
+		key, err := s.keyFor(ctx, order)
+		if errors.Is(err, ErrNoKey) {
+			keyless = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		i, known := last[key.Secret]
+		if !known || len(batches[i].orders) == hstock.MaxBatch {
+			i = len(batches)
+			last[key.Secret] = i
+			batches = append(batches, batch{key: key.Secret})
+		}
+		batches[i].orders = append(batches[i].orders, order)
+	}
+	if len(batches) == 0 {
+		return nil, keyless
+	}
+	return batches, nil
+}
+
+// sideBySide works on all batches at once: a slow answer must not take another
+// one's time.
+func (s *Service) sideBySide(batches []batch, do func(i int, b batch)) {
+	var group sync.WaitGroup
+	for i, b := range batches {
+		group.Go(func() { do(i, b) })
+	}
+	group.Wait()
+}
+
+func numbersOf(orders []storage.Order) []int64 {
+	numbers := make([]int64, 0, len(orders))
+	for _, order := range orders {
+		numbers = append(numbers, order.Number)
+	}
+	return numbers
+}

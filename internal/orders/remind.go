@@ -1,0 +1,69 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/storage"
+)
+
+// EligibleAfter reads from when on an order can be cancelled: ok where the
+// marketplace says so readably, and that time is still to come.
+func EligibleAfter(allowance hstock.Allowance, now time.Time) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339, allowance.EligibleAfter)
+	return at, err == nil && at.After(now)
+}
+
+// Reminding is what asking for a reminder has come to. At is zero where there is
+// none: the order can be cancelled now, or nobody knows from when.
+type Reminding struct {
+	Order     storage.Order
+	Allowance hstock.Allowance
+	At        time.Time
+}
+
+// Remind has a person told when an order can be cancelled. The marketplace is
+// asked again for that time.
+func (s *Service) Remind(ctx context.Context, userID, orderID int64) (Reminding, error) {
+	order, allowance, err := s.Allowance(ctx, userID, orderID)
+	r := Reminding{Order: order, Allowance: allowance}
+	if err != nil || allowance.Allowed {
+		return r, err
+	}
+	at, ok := EligibleAfter(allowance, time.Now())
+	if !ok {
+		return r, nil
+	}
+	set, err := s.db.SetReminder(ctx, storage.Reminder{OrderID: orderID, UserID: userID, At: at})
+	if err != nil {
+		return r, err
+	}
+	if !set {
+		return r, ErrOrderClosed
+	}
+	r.At = at
+	s.remind.wake()
+	return r, nil
+}
+
+// remindOnce ends the reminders that are due, each with its message.
+func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
+	now := time.Now()
+	due, err := s.db.DueReminders(ctx, now, remindersAtOnce)
+	failures := []error{err}
+	for _, reminder := range due {
+		failures = append(failures, s.safely("remind", func() error {
+			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Class: classStatus, CreatedAt: now}
+			told, err := s.db.EndReminder(ctx, reminder, message)
+			if told {
+				s.checkpoint("reminded")
+				s.outbox.wake()
+			}
+			return err
+		}))
+	}
+	next, err := s.db.NextReminder(ctx)
+	return until(next, time.Now()), errors.Join(append(failures, err)...)
+}

@@ -1,0 +1,69 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/redact"
+)
+
+// TakeIn records an order that was placed elsewhere, as it stands, with what it
+// has delivered and the messages that compose makes of that (see ReportOrder),
+// in one transaction. Every order has a purchase: this one's was placed by
+// somebody else, so it was never a draft, was never sent, and has no price.
+//
+// ErrNumberTaken: the person has this order already.
+func (db *DB) TakeIn(ctx context.Context, o Order, delivered []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, error) {
+	o.Elsewhere, o.Adopted = true, false
+	given := o
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		o = given
+		o.ID, o.PurchaseID = newID(), newID()
+		var known int
+		err := tx.GetContext(ctx, &known, db.bind(
+			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND number = ? AND (kind = 'sms') = (? = 'sms')`), o.UserID, o.Number, o.Kind)
+		if err != nil {
+			return err
+		}
+		if known > 0 {
+			return ErrNumberTaken
+		}
+		err = db.insertPurchase(ctx, tx, Purchase{
+			ID: o.PurchaseID, UserID: o.UserID, KeyID: o.KeyID, KeyPrint: o.KeyPrint, Kind: o.Kind, Quantity: o.Quantity, RatePer: 1,
+			Currency: o.Currency, State: PurchasePlaced, CreatedAt: o.CreatedAt, ExpiresAt: o.CreatedAt, SettledAt: o.CreatedAt,
+		})
+		if err != nil {
+			return err
+		}
+		if err := db.insertOrder(ctx, tx, o); err != nil {
+			return err
+		}
+		fresh, err := db.recordDeliveries(ctx, tx, o.ID, delivered)
+		if err != nil {
+			return err
+		}
+		o.Delivered = int64(len(fresh))
+		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE orders SET delivered = ? WHERE id = ?`), o.Delivered, o.ID); err != nil {
+			return err
+		}
+		messages, err := compose(o, fresh)
+		if err != nil {
+			return err
+		}
+		for _, message := range messages {
+			if err := db.insertMessage(ctx, tx, message); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if isUnique(err) {
+		err = ErrNumberTaken
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("take in an order: %w", err)
+	}
+	return o, nil
+}

@@ -24,6 +24,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alerts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
 	"hstockbot/internal/hstock"
@@ -291,6 +292,9 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	started(stopRest, operators.Stop)
 	trade.Start()
 	started(stopTrade, trade.Stop)
+	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
+	news.Start()
+	started(stopRest, news.Stop)
 	if err := telegram.Start(ctx); err != nil {
 		return err
 	}

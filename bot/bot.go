@@ -64,7 +64,7 @@ type Config struct {
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for TCP
 	Log     *slog.Logger                                                      // nil for none
 	// Observe is told what happened and how long it took: "tap", "text",
-	// "command", "step", "group", "member" from receipt to the end, "panic",
+	// "command", "step", "group", "member", "inline" from receipt to the end, "panic",
 	// "parked", "poll_failed", "flood", and the methods of the Bot API by name.
 	Observe func(event string, took time.Duration)
 	Hooks
@@ -86,6 +86,9 @@ type Hooks struct {
 	Outdated func(context.Context, *Request) View
 	// Group is what is said to a command in a group; false = nothing.
 	Group func(context.Context, *Request) (View, bool)
+	// Inline finds what a person types behind the bot's name in any chat; nil:
+	// such queries get no answer. An error is an empty answer.
+	Inline func(context.Context, *InlineRequest) (InlineAnswer, error)
 	// Parked is told of an update that was given up.
 	Parked func(ctx context.Context, updateID int64)
 	// Unreachable is told of a person who has blocked the bot or is gone.

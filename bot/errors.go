@@ -27,7 +27,7 @@ var (
 	errNotModified = errors.New("the message looks like that already")
 	errGone        = errors.New("the message can't be edited")
 	errDeleted     = errors.New("the message is deleted already")
-	errTooOld      = errors.New("the tap is too old to be answered")
+	errTooOld      = errors.New("the tap or query is too old to be answered")
 )
 
 // Error is a call to the Bot API that failed. Its text holds no secret.

@@ -91,6 +91,8 @@ func (b *Bot) handle(ctx context.Context, _ *telegram.Bot, u *models.Update) {
 		out = b.handleGroup(ctx, item, u.Message)
 	case u.MyChatMember != nil:
 		out = b.handleMember(ctx, u.MyChatMember)
+	case u.InlineQuery != nil:
+		out = b.handleInline(ctx, item, u.InlineQuery)
 	}
 	if !out.left {
 		b.finish(ctx, item, out)

@@ -187,6 +187,9 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 			continue
 		default:
 			item.update = u
+			if u.InlineQuery != nil {
+				u.InlineQuery.Received = received.UnixMilli()
+			}
 			if raw, err = json.Marshal(u); err != nil {
 				return 0, fmt.Errorf("encode update: %w", err)
 			}

@@ -54,14 +54,14 @@ func (r *Request) draw(ctx context.Context, v View) error {
 	if v.empty() {
 		return nil
 	}
-	if r.drawn != 0 && !v.New && v.Document == nil {
+	if r.drawn != 0 && !v.New && !v.file() {
 		err := r.bot.edit(ctx, r.Chat, r.drawn, v, replyPatience)
 		if !errors.Is(err, errGone) {
 			return err
 		}
 	}
 	id, err := r.bot.reply(ctx, r.Chat, v)
-	if err == nil && v.Document == nil {
+	if err == nil && !v.file() {
 		r.drawn = id
 	}
 	return err

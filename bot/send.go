@@ -25,7 +25,7 @@ const (
 )
 
 // Push sends a message that nobody tapped for, and returns its number (Bot
-// API: sendMessage, sendDocument). It waits for its turn as long as ctx lasts.
+// API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx lasts.
 //
 // It repeats only what Telegram surely has not done: where no connection came
 // about, and after a short retry_after. The errors are ErrUnreachable,
@@ -59,10 +59,7 @@ func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err
 // send sends a new message. What it is refused by retry_after for longer than
 // patience is an error at once.
 func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patience time.Duration) (messageID int, err error) {
-	method := "sendMessage"
-	if v.Document != nil {
-		method = "sendDocument"
-	}
+	method := v.method()
 	for attempt := 1; ; attempt++ {
 		hold, err := b.pacer.message(ctx, chat, class, patience)
 		switch {
@@ -71,9 +68,12 @@ func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patienc
 		case hold > 0:
 			return 0, &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
 		}
-		if v.Document != nil {
+		switch {
+		case v.Document != nil:
 			messageID, err = b.sendDocument(ctx, chat, v)
-		} else {
+		case v.Photo != nil:
+			messageID, err = b.sendPhoto(ctx, chat, v)
+		default:
 			messageID, err = b.sendMessage(ctx, chat, v)
 		}
 		if err == nil {
@@ -178,6 +178,22 @@ func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error)
 	})
 	if err != nil {
 		return 0, b.client.typed("sendDocument", err)
+	}
+	return message.ID, nil
+}
+
+func (b *Bot) sendPhoto(ctx context.Context, chat int64, v View) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
+	defer cancel()
+	message, err := b.library.SendPhoto(ctx, &telegram.SendPhotoParams{
+		ChatID:      chat,
+		Photo:       &models.InputFileUpload{Filename: v.Photo.Name, Data: bytes.NewReader(v.Photo.Data)},
+		Caption:     v.Text,
+		ParseMode:   models.ParseModeHTML,
+		ReplyMarkup: v.markup(),
+	})
+	if err != nil {
+		return 0, b.client.typed("sendPhoto", err)
 	}
 	return message.ID, nil
 }

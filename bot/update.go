@@ -11,7 +11,7 @@ import (
 
 // allowedUpdates is what Telegram is asked for (Bot API: getUpdates).
 var allowedUpdates = []string{
-	models.AllowedUpdateMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember,
+	models.AllowedUpdateMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember, models.AllowedUpdateInlineQuery,
 }
 
 // update is what the runtime reads of an update (Bot API: Update). Nothing
@@ -22,6 +22,7 @@ type update struct {
 	Message       *message      `json:"message,omitempty"`
 	CallbackQuery *callback     `json:"callback_query,omitempty"`
 	MyChatMember  *memberChange `json:"my_chat_member,omitempty"`
+	InlineQuery   *inlineQuery  `json:"inline_query,omitempty"`
 }
 
 type message struct {
@@ -30,6 +31,7 @@ type message struct {
 	Chat chat    `json:"chat"`
 	From *sender `json:"from,omitempty"`
 	Text string  `json:"text,omitempty"`
+	Via  present `json:"via_bot,omitempty"` // an inline result that was chosen, not typed
 	content
 }
 
@@ -78,6 +80,15 @@ type memberChange struct {
 	NewChatMember struct {
 		Status string `json:"status"`
 	} `json:"new_chat_member"`
+}
+
+type inlineQuery struct {
+	ID     string `json:"id"`
+	From   sender `json:"from"`
+	Query  string `json:"query,omitempty"`
+	Offset string `json:"offset,omitempty"`
+	// Received is ours: Telegram says no time, and a stored one is soon too old.
+	Received int64 `json:"received,omitempty"` // unix ms
 }
 
 type chat struct {
@@ -134,6 +145,8 @@ func (u *update) chatID() int64 {
 		return u.CallbackQuery.From.ID // the private chat has the person's id
 	case u.MyChatMember != nil:
 		return u.MyChatMember.Chat.ID
+	case u.InlineQuery != nil:
+		return u.InlineQuery.From.ID // in order with what they do in private
 	default:
 		return 0
 	}
@@ -146,7 +159,7 @@ func (u *update) forBot() bool {
 	switch {
 	case u.Message != nil:
 		m := u.Message
-		if m.From == nil || m.From.IsBot {
+		if m.From == nil || m.From.IsBot || bool(m.Via) {
 			return false
 		}
 		if !m.Chat.private() {
@@ -157,6 +170,8 @@ func (u *update) forBot() bool {
 		return !u.CallbackQuery.From.IsBot
 	case u.MyChatMember != nil:
 		return !u.MyChatMember.From.IsBot && u.MyChatMember.Chat.private()
+	case u.InlineQuery != nil:
+		return !u.InlineQuery.From.IsBot
 	default:
 		return false
 	}
@@ -187,6 +202,10 @@ func (u *update) library() *models.Update {
 			Chat: m.Chat.library(), From: m.From.library(),
 			NewChatMember: models.ChatMember{Type: models.ChatMemberType(m.NewChatMember.Status)},
 		}
+	case u.InlineQuery != nil:
+		q := u.InlineQuery
+		from := q.From.library()
+		out.InlineQuery = &models.InlineQuery{ID: q.ID, From: &from, Query: q.Query, Offset: q.Offset}
 	}
 	return out
 }

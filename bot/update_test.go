@@ -26,6 +26,10 @@ func TestStoredUpdate(t *testing.T) {
 			"member", `{"update_id":1,"my_chat_member":{"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann"},"date":4,"old_chat_member":{"status":"member","user":{"id":5}},"new_chat_member":{"status":"kicked","user":{"id":5},"until_date":0}}}`,
 			`{"update_id":1,"my_chat_member":{"chat":{"id":3,"type":"private"},"from":{"id":3,"first_name":"Ann"},"new_chat_member":{"status":"kicked"}}}`,
 		},
+		{
+			"inline", `{"update_id":1,"inline_query":{"id":"9","from":{"id":3,"first_name":"Ann"},"chat_type":"sender","location":{"latitude":1,"longitude":2},"query":"gmail","offset":""}}`,
+			`{"update_id":1,"inline_query":{"id":"9","from":{"id":3,"first_name":"Ann"},"query":"gmail"}}`,
+		},
 	} {
 		u, err := decodeUpdate([]byte(test.raw))
 		if err != nil || !u.forBot() || u.chatID() != 3 {
@@ -52,6 +56,7 @@ func FuzzDecodeUpdate(f *testing.F) {
 	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":1},"message":{"date":0}}}`))
 	f.Add([]byte(`{"update_id":1,"callback_query":{"id":"1","from":{"id":1},"data":"t:1"}}`))
 	f.Add([]byte(`{"update_id":1,"message":{"sticker":null,"voice":{}}}`))
+	f.Add([]byte(`{"update_id":1,"inline_query":{"id":"1","from":{"id":1},"query":"a","offset":"8"}}`))
 	f.Add([]byte(`{"update_id":"1"}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		u, err := decodeUpdate(raw)

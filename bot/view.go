@@ -7,13 +7,14 @@ import (
 	"github.com/go-telegram/bot/models"
 )
 
-// View is what a handler shows. A View without Text and Document draws
+// View is what a handler shows. A View without Text, Document and Photo draws
 // nothing; its Toast still answers the tap.
 type View struct {
-	Text     string // HTML, at most 4096 UTF-16 units after entities (1024 with a Document)
+	Text     string // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
 	Keyboard [][]models.InlineKeyboardButton
 	Picture  string    // URL shown as a link preview above the text; "" = no previews
 	Document *Document // a file of its own message; Text becomes its caption
+	Photo    *Document // likewise a picture that is shown (Bot API: sendPhoto, 10 MB); not beside a Document
 	Toast    string    // the answer to the tap, at most 200 characters
 	Alert    bool      // the Toast waits to be dismissed
 	New      bool      // a new message even after a tap: the tapped one stays as it is
@@ -38,7 +39,23 @@ type Dialog struct {
 }
 
 // empty reports whether there is nothing to draw.
-func (v View) empty() bool { return v.Text == "" && v.Document == nil }
+func (v View) empty() bool { return v.Text == "" && !v.file() }
+
+// file reports whether it is a message with a file, which is never drawn in
+// another one's place.
+func (v View) file() bool { return v.Document != nil || v.Photo != nil }
+
+// method is the one of the Bot API that sends it.
+func (v View) method() string {
+	switch {
+	case v.Document != nil:
+		return "sendDocument"
+	case v.Photo != nil:
+		return "sendPhoto"
+	default:
+		return "sendMessage"
+	}
+}
 
 // markup returns nil, and no empty keyboard, where there are no buttons: an
 // edit without takes the buttons away.

@@ -93,7 +93,7 @@ func TestWebhookEndToEnd(t *testing.T) {
 			t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
 		}
 		for _, call := range w.calls("setWebhook") {
-			want := map[string]string{"url": "http://hook/", "secret_token": hookSecret, "allowed_updates": `["message","callback_query","my_chat_member"]`}
+			want := map[string]string{"url": "http://hook/", "secret_token": hookSecret, "allowed_updates": `["message","callback_query","my_chat_member","inline_query"]`}
 			if diff := cmp.Diff(want, call.Fields); diff != "" {
 				t.Error(diff)
 			}

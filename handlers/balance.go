@@ -69,21 +69,6 @@ func (s *Shop) operatorBalance(ctx context.Context, l *locales.Localizer) (strin
 	}
 }
 
-// spent says what the person's orders were charged this month and in all, per
-// currency.
-func (s *Shop) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
-	now := time.Now().UTC()
-	month, err := s.DB.Spent(ctx, userID, time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC))
-	if err != nil {
-		return "", err
-	}
-	all, err := s.DB.Spent(ctx, userID, time.Time{})
-	if err != nil {
-		return "", err
-	}
-	return l.T("balance_spent", locales.Args{"Month": sums(l, month), "All": sums(l, all)}), nil
-}
-
 // sums lists money per currency, "$3.00 + 2.00 EUR".
 func sums(l *locales.Localizer, perCurrency map[string]decimal.Decimal) string {
 	if len(perCurrency) == 0 {

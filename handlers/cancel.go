@@ -124,7 +124,7 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	l := req.L
 	outcome, err := s.orders.Cancel(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		outcome.Refusal, err = words, nil
+		outcome.Refused, outcome.Refusal, err = true, words, nil
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -133,15 +133,14 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	switch {
 	case outcome.Done:
 		view := s.afterCancel(l, outcome.Order, args, "")
-		view.Toast = l.Label("order_refreshed") // it may have been delivered meanwhile
-		if isCancelled(outcome.Order) {
-			view.Toast = l.Label("cancel_done")
-		}
+		view.Toast = l.Label("cancel_done")
 		return view, nil
 	case outcome.Unsure:
 		return s.afterCancel(l, outcome.Order, args, l.T("cancel_unsure")), nil
-	default:
+	case outcome.Refused:
 		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.Allowance{Error: outcome.Refusal})), nil
+	default:
+		return s.afterCancel(l, outcome.Order, args, ""), nil
 	}
 }
 

@@ -72,13 +72,13 @@ func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.Ca
 		return bot.View{}, err
 	}
 	if len(category.Subcategories) == 0 {
-		return s.shelf(ctx, req, keyboards.ShelfArgs{Category: args.Category})
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.PlaceHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
 	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
 	places := make([]catalog.Place, 0, keyboards.PageSize)
 	for _, sub := range keyboards.Page(category.Subcategories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(sub.English), Name: sub.Name})
+		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.PlaceHash(category.English, sub.English), Name: sub.Name})
 		places = append(places, catalog.Place{Category: category.English, Subcategory: sub.English})
 	}
 	s.count(ctx, key, entries, places)
@@ -111,27 +111,51 @@ func only[T any](all []T, match func(T) bool) (int, error) {
 	return place, nil
 }
 
+// place is a shelf as the list of categories has it. back leads to the screen
+// above, the very page that it stands on.
+type place struct {
+	catalog.Place
+	name, back string
+}
+
+// findPlace resolves the hash of a shelf. One that is gone, or shared by two, is
+// out of date.
+func (s *Shop) findPlace(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (place, error) {
+	categories, _, err := s.Catalog.Categories(ctx, key, l.Lang())
+	if err != nil {
+		return place{}, err
+	}
+	var found []place
+	for i, category := range categories {
+		if keyboards.PlaceHash(category.English, "") == hash {
+			back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(i)})
+			found = append(found, place{catalog.Place{Category: category.English}, category.Name, back})
+		}
+		for j, sub := range category.Subcategories {
+			if keyboards.PlaceHash(category.English, sub.English) == hash {
+				back := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English), Page: pageOf(j)})
+				found = append(found, place{catalog.Place{Category: category.English, Subcategory: sub.English}, sub.Name, back})
+			}
+		}
+	}
+	if len(found) != 1 {
+		return place{}, storage.ErrNotFound
+	}
+	return found[0], nil
+}
+
 // shelf lists the goods that the marketplace's filter returns, sold-out ones last.
 func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
 	key, err := s.lookKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	category, categoryPlace, _, err := s.findCategory(ctx, key, req.L, args.Category)
+	where, err := s.findPlace(ctx, key, req.L, args.Place)
 	if err != nil {
 		return bot.View{}, err
 	}
-	heading, subcategory := locales.Name(shorten(category.Name, wordLength)), ""
-	back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(categoryPlace)})
-	if args.Subcategory != "" {
-		place, err := only(category.Subcategories, func(sub catalog.Subcategory) bool { return route.HashOf(sub.English) == args.Subcategory })
-		if err != nil {
-			return bot.View{}, err
-		}
-		heading, subcategory = locales.Name(shorten(category.Subcategories[place].Name, wordLength)), category.Subcategories[place].English
-		back = keyboards.Category.Data(keyboards.CategoryArgs{Category: args.Category, Page: pageOf(place)})
-	}
-	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), category.English, subcategory)
+	heading, back := locales.Name(shorten(where.name, wordLength)), where.back
+	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), where.Category, where.Subcategory)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -140,41 +164,35 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 	}
 	rows = inStockFirst(rows)
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
-	for _, row := range keyboards.Page(rows, int(args.Page)) {
-		entries = append(entries, keyboards.GoodsEntry{
-			Service: row.Service, Name: row.Name, Price: req.L.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
-		})
-	}
-	text := req.L.T("shelf_text", locales.Args{"Shelf": heading})
-	if description := s.shelfDescription(ctx, key, req.L, rows); description != "" {
-		text += "\n\n" + locales.Escape(description)
+	text, image := req.L.T("shelf_text", locales.Args{"Shelf": heading}), ""
+	if info, ok := s.shelfInfo(ctx, key, req.L, rows); ok {
+		image = picture(info.ImageURL)
+		if info.Description != "" {
+			text += "\n\n" + locales.Escape(shorten(info.Description, descriptionLength))
+		}
 	}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: keyboards.ShelfKeyboard(req.L, args, entries, len(rows), back),
+		Picture:  image,
+		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.goodsEntries(ctx, req, rows, args.Page), len(rows), back),
 	}, nil
 }
 
 // pageOf returns the page of a list that the entry at this place stands on.
 func pageOf(place int) uint16 { return keyboards.PageArg(place / keyboards.PageSize) }
 
-// shelfDescription is what subcategory_info says, where all products of the
-// shelf name the same subcategory. It is an extra: without it the shelf stands.
-func (s *Shop) shelfDescription(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) string {
+// shelfInfo is what subcategory_info says, where all products of the shelf name
+// the same subcategory. It is an extra: without it the shelf stands.
+func (s *Shop) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) (hstock.SubcategoryInfo, bool) {
 	id := ""
 	for _, row := range rows {
 		if row.SubcategoryID == "" || (id != "" && row.SubcategoryID != id) {
-			return ""
+			return hstock.SubcategoryInfo{}, false
 		}
 		id = row.SubcategoryID
 	}
 	info, _, err := s.Catalog.SubcategoryInfo(ctx, key, l.Lang(), id)
-	if err != nil {
-		return ""
-	}
-	return shorten(info.Description, descriptionLength)
+	return info, err == nil
 }
 
 // inStockFirst keeps the marketplace's order otherwise.

@@ -14,7 +14,7 @@ import (
 
 // commands are those that Telegram lists, in the order in which it shows them;
 // their descriptions are the messages command_<name>.
-var commands = []string{"menu", "catalog", "sms", "orders", "balance", "key", "language", "help", "forget", "cancel", "start"}
+var commands = []string{"menu", "catalog", "search", "sms", "orders", "balance", "key", "language", "help", "forget", "cancel", "start"}
 
 // profileSetting keeps the digest of what Telegram was last told.
 const profileSetting = "telegram_profile"

@@ -60,6 +60,8 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.sentence(req, l.T("unknown_key_gone"))
 	case errors.Is(err, orders.ErrCancelSent):
 		return s.sentence(req, l.T("cancel_sent"))
+	case errors.Is(err, orders.ErrNumberShared):
+		return s.sentence(req, l.T("cancel_shared"))
 	case errors.Is(err, orders.ErrOrderClosed):
 		return s.sentence(req, l.T("cancel_closed"))
 	case errors.Is(err, orders.ErrNotUnknown):

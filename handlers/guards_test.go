@@ -86,7 +86,7 @@ func TestForgedButtons(t *testing.T) {
 			confirm, strings.Replace(confirm, "ok:", "no:", 1), strings.Replace(confirm, "ok:", "ag:", 1),
 			strings.Replace(confirm, "ok:", "oa:", 1), strings.Replace(confirm, "ok:", "ub:", 1) + ".0", strings.Replace(confirm, "ok:", "ud:", 1),
 			"", "ok", "ok:", "ok:zzzzzzzzzzzzzzzzzzz", "ok:1.2", "zz:1", "p:-1.x", "💥", "l:9.0.0", "s:AAAAAAAA.BBBBBBBB.0", "gs:AAAAAAAA",
-			"cc:AAAAAAAA.zz", "p:7fffffff...0", strings.Repeat("x", 64),
+			"cc:AAAAAAAA.zz", "p:7fffffff.0...0.0", strings.Repeat("x", 64),
 		}
 		for _, data := range forged {
 			if data == "" {

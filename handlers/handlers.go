@@ -69,6 +69,7 @@ func (s *Shop) Hooks() bot.Hooks {
 		Panicked:    panicked,
 		Outdated:    outdated,
 		Group:       s.group,
+		Inline:      s.inline,
 		Unreachable: s.unreachable,
 		Parked: func(_ context.Context, updateID int64) {
 			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)
@@ -83,6 +84,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
 	b.Command("catalog", s.catalogCommand)
+	b.Command("search", s.searchCommand)
 	b.Command("sms", s.smsCommand)
 	b.Command("orders", s.ordersCommand)
 	b.Command("balance", s.balanceCommand)
@@ -106,6 +108,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.Catalog, s.catalog)
 	bot.Handle(b, keyboards.Category, s.category)
 	bot.Handle(b, keyboards.Shelf, s.shelf)
+	bot.Handle(b, keyboards.Search, s.search)
+	bot.Handle(b, keyboards.Found, s.found)
 	bot.Handle(b, keyboards.Product, s.product)
 	bot.Handle(b, keyboards.ProductRefresh, s.productRefresh)
 	bot.Handle(b, keyboards.OtherAmount, s.otherAmount)
@@ -139,6 +143,23 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
 	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
 
+	bot.Handle(b, keyboards.Recommended, s.recommended)
+	bot.Handle(b, keyboards.Shops, s.shops)
+	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+	bot.Handle(b, keyboards.Saved, s.saved)
+	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
+	bot.Handle(b, keyboards.Save, s.save)
+	bot.Handle(b, keyboards.Unsave, s.unsave)
+	bot.Handle(b, keyboards.TellBack, s.tellBack)
+	bot.Handle(b, keyboards.TellBackOff, s.tellBackOff)
+	bot.Handle(b, keyboards.TellPrice, s.tellPrice)
+	bot.Handle(b, keyboards.TellPriceOff, s.tellPriceOff)
+	bot.Handle(b, keyboards.Spending, s.spending)
+	bot.Handle(b, keyboards.Linked, s.linked)
+	bot.Handle(b, keyboards.LinkedService, s.linkedService)
+	bot.Handle(b, keyboards.LinkedAmount, s.linkedAmount)
+	bot.Handle(b, keyboards.LinkedOrder, s.linkedOrder)
+
 	bot.Handle(b, keyboards.OrderRemind, s.orderRemind)
 	bot.Handle(b, keyboards.CancelAll, s.cancelAll)
 	bot.Handle(b, keyboards.CancelAllSure, s.cancelAllSure)
@@ -157,6 +178,9 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	b.Step(stepNumber, s.numberTyped)
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
+	b.Step(stepSearch, s.searchTyped)
+	b.Step(stepPrice, s.priceTyped)
+	b.Step(stepLinked, s.linkedAmountTyped)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -168,6 +192,9 @@ const (
 	stepNumber  = "number"
 	stepCountry = "country"
 	stepProject = "project"
+	stepSearch  = "search"
+	stepPrice   = "price"
+	stepLinked  = "linked"
 
 	dialogLife = 30 * time.Minute
 )

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/shopspring/decimal"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 
@@ -60,6 +61,33 @@ func parseAmount(text string) (int64, bool) {
 func orderNumber(text string) (int64, bool) {
 	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
 	return n, ok && n > 0
+}
+
+// parsePrice reads an amount of money over 0 in any script's digits, with a comma
+// or a point before its decimals and perhaps a sign of a currency around it. A
+// single mark is that of the decimals, also before three digits: nobody is told
+// of a price without seeing how it was read.
+func parsePrice(text string) (decimal.Decimal, bool) {
+	const longest = 18 // digits
+	text = strings.TrimFunc(norm.NFKC.String(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Sc, r) })
+	amount, digits, marks := strings.Builder{}, 0, 0
+	for _, r := range text {
+		switch value, isDigit := digit(r); {
+		case isDigit:
+			amount.WriteByte(value)
+			digits++
+		case r == '.' || r == ',' || r == '٫' || r == '。':
+			amount.WriteByte('.')
+			marks++
+		default:
+			return decimal.Zero, false
+		}
+	}
+	if digits == 0 || digits > longest || marks > 1 {
+		return decimal.Zero, false
+	}
+	price, err := decimal.NewFromString(amount.String())
+	return price, err == nil && price.IsPositive()
 }
 
 // digit returns the ASCII digit that a decimal digit of any script stands for.

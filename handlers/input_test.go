@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/redact"
 )
 
@@ -33,6 +35,36 @@ func FuzzParseAmount(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if n, ok := parseAmount(text); ok && n < 0 {
 			t.Errorf("parseAmount(%q) = %d", text, n)
+		}
+	})
+}
+
+func TestParsePrice(t *testing.T) {
+	for text, want := range map[string]string{
+		"1": "1", "0.5": "0.5", ".5": "0.5", "5.": "5", "0,0125": "0.0125", " $1.50 ": "1.50", "1,50 €": "1.50", "１．２５": "1.25", "¥３，５": "3.5",
+		"٣٫٥": "3.5", "۱۲": "12", "१.२५": "1.25", "1,250": "1.250", "3。5": "3.5", "007": "7", "123456789012345678": "123456789012345678",
+	} {
+		if got, ok := parsePrice(text); !ok || !got.Equal(decimal.RequireFromString(want)) {
+			t.Errorf("parsePrice(%q) = %v, %v, want %s", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{
+		"", " ", ".", "$", "0", "0.00", "-1", "+1", "1.2.3", "1,000.50", "1e3", "0x1", "USD 5", "5 pcs", "1 000", "½", "Ⅳ", "1\n2",
+		"1234567890123456789", "💥", "NaN", "Inf",
+	} {
+		if got, ok := parsePrice(text); ok {
+			t.Errorf("parsePrice(%q) = %v, want none", text, got)
+		}
+	}
+}
+
+func FuzzParsePrice(f *testing.F) {
+	for _, seed := range []string{"5", "1,50", "٣٫٥", "１．２", "𝟙", "", "1.2.3", "$1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if price, ok := parsePrice(text); ok && !price.IsPositive() {
+			t.Errorf("parsePrice(%q) = %v", text, price)
 		}
 	})
 }

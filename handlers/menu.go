@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"hstockbot/bot"
 	"hstockbot/keyboards"
@@ -12,8 +11,11 @@ import (
 )
 
 // start greets with the menu, or opens what a deep link names: p_<service> a
-// product, o_<order> an order of the person's own.
+// product, o_<order> an order of the person's own, startKey the API key.
 func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
+	if req.Args == startKey {
+		return s.key(ctx, req, struct{}{})
+	}
 	if kind, number, ok := deepLink(req.Args); ok {
 		switch kind {
 		case "p":
@@ -61,24 +63,6 @@ func (s *Shop) menuCommand(_ context.Context, req *bot.Request) (bot.View, error
 func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	view := menuView(req.L)
 	view.Text = req.L.T("cancel_text")
-	return view, nil
-}
-
-// text answers what was typed where nothing was asked. The number of an order
-// opens it; somebody new is greeted.
-func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
-	if n, ok := orderNumber(req.Text); ok {
-		return s.orderOfNumber(ctx, req, n)
-	}
-	user, err := s.DB.User(ctx, req.User.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	if !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)) { // by this very update
-		return greeting(req), nil
-	}
-	view := menuView(req.L)
-	view.Text = req.L.T("text_not_understood")
 	return view, nil
 }
 

@@ -43,6 +43,8 @@ type (
 		Orders    []orderFile    `json:"orders"`
 		Purchases []purchaseFile `json:"purchases"`
 		Searches  []searchFile   `json:"searches"`
+		Saved     []savedFile    `json:"saved_goods"`
+		Alerts    []alertFile    `json:"alerts"`
 		Reminders []reminderFile `json:"reminders"`
 		Messages  []messageFile  `json:"messages_waiting"`
 	}
@@ -116,6 +118,19 @@ type (
 		Words string  `json:"words"`
 		At    *string `json:"at"`
 	}
+	savedFile struct {
+		Service int64  `json:"service"`
+		Name    string `json:"name"`
+	}
+	alertFile struct {
+		Service  int64   `json:"service"`
+		Name     string  `json:"name"`
+		Kind     string  `json:"kind"`
+		Price    string  `json:"price,omitempty"`
+		Currency string  `json:"currency,omitempty"`
+		Waits    bool    `json:"waits"`
+		Changed  *string `json:"changed"`
+	}
 	reminderFile struct {
 		Order int64   `json:"order"`
 		At    *string `json:"at"`
@@ -135,7 +150,8 @@ func dataFile(data storage.PersonalData) personFile {
 			Unreachable: user.Unreachable, FirstSeen: when(user.CreatedAt), LastSeen: when(user.SeenAt),
 		},
 		// Empty lists rather than nulls.
-		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
+		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{},
+		Saved: []savedFile{}, Alerts: []alertFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
 	}
 	for _, key := range data.Keys {
 		entry := keyFile{State: string(key.State), Refused: key.Invalid, Given: when(key.CreatedAt)}
@@ -172,6 +188,16 @@ func dataFile(data storage.PersonalData) personFile {
 	}
 	for _, search := range data.Searches {
 		file.Searches = append(file.Searches, searchFile{Words: search.Query, At: when(search.At)})
+	}
+	for _, f := range data.Saved {
+		file.Saved = append(file.Saved, savedFile{Service: f.Service, Name: f.Name})
+	}
+	for _, a := range data.Alerts {
+		entry := alertFile{Service: a.Service, Name: a.Name, Kind: string(a.Kind), Currency: a.Currency, Waits: a.Armed, Changed: when(a.ChangedAt)}
+		if a.Kind == storage.AlertPrice {
+			entry.Price = plainAmount(a.Price)
+		}
+		file.Alerts = append(file.Alerts, entry)
 	}
 	for _, reminder := range data.Reminders {
 		file.Reminders = append(file.Reminders, reminderFile{Order: numbers[reminder.OrderID], At: when(reminder.At)})
@@ -212,6 +238,8 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 		{"forget_keys", kept.Keys},
 		{"forget_orders", kept.Orders},
 		{"forget_searches", kept.Searches},
+		{"forget_saved", kept.Saved},
+		{"forget_alerts", kept.Alerts},
 		{"forget_reminders", kept.Reminders},
 		{"forget_waiting", kept.Waiting},
 	} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hstockbot/bot"
+	"hstockbot/internal/alerts"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
@@ -153,6 +154,8 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			return s.placedView(l, placed, p), nil
 		}
 		return unknownCard(l, p, p.BalanceSeen, p.Verdict, false), nil
+	case alerts.MessageRestock, alerts.MessagePrice:
+		return s.newsView(ctx, l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:

@@ -21,13 +21,13 @@ const smsLength = 3000
 // rentedView is what the confirm card of numbers becomes.
 func rentedView(l *locales.Localizer, rented []storage.Order, p storage.Purchase) bot.View {
 	o := rented[0]
-	numbers := make([]string, 0, len(rented))
-	for _, r := range rented {
-		numbers = append(numbers, number(l, r.Number))
+	numbers := number(l, o.Number)
+	for _, next := range rented[1:] {
+		numbers = l.Label("placed_numbers_list", locales.Args{"First": numbers, "Next": number(l, next.Number)})
 	}
-	heading := l.T("placed_title", locales.Args{"Number": numbers[0]})
+	heading := l.T("placed_title", locales.Args{"Number": numbers})
 	if len(rented) > 1 {
-		heading = l.T("placed_numbers_title", locales.Args{"Numbers": strings.Join(numbers, ", ")})
+		heading = l.T("placed_numbers_title", locales.Args{"Numbers": numbers})
 	}
 	lines := []string{heading, l.T("confirm_what", what(l, subject(l, o.Name, o.Rental), int64(len(rented))))}
 	if fewer := int64(len(rented)); fewer < p.Quantity && !o.Adopted {
@@ -45,9 +45,14 @@ func numberView(l *locales.Localizer, o storage.Order) bot.View {
 func numberState(o storage.Order) keyboards.NumberState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.NumberState{
-		Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(), Came: o.Delivered > 0, Known: o.Rental.Project != "",
+		Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(),
+		Came: o.Delivered > 0, Known: known(o), Again: o.Delivered > 0 && known(o) && o.Rental.Phone != "",
 	}
 }
+
+// known reports whether it is known what a number is for: not where it was rented
+// elsewhere.
+func known(o storage.Order) bool { return o.Rental.Project != "" }
 
 // numberArgs are what every message about a number says of it.
 func numberArgs(l *locales.Localizer, o storage.Order) locales.Args {
@@ -127,6 +132,9 @@ func (s *Shop) numberAgain(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
+	if order.Rental.Phone == "" { // it would be any number
+		return bot.View{}, storage.ErrNotFound
+	}
 	return s.rentBeside(ctx, req, order, order.Rental)
 }
 
@@ -171,14 +179,18 @@ func (s *Shop) numberCode(ctx context.Context, req *bot.Request, args keyboards.
 // it as it is, else as a file.
 func codeView(l *locales.Localizer, o storage.Order, sms orders.SMS, asFile bool) bot.View {
 	value, text := sms.Code.Reveal(), sms.Text.Reveal()
-	inMessage := !asFile && fitsLine(value) && fitsText(text)
+	shown := value != "" && fitsLine(value) && !asFile
+	inMessage := fitsText(text) && !asFile && (shown || value == "")
 	heading := l.T("code_none")
-	if value != "" && inMessage {
+	if shown {
 		heading = l.T("code_title", locales.Args{"Code": code(l, value)})
 	}
-	view := bot.View{
-		Text:     heading + "\n" + l.T("code_for", numberArgs(l, o)),
-		Keyboard: keyboards.CodeKeyboard(l, o.ID, value, text, o.Rental.Project != ""),
+	view := bot.View{Text: heading + "\n" + l.T("code_for", numberArgs(l, o))}
+	state := numberState(o)
+	if asFile { // whatever Telegram disliked, it is not in it
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, "", "", state)
+	} else {
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, value, text, state)
 	}
 	switch {
 	case !inMessage:

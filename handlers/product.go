@@ -46,19 +46,23 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 		fresh = inventoryFresh
 	}
 	limits := orders.Limits(row, inventory)
+	marks, told, err := s.marks(ctx, l, req.User.ID, args.Service, limits.SoldOut)
+	if err != nil {
+		return bot.View{}, err
+	}
 	view := bot.View{
-		Text:    s.productText(ctx, req, row, inventory, limits) + staleNote(l, fresh),
+		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh),
 		Picture: picture(row.ImageURL),
 	}
 	var quantities []int64
 	if !limits.SoldOut {
 		quantities = keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, row, inventory, limits))
 	}
-	view.Keyboard = keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max)
+	view.Keyboard = keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max, marks)
 	return view, nil
 }
 
-func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) string {
+func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError, told []string) string {
 	l := req.L
 	lines := []string{"<b>" + locales.Escape(title(row.Name)) + "</b>"}
 	if row.Description != "" {
@@ -95,10 +99,13 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 			lines = append(lines, l.T("product_variant", locales.Args{"Name": locales.Name(shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
 		}
 	}
-	if limits.SoldOut {
-		return strings.Join(lines, "\n")
+	if len(told) > 0 {
+		lines = append(append(lines, ""), told...)
 	}
-	return strings.Join(append(lines, "", l.T("product_choose")), "\n")
+	if !limits.SoldOut {
+		lines = append(lines, "", l.T("product_choose"))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // priceLine says what a piece costs; an SMM rate is for SMMRatePer pieces.
@@ -130,13 +137,14 @@ func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inv
 	return max(pieces.IntPart(), limits.Min)
 }
 
-// picture keeps only addresses that Telegram's servers can load.
+// picture keeps only addresses that Telegram takes for a link preview. What its
+// servers then can't load is only not shown.
 func picture(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || !strings.Contains(u.Hostname(), ".") || len(address) > maxLink {
 		return ""
 	}
-	return address
+	return u.String()
 }
 
 // otherAmount asks for a quantity.
@@ -145,19 +153,27 @@ func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.Limits(row, inventory)
-	if limits.SoldOut {
-		return bot.View{}, &limits
-	}
-	text := req.L.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min)})
-	if limits.Max > 0 {
-		text = req.L.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": req.L.Number(limits.Min), "Max": req.L.Number(limits.Max)})
+	text, err := amountQuestion(req.L, row, inventory)
+	if err != nil {
+		return bot.View{}, err
 	}
 	return bot.View{
 		Text:     text,
 		Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args)),
 		Dialog:   dialog(stepAmount, keyboards.Product.Data(args)),
 	}, nil
+}
+
+func amountQuestion(l *locales.Localizer, row hstock.Row, inventory hstock.Inventory) (string, error) {
+	limits := orders.Limits(row, inventory)
+	switch {
+	case limits.SoldOut:
+		return "", &limits
+	case limits.Max > 0:
+		return l.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}), nil
+	default:
+		return l.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min)}), nil
+	}
 }
 
 func (s *Shop) look(ctx context.Context, req *bot.Request, service int64) (hstock.Row, hstock.Inventory, error) {
@@ -271,9 +287,12 @@ func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.Order
 	if row.EntityType == hstock.EntitySMM && link == "" {
 		return bot.View{}, catalog.ErrGone // a Skip button of something that has become an SMM service
 	}
+	return s.draftGoods(ctx, req, row, args.Quantity, link, keyboards.Product.Data(args.Product()))
+}
+
+func (s *Shop) draftGoods(ctx context.Context, req *bot.Request, row hstock.Row, quantity int64, link, origin string) (bot.View, error) {
 	quote, err := s.orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Quantity: args.Quantity, Link: link,
-		Origin: keyboards.Product.Data(args.Product()), Lang: req.L.Lang(),
+		UserID: req.User.ID, Row: row, Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err

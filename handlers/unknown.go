@@ -15,6 +15,9 @@ import (
 
 // unknownBalance reads the balance again and says what it suggests.
 func (s *Shop) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.UnknownArgs) (bot.View, error) {
+	if missing, err := s.orders.Missing(ctx, req.User.ID, args.Purchase); err != nil || missing > 0 {
+		return stillMissing(req.L, args.Purchase, missing), err
+	}
 	evidence, err := s.orders.Evidence(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
@@ -121,10 +124,18 @@ func (s *Shop) unknownAdopt(ctx context.Context, req *bot.Request, args keyboard
 		return bot.View{}, err
 	}
 	if missing > 0 { // of several numbers; each has an order number of its own
-		view.Text += "\n\n" + req.L.N("unknown_more", missing)
-		view.Dialog = dialog(stepNumber, keyboards.UnknownNumber.Data(keyboards.PurchaseArgs{Purchase: args.Purchase}))
+		more := stillMissing(req.L, args.Purchase, missing)
+		view.Text, view.Dialog = view.Text+"\n\n"+more.Text, more.Dialog
 	}
 	return view, nil
+}
+
+// stillMissing asks for the next of several rented numbers.
+func stillMissing(l *locales.Localizer, purchase, missing int64) bot.View {
+	return bot.View{
+		Text: l.N("unknown_more", missing), Keyboard: keyboards.Foot(l, ""),
+		Dialog: dialog(stepNumber, keyboards.UnknownNumber.Data(keyboards.PurchaseArgs{Purchase: purchase})),
+	}
 }
 
 // unknownDismiss takes the person's word that nothing was bought.

@@ -39,7 +39,10 @@ func TestWalk(t *testing.T) {
 				}
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
+					"se", "sr",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "ox",
+					"re", "sh", "sw",
+					"bs", "lk", "lp", "la", "lq",
 					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {
@@ -58,8 +61,8 @@ var buys = map[string]bool{
 	"xs": true, "ys": true,
 }
 
-// setTheScene gives Anna a delivered, an open and an unknown purchase, and two
-// numbers, one of which has received its code.
+// setTheScene gives Anna a delivered, an open and an unknown purchase, two
+// numbers, one of which has received its code, and what a search has found.
 func (w *world) setTheScene() {
 	w.t.Helper()
 	w.withKey(annaKey)
@@ -72,6 +75,9 @@ func (w *world) setTheScene() {
 		pass(5 * time.Second)
 	}
 	buy("2", "1")
+	w.open("2")
+	w.tap("product_button_price")
+	w.types("0.5")
 	must(w.t, w.market.Hold(market.OutlookByHand, true))
 	buy("3", "1")
 	w.rent("2")
@@ -79,6 +85,8 @@ func (w *world) setTheScene() {
 	pass(5 * time.Second)
 	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
+	w.types("/search gmail")
+	w.types("https://instagram.com/anna")
 }
 
 type button struct {

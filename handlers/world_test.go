@@ -19,6 +19,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alerts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -59,6 +60,9 @@ type world struct {
 	log      *lockedBuffer
 	rate     float64 // of the bot's messages
 
+	operator redact.Secret // the operator's key; a change takes a restart, as does the next one
+	allowed  []int64
+
 	bot  *bot.Bot
 	shop *handlers.Shop
 	db   *storage.DB
@@ -71,7 +75,7 @@ type world struct {
 func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30}
+		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30, operator: operatorKey}
 		w.market = market.New(market.Options{})
 		_, stopMarket := w.net.Serve("market", w.market)
 		w.telegram = telegram.New(telegram.Options{Token: token, Username: "shop_bot", Name: "Shop"})
@@ -115,8 +119,8 @@ func (w *world) start() {
 	must(w.t, err)
 	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
 	w.shop = handlers.New(handlers.Options{
-		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: operatorKey,
-		AdminIDs: []int64{adminID}, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: w.operator,
+		AdminIDs: []int64{adminID}, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
 	})
 	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
@@ -125,11 +129,14 @@ func (w *world) start() {
 	must(w.t, err)
 	w.shop.Attach(w.bot, trade)
 	trade.Start()
+	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
+	news.Start()
 	must(w.t, w.bot.Start(w.t.Context()))
 	w.halt = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		must(w.t, w.bot.Stop(ctx))
+		must(w.t, news.Stop(ctx))
 		must(w.t, trade.Stop(ctx))
 		goods.Close()
 		client.Close()

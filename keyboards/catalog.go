@@ -15,12 +15,16 @@ type CategoryArgs struct {
 	Page     uint16
 }
 
-// ShelfArgs is a page of a subcategory's goods; an empty Subcategory stands
-// for the whole category.
+// ShelfArgs is a page of the goods of a category or subcategory. Place is the
+// PlaceHash of its English names.
 type ShelfArgs struct {
-	Category    route.Hash
-	Subcategory route.Hash
-	Page        uint16
+	Place route.Hash
+	Page  uint16
+}
+
+// PlaceHash stands for a shelf: a category without subcategories, or one of them.
+func PlaceHash(category, subcategory string) route.Hash {
+	return route.HashOf(category + "\x00" + subcategory)
 }
 
 // Routes from the catalogue's top to its shelves.
@@ -30,8 +34,8 @@ var (
 	Shelf    = route.New[ShelfArgs]("s")
 )
 
-// CategoryEntry is a category or subcategory as a button shows it. Count is
-// negative where it is not known.
+// CategoryEntry is a category or subcategory as a button shows it. Hash is what
+// its route takes; Count is negative where it is not known.
 type CategoryEntry struct {
 	Hash  route.Hash
 	Name  string
@@ -45,8 +49,8 @@ func (e CategoryEntry) label(l *locales.Localizer) string {
 	return fit(e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
 }
 
-// CatalogKeyboard lists one page of the categories. total is the length of the
-// whole list.
+// CatalogKeyboard lists one page of the categories; on the first one stands what
+// the person has saved. total is the length of the whole list.
 func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
@@ -55,6 +59,9 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Catalog.Data(CatalogArgs{Page: PageArg(page)})
 	})...)
+	if page == 0 {
+		rows = append(rows, []Button{Tap(l.Label("catalog_button_saved"), Saved.Data(SavedArgs{}))})
+	}
 	return append(rows, Foot(l, "")...)
 }
 
@@ -63,7 +70,7 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 func CategoryKeyboard(l *locales.Localizer, category route.Hash, entries []CategoryEntry, page, total, back int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
-		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Category: category, Subcategory: entry.Hash})))
+		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Place: entry.Hash})))
 	}
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Category.Data(CategoryArgs{Category: category, Page: PageArg(page)})
@@ -90,15 +97,20 @@ func (e GoodsEntry) label(l *locales.Localizer) string {
 // ShelfKeyboard lists one page of goods. back is the callback data of the
 // screen above, the very page that the shelf was opened from.
 func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
+	from := ProductArgs{From: FromShelf, Place: shelf.Place, Page: shelf.Page}
+	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
+}
+
+// goodsRows is one page of goods and the row that turns it: each entry opens
+// with from, whose Back is this very page.
+func goodsRows(l *locales.Localizer, from ProductArgs, entries []GoodsEntry, total int) Rows {
 	var rows Rows
 	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(ProductArgs{
-			Service: entry.Service, Category: shelf.Category, Subcategory: shelf.Subcategory, Page: shelf.Page,
-		}))})
+		from.Service = entry.Service
+		rows = append(rows, []Button{Tap(entry.label(l), Product.Data(from))})
 	}
-	rows = append(rows, Pages(int(shelf.Page), total, func(page int) string {
-		shelf.Page = PageArg(page)
-		return Shelf.Data(shelf)
+	return append(rows, Pages(int(from.Page), total, func(page int) string {
+		from.Page = PageArg(page)
+		return from.Back()
 	})...)
-	return append(rows, Foot(l, back)...)
 }

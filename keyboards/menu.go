@@ -12,7 +12,14 @@ var Menu = route.New[struct{}]("m")
 func MenuKeyboard(l *locales.Localizer) Rows {
 	none := struct{}{}
 	return Rows{
-		{Tap(l.Label("menu_button_catalog"), Catalog.Data(CatalogArgs{}))},
+		{
+			Tap(l.Label("menu_button_catalog"), Catalog.Data(CatalogArgs{})),
+			Tap(l.Label("menu_button_search"), Search.Data(none)),
+		},
+		{
+			Tap(l.Label("menu_button_recommended"), Recommended.Data(RecommendedArgs{})),
+			Tap(l.Label("menu_button_shops"), Shops.Data(ShopsArgs{})),
+		},
 		{Tap(l.Label("menu_button_sms"), SMSCountries.Data(SMSCountriesArgs{}))},
 		{
 			Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{})),

@@ -22,7 +22,8 @@ type NumberState struct {
 	Waits   bool // for its first one
 	Cancel  bool // it may be cancelled
 	Came    bool // an SMS has come
-	Known   bool // what it is for, so that more like it can be rented
+	Known   bool // what it is for, so that another one like it can be rented
+	Again   bool // it can be rented again
 }
 
 // NumberKeyboard goes with the message that shows a number.
@@ -51,7 +52,7 @@ func rentMore(l *locales.Localizer, ref OrderRef, state NumberState) Rows {
 	switch {
 	case !state.Known:
 		return nil
-	case !state.Came:
+	case !state.Again:
 		return Rows{{another}}
 	default:
 		return Rows{{Tap(l.Label("number_button_again"), NumberAgain.Data(ref)), another}}
@@ -60,7 +61,7 @@ func rentMore(l *locales.Localizer, ref OrderRef, state NumberState) Rows {
 
 // CodeKeyboard goes with an SMS: copy buttons for what of it fits one, then what
 // comes next.
-func CodeKeyboard(l *locales.Localizer, order int64, code, text string, known bool) Rows {
+func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state NumberState) Rows {
 	var copies []Button
 	if button, ok := Copy(l.Label("code_button_copy"), code); ok {
 		copies = append(copies, button)
@@ -69,7 +70,7 @@ func CodeKeyboard(l *locales.Localizer, order int64, code, text string, known bo
 		copies = append(copies, button)
 	}
 	ref := OrderRef{Order: order}
-	rows := append(pairs(copies), rentMore(l, ref, NumberState{Came: true, Known: known})...)
+	rows := append(pairs(copies), rentMore(l, ref, state)...)
 	return append(rows, numberFoot(l, ref))
 }
 

@@ -5,41 +5,67 @@ import (
 	"hstockbot/locales"
 )
 
-// ProductArgs is a product (or SMM service) and the shelf it was opened from,
-// so that Back returns there. A zero Category means that it was opened by a
-// link or from an order; then Back is the catalogue.
+// Source is the kind of list that a product was opened from.
+type Source uint8
+
+// The lists that show products. By a link or from an order, a product is opened
+// from no shelf: FromShelf without a Place.
+const (
+	FromShelf  Source = iota // Place: the shelf
+	FromSearch               // Parent: the search
+	FromRecommended
+	FromShop // Place: the shop
+	FromSaved
+)
+
+// ProductArgs is a product (or SMM service) and where it was opened from, so that
+// Back returns to that very page: the kind of list, what tells it from others of
+// its kind, and the page.
 type ProductArgs struct {
-	Service     int64
-	Category    route.Hash
-	Subcategory route.Hash
-	Page        uint16
+	Service int64
+	From    Source
+	Place   route.Hash
+	Parent  int64
+	Page    uint16
 }
 
 // OrderArgs is a product and how many of it.
 type OrderArgs struct {
-	Service     int64
-	Quantity    int64
-	Category    route.Hash
-	Subcategory route.Hash
-	Page        uint16
+	Service  int64
+	Quantity int64
+	From     Source
+	Place    route.Hash
+	Parent   int64
+	Page     uint16
 }
 
 // Product returns the part that names the product.
 func (a OrderArgs) Product() ProductArgs {
-	return ProductArgs{Service: a.Service, Category: a.Category, Subcategory: a.Subcategory, Page: a.Page}
+	return ProductArgs{Service: a.Service, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
 }
 
 // Order returns the arguments of buying so many.
 func (a ProductArgs) Order(quantity int64) OrderArgs {
-	return OrderArgs{Service: a.Service, Quantity: quantity, Category: a.Category, Subcategory: a.Subcategory, Page: a.Page}
+	return OrderArgs{Service: a.Service, Quantity: quantity, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
 }
 
-// Back returns the callback data of the shelf that the product was opened from.
+// Back returns the callback data of the list that the product was opened from, or
+// of the catalogue where there is none.
 func (a ProductArgs) Back() string {
-	if a.Category == "" {
+	switch {
+	case a.From == FromShelf && a.Place != "":
+		return Shelf.Data(ShelfArgs{Place: a.Place, Page: a.Page})
+	case a.From == FromSearch:
+		return Found.Data(FoundArgs{Search: a.Parent, Page: a.Page})
+	case a.From == FromRecommended:
+		return Recommended.Data(RecommendedArgs{Page: a.Page})
+	case a.From == FromShop:
+		return ShopGoods.Data(ShopArgs{Shop: a.Place, Page: a.Page})
+	case a.From == FromSaved:
+		return Saved.Data(SavedArgs{Page: a.Page})
+	default:
 		return Catalog.Data(CatalogArgs{})
 	}
-	return Shelf.Data(ShelfArgs{Category: a.Category, Subcategory: a.Subcategory, Page: a.Page})
 }
 
 // Routes from a product to its confirm card.
@@ -52,26 +78,28 @@ var (
 )
 
 // ProductKeyboard offers quantities (none where it is sold out), another amount
-// where there is one, and a fresh look.
-func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool) Rows {
-	var rows Rows
-	if len(quantities) > 0 {
-		var row []Button
-		for _, n := range quantities {
-			row = append(row, Tap(l.Number(n), Quantity.Data(args.Order(n))))
-			if len(row) == 4 {
-				rows, row = append(rows, row), nil
-			}
-		}
-		if len(row) > 0 {
-			rows = append(rows, row)
-		}
-	}
+// where there is one, what can be said of the product, and a fresh look.
+func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
+	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.Order(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
+	rows = append(rows, marks.rows(l, args, len(quantities) == 0)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})
 	return append(rows, Foot(l, args.Back())...)
+}
+
+// quantityRows lays quantities out, four in a row.
+func quantityRows(l *locales.Localizer, quantities []int64, data func(n int64) string) Rows {
+	var rows Rows
+	for i, n := range quantities {
+		if i%4 == 0 {
+			rows = append(rows, nil)
+		}
+		last := len(rows) - 1
+		rows[last] = append(rows[last], Tap(l.Number(n), data(n)))
+	}
+	return rows
 }
 
 // EmailKeyboard offers to leave the delivery e-mail out.

@@ -16,7 +16,7 @@ var ErrOnItsWay = errors.New("a purchase is on its way")
 // forgotten are the tables whose rows about a person go without a trace, in
 // an order that foreign keys allow. users, which the others may point to, goes
 // last and is keyed by id.
-var forgotten = []string{"reminders", "outbox", "searches", "dialogs", "api_keys"}
+var forgotten = []string{"reminders", "favourites", "alerts", "outbox", "searches", "dialogs", "api_keys"}
 
 // Forget deletes what is kept about a person. What they bought through the bot
 // stays as figures of the shop that nobody can be found by: what, how many, for
@@ -74,6 +74,8 @@ type Kept struct {
 	Unknown   int `db:"unknown"`
 	OnItsWay  int `db:"on_its_way"`
 	Searches  int `db:"searches"`
+	Saved     int `db:"saved"`
+	Alerts    int `db:"alerts"`
 	Reminders int `db:"reminders"`
 	Waiting   int `db:"waiting"`
 }
@@ -89,9 +91,11 @@ func (db *DB) Kept(ctx context.Context, userID int64) (Kept, error) {
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state = 'unknown') AS unknown,
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state IN ('claimed', 'sending')) AS on_its_way,
 		(SELECT COUNT(*) FROM searches WHERE user_id = ?) AS searches,
+		(SELECT COUNT(*) FROM favourites WHERE user_id = ?) AS saved,
+		(SELECT COUNT(*) FROM alerts WHERE user_id = ?) AS alerts,
 		(SELECT COUNT(*) FROM reminders WHERE user_id = ?) AS reminders,
 		(SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state <> 'sent') AS waiting`),
-		userID, userID, userID, userID, userID, userID, userID, userID, userID)
+		userID, userID, userID, userID, userID, userID, userID, userID, userID, userID, userID)
 	if err != nil {
 		return Kept{}, fmt.Errorf("count what is kept: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type PersonalData struct {
 	Purchases []Purchase
 	Orders    []Order
 	Searches  []PastSearch
+	Saved     []Favourite
+	Alerts    []Alert
 	Reminders []Reminder
 	Messages  []Message // not yet sent; without their bodies
 }
@@ -50,6 +53,12 @@ func (db *DB) PersonalData(ctx context.Context, userID int64) (PersonalData, err
 		return PersonalData{}, err
 	}
 	if data.Searches, err = db.searchesOf(ctx, userID); err != nil {
+		return PersonalData{}, err
+	}
+	if data.Saved, err = db.Favourites(ctx, userID, math.MaxInt32, 0); err != nil {
+		return PersonalData{}, err
+	}
+	if data.Alerts, err = db.alerts(ctx, `WHERE user_id = ?`, userID); err != nil {
 		return PersonalData{}, err
 	}
 	if data.Reminders, err = db.reminders(ctx, `SELECT order_id, user_id, at FROM reminders WHERE user_id = ? ORDER BY at`, userID); err != nil {

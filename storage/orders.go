@@ -169,26 +169,6 @@ func (db *DB) UnknownPurchases(ctx context.Context, userID int64, dismissed bool
 		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
 }
 
-// Spent sums, per currency, what this person's orders since then were charged
-// (by the marketplace's last word on each). What was placed elsewhere does not count.
-func (db *DB) Spent(ctx context.Context, userID int64, since time.Time) (map[string]decimal.Decimal, error) {
-	var rows []struct {
-		Charge   decimal.Decimal `db:"charge"`
-		Currency string          `db:"currency"`
-	}
-	err := db.reader.SelectContext(ctx, &rows, db.bind(
-		`SELECT charge, currency FROM orders WHERE user_id = ? AND created_at >= ? AND charge IS NOT NULL AND state <> 'refunded' AND elsewhere = 0`),
-		userID, toMillis(since))
-	if err != nil {
-		return nil, fmt.Errorf("sum charges: %w", err)
-	}
-	spent := map[string]decimal.Decimal{}
-	for _, row := range rows {
-		spent[row.Currency] = spent[row.Currency].Add(row.Charge)
-	}
-	return spent, nil
-}
-
 // ReportOrder stores what a poll has found: o as it is now (with Polls counted
 // up), the accounts it holds, and the messages that tell the person, all in one
 // transaction, so that nothing is both marked delivered and unsent.
@@ -208,11 +188,12 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 		o.Delivered += int64(len(fresh))
 		reported, err = db.moveTx(ctx, tx, `
 			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
-			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, lease_until = 0
+			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
+			       asked_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
 			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
 			o.Delivered, toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
-			toMillis(o.ExpiresAt), o.ID, o.Polls-1)
+			toMillis(o.ExpiresAt), db.sealText("orders", "phone", o.ID, o.Rental.Phone), toMillis(o.UpdatedAt), o.ID, o.Polls-1)
 		if err != nil {
 			return err
 		}
@@ -250,6 +231,10 @@ func (db *DB) RefuseKey(ctx context.Context, keyID int64, message Message) (bool
 	return db.moveAndTell(ctx, "refuse key", message, `UPDATE api_keys SET invalid = 1 WHERE id = ? AND invalid = 0`, keyID)
 }
 
+// resumeAsIf is how long ago orders that waited for a key count as asked for:
+// they are as urgent as young ones.
+const resumeAsIf = time.Second
+
 // AcceptKey records that the marketplace accepts a key again; what it bought is
 // asked for at once.
 func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
@@ -258,8 +243,8 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 		if err != nil || !accepted {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
-			toMillis(now), keyID, toMillis(now))
+		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
+			toMillis(now), toMillis(now.Add(-resumeAsIf)), keyID, toMillis(now))
 		return err
 	})
 	if err != nil {
@@ -268,12 +253,16 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 	return nil
 }
 
-// RefusedKeys returns keys that the marketplace refused and that open orders
-// wait for, at most limit.
-func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
+// RefusedKeys returns keys that the marketplace refused and that open orders, or
+// only rented numbers, wait for, at most limit.
+func (db *DB) RefusedKeys(ctx context.Context, onlyNumbers bool, limit int) ([]Key, error) {
+	query := `SELECT id FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
+		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0`
+	if onlyNumbers {
+		query += ` AND orders.kind = 'sms'`
+	}
 	var ids []int64
-	err := db.reader.SelectContext(ctx, &ids, db.bind(`SELECT id FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
-		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0) LIMIT ?`), limit)
+	err := db.reader.SelectContext(ctx, &ids, db.bind(query+`) LIMIT ?`), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read refused keys: %w", err)
 	}
@@ -291,8 +280,8 @@ func (db *DB) RefusedKeys(ctx context.Context, limit int) ([]Key, error) {
 // ResumeOrders makes this person's open orders due again (a new key has come).
 func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
 	_, err := db.move(ctx, "resume orders",
-		`UPDATE orders SET next_poll_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
-		toMillis(at), userID, toMillis(at))
+		`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
+		toMillis(at), toMillis(at.Add(-resumeAsIf)), userID, toMillis(at))
 	return err
 }
 
@@ -310,40 +299,69 @@ func (db *DB) CountOpenOrders(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// recordDeliveries counts the accounts of an answer against those recorded and
+// Delivered reports whether all of these accounts are recorded as sent or on
+// their way: an answer that says the same again is no news.
+func (db *DB) Delivered(ctx context.Context, orderID int64, accounts []redact.Secret) (bool, error) {
+	fresh, err := db.freshDeliveries(ctx, db.reader, orderID, accounts)
+	if err != nil {
+		return false, fmt.Errorf("read deliveries: %w", err)
+	}
+	return len(fresh) == 0, nil
+}
+
+// freshDelivery is an account that was not recorded before, the copies-th of its kind.
+type freshDelivery struct {
+	account redact.Secret
+	digest  string
+	copies  int
+}
+
+// freshDeliveries holds the accounts of an answer against those recorded and
 // returns the new ones. It is a difference of multisets: an account delivered
 // twice is two.
-func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, accounts []redact.Secret) ([]redact.Secret, error) {
-	if len(accounts) == 0 {
-		return nil, nil
-	}
+func (db *DB) freshDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID int64, accounts []redact.Secret) ([]freshDelivery, error) {
 	var known []struct {
 		Digest string `db:"digest"`
 		Copies int    `db:"copies"`
 	}
-	if err := tx.SelectContext(ctx, &known, db.bind(`SELECT digest, copies FROM deliveries WHERE order_id = ?`), orderID); err != nil {
+	if err := sqlx.SelectContext(ctx, q, &known, db.bind(`SELECT digest, copies FROM deliveries WHERE order_id = ?`), orderID); err != nil {
 		return nil, err
 	}
 	sent := make(map[string]int, len(known))
 	for _, row := range known {
 		sent[row.Digest] = row.Copies
 	}
-	var fresh []redact.Secret
+	var fresh []freshDelivery
 	seen := make(map[string]int, len(accounts))
 	for _, account := range accounts {
 		digest := db.Digest("account:"+strconv.FormatInt(orderID, 10), []byte(account.Reveal()))
 		seen[digest]++
-		if seen[digest] <= sent[digest] {
-			continue
-		}
-		fresh = append(fresh, account)
-		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
-			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, digest, seen[digest])
-		if err != nil {
-			return nil, err
+		if seen[digest] > sent[digest] {
+			fresh = append(fresh, freshDelivery{account, digest, seen[digest]})
 		}
 	}
 	return fresh, nil
+}
+
+// recordDeliveries records the accounts of an answer and returns the new ones.
+func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, accounts []redact.Secret) ([]redact.Secret, error) {
+	if len(accounts) == 0 {
+		return nil, nil
+	}
+	fresh, err := db.freshDeliveries(ctx, tx, orderID, accounts)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]redact.Secret, 0, len(fresh))
+	for _, f := range fresh {
+		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
+			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, f.digest, f.copies)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, f.account)
+	}
+	return found, nil
 }
 
 // dropUnusedKeys blanks a person's keys that were replaced once no open order
@@ -458,6 +476,18 @@ func (db *DB) order(row orderRow) (Order, error) {
 		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
 		Elsewhere: row.Elsewhere == 1,
 	}, nil
+}
+
+// NumberShared reports whether this order's number is also that of an order of the
+// same API key of the other kind: numbers for codes may be counted apart.
+func (db *DB) NumberShared(ctx context.Context, o Order) (bool, error) {
+	var n int
+	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders
+		WHERE number = ? AND key_print = ? AND (kind = 'sms') <> (? = 'sms')`), o.Number, o.KeyPrint, o.Kind)
+	if err != nil {
+		return false, fmt.Errorf("look for orders of that number: %w", err)
+	}
+	return n > 0, nil
 }
 
 // StartCancels records, durably, that a cancel of these open orders is about to

@@ -18,7 +18,7 @@ type DuePoll struct {
 	OrderID     int64
 	KeyID       int64 // the key to ask with
 	CreatedAt   time.Time
-	AskedAt     time.Time // the last answer
+	AskedAt     time.Time // the last poll, answered or not; the order's making before the first
 	DueAt       time.Time
 	LeasedUntil time.Time
 }
@@ -34,12 +34,12 @@ func (db *DB) DuePolls(ctx context.Context, owner string, since, now time.Time, 
 		ID         int64 `db:"id"`
 		KeyID      int64 `db:"key_id"`
 		CreatedAt  int64 `db:"created_at"`
-		UpdatedAt  int64 `db:"updated_at"`
+		AskedAt    int64 `db:"asked_at"`
 		NextPollAt int64 `db:"next_poll_at"`
 		LeaseUntil int64 `db:"lease_until"`
 	}
 	err := db.reader.SelectContext(ctx, &rows, db.bind(`
-		SELECT o.id, k.id AS key_id, o.created_at, o.updated_at, o.next_poll_at, o.lease_until
+		SELECT o.id, k.id AS key_id, o.created_at, o.asked_at, o.next_poll_at, o.lease_until
 		  FROM orders o
 		  JOIN api_keys own ON own.id = o.key_id
 		  JOIN api_keys k ON k.id = CASE WHEN own.secret_sealed <> '' AND own.invalid = 0 THEN own.id
@@ -53,7 +53,7 @@ func (db *DB) DuePolls(ctx context.Context, owner string, since, now time.Time, 
 	due := make([]DuePoll, 0, len(rows))
 	for _, row := range rows {
 		due = append(due, DuePoll{
-			OrderID: row.ID, KeyID: row.KeyID, CreatedAt: fromMillis(row.CreatedAt), AskedAt: fromMillis(row.UpdatedAt),
+			OrderID: row.ID, KeyID: row.KeyID, CreatedAt: fromMillis(row.CreatedAt), AskedAt: fromMillis(max(row.AskedAt, row.CreatedAt)),
 			DueAt: fromMillis(row.NextPollAt), LeasedUntil: fromMillis(row.LeaseUntil),
 		})
 	}
@@ -74,8 +74,9 @@ func (db *DB) NextPoll(ctx context.Context, now time.Time) (time.Time, error) {
 // asked for again changes.
 type PollNote struct {
 	OrderID  int64
-	Polls    int64     // of the order that was polled
-	Answered time.Time // zero: it failed
+	Polls    int64 // of the order that was polled
+	At       time.Time
+	Answered bool // else it failed
 	Failures int64
 	NextAt   time.Time
 }
@@ -105,6 +106,16 @@ func (db *DB) TakePolls(ctx context.Context, notes []PollNote, picked []DuePoll,
 			return err
 		}
 		for _, due := range picked {
+			if _, known := keys[due.KeyID]; !known {
+				var sealed string
+				if err := tx.GetContext(ctx, &sealed, db.bind(`SELECT secret_sealed FROM api_keys WHERE id = ?`), due.KeyID); err != nil {
+					return err
+				}
+				keys[due.KeyID] = sealed
+			}
+			if keys[due.KeyID] == "" { // removed since
+				continue
+			}
 			var row orderRow
 			err := tx.GetContext(ctx, &row, db.bind(`UPDATE orders SET lease_owner = ?, lease_until = ?
 				WHERE id = ? AND closed_at = 0 AND next_poll_at = ? AND lease_until <= ? RETURNING `+orderColumns),
@@ -116,16 +127,6 @@ func (db *DB) TakePolls(ctx context.Context, notes []PollNote, picked []DuePoll,
 				return err
 			}
 			rows, askWith = append(rows, row), append(askWith, due.KeyID)
-		}
-		for _, id := range askWith {
-			if _, known := keys[id]; known {
-				continue
-			}
-			var sealed string
-			if err := tx.GetContext(ctx, &sealed, db.bind(`SELECT secret_sealed FROM api_keys WHERE id = ?`), id); err != nil {
-				return err
-			}
-			keys[id] = sealed
 		}
 		return nil
 	})
@@ -149,11 +150,11 @@ func (db *DB) TakePolls(ctx context.Context, notes []PollNote, picked []DuePoll,
 // notePolls ends polls. Where another one has reported since, its word stands.
 func (db *DB) notePolls(ctx context.Context, tx *sqlx.Tx, notes []PollNote) error {
 	for _, note := range notes {
-		query := `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0 WHERE id = ? AND polls = ?`
-		args := []any{note.Failures, toMillis(note.NextAt), note.OrderID, note.Polls}
-		if !note.Answered.IsZero() {
-			query = `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, polls = polls + 1, updated_at = ? WHERE id = ? AND polls = ?`
-			args = []any{note.Failures, toMillis(note.NextAt), toMillis(note.Answered), note.OrderID, note.Polls}
+		query := `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ? WHERE id = ? AND polls = ?`
+		args := []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), note.OrderID, note.Polls}
+		if note.Answered {
+			query = `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ?, polls = polls + 1, updated_at = ? WHERE id = ? AND polls = ?`
+			args = []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), toMillis(note.At), note.OrderID, note.Polls}
 		}
 		if _, err := tx.ExecContext(ctx, db.bind(query), args...); err != nil {
 			return err

@@ -332,7 +332,11 @@ func (db *DB) settleTx(ctx context.Context, tx *sqlx.Tx, id int64, now time.Time
 func (db *DB) placeTx(ctx context.Context, tx *sqlx.Tx, p Purchase, given []Placement, adopted bool, now, firstPoll time.Time, tell func(Order) []Message) ([]Order, error) {
 	orders := make([]Order, 0, len(given))
 	for i, g := range given {
-		at := now.Add(time.Duration(i) * time.Millisecond) // in the marketplace's order from now on
+		at := now
+		if adopted && !p.SentAt.IsZero() {
+			at = p.SentAt
+		}
+		at = at.Add(time.Duration(i) * time.Millisecond) // in the marketplace's order from now on
 		order := Order{
 			ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
 			Number: g.Number, Adopted: adopted, Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
@@ -341,8 +345,8 @@ func (db *DB) placeTx(ctx context.Context, tx *sqlx.Tx, p Purchase, given []Plac
 		}
 		if p.Kind == KindSMS {
 			order.Quantity, order.Rental.Phone = 1, g.Phone
-			if g.Country != "" && g.Country != p.Rental.Country {
-				order.Rental.Country, order.Rental.CountryName = g.Country, ""
+			if p.Rental.Country == "" { // else what was asked for: answers may spell it otherwise
+				order.Rental.Country = g.Country
 			}
 		}
 		if err := db.insertOrder(ctx, tx, order); err != nil {
@@ -419,14 +423,18 @@ func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, m
 
 // KeyDisturbed reports whether anything else of the same API key may have moved
 // its balance since then: another purchase sent or of unknown outcome, an order
-// that ended with money back, or a rented number whose time is over.
+// that ended with money back or may be being cancelled, or a rented number whose
+// time is over.
 func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(`
 		SELECT (SELECT COUNT(*) FROM purchases WHERE key_print = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'unknown')))
 		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))
-		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at = 0 AND kind = 'sms' AND state <> 'delivered' AND expires_at > 0 AND expires_at <= ?)`),
-		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since), p.KeyPrint, toMillis(time.Now()))
+		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at = 0 AND kind = 'sms'
+		           AND (state = 'open' AND expires_at > 0 AND expires_at <= ? OR state = 'expired' AND expires_at >= ?))
+		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))`),
+		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since),
+		p.KeyPrint, toMillis(time.Now()), toMillis(since), p.KeyPrint, toMillis(since))
 	if err != nil {
 		return false, fmt.Errorf("look for other movements of the key: %w", err)
 	}

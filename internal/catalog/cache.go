@@ -22,9 +22,12 @@ const (
 	countsPatience = 3 * time.Second
 	countsAtOnce   = 6
 
-	maxBytes    = 64 << 20 // of answers; each of fresh and kept, which share nearly all of them
+	maxBytes    = 192 << 20 // of answers; each of fresh and kept, which share nearly all of them. Two languages of maxWhole rows are about 120
 	maxRowsSeen = 50_000
 	maxShelf    = 20_000 // rows; bounded by hstock's 8 MiB before
+	maxWhole    = 50_000 // rows of the whole catalogue, in one language
+	pageRows    = 5000   // of those that are asked for at a time; 8 MiB are 1.6 KiB for each
+	maxFound    = 1000   // nobody turns more pages
 )
 
 // kind is what an answer is about.
@@ -34,20 +37,26 @@ const (
 	kindCategories kind = iota
 	kindCount
 	kindShelf
+	kindWhole
 	kindSMM
 	kindProduct
 	kindInventory
 	kindSubcategoryInfo
 	kindCountries
 	kindProjects
+	kindRecommended
+	kindShops
+	kindShopGoods
+	kindRows
 )
 
 // id is one question, whoever asks it.
 type id struct {
 	kind                        kind
 	lang, category, subcategory string
-	country                     string
+	country, shop               string
 	number                      int64
+	numbers                     string // several, comma-separated
 }
 
 // entry is one answer. It is stale when it is shown for want of a better one.
@@ -170,7 +179,7 @@ func (c *Catalog) ask(ctx context.Context, question id, fetch func(ctx context.C
 // keep makes an answer of now the last good one.
 func (c *Catalog) keep(question id, value any) entry {
 	e := entry{value: value, at: time.Now(), ttl: c.ttl}
-	if question.kind == kindInventory {
+	if question.kind == kindInventory || question.kind == kindRows {
 		e.ttl = min(c.ttl, inventoryTTL)
 	}
 	c.kept.Set(question, e)
@@ -200,19 +209,25 @@ func isOutage(err error) bool {
 // weigh is about how many bytes an answer takes.
 func weigh(question id, e entry) uint32 {
 	const fixed, perText = 256, 16
-	size := fixed + len(question.category) + len(question.subcategory) + len(question.country)
+	size := fixed + len(question.category) + len(question.subcategory) + len(question.country) + len(question.shop) + len(question.numbers)
 	add := func(texts ...string) {
 		for _, text := range texts {
 			size += perText + len(text)
 		}
 	}
-	switch value := e.value.(type) {
-	case []hstock.Row:
-		for i := range value {
-			r := &value[i]
+	addRows := func(rows []hstock.Row) {
+		for i := range rows {
+			r := &rows[i]
 			size += fixed
 			add(r.ID, r.Name, r.Type, r.Category, r.Description, r.ImageURL, r.SubcategoryID)
 		}
+	}
+	switch value := e.value.(type) {
+	case []hstock.Row:
+		addRows(value)
+	case *whole:
+		addRows(value.rows)
+		size *= 2 // the index takes about as much
 	case []Category:
 		for _, category := range value {
 			add(category.English, category.Name)
@@ -226,6 +241,11 @@ func weigh(question id, e entry) uint32 {
 		}
 	case hstock.SubcategoryInfo:
 		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
+	case []hstock.Shop:
+		for _, shop := range value {
+			size += fixed
+			add(shop.ID, shop.Name)
+		}
 	case []Country:
 		for _, country := range value {
 			add(country.Code, country.Name, country.English)

@@ -31,6 +31,7 @@ type Market interface {
 	SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error)
 	Products(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
 	Services(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
+	Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Shop, error)
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
 	SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
@@ -170,8 +171,16 @@ func (c *Catalog) count(ctx context.Context, key redact.Secret, place Place) (in
 
 // Shelf returns all rows of a place, at most maxShelf of them, in the
 // marketplace's order. Category and subcategory are English and may be empty:
-// without either it is the whole catalogue, which is what a search looks at.
+// without either it is the whole catalogue, at most maxWhole rows, which is what
+// Search looks at.
 func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Row, Freshness, error) {
+	if category == "" && subcategory == "" {
+		all, freshness, err := c.whole(ctx, key, canonical(lang))
+		if err != nil {
+			return nil, Freshness{}, err
+		}
+		return all.rows, freshness, nil
+	}
 	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: canonical(lang)})
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,7 +184,7 @@ func TestShelf(t *testing.T) {
 		}{
 			{"zh", "Email Accounts", "Gmail", []hstock.Row{gmail}, "services zh Email Accounts/Gmail 0 "},
 			{"en", "Email Accounts", "", []hstock.Row{gmail, outlook}, "services  Email Accounts/ 0 "},
-			{"", "", "", []hstock.Row{followers, gmail, outlook}, "services  / 0 "},
+			{"", "", "", []hstock.Row{followers, gmail, outlook}, "services  / 5000 "},
 			{"", "Nothing", "", nil, "services  Nothing/ 0 "},
 		}
 		for _, test := range tests {
@@ -198,8 +199,8 @@ func TestShelf(t *testing.T) {
 
 func TestShelfIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = make([]hstock.Row, maxShelf+5)
-		rows, _, err := c.Shelf(t.Context(), key, "", "", "")
+		m.rows = slices.Repeat([]hstock.Row{gmail}, maxShelf+5)
+		rows, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
 		if err != nil || len(rows) != maxShelf {
 			t.Errorf("%d rows, %v, want %d", len(rows), err, maxShelf)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,9 +34,12 @@ type fake struct {
 	mu         sync.Mutex
 	categories map[string][]hstock.Category // by language
 	rows       []hstock.Row
+	names      map[string]map[int64]string // of rows, by language
 	inventory  map[int64]hstock.Inventory
 	countries  map[string][]hstock.SMSCountry // by language
 	projects   map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
+	shops      []hstock.Shop
+	perPage    int // of shops, whatever is asked for; 0: all of them, on any page
 	fail       error
 	takes      time.Duration
 	calls      []string
@@ -94,6 +98,15 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 		"%s %s %s/%s %d %s%s", action, filter.Lang, filter.Category, filter.Subcategory, filter.Limit,
 		strings.Join(filter.ProductIDs, ","), filter.EntityType,
 	)
+	if filter.Page > 1 {
+		call += fmt.Sprint(" page ", filter.Page)
+	}
+	if filter.Recommended {
+		call += "recommended"
+	}
+	if filter.ShopID != "" {
+		call += "of " + filter.ShopID
+	}
 	if err := f.enter(ctx, key, call); err != nil {
 		return hstock.Page{}, err
 	}
@@ -107,15 +120,36 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 			filter.Subcategory != "" && row.Type != filter.Subcategory,
 			filter.EntityType != "" && row.EntityType != filter.EntityType,
 			action == "products" && !isProduct,
-			len(filter.ProductIDs) > 0 && (!isProduct || fmt.Sprint(row.Service) != filter.ProductIDs[0]):
+			filter.Recommended && !row.Recommended,
+			filter.ShopID != "" && row.SubcategoryID != filter.ShopID,
+			len(filter.ProductIDs) > 0 && (!isProduct || !slices.Contains(filter.ProductIDs, fmt.Sprint(row.Service))):
 			continue
 		}
 		page.Total++
-		if filter.Limit == 0 || len(page.Rows) < filter.Limit {
+		if translated, ok := f.names[filter.Lang][row.Service]; ok {
+			row.Name = translated
+		}
+		if filter.Limit == 0 || page.Total > (filter.Page-1)*filter.Limit && len(page.Rows) < filter.Limit {
 			page.Rows = append(page.Rows, row)
 		}
 	}
+	if filter.Limit > 0 {
+		page.TotalPages = (page.Total + filter.Limit - 1) / filter.Limit
+	}
 	return page, nil
+}
+
+func (f *fake) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Shop, error) {
+	if err := f.enter(ctx, key, fmt.Sprint("shops ", page, " ", limit)); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.perPage == 0 {
+		return f.shops, nil
+	}
+	from := min((page-1)*f.perPage, len(f.shops))
+	return f.shops[from:min(from+f.perPage, len(f.shops))], nil
 }
 
 func (f *fake) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
@@ -235,6 +269,9 @@ var methods = []method{
 	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
 		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
 	}),
+	of("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+		return c.Search(ctx, key, "zh", "gmial")
+	}),
 	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
 		return c.Product(ctx, key, "zh", 2)
 	}),
@@ -252,6 +289,18 @@ var methods = []method{
 	}),
 	of("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
 		return c.Projects(ctx, key, "zh", "us")
+	}),
+	of("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+		return c.Recommended(ctx, key, "zh")
+	}),
+	of("Shops", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Shop, Freshness, error) {
+		return c.Shops(ctx, key)
+	}),
+	of("ShopGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+		return c.ShopGoods(ctx, key, "zh", "68d1")
+	}),
+	of("Rows", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Row, Freshness, error) {
+		return c.Rows(ctx, key, "zh", []int64{2}, nil)
 	}),
 	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[Place]int, Freshness, error) {
 		counts, err := c.Counts(ctx, key, Place{"Email Accounts", "Gmail"})

@@ -79,7 +79,7 @@ func (c *Client) Close() {
 const (
 	connectTimeout   = 5 * time.Second
 	maxHeaderBytes   = 64 << 10
-	idleConnsPerHost = 256 // Go's default of 2 would open a connection for nearly every call
+	idleConnsPerHost = 512 // Go's default of 2 would open a connection for nearly every call
 )
 
 func readTransport(o Options) *http.Transport {

@@ -19,6 +19,10 @@ var ErrCancelSent = errors.New("a cancel of this order is on its way")
 // ErrOrderClosed is returned where there is nothing left to cancel.
 var ErrOrderClosed = errors.New("the order is closed")
 
+// ErrNumberShared is returned where two orders of one key have the same number, a
+// rented number and another one: the marketplace could cancel either.
+var ErrNumberShared = errors.New("two orders have this number")
+
 // Allowance asks whether an order could be cancelled now, and what would be paid
 // back. It changes nothing.
 func (s *Service) Allowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.Allowance, error) {
@@ -38,21 +42,30 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 	switch {
 	case err != nil:
 		return order, "", err
-	case !order.CancelSentAt.IsZero():
-		return order, "", ErrCancelSent
 	case !order.Open():
 		return order, "", ErrOrderClosed
+	case !order.CancelSentAt.IsZero():
+		return order, "", ErrCancelSent
+	}
+	shared, err := s.db.NumberShared(ctx, order)
+	if err != nil {
+		return order, "", err
+	}
+	if shared {
+		return order, "", ErrNumberShared
 	}
 	key, err := s.keyFor(ctx, order)
 	return order, key.Secret, err
 }
 
-// CancelOutcome is what came of a cancel. Refusal is the marketplace's sentence
-// where it did nothing; Unsure says that its answer was lost, so that only the
-// order's state can tell.
+// CancelOutcome is what came of a cancel. Where it is not Done, Refused says that
+// the marketplace did nothing, with its sentence if it gave one, and Unsure that
+// its answer was lost, so that only the order's state can tell. Where it is none
+// of the three, the order has ended otherwise.
 type CancelOutcome struct {
 	Order   storage.Order
 	Done    bool
+	Refused bool
 	Refusal string
 	Unsure  bool
 	Err     error // of CancelAll: why the request did nothing at all
@@ -102,7 +115,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 	answers, err := s.market.Cancel(ctx, key, numbers)
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
-	if err != nil && nothingDone(err) {
+	if err != nil && s.nothingDone(ctx, key, numbers, err) {
 		return nil, errors.Join(err, s.db.EndCancels(ctx, begun))
 	}
 	if err != nil {
@@ -114,9 +127,9 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 		order.CancelSentAt = now
 		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also where another cancel of it has left
 		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.Number }); k >= 0 && slices.Contains(begun, order.ID) {
-			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refusal = false, answers[k].Done, answers[k].Error
+			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
-		if !outcomes[i].Done && !outcomes[i].Unsure {
+		if outcomes[i].Refused {
 			outcomes[i].Order.CancelSentAt = time.Time{}
 			refused = append(refused, order.ID)
 		}
@@ -126,7 +139,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 
 // afterCancels reads how those orders stand now that are cancelled, or may be.
 func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) error {
-	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+	asking, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	var (
 		group    sync.WaitGroup
@@ -134,14 +147,14 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 		failures = make([]error, len(outcomes))
 	)
 	for i, outcome := range outcomes {
-		if !outcome.Done && !outcome.Unsure {
+		if outcome.Refused {
 			continue
 		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
 			failures[i] = s.safely("read a cancelled order", func() (err error) {
-				outcomes[i], err = s.afterCancel(ctx, outcome.Order, outcome.Done)
+				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
 				return err
 			})
 		})
@@ -150,32 +163,79 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 	return errors.Join(failures...)
 }
 
-// nothingDone reports whether a cancel surely did nothing.
-func nothingDone(err error) bool {
+// nothingDone reports whether a cancel surely did nothing. A refusal in words
+// that are not documented is one if all of its orders can still be cancelled.
+func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
-	case hstock.NotSent, hstock.Refused, hstock.RefusedOther, hstock.InvalidKey:
+	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
 		return true
+	case hstock.RefusedOther:
+		ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+		defer cancel()
+		allowances, err := s.market.AllowCancel(ctx, key, numbers)
+		return err == nil && len(allowances) == len(numbers) &&
+			!slices.ContainsFunc(allowances, func(a hstock.Allowance) bool { return !a.Allowed })
 	default:
 		return false
 	}
 }
 
-// afterCancel reads the order as it is now. Where the marketplace said that it
-// is cancelled, it is, whatever else can be heard of it.
-func (s *Service) afterCancel(ctx context.Context, order storage.Order, done bool) (CancelOutcome, error) {
+// cancelPatience is how often the outcome of a cancel is reported, when polls
+// keep coming in between.
+const cancelPatience = 5
+
+// afterCancel reads the order as it is now, as long as asking lasts, and stores
+// that. Where the marketplace said that it is cancelled, it is, whatever else can
+// be heard of it.
+func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordPatience)
+	defer cancel()
 	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
-	key, err := s.keyFor(ctx, order)
-	due := storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}
-	var h heard
-	if err == nil {
-		h, err = s.hear(ctx, due, true)
+	for range cancelPatience {
+		h, err := s.hearCancelled(asking, order, done)
+		if err != nil {
+			return outcome, nil // what became of it the watcher will hear
+		}
+		next, reported, err := s.db.ReportOrder(ctx, h.next, h.delivered, h.tell)
+		if err != nil {
+			return outcome, err
+		}
+		if reported {
+			s.outbox.wake()
+			next.CancelSentAt = outcome.Order.CancelSentAt
+			outcome.Order = next
+			break
+		}
+		if order, err = s.db.Order(ctx, order.UserID, order.ID); err != nil {
+			return outcome, err
+		}
 	}
-	if err != nil && !done {
-		return outcome, nil // the watcher goes on asking
+	switch outcome.Order.State {
+	case storage.OrderCancelled, storage.OrderRefunded:
+		outcome.Done, outcome.Unsure = true, false
+	case storage.OrderOpen, storage.OrderPartial:
+	default: // it has ended otherwise
+		outcome.Unsure = false
+	}
+	return outcome, nil
+}
+
+// hearCancelled asks for an order after a cancel; done says that it was one.
+func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done bool) (heard, error) {
+	key, err := s.keyFor(ctx, order)
+	h := heard{next: order}
+	if err == nil {
+		var answer heard
+		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}, true)
+		if err == nil {
+			h = answer
+		}
 	}
 	now := time.Now()
-	if err != nil {
-		h = heard{next: order}
+	switch {
+	case err != nil && !done:
+		return h, err
+	case err != nil:
 		h.next.Polls++
 		h.next.UpdatedAt = now
 	}
@@ -187,11 +247,11 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		var messages []storage.Message
 		if tell != nil && len(fresh) > 0 {
-			var err error
-			if messages, err = tell(o, fresh); err != nil {
+			all, err := tell(o, fresh)
+			if err != nil {
 				return nil, err
 			}
-			messages = messages[:1] // what was delivered
+			messages = all[:1] // what was delivered
 		}
 		if o.Kind == storage.KindSMS {
 			messages = append(messages, about(o, MessageRedraw, classStatus, now))
@@ -201,9 +261,5 @@ func (s *Service) afterCancel(ctx context.Context, order storage.Order, done boo
 		}
 		return messages, nil
 	}
-	outcome.Order, err = s.report(ctx, due, h)
-	if outcome.Order.State != storage.OrderOpen && outcome.Order.State != storage.OrderPartial {
-		outcome.Done, outcome.Unsure = true, false
-	}
-	return outcome, err
+	return h, nil
 }

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestCancel(t *testing.T) {
 			if got := w.order(order.ID); got.Open() || got.State != storage.OrderCancelled {
 				t.Errorf("the order is %s", got.State)
 			}
-			if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
+			if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrOrderClosed) {
 				t.Errorf("once more: %v", err)
 			}
 		}
@@ -82,7 +83,7 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 	for _, test := range []struct {
 		fault market.FaultKind
 		done  bool
-	}{{market.CommitThenLose, true}, {market.Cut, true}, {market.HTML502, false}, {market.Garbage, false}} {
+	}{{market.CommitThenLose, true}, {market.Cut, true}, {market.CutBefore, false}, {market.HTML502, false}, {market.Garbage, false}} {
 		t.Run(string(test.fault), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
@@ -93,8 +94,12 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 				if outcome.Done != test.done || outcome.Unsure == test.done {
 					t.Errorf("cancelling came to %+v", outcome)
 				}
-				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
-					t.Errorf("once more: %v", err)
+				want := orders.ErrCancelSent
+				if test.done {
+					want = orders.ErrOrderClosed
+				}
+				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, want) {
+					t.Errorf("once more: %v, want %v", err, want)
 				}
 				pass(time.Hour)
 				w.wantCancels(1)
@@ -115,6 +120,14 @@ func TestACancelThatWasNotSent(t *testing.T) {
 		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
 			t.Error("it is taken for sent")
 		}
+		_, w.close = w.net.Serve("market", w.market)
+		pass(time.Minute)
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if !outcome.Done {
+			t.Errorf("sent again: %+v", outcome)
+		}
+		w.wantCancels(1)
 	})
 }
 
@@ -125,28 +138,37 @@ func TestTwelveCancelsAtOnce(t *testing.T) {
 		pass(5 * time.Second)
 		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
 		var taps sync.WaitGroup
+		var done atomic.Int64
 		for range 12 {
 			taps.Go(func() {
-				_, err := w.service.Cancel(t.Context(), anna, order.ID)
-				if err != nil && !errors.Is(err, orders.ErrCancelSent) {
+				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+				if err != nil && !errors.Is(err, orders.ErrCancelSent) && !errors.Is(err, orders.ErrOrderClosed) {
 					t.Error(err)
+				}
+				if outcome.Done {
+					done.Add(1)
 				}
 			})
 		}
 		taps.Wait()
 		w.wantCancels(1)
+		if n := done.Load(); n != 1 {
+			t.Errorf("%d taps were told that it is done, want 1", n)
+		}
 	})
 }
 
 func TestCancellingSomebodyElses(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		order := w.rent(1)[0]
-		w.addUser(boris, "boris-key-0123456789abcdef")
-		if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("asking: %v", err)
-		}
-		if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("cancelling: %v", err)
+		must(t, w.market.Hold(market.GmailUSA, true))
+		w.addBoris()
+		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 1)} {
+			if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("asking for a %s: %v", order.Kind, err)
+			}
+			if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+				t.Errorf("cancelling a %s: %v", order.Kind, err)
+			}
 		}
 		w.wantCancels(0)
 	})
@@ -166,6 +188,59 @@ func TestTheCodeThatCameFirst(t *testing.T) {
 		pass(5 * time.Second)
 		if len(w.codes()) != 1 {
 			t.Errorf("codes %q", w.codes())
+		}
+	})
+}
+
+// TestASlowCancelWhileItIsPolled: what the marketplace said is recorded, however
+// many polls come in between.
+func TestASlowCancelWhileItIsPolled(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 20 * time.Second})
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if got := w.order(order.ID); !outcome.Done || got.State != storage.OrderCancelled || got.Open() {
+			t.Errorf("came to %+v, and the order is %s", outcome, got.State)
+		}
+		pass(time.Minute)
+		if n := w.count(orders.MessageEnded); n != 0 {
+			t.Errorf("its end was told %d times beside the card", n)
+		}
+	})
+}
+
+// TestACancelRefusedInOtherWords is a refusal only if the order can still be
+// cancelled.
+func TestACancelRefusedInOtherWords(t *testing.T) {
+	for _, done := range []bool{false, true} {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(5 * time.Second)
+			w.market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal trouble", Commit: done})
+			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+			if done != outcome.Done || done != (err == nil) {
+				t.Errorf("done %v: came to %+v, %v", done, outcome, err)
+			}
+			if got := w.order(order.ID); got.CancelSentAt.IsZero() == done {
+				t.Errorf("done %v: the mark is %s", done, got.CancelSentAt)
+			}
+		})
+	}
+}
+
+// TestACodeBeatsALostCancel: the card does not say "cancelled".
+func TestACodeBeatsALostCancel(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		w.market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if outcome.Done || outcome.Unsure || outcome.Order.State != storage.OrderDelivered {
+			t.Errorf("came to %+v", outcome)
 		}
 	})
 }

@@ -384,7 +384,7 @@ func TestTakeIn(t *testing.T) {
 		if n := w.count(orders.MessageEnded); n != 0 {
 			t.Errorf("%d ends were told of orders that had ended before", n)
 		}
-		spent, err := w.db.Spent(t.Context(), anna, time.Time{})
+		spent, err := w.db.Spending(t.Context(), anna)
 		must(t, err)
 		if len(spent) != 0 {
 			t.Errorf("spent through the bot: %v", spent)

@@ -75,7 +75,7 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	)
 	go func() {
 		defer close(done)
-		answer, answerErr = s.askNumber(ctx, key.Secret, number, everything)
+		answer, answerErr = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
 	}()
 	status, err := s.market.Status(ctx, key.Secret, number)
 	<-done

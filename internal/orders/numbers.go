@@ -50,7 +50,11 @@ func announce(o storage.Order) []storage.Message {
 	if o.Kind != storage.KindSMS {
 		return nil
 	}
-	return []storage.Message{about(o, MessageNumber, classGoods, o.CreatedAt.Add(cardFirst))}
+	at := o.CreatedAt
+	if now := time.Now(); at.Before(now.Add(-cardFirst)) { // adopted: it was rented a while ago
+		at = now
+	}
+	return []storage.Message{about(o, MessageNumber, classGoods, at.Add(cardFirst))}
 }
 
 func about(o storage.Order, kind string, class int, at time.Time) storage.Message {
@@ -107,46 +111,35 @@ func ended(state hstock.SMSState) bool {
 	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
 }
 
-// wish says what is asked of a number beside the code.
-type wish int
-
-const (
-	codeOnly    wish = iota
-	chargeAtEnd      // charge and expiry where sms_code says that it has ended
-	everything       // charge and expiry
-)
-
-// askNumber asks for the code, and by sms_status for what else is wished for. One
-// of the two actions refusing leaves the other's word.
-func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, wish wish) (numberAnswer, error) {
+// askNumber asks for the code, and with full for charge and expiry; those also
+// where the number has ended otherwise than was known. Neither action stands in
+// the other's way: a code counts whichever tells it, and an error means that
+// nothing was heard, or not how the number ended.
+func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, full bool, known hstock.SMSState) (numberAnswer, error) {
 	var a numberAnswer
-	statusRefused := false
+	heard := false
 	addStatus := func() error {
 		status, err := s.market.SMSStatus(ctx, key, number)
-		if statusRefused = refused(err); statusRefused {
-			return nil
-		}
 		if err == nil {
+			heard = true
 			a.addStatus(status)
 		}
 		return err
 	}
-	if wish == everything {
-		if err := addStatus(); err != nil {
-			return a, err
-		}
+	if full {
+		_ = addStatus() // the code counts whatever became of it
 	}
 	code, err := s.market.SMSCode(ctx, key, number)
 	switch {
 	case err == nil:
 		a.addCode(code)
-	case wish != everything || statusRefused:
-		return a, err
-	case !refused(err) && a.sms.empty():
+	case !heard:
 		return a, err
 	}
-	if wish == chargeAtEnd && ended(a.state) {
-		return a, addStatus()
+	if a.sms.empty() && ended(a.state) && a.state != known && !heard {
+		if err := addStatus(); err != nil && !refused(err) {
+			return a, err // told with its charge, a little later
+		}
 	}
 	return a, nil
 }
@@ -158,36 +151,45 @@ func refused(err error) bool {
 }
 
 func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	answer, err := s.askNumber(ctx, order.Key, order.Number, wishOf(order.Order, forPerson, time.Now()))
+	full, known := wantsStatus(order.Order, time.Now()), hstock.SMSUnknown
+	if order.State == storage.OrderExpired {
+		known = hstock.SMSExpired
+	}
+	if full && !forPerson {
+		s.queue.spendMore() // two calls in one poll
+	}
+	answer, err := s.askNumber(ctx, order.Key, order.Number, full || forPerson, known)
 	if err != nil {
 		return heard{}, err
 	}
 	now := time.Now()
 	h := heard{next: appliedNumber(order.Order, answer, now)}
+	toldBare := false // the code was sent when its text was not known yet
 	if !answer.sms.empty() {
 		h.delivered = []redact.Secret{answer.sms.record()}
+		if answer.sms.Text != "" {
+			if toldBare, err = s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: answer.sms.Code}.record()}); err != nil {
+				return heard{}, err
+			}
+		}
 	}
 	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-		return composeNumber(order.Order, o, answer.sms, len(fresh) > 0, now)
+		return composeNumber(order.Order, o, answer.sms, len(fresh) > 0 && !toldBare, now)
 	}
 	return h, nil
 }
 
-// wishOf says what is worth asking: charge and expiry at first, when a moment
-// has come at which they may have changed, once when a number has ended, and for
-// a person.
-func wishOf(o storage.Order, forPerson bool, now time.Time) wish {
+// statusTries is how often charge and expiry are asked for at first.
+const statusTries = 5
+
+// wantsStatus reports whether charge and expiry are to be asked for: at first,
+// and when a moment has come at which they may have changed.
+func wantsStatus(o storage.Order, now time.Time) bool {
 	passed := func(moment time.Time) bool {
 		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
-	switch {
-	case forPerson || o.Polls == 0 || passed(o.ExpiresAt) || passed(graceEnd(o)):
-		return everything
-	case o.State == storage.OrderExpired:
-		return codeOnly
-	default:
-		return chargeAtEnd
-	}
+	unheard := o.Polls < statusTries && !o.Charge.Valid && o.ExpiresAt.IsZero()
+	return o.Polls == 0 || unheard || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
 // appliedNumber is a number as an answer makes it.
@@ -204,8 +206,11 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 	if a.currency != "" {
 		o.Currency = a.currency
 	}
-	if !a.expiresAt.IsZero() {
+	if !a.expiresAt.IsZero() && o.State != storage.OrderExpired { // what has ended does not begin again
 		o.ExpiresAt = a.expiresAt
+	}
+	if o.Rental.Phone == "" {
+		o.Rental.Phone = a.phone
 	}
 	switch {
 	case a.state == hstock.SMSRefunded:
@@ -241,7 +246,7 @@ func numberClosed(o storage.Order, now time.Time) bool {
 	case storage.OrderOpen:
 		return false
 	case storage.OrderDelivered:
-		return o.ExpiresAt.IsZero() || over(o.ExpiresAt, now)
+		return o.ExpiresAt.IsZero() || over(o.ExpiresAt, now) || over(o.CreatedAt.Add(numberStaleAfter), now)
 	case storage.OrderExpired:
 		return over(graceEnd(o), now)
 	default:

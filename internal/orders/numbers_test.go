@@ -3,6 +3,7 @@ package orders_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,8 @@ func TestACodeArrives(t *testing.T) {
 		"markup":        "<b>40312</b> &amp; \"quoted\"",
 		"right to left": "رمز التحقق 40312",
 		"long":          strings.Repeat("0123456789", 100),
+		"no code in it": "Call us back",
+		"odd":           " \x00\t\u202e{\"error\":\"Order not found\"}\\u0041\ufffd\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
@@ -265,6 +268,74 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
+	t.Run("sms_status is silent", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+			order := w.rent(1)[0]
+			pass(time.Minute)
+			must(t, w.market.SendSMS(order.Number, "1", "code 1"))
+			pass(10 * time.Second)
+			if len(w.codes()) != 1 {
+				t.Errorf("codes %q", w.codes())
+			}
+		})
+	})
+	t.Run("the text comes later", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(5 * time.Second)
+			must(t, w.market.SendSMS(order.Number, "1234", ""))
+			pass(5 * time.Second)
+			must(t, w.market.SendSMS(order.Number, "1234", "code 1234"))
+			pass(5 * time.Minute)
+			if got := w.codes(); len(got) != 1 {
+				t.Errorf("the code was pushed %d times: %q", len(got), got)
+			}
+		})
+	})
+	t.Run("an end in 2099", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.market.SetClock(70*365*24*time.Hour, false)
+			order := w.rent(1)[0]
+			pass(5 * time.Second)
+			must(t, w.market.SetExpiry(order.Number, time.Time{})) // it goes on
+			must(t, w.market.SendSMS(order.Number, "1", "code 1"))
+			pass(25 * time.Hour)
+			if got := w.order(order.ID); got.Open() {
+				t.Error("it is watched for ever")
+			}
+		})
+	})
+	t.Run("forgotten after its time", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(10 * time.Second)
+			for _, action := range []string{"sms_status", "sms_code"} {
+				w.market.Fault(market.Fault{Action: action, Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+			}
+			pass(30 * time.Minute)
+			if got := w.order(order.ID); got.Open() || got.State != storage.OrderExpired {
+				t.Errorf("the order is %s, open %v", got.State, got.Open())
+			}
+			if n := w.count(orders.MessageEnded); n != 1 {
+				t.Errorf("its end was told %d times", n)
+			}
+		})
+	})
+	t.Run("refunded in the grace", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			pass(10 * time.Second)
+			must(t, w.market.SetSMSStatus(order.Number, "expired"))
+			pass(10 * time.Second)
+			must(t, w.market.SetSMSStatus(order.Number, "")) // expired without money back, then
+			must(t, w.market.RefundSMS(order.Number))
+			pass(30 * time.Second)
+			if got := w.order(order.ID); got.State != storage.OrderRefunded || got.Charge.Decimal.Sign() != 0 {
+				t.Errorf("the order is %s, charged %s", got.State, got.Charge.Decimal)
+			}
+		})
+	})
 	t.Run("sms_code refuses", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
@@ -303,36 +374,77 @@ func TestItsMessageIsDrawnAgainAtUsefulMoments(t *testing.T) {
 	})
 }
 
+// TestYoungCodesArriveInTime: within the longest interval, and two turns of the
+// loop for taking the poll and sending what it heard.
+func TestYoungCodesArriveInTime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		arrived := map[int64]time.Time{} // by order; send holds mu
+		w.sending = func(message storage.Message) error {
+			if message.Kind == orders.MessageCode {
+				arrived[message.OrderID] = time.Now()
+			}
+			return nil
+		}
+		rented := w.rent(4) // so many as a key may ask for without stretching
+		for i, at := range []time.Duration{500 * time.Millisecond, 20 * time.Second, 70 * time.Second, 115 * time.Second} {
+			pass(time.Until(rented[0].CreatedAt.Add(at)))
+			came := time.Now()
+			must(t, w.market.SendSMS(rented[i].Number, "1", "code 1"))
+			pass(10 * time.Second)
+			w.mu.Lock()
+			late := arrived[rented[i].ID].Sub(came)
+			w.mu.Unlock()
+			if late < 0 || late > 3600*time.Millisecond {
+				t.Errorf("at the age of %s: %s after it came", at, late)
+			}
+		}
+	})
+}
+
 // TestCadenceOfNumbers: every 2 to 3.5 s while it is young, then 0.5·√age s up to
-// 15 s; sms_status at first, and at the very end.
+// 15 s; sms_status at first, at the very end, and at the end of the grace.
 func TestCadenceOfNumbers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		pass(30 * time.Minute)
-		var asked []time.Time
+		got := w.order(order.ID)
+		const turn = 100 * time.Millisecond // of the loop, twice
+		grace := got.ExpiresAt.Add(5 * time.Minute)
+		var asked, statuses []time.Time
 		for _, call := range w.market.Calls() {
-			if call.Action == "sms_code" {
+			switch call.Action {
+			case "sms_code":
 				asked = append(asked, call.At)
+			case "sms_status":
+				statuses = append(statuses, call.At)
 			}
 		}
-		got := w.order(order.ID)
 		for i := 1; i < len(asked); i++ {
 			age, gap := asked[i-1].Sub(got.CreatedAt), asked[i].Sub(asked[i-1])
 			shortest, longest := 2*time.Second, 3500*time.Millisecond
 			if age >= 2*time.Minute {
-				longest = 16500 * time.Millisecond // 15 s and 10 %
+				pause := min(0.5*math.Sqrt(age.Seconds()), 15)
+				shortest, longest = time.Duration(0.9*pause*1e9), time.Duration(1.1*pause*1e9)
 			}
-			// A turn of the loop may be 50 ms off, and the end of the time comes early.
-			if gap > longest+100*time.Millisecond || gap < shortest && asked[i].Sub(got.ExpiresAt).Abs() > 20*time.Second && asked[i].Sub(got.ExpiresAt.Add(5*time.Minute)).Abs() > 20*time.Second {
-				t.Errorf("asked %s after the last time, at the age of %s", gap, age)
+			for _, end := range []time.Time{got.ExpiresAt, grace} {
+				if asked[i-1].Before(end) && !asked[i].Before(end) {
+					shortest = 0 // that moment is not passed over
+				}
+			}
+			if gap < shortest || gap > longest+turn {
+				t.Errorf("asked %s after the last time, at the age of %s; want %s to %s", gap, age, shortest, longest)
 			}
 		}
-		if n := len(asked); n < 150 || n > 230 {
-			t.Errorf("asked %d times", n)
+		// 120 s / 2.75 s, then 4·(√900 − √120), then a call in 15 s until 25 minutes.
+		if n := len(asked); n < 150 || n > 175 {
+			t.Errorf("asked %d times, want about 160", n)
 		}
-		statuses := w.market.Count("sms_status")
-		if statuses != 3 { // at first, at the end, and for the charge of the grace's end
-			t.Errorf("sms_status was asked %d times, want 3", statuses)
+		want := []time.Time{got.CreatedAt, got.ExpiresAt, grace}
+		if !slices.EqualFunc(statuses, want, func(a, b time.Time) bool { return !a.Before(b) && a.Sub(b) <= turn }) {
+			t.Errorf("sms_status was asked at %s, want %s", statuses, want)
+		}
+		if last := asked[len(asked)-1]; last.Sub(grace) > turn {
+			t.Errorf("still asked %s after the grace", last.Sub(grace))
 		}
 	})
 }
@@ -369,6 +481,31 @@ func TestTooManyRequests(t *testing.T) {
 		pass(2 * time.Minute)
 		if calls := w.market.Count("") - before; calls < 20 {
 			t.Errorf("only %d calls after it was over", calls)
+		}
+	})
+}
+
+// TestARefusedKeyPausesItsNumbers: told once, no more calls, and the code comes
+// when the marketplace takes the key again.
+func TestARefusedKeyPausesItsNumbers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(3)[0]
+		pass(10 * time.Second)
+		w.market.RemoveKey(annaKey.Reveal())
+		pass(10 * time.Second)
+		before := w.market.Count("sms_code")
+		pass(5 * time.Minute)
+		if calls := w.market.Count("sms_code") - before; calls > 0 {
+			t.Errorf("%d calls with a refused key", calls)
+		}
+		if n := w.count(orders.MessageInvalidKey); n != 1 {
+			t.Errorf("told %d times that the key is refused", n)
+		}
+		w.market.AddKey(annaKey.Reveal(), "50.00", "USD")
+		must(t, w.market.SendSMS(order.Number, "4", "code 4"))
+		pass(time.Hour) // the sweep tries it
+		if got, want := w.codes(), []string{"4|code 4"}; !slices.Equal(got, want) {
+			t.Errorf("arrived %q, want %q", got, want)
 		}
 	})
 }
@@ -519,6 +656,66 @@ func TestUnknownNumbers(t *testing.T) {
 		}
 		if n := w.market.Count("add_sms"); n != 1 {
 			t.Errorf("%d requests to rent", n)
+		}
+	})
+}
+
+// TestNumbersAreAdoptedUntilNoneIsMissing: then nothing is unknown any more.
+func TestNumbersAreAdoptedUntilNoneIsMissing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		draft := w.draftNumbers(telegramUS, 2)
+		w.market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
+		if outcome := w.confirm(draft); outcome.Result != orders.Unknown {
+			t.Fatalf("came to %v", outcome.Result)
+		}
+		for _, number := range w.market.Numbers() {
+			_, err := w.service.Adopt(t.Context(), anna, draft.ID, number.Number)
+			must(t, err)
+		}
+		missing, err := w.service.Missing(t.Context(), anna, draft.ID)
+		must(t, err)
+		if missing != 0 {
+			t.Errorf("%d missing, want none", missing)
+		}
+		other := w.rent(1)[0].Number // an order of the same key that is a third one
+		for what, do := range map[string]func() error{
+			"looking up": func() error { _, err := w.service.LookUp(t.Context(), anna, draft.ID, other); return err },
+			"adopting":   func() error { _, err := w.service.Adopt(t.Context(), anna, draft.ID, other); return err },
+			"dismissing": func() error { return w.service.Dismiss(t.Context(), anna, draft.ID) },
+		} {
+			if err := do(); !errors.Is(err, orders.ErrNotUnknown) {
+				t.Errorf("%s: %v, want ErrNotUnknown", what, err)
+			}
+		}
+		outcome := w.confirm(draft)
+		if outcome.Result != orders.Placed || len(outcome.Orders) != 2 {
+			t.Errorf("the tap comes to %v with %d orders", outcome.Result, len(outcome.Orders))
+		}
+	})
+}
+
+// TestANumberWithoutAnEndIsGivenUp a day after it was rented, and that is told.
+func TestANumberWithoutAnEndIsGivenUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		must(t, w.market.SetExpiry(order.Number, time.Time{}))
+		pass(5 * time.Second)
+		must(t, w.service.Stop(t.Context())) // a day of polls would take a while
+		pass(24 * time.Hour)
+		w.service = w.newService()
+		w.service.Start()
+		pass(time.Minute)
+		if got := w.order(order.ID); got.State != storage.OrderStale || got.Open() {
+			t.Errorf("the order is %s, open: %v", got.State, got.Open())
+		}
+		if n := w.count(orders.MessageEnded); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+		must(t, w.market.SendSMS(order.Number, "2", "code 2"))
+		_, err := w.service.Refresh(t.Context(), anna, order.ID)
+		must(t, err)
+		if len(w.codes()) != 1 {
+			t.Errorf("codes %q after a person has asked", w.codes())
 		}
 	})
 }

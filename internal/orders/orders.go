@@ -73,8 +73,10 @@ type Service struct {
 	decide *loop   // leases and balance readings of purchases
 	remind *loop   // reminders of orders that can be cancelled later
 	outbox *loop   // messages
+	keys   *loop   // refused keys
 	sweep  *loop   // what is old
 
+	allKeysAt time.Time      // when all refused keys were tried; the keys loop's own
 	polls     sync.WaitGroup // in hand
 	sendSlots chan struct{}
 	sends     sync.WaitGroup // in hand
@@ -100,13 +102,14 @@ func New(o Options) *Service {
 	s.decide = newLoop("settle purchases", o.Log, s.decideOnce)
 	s.remind = newLoop("remind", o.Log, s.remindOnce)
 	s.outbox = newLoop("send messages", o.Log, s.outboxOnce)
+	s.keys = newLoop("try refused keys", o.Log, s.tryKeysOnce)
 	s.sweep = newLoop("sweep", o.Log, s.sweepOnce)
 	return s
 }
 
 // Start begins watching and delivering. Calling it twice is once.
 func (s *Service) Start() {
-	for _, l := range []*loop{s.outbox, s.decide, s.remind, s.watch, s.sweep} {
+	for _, l := range []*loop{s.outbox, s.decide, s.remind, s.watch, s.keys, s.sweep} {
 		l.start()
 	}
 }
@@ -116,7 +119,7 @@ func (s *Service) Start() {
 // turn first. Calling it twice is once.
 func (s *Service) Stop(ctx context.Context) error {
 	var problems []error
-	for _, l := range []*loop{s.sweep, s.watch, s.remind, s.decide} {
+	for _, l := range []*loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
 		problems = append(problems, l.stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
@@ -146,19 +149,29 @@ func (s *Service) Tell(ctx context.Context, userID, purchaseID int64) error {
 	return err
 }
 
-// sweepOnce removes what is old and tries refused keys again: the marketplace
-// may have refused them by mistake.
+// sweepOnce removes what is old.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	err := errors.Join(s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now), s.db.SweepSearches(ctx, now))
-	keys, keysErr := s.db.RefusedKeys(ctx, refusedKeysAtOnce)
+	return sweepEvery, errors.Join(
+		s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now), s.db.SweepSearches(ctx, now),
+	)
+}
+
+// tryKeysOnce tries refused keys again: the marketplace may have refused them by
+// mistake.
+func (s *Service) tryKeysOnce(ctx context.Context) (time.Duration, error) {
+	all := time.Since(s.allKeysAt) >= tryKeysEvery
+	if all {
+		s.allKeysAt = time.Now()
+	}
+	keys, err := s.db.RefusedKeys(ctx, !all, refusedKeysAtOnce)
 	for _, key := range keys {
 		if _, read := s.readBalance(ctx, key.Secret); read {
-			keysErr = errors.Join(keysErr, s.db.AcceptKey(ctx, key.ID, time.Now()))
+			err = errors.Join(err, s.db.AcceptKey(ctx, key.ID, time.Now()))
 			s.WakeWatcher()
 		}
 	}
-	return sweepEvery, errors.Join(err, keysErr)
+	return tryNumberKeys, err
 }
 
 // flush sends what is due now, so that a stop leaves nothing that could have

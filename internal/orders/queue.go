@@ -186,6 +186,13 @@ func (k *keyQueue) best(now time.Time) (best storage.DuePoll, at time.Time, ok b
 	return best, at, ok
 }
 
+// spendMore counts a call beyond the one of a poll's turn.
+func (q *queue) spendMore() {
+	if q.budget != nil {
+		q.budget.ReserveN(time.Now(), 1) // the next turns wait the longer
+	}
+}
+
 // done ends a poll of a key. tooMany says that the marketplace asked for less.
 func (q *queue) done(keyID int64, now time.Time, tooMany bool) {
 	q.mu.Lock()

@@ -1,7 +1,9 @@
 package orders
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,7 +74,7 @@ func TestBoundsOfTheQueue(t *testing.T) {
 	t.Run("one key in hand", func(t *testing.T) {
 		q := newQueue(0)
 		var due []storage.DuePoll
-		for n := range int64(10) {
+		for n := range int64(2 * pollsOfOneKey) {
 			due = append(due, duePoll(n+1, 1, time.Second, time.Second))
 		}
 		q.add(due, time.Time{}, begin)
@@ -178,4 +180,106 @@ func TestTheQueueIsMaxMinFair(t *testing.T) {
 			now = now.Add(500 * time.Millisecond)
 		}
 	})
+}
+
+// TestBoundsHoldOverTime: keys come and go, polls take their time and some are
+// told to wait. At every moment the bounds hold, over every span the rates, and
+// in every turn who can go is not passed over.
+func TestBoundsHoldOverTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		calls := rapid.SampledFrom([]float64{0, 1, 5, 20, 200}).Draw(t, "rate")
+		q := newQueue(calls)
+		type hand struct {
+			key  int64
+			ends time.Time
+		}
+		var (
+			now    = begin
+			order  int64
+			inHand []hand
+			held   = map[int64]time.Time{}
+			last   = map[int64]int{} // turn of each key; 0: none yet
+			all    []time.Time
+			ofKey  = map[int64][]time.Time{}
+		)
+		for range rapid.IntRange(1, 60).Draw(t, "turns") {
+			var due []storage.DuePoll
+			for range rapid.IntRange(0, 40).Draw(t, "new") {
+				order++
+				key := rapid.Int64Range(0, 6).Draw(t, "key")
+				due = append(due, duePoll(order, key*key/8, time.Second, time.Second)) // most are of one key
+			}
+			q.add(due, begin, now)
+			before := maps.Clone(last)
+			taken, next := q.take(now)
+
+			turns := map[int64]int{}
+			for _, p := range taken {
+				turns[p.KeyID]++
+				if held[p.KeyID].After(now) {
+					t.Fatalf("key %d has a turn before %s", p.KeyID, held[p.KeyID])
+				}
+				all, ofKey[p.KeyID] = append(all, now), append(ofKey[p.KeyID], now)
+				last[p.KeyID] = len(all)
+				inHand = append(inHand, hand{p.KeyID, now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "takes")) * time.Millisecond)})
+			}
+			inHandOf := map[int64]int{}
+			for _, h := range inHand {
+				if inHandOf[h.key]++; inHandOf[h.key] > pollsOfOneKey {
+					t.Fatalf("%d polls of key %d in hand", inHandOf[h.key], h.key)
+				}
+			}
+			for id, key := range q.keys {
+				_, _, able := key.best(now)
+				if !able {
+					continue // it has had what it wants, or may have
+				}
+				if len(inHand) < pollsAtOnce && calls == 0 {
+					t.Fatalf("key %d could go and nothing is in the way", id)
+				}
+				if next.IsZero() {
+					t.Fatalf("key %d waits and nobody knows until when", id)
+				}
+				for other, n := range turns {
+					if n > turns[id]+1 || turns[id] == 0 && before[other] > before[id] {
+						t.Fatalf("key %d has %d turns of this time, key %d, which waits longer, %d", other, n, id, turns[id])
+					}
+				}
+			}
+
+			now = now.Add(time.Duration(rapid.IntRange(50, 2000).Draw(t, "pause")) * time.Millisecond)
+			inHand = slices.DeleteFunc(inHand, func(h hand) bool {
+				if h.ends.After(now) {
+					return false
+				}
+				tooMany := rapid.IntRange(0, 19).Draw(t, "too many") == 0
+				q.done(h.key, now, tooMany)
+				if held[h.key] = q.keys[h.key].held; tooMany && held[h.key].Before(now.Add(holdFirst*8/10)) {
+					t.Fatalf("key %d is held until %s only", h.key, held[h.key])
+				}
+				return true
+			})
+		}
+		if calls == 0 {
+			return
+		}
+		share := calls * watchShare
+		withinRate(t, "all keys", all, share, max(1, float64(int(share/4))))
+		for key, times := range ofKey {
+			withinRate(t, "key "+strconv.FormatInt(key, 10), times, keyRate, keyBurst)
+		}
+	})
+}
+
+// withinRate fails where in any span there are more than a burst and what the
+// rate gives.
+func withinRate(t *rapid.T, what string, times []time.Time, rate, burst float64) {
+	for i := range times {
+		for j := i; j < len(times); j++ {
+			span := times[j].Sub(times[i]).Seconds()
+			if n := float64(j - i + 1); n > burst+rate*span+0.01 {
+				t.Fatalf("%s: %.0f polls in %.2f s", what, n, span)
+			}
+		}
+	}
 }

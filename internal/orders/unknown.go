@@ -85,7 +85,7 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 		status, err := s.market.Status(ctx, key, number)
 		return Found{Purchase: p, Order: applied(order, status, now)}, err
 	}
-	answer, err := s.askNumber(ctx, key, number, everything)
+	answer, err := s.askNumber(ctx, key, number, true, hstock.SMSUnknown)
 	order.Rental.Phone = answer.phone
 	return Found{Purchase: p, Order: appliedNumber(order, answer, now)}, err
 }

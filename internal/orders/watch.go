@@ -30,6 +30,10 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	s.queue.add(due, since, now)
 	picked, next := s.queue.take(now)
 	taken, failure := s.takePolls(ctx, picked, now)
+	if failure != nil && taken != nil { // damaged rows are nobody else's matter
+		s.log.Error("orders can't be read", "error", failure)
+		failure = nil
+	}
 	for _, order := range taken {
 		s.polls.Go(func() {
 			defer s.watch.wake()
@@ -96,9 +100,13 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 			return err
 		}
 		s.checkpoint("polled")
-		if news, err := heard.news(order.Order); err != nil || !news {
-			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, Answered: heard.next.UpdatedAt, NextAt: heard.next.NextPollAt})
+		news, err := s.news(asking, order.Order, heard)
+		if err != nil {
 			return err
+		}
+		if !news {
+			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Answered: true, NextAt: heard.next.NextPollAt})
+			return nil
 		}
 		_, err = s.report(asking, order, heard)
 		return err
@@ -106,7 +114,8 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	if err == nil {
 		return false
 	}
-	note := storage.PollNote{OrderID: order.ID, Polls: order.Polls, Failures: order.Failures, NextAt: order.NextPollAt}
+	now := time.Now()
+	note := storage.PollNote{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
 	if ctx.Err() != nil { // stopping, which is no failure of the order's
 		s.note(note)
 		return false
@@ -115,8 +124,8 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	// "Order not found" is no end either: another key's answer says nothing, and
 	// its own key's may be a slip of the marketplace.
 	s.log.Warn("order not polled", "order", order.Number, "failures", order.Failures+1, "error", err)
-	now := time.Now()
-	if !now.Before(staleAt(order.Order)) {
+	forgotten := refused(err) && order.OwnKey() && timeIsOver(order.Order, now)
+	if forgotten || !now.Before(staleAt(order.Order)) {
 		s.giveUp(context.WithoutCancel(ctx), order.Order)
 		return false
 	}
@@ -127,19 +136,37 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
 }
 
-// giveUp stops watching an order that is too old and answers nothing, and says so.
+// giveUp stops watching an order that answers nothing and is too old, or a number
+// that the marketplace has forgotten after its time, and says so.
 func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	now := time.Now()
-	stale := order
-	stale.Polls++
-	stale.State, stale.UpdatedAt, stale.ClosedAt = storage.OrderStale, now, now
-	_, _, err := s.db.ReportOrder(ctx, stale, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+	last := order
+	last.Polls++
+	last.UpdatedAt, last.ClosedAt = now, now
+	switch {
+	case order.Kind != storage.KindSMS:
+		last.State = storage.OrderStale
+	case order.State != storage.OrderOpen: // it has its code, or its end was told
+	case timeIsOver(order, now):
+		last.State = storage.OrderExpired
+	default:
+		last.State = storage.OrderStale
+	}
+	_, _, err := s.db.ReportOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+		if o.Kind == storage.KindSMS {
+			return composeNumber(order, o, SMS{}, false, now)
+		}
 		return compose(order, o, fresh, now)
 	})
 	if err != nil {
 		s.log.Error("giving up an order failed", "order", order.Number, "error", err)
 	}
 	s.outbox.wake()
+}
+
+// timeIsOver reports whether nothing more is to be expected of a number.
+func timeIsOver(o storage.Order, now time.Time) bool {
+	return o.Kind == storage.KindSMS && (over(graceEnd(o), now) || o.State == storage.OrderDelivered)
 }
 
 // Refresh asks for one order at a person's request and returns it as it then
@@ -160,6 +187,12 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 	heard, err := s.hear(ctx, due, true)
 	if err != nil {
 		return order, err
+	}
+	if key.Invalid { // it was refused once, and is not any more
+		if err := s.db.AcceptKey(ctx, key.ID, time.Now()); err != nil {
+			return order, err
+		}
+		s.WakeWatcher()
 	}
 	return s.report(ctx, due, heard)
 }
@@ -210,9 +243,14 @@ type heard struct {
 
 // news reports whether an answer has to be stored now. If not, only the time of
 // it has changed.
-func (h heard) news(before storage.Order) (bool, error) {
-	if len(h.delivered) > 0 || !sameOrder(before, h.next) {
+func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool, error) {
+	if !sameOrder(before, h.next) {
 		return true, nil
+	}
+	if len(h.delivered) > 0 {
+		if known, err := s.db.Delivered(ctx, before.ID, h.delivered); err != nil || !known {
+			return true, err
+		}
 	}
 	messages, err := h.tell(h.next, nil)
 	return len(messages) > 0, err

@@ -13,6 +13,7 @@ ALTER TABLE orders ADD COLUMN country_name TEXT NOT NULL DEFAULT '';
 ALTER TABLE orders ADD COLUMN phone_sealed TEXT NOT NULL DEFAULT ''; -- the number itself
 ALTER TABLE orders ADD COLUMN expires_at BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE orders ADD COLUMN message_id BIGINT NOT NULL DEFAULT 0; -- Telegram's, of the message that shows it
+ALTER TABLE orders ADD COLUMN asked_at BIGINT NOT NULL DEFAULT 0; -- the last poll, answered or not
 ALTER TABLE orders ADD COLUMN cancel_sent_at BIGINT NOT NULL DEFAULT 0; -- a cancel may have arrived
 
 -- Numbers for codes may be counted apart from other orders.
@@ -42,6 +43,7 @@ DROP INDEX orders_adopted_sms;
 DROP INDEX orders_adopted;
 CREATE UNIQUE INDEX orders_adopted ON orders (number) WHERE adopted = 1;
 ALTER TABLE orders DROP COLUMN cancel_sent_at;
+ALTER TABLE orders DROP COLUMN asked_at;
 ALTER TABLE orders DROP COLUMN message_id;
 ALTER TABLE orders DROP COLUMN expires_at;
 ALTER TABLE orders DROP COLUMN phone_sealed;

@@ -43,6 +43,13 @@ type Row struct {
 	Variants              []Variant // products: at least one
 }
 
+// Shop is a seller as shops gives it.
+type Shop struct {
+	ID, Name string // the name masked
+	Rating   string // "4.8"; "": none yet
+	Goods    int    // its products
+}
+
 // Variant is a subproduct; the first one is the main one.
 type Variant struct {
 	ID, Name string
@@ -83,11 +90,20 @@ type Number struct {
 	Phone             string // "+12025550123"
 	Status            string // the word that sms_status answers
 	Open              bool
-	Code, Content     string
+	SMS                     // the last one
+	Received          []SMS // all of them, oldest first
 	Charge, Refunded  decimal.Decimal
 	Currency          string
 	CreatedAt         time.Time
 	ExpiresAt, CodeAt time.Time // CodeAt: when the last code came
+	ComesAt           time.Time // when a code comes by itself; zero: none does
+	Follows           bool      // another SMS comes soon after sms_code was asked
+}
+
+// SMS is what a number receives. Code is "" where there is none in Content.
+type SMS struct {
+	Code    string `json:"code"`
+	Content string `json:"content"`
 }
 
 // Account is an API key with its money.
@@ -243,6 +259,45 @@ func (s *Server) Remove(service int64) error {
 	s.rows = slices.DeleteFunc(s.rows, func(r *row) bool { return r.service == service })
 	s.changed()
 	return nil
+}
+
+// Shops returns all shops in the order of shops.
+func (s *Server) Shops() []Shop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Shop, len(s.shops))
+	for i, sh := range s.shops {
+		all[i] = Shop{ID: sh.id, Name: sh.name, Rating: sh.rating}
+		for _, r := range s.rows {
+			if r.shop == sh && r.entity == Product {
+				all[i].Goods++
+			}
+		}
+	}
+	return all
+}
+
+// CloseShop takes a shop from the list. Its goods stay on their shelves.
+func (s *Server) CloseShop(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.shops, func(sh *shop) bool { return sh.id == id })
+	if i < 0 {
+		return ErrUnknown
+	}
+	s.shops = slices.Delete(s.shops, i, i+1)
+	s.changed()
+	return nil
+}
+
+// SetImage gives a row another picture, or what should be the address of one.
+func (s *Server) SetImage(service int64, address string) error {
+	return s.change(service, func(r *row) { r.image = address })
+}
+
+// SetRecommended says whether a row is recommended.
+func (s *Server) SetRecommended(service int64, yes bool) error {
+	return s.change(service, func(r *row) { r.recommended = yes })
 }
 
 // Hold says whether orders of a row, old and new, deliver only by Deliver and

@@ -28,9 +28,12 @@ func FaultKinds() []FaultKind {
 // Always as Fault.Times keeps a fault until ClearFaults.
 const Always = -1
 
+// Buying as Fault.Action is add and add_sms.
+const Buying = "buying"
+
 // Fault is an order to misbehave. A call takes the first one that fits it.
 type Fault struct {
-	Action  string // "add"; "": any
+	Action  string // "add"; Buying; "": any
 	Key     string // only calls with this key; "": any
 	Kind    FaultKind
 	Delay   time.Duration // waited before the action, or after it where it is done all the same
@@ -73,7 +76,7 @@ func (s *Server) ClearFaults() {
 // takeFault returns the fault of this call, counted down. The caller holds mu.
 func (s *Server) takeFault(action, key string) Fault {
 	for i, f := range s.faults {
-		if (f.Action != "" && f.Action != action) || (f.Key != "" && f.Key != key) {
+		if !f.fits(action, key) {
 			continue
 		}
 		taken := *f
@@ -86,6 +89,21 @@ func (s *Server) takeFault(action, key string) Fault {
 		return taken
 	}
 	return Fault{}
+}
+
+// fits says whether the fault is for such a call.
+func (f Fault) fits(action, key string) bool {
+	if f.Key != "" && f.Key != key {
+		return false
+	}
+	switch f.Action {
+	case "", action:
+		return true
+	case Buying:
+		return action == "add" || action == "add_sms"
+	default:
+		return false
+	}
 }
 
 // commits says whether the action is carried out.

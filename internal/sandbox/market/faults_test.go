@@ -109,6 +109,24 @@ func TestFaultTimes(t *testing.T) {
 	}
 }
 
+// Both actions that buy are Buying, and nothing else is.
+func TestBuyingFaults(t *testing.T) {
+	s := open(t, Options{})
+	s.Fault(Fault{Action: Buying, Kind: Refuse, Message: "Not today", Times: Always})
+	for action, form := range map[string][]string{
+		"add":          {"service", "2", "quantity", "1"},
+		"add_sms":      {"project_id", ProjectOpenAI},
+		"balance":      nil,
+		"inventory":    {"service", "2"},
+		"sms_projects": nil,
+	} {
+		buys := action == "add" || action == "add_sms"
+		if got := ask(t, s, action, form...); (got == `{"error":"Not today"}`) != buys {
+			t.Errorf("%s: %.80s", action, got)
+		}
+	}
+}
+
 // pipes is a listener whose connections are made in memory, so that synctest
 // knows when all is still.
 type pipes struct {

@@ -12,8 +12,8 @@ import (
 
 // What follows is how a marketplace is kept between two runs: keys with their
 // money, orders, rented numbers, and prices and stock. Goods themselves come
-// from the seed. Calls, violations, faults, and rows and projects that were
-// removed are not kept.
+// from the seed. Calls, violations, faults, pictures, recommendations, and rows,
+// projects and shops that were removed are not kept.
 
 type keptServer struct {
 	Seed     uint64              `json:"seed"`
@@ -63,14 +63,15 @@ type keptNumber struct {
 	Word     string          `json:"word"`
 	Forced   string          `json:"forced"`
 	Open     bool            `json:"open"`
-	Code     string          `json:"code"`
-	Content  string          `json:"content"`
+	SMS      []SMS           `json:"sms"`
 	Charge   decimal.Decimal `json:"charge"`
 	Refunded decimal.Decimal `json:"refunded"`
 	Created  time.Time       `json:"created"`
 	Expires  time.Time       `json:"expires"`
 	CodeAt   time.Time       `json:"code_at"`
 	Received time.Time       `json:"received"`
+	Next     *SMS            `json:"next"`
+	NextAt   time.Time       `json:"next_at"`
 }
 
 type keptOffer struct {
@@ -106,8 +107,9 @@ func (s *Server) Keep() ([]byte, error) {
 	for _, n := range s.numberList {
 		kept.Numbers = append(kept.Numbers, keptNumber{
 			Order: n.order, Key: n.account.key, Project: n.offer.project.id, Country: n.offer.country.Code,
-			Phone: n.phone, Word: n.word, Forced: n.forced, Open: n.open, Code: n.code, Content: n.content,
+			Phone: n.phone, Word: n.word, Forced: n.forced, Open: n.open, SMS: n.sms,
 			Charge: n.charge, Refunded: n.refunded, Created: n.created, Expires: n.expires, CodeAt: n.codeAt, Received: n.received,
+			Next: n.next, NextAt: n.nextAt,
 		})
 	}
 	for _, r := range s.rows {
@@ -203,8 +205,8 @@ func (s *Server) restoreNumber(k keptNumber) error {
 	}
 	n := &number{
 		order: k.Order, account: a, offer: o, phone: k.Phone, word: k.Word, forced: k.Forced, open: k.Open,
-		code: k.Code, content: k.Content, charge: k.Charge, refunded: k.Refunded,
-		created: k.Created, expires: k.Expires, codeAt: k.CodeAt, received: k.Received,
+		sms: k.SMS, charge: k.Charge, refunded: k.Refunded,
+		created: k.Created, expires: k.Expires, codeAt: k.CodeAt, received: k.Received, next: k.Next, nextAt: k.NextAt,
 	}
 	s.numbers[n.order] = n
 	s.numberList = append(s.numberList, n)

@@ -19,7 +19,8 @@ func TestKeep(t *testing.T) {
 	ask(t, s, "add_sms", "project_id", ProjectTwoNumbers, "country", CountryUS)
 	ok(t, s.Deliver(FirstOrder, 2))
 	ok(t, s.SetStatus(FirstOrder+1, "On hold"))
-	ok(t, s.SendCode(FirstOrder+2, "4711"))
+	ok(t, s.SendTwice(FirstOrder+2, "4711"))
+	ask(t, s, "sms_code", "order", "23503")
 	ok(t, s.SetStock(OneLeft, 9))
 	ok(t, s.SetRate(OneLeft, "3.25"))
 	ok(t, s.Hold(GmailUSA, true))
@@ -48,6 +49,9 @@ func TestKeep(t *testing.T) {
 	ok(t, err)
 	if !bytes.Equal(data, twice) {
 		t.Errorf("kept again it differs:\n%s\n%s", data, twice)
+	}
+	if !bytes.Contains(data, []byte(`"next":{`)) || bytes.Count(data, []byte(`"next_at":"0001`)) != 1 {
+		t.Errorf("what follows an SMS, and when, is not kept:\n%s", data)
 	}
 	// The next order has a number and goods that nobody has.
 	if got := ask(t, again, "add", "service", "2", "quantity", "1"); got != `{"order":23505}` {

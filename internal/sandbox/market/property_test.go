@@ -57,6 +57,8 @@ func TestMoneyIsKept(t *testing.T) {
 			"fail":    func(*rapid.T) { _ = s.Fail(some()) },
 			"word":    func(*rapid.T) { _ = s.SetStatus(some(), "Completed") },
 			"code":    func(*rapid.T) { _ = s.SendCode(some(), "") },
+			"twice":   func(*rapid.T) { _ = s.SendTwice(some(), "") },
+			"late":    func(*rapid.T) { _ = s.SendLate(some(), "") },
 			"expire":  func(*rapid.T) { _ = s.ExpireSMS(some()) },
 			"refund2": func(*rapid.T) { _ = s.RefundSMS(some()) },
 			"": func(t *rapid.T) {

@@ -164,9 +164,13 @@ func (s *Server) smsCode(q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.next != nil && n.nextAt.IsZero() {
+		n.nextAt = q.now.Add(nextAfter)
+		s.changed()
+	}
 	switch {
-	case n.word == wordReceived || n.code != "" || n.content != "":
-		return codeAnswer{Status: n.said(wordSMSComplete), Code: n.code, SMSContent: n.content}, nil
+	case len(n.sms) > 0:
+		return codeAnswer{Status: n.said(wordSMSComplete), Code: n.told().Code, SMSContent: n.told().Content}, nil
 	case n.open:
 		return codeAnswer{Status: n.said(wordWaiting), Message: "Waiting for code"}, nil
 	default:
@@ -192,8 +196,8 @@ func (s *Server) smsStatus(q *request) (any, error) {
 		Status: n.said(n.word), Phone: n.phone,
 		Charge: money(n.charge.Sub(n.refunded), 4), Currency: n.account.currency,
 	}
-	if n.code != "" {
-		answer.Code = &n.code
+	if code := n.told().Code; code != "" {
+		answer.Code = &code
 	}
 	if !n.expires.IsZero() && !s.clockSilent {
 		expires := n.expires.Add(s.clockOff).UTC().Format(timeFormat)

@@ -32,23 +32,56 @@ func (s *Server) Number(order int64) (Number, bool) {
 // to eight digits in it; where the text is nothing else, a sentence is made
 // around it, and "" makes up both. It may come again, and after the expiry.
 func (s *Server) SendCode(order int64, text string) error {
-	code, content := readSMS(text)
-	if code == "" && text == "" {
-		s.mu.Lock()
-		n := s.numbers[order]
-		s.mu.Unlock()
-		if n == nil {
-			return ErrUnknown
+	return s.commandSMS(order, func(n *number, now time.Time) error {
+		n.receive(n.read(text), now)
+		s.changed()
+		return nil
+	})
+}
+
+// SendTwice is SendCode and, nextAfter the first SMS was asked for by sms_code,
+// another one that is made up: the marketplace keeps only the last, so two that
+// came at once would be one.
+func (s *Server) SendTwice(order int64, text string) error {
+	return s.commandSMS(order, func(n *number, now time.Time) error {
+		n.receive(n.read(text), now)
+		n.follow(n.madeUp())
+		s.changed()
+		return nil
+	})
+}
+
+// SendLate is ExpireSMS and, nextAfter sms_code has told of the end, SendCode.
+// Where the number has ended before, the SMS comes now.
+func (s *Server) SendLate(order int64, text string) error {
+	return s.commandSMS(order, func(n *number, now time.Time) error {
+		if n.open {
+			n.end(wordExpired)
+			n.follow(n.read(text))
+		} else {
+			n.receive(n.read(text), now)
 		}
-		code, content = n.madeUp()
-	}
-	return s.SendSMS(order, code, content)
+		s.changed()
+		return nil
+	})
+}
+
+// NeverCode lets no code come by itself to a waiting number.
+func (s *Server) NeverCode(order int64) error {
+	return s.commandSMS(order, func(n *number, _ time.Time) error {
+		if !n.open {
+			return ErrClosed
+		}
+		n.codeAt = time.Time{}
+		s.changed()
+		return nil
+	})
 }
 
 // SendSMS lets sms_code and sms_status answer just this code and content.
 func (s *Server) SendSMS(order int64, code, content string) error {
 	return s.commandSMS(order, func(n *number, now time.Time) error {
-		n.receive(code, content, now)
+		n.receive(SMS{Code: code, Content: content}, now)
 		s.changed()
 		return nil
 	})

@@ -1,6 +1,7 @@
 package market
 
 import (
+	"errors"
 	"regexp"
 	"testing"
 	"testing/synctest"
@@ -130,6 +131,99 @@ func TestCodeByItself(t *testing.T) {
 		}
 		if got := s.Balance(alice).String(); got != "99.5" {
 			t.Errorf("balance %s", got)
+		}
+	})
+}
+
+// What follows an SMS, or a number's end, comes a while after sms_code has told
+// of that, and not before.
+func TestWhatFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Options{})
+		rented(t, s, "project_id", ProjectOpenAI, "country", "us", "quantity", "3")
+		told := func(order string) string {
+			t.Helper()
+			got := read[codeAnswer](t, s, "sms_code", "order", order)
+			return got.Status + " " + got.Code
+		}
+		ok(t, s.SendTwice(23501, "first 1111"))
+		ok(t, s.SendLate(23502, "late 2222"))
+		ok(t, s.SendTwice(23503, ""))
+		ok(t, s.RefundSMS(23503)) // ends what was to follow
+		if n, _ := s.Number(23503); n.Follows {
+			t.Errorf("refunded: %+v", n)
+		}
+		time.Sleep(time.Minute) // nobody asks
+		for order, want := range map[string]string{"23501": "completed 1111", "23502": "expired "} {
+			if got := told(order); got != want {
+				t.Errorf("%s: %q, want %q", order, got, want)
+			}
+		}
+		time.Sleep(nextAfter - time.Millisecond)
+		if first, late := told("23501"), told("23502"); first != "completed 1111" || late != "expired " {
+			t.Errorf("too early: %q, %q", first, late)
+		}
+		time.Sleep(time.Millisecond)
+		if got := told("23502"); got != "completed 2222" {
+			t.Errorf("late: %q", got)
+		}
+		n, _ := s.Number(23501)
+		if len(n.Received) != 2 || n.Received[0] != (SMS{"1111", "first 1111"}) || n.SMS != n.Received[1] || len(n.Code) != 6 || n.Follows {
+			t.Errorf("twice: %+v", n)
+		}
+		time.Sleep(time.Hour)
+		if got := told("23501"); got != "completed "+n.Code {
+			t.Errorf("the second SMS is told as %q", got)
+		}
+
+		ok(t, s.SendLate(23502, "3333")) // has ended before
+		if got := told("23502"); got != "completed 3333" {
+			t.Errorf("after the end: %q", got)
+		}
+		if got := s.Balance(alice).String(); got != "99.5" {
+			t.Errorf("balance %s, want one number paid", got)
+		}
+	})
+}
+
+// An SMS that is made up is not the one before: who knows that one takes another
+// for it.
+func TestMadeUpDiffers(t *testing.T) {
+	s := open(t, Options{})
+	rented(t, s, "project_id", ProjectOpenAI, "country", "us")
+	codes := map[string]bool{}
+	for range 5 {
+		ok(t, s.SendCode(23501, ""))
+		n, _ := s.Number(23501)
+		codes[n.Code] = true
+	}
+	if len(codes) != 5 {
+		t.Errorf("five SMS have the codes %v", codes)
+	}
+}
+
+func TestNeverCode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, Options{CodeAfter: 5 * time.Second})
+		rented(t, s, "project_id", ProjectOpenAI, "country", "us", "quantity", "2")
+		ok(t, s.NeverCode(23501))
+		if n, _ := s.Number(23501); !n.ComesAt.IsZero() {
+			t.Errorf("a code comes at %v", n.ComesAt)
+		}
+		if n, _ := s.Number(23502); !n.ComesAt.Equal(n.CreatedAt.Add(5 * time.Second)) {
+			t.Errorf("a code comes at %v to what was rented at %v", n.ComesAt, n.CreatedAt)
+		}
+		time.Sleep(time.Hour)
+		if n, _ := s.Number(23501); n.Status != "expired" || n.Code != "" {
+			t.Errorf("never: %+v", n)
+		}
+		if n, _ := s.Number(23502); n.Code == "" || !n.ComesAt.IsZero() {
+			t.Errorf("the other: %+v", n)
+		}
+		for order, want := range map[int64]error{23501: ErrClosed, 23502: ErrClosed, 1: ErrUnknown} {
+			if err := s.NeverCode(order); !errors.Is(err, want) {
+				t.Errorf("%d: %v, want %v", order, err, want)
+			}
 		}
 	})
 }

@@ -9,19 +9,21 @@ import (
 
 // chat is a private chat or a group. Server.mu guards it.
 type chat struct {
-	s        *Server
-	id       int64
-	kind     string    // "private", "group" or "supergroup"
-	title    string    // of a group
-	person   Person    // of a private chat
-	gone     bool      // blocked by the person, or removed from the group
-	messages []Message // those of ID n at n-1
-	history  []event
-	answers  []Answer
-	lastTap  *query
-	typing   time.Time // when the bot's last chat action ends
-	watchers map[chan struct{}]struct{}
-	flood    bucket
+	s          *Server
+	id         int64
+	kind       string    // "private", "group" or "supergroup"
+	title      string    // of a group
+	person     Person    // of a private chat
+	gone       bool      // blocked by the person, or removed from the group
+	messages   []Message // those of ID n at n-1
+	history    []event
+	answers    []Answer
+	lastTap    *query
+	inline     *InlineAnswer // what the person sees above the text field, nil for nothing
+	lastInline *inlineQuery
+	typing     time.Time // when the bot's last chat action ends
+	watchers   map[chan struct{}]struct{}
+	flood      bucket
 }
 
 func (c *chat) wire() wireChat {

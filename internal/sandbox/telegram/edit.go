@@ -69,6 +69,7 @@ func (s *Server) editMessageText(a args) (any, *apiError) {
 	if next.LinkPreview, err = a.preview(); err != nil {
 		return nil, err
 	}
+	next.Unloaded = s.unloadable[next.LinkPreview.URL]
 	return s.change(c, m, next, a)
 }
 

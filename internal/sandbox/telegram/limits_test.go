@@ -304,3 +304,30 @@ func TestFlood(t *testing.T) {
 		must(t, s, "sendChatAction", params{"chat_id": 1, "action": "typing"}) // no message: not counted
 	})
 }
+
+// TestAPictureThatCantBeLoaded refuses no message; it only is not shown.
+func TestAPictureThatCantBeLoaded(t *testing.T) {
+	t.Parallel()
+	s, ann := withText(t, Options{})
+	const broken = "https://a.example/broken.webp"
+	s.Unloadable(broken)
+	previewOf := func(address string) params {
+		return params{"chat_id": annID, "text": "about " + address, "link_preview_options": params{"url": address}}
+	}
+	must(t, s, "sendMessage", previewOf(broken))
+	if last := ann.Last(); !last.Unloaded || last.LinkPreview.URL != broken {
+		t.Errorf("got %+v", last)
+	}
+	edit := previewOf("https://a.example/whole.webp")
+	edit["message_id"] = ann.Last().ID
+	must(t, s, "editMessageText", edit)
+	if last := ann.Last(); last.Unloaded {
+		t.Errorf("got %+v", last)
+	}
+	edit = previewOf(broken)
+	edit["message_id"] = ann.Last().ID
+	must(t, s, "editMessageText", edit)
+	if history := ann.History(); !ann.Last().Unloaded || strings.Count(history, "(no preview: "+broken+" can’t be loaded)") != 2 {
+		t.Errorf("the chat is:\n%s", history)
+	}
+}

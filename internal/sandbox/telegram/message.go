@@ -30,7 +30,9 @@ type Message struct {
 	Document    *Document       // nil: none
 	Photo       *Document       // nil: none; only its URL where the bot sent one
 	Sticker     string          // its emoji; "": none
+	Via         string          // the name of the bot whose inline result it was; "": none
 	LinkPreview LinkPreview
+	Unloaded    bool // what LinkPreview names can't be loaded: there is none
 	ReplyTo     int  // ID of the message replied to; 0: none
 	Protected   bool // protect_content
 	Silent      bool // disable_notification
@@ -80,6 +82,8 @@ type Document struct {
 	Data []byte
 	URL  string // of a photo sent by address; it is not fetched
 
+	Width, Height int // of a photo, in pixels; 0 where it was not fetched
+
 	id, path string
 }
 
@@ -120,6 +124,7 @@ type wireChat struct {
 type wireMessage struct {
 	ID          int             `json:"message_id"`
 	From        *wireUser       `json:"from,omitempty"`
+	Via         *wireUser       `json:"via_bot,omitempty"`
 	Chat        wireChat        `json:"chat"`
 	Date        int64           `json:"date"`
 	EditDate    int64           `json:"edit_date,omitempty"`
@@ -178,6 +183,10 @@ func (m *Message) wire(c *chat) *wireMessage {
 		ID: m.ID, From: &from, Chat: c.wire(), Date: m.Date.Unix(),
 		Protected: m.Protected, Markup: m.markup,
 	}
+	if m.Via != "" {
+		via := c.s.bot.wire(true)
+		w.Via = &via
+	}
 	if !m.EditDate.IsZero() {
 		w.EditDate = m.EditDate.Unix()
 	}
@@ -197,7 +206,7 @@ func (m *Message) wire(c *chat) *wireMessage {
 		w.Document = &wireDocument{ID: d.id, UniqueID: "u" + d.id, Name: d.Name, Type: d.Type, Size: len(d.Data)}
 	case m.Photo != nil:
 		w.Caption, w.CapEntities = m.Text, m.Entities
-		w.Photo = []wirePhoto{{ID: m.Photo.id, UniqueID: "u" + m.Photo.id, Width: 320, Height: 320, Size: len(m.Photo.Data)}}
+		w.Photo = []wirePhoto{{ID: m.Photo.id, UniqueID: "u" + m.Photo.id, Width: max(m.Photo.Width, 1), Height: max(m.Photo.Height, 1), Size: len(m.Photo.Data)}}
 	case m.Sticker != "":
 		w.Sticker = &wireSticker{ID: "sticker", UniqueID: "usticker", Type: "regular", Width: 512, Height: 512, Emoji: m.Sticker}
 	default:

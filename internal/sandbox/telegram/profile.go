@@ -214,7 +214,7 @@ func (s *Server) me() any {
 		Inline      bool `json:"supports_inline_queries"`
 		Business    bool `json:"can_connect_to_business"`
 		WebApp      bool `json:"has_main_web_app"`
-	}{wireUser: s.bot.wire(true), JoinsGroups: true}
+	}{wireUser: s.bot.wire(true), JoinsGroups: true, Inline: true}
 }
 
 func (s *Server) getChat(a args) (any, *apiError) {

@@ -181,6 +181,7 @@ var missing = map[string]string{
 	"photo":             "there is no photo in the request",
 	"action":            "wrong parameter action in request",
 	"callback_query_id": expiredQuery,
+	"inline_query_id":   expiredQuery,
 	"file_id":           "file_id not specified",
 }
 
@@ -379,6 +380,9 @@ func (s *schema) object(path string, node any, name string) error {
 			continue
 		}
 		f := table.fields[field]
+		if value == nil && f != nil && !table.isRequired(field) {
+			continue // Telegram takes null for a missing field
+		}
 		if f == nil {
 			mistake, at = fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name), field
 		} else if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {

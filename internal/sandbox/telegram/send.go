@@ -52,7 +52,16 @@ func (s *Server) sendMessage(a args) (any, *apiError) {
 	if m.LinkPreview, err = a.preview(); err != nil {
 		return nil, err
 	}
+	m.Unloaded = s.unloadable[m.LinkPreview.URL]
 	return s.post(c, m, a)
+}
+
+// Unloadable makes an address one that Telegram's servers can't load: a message
+// whose link preview it is arrives like any other, without a preview.
+func (s *Server) Unloadable(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unloadable[address] = true
 }
 
 // post finishes a message of any kind and puts it into the chat.
@@ -144,6 +153,11 @@ func (s *Server) file(a args, what string) (*Document, *apiError) {
 	switch {
 	case v.file != nil && len(v.file.Data) == 0:
 		return nil, badRequest("file must be non-empty")
+	case v.file != nil && what == "photo":
+		if err := v.file.measure(); err != nil {
+			return nil, err
+		}
+		return s.keep(*v.file, what), nil
 	case v.file != nil:
 		return s.keep(*v.file, what), nil
 	case attached:

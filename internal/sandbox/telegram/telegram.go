@@ -54,17 +54,19 @@ type Server struct {
 	closed chan struct{}
 	ending sync.Once
 
-	mu       sync.Mutex
-	chats    map[int64]*chat
-	watchers map[chan struct{}]struct{}
-	updates  updates
-	hook     *webhook
-	queries  queries
-	files    files
-	profile  profile
-	flood    bucket
-	faults   []*Fault
-	calls    callLog
+	mu         sync.Mutex
+	chats      map[int64]*chat
+	watchers   map[chan struct{}]struct{}
+	updates    updates
+	hook       *webhook
+	queries    queries
+	inlines    inlines
+	files      files
+	profile    profile
+	flood      bucket
+	faults     []*Fault
+	unloadable map[string]bool // by address
+	calls      callLog
 }
 
 // New returns a server without people. Close ends it.
@@ -84,16 +86,18 @@ func New(opts Options) *Server {
 		number = 4200 // a token without the bot's id in front is any bot's
 	}
 	return &Server{
-		opts:     opts,
-		bot:      Person{ID: number, FirstName: opts.Name, Username: opts.Username},
-		closed:   make(chan struct{}),
-		chats:    map[int64]*chat{},
-		watchers: map[chan struct{}]struct{}{},
-		updates:  updates{next: firstUpdate},
-		queries:  queries{open: map[string]*query{}},
-		files:    files{byID: map[string]*Document{}, byPath: map[string]*Document{}},
-		profile:  newProfile(),
-		calls:    callLog{counts: map[string]int{}},
+		opts:       opts,
+		bot:        Person{ID: number, FirstName: opts.Name, Username: opts.Username},
+		closed:     make(chan struct{}),
+		chats:      map[int64]*chat{},
+		watchers:   map[chan struct{}]struct{}{},
+		unloadable: map[string]bool{},
+		updates:    updates{next: firstUpdate},
+		queries:    queries{open: map[string]*query{}},
+		inlines:    inlines{open: map[string]*inlineQuery{}, cached: map[cachedFor]cachedAnswer{}},
+		files:      files{byID: map[string]*Document{}, byPath: map[string]*Document{}},
+		profile:    newProfile(),
+		calls:      callLog{counts: map[string]int{}},
 	}
 }
 
@@ -242,6 +246,8 @@ func (s *Server) carryOut(name string, a args) (any, *apiError) {
 		return s.editMessageText(a)
 	case "answerCallbackQuery":
 		return s.answerCallbackQuery(a)
+	case "answerInlineQuery":
+		return s.answerInlineQuery(a)
 	case "editMessageReplyMarkup":
 		return s.editMessageReplyMarkup(a)
 	case "editMessageCaption":

@@ -17,7 +17,8 @@ type event struct {
 	message Message // the ID alone for eventTapped
 	who     string
 	text    string
-	tap     *query // of eventTapped; its answer is shown beside it, whenever it came
+	tap     *query       // of eventTapped; its answer is shown beside it, whenever it came
+	inline  *inlineQuery // of eventInline, likewise
 }
 
 type eventKind int
@@ -29,6 +30,7 @@ const (
 	eventTapped
 	eventAction
 	eventNote
+	eventInline
 )
 
 // Transcript shows the chat as it stands, in a light markup:
@@ -85,6 +87,8 @@ func (w window) History() string {
 				continue // repeated while something takes long
 			}
 			fmt.Fprintf(&b, "Bot … %s\n", strings.ReplaceAll(e.text, "_", " "))
+		case eventInline:
+			writeInline(&b, e.who, w.s.bot.Username, e.inline)
 		case eventNote:
 			fmt.Fprintf(&b, "%s %s\n", e.who, e.text)
 		}
@@ -115,6 +119,9 @@ func writeMessage(b *strings.Builder, m *Message, what string) {
 	if m.FromBot {
 		who = "Bot"
 	}
+	if m.Via != "" {
+		who += " via @" + m.Via
+	}
 	fmt.Fprintf(b, "#%d %s%s:", m.ID, who, what)
 	var lines []string
 	switch {
@@ -124,7 +131,7 @@ func writeMessage(b *strings.Builder, m *Message, what string) {
 	case m.Photo != nil && m.Photo.URL != "":
 		lines = append(lines, "🖼 "+m.Photo.URL)
 	case m.Photo != nil:
-		lines = append(lines, fmt.Sprintf("🖼 %s (%s)", m.Photo.Name, fileInfo(m.Photo)))
+		lines = append(lines, fmt.Sprintf("🖼 %s (%dx%d)", m.Photo.Name, m.Photo.Width, m.Photo.Height))
 	case m.Sticker != "":
 		lines = append(lines, "sticker "+m.Sticker)
 	}
@@ -195,6 +202,9 @@ func previewLine(m *Message) string {
 	}
 	if link == "" {
 		return ""
+	}
+	if m.Unloaded {
+		return "(no preview: " + link + " can’t be loaded)"
 	}
 	return "(preview: " + link + ")"
 }

@@ -221,7 +221,7 @@ func (s *sight) updateRoom(u *update) error {
 	orders, numbers := s.page.goods.Orders(), s.page.goods.Numbers()
 	s.page.masks.learn(orders, numbers)
 	s.waiting = slices.ContainsFunc(orders, func(o market.Order) bool { return o.Open && o.AutoDelivery }) ||
-		slices.ContainsFunc(numbers, func(n market.Number) bool { return n.Open })
+		slices.ContainsFunc(numbers, func(n market.Number) bool { return n.Open || n.Follows })
 	for _, o := range orders {
 		if err := fresh(s.orders, o.Number, viewOrder(o), &u.Orders); err != nil {
 			return err

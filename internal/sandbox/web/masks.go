@@ -16,7 +16,7 @@ type masks struct {
 	token string
 
 	mu       sync.Mutex
-	made     int // pieces delivered and codes received, for which redactor and codes are
+	made     int // pieces delivered and SMS received, for which redactor and codes are
 	redactor *redact.Redactor
 	codes    map[string]bool
 }
@@ -36,7 +36,7 @@ func (m *masks) learn(orders []market.Order, numbers []market.Number) {
 		made += len(o.Accounts)
 	}
 	for _, n := range numbers {
-		made += len(n.Code) + len(n.Content)
+		made += len(n.Received)
 	}
 	if made == m.made {
 		return
@@ -57,9 +57,11 @@ func (m *masks) learn(orders []market.Order, numbers []market.Number) {
 		}
 	}
 	for _, n := range numbers {
-		add(n.Content)
-		if n.Code != "" {
-			m.codes[n.Code] = true
+		for _, sms := range n.Received { // an earlier one stands in the log, too
+			add(sms.Content)
+			if sms.Code != "" {
+				m.codes[sms.Code] = true
+			}
 		}
 	}
 	m.redactor = redact.New(secrets...)

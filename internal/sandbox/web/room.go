@@ -21,7 +21,7 @@ import (
 //	POST /row       {service, stock, rate, held}, each of the last three may be missing
 //	POST /balance   {key, balance}
 //	POST /order     {order, do: "deliver" (with n), "finish", "fail", "refund" or "status" (with word)}
-//	POST /number    {number, do: "code", "late", "twice" (each with text) or "expire"}
+//	POST /number    {number, do: "code", "late", "twice" (each with text), "never" or "expire"}
 //	POST /fault     {fault, on, and: text, buying, once, person}, as troubles and faultView say
 //	POST /clear     {}: all faults are over
 //	POST /kill      {}: the bot's process, the hard way
@@ -162,15 +162,11 @@ func (p *page) number(asked struct {
 	case "code":
 		return p.goods.SendCode(asked.Number, asked.Text)
 	case "twice":
-		if err := p.goods.SendCode(asked.Number, asked.Text); err != nil {
-			return err
-		}
-		return p.goods.SendCode(asked.Number, strconv.FormatInt(100_000+asked.Number*7919%900_000, 10))
+		return p.goods.SendTwice(asked.Number, asked.Text)
 	case "late":
-		if err := p.goods.ExpireSMS(asked.Number); err != nil && !errors.Is(err, market.ErrClosed) {
-			return err
-		}
-		return p.goods.SendCode(asked.Number, asked.Text)
+		return p.goods.SendLate(asked.Number, asked.Text)
+	case "never":
+		return p.goods.NeverCode(asked.Number)
 	case "expire":
 		return p.goods.ExpireSMS(asked.Number)
 	default:
@@ -194,7 +190,7 @@ func troubles() []trouble {
 		{name: "slow", goods: market.Fault{Kind: market.Slow, Delay: 5 * time.Second, Times: market.Always}, says: "the marketplace answers after 5 s"},
 		{name: "refuse", goods: market.Fault{Kind: market.Refuse, Times: market.Always}, says: "the marketplace refuses"},
 		{name: "cut", goods: market.Fault{Kind: market.Cut, Times: market.Always}, says: "its answers break off in the middle"},
-		{name: "lose", goods: market.Fault{Kind: market.CommitThenLose, Action: "add"}, says: "it sells and charges, and the answer is lost"},
+		{name: "lose", goods: market.Fault{Kind: market.CommitThenLose, Action: market.Buying}, says: "it sells and charges, and the answer is lost"},
 		{name: "502", goods: market.Fault{Kind: market.HTML502, Times: market.Always}, says: "a gateway’s page instead of the marketplace"},
 		{name: "429", goods: market.Fault{Kind: market.TooMany, Delay: 3 * time.Second, Times: market.Always}, says: "the marketplace says “too many requests”"},
 		{name: "tg429", telegram: telegram.Fault{RetryAfter: 3, Times: telegram.Always}, says: "Telegram says “too many requests, retry after 3”"},
@@ -258,7 +254,7 @@ func (p *page) fault(asked struct {
 	}
 	t.goods.Message = strings.TrimSpace(asked.Text)
 	if asked.Buying {
-		t.goods.Action = "add"
+		t.goods.Action = market.Buying
 	}
 	p.goods.Fault(t.goods)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
@@ -94,25 +95,37 @@ func TestNumbers(t *testing.T) {
 	form := func() url.Values {
 		return url.Values{"action": {"add_sms"}, "project_id": {market.ProjectOpenAI}, "country": {"us"}}
 	}
-	for range 4 {
+	p.goods.SetCodeAfter(time.Hour)
+	for range 6 {
 		buy(t, p, form())
 	}
 	done(t, handler, "/number", `{"number":23501,"do":"code","text":"G-4711 is it"}`)
 	done(t, handler, "/number", `{"number":23502,"do":"twice","text":"1234"}`)
 	done(t, handler, "/number", `{"number":23503,"do":"late","text":"5678"}`)
 	done(t, handler, "/number", `{"number":23504,"do":"expire"}`)
-	var got []string
+	done(t, handler, "/number", `{"number":23505,"do":"never"}`)
+	type seen struct {
+		status, code          string
+		open, itself, follows bool
+	}
+	var got []seen
 	for _, n := range p.goods.Numbers() {
 		view := viewNumber(n)
-		got = append(got, view.Status+" "+view.Code)
+		got = append(got, seen{view.Status, view.Code, view.Open, view.Comes == n.CreatedAt.Add(time.Hour).UnixMilli(), view.Follows})
 	}
-	second := strconv.Itoa(100_000 + 23502*7919%900_000)
-	want := []string{"code_received 4711", "code_received " + second, "code_received 5678", "expired "}
+	want := []seen{
+		{status: "code_received", code: "4711"},
+		{status: "code_received", code: "1234", follows: true},
+		{status: "expired", follows: true},
+		{status: "expired"},
+		{status: "active", open: true},
+		{status: "active", open: true, itself: true},
+	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if late, ok := p.goods.Number(23503); !ok || !late.Refunded.Equal(late.Charge) {
-		t.Errorf("the late one had not expired: %+v", late)
+	if w := ask(t, handler, http.MethodPost, "http://127.0.0.1:8090/number", `{"number":23501,"do":"never"}`, nil); w.Code == http.StatusNoContent {
+		t.Error("what came is taken away")
 	}
 }
 
@@ -133,6 +146,9 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s switched on: %v", trouble.name, now)
 		}
 		done(t, handler, "/fault", `{"fault":"`+trouble.name+`","on":true,"once":true}`)
+		if trouble.name == "lose" && p.goods.Faults()[0].Action != market.Buying {
+			t.Errorf("lost are answers of %q", p.goods.Faults()[0].Action)
+		}
 		if now := on(); len(now) != 1 || !now[trouble.name] {
 			t.Errorf("%s for once: %v", trouble.name, now)
 		}
@@ -146,8 +162,16 @@ func TestFaults(t *testing.T) {
 	if got := buy(t, p, url.Values{"action": {"balance"}}); !strings.Contains(got, "500.00") {
 		t.Errorf("the balance is refused: %s", got)
 	}
-	if got := buy(t, p, url.Values{"action": {"add"}, "service": {"3"}, "quantity": {"1"}}); got != `{"error":"Closed for today"}` {
-		t.Errorf("buying: %s", got)
+	for _, form := range []url.Values{
+		{"action": {"add"}, "service": {"3"}, "quantity": {"1"}},
+		{"action": {"add_sms"}, "project_id": {market.ProjectOpenAI}},
+	} {
+		if got := buy(t, p, form); got != `{"error":"Closed for today"}` {
+			t.Errorf("buying by %s: %s", form.Get("action"), got)
+		}
+	}
+	if says := p.viewFaults()[0].Says; !strings.HasSuffix(says, "“Closed for today” (when something is bought)") {
+		t.Errorf("the page says %q", says)
 	}
 	done(t, handler, "/fault", `{"fault":"tg429","on":true}`)
 	done(t, handler, "/fault", `{"fault":"blocked","on":true,"person":7000003}`)
@@ -200,12 +224,14 @@ func TestLogHidesSecrets(t *testing.T) {
 	done(t, handler, "/number", `{"number":23503,"do":"code","text":"777123 is your code"}`)
 	seen := p.look()
 	seen.market.last, seen.telegram.last = 0, 0
-	secrets := []string{keyRich, telegram.DefaultToken, "777123"}
+	secrets := []string{keyRich, telegram.DefaultToken, "777123", "888123"}
 	for _, number := range []string{"23501", "23502"} {
 		buy(t, p, url.Values{"action": {"status"}, "order": {number}})
 	}
 	buy(t, p, url.Values{"action": {"sms_code"}, "order": {"23503"}})
 	buy(t, p, url.Values{"action": {"sms_status"}, "order": {"23503"}})
+	p.masks.learn(p.goods.Orders(), p.goods.Numbers())
+	done(t, handler, "/number", `{"number":23503,"do":"code","text":"888123 is your code"}`) // as long as the one before
 	for _, o := range p.goods.Orders() {
 		for _, account := range o.Accounts {
 			secrets = append(secrets, account, strings.Split(account, ":")[0], strings.Split(account, ":")[1])
@@ -218,6 +244,7 @@ func TestLogHidesSecrets(t *testing.T) {
 		}
 	}
 	say(t, p, "sendMessage", map[string]any{"chat_id": anna, "text": "The code is 777123, the key " + keyRich})
+	say(t, p, "sendMessage", map[string]any{"chat_id": anna, "text": "The next code is 888123"})
 	data, err := seen.update()
 	if err != nil {
 		t.Fatal(err)

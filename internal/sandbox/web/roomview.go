@@ -82,15 +82,20 @@ type numberView struct {
 	Charge  string `json:"charge"`
 	Expires int64  `json:"expires"` // unix ms; 0: never
 	Open    bool   `json:"open"`    // waits for its code
+	Comes   int64  `json:"comes"`   // when one comes by itself, unix ms; 0: none does
+	Follows bool   `json:"follows"` // another SMS comes soon after the bot has asked
 }
 
 func viewNumber(n market.Number) numberView {
 	view := numberView{
 		Number: n.Number, Project: n.Project, Country: n.Country, Phone: n.Phone, Status: n.Status,
-		Code: n.Code, Charge: money(n.Charge, n.Currency), Open: n.Open,
+		Code: n.Code, Charge: money(n.Charge, n.Currency), Open: n.Open, Follows: n.Follows,
 	}
 	if !n.ExpiresAt.IsZero() {
 		view.Expires = n.ExpiresAt.UnixMilli()
+	}
+	if !n.ComesAt.IsZero() {
+		view.Comes = n.ComesAt.UnixMilli()
 	}
 	return view
 }
@@ -129,7 +134,7 @@ func faultSays(t trouble, f market.Fault) string {
 	if f.Message != "" {
 		says += ": “" + f.Message + "”"
 	}
-	if f.Action == "add" && t.goods.Action == "" {
+	if f.Action == market.Buying && t.goods.Action == "" {
 		says += " (when something is bought)"
 	}
 	return says

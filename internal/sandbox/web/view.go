@@ -120,7 +120,7 @@ func viewMessage(m telegram.Message) messageView {
 // previewed is the address whose preview the message shows: the one asked for, or
 // the first in the text, unless previews are off. Files have none.
 func previewed(m telegram.Message) string {
-	if m.LinkPreview.Disabled || m.Document != nil || m.Photo != nil {
+	if m.LinkPreview.Disabled || m.Unloaded || m.Document != nil || m.Photo != nil {
 		return ""
 	}
 	if m.LinkPreview.URL != "" {

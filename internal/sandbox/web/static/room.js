@@ -32,8 +32,21 @@ function show(update) {
     showNumbers([...numbers.values()].reverse(), (number) => number.number);
     byId('no-numbers').hidden = numbers.size > 0;
     setText(byId('numbers-count'), numbers.size ? `(${numbers.size})` : '');
+    if (numbers.size) openRented();
   }
   if (update.faults) showFaults(update.faults);
+}
+
+// The first number opens its section, unless a person has opened or closed it.
+const rented = byId('rented');
+let untouched = true;
+rented.querySelector('summary').addEventListener('click', () => {
+  untouched = false;
+});
+
+function openRented() {
+  if (untouched) rented.open = true;
+  untouched = false;
 }
 
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
@@ -124,23 +137,46 @@ const showNumbers = keyed(byId('numbers'), (first) => {
   const { number } = first;
   const text = named(input('', ''), `SMS for ${first.phone}`);
   text.placeholder = 'Code or text; empty: any';
-  const act = (label, what, title) => titled(button(label, '', () => post('/number', { number, do: what, text: text.value })), title);
+  text.dir = 'auto';
+  const act = (label, what, title) => titled(button(label, '', () => post('/number', { number, do: what })), title);
+  const send = async (what) => {
+    if (await post('/number', { number, do: what, text: text.value })) text.value = '';
+  };
+  const sms = element('form', 'row', text, titled(element('button', '', 'Send code'), 'An SMS comes in'));
+  sms.addEventListener('submit', (event) => {
+    event.preventDefault();
+    send('code');
+  });
+  const twice = titled(button('Twice', '', () => send('twice')), 'An SMS comes in, and one with another code after the bot has asked');
+  const late = titled(button('Late', '', () => send('late')), 'The time is over, and an SMS comes after the bot has asked');
+  const never = act('Never', 'never', 'No code comes by itself');
   const expire = act('Expire', 'expire', 'The time is over');
   const state = element('div', 'state', '');
+  const coming = element('div', 'dim', '');
   const node = element('li', '',
-    element('div', 'name', `#${number} ${first.phone} `, element('bdi', '', first.project)), state,
-    element('div', 'row', text, act('Send code', 'code', 'An SMS comes in'), act('Twice', 'twice', 'Two SMS come in, with different codes'),
-      act('Late', 'late', 'It comes after the time is over'), expire));
+    element('div', 'name', `#${number} ${first.phone} `, element('bdi', '', first.project)), state, coming, sms,
+    element('div', 'row', twice, late, never, expire));
   node.dataset.number = number;
   return {
     node,
     update(n) {
-      const until = n.expires ? ` · until ${clock.format(new Date(n.expires))}` : '';
+      const until = n.open && n.expires ? ` · until ${clock.format(new Date(n.expires))}` : '';
       setText(state, `${n.country} · ${n.charge} · ${n.status}${n.code ? ` · code ${n.code}` : ''}${until}`);
+      setText(coming, comingTo(n));
+      coming.hidden = !coming.textContent;
+      never.disabled = !n.comes;
       expire.disabled = !n.open;
+      node.dataset.status = n.status;
     },
   };
 });
+
+// comingTo says what comes to a number without a hand.
+function comingTo(n) {
+  if (n.follows) return 'An SMS follows once the bot has asked';
+  if (n.comes) return `A code comes by itself at ${clock.format(new Date(n.comes))}`;
+  return n.open ? 'No code comes by itself' : '';
+}
 
 // -- faults
 

@@ -1,0 +1,124 @@
+package handlers
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/internal/chart"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+const (
+	spendingDays   = 30 // bars where everything is younger
+	spendingMonths = 12 // bars otherwise
+	// spendingPanels and spendingTitle keep the picture within what Telegram takes.
+	spendingPanels = 4
+	spendingTitle  = 8 // characters of a currency
+)
+
+// spent says what the person's orders were charged this month and in all, per
+// currency.
+func (s *Shop) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
+	spending, err := s.DB.Spending(ctx, userID)
+	if err != nil {
+		return "", err
+	}
+	month := spentSince(spending, monthOf(time.Now().UTC()))
+	return l.T("balance_spent", locales.Args{"Month": sums(l, month), "All": sums(l, spentSince(spending, time.Time{}))}), nil
+}
+
+// spentSince sums per currency; what is nothing is left out.
+func spentSince(spending []storage.Charged, since time.Time) map[string]decimal.Decimal {
+	perCurrency := map[string]decimal.Decimal{}
+	for _, c := range spending {
+		if !c.Day.Before(since) && !c.Amount.IsZero() {
+			perCurrency[c.Currency] = perCurrency[c.Currency].Add(c.Amount)
+		}
+	}
+	return perCurrency
+}
+
+func monthOf(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC) }
+
+// spending sends a picture of what was spent, as a message of its own: by month,
+// or by day as long as that shows everything.
+func (s *Shop) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	l, foot := req.L, keyboards.Foot(req.L, keyboards.Balance.Data(keyboards.BalanceArgs{}))
+	spending, err := s.DB.Spending(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(spentSince(spending, time.Time{})) == 0 {
+		return bot.View{Text: l.T("spending_none"), Keyboard: foot}, nil
+	}
+	id, bars := "spending_days", lastDays(time.Now().UTC())
+	if spending[0].Day.Before(bars[0].from) {
+		id, bars = "spending_months", lastMonths(time.Now().UTC())
+	}
+	shown := spentSince(spending, bars[0].from)
+	if len(shown) == 0 {
+		return bot.View{Text: l.T("spending_none_lately"), Keyboard: foot}, nil
+	}
+	picture, err := chart.Draw(panelsOf(spending, slices.Sorted(maps.Keys(shown)), bars))
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{
+		Text:     l.T(id, locales.Args{"Sum": sums(l, shown)}),
+		Photo:    &bot.Document{Name: "spending.png", Data: picture},
+		Keyboard: foot,
+	}, nil
+}
+
+// span is the time of one bar, up to the next one's; its label is digits, which
+// every reader has.
+type span struct {
+	from  time.Time
+	label string
+}
+
+func lastDays(now time.Time) (bars []span) {
+	today := now.Truncate(24 * time.Hour)
+	for back := spendingDays - 1; back >= 0; back-- {
+		day := today.AddDate(0, 0, -back)
+		bars = append(bars, span{day, day.Format("01-02")})
+	}
+	return bars
+}
+
+func lastMonths(now time.Time) (bars []span) {
+	for back := spendingMonths - 1; back >= 0; back-- {
+		month := monthOf(now).AddDate(0, -back, 0)
+		bars = append(bars, span{month, month.Format("2006-01")})
+	}
+	return bars
+}
+
+func panelsOf(spending []storage.Charged, currencies []string, bars []span) []chart.Panel {
+	var panels []chart.Panel
+	for _, currency := range currencies[:min(len(currencies), spendingPanels)] {
+		panel := chart.Panel{Title: shorten(currency, spendingTitle)}
+		for _, bar := range bars {
+			panel.Bars = append(panel.Bars, chart.Bar{Label: bar.label})
+		}
+		for _, c := range spending {
+			// The last bar that begins before it, or with it.
+			at, begins := slices.BinarySearchFunc(bars, c.Day, func(b span, day time.Time) int { return b.from.Compare(day) })
+			if !begins {
+				at--
+			}
+			if c.Currency == currency && at >= 0 {
+				panel.Bars[at].Amount = panel.Bars[at].Amount.Add(c.Amount)
+			}
+		}
+		panels = append(panels, panel)
+	}
+	return panels
+}

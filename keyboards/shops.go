@@ -1,0 +1,69 @@
+package keyboards
+
+import (
+	"hstockbot/internal/route"
+	"hstockbot/locales"
+)
+
+// RecommendedArgs is a page of what the marketplace recommends.
+type RecommendedArgs struct{ Page uint16 }
+
+// ShopsArgs is a page of the shops.
+type ShopsArgs struct{ Page uint16 }
+
+// ShopArgs is a page of a shop's goods. Shop is the Hash of the marketplace's id.
+type ShopArgs struct {
+	Shop route.Hash
+	Page uint16
+}
+
+// Routes of the recommended goods, and from the shops to their goods.
+var (
+	Recommended = route.New[RecommendedArgs]("re")
+	Shops       = route.New[ShopsArgs]("sh")
+	ShopGoods   = route.New[ShopArgs]("sw")
+)
+
+// RecommendedKeyboard lists one page of recommended goods.
+func RecommendedKeyboard(l *locales.Localizer, args RecommendedArgs, entries []GoodsEntry, total int) Rows {
+	return append(goodsRows(l, ProductArgs{From: FromRecommended, Page: args.Page}, entries, total), Foot(l, "")...)
+}
+
+// ShopEntry is a shop as a button shows it. Rating is "" where it has none, and
+// Goods 0 where their number is not known.
+type ShopEntry struct {
+	Hash   route.Hash
+	Name   string
+	Rating string
+	Goods  int64
+}
+
+func (e ShopEntry) label(l *locales.Localizer) string {
+	rest := ""
+	if e.Rating != "" {
+		rest += " · ⭐ " + e.Rating
+	}
+	if e.Goods > 0 {
+		rest += " · " + l.Number(e.Goods)
+	}
+	return fit(e.Name, rest, OneColumn)
+}
+
+// ShopsKeyboard lists one page of shops.
+func ShopsKeyboard(l *locales.Localizer, args ShopsArgs, entries []ShopEntry, total int) Rows {
+	var rows Rows
+	for _, entry := range entries {
+		rows = append(rows, []Button{Tap(entry.label(l), ShopGoods.Data(ShopArgs{Shop: entry.Hash}))})
+	}
+	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
+		return Shops.Data(ShopsArgs{Page: PageArg(page)})
+	})...)
+	return append(rows, Foot(l, "")...)
+}
+
+// ShopKeyboard lists one page of a shop's goods. back is the page of shops that
+// it stands on.
+func ShopKeyboard(l *locales.Localizer, args ShopArgs, entries []GoodsEntry, total int, back string) Rows {
+	from := ProductArgs{From: FromShop, Place: args.Shop, Page: args.Page}
+	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
+}

@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
+)
+
+// TestSpending: charges are summed exactly, per day in UTC and per currency;
+// those of others, of refunded orders and of none do not count.
+func TestSpending(t *testing.T) {
+	db := openTest(t)
+	day := time.Date(2026, 2, 28, 0, 0, 0, 0, time.UTC)
+	for i, o := range []struct {
+		user             int64
+		at               time.Duration
+		charge, currency string
+		state            string
+	}{
+		{1, 24 * time.Hour, "5.00", "USD", "delivered"},
+		{1, 0, "0.1", "USD", "delivered"},
+		{1, 24*time.Hour - time.Millisecond, "0.2", "USD", "open"},
+		{1, time.Hour, "12345678901234567.000000000000000001", "EUR", "partial"},
+		{1, time.Hour, "7.00", "USD", "refunded"},
+		{1, time.Hour, "", "USD", "open"},
+		{2, time.Hour, "9.00", "USD", "delivered"},
+	} {
+		err := db.write(t.Context(), func(tx *sqlx.Tx) error {
+			purchase := int64(100 + i)
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO purchases (id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
+				variants, balance, origin, state, reason, refusal_sealed, lease_owner, lease_until, checks, next_check_at, verdict, created_at, expires_at, sent_at, settled_at)
+				VALUES (?, ?, 1, '', 'product', 1, '', 1, '', '1', 1, '', 1, 0, '1', '', 'placed', '', '', '', 0, 0, 0, '', 0, 0, 0, 0)`, purchase, o.user); err != nil {
+				return err
+			}
+			var charge any
+			if o.charge != "" {
+				charge = o.charge
+			}
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity, link_sealed, origin,
+				state, word, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until)
+				VALUES (?, ?, ?, 1, '', 'product', ?, 0, 1, '', 1, '', '', ?, '', ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, '', 0)`,
+				i+1, o.user, purchase, i+1, o.state, charge, o.currency, toMillis(day.Add(o.at)))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := db.Spending(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range all {
+		got = append(got, c.Day.Format(time.DateOnly)+" "+c.Amount.String()+" "+c.Currency)
+	}
+	want := []string{"2026-02-28 0.3 USD", "2026-02-28 12345678901234567.000000000000000001 EUR", "2026-03-01 5 USD"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if none, err := db.Spending(t.Context(), 3); err != nil || len(none) != 0 {
+		t.Errorf("somebody without orders spent %v, %v", none, err)
+	}
+}

@@ -133,10 +133,7 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	switch {
 	case outcome.Done:
 		view := s.afterCancel(l, outcome.Order, args, "")
-		view.Toast = l.Label("order_refreshed") // it may have been delivered meanwhile
-		if isCancelled(outcome.Order) {
-			view.Toast = l.Label("cancel_done")
-		}
+		view.Toast = l.Label("cancel_done")
 		return view, nil
 	case outcome.Unsure:
 		return s.afterCancel(l, outcome.Order, args, l.T("cancel_unsure")), nil

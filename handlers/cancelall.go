@@ -183,19 +183,18 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	switch {
 	case outcome.Unsure:
 		return l.Label("cancel_line_unsure", args)
-	case outcome.Done:
-		args["State"] = stateIcon(o.State) + " " + stateWord(l, o)
-		if !o.Charge.Valid {
-			return l.Label("cancel_line_done", args)
-		}
-		args["Charge"] = l.Money(o.Charge.Decimal, o.Currency)
-		return l.Label("cancel_line_charged", args)
 	case words != "":
 		args["Words"] = words
 		return l.Label("cancel_line_refused", args)
 	case outcome.Err != nil:
 		return l.Label("cancel_line_unsent", args)
-	default:
+	case outcome.Refused:
 		return l.Label("cancel_line_kept", args)
 	}
+	args["State"] = stateIcon(o.State) + " " + stateWord(l, o)
+	if !o.Charge.Valid {
+		return l.Label("cancel_line_done", args)
+	}
+	args["Charge"] = l.Money(o.Charge.Decimal, o.Currency)
+	return l.Label("cancel_line_charged", args)
 }

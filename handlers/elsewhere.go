@@ -11,13 +11,16 @@ import (
 	"hstockbot/storage"
 )
 
+// errNowhere says that a number is no order here, and none of the person's key.
+var errNowhere = say("elsewhere_none")
+
 // elsewhereFind asks the marketplace about an order that is not here, and the
 // person whether it is to be taken in.
 func (s *Shop) elsewhereFind(ctx context.Context, req *bot.Request, args keyboards.ElsewhereArgs) (bot.View, error) {
 	l := req.L
 	found, err := s.orders.FindElsewhere(ctx, req.User.ID, args.Number)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
-		return bot.View{}, say("elsewhere_none")
+		return bot.View{}, errNowhere
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -47,7 +50,7 @@ func (s *Shop) elsewhereFind(ctx context.Context, req *bot.Request, args keyboar
 func (s *Shop) elsewhereTake(ctx context.Context, req *bot.Request, args keyboards.ElsewhereArgs) (bot.View, error) {
 	order, err := s.orders.TakeIn(ctx, req.User.ID, args.Number)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
-		return bot.View{}, say("elsewhere_none")
+		return bot.View{}, errNowhere
 	}
 	if err != nil {
 		return bot.View{}, err

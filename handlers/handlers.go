@@ -159,6 +159,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.LinkedService, s.linkedService)
 	bot.Handle(b, keyboards.LinkedAmount, s.linkedAmount)
 	bot.Handle(b, keyboards.LinkedOrder, s.linkedOrder)
+
 	bot.Handle(b, keyboards.OrderRemind, s.orderRemind)
 	bot.Handle(b, keyboards.CancelAll, s.cancelAll)
 	bot.Handle(b, keyboards.CancelAllSure, s.cancelAllSure)

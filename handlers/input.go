@@ -57,6 +57,12 @@ func parseAmount(text string) (int64, bool) {
 	return n, err == nil
 }
 
+// orderNumber reads the number of an order, with or without the # before it.
+func orderNumber(text string) (int64, bool) {
+	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
+	return n, ok && n > 0
+}
+
 // parsePrice reads an amount of money over 0 in any script's digits, with a comma
 // or a point before its decimals and perhaps a sign of a currency around it. A
 // single mark is that of the decimals, also before three digits: nobody is told
@@ -82,12 +88,6 @@ func parsePrice(text string) (decimal.Decimal, bool) {
 	}
 	price, err := decimal.NewFromString(amount.String())
 	return price, err == nil && price.IsPositive()
-}
-
-// orderNumber reads the number of an order, with or without the # before it.
-func orderNumber(text string) (int64, bool) {
-	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
-	return n, ok && n > 0
 }
 
 // digit returns the ASCII digit that a decimal digit of any script stands for.

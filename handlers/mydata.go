@@ -43,7 +43,7 @@ type (
 		Orders    []orderFile    `json:"orders"`
 		Purchases []purchaseFile `json:"purchases"`
 		Searches  []searchFile   `json:"searches"`
-		Saved     []savedFile    `json:"saved"`
+		Saved     []savedFile    `json:"saved_goods"`
 		Alerts    []alertFile    `json:"alerts"`
 		Reminders []reminderFile `json:"reminders"`
 		Messages  []messageFile  `json:"messages_waiting"`
@@ -128,7 +128,7 @@ type (
 		Kind     string  `json:"kind"`
 		Price    string  `json:"price,omitempty"`
 		Currency string  `json:"currency,omitempty"`
-		Waits    bool    `json:"waits"` // else it was told
+		Waits    bool    `json:"waits"`
 		Changed  *string `json:"changed"`
 	}
 	reminderFile struct {
@@ -150,7 +150,8 @@ func dataFile(data storage.PersonalData) personFile {
 			Unreachable: user.Unreachable, FirstSeen: when(user.CreatedAt), LastSeen: when(user.SeenAt),
 		},
 		// Empty lists rather than nulls.
-		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{}, Saved: []savedFile{}, Alerts: []alertFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
+		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{},
+		Saved: []savedFile{}, Alerts: []alertFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
 	}
 	for _, key := range data.Keys {
 		entry := keyFile{State: string(key.State), Refused: key.Invalid, Given: when(key.CreatedAt)}
@@ -188,16 +189,13 @@ func dataFile(data storage.PersonalData) personFile {
 	for _, search := range data.Searches {
 		file.Searches = append(file.Searches, searchFile{Words: search.Query, At: when(search.At)})
 	}
-	for _, saved := range data.Saved {
-		file.Saved = append(file.Saved, savedFile{Service: saved.Service, Name: saved.Name})
+	for _, f := range data.Saved {
+		file.Saved = append(file.Saved, savedFile{Service: f.Service, Name: f.Name})
 	}
-	for _, alert := range data.Alerts {
-		entry := alertFile{
-			Service: alert.Service, Name: alert.Name, Kind: string(alert.Kind), Currency: alert.Currency,
-			Waits: alert.Armed, Changed: when(alert.ChangedAt),
-		}
-		if alert.Kind == storage.AlertPrice {
-			entry.Price = plainAmount(alert.Price)
+	for _, a := range data.Alerts {
+		entry := alertFile{Service: a.Service, Name: a.Name, Kind: string(a.Kind), Currency: a.Currency, Waits: a.Armed, Changed: when(a.ChangedAt)}
+		if a.Kind == storage.AlertPrice {
+			entry.Price = plainAmount(a.Price)
 		}
 		file.Alerts = append(file.Alerts, entry)
 	}

@@ -46,9 +46,13 @@ func numberState(o storage.Order) keyboards.NumberState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.NumberState{
 		Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(),
-		Came: o.Delivered > 0, Known: o.Rental.Project != "", Again: o.Delivered > 0 && o.Rental.Phone != "",
+		Came: o.Delivered > 0, Known: known(o), Again: o.Delivered > 0 && known(o) && o.Rental.Phone != "",
 	}
 }
+
+// known reports whether it is known what a number is for: not where it was rented
+// elsewhere.
+func known(o storage.Order) bool { return o.Rental.Project != "" }
 
 // numberArgs are what every message about a number says of it.
 func numberArgs(l *locales.Localizer, o storage.Order) locales.Args {
@@ -182,10 +186,11 @@ func codeView(l *locales.Localizer, o storage.Order, sms orders.SMS, asFile bool
 		heading = l.T("code_title", locales.Args{"Code": code(l, value)})
 	}
 	view := bot.View{Text: heading + "\n" + l.T("code_for", numberArgs(l, o))}
+	state := numberState(o)
 	if asFile { // whatever Telegram disliked, it is not in it
-		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, "", "", numberState(o))
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, "", "", state)
 	} else {
-		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, value, text, numberState(o))
+		view.Keyboard = keyboards.CodeKeyboard(l, o.ID, value, text, state)
 	}
 	switch {
 	case !inMessage:

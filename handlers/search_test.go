@@ -123,7 +123,7 @@ func TestTheNumberOfAnOrder(t *testing.T) {
 			w.t.Errorf("it was searched for, too")
 		}
 		w.types("23599")
-		w.says("the marketplace finds none under your key")
+		w.says("Nothing found for “23599”")
 	})
 }
 
@@ -156,7 +156,6 @@ func TestAKeyIsNotSearched(t *testing.T) {
 // TestSearchesOfSomebodyElse are out of date, and say nothing.
 func TestSearchesOfSomebodyElse(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.types("/start")
 		w.types("instagram followers")
 		list := w.anna.Last()
 		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
@@ -193,7 +192,6 @@ func TestSearchesOfSomebodyElse(t *testing.T) {
 // another page calls the marketplace.
 func TestSearchingAgainAsksNobody(t *testing.T) {
 	inWorld(t, "zh", func(w *world) {
-		w.types("/start")
 		w.types("gmail")
 		before := w.market.Count("services")
 		w.types("instagram")

@@ -2,34 +2,63 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"hstockbot/bot"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
 // text answers what was typed where nothing was asked: the number of an order
-// opens it, a link what is sold for it, somebody new is greeted, and a few words
-// are looked for in the catalogue.
+// opens it, a link what is sold for it, a few words are looked for in the
+// catalogue. Somebody new is greeted.
 func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	typed := strings.TrimSpace(req.Text)
 	if n, ok := orderNumber(typed); ok {
-		return s.orderOfNumber(ctx, req, n)
+		view, err := s.orderOfNumber(ctx, req, n)
+		marked := strings.HasPrefix(typed, "#")
+		if marked || !errors.Is(err, errNowhere) && !errors.Is(err, orders.ErrNoKey) {
+			return view, err
+		}
+		// Digits alone may be words, too: "163" is a mail service.
+		at(req, "")
 	}
-	if link, ok := pastedLink(typed); ok {
-		return s.linkPasted(ctx, req, link)
-	}
-	user, err := s.DB.User(ctx, req.User.ID)
+	isNew, err := s.isNew(ctx, req)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)) { // by this very update
-		return greeting(req), nil
+	if isNew {
+		return s.greetAnd(ctx, req, typed)
+	}
+	return s.understand(ctx, req, typed)
+}
+
+// isNew reports whether a person is known by this very update only.
+func (s *Shop) isNew(ctx context.Context, req *bot.Request) (bool, error) {
+	user, err := s.DB.User(ctx, req.User.ID)
+	return err == nil && !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)), err
+}
+
+// greetAnd greets somebody new, and then answers what they typed.
+func (s *Shop) greetAnd(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
+	if err := req.Show(ctx, greeting(req)); err != nil {
+		return bot.View{}, err
+	}
+	view, err := s.understand(ctx, req, typed)
+	view.New = true
+	return view, err
+}
+
+// understand answers a link, or words to look for.
+func (s *Shop) understand(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
+	if link, ok := pastedLink(typed); ok {
+		return s.linkPasted(ctx, req, link)
 	}
 	if isCommand := strings.HasPrefix(typed, "/"); isCommand || !hasKey(typed) && (!hasWords(typed) || isTooLong(typed)) {
 		view := menuView(req.L)

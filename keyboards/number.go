@@ -22,8 +22,8 @@ type NumberState struct {
 	Waits   bool // for its first one
 	Cancel  bool // it may be cancelled
 	Came    bool // an SMS has come
+	Known   bool // what it is for, so that another one like it can be rented
 	Again   bool // it can be rented again
-	Known   bool // what it is for, so that more like it can be rented
 }
 
 // NumberKeyboard goes with the message that shows a number.

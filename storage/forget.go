@@ -16,7 +16,7 @@ var ErrOnItsWay = errors.New("a purchase is on its way")
 // forgotten are the tables whose rows about a person go without a trace, in
 // an order that foreign keys allow. users, which the others may point to, goes
 // last and is keyed by id.
-var forgotten = []string{"reminders", "outbox", "searches", "favourites", "alerts", "dialogs", "api_keys"}
+var forgotten = []string{"reminders", "favourites", "alerts", "outbox", "searches", "dialogs", "api_keys"}
 
 // Forget deletes what is kept about a person. What they bought through the bot
 // stays as figures of the shop that nobody can be found by: what, how many, for
@@ -74,8 +74,8 @@ type Kept struct {
 	Unknown   int `db:"unknown"`
 	OnItsWay  int `db:"on_its_way"`
 	Searches  int `db:"searches"`
-	Saved     int `db:"saved"`  // goods
-	Alerts    int `db:"alerts"` // wishes to be told of goods
+	Saved     int `db:"saved"`
+	Alerts    int `db:"alerts"`
 	Reminders int `db:"reminders"`
 	Waiting   int `db:"waiting"`
 }

@@ -71,6 +71,12 @@ func TestForget(t *testing.T) {
 		if _, err := db.SetReminder(ctx, Reminder{OrderID: orders[0].ID, UserID: user, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
+		if err := db.AddFavourite(ctx, user, Favourite{Service: 2, Name: "Goods"}, 10); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SetAlert(ctx, Alert{UserID: user, Service: 2, Name: "Goods", Kind: AlertRestock}, 10); err != nil {
+			t.Fatal(err)
+		}
 		closed := orders[1]
 		closed.Polls++
 		closed.State, closed.ClosedAt, closed.Charge = OrderDelivered, time.Now(), decimal.NewNullDecimal(decimal.New(125, -2))
@@ -94,7 +100,7 @@ func TestForget(t *testing.T) {
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
+	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "alerts": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
 		if got := db.count(t, `SELECT COUNT(*) FROM `+table); got != want {
 			t.Errorf("%s has %d rows, want %d", table, got, want)
 		}
@@ -119,7 +125,7 @@ func TestForget(t *testing.T) {
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
 		t.Errorf("forgetting twice: %v", err)
 	}
-	if kept, err := db.Kept(ctx, 2); err != nil || kept != (Kept{Keys: 1, Orders: 3, Open: 2, Purchases: 2, Searches: 1, Reminders: 1, Waiting: 2}) {
+	if kept, err := db.Kept(ctx, 2); err != nil || kept != (Kept{Keys: 1, Orders: 3, Open: 2, Purchases: 2, Searches: 1, Saved: 1, Alerts: 1, Reminders: 1, Waiting: 2}) {
 		t.Errorf("of the other one is kept %+v, %v", kept, err)
 	}
 	placed(t, db, 1, 101) // they come back, also with the same order

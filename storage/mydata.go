@@ -58,7 +58,7 @@ func (db *DB) PersonalData(ctx context.Context, userID int64) (PersonalData, err
 	if data.Saved, err = db.Favourites(ctx, userID, math.MaxInt32, 0); err != nil {
 		return PersonalData{}, err
 	}
-	if data.Alerts, err = db.alerts(ctx, `WHERE user_id = ? ORDER BY changed_at DESC`, userID); err != nil {
+	if data.Alerts, err = db.alerts(ctx, `WHERE user_id = ?`, userID); err != nil {
 		return PersonalData{}, err
 	}
 	if data.Reminders, err = db.reminders(ctx, `SELECT order_id, user_id, at FROM reminders WHERE user_id = ? ORDER BY at`, userID); err != nil {

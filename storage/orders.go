@@ -478,11 +478,12 @@ func (db *DB) order(row orderRow) (Order, error) {
 	}, nil
 }
 
-// NumberShared reports whether another order of the same API key has this one's
-// number: numbers for codes may be counted apart from other orders.
+// NumberShared reports whether this order's number is also that of an order of the
+// same API key of the other kind: numbers for codes may be counted apart.
 func (db *DB) NumberShared(ctx context.Context, o Order) (bool, error) {
 	var n int
-	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders WHERE number = ? AND key_print = ? AND id <> ?`), o.Number, o.KeyPrint, o.ID)
+	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders
+		WHERE number = ? AND key_print = ? AND (kind = 'sms') <> (? = 'sms')`), o.Number, o.KeyPrint, o.Kind)
 	if err != nil {
 		return false, fmt.Errorf("look for orders of that number: %w", err)
 	}

@@ -168,11 +168,11 @@ func TestOneCancelLeaves(t *testing.T) {
 	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
 	start := func(user int64) bool {
 		t.Helper()
-		begun, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, time.Now())
+		began, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(begun) == 1
+		return len(began) == 1
 	}
 	if start(8) {
 		t.Error("somebody else's order")

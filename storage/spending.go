@@ -16,7 +16,8 @@ type Charged struct {
 }
 
 // Spending sums what this person's orders were charged, per day and currency,
-// by when they were placed, the oldest first; refunded ones do not count.
+// by when they were placed, the oldest first; refunded ones do not count, nor what
+// was placed elsewhere.
 func (db *DB) Spending(ctx context.Context, userID int64) ([]Charged, error) {
 	var rows []struct {
 		Charge    decimal.Decimal `db:"charge"`

@@ -127,9 +127,9 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 		order.CancelSentAt = now
 		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also where another cancel of it has left
 		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.Number }); k >= 0 && slices.Contains(begun, order.ID) {
-			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refusal = false, answers[k].Done, answers[k].Error
+			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
-		if outcomes[i].Refused = !outcomes[i].Done && !outcomes[i].Unsure; outcomes[i].Refused {
+		if outcomes[i].Refused {
 			outcomes[i].Order.CancelSentAt = time.Time{}
 			refused = append(refused, order.ID)
 		}
@@ -139,7 +139,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 
 // afterCancels reads how those orders stand now that are cancelled, or may be.
 func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) error {
-	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordPatience)
+	asking, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	var (
 		group    sync.WaitGroup
@@ -147,14 +147,14 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 		failures = make([]error, len(outcomes))
 	)
 	for i, outcome := range outcomes {
-		if !outcome.Done && !outcome.Unsure {
+		if outcome.Refused {
 			continue
 		}
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
 			failures[i] = s.safely("read a cancelled order", func() (err error) {
-				outcomes[i], err = s.afterCancel(ctx, outcome.Order, outcome.Done)
+				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
 				return err
 			})
 		})
@@ -164,7 +164,7 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 }
 
 // nothingDone reports whether a cancel surely did nothing. A refusal in words
-// that are not documented is one if the orders can still be cancelled.
+// that are not documented is one if all of its orders can still be cancelled.
 func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
 	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
@@ -184,14 +184,15 @@ func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []
 // keep coming in between.
 const cancelPatience = 5
 
-// afterCancel reads the order as it is now and stores that. Where the
-// marketplace said that it is cancelled, it is, whatever else can be heard of it.
-func (s *Service) afterCancel(ctx context.Context, order storage.Order, done bool) (CancelOutcome, error) {
+// afterCancel reads the order as it is now, as long as asking lasts, and stores
+// that. Where the marketplace said that it is cancelled, it is, whatever else can
+// be heard of it.
+func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordPatience)
 	defer cancel()
 	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
 	for range cancelPatience {
-		h, err := s.hearCancelled(ctx, order, done)
+		h, err := s.hearCancelled(asking, order, done)
 		if err != nil {
 			return outcome, nil // what became of it the watcher will hear
 		}
@@ -225,9 +226,7 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 	h := heard{next: order}
 	if err == nil {
 		var answer heard
-		asking, cancel := context.WithTimeout(ctx, termsTimeout)
-		answer, err = s.hear(asking, storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}, true)
-		cancel()
+		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}, true)
 		if err == nil {
 			h = answer
 		}

@@ -15,7 +15,7 @@ import (
 var errUnanswered = errors.New("the marketplace said nothing of this order")
 
 // Asked is what the marketplace says of cancelling one open order. With Err it
-// could not be asked, or said nothing.
+// could not be asked, or said nothing; ErrNumberShared says that it must not be.
 type Asked struct {
 	Order     storage.Order
 	Allowance hstock.Allowance
@@ -32,7 +32,7 @@ type batch struct {
 // first, and what would be paid back. It changes nothing. Orders that a cancel
 // has left for already are passed over; an error means that none could be asked for.
 func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error) {
-	batches, err := s.cancelBatches(ctx, userID, nil)
+	batches, shared, err := s.cancelBatches(ctx, userID, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +58,9 @@ func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error)
 		return nil, errors.Join(failures...)
 	}
 	all := slices.Concat(asked...)
+	for _, order := range shared {
+		all = append(all, Asked{Order: order, Err: ErrNumberShared})
+	}
 	slices.SortStableFunc(all, func(a, b Asked) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
 	return all, nil
 }
@@ -66,7 +69,7 @@ func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error)
 // request for each batch, never repeated for an order while it may have been
 // done. Every order gets its outcome, newest first.
 func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64) ([]CancelOutcome, error) {
-	batches, err := s.cancelBatches(ctx, userID, orderIDs)
+	batches, _, err := s.cancelBatches(ctx, userID, orderIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -89,20 +92,26 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 	return all, nil
 }
 
-// cancelBatches arranges a person's open orders by the key to ask with. only
-// narrows them down; nil takes the newest cancelMost.
-func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) ([]batch, error) {
+// cancelBatches arranges a person's open orders by the key to ask with, but for
+// those whose number another order shares. only narrows them down; nil takes the
+// newest cancelMost.
+func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) (batches []batch, shared []storage.Order, err error) {
 	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, cancelMost, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var (
-		batches []batch
-		keyless error
-	)
+	var keyless error
 	last := map[redact.Secret]int{} // the batch of a key that is being filled
 	for _, order := range open {
 		if !order.CancelSentAt.IsZero() || only != nil && !slices.Contains(only, order.ID) {
+			continue
+		}
+		two, err := s.db.NumberShared(ctx, order)
+		if err != nil {
+			return nil, nil, err
+		}
+		if two {
+			shared = append(shared, order)
 			continue
 		}
 		key, err := s.keyFor(ctx, order)
@@ -111,7 +120,7 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		i, known := last[key.Secret]
 		if !known || len(batches[i].orders) == hstock.MaxBatch {
@@ -122,9 +131,9 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 		batches[i].orders = append(batches[i].orders, order)
 	}
 	if len(batches) == 0 {
-		return nil, keyless
+		return nil, shared, keyless
 	}
-	return batches, nil
+	return batches, shared, nil
 }
 
 // sideBySide works on all batches at once: a slow answer must not take another

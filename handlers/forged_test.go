@@ -134,7 +134,7 @@ func TestForgedCallbacks(t *testing.T) {
 }
 
 // ownTables are those whose rows people own by an id.
-var ownTables = []string{"purchases", "orders", "searches"}
+var ownTables = []string{"purchases", "orders", "searches", "alerts"}
 
 // idsOfAnna are the ids of all that is hers, read from the database itself.
 func (w *world) idsOfAnna() []int64 {
@@ -163,6 +163,9 @@ func (w *world) kept() string {
 			`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered FROM orders WHERE user_id = ? ORDER BY id`,
 			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
 			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
+			`SELECT 'saved ' || service FROM favourites WHERE user_id = ? ORDER BY service`,
+			`SELECT 'alert ' || service || ' ' || kind || ' ' || armed FROM alerts WHERE user_id = ? ORDER BY id`,
+			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,
 			`SELECT 'language ' || lang FROM users WHERE id = ?`,

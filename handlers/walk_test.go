@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,14 @@ func TestWalk(t *testing.T) {
 			})
 		})
 	}
+}
+
+// waysOn are buttons by which a person goes on from a screen: Back and Menu, and
+// those of cards and of messages worth keeping, which have neither.
+var waysOn = []string{
+	"nav_button_back", "nav_button_menu",
+	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "unknown_button_no", // the other answer to a question
+	"menu_button_orders", "unknown_button_balance", "cancel_button", "number_button_another",
 }
 
 // buys are the routes that the walk leaves to others: they spend money, end a
@@ -126,6 +135,11 @@ func (w *world) checkScreen(b button) {
 		if strings.Contains(text, "{{") || strings.Contains(text, "_text") || strings.Contains(text, "_title") {
 			w.t.Errorf("behind %q stands a message without its words: %q", b.label, text)
 		}
+	}
+	tapped, ok := w.anna.Message(b.message)
+	leads := slices.ContainsFunc(waysOn, func(id string) bool { return buttonData(tapped, w.l.Label(id)) != "" })
+	if ok && !leads && tapped.Document == nil && !strings.HasPrefix(tapped.Text, "⏳") {
+		w.t.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)
 	}
 	if len(last.Keyboard) == 0 && !strings.HasPrefix(last.Text, "⏳") {
 		w.t.Errorf("behind %q is a dead end: %q", b.label, last.Text)

@@ -227,6 +227,7 @@ func TestColdOutage(t *testing.T) {
 				m.set(down, 0)
 				_, _, err := method.call(t.Context(), c, key)
 				mustBe(t, err, down)
+				synctest.Wait() // what was asked for side by side has failed, too
 				m.set(nil, 0)
 				if _, _, err := method.call(t.Context(), c, key); err != nil {
 					t.Errorf("an outage was remembered: %v", err)

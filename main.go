@@ -267,7 +267,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	})
 	telegram, err := bot.New(bot.Config{
 		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),
-		Inbox: db, Log: log, Observe: metrics.ObserveBot, Hooks: shop.Hooks(),
+		Inbox: db, Log: log, Observe: metrics.ObserveBot, ObserveCall: metrics.ObserveTelegram, Hooks: shop.Hooks(),
 	})
 	if err != nil {
 		return err

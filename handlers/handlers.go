@@ -171,6 +171,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.ForgetAsk, s.forgetAsk)
 	bot.Handle(b, keyboards.ForgetSure, s.forgetSure)
 
+	s.attachAdmin()
+
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepLink, s.linkTyped)
@@ -206,10 +208,13 @@ func dialog(step, data string) *bot.Dialog {
 
 // greet records a person who writes and returns their language: the one they
 // chose, else the one of their Telegram.
-func (s *Shop) greet(ctx context.Context, u bot.User) (*locales.Localizer, error) {
-	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode)
+func (s *Shop) greet(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
+	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
 	if err != nil {
 		return nil, err
+	}
+	if user.Blocked && !s.admin(u.ID) {
+		return nil, bot.ErrIgnored
 	}
 	if released {
 		s.orders.Wake()

@@ -15,7 +15,7 @@ import (
 func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	tb.Helper()
 	ctx := tb.Context()
-	if _, _, err := db.SeeUser(ctx, user, "Somebody", "en"); err != nil {
+	if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
 		tb.Fatal(err)
 	}
 	key, err := db.SaveKey(ctx, user, redact.Secret(fmt.Sprint("key-of-", user)))
@@ -185,7 +185,7 @@ func TestTakeIn(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	for user := int64(1); user <= 2; user++ {
-		if _, _, err := db.SeeUser(ctx, user, "Somebody", "en"); err != nil {
+		if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
 			t.Fatal(err)
 		}
 		o, err := db.TakeIn(ctx, elsewhereOrder(user, 77), []redact.Secret{"a", "a", "b"}, func(o Order, fresh []redact.Secret) ([]Message, error) {

@@ -200,7 +200,7 @@ func TestCancelAllUntilKilled(t *testing.T) {
 			}
 		},
 	})
-	_, _, err = db.SeeUser(t.Context(), anna, "Anna", "en")
+	_, _, err = db.SeeUser(t.Context(), anna, "Anna", "en", true)
 	must(t, err)
 	_, err = db.SaveKey(t.Context(), anna, annaKey)
 	must(t, err)

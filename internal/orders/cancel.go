@@ -201,7 +201,7 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 			return outcome, err
 		}
 		if reported {
-			s.outbox.wake()
+			s.outbox.Wake()
 			next.CancelSentAt = outcome.Order.CancelSentAt
 			outcome.Order = next
 			break

@@ -326,15 +326,15 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 		c.s.mu.Lock()
 		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
 		c.s.mu.Unlock()
-		c.s.decide.wake()
+		c.s.decide.Wake()
 		return Outcome{Result: InProgress, Purchase: c.p}, nil
 	}
 	if !placed { // adopted or placed meanwhile: the row tells
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.checkpoint("placed")
-	c.s.outbox.wake()
-	c.s.watch.wake()
+	c.s.outbox.Wake()
+	c.s.watch.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
@@ -364,7 +364,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 		delete(s.unrecorded, id)
 		s.mu.Unlock()
 		if placed {
-			s.watch.wake()
+			s.watch.Wake()
 			failures = append(failures, s.Tell(ctx, u.purchase.UserID, id))
 		}
 	}

@@ -53,8 +53,8 @@ func (s *Service) TakeIn(ctx context.Context, userID, number int64) (storage.Ord
 	if err != nil {
 		return storage.Order{}, err
 	}
-	s.outbox.wake()
-	s.watch.wake()
+	s.outbox.Wake()
+	s.watch.Wake()
 	return order, nil
 }
 

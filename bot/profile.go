@@ -65,6 +65,15 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	})
 }
 
+// DeleteCommands takes back the list of commands of a scope (Bot API:
+// deleteMyCommands): those of a wider one are shown again.
+func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) error {
+	return twice(ctx, nil, func(ctx context.Context) error {
+		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope})
+		return b.client.typed("deleteMyCommands", err)
+	})
+}
+
 // SetDescription sets what people see before they start the bot, and the short
 // text on its profile (Bot API: setMyDescription, 512 characters;
 // setMyShortDescription, 120). lang is as in SetCommands.

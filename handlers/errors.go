@@ -50,6 +50,8 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.sentence(req, l.T(user.id, user.args))
 	case errors.As(err, &amount):
 		return s.sentence(req, amountSentence(l, amount))
+	case errors.Is(err, orders.ErrMaintenance):
+		return s.sentence(req, s.closedSentence(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return s.askKeyBeside(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):

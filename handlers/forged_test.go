@@ -74,7 +74,9 @@ var forgers = []forger{
 	forging(keyboards.UnknownBalance), forging(keyboards.UnknownNumber), forging(keyboards.UnknownAdopt), forging(keyboards.UnknownDismiss),
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
-	forging(keyboards.Admin),
+	forging(keyboards.Admin), forging(keyboards.AdminLog),
+	forging(keyboards.Maintenance), forging(keyboards.MaintenanceSwitch), forging(keyboards.MaintenanceText), forging(keyboards.MaintenanceOwn),
+	forging(keyboards.PersonFind), forging(keyboards.Person), forging(keyboards.PersonBlock), forging(keyboards.PersonBlockSure), forging(keyboards.PersonUnblock),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 

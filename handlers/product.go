@@ -51,7 +51,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 		return bot.View{}, err
 	}
 	view := bot.View{
-		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh),
+		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh) + s.closedNote(ctx, l),
 		Picture: picture(row.ImageURL),
 	}
 	var quantities []int64
@@ -213,8 +213,8 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 // quantity goes on to what the purchase still needs: the link of an SMM
 // service, or the delivery e-mail of a product.
 func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
-	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
-		return bot.View{}, err // looking is free, buying needs a key of one's own
+	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
 	}
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {

@@ -303,15 +303,15 @@ func (s *Shop) smsProject(ctx context.Context, req *bot.Request, args keyboards.
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
 			"Project": title(project.Name), "Country": listedCountry(where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
-		}) + staleNote(req.L, fresh),
+		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
 		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxNumbers),
 	}, nil
 }
 
 // smsQuantity draws the confirm card.
 func (s *Shop) smsQuantity(ctx context.Context, req *bot.Request, args keyboards.SMSQuantityArgs) (bot.View, error) {
-	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
-		return bot.View{}, err // looking is free, renting needs a key of one's own
+	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
 	}
 	where, project, _, err := s.findProject(ctx, req, args.Country, args.Project)
 	if err != nil {

@@ -47,6 +47,17 @@ func (k Kind) String() string {
 	}
 }
 
+// NoAnswer reports whether a label (of Options.Observe) says that nothing was
+// heard from the marketplace, or nothing that could be understood.
+func NoAnswer(outcome string) bool {
+	for _, k := range []Kind{Unreachable, Unreadable, NotSent, OutcomeUnknown} {
+		if outcome == k.String() {
+			return true
+		}
+	}
+	return false
+}
+
 // What the marketplace refuses in documented words (HStockPlus: common errors,
 // cancel, allowcancel). The text is the documented sentence.
 var (

@@ -73,8 +73,8 @@ type Outcome struct {
 }
 
 // Confirm buys what a draft says, once, whatever number of taps, repeated
-// updates and replicas ask for it. An error means that nothing was sent and
-// the draft, or the claim until its lease is over, stands.
+// updates and replicas ask for it. An error (ErrMaintenance for one) means that
+// nothing was sent and the draft, or the claim until its lease is over, stands.
 func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
@@ -82,6 +82,9 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	}
 	if p.State != storage.PurchaseDraft {
 		return s.settled(ctx, p)
+	}
+	if err := s.MayBuy(ctx); err != nil {
+		return Outcome{}, err
 	}
 	key, err := s.db.ActiveKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -149,11 +152,12 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 }
 
 // afterLostClaim says why a claim was not had: somebody else's tap was
-// quicker, or the key's turn did not come.
+// quicker, the key's turn did not come, or maintenance began.
 func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
 	outcome, err := s.State(ctx, userID, purchaseID)
 	if outcome.Result == Drafted {
 		outcome.Result = Busy
+		err = s.MayBuy(ctx) // maintenance may have begun in between
 	}
 	return outcome, err
 }

@@ -418,6 +418,28 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 	})
 }
 
+// TestANumberElsewhereWhileNobodyAnswersForNumbers is not taken for an SMM service:
+// its codes would never come.
+func TestANumberElsewhereWhileNobodyAnswersForNumbers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		stub := &oneOrder{Client: w.client, status: hstock.Status{Word: "Pending", State: hstock.StatePending}}
+		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
+		if found, err := service.FindElsewhere(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
+			t.Errorf("refused as a number, it is %q, %v", found.Kind, err)
+		}
+		for _, action := range []string{"sms_status", "sms_code"} {
+			w.market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+		}
+		if order, err := service.TakeIn(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("taken in as %q, %v", order.Kind, err)
+		}
+		stub.status.EntityType = hstock.EntitySMM // then there is no doubt
+		if order, err := service.TakeIn(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
+			t.Errorf("taken in as %q, %v", order.Kind, err)
+		}
+	})
+}
+
 // oneOrder is a marketplace with one order, of which it says what it is told to.
 type oneOrder struct {
 	*hstock.Client

@@ -132,6 +132,24 @@ func TestARemindersOrderHasEnded(t *testing.T) {
 	})
 }
 
+// TestAReminderBehindACode, as one that was held for somebody who could not be
+// reached: it says what came of the number.
+func TestAReminderBehindACode(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.rent("1")
+		must(w.t, w.market.SendCode(market.FirstOrder, "40312"))
+		pass(5 * time.Second)
+		must(w.t, w.db.AddMessage(w.t.Context(), storage.Message{
+			UserID: anna.ID, OrderID: w.orderID(market.FirstOrder), Kind: "reminder", CreatedAt: time.Now(),
+		}))
+		pass(time.Minute)
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+			w.t.Errorf("reminded of a number whose code has come:\n%s", text)
+		}
+	})
+}
+
 func TestCancelAllThatCanBe(t *testing.T) {
 	inBoth(t, "cancel_all", func(w *world) {
 		w.market.AddKey(poorKey, "50.00", "EUR")

@@ -336,6 +336,29 @@ func TestReminder(t *testing.T) {
 	})
 }
 
+// TestAReminderOfANumber whose code has come by then is not needed: it is still
+// watched for another one, but can't be cancelled any more.
+func TestAReminderOfANumber(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.market.SetCancelAfter(5 * time.Minute)
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		r, err := w.service.Remind(t.Context(), anna, order.ID)
+		must(t, err)
+		if r.At.IsZero() {
+			t.Fatalf("reminding came to %+v", r)
+		}
+		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		pass(6 * time.Minute)
+		if got := w.order(order.ID); !got.Open() || got.State != storage.OrderDelivered {
+			t.Fatalf("the number is %s", got.State)
+		}
+		if n := w.count(orders.MessageReminder); n != 0 {
+			t.Errorf("told %d times that it can be cancelled", n)
+		}
+	})
+}
+
 // addElsewhere has the marketplace make an order that the bot knows nothing of.
 func (w *world) addElsewhere(service, quantity int64, link string) int64 {
 	w.t.Helper()

@@ -4,7 +4,23 @@ import (
 	"testing"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/locales"
 )
+
+// TestACardWithoutAName has a title all the same: Telegram refuses the answer, with
+// all other cards, where one has none (ARTICLE_TITLE_EMPTY).
+func TestACardWithoutAName(t *testing.T) {
+	bundle, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", " "} {
+		card := (&Shop{}).card(bundle.Localizer("en"), "bot", hstock.Row{Service: 7, Name: name}, "USD")
+		if card.Title != "#7" {
+			t.Errorf("%q: the title is %q", name, card.Title)
+		}
+	}
+}
 
 // TestBeginning: recommended goods or else the first ones, none sold out, and of a
 // huge catalogue no more than anybody scrolls through.

@@ -130,13 +130,17 @@ func (s *Shop) card(l *locales.Localizer, username string, row hstock.Row, curre
 	if text := strings.Join(strings.Fields(row.Description), " "); text != "" {
 		description += "\n" + shorten(text, inlineDescription)
 	}
+	name := title(row.Name)
+	if strings.TrimSpace(name) == "" { // Telegram would refuse the whole answer
+		name = "#" + strconv.FormatInt(row.Service, 10)
+	}
 	return bot.InlineResult{
 		ID:          strconv.FormatInt(row.Service, 10),
-		Title:       title(row.Name),
+		Title:       name,
 		Description: description,
 		Picture:     picture(row.ImageURL),
 		Message: bot.View{
-			Text:     "<b>" + locales.Escape(title(row.Name)) + "</b>\n" + l.T(id, args),
+			Text:     "<b>" + locales.Escape(name) + "</b>\n" + l.T(id, args),
 			Keyboard: keyboards.CardKeyboard(l, username, row.Service),
 			Picture:  picture(row.ImageURL),
 		},

@@ -336,6 +336,57 @@ func TestReminder(t *testing.T) {
 	})
 }
 
+// panicking is a marketplace whose answers nobody can stand.
+type panicking struct {
+	*hstock.Client
+	key redact.Secret // only answers to this one
+}
+
+func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Allowance, error) {
+	if key == p.key {
+		panic("allowcancel")
+	}
+	return p.Client.AllowCancel(ctx, key, orders)
+}
+
+func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Cancellation, error) {
+	if key == p.key {
+		panic("cancel")
+	}
+	return p.Client.Cancel(ctx, key, orders)
+}
+
+func (p *panicking) SMSStatus(context.Context, redact.Secret, int64) (hstock.SMSStatus, error) {
+	panic("sms_status")
+}
+
+// TestAPanicOfOneBatch ends neither the process nor the others' cancels.
+func TestAPanicOfOneBatch(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen()
+		stub := &panicking{Client: w.client, key: "anna-other-key-0123456789"}
+		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
+		asked, err := service.Allowances(t.Context(), anna)
+		must(t, err)
+		if len(asked) != 3 || asked[0].Err == nil || asked[0].Order.ID != ids[2] || !asked[1].Allowance.Allowed || !asked[2].Allowance.Allowed {
+			t.Errorf("asked: %+v", asked)
+		}
+		outcomes, err := service.CancelAll(t.Context(), anna, ids)
+		must(t, err)
+		for i, o := range outcomes {
+			if other := i == 0; o.Unsure != other || o.Done == other {
+				t.Errorf("order %d came to %+v", o.Order.Number, o)
+			}
+		}
+		if len(outcomes) != 3 || w.order(ids[2]).CancelSentAt.IsZero() {
+			t.Errorf("%d outcomes; the mark of the one nobody knows of is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
+		}
+		if _, err := service.FindElsewhere(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("looking elsewhere: %v", err)
+		}
+	})
+}
+
 // TestAReminderOfANumber whose code has come by then is not needed: it is still
 // watched for another one, but can't be cancelled any more.
 func TestAReminderOfANumber(t *testing.T) {

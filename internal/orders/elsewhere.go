@@ -75,7 +75,10 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	)
 	go func() {
 		defer close(done)
-		answer, answerErr = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+		answerErr = s.safely("ask for a number", func() (err error) {
+			answer, err = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+			return err
+		})
 	}()
 	status, err := s.market.Status(ctx, key.Secret, number)
 	<-done

@@ -91,7 +91,8 @@ func (s *Shop) orderRemind(ctx context.Context, req *bot.Request, args keyboards
 // reminderView tells that an order can be cancelled now, or what became of it
 // meanwhile.
 func reminderView(l *locales.Localizer, o storage.Order) bot.View {
-	if !o.Open() || !o.CancelSentAt.IsZero() {
+	waits := o.State == storage.OrderOpen || o.State == storage.OrderPartial // a number is watched for longer
+	if !o.Open() || !waits || !o.CancelSentAt.IsZero() {
 		return endedView(l, o)
 	}
 	return bot.View{

@@ -119,13 +119,19 @@ func isTooLong(words string) bool { return utf8.RuneCountInString(words) > searc
 
 // hasKey reports whether a text looks as if an API key were in it, which is then
 // neither looked for nor stored nor repeated. Nothing says how keys look, so it is
-// any word of 20 and more Latin letters and digits, with both of them, or with - and _
-// between: no name of goods is one, and a link or an address has other signs.
+// any run of 20 and more Latin letters and digits, some of them digits, perhaps with
+// - and _ between: no name of goods has one. What stands around it is no part of it
+// ("key:…", and Chinese needs no space before it). Links and addresses may have
+// such runs.
 func hasKey(text string) bool {
 	for word := range strings.FieldsSeq(text) {
-		odd := func(r rune) bool { return r > unicode.MaxASCII || !isKeyRune(r) }
-		if len(word) >= keyLength && !strings.ContainsFunc(word, odd) && strings.ContainsAny(word, "0123456789") {
-			return true
+		if strings.ContainsAny(strings.TrimRight(word, ".,;:!?"), "/@.") {
+			continue
+		}
+		for run := range strings.FieldsFuncSeq(word, func(r rune) bool { return r > unicode.MaxASCII || !isKeyRune(r) }) {
+			if len(run) >= keyLength && strings.ContainsAny(run, "0123456789") {
+				return true
+			}
 		}
 	}
 	return false

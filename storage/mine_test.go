@@ -97,7 +97,14 @@ func TestForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const tap = 4711 // by which they are forgotten
+	if _, err := db.Put(ctx, []int64{tap}, []int64{1}, [][]byte{[]byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.FinishWithDialog(ctx, tap, 1, "", "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "alerts": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {

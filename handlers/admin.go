@@ -127,7 +127,7 @@ func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) [
 func trafficLines(l *locales.Localizer, id string, t Traffic) []string {
 	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
 	if t.LastError != "" {
-		lines = append(lines, l.T("admin_last_error", locales.Args{"What": locales.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))
+		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))
 	}
 	return lines
 }

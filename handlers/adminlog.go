@@ -47,7 +47,7 @@ func (s *Shop) adminLog(ctx context.Context, req *bot.Request, args keyboards.Pa
 			names[deed.Admin] = name
 		}
 		lines = append(lines, "", l.T("adminlog_line", locales.Args{
-			"Time": clock(l, deed.At), "Admin": locales.Name(shorten(name, wordLength)), "ID": personNumber(l, deed.Admin), "Deed": locales.HTML(deedWords(l, deed)),
+			"Time": clock(l, deed.At), "Admin": l.Name(shorten(name, wordLength)), "ID": personNumber(l, deed.Admin), "Deed": locales.HTML(deedWords(l, deed)),
 		}))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, page, total)}, nil

@@ -48,7 +48,7 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 func alarmLine(l *locales.Localizer, e alarms.Entry) string {
 	args := locales.Args{
 		"Since": clock(l, e.Since), "Count": e.Figures.Count,
-		"Name": title(e.Figures.Name), "Quantity": l.Number(e.Figures.Quantity),
+		"Name": title(l, e.Figures.Name), "Quantity": l.Number(e.Figures.Quantity),
 		"Balance": l.Money(e.Figures.Amount, e.Figures.Currency), "Limit": l.Money(e.Figures.Limit, e.Figures.Currency),
 	}
 	if !e.Over.IsZero() {

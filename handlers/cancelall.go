@@ -175,7 +175,7 @@ func (s *Shop) cancelledView(ctx context.Context, req *bot.Request, outcomes []o
 // outcomeLine tells what came of cancelling one order, as plain text.
 func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	o := outcome.Order
-	args := locales.Args{"Number": number(l, o.Number), "Name": locales.Name(shorten(orderName(l, o), wordLength))}
+	args := locales.Args{"Number": number(l, o.Number), "Name": l.Name(shorten(orderName(l, o), wordLength))}
 	words := outcome.Refusal
 	if said, refused := refusal(outcome.Err); refused {
 		words = said

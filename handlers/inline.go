@@ -130,7 +130,7 @@ func (s *Shop) card(l *locales.Localizer, username string, row hstock.Row, curre
 	if text := strings.Join(strings.Fields(row.Description), " "); text != "" {
 		description += "\n" + shorten(text, inlineDescription)
 	}
-	name := title(row.Name)
+	name := title(l, row.Name)
 	if strings.TrimSpace(name) == "" { // Telegram would refuse the whole answer
 		name = "#" + strconv.FormatInt(row.Service, 10)
 	}

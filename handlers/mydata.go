@@ -231,7 +231,7 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": locales.Name(req.User.FirstName)})}
+	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": l.Name(req.User.FirstName)})}
 	for _, entry := range []struct {
 		id    string
 		count int

@@ -170,7 +170,7 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 }
 
 func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
-	args := locales.Args{"Number": number(l, o.Number), "Name": title(orderName(l, o))}
+	args := locales.Args{"Number": number(l, o.Number), "Name": title(l, orderName(l, o))}
 	switch {
 	case goods.Of > 0 && goods.SoFar >= goods.Of, goods.Of == 0 && o.State == storage.OrderDelivered:
 		return l.T("delivered_title", args)

@@ -60,7 +60,7 @@ func (s *Shop) person(ctx context.Context, req *bot.Request, args keyboards.Pers
 		return bot.View{}, err
 	}
 	lines := []string{
-		l.T("person_title", locales.Args{"Name": locales.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
+		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
 		l.T("person_language", locales.Args{"Language": s.languageName(s.localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
@@ -94,7 +94,7 @@ func (s *Shop) personBlock(ctx context.Context, req *bot.Request, args keyboards
 	}
 	return bot.View{
 		Text: req.L.T("person_block_ask", locales.Args{
-			"Name": locales.Name(shorten(user.Name, wordLength)), "ID": personNumber(req.L, user.ID),
+			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personNumber(req.L, user.ID),
 		}),
 		Keyboard: keyboards.PersonBlockKeyboard(req.L, args),
 	}, nil

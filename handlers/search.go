@@ -59,7 +59,7 @@ func (s *Shop) find(ctx context.Context, req *bot.Request, words string, none bo
 	}
 	rows, fresh, err := s.foundRows(ctx, req, words)
 	if err == nil && len(rows) == 0 {
-		none.Text = req.L.T("search_nothing", locales.Args{"Query": locales.Name(words)}) + staleNote(req.L, fresh)
+		none.Text = req.L.T("search_nothing", locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh)
 		return none, nil
 	}
 	// Kept also where nothing could be found for want of a key or an answer: that
@@ -105,7 +105,7 @@ func (s *Shop) foundView(ctx context.Context, req *bot.Request, args keyboards.F
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
 	entries := s.goodsEntries(ctx, req, rows, args.Page)
 	return bot.View{
-		Text:     req.L.T(id, locales.Args{"Query": locales.Name(words)}) + staleNote(req.L, fresh),
+		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.FoundKeyboard(req.L, args, entries, len(rows)),
 	}
 }

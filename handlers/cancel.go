@@ -105,10 +105,10 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 func refusedCancel(l *locales.Localizer, allowance hstock.Allowance) string {
 	text := l.T("cancel_refused")
 	if allowance.Error != "" {
-		text = l.T("cancel_refused_words", locales.Args{"Words": allowance.Error})
+		text = l.T("cancel_refused_words", locales.Args{"Words": marketWords(l, allowance.Error)})
 	}
 	if allowance.Reason != "" {
-		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": allowance.Reason})
+		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": reasonWords(l, allowance.Reason)})
 	}
 	if allowance.EligibleAfter != "" {
 		from := allowance.EligibleAfter // as it came, where it can't be read or is over

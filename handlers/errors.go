@@ -79,7 +79,7 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 	case failure != nil && errors.Is(err, errStillUnknown):
 		return s.retry(req, l.T("unknown_market"))
 	case failure != nil && (failure.Kind == hstock.Refused || failure.Kind == hstock.RefusedOther):
-		return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+		return s.sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, failure.Refusal)}))
 	case failure != nil:
 		return s.retry(req, l.T("error_market"))
 	default:

@@ -39,7 +39,7 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 		"", balance, l.T(verdictID(p, verdict)),
 	}
 	if p.Refusal != "" {
-		lines = append(lines, l.T("unknown_words", locales.Args{"Words": p.Refusal}))
+		lines = append(lines, l.T("unknown_words", locales.Args{"Words": marketWords(l, p.Refusal)}))
 	}
 	dismissed := p.State == storage.PurchaseDismissed
 	if dismissed && verdict == storage.VerdictBought { // a person's word against the balance's

@@ -119,7 +119,7 @@ func refusal(action string, status int, words string, key redact.Secret, hidden 
 		Action: action, Kind: RefusedOther, Status: status, hidden: hidden,
 		Refusal: clean(hide(words, []string{key.Reveal()})),
 	}
-	if e.Err = documented(words); e.Err != nil {
+	if e.Err = Documented(words); e.Err != nil {
 		e.Kind = Refused
 	}
 	if errors.Is(e.Err, ErrInvalidKey) {
@@ -128,8 +128,8 @@ func refusal(action string, status int, words string, key redact.Secret, hidden 
 	return e
 }
 
-// documented returns the sentinel of a documented sentence, or nil.
-func documented(words string) error {
+// Documented returns the sentinel of a documented sentence, or nil.
+func Documented(words string) error {
 	words = strings.TrimRight(strings.TrimSpace(words), ".!")
 	for _, known := range []error{
 		ErrInvalidKey, ErrInvalidAction, ErrServiceRequired, ErrInsufficientBalance,

@@ -24,6 +24,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alarms"
 	"hstockbot/internal/alerts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
@@ -210,7 +211,7 @@ func fail(stderr io.Writer, status int, err error) int {
 const (
 	stopReceiving = 4 * time.Second // handlers in hand; a purchase cut off then is unknown at once
 	stopTrade     = 2 * time.Second // polls in hand, and messages that are due
-	stopRest      = 500 * time.Millisecond
+	stopRest      = 250 * time.Millisecond
 )
 
 // announceEvery is how soon Telegram is told the commands again after a failure.
@@ -248,7 +249,14 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	started(stopRest, func(context.Context) error { return db.Close() })
 
 	metrics := ops.NewMetrics(buildVersion())
-	market, err := hstock.New(hstock.Options{URL: cfg.HStockAPIURL, Rate: cfg.HStockRate, Observe: metrics.ObserveMarket})
+	var marketPulse, telegramPulse ops.Pulse
+	market, err := hstock.New(hstock.Options{
+		URL: cfg.HStockAPIURL, Rate: cfg.HStockRate,
+		Observe: func(action, outcome string, took time.Duration) {
+			metrics.ObserveMarket(action, outcome, took)
+			marketPulse.Observe(action+": "+outcome, hstock.NoAnswer(outcome))
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -260,6 +268,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		DB: db, Catalog: goods, Market: market, Bundle: bundle, Log: log,
 		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
 		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer,
+		Version: buildVersion() + " · " + runtime.Version(),
+		Traffic: func() (market, telegram handlers.Traffic) { return traffic(&marketPulse), traffic(&telegramPulse) },
 	})
 	trade := orders.New(orders.Options{
 		DB: db, Market: market, Send: shop.Notify, Log: log,
@@ -268,11 +278,21 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	telegram, err := bot.New(bot.Config{
 		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),
 		Inbox: db, Log: log, Observe: metrics.ObserveBot, Hooks: shop.Hooks(),
+		ObserveCall: func(method, outcome string, took time.Duration) {
+			metrics.ObserveTelegram(method, outcome, took)
+			if outcome != bot.OutcomeStopped {
+				telegramPulse.Observe(method+": "+outcome, outcome == bot.OutcomeFailed || outcome == bot.OutcomeFlood)
+			}
+		},
 	})
 	if err != nil {
 		return err
 	}
-	shop.Attach(telegram, trade)
+	wrong := alarms.New(alarms.Options{
+		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs,
+		MarketDown: func() time.Time { return marketPulse.Tally().DownSince }, Rival: telegram.Conflict, Wake: trade.Wake,
+	})
+	shop.Attach(telegram, trade, wrong)
 
 	if err := watch(metrics, db); err != nil {
 		return err
@@ -295,6 +315,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
 	started(stopRest, news.Stop)
+	wrong.Start()
+	started(stopRest, wrong.Stop)
 	if err := telegram.Start(ctx); err != nil {
 		return err
 	}
@@ -307,6 +329,12 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	announcing.Wait()
 	log.Info("stopping")
 	return nil
+}
+
+// traffic is a pulse as admins see it.
+func traffic(p *ops.Pulse) handlers.Traffic {
+	t := p.Tally()
+	return handlers.Traffic{Calls: t.Calls, Errors: t.Errors, LastError: t.LastError, LastErrorAt: t.LastErrorAt}
 }
 
 func openDatabase(ctx context.Context, cfg config.Config) (*storage.DB, error) {

@@ -65,8 +65,11 @@ type Config struct {
 	Log     *slog.Logger                                                      // nil for none
 	// Observe is told what happened and how long it took: "tap", "text",
 	// "command", "step", "group", "member", "inline" from receipt to the end, "panic",
-	// "parked", "poll_failed", "flood", and the methods of the Bot API by name.
+	// "parked", "poll_failed", "flood".
 	Observe func(event string, took time.Duration)
+	// ObserveCall is told of every call to the Bot API: the method, how long it
+	// took, and what became of it (an Outcome).
+	ObserveCall func(method, outcome string, took time.Duration)
 	Hooks
 }
 
@@ -74,8 +77,10 @@ type Config struct {
 // All but Greet may be nil.
 type Hooks struct {
 	// Greet is called for every update of a person, before anything else: it
-	// records them and returns their language.
-	Greet func(context.Context, User) (*locales.Localizer, error)
+	// records them and returns their language. private says that the update is of
+	// their private chat, so that messages can reach them there. An error is
+	// ErrIgnored for somebody who gets no answer, else the update is kept for later.
+	Greet func(ctx context.Context, u User, private bool) (*locales.Localizer, error)
 	// Allowed says who is served; nil = everybody. Others are ignored.
 	Allowed func(User) bool
 	// Error turns a handler's error into what is shown.
@@ -121,6 +126,7 @@ type Bot struct {
 	receive context.Context // of receiving; ends when Stop begins
 	halt    context.CancelFunc
 	ready   atomic.Bool
+	rival   atomic.Int64 // since when somebody else polls with this token, unix ms; 0 = nobody
 
 	mu       sync.Mutex
 	started  bool
@@ -138,6 +144,9 @@ func New(cfg Config) (*Bot, error) {
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, time.Duration) {}
+	}
+	if cfg.ObserveCall == nil {
+		cfg.ObserveCall = func(string, string, time.Duration) {}
 	}
 	if cfg.Webhook != nil && cfg.Webhook.Secret == "" {
 		return nil, errors.New("bot: a webhook needs a secret")
@@ -254,6 +263,15 @@ func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 
 // Ready reports whether updates are coming in, as far as it depends on us.
 func (b *Bot) Ready() bool { return b.ready.Load() && b.receive.Err() == nil }
+
+// Conflict returns since when somebody else receives this bot's updates
+// (Telegram answers 409 to getUpdates); zero: nobody does.
+func (b *Bot) Conflict() time.Time {
+	if since := b.rival.Load(); since != 0 {
+		return time.UnixMilli(since)
+	}
+	return time.Time{}
+}
 
 // ID returns the bot's own id, which every token begins with.
 func (b *Bot) ID() int64 {

@@ -44,7 +44,7 @@ type client struct {
 	transport *http.Transport
 	redactor  *redact.Redactor
 	prefix    string // up to the method's name; holds the token
-	observe   func(event string, took time.Duration)
+	observe   func(method, outcome string, took time.Duration)
 }
 
 func newClient(cfg Config) (*client, error) {
@@ -80,7 +80,7 @@ func newClient(cfg Config) (*client, error) {
 		},
 		redactor: redact.New(redact.Secret(token)),
 		prefix:   base + "/bot" + token + "/",
-		observe:  cfg.Observe,
+		observe:  cfg.ObserveCall,
 	}, nil
 }
 
@@ -99,11 +99,8 @@ type refusal struct {
 // take what was sent for an error.
 func (c *client) Do(req *http.Request) (*http.Response, error) {
 	method := path.Base(req.URL.Path)
-	body, status, err := c.exchange(req, method, maxAnswer)
+	body, status, err := c.ask(req, method, maxAnswer)
 	if err != nil {
-		return nil, err
-	}
-	if err := c.check(method, status, body); err != nil {
 		return nil, err
 	}
 	switch {
@@ -135,11 +132,8 @@ func (c *client) call(ctx context.Context, method string, params, result any, li
 		return c.unsent(method, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	body, status, err := c.exchange(req, method, limit)
+	body, status, err := c.ask(req, method, limit)
 	if err != nil {
-		return err
-	}
-	if err := c.check(method, status, body); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, result); err != nil {
@@ -148,10 +142,18 @@ func (c *client) call(ctx context.Context, method string, params, result any, li
 	return nil
 }
 
+// ask makes a call and returns an answer that says yes.
+func (c *client) ask(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
+	start := time.Now()
+	if body, status, err = c.exchange(req, method, limit); err == nil {
+		err = c.check(method, status, body)
+	}
+	c.observe(method, outcomeOf(err), time.Since(start))
+	return body, status, err
+}
+
 // exchange sends a request and reads the whole answer.
 func (c *client) exchange(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
-	start := time.Now()
-	defer func() { c.observe(method, time.Since(start)) }()
 	var written atomic.Bool // from the transport's own goroutine
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }}
 	resp, err := c.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))

@@ -74,6 +74,31 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
+// What became of a call, for Config.ObserveCall.
+const (
+	OutcomeOK      = "ok"
+	OutcomeRefused = "refused" // Telegram said no, for good or ill: most of it is harmless
+	OutcomeFlood   = "flood"   // too many requests
+	OutcomeFailed  = "failed"  // no answer of Telegram's, or that it has failed itself
+	OutcomeStopped = "stopped" // cut off by ourselves
+)
+
+func outcomeOf(err error) string {
+	var e *Error
+	switch {
+	case err == nil:
+		return OutcomeOK
+	case errors.Is(err, context.Canceled):
+		return OutcomeStopped
+	case !errors.As(err, &e) || e.Code == 0 || e.Code >= http.StatusInternalServerError || errors.Is(e, ErrUncertain):
+		return OutcomeFailed
+	case e.Code == http.StatusTooManyRequests:
+		return OutcomeFlood
+	default:
+		return OutcomeRefused
+	}
+}
+
 const (
 	maxDescription = 200
 	// floodPause is waited after a 429 that does not say how long.

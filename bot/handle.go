@@ -136,8 +136,8 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 	if !req.Private || !b.allowed(req.User) {
 		return out // answered empty
 	}
-	if !b.greet(ctx, req) {
-		out.left = true
+	if served, done := b.greet(ctx, req, true); !served {
+		out.left = !done
 		return out
 	}
 	return b.respond(ctx, req, out, true, func(ctx context.Context, req *Request) (View, error) {
@@ -153,8 +153,8 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	if !b.allowed(req.User) {
 		return out
 	}
-	if !b.greet(ctx, req) {
-		out.left = true
+	if served, done := b.greet(ctx, req, true); !served {
+		out.left = !done
 		return out
 	}
 	if b.readCommand(ctx, req) {
@@ -187,8 +187,8 @@ func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message
 	if b.cfg.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
-	if !b.greet(ctx, req) {
-		out.left = true
+	if served, done := b.greet(ctx, req, false); !served {
+		out.left = !done
 		return out
 	}
 	return b.respond(ctx, req, out, false, func(ctx context.Context, req *Request) (View, error) {
@@ -212,7 +212,8 @@ func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) out
 		b.unreachable(ctx, m.Chat.ID)
 		return out
 	}
-	out.left = !b.greet(ctx, &Request{User: user})
+	_, done := b.greet(ctx, &Request{User: user}, m.Chat.Type == models.ChatTypePrivate)
+	out.left = !done
 	return out
 }
 
@@ -293,18 +294,24 @@ func (b *Bot) notePanic(update int64, p any) (reference string) {
 	return reference
 }
 
+// ErrIgnored is Greet's word for somebody who gets no answer.
+var ErrIgnored = errors.New("the person is not served")
+
 // greet has the shop record the person. Without it nothing can be said, since
-// no language is known: the update waits for the next start.
-func (b *Bot) greet(ctx context.Context, req *Request) bool {
+// no language is known: unless done, the update waits for the next start.
+func (b *Bot) greet(ctx context.Context, req *Request, private bool) (served, done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handlerTimeout)
 	defer cancel()
-	l, err := b.cfg.Greet(ctx, req.User)
-	if err != nil {
+	l, err := b.cfg.Greet(ctx, req.User, private)
+	switch {
+	case errors.Is(err, ErrIgnored):
+		return false, true
+	case err != nil:
 		b.log.Error("a person could not be recorded", "update", req.UpdateID, "error", err)
-		return false
+		return false, false
 	}
 	req.L = l
-	return true
+	return true, true
 }
 
 func (b *Bot) allowed(u User) bool { return b.cfg.Allowed == nil || b.cfg.Allowed(u) }

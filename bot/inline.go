@@ -68,7 +68,7 @@ func (b *Bot) handleInline(ctx context.Context, item *delivery, q *models.Inline
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	greeted := &Request{UpdateID: req.UpdateID, User: req.User}
-	if !b.greet(ctx, greeted) {
+	if served, _ := b.greet(ctx, greeted, false); !served {
 		return out // nothing is lost by that
 	}
 	req.L = greeted.L

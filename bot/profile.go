@@ -65,17 +65,27 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	})
 }
 
-// SetDescription sets what people see before they start the bot, and the short
-// text on its profile (Bot API: setMyDescription, 512 characters;
-// setMyShortDescription, 120). lang is as in SetCommands.
-func (b *Bot) SetDescription(ctx context.Context, lang, description, short string) error {
-	err := twice(ctx, nil, func(ctx context.Context) error {
+// DeleteCommands takes back the list of commands of a scope (Bot API:
+// deleteMyCommands): those of a wider one are shown again.
+func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) error {
+	return twice(ctx, nil, func(ctx context.Context) error {
+		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope})
+		return b.client.typed("deleteMyCommands", err)
+	})
+}
+
+// SetDescription sets what people see before they start the bot (Bot API:
+// setMyDescription, 512 characters). lang is as in SetCommands.
+func (b *Bot) SetDescription(ctx context.Context, lang, description string) error {
+	return twice(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
 		return b.client.typed("setMyDescription", err)
 	})
-	if err != nil {
-		return err
-	}
+}
+
+// SetShortDescription sets the text on the bot's profile (Bot API:
+// setMyShortDescription, 120 characters). lang is as in SetCommands.
+func (b *Bot) SetShortDescription(ctx context.Context, lang, short string) error {
 	return twice(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})
 		return b.client.typed("setMyShortDescription", err)

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,7 +53,7 @@ func TestProfileTexts(t *testing.T) {
 		if err := w.bot.SetCommands(t.Context(), "", commands, &models.BotCommandScopeChat{ChatID: int64(7)}); err != nil {
 			t.Error(err)
 		}
-		if err := w.bot.SetDescription(t.Context(), "de", "lang", "kurz"); err != nil {
+		if err := errors.Join(w.bot.SetDescription(t.Context(), "de", "lang"), w.bot.SetShortDescription(t.Context(), "de", "kurz")); err != nil {
 			t.Error(err)
 		}
 		if got := w.telegram.Commands("", "de"); len(got) != 1 || got[0].Description != "Menü" {
@@ -65,7 +66,7 @@ func TestProfileTexts(t *testing.T) {
 			t.Errorf("descriptions %q, %q", text, short)
 		}
 		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Code: 400, Description: "Bad Request: " + canary})
-		err := w.bot.SetDescription(t.Context(), "", "a", "b")
+		err := w.bot.SetDescription(t.Context(), "", "a")
 		if err == nil {
 			t.Fatal("no error")
 		}

@@ -101,6 +101,7 @@ func (t *trouble) again(err error) bool {
 		}
 		*t = trouble{bot: b, what: t.what}
 		b.ready.Store(true)
+		b.rival.Store(0)
 		return false
 	}
 	b.cfg.Observe("poll_failed", 0)
@@ -111,6 +112,12 @@ func (t *trouble) again(err error) bool {
 	}
 	if t.failed == 0 || t.code != code {
 		t.say(code, err)
+	}
+	switch {
+	case code != http.StatusConflict:
+		b.rival.Store(0)
+	case b.rival.Load() == 0:
+		b.rival.Store(time.Now().UnixMilli())
 	}
 	if t.failed == 0 {
 		t.since = time.Now()

@@ -16,7 +16,7 @@ import (
 	"hstockbot/locales"
 )
 
-func noGreeting(context.Context, User) (*locales.Localizer, error) { return nil, nil }
+func noGreeting(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }
 
 const (
 	hookSecret = "canary-of-the-webhook"

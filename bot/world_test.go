@@ -64,7 +64,7 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 			Log:     slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Observe: w.observe,
 			Hooks: Hooks{
-				Greet: func(context.Context, User) (*locales.Localizer, error) { return nil, nil },
+				Greet: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
 				Error: func(_ context.Context, _ *Request, err error) View {
 					w.refuseCanary("a handler's error", err.Error())
 					return View{Text: "error: " + err.Error(), New: true}

@@ -40,13 +40,23 @@ func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.Bal
 		return bot.View{}, err
 	}
 	view := bot.View{
-		Text:     text + l.T("balance_text", locales.Args{"Balance": l.Money(own.Amount, own.Currency)}) + "\n\n" + spent,
+		Text:     text + balanceLine(l, own) + "\n\n" + spent,
 		Keyboard: keyboards.BalanceKeyboard(l),
 	}
 	if args.Refresh {
 		view.Toast = l.Label("balance_refreshed")
 	}
 	return view, nil
+}
+
+// balanceLine is a balance, and what its currency is called where it is not US
+// dollars.
+func balanceLine(l *locales.Localizer, balance hstock.Balance) string {
+	line := l.T("balance_text", locales.Args{"Balance": l.Money(balance.Amount, balance.Currency)})
+	if name := currencyName(l, balance.Currency); name != "" {
+		line += "\n" + l.T("balance_currency", locales.Args{"Name": name})
+	}
+	return line
 }
 
 func (s *Shop) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {

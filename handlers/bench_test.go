@@ -16,6 +16,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alarms"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -79,7 +80,7 @@ func startBot(b *testing.B, url string) {
 	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	runtime, err := bot.New(bot.Config{Token: token, APIURL: url, Inbox: db, Log: log, Hooks: screens.Hooks()})
 	must(b, err)
-	screens.Attach(runtime, trade)
+	screens.Attach(runtime, trade, alarms.New(alarms.Options{DB: db, Log: log}))
 	trade.Start()
 	must(b, runtime.Start(b.Context()))
 	b.Cleanup(func() {

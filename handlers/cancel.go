@@ -91,7 +91,8 @@ func (s *Shop) orderRemind(ctx context.Context, req *bot.Request, args keyboards
 // reminderView tells that an order can be cancelled now, or what became of it
 // meanwhile.
 func reminderView(l *locales.Localizer, o storage.Order) bot.View {
-	if !o.Open() || !o.CancelSentAt.IsZero() {
+	waits := o.State == storage.OrderOpen || o.State == storage.OrderPartial // a number is watched for longer
+	if !o.Open() || !waits || !o.CancelSentAt.IsZero() {
 		return endedView(l, o)
 	}
 	return bot.View{
@@ -104,10 +105,10 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 func refusedCancel(l *locales.Localizer, allowance hstock.Allowance) string {
 	text := l.T("cancel_refused")
 	if allowance.Error != "" {
-		text = l.T("cancel_refused_words", locales.Args{"Words": allowance.Error})
+		text = l.T("cancel_refused_words", locales.Args{"Words": marketWords(l, allowance.Error)})
 	}
 	if allowance.Reason != "" {
-		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": allowance.Reason})
+		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": reasonWords(l, allowance.Reason)})
 	}
 	if allowance.EligibleAfter != "" {
 		from := allowance.EligibleAfter // as it came, where it can't be read or is over

@@ -92,7 +92,7 @@ func whyNot(l *locales.Localizer, a orders.Asked) string {
 	if words == "" {
 		return locales.Escape("• " + number(l, a.Order.Number))
 	}
-	return l.T("cancel_all_why", locales.Args{"Number": number(l, a.Order.Number), "Words": words})
+	return l.T("cancel_all_why", locales.Args{"Number": number(l, a.Order.Number), "Words": marketWords(l, words)})
 }
 
 // allowedOf returns the ids of the orders that can be cancelled.
@@ -175,7 +175,7 @@ func (s *Shop) cancelledView(ctx context.Context, req *bot.Request, outcomes []o
 // outcomeLine tells what came of cancelling one order, as plain text.
 func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	o := outcome.Order
-	args := locales.Args{"Number": number(l, o.Number), "Name": locales.Name(shorten(orderName(l, o), wordLength))}
+	args := locales.Args{"Number": number(l, o.Number), "Name": l.Name(shorten(orderName(l, o), wordLength))}
 	words := outcome.Refusal
 	if said, refused := refusal(outcome.Err); refused {
 		words = said
@@ -184,7 +184,7 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	case outcome.Unsure:
 		return l.Label("cancel_line_unsure", args)
 	case words != "":
-		args["Words"] = words
+		args["Words"] = marketWords(l, words)
 		return l.Label("cancel_line_refused", args)
 	case outcome.Err != nil:
 		return l.Label("cancel_line_unsent", args)

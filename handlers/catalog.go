@@ -83,7 +83,7 @@ func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.Ca
 	}
 	s.count(ctx, key, entries, places)
 	return bot.View{
-		Text:     req.L.T("category_text", locales.Args{"Category": locales.Name(shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
+		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), place/keyboards.PageSize),
 	}, nil
 }
@@ -154,7 +154,7 @@ func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.Shelf
 	if err != nil {
 		return bot.View{}, err
 	}
-	heading, back := locales.Name(shorten(where.name, wordLength)), where.back
+	heading, back := req.L.Name(shorten(where.name, wordLength)), where.back
 	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), where.Category, where.Subcategory)
 	if err != nil {
 		return bot.View{}, err

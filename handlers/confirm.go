@@ -176,7 +176,7 @@ func rejectedReason(l *locales.Localizer, p storage.Purchase) string {
 		if strings.EqualFold(p.Refusal, hstock.ErrInsufficientBalance.Error()) {
 			return l.T("rejected_balance")
 		}
-		return l.T("rejected_refused", locales.Args{"Words": p.Refusal})
+		return l.T("rejected_refused", locales.Args{"Words": marketWords(l, p.Refusal)})
 	case orders.ReasonInvalidKey:
 		return l.T("key_invalid")
 	case orders.ReasonStock:

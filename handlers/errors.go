@@ -50,6 +50,8 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.sentence(req, l.T(user.id, user.args))
 	case errors.As(err, &amount):
 		return s.sentence(req, amountSentence(l, amount))
+	case errors.Is(err, orders.ErrMaintenance):
+		return s.sentence(req, s.closedSentence(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return s.askKeyBeside(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
@@ -77,7 +79,7 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 	case failure != nil && errors.Is(err, errStillUnknown):
 		return s.retry(req, l.T("unknown_market"))
 	case failure != nil && (failure.Kind == hstock.Refused || failure.Kind == hstock.RefusedOther):
-		return s.sentence(req, l.T("error_refused", locales.Args{"Words": failure.Refusal}))
+		return s.sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, failure.Refusal)}))
 	case failure != nil:
 		return s.retry(req, l.T("error_market"))
 	default:

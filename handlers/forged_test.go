@@ -74,14 +74,20 @@ var forgers = []forger{
 	forging(keyboards.UnknownBalance), forging(keyboards.UnknownNumber), forging(keyboards.UnknownAdopt), forging(keyboards.UnknownDismiss),
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
+	forging(keyboards.Admin), forging(keyboards.AdminLog),
+	forging(keyboards.Maintenance), forging(keyboards.MaintenanceSwitch), forging(keyboards.MaintenanceText), forging(keyboards.MaintenanceOwn),
+	forging(keyboards.PersonFind), forging(keyboards.Person), forging(keyboards.PersonBlock), forging(keyboards.PersonBlockSure), forging(keyboards.PersonUnblock),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 
 // TestAllRoutesAreForged keeps the list complete.
 func TestAllRoutesAreForged(t *testing.T) {
-	source, err := os.ReadFile("handlers.go")
-	must(t, err)
-	registered := len(regexp.MustCompile(`(?m)^\tbot\.Handle\(b, keyboards\.`).FindAll(source, -1))
+	registered := 0
+	for _, file := range []string{"handlers.go", "admin.go"} {
+		source, err := os.ReadFile(file)
+		must(t, err)
+		registered += len(regexp.MustCompile(`(?m)^\t(bot\.Handle\(b|adminScreen\(s), keyboards\.`).FindAll(source, -1))
+	}
 	if registered != len(forgers) {
 		t.Errorf("%d routes are registered, %d are forged", registered, len(forgers))
 	}

@@ -12,11 +12,13 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
+	"hstockbot/internal/alarms"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -44,6 +46,21 @@ type Options struct {
 	DefaultLang string
 	SupportText string
 	SMMRatePer  int64
+	// What admins see of the process: may be nil and empty.
+	Version string // of the program, and of what it was built with
+	Traffic func() (market, telegram Traffic)
+}
+
+// Traffic is how the calls to a service went in the last hour.
+type Traffic struct {
+	Calls, Errors int64
+	LastError     string    // in the code's own words, "" for none
+	LastErrorAt   time.Time // zero for none
+}
+
+// Alarms says what is wrong at the moment.
+type Alarms interface {
+	Now(ctx context.Context) ([]alarms.Entry, error)
 }
 
 // Shop is the screens of one bot.
@@ -51,13 +68,17 @@ type Shop struct {
 	Options
 	bot      *bot.Bot
 	orders   *orders.Service
+	alarms   Alarms
 	balances *balances
+
+	began      time.Time
+	announcing sync.Mutex // held while Telegram is told the admins' commands
 }
 
-// New returns a Shop. Attach gives it the bot and the trade, which need its
-// Hooks and its Notify first.
+// New returns a Shop. Attach gives it the bot, the trade and the alarms, which
+// need its Hooks and its Notify first.
 func New(o Options) *Shop {
-	return &Shop{Options: o, balances: newBalances()}
+	return &Shop{Options: o, balances: newBalances(), began: time.Now()}
 }
 
 // Hooks returns what the runtime asks the shop.
@@ -78,8 +99,8 @@ func (s *Shop) Hooks() bot.Hooks {
 }
 
 // Attach registers every screen, command and dialog. This is the list of routes.
-func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
-	s.bot, s.orders = b, trade
+func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, wrong Alarms) {
+	s.bot, s.orders, s.alarms = b, trade, wrong
 
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
@@ -171,6 +192,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
 	bot.Handle(b, keyboards.ForgetAsk, s.forgetAsk)
 	bot.Handle(b, keyboards.ForgetSure, s.forgetSure)
 
+	s.attachAdmin()
+
 	b.Step(stepKey, s.keyTyped)
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepLink, s.linkTyped)
@@ -206,10 +229,13 @@ func dialog(step, data string) *bot.Dialog {
 
 // greet records a person who writes and returns their language: the one they
 // chose, else the one of their Telegram.
-func (s *Shop) greet(ctx context.Context, u bot.User) (*locales.Localizer, error) {
-	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode)
+func (s *Shop) greet(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
+	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
 	if err != nil {
 		return nil, err
+	}
+	if user.Blocked && !s.admin(u.ID) {
+		return nil, bot.ErrIgnored
 	}
 	if released {
 		s.orders.Wake()
@@ -244,6 +270,16 @@ func (s *Shop) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
 		return storage.Key{}, orders.ErrNoKey
 	}
 	return key, err
+}
+
+// mayBuy says why a person can't buy now, before they are asked anything:
+// looking is free, buying needs a key of one's own and no maintenance.
+func (s *Shop) mayBuy(ctx context.Context, userID int64) error {
+	if err := s.orders.MayBuy(ctx); err != nil {
+		return err
+	}
+	_, err := s.ownKey(ctx, userID)
+	return err
 }
 
 // lookKey returns the key to look round with: the person's own, else the

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +21,9 @@ import (
 
 const (
 	inlinePage = 20 // cards of one answer
+	// inlineMost is how many cards there are where nothing was typed: who looks for
+	// more than ten pages types a word.
+	inlineMost = 200
 	// inlineLife is how long Telegram may show a person the same cards again.
 	inlineLife = time.Minute
 	// inlineSoon is for answers that something else may change at any moment.
@@ -91,11 +93,27 @@ func (s *Shop) inlineRows(ctx context.Context, req *bot.InlineRequest, key redac
 	if err != nil {
 		return nil, false, err
 	}
-	rows = slices.DeleteFunc(slices.Clone(rows), func(r hstock.Row) bool { return soldOut(r) == 1 })
-	if slices.ContainsFunc(rows, func(r hstock.Row) bool { return r.Recommended }) {
-		rows = slices.DeleteFunc(rows, func(r hstock.Row) bool { return !r.Recommended })
+	return beginning(rows), fresh.Stale, nil
+}
+
+// beginning returns what of the catalogue is recommended, or else what it begins
+// with, as far as it is in stock. It is asked for whenever somebody types the bot's
+// name, so it is no copy of the whole.
+func beginning(rows []hstock.Row) []hstock.Row {
+	var recommended, first []hstock.Row
+	for i := range rows {
+		switch row := &rows[i]; {
+		case row.Stock <= 0:
+		case row.Recommended && len(recommended) < inlineMost:
+			recommended = append(recommended, *row)
+		case len(first) < inlineMost:
+			first = append(first, *row)
+		}
 	}
-	return rows, fresh.Stale, nil
+	if len(recommended) > 0 {
+		return recommended
+	}
+	return first
 }
 
 // card is a row as the list shows it, and as a chat does.
@@ -112,13 +130,17 @@ func (s *Shop) card(l *locales.Localizer, username string, row hstock.Row, curre
 	if text := strings.Join(strings.Fields(row.Description), " "); text != "" {
 		description += "\n" + shorten(text, inlineDescription)
 	}
+	name := title(l, row.Name)
+	if strings.TrimSpace(name) == "" { // Telegram would refuse the whole answer
+		name = "#" + strconv.FormatInt(row.Service, 10)
+	}
 	return bot.InlineResult{
 		ID:          strconv.FormatInt(row.Service, 10),
-		Title:       title(row.Name),
+		Title:       name,
 		Description: description,
 		Picture:     picture(row.ImageURL),
 		Message: bot.View{
-			Text:     "<b>" + locales.Escape(title(row.Name)) + "</b>\n" + l.T(id, args),
+			Text:     "<b>" + locales.Escape(name) + "</b>\n" + l.T(id, args),
 			Keyboard: keyboards.CardKeyboard(l, username, row.Service),
 			Picture:  picture(row.ImageURL),
 		},

@@ -207,8 +207,8 @@ func (s *Shop) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.Vie
 
 // linkedOrder draws the confirm card: what it would ask for is there already.
 func (s *Shop) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
-	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
-		return bot.View{}, err // looking is free, buying needs a key of one's own
+	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
 	}
 	address, row, inventory, err := s.lookLinked(ctx, req, args.ServiceArgs())
 	if err != nil {

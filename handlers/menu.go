@@ -13,6 +13,7 @@ import (
 // start greets with the menu, or opens what a deep link names: p_<service> a
 // product, o_<order> an order of the person's own, startKey the API key.
 func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
+	s.noticeAdmin(ctx, req.User.ID)
 	if req.Args == startKey {
 		return s.key(ctx, req, struct{}{})
 	}

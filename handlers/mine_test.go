@@ -132,6 +132,24 @@ func TestARemindersOrderHasEnded(t *testing.T) {
 	})
 }
 
+// TestAReminderBehindACode, as one that was held for somebody who could not be
+// reached: it says what came of the number.
+func TestAReminderBehindACode(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.rent("1")
+		must(w.t, w.market.SendCode(market.FirstOrder, "40312"))
+		pass(5 * time.Second)
+		must(w.t, w.db.AddMessage(w.t.Context(), storage.Message{
+			UserID: anna.ID, OrderID: w.orderID(market.FirstOrder), Kind: "reminder", CreatedAt: time.Now(),
+		}))
+		pass(time.Minute)
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+			w.t.Errorf("reminded of a number whose code has come:\n%s", text)
+		}
+	})
+}
+
 func TestCancelAllThatCanBe(t *testing.T) {
 	inBoth(t, "cancel_all", func(w *world) {
 		w.market.AddKey(poorKey, "50.00", "EUR")
@@ -499,7 +517,7 @@ func TestForgetWaitsForAPurchase(t *testing.T) {
 		}
 		w.types("/forget")
 		w.tap("forget_button")
-		w.anna.TapData(w.anna.Last().ID, keyboards.ForgetSure.Data(struct{}{}))
+		w.anna.TapData(w.anna.Last().ID, keyboards.ForgetSure.Data(keyboards.ForgetArgs{}))
 		pass(time.Second)
 		if n := strings.Count(w.anna.Transcript(), w.l.T("forget_on_its_way")); n != 2 {
 			w.t.Errorf("it is said %d times that an order is on its way:\n%s", n, w.anna.Transcript())
@@ -537,6 +555,29 @@ func TestForgetWarns(t *testing.T) {
 	})
 }
 
+// TestForgetAsksAgain where an old question did not name what would be lost by now.
+func TestForgetAsksAgain(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.t, w.market.Hold(market.GmailUSA, true))
+		w.types("/forget")
+		w.tap("forget_button")
+		old := w.anna.Last()
+		w.buy("2", "1")
+		pass(time.Minute)
+		w.anna.TapData(old.ID, buttonData(old, w.l.Label("forget_button")))
+		pass(time.Second)
+		if _, err := w.db.OrderByNumber(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
+			w.t.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.anna.Transcript())
+		}
+		w.types("/forget")
+		w.tap("forget_button")
+		w.says("#23501")
+		w.tap("forget_button")
+		w.says(w.l.T("forget_done"))
+	})
+}
+
 // TestForgetTakesNobodyElsesThings, also where two people share a key.
 func TestForgetTakesNobodyElsesThings(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
@@ -547,7 +588,9 @@ func TestForgetTakesNobodyElsesThings(t *testing.T) {
 		boris.Type("/key " + annaKey)
 		pass(time.Second)
 		before := w.kept()
-		boris.TapData(1, keyboards.ForgetSure.Data(struct{}{}))
+		boris.TapData(1, keyboards.ForgetAsk.Data(struct{}{}))
+		pass(time.Second)
+		must(w.t, boris.Tap(w.l.Label("forget_button")))
 		pass(time.Second)
 		if after := w.kept(); after != before {
 			w.t.Errorf("Anna's things are now\n%s\nwere\n%s", after, before)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -230,7 +231,7 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": locales.Name(req.User.FirstName)})}
+	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": l.Name(req.User.FirstName)})}
 	for _, entry := range []struct {
 		id    string
 		count int
@@ -257,19 +258,30 @@ func (s *Shop) forgetCommand(ctx context.Context, req *bot.Request) (bot.View, e
 
 // forgetAsk asks once more, and names what is still under way.
 func (s *Shop) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	l := req.L
-	kept, err := s.DB.Kept(ctx, req.User.ID)
+	question, args, err := s.forgetQuestion(ctx, req)
 	if err != nil {
 		return bot.View{}, err
 	}
+	return bot.View{Text: question, Keyboard: keyboards.ForgetSureKeyboard(req.L, args)}, nil
+}
+
+// forgetQuestion returns the question, and what stands for it in the button that
+// answers it.
+func (s *Shop) forgetQuestion(ctx context.Context, req *bot.Request) (string, keyboards.ForgetArgs, error) {
+	l := req.L
+	none := keyboards.ForgetArgs{}
+	kept, err := s.DB.Kept(ctx, req.User.ID)
+	if err != nil {
+		return "", none, err
+	}
 	if kept.OnItsWay > 0 {
-		return bot.View{}, storage.ErrOnItsWay
+		return "", none, storage.ErrOnItsWay
 	}
 	lines := []string{l.T("forget_ask")}
 	if kept.Open > 0 {
 		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, openNamed, 0)
 		if err != nil {
-			return bot.View{}, err
+			return "", none, err
 		}
 		numbers := make([]string, 0, len(open))
 		for _, order := range open {
@@ -286,11 +298,20 @@ func (s *Shop) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	if kept.Waiting > 0 {
 		lines = append(lines, "", l.N("forget_waiting_too", int64(kept.Waiting)))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ForgetSureKeyboard(l)}, nil
+	question := strings.Join(lines, "\n")
+	return question, keyboards.ForgetArgs{Told: route.HashOf(question)}, nil
 }
 
-// forgetSure deletes it. The person's next message is that of somebody new.
-func (s *Shop) forgetSure(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+// forgetSure deletes it, unless something else is under way by now than the
+// person was told: then it asks again. Their next message is that of somebody new.
+func (s *Shop) forgetSure(ctx context.Context, req *bot.Request, args keyboards.ForgetArgs) (bot.View, error) {
+	question, now, err := s.forgetQuestion(ctx, req)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if args != now {
+		return bot.View{Text: question, Keyboard: keyboards.ForgetSureKeyboard(req.L, now), Toast: req.L.Label("confirm_redrawn")}, nil
+	}
 	if err := s.DB.Forget(ctx, req.User.ID, time.Now()); err != nil {
 		return bot.View{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"hstockbot/bot"
+	"hstockbot/internal/alarms"
 	"hstockbot/internal/alerts"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
@@ -33,6 +34,9 @@ func (s *Shop) Notify(ctx context.Context, message storage.Message) (shows int64
 	}
 	if err != nil {
 		return 0, err
+	}
+	if message.Kind == alarms.Message && !s.admin(user.ID) {
+		return 0, nil // no admin any more
 	}
 	l := s.localizer(user)
 	if message.Kind == orders.MessageRedraw {
@@ -156,6 +160,8 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 		return unknownCard(l, p, p.BalanceSeen, p.Verdict, false), nil
 	case alerts.MessageRestock, alerts.MessagePrice:
 		return s.newsView(ctx, l, message)
+	case alarms.Message:
+		return alarmView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:
@@ -164,7 +170,7 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 }
 
 func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
-	args := locales.Args{"Number": number(l, o.Number), "Name": title(orderName(l, o))}
+	args := locales.Args{"Number": number(l, o.Number), "Name": title(l, orderName(l, o))}
 	switch {
 	case goods.Of > 0 && goods.SoFar >= goods.Of, goods.Of == 0 && o.State == storage.OrderDelivered:
 		return l.T("delivered_title", args)

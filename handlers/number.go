@@ -56,7 +56,7 @@ func known(o storage.Order) bool { return o.Rental.Project != "" }
 
 // numberArgs are what every message about a number says of it.
 func numberArgs(l *locales.Localizer, o storage.Order) locales.Args {
-	return locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(orderName(l, o)), "Country": country(l, o.Rental)}
+	return locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(l, orderName(l, o)), "Country": country(l, o.Rental)}
 }
 
 // numberText says what a number is waiting for, or how it ended and what that

@@ -51,7 +51,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 		return bot.View{}, err
 	}
 	view := bot.View{
-		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh),
+		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh) + s.closedNote(ctx, l),
 		Picture: picture(row.ImageURL),
 	}
 	var quantities []int64
@@ -64,7 +64,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 
 func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError, told []string) string {
 	l := req.L
-	lines := []string{"<b>" + locales.Escape(title(row.Name)) + "</b>"}
+	lines := []string{"<b>" + locales.Escape(title(l, row.Name)) + "</b>"}
 	if row.Description != "" {
 		lines = append(lines, "", locales.Escape(shorten(row.Description, descriptionLength)))
 	}
@@ -96,7 +96,7 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 	if len(inventory.Subproducts) > 1 {
 		lines = append(lines, "", l.T("product_variants"))
 		for _, variant := range inventory.Subproducts[:min(len(inventory.Subproducts), 20)] {
-			lines = append(lines, l.T("product_variant", locales.Args{"Name": locales.Name(shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
+			lines = append(lines, l.T("product_variant", locales.Args{"Name": l.Name(shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
 		}
 	}
 	if len(told) > 0 {
@@ -170,9 +170,9 @@ func amountQuestion(l *locales.Localizer, row hstock.Row, inventory hstock.Inven
 	case limits.SoldOut:
 		return "", &limits
 	case limits.Max > 0:
-		return l.T("amount_ask", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}), nil
+		return l.T("amount_ask", locales.Args{"Name": title(l, row.Name), "Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}), nil
 	default:
-		return l.T("amount_ask_min", locales.Args{"Name": title(row.Name), "Min": l.Number(limits.Min)}), nil
+		return l.T("amount_ask_min", locales.Args{"Name": title(l, row.Name), "Min": l.Number(limits.Min)}), nil
 	}
 }
 
@@ -213,8 +213,8 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 // quantity goes on to what the purchase still needs: the link of an SMM
 // service, or the delivery e-mail of a product.
 func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
-	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
-		return bot.View{}, err // looking is free, buying needs a key of one's own
+	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
 	}
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {

@@ -178,7 +178,7 @@ func (s *Shop) tellPrice(ctx context.Context, req *bot.Request, args keyboards.P
 	}
 	data := keyboards.Product.Data(args)
 	return bot.View{
-		Text: "🏷 <b>" + locales.Escape(title(row.Name)) + "</b>\n" +
+		Text: "🏷 <b>" + locales.Escape(title(req.L, row.Name)) + "</b>\n" +
 			s.priceLine(ctx, req, row.EntityType, inventory.Rate) + "\n\n" + req.L.T("tell_price_ask"),
 		Keyboard: keyboards.Foot(req.L, data),
 		Dialog:   dialog(stepPrice, data),
@@ -208,7 +208,7 @@ func (s *Shop) priceTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 	}
 	return bot.View{
 		Text: req.L.T("tell_price_set", locales.Args{
-			"Name": title(row.Name), "Price": s.price(ctx, req.L, req.User.ID, price),
+			"Name": title(req.L, row.Name), "Price": s.price(ctx, req.L, req.User.ID, price),
 		}),
 		Keyboard: foot,
 	}, nil
@@ -258,7 +258,7 @@ func (s *Shop) newsView(ctx context.Context, l *locales.Localizer, message stora
 	if news.SMM && s.SMMRatePer > 1 {
 		price = l.T("product_price_per", locales.Args{"Price": l.Money(news.Rate, news.Currency), "Per": l.Number(s.SMMRatePer)})
 	}
-	about := locales.Args{"Name": title(name), "Price": l.Money(news.Named, news.Currency)}
+	about := locales.Args{"Name": title(l, name), "Price": l.Money(news.Named, news.Currency)}
 	first, last := l.T("news_back", about), l.T("news_back_again")
 	if message.Kind == alerts.MessagePrice {
 		first, last = l.T("news_price", about), l.T("news_price_off")

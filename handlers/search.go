@@ -59,7 +59,7 @@ func (s *Shop) find(ctx context.Context, req *bot.Request, words string, none bo
 	}
 	rows, fresh, err := s.foundRows(ctx, req, words)
 	if err == nil && len(rows) == 0 {
-		none.Text = req.L.T("search_nothing", locales.Args{"Query": locales.Name(words)}) + staleNote(req.L, fresh)
+		none.Text = req.L.T("search_nothing", locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh)
 		return none, nil
 	}
 	// Kept also where nothing could be found for want of a key or an answer: that
@@ -105,7 +105,7 @@ func (s *Shop) foundView(ctx context.Context, req *bot.Request, args keyboards.F
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
 	entries := s.goodsEntries(ctx, req, rows, args.Page)
 	return bot.View{
-		Text:     req.L.T(id, locales.Args{"Query": locales.Name(words)}) + staleNote(req.L, fresh),
+		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.FoundKeyboard(req.L, args, entries, len(rows)),
 	}
 }
@@ -119,13 +119,19 @@ func isTooLong(words string) bool { return utf8.RuneCountInString(words) > searc
 
 // hasKey reports whether a text looks as if an API key were in it, which is then
 // neither looked for nor stored nor repeated. Nothing says how keys look, so it is
-// any word of 20 and more Latin letters and digits, with both of them, or with - and _
-// between: no name of goods is one, and a link or an address has other signs.
+// any run of 20 and more Latin letters and digits, some of them digits, perhaps with
+// - and _ between: no name of goods has one. What stands around it is no part of it
+// ("key:…", and Chinese needs no space before it). Links and addresses may have
+// such runs.
 func hasKey(text string) bool {
 	for word := range strings.FieldsSeq(text) {
-		odd := func(r rune) bool { return r > unicode.MaxASCII || !isKeyRune(r) }
-		if len(word) >= keyLength && !strings.ContainsFunc(word, odd) && strings.ContainsAny(word, "0123456789") {
-			return true
+		if strings.ContainsAny(strings.TrimRight(word, ".,;:!?"), "/@.") {
+			continue
+		}
+		for run := range strings.FieldsFuncSeq(word, func(r rune) bool { return r > unicode.MaxASCII || !isKeyRune(r) }) {
+			if len(run) >= keyLength && strings.ContainsAny(run, "0123456789") {
+				return true
+			}
 		}
 	}
 	return false

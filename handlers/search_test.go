@@ -130,12 +130,12 @@ func TestTheNumberOfAnOrder(t *testing.T) {
 // TestAKeyIsNotSearched: it is answered with where it belongs, and neither asked
 // for at the marketplace nor kept nor repeated.
 func TestAKeyIsNotSearched(t *testing.T) {
-	for _, text := range []string{annaKey, "/search " + annaKey, "my key: " + annaKey, "0123456789abcdef0123"} {
+	for _, text := range []string{annaKey, "/search " + annaKey, "my key: " + annaKey, "0123456789abcdef0123", "key:" + annaKey, "“" + annaKey + "”.", "我的密钥是" + annaKey + "。"} {
 		inWorld(t, "en", func(w *world) {
 			w.types("/menu")
 			w.types(text)
 			last := w.anna.Last()
-			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.market.Count("") != 0 {
+			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.market.Count("") != w.market.Count("balance") {
 				w.t.Errorf("%q: %d calls, %q", text, w.market.Count(""), last.Text)
 			}
 			w.tap("menu_button_key")
@@ -143,7 +143,10 @@ func TestAKeyIsNotSearched(t *testing.T) {
 			w.says("$100.00")
 		})
 	}
-	for _, text := range []string{"instagram", "Donaudampfschifffahrt", "1234567890", "谷歌邮箱账号美国谷歌邮箱账号美国谷歌邮箱2019", "a@example.com 12345678901234567"} {
+	for _, text := range []string{
+		"instagram", "Donaudampfschifffahrt", "1234567890", "谷歌邮箱账号美国谷歌邮箱账号美国谷歌邮箱2019", "a@example.com 12345678901234567",
+		"anna.12345678901234567890a@example.com", "shop.example/12345678901234567890a",
+	} {
 		inWorld(t, "en", func(w *world) {
 			w.types(text)
 			if w.anna.Last().Text == w.l.T("search_key") {

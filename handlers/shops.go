@@ -113,7 +113,7 @@ func (s *Shop) shopGoods(ctx context.Context, req *bot.Request, args keyboards.S
 		return bot.View{}, err
 	}
 	back := keyboards.Shops.Data(keyboards.ShopsArgs{Page: pageOf(place)})
-	named := locales.Args{"Shop": locales.Name(shorten(shopName(shops[place]), wordLength))}
+	named := locales.Args{"Shop": req.L.Name(shorten(shopName(shops[place]), wordLength))}
 	if len(rows) == 0 {
 		return bot.View{Text: req.L.T("shop_empty", named), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}

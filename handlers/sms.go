@@ -79,7 +79,7 @@ func (s *Shop) countriesView(l *locales.Localizer, args keyboards.SMSCountriesAr
 	}
 	text := l.T("sms_countries_text")
 	if args.Found != 0 {
-		text = l.T("sms_found", locales.Args{"Query": locales.Name(query)})
+		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(countries)))
 	entries := make([]keyboards.CountryEntry, 0, keyboards.PageSize)
@@ -178,7 +178,7 @@ func (s *Shop) projectsView(ctx context.Context, req *bot.Request, key redact.Se
 	if err != nil {
 		return bot.View{}, err
 	}
-	named := locales.Args{"Country": listedCountry(where)}
+	named := locales.Args{"Country": listedCountry(req.L, where)}
 	if len(projects) == 0 {
 		if args.Found != 0 {
 			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})
@@ -188,7 +188,7 @@ func (s *Shop) projectsView(ctx context.Context, req *bot.Request, key redact.Se
 	}
 	text := l.T("sms_projects_text", named)
 	if args.Found != 0 {
-		text = l.T("sms_found", locales.Args{"Query": locales.Name(query)})
+		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
 	currency := s.currency(ctx, req.User.ID)
@@ -214,8 +214,8 @@ func (s *Shop) backToCountries(ctx context.Context, req *bot.Request, key redact
 }
 
 // listedCountry is a country as the marketplace names it, with its flag.
-func listedCountry(c catalog.Country) string {
-	name := locales.Name(shorten(c.Name, wordLength))
+func listedCountry(l *locales.Localizer, c catalog.Country) string {
+	name := l.Name(shorten(c.Name, wordLength))
 	if flag := locales.Flag(c.Code); flag != "" {
 		return flag + " " + name
 	}
@@ -233,7 +233,7 @@ func (s *Shop) smsFindProject(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(where)}),
+		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(req.L, where)}),
 		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})),
 		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(args)),
 	}, nil
@@ -302,16 +302,16 @@ func (s *Shop) smsProject(ctx context.Context, req *bot.Request, args keyboards.
 	}
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
-			"Project": title(project.Name), "Country": listedCountry(where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
-		}) + staleNote(req.L, fresh),
+			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
+		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
 		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxNumbers),
 	}, nil
 }
 
 // smsQuantity draws the confirm card.
 func (s *Shop) smsQuantity(ctx context.Context, req *bot.Request, args keyboards.SMSQuantityArgs) (bot.View, error) {
-	if _, err := s.ownKey(ctx, req.User.ID); err != nil {
-		return bot.View{}, err // looking is free, renting needs a key of one's own
+	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+		return bot.View{}, err
 	}
 	where, project, _, err := s.findProject(ctx, req, args.Country, args.Project)
 	if err != nil {

@@ -80,11 +80,11 @@ const (
 )
 
 // title is a name of the marketplace as a message shows it.
-func title(name string) string { return locales.Name(shorten(name, nameLength)) }
+func title(l *locales.Localizer, name string) string { return l.Name(shorten(name, nameLength)) }
 
 // what is a product and how many of it, as many messages say it.
 func what(l *locales.Localizer, name string, quantity int64) locales.Args {
-	return locales.Args{"Name": title(name), "Quantity": l.Number(quantity)}
+	return locales.Args{"Name": title(l, name), "Quantity": l.Number(quantity)}
 }
 
 // subject names what is bought: goods by their name, numbers also by the country.
@@ -113,7 +113,7 @@ func orderName(l *locales.Localizer, o storage.Order) string {
 func orderWhat(l *locales.Localizer, o storage.Order) string {
 	name := subject(l, orderName(l, o), o.Rental)
 	if o.Quantity == 0 {
-		return locales.Escape(title(name))
+		return locales.Escape(title(l, name))
 	}
 	return l.T("confirm_what", what(l, name, o.Quantity))
 }

@@ -35,11 +35,11 @@ func unknownCard(l *locales.Localizer, p storage.Purchase, now decimal.NullDecim
 		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
 	}
 	lines := []string{
-		l.T("unknown_text", locales.Args{"Name": title(subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		l.T("unknown_text", locales.Args{"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
 		"", balance, l.T(verdictID(p, verdict)),
 	}
 	if p.Refusal != "" {
-		lines = append(lines, l.T("unknown_words", locales.Args{"Words": p.Refusal}))
+		lines = append(lines, l.T("unknown_words", locales.Args{"Words": marketWords(l, p.Refusal)}))
 	}
 	dismissed := p.State == storage.PurchaseDismissed
 	if dismissed && verdict == storage.VerdictBought { // a person's word against the balance's
@@ -74,7 +74,7 @@ func (s *Shop) unknownNumber(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": title(subject(req.L, p.Name, p.Rental))}),
+		Text:     req.L.T("unknown_ask_number", locales.Args{"Name": title(req.L, subject(req.L, p.Name, p.Rental))}),
 		Keyboard: keyboards.Foot(req.L, ""),
 		New:      true,
 		Dialog:   dialog(stepNumber, keyboards.UnknownNumber.Data(args)),
@@ -103,7 +103,7 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	}
 	text := l.T("unknown_found", locales.Args{
 		"Number": number(l, n), "State": stateWord(l, order), "Charge": charge,
-		"Name": title(subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
+		"Name": title(req.L, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
 	})
 	if order.Rental.Phone != "" {
 		text = l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)}) + "\n" + text

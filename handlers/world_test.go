@@ -19,6 +19,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/alarms"
 	"hstockbot/internal/alerts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
@@ -62,6 +63,9 @@ type world struct {
 
 	operator redact.Secret // the operator's key; a change takes a restart, as does the next one
 	allowed  []int64
+	admins   []int64
+
+	marketDown time.Time // since when the marketplace counts as down
 
 	bot  *bot.Bot
 	shop *handlers.Shop
@@ -75,7 +79,7 @@ type world struct {
 func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30, operator: operatorKey}
+		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30, operator: operatorKey, admins: []int64{adminID}}
 		w.market = market.New(market.Options{})
 		_, stopMarket := w.net.Serve("market", w.market)
 		w.telegram = telegram.New(telegram.Options{Token: token, Username: "shop_bot", Name: "Shop"})
@@ -120,22 +124,32 @@ func (w *world) start() {
 	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
 	w.shop = handlers.New(handlers.Options{
 		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: w.operator,
-		AdminIDs: []int64{adminID}, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+		AdminIDs: w.admins, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+		Version: "v1.2.3 · go1.26",
+		Traffic: func() (market, telegram handlers.Traffic) {
+			return handlers.Traffic{Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute)}, handlers.Traffic{Calls: 1234}
+		},
 	})
 	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
 		Token: token, APIURL: "http://telegram", Rate: w.rate, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
 	must(w.t, err)
-	w.shop.Attach(w.bot, trade)
+	wrong := alarms.New(alarms.Options{
+		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
+		MarketDown: func() time.Time { return w.marketDown }, Rival: w.bot.Conflict, Wake: trade.Wake,
+	})
+	w.shop.Attach(w.bot, trade, wrong)
 	trade.Start()
 	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
 	news.Start()
+	wrong.Start()
 	must(w.t, w.bot.Start(w.t.Context()))
 	w.halt = func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		must(w.t, w.bot.Stop(ctx))
+		must(w.t, wrong.Stop(ctx))
 		must(w.t, news.Stop(ctx))
 		must(w.t, trade.Stop(ctx))
 		goods.Close()

@@ -44,9 +44,9 @@ type CategoryEntry struct {
 
 func (e CategoryEntry) label(l *locales.Localizer) string {
 	if e.Count < 0 {
-		return fit(e.Name, "", TwoColumns)
+		return fit(l, e.Name, "", TwoColumns)
 	}
-	return fit(e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
+	return fit(l, e.Name, " · "+l.Number(int64(e.Count)), TwoColumns)
 }
 
 // CatalogKeyboard lists one page of the categories; on the first one stands what
@@ -89,9 +89,9 @@ type GoodsEntry struct {
 
 func (e GoodsEntry) label(l *locales.Localizer) string {
 	if e.SoldOut {
-		return "✖ " + fit(e.Name, "", OneColumn-2)
+		return "✖ " + fit(l, e.Name, "", OneColumn-2)
 	}
-	return fit(e.Name, " · "+e.Price+" · "+l.Number(e.Stock), OneColumn)
+	return fit(l, e.Name, " · "+e.Price+" · "+l.Number(e.Stock), OneColumn)
 }
 
 // ShelfKeyboard lists one page of goods. back is the callback data of the

@@ -105,17 +105,17 @@ func pairs(buttons []Button) Rows {
 
 // fit cuts a name at a word so that name and rest together show limit
 // characters. rest (a price, a stock) is never cut.
-func fit(name, rest string, limit int) string {
+func fit(l *locales.Localizer, name, rest string, limit int) string {
 	room := limit - utf8.RuneCountInString(rest)
 	if utf8.RuneCountInString(name) <= room {
-		return locales.Name(name) + rest
+		return l.Name(name) + rest
 	}
 	runes := []rune(name)[:max(room-1, 1)]
 	cut := string(runes)
 	if space := strings.LastIndexByte(cut, ' '); space > len(cut)/2 {
 		cut = cut[:space]
 	}
-	return locales.Name(strings.TrimRight(cut, " -·,|")+"…") + rest
+	return l.Name(strings.TrimRight(cut, " -·,|")+"…") + rest
 }
 
 // utf16Len returns the length in UTF-16 units, which Telegram counts.

@@ -11,13 +11,23 @@ import (
 	"hstockbot/locales"
 )
 
+func english(t *testing.T) *locales.Localizer {
+	t.Helper()
+	bundle, err := locales.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle.Localizer(locales.English)
+}
+
 // TestFit: whatever the name, the label shows on a phone, and the price and
 // the stock are whole.
 func TestFit(t *testing.T) {
+	l := english(t)
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.String().Draw(t, "name")
 		rest := rapid.StringN(0, 20, -1).Draw(t, "rest")
-		label := fit(name, rest, OneColumn)
+		label := fit(l, name, rest, OneColumn)
 		shown := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(label) // isolates take no room
 		if n := utf8.RuneCountInString(shown); n > OneColumn {
 			t.Fatalf("%q has %d characters", label, n)
@@ -25,7 +35,7 @@ func TestFit(t *testing.T) {
 		if !strings.HasSuffix(label, rest) {
 			t.Fatalf("%q lost %q", label, rest)
 		}
-		if utf8.RuneCountInString(name+rest) <= OneColumn && label != locales.Name(name)+rest {
+		if utf8.RuneCountInString(name+rest) <= OneColumn && label != l.Name(name)+rest {
 			t.Fatalf("%q was cut without need", name)
 		}
 	})
@@ -37,7 +47,7 @@ func TestFitCutsAtAWord(t *testing.T) {
 		{"Gmail account with recovery e-mail and phone verified", "Gmail account with recovery e-mail and… · $1.25"},
 		{strings.Repeat("x", 60), strings.Repeat("x", 39) + "… · $1.25"},
 	} {
-		if got := fit(test.name, " · $1.25", OneColumn); got != test.want {
+		if got := fit(english(t), test.name, " · $1.25", OneColumn); got != test.want {
 			t.Errorf("fit(%q) = %q, want %q", test.name, got, test.want)
 		}
 	}

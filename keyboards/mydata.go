@@ -5,6 +5,10 @@ import (
 	"hstockbot/locales"
 )
 
+// ForgetArgs stands, by a Hash, for what the person was told they would lose: if
+// that has changed since, nothing is deleted by that tap.
+type ForgetArgs struct{ Told route.Hash }
+
 // Routes of what is kept about a person: OrdersExport and MyData send it as a
 // file. Forget says what it is, ForgetAsk asks once more, ForgetSure deletes it.
 var (
@@ -12,7 +16,7 @@ var (
 	MyData       = route.New[struct{}]("yd")
 	Forget       = route.New[struct{}]("yf")
 	ForgetAsk    = route.New[struct{}]("ya")
-	ForgetSure   = route.New[struct{}]("ys")
+	ForgetSure   = route.New[ForgetArgs]("ys")
 )
 
 // ForgetKeyboard offers what is kept as a file, and to delete it.
@@ -25,7 +29,6 @@ func ForgetKeyboard(l *locales.Localizer) Rows {
 }
 
 // ForgetSureKeyboard asks once more.
-func ForgetSureKeyboard(l *locales.Localizer) Rows {
-	none := struct{}{}
-	return append(Rows{{Tap(l.Label("forget_button"), ForgetSure.Data(none))}}, Foot(l, Forget.Data(none))...)
+func ForgetSureKeyboard(l *locales.Localizer, args ForgetArgs) Rows {
+	return append(Rows{{Tap(l.Label("forget_button"), ForgetSure.Data(args))}}, Foot(l, Forget.Data(struct{}{}))...)
 }

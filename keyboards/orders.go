@@ -63,10 +63,10 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 	}
 	rows = append(rows, pairs(row)...)
 	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit("❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(UnknownArgs{Purchase: purchase.Purchase, Listed: true}))})
+		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(UnknownArgs{Purchase: purchase.Purchase, Listed: true}))})
 	}
 	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(fit(entry.Label+" "+entry.Name, entry.Rest, OneColumn),
+		rows = append(rows, []Button{Tap(fit(l, entry.Label+" "+entry.Name, entry.Rest, OneColumn),
 			Order.Data(OrderViewArgs{Order: entry.Order, Filter: args.Filter, Page: args.Page}))})
 	}
 	rows = append(rows, Pages(int(args.Page), total, func(page int) string {

@@ -45,9 +45,9 @@ func SavedKeyboard(l *locales.Localizer, args SavedArgs, entries []SavedEntry, t
 		button := Tap(entry.label(l), Product.Data(ProductArgs{Service: entry.Service, From: FromSaved, Page: args.Page}))
 		switch {
 		case args.Removing:
-			button = Tap("🗑 "+fit(entry.Name, "", OneColumn-2), SavedRemove.Data(SavedRemoveArgs{Service: entry.Service, Page: args.Page}))
+			button = Tap("🗑 "+fit(l, entry.Name, "", OneColumn-2), SavedRemove.Data(SavedRemoveArgs{Service: entry.Service, Page: args.Page}))
 		case entry.Gone:
-			button = Tap("🚫 "+fit(entry.Name, "", OneColumn-2), Saved.Data(removing))
+			button = Tap("🚫 "+fit(l, entry.Name, "", OneColumn-2), Saved.Data(removing))
 		}
 		rows = append(rows, []Button{button})
 	}

@@ -46,7 +46,7 @@ func (e ShopEntry) label(l *locales.Localizer) string {
 	if e.Goods > 0 {
 		rest += " · " + l.Number(e.Goods)
 	}
-	return fit(e.Name, rest, OneColumn)
+	return fit(l, e.Name, rest, OneColumn)
 }
 
 // ShopsKeyboard lists one page of shops.

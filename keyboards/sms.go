@@ -75,18 +75,18 @@ type CountryEntry struct {
 	Name string
 }
 
-func (e CountryEntry) label() string {
+func (e CountryEntry) label(l *locales.Localizer) string {
 	if e.Flag == "" {
-		return fit(e.Name, "", TwoColumns)
+		return fit(l, e.Name, "", TwoColumns)
 	}
-	return e.Flag + " " + fit(e.Name, "", TwoColumns-3)
+	return e.Flag + " " + fit(l, e.Name, "", TwoColumns-3)
 }
 
 // SMSCountriesKeyboard lists one page of countries.
 func SMSCountriesKeyboard(l *locales.Localizer, args SMSCountriesArgs, entries []CountryEntry, total int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
-		buttons = append(buttons, Tap(entry.label(), SMSProjects.Data(SMSProjectsArgs{Country: entry.Hash, Via: args.Found})))
+		buttons = append(buttons, Tap(entry.label(l), SMSProjects.Data(SMSProjectsArgs{Country: entry.Hash, Via: args.Found})))
 	}
 	rows := append(pairs(buttons), Pages(int(args.Page), total, func(page int) string {
 		return SMSCountries.Data(SMSCountriesArgs{Found: args.Found, Page: PageArg(page)})
@@ -111,7 +111,7 @@ type ProjectEntry struct {
 func SMSProjectsKeyboard(l *locales.Localizer, args SMSProjectsArgs, entries []ProjectEntry, total int, back string) Rows {
 	var rows Rows
 	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(fit(entry.Name, " · "+entry.Price, OneColumn), SMSProject.Data(SMSProjectArgs{
+		rows = append(rows, []Button{Tap(fit(l, entry.Name, " · "+entry.Price, OneColumn), SMSProject.Data(SMSProjectArgs{
 			Country: args.Country, Project: entry.Hash, Found: args.Found, Page: args.Page, Via: args.Via,
 		}))})
 	}

@@ -57,14 +57,14 @@ func (l *Localizer) Isolate(text string) string {
 	return "\u2066" + text + "\u2069"
 }
 
-// Name returns a name from outside so that its own direction ends with it: one
-// with right-to-left letters or direction marks stands between U+2068 and
-// U+2069, or it would turn round the price behind it. Others are left as they are.
-func Name(name string) string {
+// Name returns a name from outside so that its own direction ends with it, or it
+// would turn round what stands beside it: between U+2068 and U+2069 where it may
+// run against the language, which is always so in a right-to-left one.
+func (l *Localizer) Name(name string) string {
 	turns := func(r rune) bool {
 		return unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko)
 	}
-	if !strings.ContainsFunc(name, turns) {
+	if name == "" || !l.rightToLeft && !strings.ContainsFunc(name, turns) {
 		return name
 	}
 	return "\u2068" + name + "\u2069"

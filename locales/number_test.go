@@ -2,17 +2,21 @@ package locales
 
 import "testing"
 
-// TestName: what turns round ends with the name; other names are as they came.
+// TestName: what may turn round ends with the name; other names are as they came.
 func TestName(t *testing.T) {
-	for name, want := range map[string]string{
-		"Gmail Account - USA": "Gmail Account - USA",
-		"Gmail 账号":            "Gmail 账号",
-		"":                    "",
-		"حساب جيميل":          "\u2068حساب جيميل\u2069",
-		"stray \u202e mark":   "\u2068stray \u202e mark\u2069",
+	b := loadAll(t)
+	for _, test := range []struct{ code, name, want string }{
+		{"en", "Gmail Account - USA", "Gmail Account - USA"},
+		{"zh", "Gmail 账号", "Gmail 账号"},
+		{"en", "", ""},
+		{"en", "حساب جيميل", "\u2068حساب جيميل\u2069"},
+		{"en", "stray \u202e mark", "\u2068stray \u202e mark\u2069"},
+		{"ar", "Gmail Account - USA", "\u2068Gmail Account - USA\u2069"},
+		{"ur", "حساب جيميل", "\u2068حساب جيميل\u2069"},
+		{"ar", "", ""},
 	} {
-		if got := Name(name); got != want {
-			t.Errorf("Name(%q) = %q, want %q", name, got, want)
+		if got := b.Localizer(test.code).Name(test.name); got != test.want {
+			t.Errorf("%s: Name(%q) = %q, want %q", test.code, test.name, got, test.want)
 		}
 	}
 }

@@ -39,6 +39,7 @@ var speaks = []string{"handlers", "keyboards", "locales"}
 // otherNames are strings in those folders that look like ids and are not.
 var otherNames = map[string]bool{
 	"telegram_profile": true, // a row of settings
+	"telegram_admins":  true, // another
 }
 
 // scanProject reads all of the project's code but tests, the pretend world and

@@ -59,7 +59,7 @@ func BenchmarkFinish(b *testing.B) {
 func BenchmarkSeeUser(b *testing.B) {
 	db := openTest(b)
 	for b.Loop() {
-		if _, _, err := db.SeeUser(b.Context(), 7, "Ann", "en"); err != nil {
+		if _, _, err := db.SeeUser(b.Context(), 7, "Ann", "en", true); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -55,6 +55,7 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 		            balance = '0', balance_seen = NULL, lease_owner = '' WHERE user_id = ?`, userID)
 		// In a private chat the chat's id is the person's (Bot API: Chat).
 		run(`UPDATE inbox SET chat_id = 0, payload_sealed = '' WHERE chat_id = ? AND finished_at IS NOT NULL`, userID)
+		run(`UPDATE admin_log SET subject = 0 WHERE subject = ?`, userID)
 		run(`DELETE FROM users WHERE id = ?`, userID)
 		return err
 	})

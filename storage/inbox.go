@@ -145,8 +145,10 @@ func (db *DB) Park(ctx context.Context, id int64) error {
 	return db.end(ctx, "park update", markParked, id, nil)
 }
 
+// Of what is done only the id is needed. The chat would be the person: the tap by
+// which they are forgotten is done after that.
 const (
-	markDone   = `UPDATE inbox SET state = 'done', payload_sealed = '', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
+	markDone   = `UPDATE inbox SET state = 'done', chat_id = 0, payload_sealed = '', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 	markParked = `UPDATE inbox SET state = 'parked', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 )
 

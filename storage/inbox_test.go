@@ -282,7 +282,7 @@ func TestNothingReadableInFiles(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := db.SeeUser(t.Context(), 77, "Ann", "en"); err != nil {
+	if _, _, err := db.SeeUser(t.Context(), 77, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Put(t.Context(), []int64{1, 2}, []int64{77, 77}, [][]byte{[]byte(canary), []byte(canary)}); err != nil {

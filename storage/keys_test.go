@@ -15,7 +15,7 @@ func openWithUsers(t *testing.T, ids ...int64) *DB {
 	t.Helper()
 	db := openTest(t)
 	for _, id := range ids {
-		if _, _, err := db.SeeUser(t.Context(), id, "Ann", "en"); err != nil {
+		if _, _, err := db.SeeUser(t.Context(), id, "Ann", "en", true); err != nil {
 			t.Fatal(err)
 		}
 	}

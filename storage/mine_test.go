@@ -15,7 +15,7 @@ import (
 func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	tb.Helper()
 	ctx := tb.Context()
-	if _, _, err := db.SeeUser(ctx, user, "Somebody", "en"); err != nil {
+	if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
 		tb.Fatal(err)
 	}
 	key, err := db.SaveKey(ctx, user, redact.Secret(fmt.Sprint("key-of-", user)))
@@ -97,7 +97,14 @@ func TestForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const tap = 4711 // by which they are forgotten
+	if _, err := db.Put(ctx, []int64{tap}, []int64{1}, [][]byte{[]byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.FinishWithDialog(ctx, tap, 1, "", "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "alerts": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
@@ -185,7 +192,7 @@ func TestTakeIn(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	for user := int64(1); user <= 2; user++ {
-		if _, _, err := db.SeeUser(ctx, user, "Somebody", "en"); err != nil {
+		if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
 			t.Fatal(err)
 		}
 		o, err := db.TakeIn(ctx, elsewhereOrder(user, 77), []redact.Secret{"a", "a", "b"}, func(o Order, fresh []redact.Secret) ([]Message, error) {

@@ -258,7 +258,7 @@ func TestACancelOnItsWayMovesTheBalance(t *testing.T) {
 func TestThePhoneOfAPurchaseIsSealed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en"); err != nil {
+	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	key := saveKey(t, db, 7, "first-secret")

@@ -185,6 +185,22 @@ func (db *DB) CountWaitingMessages(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// StuckMessages counts the messages that have been due since before the given
+// time and were not taken, or were tried five times and more, and says since when
+// the first of them is stuck.
+func (db *DB) StuckMessages(ctx context.Context, due time.Time) (n int64, since time.Time, err error) {
+	var row struct {
+		N     int64 `db:"n"`
+		Since int64 `db:"since"`
+	}
+	err = db.reader.GetContext(ctx, &row, db.bind(`SELECT COUNT(*) AS n, COALESCE(MIN(CASE WHEN tries >= 5 THEN created_at ELSE next_try_at END), 0) AS since
+		  FROM outbox WHERE state = 'waiting' AND (tries >= 5 OR next_try_at <= ?)`), toMillis(due))
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("look for stuck messages: %w", err)
+	}
+	return row.N, fromMillis(row.Since), nil
+}
+
 // SweepMessages removes sent messages after two days, and held or unsendable
 // ones, with what they hold, after thirty.
 func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {

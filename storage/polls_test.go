@@ -239,7 +239,7 @@ func TestSearches(t *testing.T) {
 func TestPhonesAndQueriesAreSealed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en"); err != nil {
+	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)

@@ -168,10 +168,12 @@ func (db *DB) Purchase(ctx context.Context, userID, id int64) (Purchase, error) 
 // ClaimPurchase moves a live draft to claimed, leased to owner until the given
 // time. It reports whether this call moved it: of any number of taps, updates
 // and replicas exactly one does. ErrKeyBusy says that the key's turn has not come.
+// Nobody claims anything during maintenance.
 func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string, now, until time.Time) (bool, error) {
 	claimed, err := db.move(ctx, "claim purchase",
 		`UPDATE purchases SET state = ?, lease_owner = ?, lease_until = ?
-		  WHERE id = ? AND user_id = ? AND state = ? AND expires_at > ?`,
+		  WHERE id = ? AND user_id = ? AND state = ? AND expires_at > ?
+		    AND NOT EXISTS (SELECT 1 FROM settings WHERE name = '`+maintenanceSetting+`' AND value <> '')`,
 		PurchaseClaimed, owner, toMillis(until), id, userID, PurchaseDraft, toMillis(now))
 	if isUnique(err) {
 		return false, ErrKeyBusy

@@ -57,8 +57,9 @@ func (db *DB) reminders(ctx context.Context, query string, args ...any) ([]Remin
 }
 
 // EndReminder takes a reminder away and, in the same transaction, stores the
-// message that it was for, unless the order has ended or is being cancelled: so
-// it is told once, or not needed. It reports whether it was told.
+// message that it was for, unless the order has ended, is being cancelled, or is
+// a number whose code has come: so it is told once, or not needed. It reports
+// whether it was told.
 func (db *DB) EndReminder(ctx context.Context, r Reminder, message Message) (bool, error) {
 	told := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
@@ -68,7 +69,7 @@ func (db *DB) EndReminder(ctx context.Context, r Reminder, message Message) (boo
 			return err
 		}
 		var open int
-		err = tx.GetContext(ctx, &open, db.bind(`SELECT COUNT(*) FROM orders WHERE id = ? AND closed_at = 0 AND cancel_sent_at = 0`), r.OrderID)
+		err = tx.GetContext(ctx, &open, db.bind(`SELECT COUNT(*) FROM orders WHERE id = ? AND cancel_sent_at = 0`+FilterOpen.where()), r.OrderID)
 		if err != nil || open == 0 {
 			return err
 		}

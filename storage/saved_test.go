@@ -19,7 +19,7 @@ func openWithPeople(t *testing.T) *DB {
 	t.Helper()
 	db := openTest(t)
 	for _, id := range []int64{ann, bob} {
-		if _, _, err := db.SeeUser(t.Context(), id, "Somebody", "en"); err != nil {
+		if _, _, err := db.SeeUser(t.Context(), id, "Somebody", "en", true); err != nil {
 			t.Fatal(err)
 		}
 	}

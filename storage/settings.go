@@ -10,8 +10,18 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// digestSetting holds the key of Digest, sealed.
-const digestSetting = "digest_key"
+const (
+	// digestSetting holds the key of Digest, sealed.
+	digestSetting = "digest_key"
+	// OperatorThreshold is the setting that admins are warned under: money of the
+	// operator's account as decimal text, "" for never.
+	OperatorThreshold = "operator_threshold"
+	// maintenanceSetting holds since when nobody may buy, as unix milliseconds; ""
+	// while everybody may.
+	maintenanceSetting = "maintenance"
+	// maintenanceText holds the admins' own sentence about it.
+	maintenanceText = "maintenance_text"
+)
 
 // Setting returns what was kept under name, "" if nothing was.
 func (db *DB) Setting(ctx context.Context, name string) (string, error) {

@@ -10,16 +10,14 @@ package alerts
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -59,72 +57,33 @@ type Options struct {
 type Service struct {
 	Options
 
-	mu      sync.Mutex
-	cancel  context.CancelFunc
-	done    chan struct{}
+	rounds  *loop.Loop
 	failing bool // the last round failed; said once
 }
 
 // New returns a Service that is not started.
-func New(o Options) *Service { return &Service{Options: o} }
+func New(o Options) *Service {
+	s := &Service{Options: o}
+	s.rounds = loop.New("alerts", o.Log, s.once)
+	return s
+}
 
 // Start begins watching. Calling it twice is once.
-func (s *Service) Start() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done != nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel, s.done = cancel, make(chan struct{})
-	go s.run(ctx, s.done)
-}
+func (s *Service) Start() { s.rounds.Start() }
 
 // Stop cuts off a round under way, and waits for its end until ctx is done. What
 // it has not come to is seen by the next one. Calling it twice is once.
-func (s *Service) Stop(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done == nil {
-		return nil
-	}
-	s.cancel()
-	select {
-	case <-s.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("stop alerts: %w", ctx.Err())
-	}
-}
+func (s *Service) Stop(ctx context.Context) error { return s.rounds.Stop(ctx) }
 
-func (s *Service) run(ctx context.Context, done chan<- struct{}) {
-	defer close(done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		pause, err := s.safely(ctx)
-		if ctx.Err() == nil {
-			s.report(err)
-		}
-		timer.Reset(pause)
-	}
-}
-
-// safely makes a round; a panic is a failure of this round only.
-func (s *Service) safely(ctx context.Context) (pause time.Duration, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			pause, err = Every, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+// once makes a round. One that fails is no reason to ask the marketplace sooner.
+func (s *Service) once(ctx context.Context) (time.Duration, error) {
+	round, cancel := context.WithTimeout(ctx, roundTimeout)
 	defer cancel()
-	return s.round(ctx)
+	pause, err := s.round(round)
+	if ctx.Err() == nil {
+		s.report(err)
+	}
+	return pause, nil
 }
 
 // report says once when rounds begin to fail and once when they don't any more.

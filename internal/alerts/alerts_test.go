@@ -93,7 +93,7 @@ func (w *world) process() {
 
 func (w *world) join(id int64, key redact.Secret) {
 	w.t.Helper()
-	_, _, err := w.db.SeeUser(w.t.Context(), id, "Somebody", "en")
+	_, _, err := w.db.SeeUser(w.t.Context(), id, "Somebody", "en", true)
 	must(w.t, err)
 	if key != "" {
 		w.market.AddKey(key.Reveal(), "100.00", "USD")

@@ -279,18 +279,50 @@ func (*panicking) Services(context.Context, redact.Secret, hstock.Filter) (hstoc
 	panic("bug")
 }
 
+func (*panicking) Categories(context.Context, redact.Secret, string) ([]hstock.Category, error) {
+	panic("bug")
+}
+
+func (*panicking) SMSCountries(context.Context, redact.Secret, string) ([]hstock.SMSCountry, error) {
+	panic("bug")
+}
+
 // TestPanic: a panic reaches the caller's goroutine, which is guarded, instead
 // of ending the program in one that is not.
 func TestPanic(t *testing.T) {
-	c := New(&panicking{}, Options{TTL: ttl})
-	defer c.Close()
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
-		}
-	}()
-	_, _, err := c.Shelf(t.Context(), key, "", "Instagram", "")
-	t.Errorf("got %v", err)
+	for name, ask := range map[string]func(ctx context.Context, c *Catalog) error{
+		"shelf": func(ctx context.Context, c *Catalog) error {
+			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
+			return err
+		},
+		"search": func(ctx context.Context, c *Catalog) error {
+			_, _, err := c.Search(ctx, key, "zh", "gmail")
+			return err
+		},
+		"counts": func(ctx context.Context, c *Catalog) error {
+			_, err := c.Counts(ctx, key, Place{Category: "Instagram"}, Place{Category: "Gmail"})
+			return err
+		},
+		"categories": func(ctx context.Context, c *Catalog) error {
+			_, _, err := c.Categories(ctx, key, "zh")
+			return err
+		},
+		"countries": func(ctx context.Context, c *Catalog) error {
+			_, _, err := c.Countries(ctx, key, "zh")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := New(&panicking{}, Options{TTL: ttl})
+			defer c.Close()
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			t.Errorf("got %v", ask(t.Context(), c))
+		})
+	}
 }
 
 // TestBounded: shelves beyond the bound push out others.

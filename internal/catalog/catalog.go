@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/errgroup"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
@@ -133,11 +132,10 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Place
 		mu     sync.Mutex
 		failed error
 		counts = make(map[Place]int, len(places))
-		group  errgroup.Group
+		do     []func(ctx context.Context) error
 	)
-	group.SetLimit(countsAtOnce)
 	for _, place := range places {
-		group.Go(func() error {
+		do = append(do, func(ctx context.Context) error {
 			count, err := c.count(ctx, key, place)
 			mu.Lock()
 			defer mu.Unlock()
@@ -153,7 +151,7 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Place
 			return nil
 		})
 	}
-	_ = group.Wait() // its functions give no errors
+	_ = beside(ctx, countsAtOnce, do...) // they give no errors
 	if len(counts) == 0 && failed != nil {
 		return nil, failed
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/search"
@@ -30,16 +28,14 @@ func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query str
 		all, english *whole
 		freshness    Freshness
 	)
-	group, asking := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		all, freshness, err = c.whole(asking, key, lang)
+	err := beside(ctx, -1, func(ctx context.Context) (err error) {
+		all, freshness, err = c.whole(ctx, key, lang)
+		return err
+	}, func(ctx context.Context) (err error) {
+		english, _, err = c.whole(ctx, key, "")
 		return err
 	})
-	group.Go(func() (err error) {
-		english, _, err = c.whole(asking, key, "")
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	if err != nil {
 		return nil, Freshness{}, err
 	}
 	return all.find(english, query), freshness, nil

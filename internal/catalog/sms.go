@@ -9,7 +9,6 @@ import (
 
 	"github.com/biter777/countries"
 	"github.com/shopspring/decimal"
-	"golang.org/x/sync/errgroup"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
@@ -66,18 +65,17 @@ func (c *Catalog) Projects(ctx context.Context, key redact.Secret, lang, country
 // askBoth asks for a list in a language and for the English one, side by side;
 // where they are the same, only once.
 func askBoth[R any](ctx context.Context, lang string, ask func(ctx context.Context, lang string) ([]R, error)) (named, english []R, err error) {
-	group, asking := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		named, err = ask(asking, lang)
+	do := []func(context.Context) error{func(ctx context.Context) (err error) {
+		named, err = ask(ctx, lang)
 		return err
-	})
+	}}
 	if lang != "" {
-		group.Go(func() (err error) {
-			english, err = ask(asking, "")
+		do = append(do, func(ctx context.Context) (err error) {
+			english, err = ask(ctx, "")
 			return err
 		})
 	}
-	err = group.Wait()
+	err = beside(ctx, -1, do...)
 	return named, english, err
 }
 

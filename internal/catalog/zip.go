@@ -3,8 +3,6 @@ package catalog
 import (
 	"context"
 
-	"golang.org/x/sync/errgroup"
-
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 )
@@ -16,18 +14,17 @@ func askCategories(ctx context.Context, m Market, key redact.Secret, lang string
 	var english []hstock.Category
 	for range 2 {
 		var translated []hstock.Category
-		group, asking := errgroup.WithContext(ctx)
-		group.Go(func() (err error) {
-			english, err = m.Categories(asking, key, "")
+		do := []func(context.Context) error{func(ctx context.Context) (err error) {
+			english, err = m.Categories(ctx, key, "")
 			return err
-		})
+		}}
 		if lang != "" {
-			group.Go(func() (err error) {
-				translated, err = m.Categories(asking, key, lang)
+			do = append(do, func(ctx context.Context) (err error) {
+				translated, err = m.Categories(ctx, key, lang)
 				return err
 			})
 		}
-		if err := group.Wait(); err != nil {
+		if err := beside(ctx, -1, do...); err != nil {
 			return nil, err
 		}
 		if lang == "" {

@@ -119,8 +119,13 @@ type Status struct {
 	Accounts            []redact.Secret
 }
 
+// ReasonTooEarly is the reason of an order that can be cancelled later
+// (HStockPlus: allowcancel).
+const ReasonTooEarly = "BEFORE_MIN_WAIT"
+
 // Allowance says whether an order can be cancelled now (HStockPlus:
-// allowcancel). Error, Reason and EligibleAfter are as they came.
+// allowcancel). Error, Reason (ReasonTooEarly is the documented one) and
+// EligibleAfter are as they came.
 type Allowance struct {
 	Order                        int64
 	Allowed                      bool

@@ -42,8 +42,10 @@ type Metrics struct {
 	marketCalls *prometheus.CounterVec
 	marketTook  *prometheus.HistogramVec
 	botTook     *prometheus.HistogramVec
+	botCalls    *prometheus.CounterVec
+	botCallTook *prometheus.HistogramVec
 
-	actions, outcomes, events labels
+	actions, outcomes, events, methods, answers labels
 }
 
 // NewMetrics returns Metrics with a registry of its own, which already has
@@ -66,6 +68,15 @@ func NewMetrics(version string) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"event"}),
 	}
+	m.botCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "hstockbot_telegram_calls_total",
+		Help: "Calls to Telegram by method and outcome.",
+	}, []string{"method", "outcome"})
+	m.botCallTook = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "hstockbot_telegram_call_seconds",
+		Help:    "How long calls to Telegram took, by method.",
+		Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"method"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "hstockbot_build_info",
 		Help:        "Always 1; the labels say what is running.",
@@ -73,7 +84,7 @@ func NewMetrics(version string) *Metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.marketCalls, m.marketTook, m.botTook, build,
+		m.marketCalls, m.marketTook, m.botTook, m.botCalls, m.botCallTook, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -90,6 +101,13 @@ func (m *Metrics) ObserveMarket(action, outcome string, took time.Duration) {
 // ObserveBot records one event of the Telegram runtime.
 func (m *Metrics) ObserveBot(event string, took time.Duration) {
 	m.botTook.WithLabelValues(m.events.bound(event)).Observe(took.Seconds())
+}
+
+// ObserveTelegram records one call to Telegram.
+func (m *Metrics) ObserveTelegram(method, outcome string, took time.Duration) {
+	method = m.methods.bound(method)
+	m.botCalls.WithLabelValues(method, m.answers.bound(outcome)).Inc()
+	m.botCallTook.WithLabelValues(method).Observe(took.Seconds())
 }
 
 // Gauge adds a number that is read anew at every scrape, as

@@ -141,11 +141,9 @@ const (
 
 	// Loops without due work look again after this (another replica may have
 	// stored some); due work that can't be taken yet is looked at after spinPause.
-	idlePause      = 15 * time.Second
-	spinPause      = 250 * time.Millisecond
-	retryLoopAfter = 2 * time.Second // and then ever more rarely, up to
-	retryLoopMost  = time.Minute
-	sweepEvery     = time.Hour
+	idlePause  = 15 * time.Second
+	spinPause  = 250 * time.Millisecond
+	sweepEvery = time.Hour
 )
 
 // balanceChecks is when the balance is read after an outcome became unknown,
@@ -247,4 +245,14 @@ func backoff(first, longest time.Duration, failures int64) time.Duration {
 func spread(pause time.Duration) time.Duration {
 	//nolint:gosec // jitter needs no unpredictability
 	return time.Duration(float64(pause) * (1 - jitter + 2*jitter*rand.Float64()))
+}
+
+// until returns the pause until an event, for loops whose work has a due time:
+// at least a moment (an event that is due but can't be worked on yet must not
+// spin), at most idlePause (another process may bring work forward).
+func until(event, now time.Time) time.Duration {
+	if event.IsZero() {
+		return idlePause
+	}
+	return min(max(event.Sub(now), spinPause), idlePause)
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
@@ -201,7 +203,7 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 			return outcome, err
 		}
 		if reported {
-			s.outbox.wake()
+			s.outbox.Wake()
 			next.CancelSentAt = outcome.Order.CancelSentAt
 			outcome.Order = next
 			break
@@ -241,6 +243,7 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 	}
 	if done && (h.next.State == storage.OrderOpen || h.next.State == storage.OrderPartial) {
 		h.next.State, h.next.ClosedAt = storage.OrderCancelled, now
+		h.next.Charge = decimal.NullDecimal{} // what was heard is from before: a part of it is paid back
 	}
 	// The card that was tapped says it; a number's own message is drawn again.
 	tell := h.tell

@@ -131,6 +131,35 @@ func TestACancelThatWasNotSent(t *testing.T) {
 	})
 }
 
+// TestTheChargeOfACancelledOrder that nobody could be asked for is not known: the
+// one from before would be told and summed as if nothing was paid back.
+func TestTheChargeOfACancelledOrder(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		must(t, w.market.Hold(market.GmailUSA, true))
+		order := w.buy(market.GmailUSA, 2)
+		pass(5 * time.Second)
+		if before := w.order(order.ID); !before.Charge.Decimal.IsPositive() {
+			t.Fatalf("charged %v", before.Charge)
+		}
+		w.market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
+		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+		must(t, err)
+		if !outcome.Done || outcome.Order.Charge.Valid {
+			t.Errorf("done %v, charged %v", outcome.Done, outcome.Order.Charge)
+		}
+		if spent, err := w.db.Spending(t.Context(), anna); err != nil || len(spent) != 0 {
+			t.Errorf("spent %+v, %v", spent, err)
+		}
+		w.market.ClearFaults()
+		pass(time.Minute)
+		after, err := w.service.Refresh(t.Context(), anna, order.ID)
+		must(t, err)
+		if !after.Charge.Valid || !after.Charge.Decimal.IsZero() || after.State != storage.OrderCancelled {
+			t.Errorf("refreshed, it is %s and charged %v", after.State, after.Charge)
+		}
+	})
+}
+
 // TestTwelveCancelsAtOnce send one.
 func TestTwelveCancelsAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

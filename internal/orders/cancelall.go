@@ -39,20 +39,21 @@ func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error)
 	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
 	defer cancel()
 	asked := make([][]Asked, len(batches))
-	failures := make([]error, len(batches))
-	s.sideBySide(batches, func(i int, b batch) {
-		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
-		failures[i] = err
+	failures := s.sideBySide(batches, func(i int, b batch) error {
 		for _, order := range b.orders {
-			a := Asked{Order: order, Err: err}
-			if err == nil {
-				a.Err = errUnanswered
+			asked[i] = append(asked[i], Asked{Order: order, Err: errUnanswered})
+		}
+		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
+		for j := range asked[i] {
+			a := &asked[i][j]
+			if err != nil {
+				a.Err = err
 			}
-			if k := slices.IndexFunc(answers, func(a hstock.Allowance) bool { return a.Order == order.Number }); k >= 0 {
+			if k := slices.IndexFunc(answers, func(said hstock.Allowance) bool { return said.Order == a.Order.Number }); k >= 0 {
 				a.Allowance, a.Err = answers[k], nil
 			}
-			asked[i] = append(asked[i], a)
 		}
+		return err
 	})
 	if len(batches) > 0 && !slices.Contains(failures, nil) {
 		return nil, errors.Join(failures...)
@@ -74,7 +75,7 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 		return nil, err
 	}
 	outcomes := make([][]CancelOutcome, len(batches))
-	s.sideBySide(batches, func(i int, b batch) {
+	failures := s.sideBySide(batches, func(i int, b batch) error {
 		done, err := s.cancelTogether(ctx, userID, b.key, b.orders)
 		if len(done) > 0 && err != nil { // each has its outcome, which could not all be written down
 			s.log.Error("recording a cancel failed", "error", err)
@@ -86,7 +87,17 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: errors.Is(err, ErrCancelSent), Err: err})
 			}
 		}
+		return nil
 	})
+	for i, b := range batches {
+		if failures[i] == nil {
+			continue
+		}
+		outcomes[i] = nil
+		for _, order := range b.orders { // nobody knows how far it came
+			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: true})
+		}
+	}
 	all := slices.Concat(outcomes...)
 	slices.SortStableFunc(all, func(a, b CancelOutcome) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
 	return all, nil
@@ -137,13 +148,17 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 }
 
 // sideBySide works on all batches at once: a slow answer must not take another
-// one's time.
-func (s *Service) sideBySide(batches []batch, do func(i int, b batch)) {
+// one's time. A panic is the failure of its batch.
+func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []error {
+	failures := make([]error, len(batches))
 	var group sync.WaitGroup
 	for i, b := range batches {
-		group.Go(func() { do(i, b) })
+		group.Go(func() {
+			failures[i] = s.safely("cancel side by side", func() error { return do(i, b) })
+		})
 	}
 	group.Wait()
+	return failures
 }
 
 func numbersOf(orders []storage.Order) []int64 {

@@ -200,7 +200,7 @@ func TestCancelAllUntilKilled(t *testing.T) {
 			}
 		},
 	})
-	_, _, err = db.SeeUser(t.Context(), anna, "Anna", "en")
+	_, _, err = db.SeeUser(t.Context(), anna, "Anna", "en", true)
 	must(t, err)
 	_, err = db.SaveKey(t.Context(), anna, annaKey)
 	must(t, err)
@@ -336,6 +336,80 @@ func TestReminder(t *testing.T) {
 	})
 }
 
+// panicking is a marketplace whose answers nobody can stand.
+type panicking struct {
+	*hstock.Client
+	key redact.Secret // only answers to this one
+}
+
+func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Allowance, error) {
+	if key == p.key {
+		panic("allowcancel")
+	}
+	return p.Client.AllowCancel(ctx, key, orders)
+}
+
+func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Cancellation, error) {
+	if key == p.key {
+		panic("cancel")
+	}
+	return p.Client.Cancel(ctx, key, orders)
+}
+
+func (p *panicking) SMSStatus(context.Context, redact.Secret, int64) (hstock.SMSStatus, error) {
+	panic("sms_status")
+}
+
+// TestAPanicOfOneBatch ends neither the process nor the others' cancels.
+func TestAPanicOfOneBatch(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen()
+		stub := &panicking{Client: w.client, key: "anna-other-key-0123456789"}
+		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
+		asked, err := service.Allowances(t.Context(), anna)
+		must(t, err)
+		if len(asked) != 3 || asked[0].Err == nil || asked[0].Order.ID != ids[2] || !asked[1].Allowance.Allowed || !asked[2].Allowance.Allowed {
+			t.Errorf("asked: %+v", asked)
+		}
+		outcomes, err := service.CancelAll(t.Context(), anna, ids)
+		must(t, err)
+		for i, o := range outcomes {
+			if other := i == 0; o.Unsure != other || o.Done == other {
+				t.Errorf("order %d came to %+v", o.Order.Number, o)
+			}
+		}
+		if len(outcomes) != 3 || w.order(ids[2]).CancelSentAt.IsZero() {
+			t.Errorf("%d outcomes; the mark of the one nobody knows of is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
+		}
+		if _, err := service.FindElsewhere(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("looking elsewhere: %v", err)
+		}
+	})
+}
+
+// TestAReminderOfANumber whose code has come by then is not needed: it is still
+// watched for another one, but can't be cancelled any more.
+func TestAReminderOfANumber(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.market.SetCancelAfter(5 * time.Minute)
+		order := w.rent(1)[0]
+		pass(5 * time.Second)
+		r, err := w.service.Remind(t.Context(), anna, order.ID)
+		must(t, err)
+		if r.At.IsZero() {
+			t.Fatalf("reminding came to %+v", r)
+		}
+		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		pass(6 * time.Minute)
+		if got := w.order(order.ID); !got.Open() || got.State != storage.OrderDelivered {
+			t.Fatalf("the number is %s", got.State)
+		}
+		if n := w.count(orders.MessageReminder); n != 0 {
+			t.Errorf("told %d times that it can be cancelled", n)
+		}
+	})
+}
+
 // addElsewhere has the marketplace make an order that the bot knows nothing of.
 func (w *world) addElsewhere(service, quantity int64, link string) int64 {
 	w.t.Helper()
@@ -414,6 +488,28 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 		must(t, err)
 		if order.State != storage.OrderDelivered || order.Open() || order.Delivered != 3 {
 			t.Errorf("completed as %+v", order)
+		}
+	})
+}
+
+// TestANumberElsewhereWhileNobodyAnswersForNumbers is not taken for an SMM service:
+// its codes would never come.
+func TestANumberElsewhereWhileNobodyAnswersForNumbers(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		stub := &oneOrder{Client: w.client, status: hstock.Status{Word: "Pending", State: hstock.StatePending}}
+		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
+		if found, err := service.FindElsewhere(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
+			t.Errorf("refused as a number, it is %q, %v", found.Kind, err)
+		}
+		for _, action := range []string{"sms_status", "sms_code"} {
+			w.market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+		}
+		if order, err := service.TakeIn(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("taken in as %q, %v", order.Kind, err)
+		}
+		stub.status.EntityType = hstock.EntitySMM // then there is no doubt
+		if order, err := service.TakeIn(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
+			t.Errorf("taken in as %q, %v", order.Kind, err)
 		}
 	})
 }

@@ -73,8 +73,8 @@ type Outcome struct {
 }
 
 // Confirm buys what a draft says, once, whatever number of taps, repeated
-// updates and replicas ask for it. An error means that nothing was sent and
-// the draft, or the claim until its lease is over, stands.
+// updates and replicas ask for it. An error (ErrMaintenance for one) means that
+// nothing was sent and the draft, or the claim until its lease is over, stands.
 func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
@@ -82,6 +82,9 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	}
 	if p.State != storage.PurchaseDraft {
 		return s.settled(ctx, p)
+	}
+	if err := s.MayBuy(ctx); err != nil {
+		return Outcome{}, err
 	}
 	key, err := s.db.ActiveKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -149,11 +152,12 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 }
 
 // afterLostClaim says why a claim was not had: somebody else's tap was
-// quicker, or the key's turn did not come.
+// quicker, the key's turn did not come, or maintenance began.
 func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
 	outcome, err := s.State(ctx, userID, purchaseID)
 	if outcome.Result == Drafted {
 		outcome.Result = Busy
+		err = s.MayBuy(ctx) // maintenance may have begun in between
 	}
 	return outcome, err
 }
@@ -326,15 +330,15 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 		c.s.mu.Lock()
 		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
 		c.s.mu.Unlock()
-		c.s.decide.wake()
+		c.s.decide.Wake()
 		return Outcome{Result: InProgress, Purchase: c.p}, nil
 	}
 	if !placed { // adopted or placed meanwhile: the row tells
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.checkpoint("placed")
-	c.s.outbox.wake()
-	c.s.watch.wake()
+	c.s.outbox.Wake()
+	c.s.watch.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
@@ -364,7 +368,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 		delete(s.unrecorded, id)
 		s.mu.Unlock()
 		if placed {
-			s.watch.wake()
+			s.watch.Wake()
 			failures = append(failures, s.Tell(ctx, u.purchase.UserID, id))
 		}
 	}

@@ -53,8 +53,8 @@ func (s *Service) TakeIn(ctx context.Context, userID, number int64) (storage.Ord
 	if err != nil {
 		return storage.Order{}, err
 	}
-	s.outbox.wake()
-	s.watch.wake()
+	s.outbox.Wake()
+	s.watch.Wake()
 	return order, nil
 }
 
@@ -75,7 +75,10 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	)
 	go func() {
 		defer close(done)
-		answer, answerErr = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+		answerErr = s.safely("ask for a number", func() (err error) {
+			answer, err = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+			return err
+		})
 	}()
 	status, err := s.market.Status(ctx, key.Secret, number)
 	<-done
@@ -93,7 +96,8 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 			found.delivered = []redact.Secret{answer.sms.record()}
 		}
 		return found, nil
-	case err == nil:
+	// Without its type it may still be a number, of which nothing was heard for now.
+	case err == nil && (isProduct || status.EntityType == hstock.EntitySMM || refused(answerErr)):
 		order.Kind = storage.KindSMM
 		if isProduct {
 			order.Kind, order.Quantity = storage.KindProduct, boughtOf(status)
@@ -101,7 +105,7 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 		return elsewhere{order: applied(order, status, now), delivered: status.Accounts}, nil
 	case refused(err) && refused(answerErr):
 		return elsewhere{}, hstock.ErrOrderNotFound
-	case refused(err):
+	case err == nil, refused(err):
 		err = answerErr
 	}
 	s.noteKey(ctx, key.ID, key.UserID, err)

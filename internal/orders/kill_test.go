@@ -258,7 +258,7 @@ func buyUntilKilled(step string) error {
 			return 0, appendTold(os.Getenv(killToldIn), message)
 		},
 	})
-	if _, _, err := db.SeeUser(ctx, anna, "Anna", "en"); err != nil {
+	if _, _, err := db.SeeUser(ctx, anna, "Anna", "en", true); err != nil {
 		return err
 	}
 	if _, err := db.SaveKey(ctx, anna, annaKey); err != nil {

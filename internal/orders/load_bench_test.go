@@ -137,7 +137,7 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	left := numbers - loadBigKey
 	for key := range loadKeys {
 		user := int64(key + 1)
-		_, _, err := db.SeeUser(t.Context(), user, "Somebody", "en")
+		_, _, err := db.SeeUser(t.Context(), user, "Somebody", "en", true)
 		must(t, err)
 		_, err = db.SaveKey(t.Context(), user, loadKey(key))
 		must(t, err)

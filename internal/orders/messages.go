@@ -90,6 +90,6 @@ func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
 		s.log.Error("pausing a refused key failed", "error", storeErr)
 	}
 	if refused {
-		s.outbox.wake()
+		s.outbox.Wake()
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -67,14 +68,14 @@ type Service struct {
 	checkpoint func(step string)
 	owner      string // of leases; unique to this process
 
-	queue  *queue  // of polls that are due
-	settle *signal // a purchase of this process left its key's turn
-	watch  *loop   // polls of orders
-	decide *loop   // leases and balance readings of purchases
-	remind *loop   // reminders of orders that can be cancelled later
-	outbox *loop   // messages
-	keys   *loop   // refused keys
-	sweep  *loop   // what is old
+	queue  *queue     // of polls that are due
+	settle *signal    // a purchase of this process left its key's turn
+	watch  *loop.Loop // polls of orders
+	decide *loop.Loop // leases and balance readings of purchases
+	remind *loop.Loop // reminders of orders that can be cancelled later
+	outbox *loop.Loop // messages
+	keys   *loop.Loop // refused keys
+	sweep  *loop.Loop // what is old
 
 	allKeysAt time.Time      // when all refused keys were tried; the keys loop's own
 	polls     sync.WaitGroup // in hand
@@ -98,19 +99,19 @@ func New(o Options) *Service {
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
 	}
-	s.watch = newLoop("watch orders", o.Log, s.watchOnce)
-	s.decide = newLoop("settle purchases", o.Log, s.decideOnce)
-	s.remind = newLoop("remind", o.Log, s.remindOnce)
-	s.outbox = newLoop("send messages", o.Log, s.outboxOnce)
-	s.keys = newLoop("try refused keys", o.Log, s.tryKeysOnce)
-	s.sweep = newLoop("sweep", o.Log, s.sweepOnce)
+	s.watch = loop.New("watch orders", o.Log, s.watchOnce)
+	s.decide = loop.New("settle purchases", o.Log, s.decideOnce)
+	s.remind = loop.New("remind", o.Log, s.remindOnce)
+	s.outbox = loop.New("send messages", o.Log, s.outboxOnce)
+	s.keys = loop.New("try refused keys", o.Log, s.tryKeysOnce)
+	s.sweep = loop.New("sweep", o.Log, s.sweepOnce)
 	return s
 }
 
 // Start begins watching and delivering. Calling it twice is once.
 func (s *Service) Start() {
-	for _, l := range []*loop{s.outbox, s.decide, s.remind, s.watch, s.keys, s.sweep} {
-		l.start()
+	for _, l := range []*loop.Loop{s.outbox, s.decide, s.remind, s.watch, s.keys, s.sweep} {
+		l.Start()
 	}
 }
 
@@ -119,22 +120,22 @@ func (s *Service) Start() {
 // turn first. Calling it twice is once.
 func (s *Service) Stop(ctx context.Context) error {
 	var problems []error
-	for _, l := range []*loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
-		problems = append(problems, l.stop(ctx))
+	for _, l := range []*loop.Loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
+		problems = append(problems, l.Stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx), s.outbox.stop(ctx), s.flush(ctx))
+	problems = append(problems, wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx), s.outbox.Stop(ctx), s.flush(ctx))
 	return errors.Join(problems...)
 }
 
 // Wake looks for due messages now; call it when a person became reachable or
 // when messages were stored by others.
-func (s *Service) Wake() { s.outbox.wake() }
+func (s *Service) Wake() { s.outbox.Wake() }
 
 // WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
 func (s *Service) WakeWatcher() {
 	s.queue.forget()
-	s.watch.wake()
+	s.watch.Wake()
 }
 
 // Tell stores a message that says what has become of a purchase, for a person
@@ -145,7 +146,7 @@ func (s *Service) Tell(ctx context.Context, userID, purchaseID int64) error {
 	err := s.db.AddMessage(ctx, storage.Message{
 		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Class: classReply, CreatedAt: time.Now(),
 	})
-	s.outbox.wake()
+	s.outbox.Wake()
 	return err
 }
 

@@ -45,7 +45,7 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 	for _, ofOne := range byPerson(messages) {
 		s.sendSlots <- struct{}{}
 		s.sends.Go(func() {
-			defer s.outbox.wake()
+			defer s.outbox.Wake()
 			defer func() { <-s.sendSlots }()
 			s.serve(context.WithoutCancel(ctx), owner, ofOne)
 		})

@@ -101,10 +101,25 @@ func (e *AmountError) Error() string {
 // country any more.
 var ErrGone = errors.New("the marketplace has it no more")
 
+// ErrMaintenance is returned while the shop's admins let nobody buy.
+var ErrMaintenance = errors.New("nobody may buy at the moment")
+
+// MayBuy returns ErrMaintenance while nobody may.
+func (s *Service) MayBuy(ctx context.Context) error {
+	maintenance, err := s.db.Maintenance(ctx)
+	if err == nil && maintenance.On() {
+		return ErrMaintenance
+	}
+	return err
+}
+
 // Draft reads price, stock and balance with the person's own key and stores
-// what they are about to confirm. It fails with ErrNoKey, ErrGone, *AmountError,
-// or an error of the marketplace; then nothing is stored or replaced.
+// what they are about to confirm. It fails with ErrMaintenance, ErrNoKey, ErrGone,
+// *AmountError, or an error of the marketplace; then nothing is stored or replaced.
 func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
+	if err := s.MayBuy(ctx); err != nil {
+		return Quote{}, err
+	}
 	key, err := s.db.ActiveKey(ctx, intent.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return Quote{}, ErrNoKey

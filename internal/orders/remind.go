@@ -44,7 +44,7 @@ func (s *Service) Remind(ctx context.Context, userID, orderID int64) (Reminding,
 		return r, ErrOrderClosed
 	}
 	r.At = at
-	s.remind.wake()
+	s.remind.Wake()
 	return r, nil
 }
 
@@ -59,7 +59,7 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 			told, err := s.db.EndReminder(ctx, reminder, message)
 			if told {
 				s.checkpoint("reminded")
-				s.outbox.wake()
+				s.outbox.Wake()
 			}
 			return err
 		}))

@@ -107,8 +107,8 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 		return storage.Order{}, ErrNotUnknown
 	}
 	s.checkpoint("adopted")
-	s.outbox.wake()
-	s.watch.wake()
+	s.outbox.Wake()
+	s.watch.Wake()
 	return order, nil
 }
 
@@ -169,8 +169,8 @@ func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string)
 		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageUnknown, Class: classReply, CreatedAt: now.Add(cardFirst),
 	})
 	if err == nil && moved {
-		s.outbox.wake()
-		s.decide.wake()
+		s.outbox.Wake()
+		s.decide.Wake()
 	}
 	return moved, err
 }
@@ -219,7 +219,7 @@ func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
 		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcome, Class: classReply, CreatedAt: now,
 	})
 	if rejected {
-		s.outbox.wake()
+		s.outbox.Wake()
 	}
 	return err
 }
@@ -266,7 +266,7 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	}
 	recorded, err := s.db.RecordCheck(ctx, p, previous, message)
 	if recorded && last {
-		s.outbox.wake()
+		s.outbox.Wake()
 	}
 	return err
 }

@@ -36,7 +36,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	}
 	for _, order := range taken {
 		s.polls.Go(func() {
-			defer s.watch.wake()
+			defer s.watch.Wake()
 			tooMany := s.poll(ctx, order)
 			s.queue.done(order.KeyRef, time.Now(), tooMany)
 		})
@@ -161,7 +161,7 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	if err != nil {
 		s.log.Error("giving up an order failed", "order", order.Number, "error", err)
 	}
-	s.outbox.wake()
+	s.outbox.Wake()
 }
 
 // timeIsOver reports whether nothing more is to be expected of a number.
@@ -302,7 +302,7 @@ func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (
 		return order.Order, err
 	}
 	s.checkpoint("reported")
-	s.outbox.wake()
+	s.outbox.Wake()
 	if !reported { // a poll beside this one was quicker: its answer counts
 		return s.db.Order(ctx, order.UserID, order.ID)
 	}

@@ -308,7 +308,7 @@ func TestOutbox(t *testing.T) {
 		w.mu.Unlock()
 		pass(24 * time.Hour)
 		w.wantTold(orders.MessageGoods)
-		_, released, err := w.db.SeeUser(t.Context(), boris, "Boris", "ru")
+		_, released, err := w.db.SeeUser(t.Context(), boris, "Boris", "ru", true)
 		must(t, err)
 		if !released {
 			t.Error("nothing was released")

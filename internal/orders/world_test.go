@@ -96,7 +96,7 @@ func (w *world) newService() *orders.Service {
 
 func (w *world) addUser(id int64, key redact.Secret) {
 	w.t.Helper()
-	_, _, err := w.db.SeeUser(w.t.Context(), id, "Somebody", "en")
+	_, _, err := w.db.SeeUser(w.t.Context(), id, "Somebody", "en", true)
 	must(w.t, err)
 	_, err = w.db.SaveKey(w.t.Context(), id, key)
 	must(w.t, err)

@@ -1,0 +1,267 @@
+package handlers_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/keyboards"
+	"hstockbot/storage"
+)
+
+var olga = telegram.Person{ID: adminID, FirstName: "Olga", LanguageCode: "en"}
+
+// asAdmin has an admin's chat in the place of Anna's for the rest of a scenario.
+func (w *world) asAdmin() {
+	person := olga
+	person.LanguageCode = w.anna.Person().LanguageCode
+	w.anna = w.telegram.Join(person)
+}
+
+// as has another person's chat there, until the func that it returns.
+func (w *world) as(c *telegram.Client) (back func()) {
+	before := w.anna
+	w.anna = c
+	return func() { w.anna = before }
+}
+
+// TestAdminHome: how everything is, with things that wait and things that went wrong.
+func TestAdminHome(t *testing.T) {
+	inBoth(t, "admin", func(w *world) {
+		w.setTheScene()
+		w.marketDown = time.Now().Add(-5 * time.Minute)
+		pass(time.Minute)
+		w.asAdmin()
+		w.types("/start")
+		pass(time.Minute) // what is wrong is told as soon as there is somebody to tell it to
+		w.marketDown = time.Time{}
+		pass(2 * time.Minute) // and its end
+		w.types("/admin")
+		w.tap("nav_button_refresh")
+	})
+}
+
+// TestMaintenance: nobody begins to buy, wherever they stand; what is under way goes
+// on, and what was bought arrives.
+func TestMaintenance(t *testing.T) {
+	inBoth(t, "maintenance", func(w *world) {
+		person := w.anna
+		w.withKey(annaKey)
+		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		buy := func() {
+			w.open("3")
+			w.tapLabel("1")
+			w.tap("order_button_skip")
+			w.tap("confirm_button_confirm")
+			pass(time.Second)
+		}
+		buy()
+		open := w.market.Orders()
+		w.open("2") // a card that stands
+		w.tapLabel("1")
+		w.tap("order_button_skip")
+
+		w.asAdmin()
+		w.types("/admin")
+		w.tap("admin_button_maintenance")
+		w.tap("maintenance_button_on")
+		w.tap("maintenance_button_text")
+		w.types(strings.Repeat("x", 501))
+		w.types("Back at 6 <pm> & not before")
+
+		admin := w.as(person)
+		w.tap("confirm_button_confirm")
+		w.open("2")
+		w.tapLabel("1")
+		w.types("/sms")
+		w.types("States")
+		w.types("Telegram")
+		w.tapLabel("2")
+		w.types("/orders")
+		if n := len(w.market.Orders()); n != len(open) {
+			w.t.Fatalf("%d orders were placed during maintenance", n-len(open))
+		}
+		must(w.t, w.market.Deliver(open[0].Number, 1))
+		pass(time.Minute) // it arrives all the same
+
+		admin()
+		w.tap("maintenance_button_own")
+		w.tap("maintenance_button_off")
+		w.as(person)
+		w.open("2")
+		w.tapLabel("1")
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		pass(5 * time.Second)
+		if n := len(w.market.Orders()); n != len(open)+1 {
+			w.t.Errorf("after maintenance there are %d orders, want one more than %d", n, len(open))
+		}
+	})
+}
+
+// TestMaintenanceBetweenLookAndClaim: the switch holds for a tap that was under way.
+func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.open("2")
+		w.tapLabel("1")
+		w.tap("order_button_skip")
+		drafts, err := w.db.PersonalData(w.t.Context(), anna.ID)
+		must(w.t, err)
+		must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.Deed{Admin: adminID, What: "maintenance_on", At: time.Now()}))
+		for _, p := range drafts.Purchases {
+			claimed, err := w.db.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
+			if err != nil || claimed {
+				w.t.Errorf("a purchase was claimed during maintenance (%v)", err)
+			}
+		}
+		if len(drafts.Purchases) == 0 {
+			w.t.Error("there was nothing to claim")
+		}
+	})
+}
+
+// TestBlockAPerson: they get no answer any more, but what they bought.
+func TestBlockAPerson(t *testing.T) {
+	inBoth(t, "person", func(w *world) {
+		person := w.anna
+		w.withKey(annaKey)
+		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		w.open("3")
+		w.tapLabel("1")
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		pass(time.Second)
+
+		w.asAdmin()
+		w.types("/admin")
+		w.tap("admin_button_person")
+		w.types("nobody")
+		w.types("99")
+		w.types("@1001")
+		w.tap("person_button_block")
+		w.tap("person_button_keep")
+		w.tap("person_button_block")
+		w.tap("person_button_block")
+
+		admin := w.as(person)
+		before := len(w.anna.Messages())
+		w.types("/menu")
+		must(w.t, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
+		pass(time.Second)
+		if n := len(w.anna.Messages()); n != before+1 { // their own
+			w.t.Errorf("a blocked person was answered:\n%s", w.anna.Transcript())
+		}
+		must(w.t, w.market.Deliver(w.market.Orders()[0].Number, 1))
+		pass(time.Minute)
+		if n := len(w.anna.Messages()); n != before+2 {
+			w.t.Errorf("a blocked person did not get what they bought:\n%s", w.anna.Transcript())
+		}
+
+		admin()
+		w.tap("person_button_unblock")
+		w.tap("nav_button_back")
+		w.tap("admin_button_log")
+		w.as(person)
+		w.types("/menu")
+		if w.anna.Last().FromBot {
+			admin()
+			return
+		}
+		w.t.Errorf("an unblocked person is not answered:\n%s", w.anna.Transcript())
+	})
+}
+
+// TestAdminsAreNotBlocked: not by each other, not by themselves.
+func TestAdminsAreNotBlocked(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.asAdmin()
+		w.types("/admin")
+		w.anna.TapData(w.anna.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
+		pass(time.Second)
+		w.says(w.l.Label("person_is_admin"))
+		user, err := w.db.User(w.t.Context(), adminID)
+		if err != nil || user.Blocked {
+			w.t.Errorf("an admin was blocked (%v)", err)
+		}
+	})
+}
+
+// TestAdminIsLookedUpAtEachTap: who is taken off ADMIN_IDS finds nothing behind the
+// buttons that they still have, nor behind a question that was asked before.
+func TestAdminIsLookedUpAtEachTap(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.asAdmin()
+		w.types("/admin")
+		w.tap("admin_button_maintenance")
+		card := w.anna.Last().ID
+		w.tap("maintenance_button_text")
+		w.admins = nil
+		w.restart()
+		pass(5 * time.Second)
+		for _, data := range []string{
+			keyboards.MaintenanceSwitch.Data(keyboards.SwitchArgs{On: true}), keyboards.Admin.Data(struct{}{}),
+			keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: anna.ID}),
+		} {
+			w.anna.TapData(card, data)
+			pass(5 * time.Second)
+			if answers := w.anna.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
+				w.t.Errorf("%s is answered %q", data, answers[len(answers)-1].Text)
+			}
+		}
+		w.types("not the sentence any more")
+		w.types("/admin")
+		w.says(w.l.Label("text_not_understood"))
+		m, err := w.db.Maintenance(w.t.Context())
+		if err != nil || m.On() || m.Text != "" {
+			w.t.Errorf("somebody who is no admin set %+v (%v)", m, err)
+		}
+		if _, total, err := w.db.Deeds(w.t.Context(), 8, 0); err != nil || total != 0 {
+			w.t.Errorf("%d deeds are written down (%v)", total, err)
+		}
+	})
+}
+
+// TestAdminCommand: it is listed for admins, in their language, from their first
+// word on, and for nobody else; and no longer when they are none.
+func TestAdminCommand(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		listed := func(c *telegram.Client) string {
+			for _, command := range c.Commands() {
+				if command.Command == "admin" {
+					return command.Description
+				}
+			}
+			return ""
+		}
+		must(w.t, w.shop.Announce(w.t.Context())) // nobody has written yet
+		person := w.anna
+		w.types("/start")
+		w.asAdmin()
+		w.types("/start")
+		if got, want := listed(w.anna), w.l.Label("command_admin"); got != want {
+			w.t.Errorf("an admin sees %q, want %q", got, want)
+		}
+		if got := listed(person); got != "" {
+			w.t.Errorf("Anna sees %q", got)
+		}
+		w.types("/language")
+		w.tapLabel("中文")
+		if got, want := listed(w.anna), w.bundle.Localizer("zh").Label("command_admin"); got != want {
+			w.t.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
+		}
+		calls := len(w.telegram.Calls())
+		must(w.t, w.shop.Announce(w.t.Context()))
+		if n := len(w.telegram.Calls()); n != calls {
+			w.t.Errorf("%d calls to say what was said", n-calls)
+		}
+		w.admins = nil
+		w.restart()
+		must(w.t, w.shop.Announce(w.t.Context()))
+		if got := listed(w.anna); got != "" {
+			w.t.Errorf("who is no admin any more sees %q", got)
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// What admins do, as it is written down: storage.Deed.What. Each has a message
+// deed_<word>, whose placeholders are Subject (an id) and Detail.
+const (
+	deedMaintenanceOn   = "maintenance_on"
+	deedMaintenanceOff  = "maintenance_off"
+	deedMaintenanceText = "maintenance_text"
+	deedBlock           = "block"
+	deedUnblock         = "unblock"
+)
+
+// adminLog shows what admins have done, the newest first.
+func (s *Shop) adminLog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
+	l := req.L
+	page := int(args.Page)
+	deeds, total, err := s.DB.Deeds(ctx, keyboards.PageSize, page*keyboards.PageSize)
+	if err == nil && len(deeds) == 0 && total > 0 { // it has become shorter
+		page = keyboards.ClampPage(page, total)
+		deeds, total, err = s.DB.Deeds(ctx, keyboards.PageSize, page*keyboards.PageSize)
+	}
+	if err != nil {
+		return bot.View{}, err
+	}
+	lines := []string{l.T("adminlog_title")}
+	if total == 0 {
+		lines = append(lines, "", l.T("adminlog_empty"))
+	}
+	names := map[int64]string{}
+	for _, deed := range deeds {
+		name, known := names[deed.Admin]
+		if !known {
+			if name, err = s.adminName(ctx, deed.Admin); err != nil {
+				return bot.View{}, err
+			}
+			names[deed.Admin] = name
+		}
+		lines = append(lines, "", l.T("adminlog_line", locales.Args{
+			"Time": clock(l, deed.At), "Admin": l.Name(shorten(name, wordLength)), "ID": personNumber(l, deed.Admin), "Deed": locales.HTML(deedWords(l, deed)),
+		}))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, page, total)}, nil
+}
+
+// adminName is the first name of an admin, "" of one who is not here any more.
+func (s *Shop) adminName(ctx context.Context, id int64) (string, error) {
+	user, err := s.DB.User(ctx, id)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	return user.Name, err
+}
+
+func deedWords(l *locales.Localizer, deed storage.Deed) string {
+	return l.T("deed_"+deed.What, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": shorten(deed.Detail, nameLength)})
+}

@@ -1,0 +1,120 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// personFind asks whom an admin wants to see.
+func (s *Shop) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	return bot.View{
+		Text:     req.L.T("person_ask"),
+		Keyboard: keyboards.Foot(req.L, keyboards.Admin.Data(struct{}{})),
+		Dialog:   dialog(stepPerson, ""),
+	}, nil
+}
+
+func (s *Shop) personTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	foot := keyboards.Foot(req.L, keyboards.Admin.Data(struct{}{}))
+	id, ok := personID(req.Text)
+	if !ok {
+		return askAgain(req.L.T("person_bad"), foot), nil
+	}
+	args := keyboards.PersonArgs{Person: id}
+	view, err := s.person(ctx, at(req, keyboards.Person.Data(args)), args)
+	if errors.Is(err, storage.ErrNotFound) {
+		return askAgain(req.L.T("person_none", locales.Args{"ID": personNumber(req.L, id)}), foot), nil
+	}
+	return view, err
+}
+
+// personID reads the id of a person, with or without an @ before it.
+func personID(text string) (int64, bool) {
+	id, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(text), "@"), 10, 64)
+	return id, err == nil && id > 0
+}
+
+// personNumber is an id as people copy it.
+func personNumber(l *locales.Localizer, id int64) locales.HTML {
+	return code(l, strconv.FormatInt(id, 10))
+}
+
+// person shows what an admin may know of somebody: not what they typed,
+// searched, bought with or received.
+func (s *Shop) person(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+	l := req.L
+	user, err := s.DB.User(ctx, args.Person)
+	if err != nil {
+		return bot.View{}, err
+	}
+	kept, err := s.DB.Kept(ctx, user.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	lines := []string{
+		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
+		l.T("person_language", locales.Args{"Language": s.languageName(s.localizer(user).Lang())}),
+		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
+		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
+		l.T("person_orders", locales.Args{"All": kept.Orders, "Open": kept.Open, "Unknown": kept.Unknown}),
+	}
+	switch {
+	case user.Blocked:
+		lines = append(lines, "", l.T("person_blocked"))
+	case user.Unreachable:
+		lines = append(lines, "", l.T("person_unreachable"))
+	case !user.Private:
+		lines = append(lines, "", l.T("person_elsewhere"))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.admin(user.ID))}, nil
+}
+
+func (s *Shop) languageName(code string) string {
+	for _, language := range s.Bundle.Languages() {
+		if language.Code == code {
+			return language.Name
+		}
+	}
+	return code
+}
+
+// personBlock asks once more.
+func (s *Shop) personBlock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+	user, err := s.DB.User(ctx, args.Person)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{
+		Text: req.L.T("person_block_ask", locales.Args{
+			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personNumber(req.L, user.ID),
+		}),
+		Keyboard: keyboards.PersonBlockKeyboard(req.L, args),
+	}, nil
+}
+
+func (s *Shop) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+	if s.admin(args.Person) {
+		return bot.View{}, say("person_is_admin")
+	}
+	return s.setBlocked(ctx, req, args, true, deedBlock)
+}
+
+func (s *Shop) personUnblock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+	return s.setBlocked(ctx, req, args, false, deedUnblock)
+}
+
+func (s *Shop) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, what string) (bot.View, error) {
+	_, err := s.DB.SetBlocked(ctx, args.Person, blocked, storage.Deed{Admin: req.User.ID, What: what, Subject: args.Person, At: time.Now()})
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.person(ctx, req, args)
+}

@@ -1,0 +1,165 @@
+package alarms
+
+import (
+	"context"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/storage"
+)
+
+// What counts as wrong.
+const (
+	// probeEvery is how often the operator's account is looked at, and probeDown
+	// how often while the marketplace is down: somebody has to notice its end.
+	probeEvery   = 5 * time.Minute
+	probeDown    = time.Minute
+	probeTimeout = 12 * time.Second
+	// stuckAfter is how long a message may be due: more come in than go out then.
+	stuckAfter = 5 * time.Minute
+	// parkedFor is how long an update that was given up counts: it is an event,
+	// and over when there were no more for so long.
+	parkedFor = time.Hour
+	// rivalAfter lets a new version take over from the old one in peace.
+	rivalAfter = 30 * time.Second
+	// doubtsAtMost bounds what is read of purchases of unknown outcome.
+	doubtsAtMost = 200
+)
+
+// finding is something that is wrong now.
+type finding struct {
+	subject int64
+	since   time.Time
+	figures Figures
+	known   bool // it has been for a while
+}
+
+// check looks for one kind. sure is false where that can't be told.
+type check struct {
+	name string
+	look func(ctx context.Context, now time.Time) (found []finding, sure bool, err error)
+}
+
+// checks are in the order in which things are told: what explains others first.
+func (s *Service) checks() []check {
+	return []check{
+		{MarketDown, s.marketDown},
+		{KeyRefused, s.keyRefused},
+		{BalanceLow, s.balanceLow},
+		{Rival, s.rival},
+		{Unknown, s.unknown},
+		{OutboxStuck, s.outboxStuck},
+		{UpdatesParked, s.updatesParked},
+	}
+}
+
+func since(t time.Time) []finding {
+	if t.IsZero() {
+		return nil
+	}
+	return []finding{{since: t}}
+}
+
+// probe is what the operator's account last looked like.
+type probe struct {
+	at      time.Time // of the last attempt
+	read    bool      // balance or refused is known
+	refused time.Time // since when the key is; zero: it is accepted
+	balance hstock.Balance
+	lowAt   time.Time // since when the balance is under the threshold
+}
+
+// ask looks at the operator's account, if it is time.
+func (s *Service) ask(ctx context.Context, now time.Time) {
+	pause := probeEvery
+	if !s.MarketDown().IsZero() {
+		pause = probeDown
+	}
+	p := &s.probe
+	if s.OperatorKey == "" || !p.at.IsZero() && now.Sub(p.at) < pause {
+		return
+	}
+	p.at = now
+	ctx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), probeTimeout)
+	defer cancel()
+	balance, err := s.Market.Balance(ctx, s.OperatorKey)
+	switch kind, _ := hstock.KindOf(err); {
+	case err == nil:
+		p.read, p.balance, p.refused = true, balance, time.Time{}
+	case kind == hstock.InvalidKey:
+		if p.refused.IsZero() {
+			p.refused = now
+		}
+		p.read = true
+	}
+}
+
+func (s *Service) marketDown(ctx context.Context, now time.Time) ([]finding, bool, error) {
+	s.ask(ctx, now)
+	return since(s.MarketDown()), true, nil
+}
+
+func (s *Service) keyRefused(context.Context, time.Time) ([]finding, bool, error) {
+	return since(s.probe.refused), s.probe.read, nil
+}
+
+func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, bool, error) {
+	text, err := s.DB.Setting(ctx, storage.OperatorThreshold)
+	if err != nil {
+		return nil, false, err
+	}
+	limit, err := decimal.NewFromString(text)
+	if err != nil { // "", or not of our making
+		return nil, true, nil //nolint:nilerr // there is no threshold
+	}
+	p := &s.probe
+	if !p.read || !p.refused.IsZero() {
+		return nil, false, nil
+	}
+	if !p.balance.Amount.LessThan(limit) {
+		p.lowAt = time.Time{}
+		return nil, true, nil
+	}
+	if p.lowAt.IsZero() {
+		p.lowAt = now
+	}
+	return []finding{{since: p.lowAt, figures: Figures{Amount: p.balance.Amount, Limit: limit, Currency: p.balance.Currency}}}, true, nil
+}
+
+func (s *Service) rival(_ context.Context, now time.Time) ([]finding, bool, error) {
+	at := s.Rival()
+	if at.IsZero() || now.Sub(at) < rivalAfter {
+		return nil, true, nil
+	}
+	return since(at), true, nil
+}
+
+func (s *Service) unknown(ctx context.Context, _ time.Time) ([]finding, bool, error) {
+	doubts, err := s.DB.Doubts(ctx, doubtsAtMost)
+	if err != nil {
+		return nil, false, err
+	}
+	found := make([]finding, len(doubts))
+	for i, d := range doubts {
+		found[i] = finding{subject: d.Purchase, since: d.SentAt, figures: Figures{Name: d.Name, Quantity: d.Quantity}}
+	}
+	return found, true, nil
+}
+
+func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]finding, bool, error) {
+	n, first, err := s.DB.StuckMessages(ctx, now.Add(-stuckAfter))
+	if err != nil || n == 0 {
+		return nil, err == nil, err
+	}
+	return []finding{{since: first, figures: Figures{Count: n}}}, true, nil
+}
+
+func (s *Service) updatesParked(ctx context.Context, now time.Time) ([]finding, bool, error) {
+	n, first, err := s.DB.ParkedSince(ctx, now.Add(-parkedFor))
+	if err != nil || n == 0 {
+		return nil, err == nil, err
+	}
+	return []finding{{since: first, figures: Figures{Count: n}}}, true, nil
+}

@@ -1,0 +1,35 @@
+package keyboards
+
+import (
+	"hstockbot/internal/route"
+	"hstockbot/locales"
+)
+
+// SwitchArgs says which way something is switched.
+type SwitchArgs struct{ On bool }
+
+// Routes of maintenance. MaintenanceText asks for a sentence of the admins' own,
+// MaintenanceOwn goes back to the bot's.
+var (
+	Maintenance       = route.New[struct{}]("Am")
+	MaintenanceSwitch = route.New[SwitchArgs]("Ams")
+	MaintenanceText   = route.New[struct{}]("Amt")
+	MaintenanceOwn    = route.New[struct{}]("Amo")
+)
+
+// MaintenanceKeyboard switches it and sets the sentence; ownText says that
+// admins have written one.
+func MaintenanceKeyboard(l *locales.Localizer, on, ownText bool) Rows {
+	label := "maintenance_button_on"
+	if on {
+		label = "maintenance_button_off"
+	}
+	rows := Rows{
+		{Tap(l.Label(label), MaintenanceSwitch.Data(SwitchArgs{On: !on}))},
+		{Tap(l.Label("maintenance_button_text"), MaintenanceText.Data(struct{}{}))},
+	}
+	if ownText {
+		rows = append(rows, []Button{Tap(l.Label("maintenance_button_own"), MaintenanceOwn.Data(struct{}{}))})
+	}
+	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
+}

@@ -1,0 +1,156 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Alarm is something that is wrong, or was until OverAt and nobody was told of
+// its end yet. Name, Subject and Detail are of the alarms package.
+type Alarm struct {
+	Name    string
+	Subject int64
+	Detail  string
+	Since   time.Time
+	Told    bool // that it has begun
+	OverAt  time.Time
+}
+
+// AlarmChanges are made in one transaction. An alarm is found by its Name and
+// Subject.
+type AlarmChanges struct {
+	Begun []Alarm // new ones; those that are known go on as they are
+	Back  []Alarm // were over, and are wrong again before anybody was told
+	Over  []Alarm // ended at their OverAt
+	Gone  []Alarm // nothing more to tell of
+	Told  []Alarm // told that they have begun
+
+	Messages []Message // that tell of them
+	Setting  string    // where At is kept as unix milliseconds, "" for nowhere
+	At       time.Time
+}
+
+// Alarms returns all alarms, the oldest first.
+func (db *DB) Alarms(ctx context.Context) ([]Alarm, error) {
+	var rows []struct {
+		Name    string `db:"name"`
+		Subject int64  `db:"subject"`
+		Detail  string `db:"detail"`
+		Since   int64  `db:"since"`
+		Told    int64  `db:"told"`
+		OverAt  int64  `db:"over_at"`
+	}
+	err := db.reader.SelectContext(ctx, &rows, `SELECT name, subject, detail, since, told, over_at FROM alarms ORDER BY since, name, subject`)
+	if err != nil {
+		return nil, fmt.Errorf("read alarms: %w", err)
+	}
+	alarms := make([]Alarm, len(rows))
+	for i, row := range rows {
+		alarms[i] = Alarm{
+			Name: row.Name, Subject: row.Subject, Detail: row.Detail, Since: fromMillis(row.Since), Told: row.Told == 1, OverAt: fromMillis(row.OverAt),
+		}
+	}
+	return alarms, nil
+}
+
+// ChangeAlarms stores what has become of alarms, with the messages about it.
+func (db *DB) ChangeAlarms(ctx context.Context, c AlarmChanges) error {
+	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+		run := func(query string, args ...any) {
+			if err == nil {
+				_, err = tx.ExecContext(ctx, db.bind(query), args...)
+			}
+		}
+		for _, a := range c.Begun {
+			run(`INSERT INTO alarms (name, subject, detail, since, told, over_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO NOTHING`,
+				a.Name, a.Subject, a.Detail, toMillis(a.Since))
+		}
+		for _, a := range c.Back {
+			run(`UPDATE alarms SET over_at = 0 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, a := range c.Over {
+			run(`UPDATE alarms SET over_at = ? WHERE name = ? AND subject = ?`, toMillis(a.OverAt), a.Name, a.Subject)
+		}
+		for _, a := range c.Told {
+			run(`UPDATE alarms SET told = 1 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, a := range c.Gone {
+			run(`DELETE FROM alarms WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, message := range c.Messages {
+			if err == nil {
+				err = db.insertMessage(ctx, tx, message)
+			}
+		}
+		if c.Setting != "" && err == nil {
+			err = setSetting(ctx, tx, db.bind(upsertSetting), c.Setting, fmt.Sprint(toMillis(c.At)))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("change alarms: %w", err)
+	}
+	return nil
+}
+
+// Doubt is a purchase of unknown outcome, without what a person typed for it.
+type Doubt struct {
+	Purchase int64  `db:"id"`
+	Name     string `db:"name"`
+	Quantity int64  `db:"quantity"`
+	SentAt   time.Time
+}
+
+// Doubts returns everyone's purchases of unknown outcome, the oldest first, at
+// most limit.
+func (db *DB) Doubts(ctx context.Context, limit int) ([]Doubt, error) {
+	var rows []struct {
+		Doubt
+		SentAt int64 `db:"sent_at"`
+	}
+	err := db.reader.SelectContext(ctx, &rows, db.bind(
+		`SELECT id, name, quantity, sent_at FROM purchases WHERE state = 'unknown' ORDER BY sent_at, id LIMIT ?`), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read doubts: %w", err)
+	}
+	doubts := make([]Doubt, len(rows))
+	for i, row := range rows {
+		doubts[i] = row.Doubt
+		doubts[i].SentAt = fromMillis(row.SentAt)
+	}
+	return doubts, nil
+}
+
+// ParkedSince counts the updates that were given up since then, and says when
+// the first of them was.
+func (db *DB) ParkedSince(ctx context.Context, since time.Time) (n int64, first time.Time, err error) {
+	var row struct {
+		N     int64 `db:"n"`
+		First int64 `db:"first"`
+	}
+	err = db.reader.GetContext(ctx, &row, db.bind(
+		`SELECT COUNT(*) AS n, COALESCE(MIN(finished_at), 0) AS first FROM inbox WHERE state = 'parked' AND finished_at >= ?`), toMillis(since))
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("count parked updates: %w", err)
+	}
+	return row.N, fromMillis(row.First), nil
+}
+
+// Reachable returns which of these people can be written to, as far as is known.
+func (db *DB) Reachable(ctx context.Context, ids []int64) ([]int64, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	query, args, err := sqlx.In(`SELECT id FROM users WHERE id IN (?) AND private_chat = 1 AND unreachable = 0 ORDER BY id`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read who can be reached: %w", err)
+	}
+	var reachable []int64
+	if err := db.reader.SelectContext(ctx, &reachable, db.bind(query), args...); err != nil {
+		return nil, fmt.Errorf("read who can be reached: %w", err)
+	}
+	return reachable, nil
+}

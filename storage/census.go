@@ -1,0 +1,66 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Census is how much of everything there is, and how long it waits. A zero time
+// says that nothing waits.
+type Census struct {
+	People      int64 `db:"people"`
+	New         int64 `db:"new_people"`    // since the given moment
+	Active      int64 `db:"active_people"` // since then; SeenAt is kept to the hour
+	Unreachable int64 `db:"unreachable"`   // have blocked the bot, or are gone
+	Blocked     int64 `db:"blocked"`       // by an admin
+
+	OpenProducts int64 `db:"open_products"`
+	OpenSMM      int64 `db:"open_smm"`
+	OpenSMS      int64 `db:"open_sms"`
+	Unknown      int64 `db:"unknown"` // purchases
+	OldestOpen   time.Time
+
+	Waiting       int64     `db:"waiting"` // messages that are due or will be
+	Held          int64     `db:"held"`    // for people who can't be reached
+	OldestWaiting time.Time // since when the longest overdue message has been due
+
+	Unfinished       int64 `db:"unfinished"` // updates
+	Parked           int64 `db:"parked"`
+	OldestUnfinished time.Time
+}
+
+// Census counts. since is the beginning of the day.
+func (db *DB) Census(ctx context.Context, now, since time.Time) (Census, error) {
+	var row struct {
+		Census
+		OldestOpen       int64 `db:"oldest_open"`
+		OldestWaiting    int64 `db:"oldest_waiting"`
+		OldestUnfinished int64 `db:"oldest_unfinished"`
+	}
+	err := db.reader.GetContext(ctx, &row, db.bind(`SELECT
+		(SELECT COUNT(*) FROM users) AS people,
+		(SELECT COUNT(*) FROM users WHERE created_at >= ?) AS new_people,
+		(SELECT COUNT(*) FROM users WHERE seen_at >= ?) AS active_people,
+		(SELECT COUNT(*) FROM users WHERE unreachable = 1) AS unreachable,
+		(SELECT COUNT(*) FROM users WHERE blocked = 1) AS blocked,
+		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'product') AS open_products,
+		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'smm') AS open_smm,
+		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'sms' AND state IN ('open', 'partial')) AS open_sms,
+		(SELECT COUNT(*) FROM purchases WHERE state = 'unknown') AS unknown,
+		(SELECT COALESCE(MIN(created_at), 0) FROM orders WHERE closed_at = 0 AND state IN ('open', 'partial')) AS oldest_open,
+		(SELECT COUNT(*) FROM outbox WHERE state = 'waiting') AS waiting,
+		(SELECT COUNT(*) FROM outbox WHERE state = 'held') AS held,
+		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'waiting' AND created_at <= ?) AS oldest_waiting,
+		(SELECT COUNT(*) FROM inbox WHERE finished_at IS NULL) AS unfinished,
+		(SELECT COUNT(*) FROM inbox WHERE state = 'parked') AS parked,
+		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL) AS oldest_unfinished`),
+		toMillis(since), toMillis(since), toMillis(now))
+	if err != nil {
+		return Census{}, fmt.Errorf("count everything: %w", err)
+	}
+	row.Census.OldestOpen = fromMillis(row.OldestOpen)
+	row.Census.OldestWaiting = fromMillis(row.OldestWaiting)
+	row.Census.OldestUnfinished = fromMillis(row.OldestUnfinished)
+	return row.Census, nil
+}

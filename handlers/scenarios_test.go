@@ -61,7 +61,7 @@ func (w *world) openGmail() {
 }
 
 func TestBuyOne(t *testing.T) {
-	inBoth(t, "buy_one", func(w *world) {
+	inAll(t, "buy_one", func(w *world) {
 		w.withKey(annaKey)
 		w.tap("menu_button_catalog")
 		w.openGmail()
@@ -210,7 +210,7 @@ func TestAFileOfTwenty(t *testing.T) {
 }
 
 func TestUnknownOutcomeAndAdopting(t *testing.T) {
-	inBoth(t, "unknown", func(w *world) {
+	inAll(t, "unknown", func(w *world) {
 		w.withKey(annaKey)
 		w.open("2")
 		w.tapLabel("2")

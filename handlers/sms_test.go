@@ -29,7 +29,7 @@ func (w *world) first() market.Number {
 }
 
 func TestOneNumberToItsCode(t *testing.T) {
-	inBoth(t, "sms_one", func(w *world) {
+	inAll(t, "sms_one", func(w *world) {
 		w.withKey(annaKey)
 		w.tap("menu_button_sms")
 		w.tapLabel("›")

@@ -19,7 +19,7 @@ const perRoute = 25
 // in every language, and meets no dead end, no button that leads nowhere, no
 // name of a message instead of its text, and no refusal of Telegram.
 func TestWalk(t *testing.T) {
-	for _, lang := range []string{"en", "zh"} {
+	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
 				w.setTheScene()
@@ -50,6 +50,7 @@ func TestWalk(t *testing.T) {
 						w.t.Errorf("the walk never came to route %q", name)
 					}
 				}
+				w.checkLanguage()
 			})
 		})
 	}
@@ -96,6 +97,51 @@ func (w *world) setTheScene() {
 	buy("2", "2")
 	w.types("/search gmail")
 	w.types("https://instagram.com/anna")
+}
+
+// reading are the calls to the marketplace that take lang (HStockPlus: lang), and
+// how it is said that their answer is in the person's language: of lists that are
+// joined with the English one, and of what is asked for in English beside, one of
+// the calls is.
+var reading = []string{"categories", "subcategory_info", "products", "services", "inventory", "sms_projects", "sms_countries"}
+
+// checkLanguage looks whether the marketplace was asked for everything in the
+// person's language: as it spells it, English being left out.
+func (w *world) checkLanguage() {
+	w.t.Helper()
+	want := w.l.Lang()
+	if want == "en" {
+		want = ""
+	}
+	asked := map[string]map[string]int{} // action, language, times
+	for _, call := range w.market.Calls() {
+		if !slices.Contains(reading, call.Action) {
+			if call.Fields.Has("lang") {
+				w.t.Errorf("%s was asked with a language", call.Action)
+			}
+			continue
+		}
+		if asked[call.Action] == nil {
+			asked[call.Action] = map[string]int{}
+		}
+		asked[call.Action][call.Fields.Get("lang")]++
+		if call.Fields.Has("lang") && call.Fields.Get("lang") == "" {
+			w.t.Errorf("%s was asked with an empty language", call.Action)
+		}
+	}
+	for _, action := range reading {
+		for lang := range asked[action] {
+			if lang != want && lang != "" {
+				w.t.Errorf("%s was asked in %q, want %q", action, lang, want)
+			}
+		}
+		if asked[action][want] == 0 {
+			w.t.Errorf("%s was never asked in %q: %v", action, want, asked[action])
+		}
+		if action == "inventory" && asked[action][""] > 0 && want != "" { // the one that is never joined
+			w.t.Errorf("%s was asked %d times without a language", action, asked[action][""])
+		}
+	}
 }
 
 type button struct {

@@ -288,10 +288,33 @@ func (w *world) checkSecrets() {
 	}
 }
 
+// languages are the codes of all languages.
+func languages(t *testing.T) []string {
+	t.Helper()
+	bundle, err := locales.Load()
+	must(t, err)
+	var codes []string
+	for _, language := range bundle.Languages() {
+		codes = append(codes, language.Code)
+	}
+	return codes
+}
+
 // inBoth runs a scenario in English and in Chinese, each with its golden file.
 func inBoth(t *testing.T, name string, scenario func(w *world)) {
 	t.Helper()
-	for _, lang := range []string{"en", "zh"} {
+	in(t, []string{"en", "zh"}, name, scenario)
+}
+
+// inAll is inBoth in every language.
+func inAll(t *testing.T, name string, scenario func(w *world)) {
+	t.Helper()
+	in(t, languages(t), name, scenario)
+}
+
+func in(t *testing.T, languages []string, name string, scenario func(w *world)) {
+	t.Helper()
+	for _, lang := range languages {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
 				scenario(w)

@@ -41,6 +41,7 @@ func TestBrowser(t *testing.T) {
 		{"never a code", Options{}, never},
 		{"killed while an order is open", Options{}, killed},
 		{"right to left", Options{}, rightToLeft},
+		{"other scripts", Options{}, inLanguages},
 		{"reading further up", Options{}, readingFurtherUp},
 		{"keyboard only", Options{}, keyboardOnly},
 		{"another site", Options{}, anotherSite},
@@ -293,7 +294,7 @@ func rightToLeft(t *testing.T, _ *running, p *tab) {
 		t.Errorf("Arabic is typed %s", got)
 	}
 	p.press(kb.Enter)
-	amal.sees("I was not expecting a message")
+	amal.sees(botSays(t, "ar", "text_not_understood"))
 
 	// linesOf are the boxes of the lines of a message's text.
 	linesOf := func(message string) string {
@@ -339,9 +340,11 @@ func rightToLeft(t *testing.T, _ *running, p *tab) {
 		t.Errorf("Amal's bubble keeps %+v from the edges, the bot's %+v", mine, theirs)
 	}
 
-	// A name from right to left does not turn the lines below it.
-	amal.says("/start p_10")
-	card := amal.sees("حساب تيليجرام")
+	// A name from right to left does not turn the lines below it in a language that
+	// runs the other way.
+	anna := p.as("Anna")
+	anna.says("/start p_10")
+	card := anna.sees("حساب تيليجرام")
 	for _, word := range []string{"Price: $", "In stock:", "How many?"} {
 		at := read[[]float64](p, `((m) => {
 			const walk = document.createTreeWalker(m, NodeFilter.SHOW_TEXT);
@@ -354,7 +357,7 @@ func rightToLeft(t *testing.T, _ *running, p *tab) {
 				range.setEnd(node, from + i + 1);
 				return range.getBoundingClientRect().left;
 			});
-		})(chat(`+js(amal.id)+`).querySelector('.message[data-id=`+js(card)+`]'))`)
+		})(chat(`+js(anna.id)+`).querySelector('.message[data-id=`+js(card)+`]'))`)
 		for i := 1; i < len(at); i++ {
 			if at[i] <= at[i-1] {
 				t.Errorf("%q is drawn backwards: %v", word, at)
@@ -362,8 +365,8 @@ func rightToLeft(t *testing.T, _ *running, p *tab) {
 			}
 		}
 	}
-	amal.tap("1")
-	amal.sees("This needs your own API key")
+	anna.tap("1")
+	anna.sees("This needs your own API key")
 }
 
 // readingFurtherUp is who has scrolled up when something arrives.

@@ -158,7 +158,7 @@ func (w *world) want(id int64, want ...string) {
 // TestOnceAndOver: each thing is told once, however long it lasts, and once more
 // when it is over; a restart in between repeats nothing.
 func TestOnceAndOver(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga, oleg)
 		w.down = time.Now()
 		w.pass(5 * time.Minute)
@@ -257,7 +257,7 @@ func TestOperatorsAccount(t *testing.T) {
 
 // TestRivalOfAMoment: two programs overlap while one takes over from the other.
 func TestRivalOfAMoment(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga)
 		w.rival = time.Now()
 		w.pass(20 * time.Second)

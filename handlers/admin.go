@@ -14,6 +14,23 @@ func (s *Shop) attachAdmin() {
 	s.adminCommand("admin", s.adminHomeCommand)
 
 	adminScreen(s, keyboards.Admin, s.adminHome)
+
+	adminScreen(s, keyboards.AllOrders, s.allOrders)
+	adminScreen(s, keyboards.AllOrdersPerson, s.allOrdersPerson)
+	adminScreen(s, keyboards.AllOrdersCategories, s.allOrdersCategories)
+	adminScreen(s, keyboards.AllOrdersDays, s.allOrdersDays)
+	adminScreen(s, keyboards.AllOrdersTotals, s.allOrdersTotals)
+	adminScreen(s, keyboards.AllOrdersPicture, s.allOrdersPicture)
+	adminScreen(s, keyboards.AllOrdersExport, s.allOrdersExport)
+	adminScreen(s, keyboards.AnyOrder, s.anyOrder)
+	adminScreen(s, keyboards.AllUnknown, s.allUnknown)
+	adminScreen(s, keyboards.AnyUnknown, s.anyUnknown)
+	s.adminStep(stepAllOrdersPerson, s.allOrdersPersonTyped)
+	s.adminStep(stepAllOrdersDay, s.allOrdersDayTyped)
+
+	adminScreen(s, keyboards.BalanceWarn, s.balanceWarn)
+	adminScreen(s, keyboards.BalanceWarnOff, s.balanceWarnOff)
+	s.adminStep(stepBalanceWarn, s.balanceWarnTyped)
 }
 
 // adminScreen registers a screen that exists for admins only: to anyone else its

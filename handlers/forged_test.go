@@ -75,6 +75,9 @@ var forgers = []forger{
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
 	forging(keyboards.Admin),
+	forging(keyboards.AllOrders), forging(keyboards.AllOrdersPerson), forging(keyboards.AllOrdersCategories), forging(keyboards.AllOrdersDays),
+	forging(keyboards.AllOrdersTotals), forging(keyboards.AllOrdersPicture), forging(keyboards.AllOrdersExport),
+	forging(keyboards.AnyOrder), forging(keyboards.AllUnknown), forging(keyboards.AnyUnknown), forging(keyboards.BalanceWarn), forging(keyboards.BalanceWarnOff),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 

@@ -177,7 +177,7 @@ func dayOf(arg uint16) time.Time {
 
 func dayArg(of time.Time) (uint16, bool) {
 	days := of.Unix() / int64((24 * time.Hour).Seconds())
-	return uint16(min(max(days, 0), math.MaxUint16)), days > 0 && days <= math.MaxUint16 //nolint:gosec // within its bounds
+	return uint16(min(max(days, 0), math.MaxUint16)), days > 0 && days <= math.MaxUint16
 }
 
 // isoDay is a day as admins type it.

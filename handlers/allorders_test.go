@@ -422,11 +422,19 @@ func TestPagesOfEveryonesOrders(t *testing.T) {
 		w.tapLabel("›")
 		w.tapLike("#700007")
 		w.tap("nav_button_back")
-		if buttonData(w.anna.Last(), "2/3") == "" || len(w.anna.Last().Keyboard) < 8 {
+		if buttonData(w.anna.Last(), "2/3") == "" || len(w.anna.Last().Keyboard) != 16 {
 			w.t.Errorf("Back leads to %s", w.anna.Transcript())
 		}
+		w.changeDB(`UPDATE orders SET charge = '1.10', created_at = created_at - (number % 20) * 86400000`)
+		w.tap("allorders_button_totals")
 		w.tapLabel("›")
-		if buttonData(w.anna.Last(), "3/3") == "" || strings.Contains(w.anna.Transcript(), strconv.Itoa(700_007)) {
+		w.says("$22.00") // of all days
+		if buttonData(w.anna.Last(), "2/3") == "" || strings.Count(w.anna.Last().Text, "$1.10") != keyboards.PageSize {
+			w.t.Errorf("the totals are %s", w.anna.Transcript())
+		}
+		w.tap("nav_button_back")
+		w.tapLabel("›")
+		if buttonData(w.anna.Last(), "3/3") == "" || len(w.anna.Last().Keyboard) != 12 {
 			w.t.Errorf("the last page is %s", w.anna.Transcript())
 		}
 	})
@@ -466,5 +474,29 @@ func TestAllExportOfFiftyThousand(t *testing.T) {
 			w.t.Errorf("%d rows in %d bytes", n, len(file.Data))
 		}
 		w.says("these are the newest " + w.l.Number(int64(n)) + " of 50,000 orders")
+	})
+}
+
+// TestACategoryThatCantBeRead: it is kept in English, whatever the person's
+// language, and nothing that is bought waits for it.
+func TestACategoryThatCantBeRead(t *testing.T) {
+	inWorld(t, "zh", func(w *world) {
+		w.withKey(annaKey)
+		w.open("2")
+		w.tapLabel("1")
+		for _, action := range []string{"products", "services"} {
+			w.market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+		}
+		w.tap("order_button_skip")
+		pass(10 * time.Second)
+		w.tap("confirm_button_confirm")
+		pass(time.Minute)
+		w.market.ClearFaults()
+		w.buyGmail("1")
+		found, err := w.db.ShopOrders(w.t.Context(), storage.ShopFilter{}, 9, 0)
+		must(w.t, err)
+		if len(found) != 2 || found[0].Category != "Accounts-Email" || found[1].Category != "" {
+			w.t.Errorf("the orders are %+v", found)
+		}
 	})
 }

@@ -74,7 +74,11 @@ func (s *Shop) allOrdersPicture(ctx context.Context, req *bot.Request, args keyb
 		id = "alltotals_months"
 	}
 	lines = append([]string{l.T(id, locales.Args{"Sum": sums(l, shown)})}, lines...)
-	return bot.View{Text: strings.Join(append(lines, l.T("alltotals_left_out")), "\n"), Photo: picture, Keyboard: foot}, nil
+	return bot.View{
+		Text:     strings.Join(append(lines, l.T("alltotals_left_out")), "\n"),
+		Photo:    &bot.Document{Name: "totals.png", Data: picture},
+		Keyboard: foot,
+	}, nil
 }
 
 // allCharges is what the orders of the filters were charged, and a line that says

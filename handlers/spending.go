@@ -69,13 +69,13 @@ func (s *Shop) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.
 	if byMonth {
 		id = "spending_months"
 	}
-	return bot.View{Text: l.T(id, locales.Args{"Sum": sums(l, shown)}), Photo: picture, Keyboard: foot}, nil
+	return bot.View{Text: l.T(id, locales.Args{"Sum": sums(l, shown)}), Photo: &bot.Document{Name: "spending.png", Data: picture}, Keyboard: foot}, nil
 }
 
 // drawCharges draws bars for charges, the oldest of which come first: for days as
 // long as those show everything, else for months. shown is the sum of what is in
 // the picture, which is nil where nothing would be.
-func drawCharges(charges []storage.Charged) (picture *bot.Document, shown map[string]decimal.Decimal, byMonth bool, err error) {
+func drawCharges(charges []storage.Charged) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
 	bars := lastDays(time.Now().UTC())
 	if byMonth = len(charges) > 0 && charges[0].Day.Before(bars[0].from); byMonth {
 		bars = lastMonths(time.Now().UTC())
@@ -83,11 +83,8 @@ func drawCharges(charges []storage.Charged) (picture *bot.Document, shown map[st
 	if shown = spentSince(charges, bars[0].from); len(shown) == 0 {
 		return nil, nil, byMonth, nil
 	}
-	drawn, err := chart.Draw(panelsOf(charges, slices.Sorted(maps.Keys(shown)), bars))
-	if err != nil {
-		return nil, nil, byMonth, err
-	}
-	return &bot.Document{Name: "spending.png", Data: drawn}, shown, byMonth, nil
+	picture, err = chart.Draw(panelsOf(charges, slices.Sorted(maps.Keys(shown)), bars))
+	return picture, shown, byMonth, err
 }
 
 // span is the time of one bar, up to the next one's; its label is digits, which

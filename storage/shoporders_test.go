@@ -387,12 +387,14 @@ func TestExposure(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	secret := redact.Secret("key-of-7") // the one that placed gives
-	orders := placed(t, db, 7, 101, 102, 103, 104)
+	orders := placed(t, db, 7, 101, 102, 103, 104, 105, 106)
 	placed(t, db, 8, 201) // of another key
 	for i, change := range []string{
 		`charge = '0.1'`,
 		`charge = '0.2'`,
 		`charge = '9', state = 'delivered', closed_at = 1`,
+		`charge = '7', state = 'delivered'`, // a number that is watched after its code
+		`charge = '5', state = 'partial', closed_at = 1`,
 		`charge = NULL`,
 	} {
 		if _, err := db.writer.ExecContext(ctx, `UPDATE orders SET `+change+` WHERE id = ?`, orders[i].ID); err != nil {

@@ -500,3 +500,29 @@ func TestACategoryThatCantBeRead(t *testing.T) {
 		}
 	})
 }
+
+// TestMarkupInThePeoplesNames is shown as it is, and a long name leaves the label its
+// price.
+func TestMarkupInThePeoplesNames(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		for i, name := range []string{"<b>Eve</b> & \"Co\"", "مريم", strings.Repeat("W", 64)} {
+			w.as(telegram.Person{ID: int64(3001 + i), FirstName: name, LanguageCode: "en"}, func() {
+				w.withKey(annaKey)
+				w.buyGmail("1")
+			})
+		}
+		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		w.as(telegram.Person{ID: 3004, FirstName: "<i>Mal</i>", LanguageCode: "en"}, func() {
+			w.withKey(annaKey)
+			w.buyGmail("1")
+		})
+		w.still()
+		w.beAdmin()
+		for _, command := range []string{"/orders @3001", "/orders 23501", "/orders 23502", "/orders 23503", "/orders"} {
+			w.types(command)
+		}
+		w.tapLike("❔ Unknown")
+		w.tapLike("❔ Gmail")
+		w.golden("all_names")
+	})
+}

@@ -8,6 +8,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -91,7 +92,11 @@ func filterID(filter uint8) string {
 // admins it begins with everyone's.
 func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if n, ok := orderNumber(req.Args); ok {
-		return s.orderOfNumber(ctx, req, n)
+		view, err := s.orderOfNumber(ctx, req, n)
+		if errors.Is(err, orders.ErrNoKey) && s.admin(req.User.ID) { // who asked for anybody's
+			return bot.View{}, say("allorders_no_number", locales.Args{"Number": number(req.L, n)})
+		}
+		return view, err
 	}
 	if s.admin(req.User.ID) {
 		return s.allOrdersCommand(ctx, req)

@@ -11,10 +11,14 @@ import (
 // firstDay is when the first of manyOrders was placed.
 var firstDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// busyKey has bought all of manyOrders.
+const busyKey = "key"
+
 // manyOrders stores n orders of a busy shop: 2,000 people, 12 categories, half a
 // year, 1 in 8 a number, charges of 40 different sums.
 func manyOrders(tb testing.TB, db *DB, n int) {
 	tb.Helper()
+	key := db.Digest(keyDomain, []byte(busyKey))
 	err := db.write(tb.Context(), func(tx *sqlx.Tx) error {
 		for i := range n {
 			kind, state, charge, closed, category := KindProduct, OrderDelivered, any("1."+strconv.Itoa(10+i%40)), int64(1), "Category "+strconv.Itoa(i%12)
@@ -32,14 +36,14 @@ func manyOrders(tb testing.TB, db *DB, n int) {
 			at := firstDay.Add(time.Duration(i) * (180 * day / time.Duration(n)))
 			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO purchases (id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
 				variants, balance, origin, state, reason, refusal_sealed, lease_owner, lease_until, checks, next_check_at, verdict, created_at, expires_at, sent_at, settled_at, category)
-				VALUES (?, ?, 1, 'k', ?, 1, 'Goods', 1, 'sealed', '1', 1, 'USD', 1, 0, '1', '', 'placed', '', 'sealed', '', 0, 0, 0, '', ?, 0, ?, 0, ?)`,
-				i+1, i%2000+1, kind, toMillis(at), toMillis(at), category); err != nil {
+				VALUES (?, ?, 1, ?, ?, 1, 'Goods', 1, 'sealed', '1', 1, 'USD', 1, 0, '1', '', 'placed', '', 'sealed', '', 0, 0, 0, '', ?, 0, ?, 0, ?)`,
+				i+1, i%2000+1, key, kind, toMillis(at), toMillis(at), category); err != nil {
 				return err
 			}
 			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity, link_sealed, origin,
 				state, word, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until, category)
-				VALUES (?, ?, ?, 1, 'k', ?, ?, 0, 1, 'Goods', 1, 'sealed', '', ?, 'Completed', ?, 'USD', 0, 1, ?, 0, ?, 0, 1, 0, '', 0, ?)`,
-				i+1, i%2000+1, i+1, kind, i+1, state, charge, toMillis(at), closed, category); err != nil {
+				VALUES (?, ?, ?, 1, ?, ?, ?, 0, 1, 'Goods', 1, 'sealed', '', ?, 'Completed', ?, 'USD', 0, 1, ?, 0, ?, 0, 1, 0, '', 0, ?)`,
+				i+1, i%2000+1, i+1, key, kind, i+1, state, charge, toMillis(at), closed, category); err != nil {
 				return err
 			}
 		}
@@ -95,6 +99,27 @@ func BenchmarkShopOrders(b *testing.B) {
 			}
 		})
 	}
+	b.Run("unknown outcomes of a person", func(b *testing.B) {
+		for b.Loop() {
+			if _, n, err := db.ShopUnknowns(ctx, ShopFilter{Person: 7}, 8, 0); err != nil || n != 0 {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("unknown outcomes", func(b *testing.B) {
+		for b.Loop() {
+			if _, n, err := db.ShopUnknowns(ctx, ShopFilter{}, 8, 0); err != nil || n != 0 {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("open with a key", func(b *testing.B) {
+		for b.Loop() {
+			if open, err := db.ExposureOf(ctx, busyKey); err != nil || len(open.MayCost) == 0 {
+				b.Fatal(open, err)
+			}
+		}
+	})
 	b.Run("categories", func(b *testing.B) {
 		for b.Loop() {
 			if found, err := db.ShopCategories(ctx); err != nil || len(found) != 12 {

@@ -162,8 +162,7 @@ func whoShort(l *locales.Localizer, id int64, name string) string {
 
 // personID reads the id of a person, with or without the @ before it.
 func personID(text string) (int64, bool) {
-	digits := norm.NFKC.String(strings.TrimPrefix(strings.TrimSpace(norm.NFKC.String(text)), "@"))
-	id, ok := parseAmount(digits)
+	id, ok := parseAmount(strings.TrimPrefix(norm.NFKC.String(strings.TrimSpace(text)), "@"))
 	return id, ok && id > 0
 }
 

@@ -14,9 +14,6 @@ import (
 const (
 	// digestSetting holds the key of Digest, sealed.
 	digestSetting = "digest_key"
-	// OperatorThreshold is the setting that admins are warned under: money of the
-	// operator's account as decimal text, "" for never.
-	OperatorThreshold = "operator_threshold"
 	// maintenanceSetting holds since when nobody may buy, as unix milliseconds; ""
 	// while everybody may.
 	maintenanceSetting = "maintenance"

@@ -111,7 +111,7 @@ func TestWalkAdmin(t *testing.T) {
 // those of cards and of messages worth keeping, which have neither.
 var waysOn = []string{
 	"nav_button_back", "nav_button_menu",
-	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "unknown_button_no", // the other answer to a question
+	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unknown_button_no", // the other answer to a question
 	"menu_button_orders", "unknown_button_balance", "cancel_button", "number_button_another",
 }
 

@@ -289,7 +289,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	wrong := alarms.New(alarms.Options{
-		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs,
+		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
 		MarketDown: func() time.Time { return marketPulse.Tally().DownSince }, Rival: telegram.Conflict, Wake: trade.Wake,
 	})
 	shop.Attach(telegram, trade, wrong)

@@ -13,8 +13,11 @@ import (
 
 // Steps of the admins' dialogs.
 const (
-	stepMaintenance = "maintenance"
-	stepPerson      = "person"
+	stepMaintenance     = "maintenance"
+	stepPerson          = "person"
+	stepAllOrdersPerson = "ordersperson"
+	stepAllOrdersDay    = "ordersday"
+	stepBalanceWarn     = "threshold"
 )
 
 // attachAdmin registers what exists for admins only. This is the list of their
@@ -34,8 +37,24 @@ func (s *Shop) attachAdmin() {
 	adminScreen(s, keyboards.PersonUnblock, s.personUnblock)
 	adminScreen(s, keyboards.AdminLog, s.adminLog)
 
+	adminScreen(s, keyboards.AllOrders, s.allOrders)
+	adminScreen(s, keyboards.AllOrdersPerson, s.allOrdersPerson)
+	adminScreen(s, keyboards.AllOrdersCategories, s.allOrdersCategories)
+	adminScreen(s, keyboards.AllOrdersDays, s.allOrdersDays)
+	adminScreen(s, keyboards.AllOrdersTotals, s.allOrdersTotals)
+	adminScreen(s, keyboards.AllOrdersPicture, s.allOrdersPicture)
+	adminScreen(s, keyboards.AllOrdersExport, s.allOrdersExport)
+	adminScreen(s, keyboards.AnyOrder, s.anyOrder)
+	adminScreen(s, keyboards.AllUnknown, s.allUnknown)
+	adminScreen(s, keyboards.AnyUnknown, s.anyUnknown)
+	adminScreen(s, keyboards.BalanceWarn, s.balanceWarn)
+	adminScreen(s, keyboards.BalanceWarnOff, s.balanceWarnOff)
+
 	s.adminStep(stepMaintenance, s.maintenanceTyped)
 	s.adminStep(stepPerson, s.personTyped)
+	s.adminStep(stepAllOrdersPerson, s.allOrdersPersonTyped)
+	s.adminStep(stepAllOrdersDay, s.allOrdersDayTyped)
+	s.adminStep(stepBalanceWarn, s.balanceWarnTyped)
 }
 
 // adminScreen registers a screen that exists for admins only: to anyone else its

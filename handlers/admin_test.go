@@ -11,17 +11,9 @@ import (
 	"hstockbot/storage"
 )
 
-var olga = telegram.Person{ID: adminID, FirstName: "Olga", LanguageCode: "en"}
-
-// asAdmin has an admin's chat in the place of Anna's for the rest of a scenario.
-func (w *world) asAdmin() {
-	person := olga
-	person.LanguageCode = w.anna.Person().LanguageCode
-	w.anna = w.telegram.Join(person)
-}
-
-// as has another person's chat there, until the func that it returns.
-func (w *world) as(c *telegram.Client) (back func()) {
+// turnTo has another person's chat in the place of the present one, until the func
+// that it returns.
+func (w *world) turnTo(c *telegram.Client) (back func()) {
 	before := w.anna
 	w.anna = c
 	return func() { w.anna = before }
@@ -33,7 +25,7 @@ func TestAdminHome(t *testing.T) {
 		w.setTheScene()
 		w.marketDown = time.Now().Add(-5 * time.Minute)
 		pass(time.Minute)
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/start")
 		pass(time.Minute) // what is wrong is told as soon as there is somebody to tell it to
 		w.marketDown = time.Time{}
@@ -63,7 +55,7 @@ func TestMaintenance(t *testing.T) {
 		w.tapLabel("1")
 		w.tap("order_button_skip")
 
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/admin")
 		w.tap("admin_button_maintenance")
 		w.tap("maintenance_button_on")
@@ -71,7 +63,7 @@ func TestMaintenance(t *testing.T) {
 		w.types(strings.Repeat("x", 501))
 		w.types("Back at 6 <pm> & not before")
 
-		admin := w.as(person)
+		admin := w.turnTo(person)
 		w.tap("confirm_button_confirm")
 		w.open("2")
 		w.tapLabel("1")
@@ -89,7 +81,7 @@ func TestMaintenance(t *testing.T) {
 		admin()
 		w.tap("maintenance_button_own")
 		w.tap("maintenance_button_off")
-		w.as(person)
+		w.turnTo(person)
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
@@ -135,7 +127,7 @@ func TestBlockAPerson(t *testing.T) {
 		w.tap("confirm_button_confirm")
 		pass(time.Second)
 
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/admin")
 		w.tap("admin_button_person")
 		w.types("nobody")
@@ -146,7 +138,7 @@ func TestBlockAPerson(t *testing.T) {
 		w.tap("person_button_block")
 		w.tap("person_button_block")
 
-		admin := w.as(person)
+		admin := w.turnTo(person)
 		before := len(w.anna.Messages())
 		w.types("/menu")
 		must(w.t, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
@@ -164,7 +156,7 @@ func TestBlockAPerson(t *testing.T) {
 		w.tap("person_button_unblock")
 		w.tap("nav_button_back")
 		w.tap("admin_button_log")
-		w.as(person)
+		w.turnTo(person)
 		w.types("/menu")
 		if w.anna.Last().FromBot {
 			admin()
@@ -177,7 +169,7 @@ func TestBlockAPerson(t *testing.T) {
 // TestAdminsAreNotBlocked: not by each other, not by themselves.
 func TestAdminsAreNotBlocked(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/admin")
 		w.anna.TapData(w.anna.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
 		pass(time.Second)
@@ -193,7 +185,7 @@ func TestAdminsAreNotBlocked(t *testing.T) {
 // buttons that they still have, nor behind a question that was asked before.
 func TestAdminIsLookedUpAtEachTap(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/admin")
 		w.tap("admin_button_maintenance")
 		card := w.anna.Last().ID
@@ -239,7 +231,7 @@ func TestAdminCommand(t *testing.T) {
 		must(w.t, w.shop.Announce(w.t.Context())) // nobody has written yet
 		person := w.anna
 		w.types("/start")
-		w.asAdmin()
+		w.beAdmin()
 		w.types("/start")
 		if got, want := listed(w.anna), w.l.Label("command_admin"); got != want {
 			w.t.Errorf("an admin sees %q, want %q", got, want)

@@ -12,13 +12,16 @@ import (
 )
 
 // What admins do, as it is written down: storage.Deed.What. Each has a message
-// deed_<word>, whose placeholders are Subject (an id) and Detail.
+// deed_<word>, whose placeholders are Subject (an id) and Detail; and perhaps one
+// for when it is of a person, deed_<word>_of, and one without a detail, deed_<word>_none.
 const (
 	deedMaintenanceOn   = "maintenance_on"
 	deedMaintenanceOff  = "maintenance_off"
 	deedMaintenanceText = "maintenance_text"
 	deedBlock           = "block"
 	deedUnblock         = "unblock"
+	deedBalanceWarn     = "threshold"
+	deedOrdersExport    = "export"
 )
 
 // adminLog shows what admins have done, the newest first.
@@ -47,7 +50,7 @@ func (s *Shop) adminLog(ctx context.Context, req *bot.Request, args keyboards.Pa
 			names[deed.Admin] = name
 		}
 		lines = append(lines, "", l.T("adminlog_line", locales.Args{
-			"Time": clock(l, deed.At), "Admin": l.Name(shorten(name, wordLength)), "ID": personNumber(l, deed.Admin), "Deed": locales.HTML(deedWords(l, deed)),
+			"Time": clock(l, deed.At), "Who": who(l, deed.Admin, name), "Deed": locales.HTML(deedWords(l, deed)),
 		}))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, page, total)}, nil
@@ -63,5 +66,12 @@ func (s *Shop) adminName(ctx context.Context, id int64) (string, error) {
 }
 
 func deedWords(l *locales.Localizer, deed storage.Deed) string {
-	return l.T("deed_"+deed.What, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": shorten(deed.Detail, nameLength)})
+	id := "deed_" + deed.What
+	switch {
+	case deed.Detail == "" && l.Has(id+"_none"):
+		id += "_none"
+	case deed.Subject != 0 && l.Has(id+"_of"):
+		id += "_of"
+	}
+	return l.T(id, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": shorten(deed.Detail, nameLength)})
 }

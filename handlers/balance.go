@@ -20,17 +20,17 @@ import (
 // the bot's records. To admins the operator's account is shown first.
 func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
 	l := req.L
-	text := ""
-	if s.admin(req.User.ID) && s.OperatorKey != "" {
-		line, err := s.operatorBalance(ctx, l)
+	text, operated := "", s.admin(req.User.ID) && s.OperatorKey != ""
+	if operated {
+		lines, err := s.operatorAccount(ctx, l)
 		if err != nil {
 			return bot.View{}, err
 		}
-		text = line + "\n\n"
+		text = lines + "\n\n"
 	}
 	own, err := s.ownBalance(ctx, req.User.ID, args.Refresh)
 	if errors.Is(err, orders.ErrNoKey) && text != "" {
-		return bot.View{Text: text + l.T("balance_no_key"), Keyboard: keyboards.BalanceKeyboard(l)}, nil
+		return bot.View{Text: text + l.T("balance_no_key"), Keyboard: keyboards.BalanceKeyboard(l, operated)}, nil
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -41,7 +41,7 @@ func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.Bal
 	}
 	view := bot.View{
 		Text:     text + balanceLine(l, own) + "\n\n" + spent,
-		Keyboard: keyboards.BalanceKeyboard(l),
+		Keyboard: keyboards.BalanceKeyboard(l, operated),
 	}
 	if args.Refresh {
 		view.Toast = l.Label("balance_refreshed")
@@ -62,21 +62,6 @@ func balanceLine(l *locales.Localizer, balance hstock.Balance) string {
 func (s *Shop) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.BalanceArgs{Refresh: true}
 	return s.balance(ctx, at(req, keyboards.Balance.Data(args)), args)
-}
-
-// operatorBalance is a line for admins: the operator's account, or why it can't be read.
-func (s *Shop) operatorBalance(ctx context.Context, l *locales.Localizer) (string, error) {
-	balance, err := s.Market.Balance(ctx, s.OperatorKey)
-	switch kind, failed := hstock.KindOf(err); {
-	case err == nil:
-		return l.T("balance_operator", locales.Args{"Balance": l.Money(balance.Amount, balance.Currency)}), nil
-	case failed && kind == hstock.InvalidKey:
-		return l.T("balance_operator_invalid"), nil
-	case failed:
-		return l.T("balance_operator_unread"), nil
-	default:
-		return "", err
-	}
 }
 
 // sums lists money per currency, "$3.00 + 2.00 EUR".

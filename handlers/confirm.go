@@ -274,7 +274,7 @@ func (s *Shop) redraft(ctx context.Context, req *bot.Request, p storage.Purchase
 		return bot.View{}, err
 	}
 	quote, err := s.orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
+		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key.Secret, row), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -57,28 +57,35 @@ type orderTable struct {
 	csv  *csv.Writer
 }
 
-func newOrderTable(l *locales.Localizer, most int) *orderTable {
+// newOrderTable begins a table. more are headings of columns behind the usual
+// ones.
+func newOrderTable(l *locales.Localizer, most int, more ...string) *orderTable {
 	t := &orderTable{l: l, most: most}
 	t.file.WriteString("\ufeff")
 	t.csv = csv.NewWriter(&t.file)
 	t.csv.UseCRLF = true
-	t.write([]string{
+	t.write(append([]string{
 		l.Label("export_number"), l.Label("export_kind"), l.Label("export_name"), l.Label("export_country"), l.Label("export_quantity"),
 		l.Label("export_state"), l.Label("export_word"), l.Label("export_charge"), l.Label("export_currency"), l.Label("export_placed"), l.Label("export_updated"),
-	})
+	}, more...))
 	return t
 }
 
 // add writes one order, as a callback of EachOrder; a full file ends it.
-func (t *orderTable) add(o storage.Order) error {
+func (t *orderTable) add(o storage.Order) error { return t.row(o) }
+
+// addAnybodys writes an order with whose it is and of what category, as a callback
+// of EachShopOrder.
+func (t *orderTable) addAnybodys(o storage.ShopOrder) error {
+	return t.row(plain(o), nonzero(o.UserID), o.Category)
+}
+
+func (t *orderTable) row(o storage.Order, more ...string) error {
 	if t.file.Len() >= t.most {
 		return storage.ErrEnough
 	}
 	l := t.l
-	quantity, charge, placed, where := "", "", stamp(o.CreatedAt), ""
-	if o.Quantity > 0 {
-		quantity = strconv.FormatInt(o.Quantity, 10)
-	}
+	charge, placed, where := "", stamp(o.CreatedAt), ""
 	if o.Charge.Valid {
 		charge = plainAmount(o.Charge.Decimal)
 	}
@@ -88,10 +95,10 @@ func (t *orderTable) add(o storage.Order) error {
 	if o.Rental.Country != "" {
 		where = l.Country(o.Rental.Country, o.Rental.CountryName)
 	}
-	t.write([]string{
-		strconv.FormatInt(o.Number, 10), kindWord(l, o.Kind), orderName(l, o), where, quantity,
+	t.write(append([]string{
+		nonzero(o.Number), kindWord(l, o.Kind), orderName(l, o), where, nonzero(o.Quantity),
 		stateWord(l, o), o.Word, charge, o.Currency, placed, stamp(o.UpdatedAt),
-	})
+	}, more...))
 	t.rows++
 	t.csv.Flush()
 	return t.csv.Error()
@@ -107,6 +114,15 @@ func (t *orderTable) write(cells []string) {
 func (t *orderTable) bytes() []byte {
 	t.csv.Flush()
 	return t.file.Bytes()
+}
+
+// nonzero is a number as a cell; what is not known, or was forgotten, is 0 and is
+// left empty.
+func nonzero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 // defused returns a cell that no spreadsheet takes for a formula: what begins

@@ -77,6 +77,9 @@ var forgers = []forger{
 	forging(keyboards.Admin), forging(keyboards.AdminLog),
 	forging(keyboards.Maintenance), forging(keyboards.MaintenanceSwitch), forging(keyboards.MaintenanceText), forging(keyboards.MaintenanceOwn),
 	forging(keyboards.PersonFind), forging(keyboards.Person), forging(keyboards.PersonBlock), forging(keyboards.PersonBlockSure), forging(keyboards.PersonUnblock),
+	forging(keyboards.AllOrders), forging(keyboards.AllOrdersPerson), forging(keyboards.AllOrdersCategories), forging(keyboards.AllOrdersDays),
+	forging(keyboards.AllOrdersTotals), forging(keyboards.AllOrdersPicture), forging(keyboards.AllOrdersExport),
+	forging(keyboards.AnyOrder), forging(keyboards.AllUnknown), forging(keyboards.AnyUnknown), forging(keyboards.BalanceWarn), forging(keyboards.BalanceWarnOff),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 

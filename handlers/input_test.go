@@ -3,6 +3,7 @@ package handlers
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/shopspring/decimal"
 
@@ -137,5 +138,32 @@ func TestAccountsInAMessageOrAFile(t *testing.T) {
 	}
 	if got := string(accountsFile([]redact.Secret{" a\xff", "b"})); got != " a\xff\nb\n" {
 		t.Errorf("the file holds %q", got)
+	}
+}
+
+func TestPersonID(t *testing.T) {
+	for text, want := range map[string]int64{
+		"@1001": 1001, "1001": 1001, " @1001 ": 1001, "＠１００１": 1001, "@١٠٠١": 1001, "999999999999999999": 999999999999999999,
+		"": 0, "@": 0, "@@1": 0, "@anna": 0, "0": 0, "-5": 0, "1.5": 0, "9999999999999999999": 0,
+	} {
+		if id, ok := personID(text); ok != (want != 0) || ok && id != want {
+			t.Errorf("%q: %d, %v, want %d", text, id, ok, want)
+		}
+	}
+}
+
+func TestParseDay(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-11-25": "2026-11-25", " 2026-11-25 ": "2026-11-25", "２０２６-11-25": "2026-11-25", "٢٠٢٦-١١-٢٥": "2026-11-25",
+		"1970-01-02": "1970-01-02", "2149-06-06": "2149-06-06", "2024-02-29": "2024-02-29",
+		"1970-01-01": "", "1969-12-31": "", "2149-06-07": "", "2026-02-29": "", "2026-1-2": "", "25.11.2026": "", "": "", "today": "",
+	} {
+		got := ""
+		if day, ok := parseDay(text); ok {
+			got = dayOf(day).Format(time.DateOnly)
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }

@@ -627,9 +627,12 @@ func TestMyData(t *testing.T) {
 				Key string `json:"key"`
 			} `json:"api_keys"`
 			Orders []struct {
-				Number int64  `json:"number"`
-				Link   string `json:"link_or_email"`
-				Charge string `json:"charge"`
+				Number    int64  `json:"number"`
+				Link      string `json:"link_or_email"`
+				Charge    string `json:"charge"`
+				Category  string `json:"category"`
+				Delivered string `json:"last_delivered"`
+				Told      string `json:"last_told"`
 			} `json:"orders"`
 			Searches []struct {
 				Words string `json:"words"`
@@ -638,6 +641,7 @@ func TestMyData(t *testing.T) {
 		must(w.t, json.Unmarshal(file.Data, &data))
 		if data.Profile.TelegramID != anna.ID || data.Profile.FirstName != "Anna" || len(data.Keys) != 1 || !strings.HasSuffix(data.Keys[0].Key, "6789") ||
 			len(data.Orders) != 1 || data.Orders[0].Number != 23501 || data.Orders[0].Link != "anna@example.com" || data.Orders[0].Charge != "1.25" ||
+			data.Orders[0].Category != "Accounts-Email" || data.Orders[0].Delivered == "" || data.Orders[0].Told == "" ||
 			len(data.Searches) != 1 || data.Searches[0].Words != "an" {
 			w.t.Errorf("the file holds %s", file.Data)
 		}

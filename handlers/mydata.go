@@ -79,6 +79,7 @@ type (
 		Elsewhere  bool        `json:"placed_elsewhere"`
 		Service    int64       `json:"service"`
 		Name       string      `json:"name"`
+		Category   string      `json:"category,omitempty"`
 		Quantity   int64       `json:"quantity"`
 		Link       string      `json:"link_or_email,omitempty"`
 		Rental     *rentalFile `json:"number_rented,omitempty"`
@@ -93,6 +94,8 @@ type (
 		CancelSent *string     `json:"cancel_sent,omitempty"`
 		Created    *string     `json:"created"`
 		Updated    *string     `json:"updated"`
+		Received   *string     `json:"last_delivered,omitempty"`
+		Told       *string     `json:"last_told,omitempty"`
 		Closed     *string     `json:"closed,omitempty"`
 	}
 	purchaseFile struct {
@@ -100,6 +103,7 @@ type (
 		Kind     string      `json:"kind"`
 		Service  int64       `json:"service"`
 		Name     string      `json:"name"`
+		Category string      `json:"category,omitempty"`
 		Quantity int64       `json:"quantity"`
 		Link     string      `json:"link_or_email,omitempty"`
 		Rental   *rentalFile `json:"number_wanted,omitempty"`
@@ -171,9 +175,10 @@ func dataFile(data storage.PersonalData) personFile {
 		became[o.PurchaseID] = append(became[o.PurchaseID], o.Number)
 		entry := orderFile{
 			Number: o.Number, Kind: string(o.Kind), Elsewhere: o.Elsewhere,
-			Service: o.Service, Name: o.Name, Quantity: o.Quantity, Link: o.Link, Rental: rentalOf(o.Rental),
+			Service: o.Service, Name: o.Name, Category: o.Category, Quantity: o.Quantity, Link: o.Link, Rental: rentalOf(o.Rental),
 			State: string(o.State), Word: o.Word, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
-			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Closed: when(o.ClosedAt),
+			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Received: when(o.DeliveredAt), Told: when(o.ToldAt),
+			Closed: when(o.ClosedAt),
 		}
 		if o.Charge.Valid {
 			entry.Charge = plainAmount(o.Charge.Decimal)
@@ -182,7 +187,7 @@ func dataFile(data storage.PersonalData) personFile {
 	}
 	for _, p := range data.Purchases {
 		file.Purchases = append(file.Purchases, purchaseFile{
-			Orders: became[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: rentalOf(p.Rental),
+			Orders: became[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: rentalOf(p.Rental),
 			Rate: plainAmount(p.Rate), RatePer: p.RatePer, Balance: plainAmount(p.Balance), Currency: p.Currency, State: string(p.State),
 			Reason: p.Reason, Refusal: p.Refusal, Verdict: string(p.Verdict), Created: when(p.CreatedAt), Sent: when(p.SentAt), Settled: when(p.SettledAt),
 		})

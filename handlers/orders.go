@@ -8,6 +8,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -30,13 +31,7 @@ var filters = []struct {
 func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
 	l := req.L
 	filter := storage.OrderFilter(args.Filter)
-	labels := make([]keyboards.FilterEntry, 0, len(filters))
-	known := false
-	for _, f := range filters {
-		labels = append(labels, keyboards.FilterEntry{Filter: uint8(f.filter), Label: l.Label(f.id)})
-		known = known || f.filter == filter
-	}
-	if !known {
+	if filterID(args.Filter) == "" {
 		return bot.View{}, storage.ErrNotFound
 	}
 	total, err := s.DB.CountOrders(ctx, req.User.ID, filter)
@@ -67,25 +62,57 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	case total == 0 && len(unknown) == 0:
 		view.Text = l.T("orders_empty_filter")
 	}
-	view.Keyboard = keyboards.OrdersKeyboard(l, args, labels, unknown, entries, total, keyboards.ListDeeds{
+	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListDeeds{
 		CancelAll: filter == storage.FilterOpen && total > 1,
 		Export:    filter == storage.FilterAll && total > 0,
+		Everyones: s.admin(req.User.ID),
 	})
 	return view, nil
 }
 
-// ordersCommand lists them, or opens the one whose number stands behind it.
+func filterEntries(l *locales.Localizer) []keyboards.FilterEntry {
+	entries := make([]keyboards.FilterEntry, 0, len(filters))
+	for _, f := range filters {
+		entries = append(entries, keyboards.FilterEntry{Filter: uint8(f.filter), Label: l.Label(f.id)})
+	}
+	return entries
+}
+
+// filterID is the message that names a filter, "" where there is none such.
+func filterID(filter uint8) string {
+	for _, f := range filters {
+		if f.filter == storage.OrderFilter(filter) {
+			return f.id
+		}
+	}
+	return ""
+}
+
+// ordersCommand lists them, or opens the one whose number stands behind it. For
+// admins it begins with everyone's.
 func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if n, ok := orderNumber(req.Args); ok {
-		return s.orderOfNumber(ctx, req, n)
+		view, err := s.orderOfNumber(ctx, req, n)
+		if errors.Is(err, orders.ErrNoKey) && s.admin(req.User.ID) { // who asked for anybody's
+			return bot.View{}, say("allorders_no_number", locales.Args{"Number": number(req.L, n)})
+		}
+		return view, err
+	}
+	if s.admin(req.User.ID) {
+		return s.allOrdersCommand(ctx, req)
 	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
 }
 
 // orderOfNumber opens an order by its number. One that is not here may have been
-// placed elsewhere.
+// placed elsewhere; for admins it may be anybody's.
 func (s *Shop) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
 	order, err := s.DB.OrderByNumber(ctx, req.User.ID, n)
+	if errors.Is(err, storage.ErrNotFound) && s.admin(req.User.ID) {
+		if view, found, err := s.anyOrderOfNumber(ctx, req, n); found || err != nil {
+			return view, err
+		}
+	}
 	if errors.Is(err, storage.ErrNotFound) {
 		args := keyboards.ElsewhereArgs{Number: n}
 		return s.elsewhereFind(ctx, at(req, keyboards.ElsewhereFind.Data(args)), args)

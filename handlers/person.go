@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"hstockbot/bot"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -36,10 +38,10 @@ func (s *Shop) personTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	return view, err
 }
 
-// personID reads the id of a person, with or without an @ before it.
+// personID reads the id of a person, with or without the @ before it.
 func personID(text string) (int64, bool) {
-	id, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(text), "@"), 10, 64)
-	return id, err == nil && id > 0
+	id, ok := parseAmount(strings.TrimPrefix(norm.NFKC.String(strings.TrimSpace(text)), "@"))
+	return id, ok && id > 0
 }
 
 // personNumber is an id as people copy it.

@@ -12,6 +12,7 @@ import (
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
@@ -291,11 +292,28 @@ func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.Order
 }
 
 func (s *Shop) draftGoods(ctx context.Context, req *bot.Request, row hstock.Row, quantity int64, link, origin string) (bot.View, error) {
+	key, err := s.lookKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
 	quote, err := s.orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
+		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err
 	}
 	return s.confirmView(req.L, quote, nil), nil
+}
+
+// englishCategory is the English name of a row's category, "" where that can't be read
+// now: nothing that is bought waits for it.
+func (s *Shop) englishCategory(ctx context.Context, l *locales.Localizer, key redact.Secret, row hstock.Row) string {
+	if l.Lang() == "en" {
+		return row.Category
+	}
+	english, _, err := s.Catalog.Product(ctx, key, "en", row.Service)
+	if err != nil {
+		return ""
+	}
+	return english.Category
 }

@@ -58,23 +58,33 @@ func (s *Shop) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.
 	if len(spentSince(spending, time.Time{})) == 0 {
 		return bot.View{Text: l.T("spending_none"), Keyboard: foot}, nil
 	}
-	id, bars := "spending_days", lastDays(time.Now().UTC())
-	if spending[0].Day.Before(bars[0].from) {
-		id, bars = "spending_months", lastMonths(time.Now().UTC())
-	}
-	shown := spentSince(spending, bars[0].from)
-	if len(shown) == 0 {
-		return bot.View{Text: l.T("spending_none_lately"), Keyboard: foot}, nil
-	}
-	picture, err := chart.Draw(panelsOf(spending, slices.Sorted(maps.Keys(shown)), bars))
+	picture, shown, byMonth, err := drawCharges(spending)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return bot.View{
-		Text:     l.T(id, locales.Args{"Sum": sums(l, shown)}),
-		Photo:    &bot.Document{Name: "spending.png", Data: picture},
-		Keyboard: foot,
-	}, nil
+	if picture == nil {
+		return bot.View{Text: l.T("spending_none_lately"), Keyboard: foot}, nil
+	}
+	id := "spending_days"
+	if byMonth {
+		id = "spending_months"
+	}
+	return bot.View{Text: l.T(id, locales.Args{"Sum": sums(l, shown)}), Photo: &bot.Document{Name: "spending.png", Data: picture}, Keyboard: foot}, nil
+}
+
+// drawCharges draws bars for charges, the oldest of which come first: for days as
+// long as those show everything, else for months. shown is the sum of what is in
+// the picture, which is nil where nothing would be.
+func drawCharges(charges []storage.Charged) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
+	bars := lastDays(time.Now().UTC())
+	if byMonth = len(charges) > 0 && charges[0].Day.Before(bars[0].from); byMonth {
+		bars = lastMonths(time.Now().UTC())
+	}
+	if shown = spentSince(charges, bars[0].from); len(shown) == 0 {
+		return nil, nil, byMonth, nil
+	}
+	picture, err = chart.Draw(panelsOf(charges, slices.Sorted(maps.Keys(shown)), bars))
+	return picture, shown, byMonth, err
 }
 
 // span is the time of one bar, up to the next one's; its label is digits, which

@@ -103,7 +103,7 @@ func (s *Shop) numberTyped(ctx context.Context, req *bot.Request) (bot.View, err
 	}
 	text := l.T("unknown_found", locales.Args{
 		"Number": number(l, n), "State": stateWord(l, order), "Charge": charge,
-		"Name": title(req.L, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
+		"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
 	})
 	if order.Rental.Phone != "" {
 		text = l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)}) + "\n" + text

@@ -24,20 +24,7 @@ func TestWalk(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
 				w.setTheScene()
 				w.types("/menu")
-				seen, tapped := map[string]bool{}, map[string]int{}
-				queue := newButtons(w.anna.Messages(), seen)
-				for len(queue) > 0 {
-					b := queue[0]
-					queue = queue[1:]
-					name, _ := route.Split(b.data)
-					if tapped[name]++; tapped[name] > perRoute || buys[name] {
-						continue
-					}
-					w.anna.TapData(b.message, b.data)
-					pass(4 * time.Second)
-					w.checkScreen(b)
-					queue = append(queue, newButtons(w.anna.Messages(), seen)...)
-				}
+				tapped := w.walk(func(name string) bool { return !buys[name] })
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
 					"se", "sr",
@@ -56,11 +43,76 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// walk taps the buttons of the chat and those that come with them, breadth first,
+// where their route is to be entered, and returns how often it came to each route.
+func (w *world) walk(enter func(name string) bool) (tapped map[string]int) {
+	w.t.Helper()
+	tapped = map[string]int{}
+	seen := map[string]bool{}
+	queue := newButtons(w.anna.Messages(), seen)
+	for len(queue) > 0 {
+		b := queue[0]
+		queue = queue[1:]
+		name, _ := route.Split(b.data)
+		if tapped[name]++; tapped[name] > perRoute || !enter(name) {
+			continue
+		}
+		w.anna.TapData(b.message, b.data)
+		pass(4 * time.Second)
+		w.checkScreen(b)
+		queue = append(queue, newButtons(w.anna.Messages(), seen)...)
+	}
+	return tapped
+}
+
+// adminRoutes are those that only admins' buttons lead to, and adminDeeds those
+// that the walk leaves to others.
+var (
+	adminRoutes = []string{
+		"A", "Al", "Am", "Ams", "Amt", "Amo", "Apf", "Ap", "Apb",
+		"Aol", "Aop", "Aoc", "Aod", "Aot", "Aog", "Aox", "Aoo", "Aou", "Aow",
+		"Awb", "Awo",
+	}
+	adminDeeds = map[string]bool{"Apy": true, "Apu": true}
+)
+
+// TestWalkAdmin is TestWalk for what exists for admins only, from their home,
+// everyone's orders and the balance.
+func TestWalkAdmin(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		t.Run(lang, func(t *testing.T) {
+			inWorld(t, lang, func(w *world) {
+				w.setTheScene()
+				w.beAdmin()
+				w.types("/balance")
+				w.tap("balance_button_warn")
+				w.types("20") // so that there is something to turn off
+				w.types("/admin")
+				w.tap("admin_button_maintenance")
+				w.tap("maintenance_button_text")
+				w.types("Back soon") // likewise
+				w.types("/admin")
+				w.tap("admin_button_person")
+				w.types("1001")
+				for _, command := range []string{"/admin", "/orders", "/balance"} {
+					w.types(command)
+				}
+				tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") && !adminDeeds[name] })
+				for _, name := range adminRoutes {
+					if tapped[name] == 0 {
+						w.t.Errorf("the walk never came to route %q", name)
+					}
+				}
+			})
+		})
+	}
+}
+
 // waysOn are buttons by which a person goes on from a screen: Back and Menu, and
 // those of cards and of messages worth keeping, which have neither.
 var waysOn = []string{
 	"nav_button_back", "nav_button_menu",
-	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "unknown_button_no", // the other answer to a question
+	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unknown_button_no", // the other answer to a question
 	"menu_button_orders", "unknown_button_balance", "cancel_button", "number_button_another",
 }
 

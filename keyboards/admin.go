@@ -19,13 +19,14 @@ var (
 func AdminKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{
 		{
-			Tap(l.Label("admin_button_maintenance"), Maintenance.Data(struct{}{})),
+			Tap(l.Label("allorders_button_open"), AllOrders.Data(AllOrdersArgs{})),
 			Tap(l.Label("admin_button_person"), PersonFind.Data(struct{}{})),
 		},
 		{
+			Tap(l.Label("admin_button_maintenance"), Maintenance.Data(struct{}{})),
 			Tap(l.Label("admin_button_log"), AdminLog.Data(PageArgs{})),
-			Tap(l.Label("nav_button_refresh"), Admin.Data(struct{}{})),
 		},
+		{Tap(l.Label("nav_button_refresh"), Admin.Data(struct{}{}))},
 	}, Foot(l, "")...)
 }
 

@@ -9,16 +9,34 @@ import (
 // showing a figure of the last half minute.
 type BalanceArgs struct{ Refresh bool }
 
-// Routes of the balance screen and of the picture of what was spent.
+// Routes of the balance screen, of the picture of what was spent, and, for
+// admins, of the sum that they are warned below.
 var (
-	Balance  = route.New[BalanceArgs]("b")
-	Spending = route.New[struct{}]("bs")
+	Balance        = route.New[BalanceArgs]("b")
+	Spending       = route.New[struct{}]("bs")
+	BalanceWarn    = route.New[struct{}]("Awb")
+	BalanceWarnOff = route.New[struct{}]("Awo")
 )
 
-// BalanceKeyboard offers to ask again, and the picture.
-func BalanceKeyboard(l *locales.Localizer) Rows {
-	return append(Rows{{
+// BalanceKeyboard offers to ask again, and the picture; with operator also to be
+// warned about the operator's account.
+func BalanceKeyboard(l *locales.Localizer, operator bool) Rows {
+	rows := Rows{{
 		Tap(l.Label("nav_button_refresh"), Balance.Data(BalanceArgs{Refresh: true})),
 		Tap(l.Label("balance_button_spending"), Spending.Data(struct{}{})),
-	}}, Foot(l, "")...)
+	}}
+	if operator {
+		rows = append(rows, []Button{Tap(l.Label("balance_button_warn"), BalanceWarn.Data(struct{}{}))})
+	}
+	return append(rows, Foot(l, "")...)
+}
+
+// BalanceWarnKeyboard goes with the question for the sum; set where there is one
+// to take off.
+func BalanceWarnKeyboard(l *locales.Localizer, set bool) Rows {
+	var rows Rows
+	if set {
+		rows = Rows{{Tap(l.Label("balance_button_warn_off"), BalanceWarnOff.Data(struct{}{}))}}
+	}
+	return append(rows, Foot(l, Balance.Data(BalanceArgs{}))...)
 }

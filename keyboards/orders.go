@@ -78,6 +78,9 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 	if deeds.Export {
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
 	}
+	if deeds.Everyones {
+		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AllOrders.Data(AllOrdersArgs{}))})
+	}
 	return append(rows, Foot(l, "")...)
 }
 
@@ -85,6 +88,7 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 type ListDeeds struct {
 	CancelAll bool // several are open
 	Export    bool // there are any
+	Everyones bool // the person is an admin
 }
 
 // UnknownEntry is a purchase of unknown outcome as the list shows it.

@@ -45,7 +45,10 @@ func (db *DB) TakeIn(ctx context.Context, o Order, delivered []redact.Secret, co
 			return err
 		}
 		o.Delivered = int64(len(fresh))
-		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE orders SET delivered = ? WHERE id = ?`), o.Delivered, o.ID); err != nil {
+		if len(fresh) > 0 {
+			o.DeliveredAt = o.CreatedAt
+		}
+		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE orders SET delivered = ?, delivered_at = ? WHERE id = ?`), o.Delivered, toMillis(o.DeliveredAt), o.ID); err != nil {
 			return err
 		}
 		messages, err := compose(o, fresh)

@@ -47,7 +47,7 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 		// What was placed elsewhere is no figure of the shop.
 		run(`DELETE FROM orders WHERE user_id = ? AND elsewhere = 1`, userID)
 		run(`UPDATE orders SET user_id = 0, key_id = 0, key_print = '', number = 0, adopted = 0, link_sealed = '', phone_sealed = '', origin = '',
-		            message_id = 0, next_poll_at = 0, lease_until = 0, polls = polls + 1,
+		            message_id = 0, told_at = 0, next_poll_at = 0, lease_until = 0, polls = polls + 1,
 		            state = CASE WHEN closed_at = 0 THEN 'stale' ELSE state END, closed_at = CASE WHEN closed_at = 0 THEN ? ELSE closed_at END
 		      WHERE user_id = ?`, toMillis(now), userID)
 		run(`DELETE FROM purchases WHERE user_id = ? AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.purchase_id = purchases.id)`, userID)

@@ -40,7 +40,7 @@ type Key struct {
 // (with its id, so with its orders) and is no longer invalid.
 func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (Key, error) {
 	var row keyRow
-	digest := db.Digest("key", []byte(secret.Reveal()))
+	digest := db.Digest(keyDomain, []byte(secret.Reveal()))
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE api_keys SET state = ? WHERE user_id = ? AND state = ? AND print <> ?`),
 			KeyReplaced, userID, KeyActive, digest); err != nil {
@@ -100,6 +100,7 @@ func (db *DB) oneKey(ctx context.Context, query string, arg int64) (Key, error) 
 
 // The place that a secret is sealed for.
 const (
+	keyDomain    = "key" // of digests
 	keysTable    = "api_keys"
 	secretColumn = "secret"
 )

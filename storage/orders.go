@@ -51,6 +51,7 @@ type Order struct {
 	Elsewhere    bool   // placed elsewhere, and taken in by its number
 	Service      int64  // 0 where it is not known (Elsewhere)
 	Name         string // likewise ""
+	Category     string // in English; likewise "", and of numbers
 	Quantity     int64  // likewise 0
 	Link         string
 	Rental       Rental // of a number
@@ -68,6 +69,8 @@ type Order struct {
 	CancelSentAt time.Time // when a cancel left that may have been done; zero: none
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	DeliveredAt  time.Time // when something was last delivered; zero: nothing was
+	ToldAt       time.Time // when a message about it last arrived; zero: none has
 	ClosedAt     time.Time
 	NextPollAt   time.Time
 	Polls        int64
@@ -186,13 +189,16 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 			return err
 		}
 		o.Delivered += int64(len(fresh))
+		if len(fresh) > 0 {
+			o.DeliveredAt = o.UpdatedAt
+		}
 		reported, err = db.moveTx(ctx, tx, `
 			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
-			       delivered = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
+			       delivered = ?, delivered_at = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
 			       asked_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
 			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
-			o.Delivered, toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
+			o.Delivered, toMillis(o.DeliveredAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
 			toMillis(o.ExpiresAt), db.sealText("orders", "phone", o.ID, o.Rental.Phone), toMillis(o.UpdatedAt), o.ID, o.Polls-1)
 		if err != nil {
 			return err
@@ -378,7 +384,7 @@ func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) err
 const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity,
 	link_sealed, origin, state, word, charge, currency, remains, start_count, auto_delivery, delivered,
 	created_at, updated_at, closed_at, next_poll_at, polls, failures, project, country, country_name, phone_sealed,
-	expires_at, message_id, cancel_sent_at, elsewhere`
+	expires_at, message_id, cancel_sent_at, elsewhere, category, delivered_at, told_at`
 
 type orderRow struct {
 	ID           int64               `db:"id"`
@@ -416,16 +422,19 @@ type orderRow struct {
 	MessageID    int64               `db:"message_id"`
 	CancelSentAt int64               `db:"cancel_sent_at"`
 	Elsewhere    int64               `db:"elsewhere"`
+	Category     string              `db:"category"`
+	DeliveredAt  int64               `db:"delivered_at"`
+	ToldAt       int64               `db:"told_at"`
 }
 
 func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO orders (`+orderColumns+`, lease_owner, lease_until)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
 		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyPrint, o.Kind, o.Number, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
 		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
 		toBit(o.AutoDelivery), o.Delivered, toMillis(o.CreatedAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt),
 		o.Polls, o.Failures, o.Rental.Project, o.Rental.Country, o.Rental.CountryName, db.sealText("orders", "phone", o.ID, o.Rental.Phone),
-		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt), toBit(o.Elsewhere))
+		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt), toBit(o.Elsewhere), o.Category, toMillis(o.DeliveredAt), toMillis(o.ToldAt))
 	return err
 }
 
@@ -474,7 +483,7 @@ func (db *DB) order(row orderRow) (Order, error) {
 		NextPollAt: fromMillis(row.NextPollAt), Polls: row.Polls, Failures: row.Failures,
 		Rental:    Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
-		Elsewhere: row.Elsewhere == 1,
+		Elsewhere: row.Elsewhere == 1, Category: row.Category, DeliveredAt: fromMillis(row.DeliveredAt), ToldAt: fromMillis(row.ToldAt),
 	}, nil
 }
 

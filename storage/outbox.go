@@ -95,15 +95,16 @@ func (db *DB) AddMessage(ctx context.Context, message Message) error {
 	return nil
 }
 
-// MarkSent records that a message has arrived and forgets what it said. Where
-// shows is not 0, the order that the message is about is shown by the chat's
-// message of that number from now on.
+// MarkSent records that a message has arrived and forgets what it said, and that
+// the person was told of the order that it is about. Where shows is not 0, that
+// order is shown by the chat's message of that number from now on.
 func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now time.Time) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
 			toMillis(now), message.ID)
-		if err == nil && shows != 0 {
-			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET message_id = ? WHERE id = ? AND user_id = ?`), shows, message.OrderID, message.UserID)
+		if err == nil && message.OrderID != 0 {
+			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET told_at = ?, message_id = CASE WHEN ? <> 0 THEN ? ELSE message_id END WHERE id = ? AND user_id = ?`),
+				toMillis(now), shows, shows, message.OrderID, message.UserID)
 		}
 		if err != nil {
 			return fmt.Errorf("mark message sent: %w", err)

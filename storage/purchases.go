@@ -82,6 +82,7 @@ type Purchase struct {
 	Kind     Kind
 	Service  int64
 	Name     string
+	Category string // in English; "" where it is not known, and of numbers
 	Quantity int64
 	Link     string // of the content (SMM), or the e-mail for delivery; "" for none
 	Rental   Rental // of numbers
@@ -341,7 +342,7 @@ func (db *DB) placeTx(ctx context.Context, tx *sqlx.Tx, p Purchase, given []Plac
 		at = at.Add(time.Duration(i) * time.Millisecond) // in the marketplace's order from now on
 		order := Order{
 			ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
-			Number: g.Number, Adopted: adopted, Service: p.Service, Name: p.Name, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
+			Number: g.Number, Adopted: adopted, Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
 			Origin: p.Origin, State: OrderOpen, Word: g.Word, Currency: p.Currency, AutoDelivery: true,
 			CreatedAt: at, UpdatedAt: at, NextPollAt: firstPoll,
 		}
@@ -473,7 +474,7 @@ func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
 
 const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,
 	currency, stock, variants, balance, origin, state, reason, refusal_sealed, lease_until, checks, next_check_at,
-	balance_seen, verdict, created_at, expires_at, sent_at, settled_at, project, country, country_name, phone_sealed`
+	balance_seen, verdict, created_at, expires_at, sent_at, settled_at, project, country, country_name, phone_sealed, category`
 
 type purchaseRow struct {
 	ID          int64               `db:"id"`
@@ -508,18 +509,19 @@ type purchaseRow struct {
 	Country     string              `db:"country"`
 	CountryName string              `db:"country_name"`
 	PhoneSealed string              `db:"phone_sealed"`
+	Category    string              `db:"category"`
 }
 
 func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO purchases (`+purchaseColumns+`, lease_owner)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
 		p.ID, p.UserID, p.KeyID, p.KeyPrint, p.Kind, p.Service, p.Name, p.Quantity,
 		db.sealText("purchases", "link", p.ID, p.Link), moneyText(p.Rate), p.RatePer,
 		p.Currency, p.Stock, toBit(p.Variants), moneyText(p.Balance), p.Origin, p.State, p.Reason,
 		db.sealText("purchases", "refusal", p.ID, p.Refusal),
 		toMillis(p.LeaseUntil), p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict,
 		toMillis(p.CreatedAt), toMillis(p.ExpiresAt), toMillis(p.SentAt), toMillis(p.SettledAt),
-		p.Rental.Project, p.Rental.Country, p.Rental.CountryName, db.sealText("purchases", "phone", p.ID, p.Rental.Phone))
+		p.Rental.Project, p.Rental.Country, p.Rental.CountryName, db.sealText("purchases", "phone", p.ID, p.Rental.Phone), p.Category)
 	return err
 }
 
@@ -558,7 +560,7 @@ func (db *DB) purchase(row purchaseRow) (Purchase, error) {
 	}
 	return Purchase{
 		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind, Service: row.Service,
-		Name: row.Name, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
+		Name: row.Name, Category: row.Category, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
 		Rental: Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		Stock:  row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,
 		State: row.State, Reason: row.Reason, Refusal: refusal,

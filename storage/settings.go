@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -13,15 +14,18 @@ import (
 const (
 	// digestSetting holds the key of Digest, sealed.
 	digestSetting = "digest_key"
-	// OperatorThreshold is the setting that admins are warned under: money of the
-	// operator's account as decimal text, "" for never.
-	OperatorThreshold = "operator_threshold"
 	// maintenanceSetting holds since when nobody may buy, as unix milliseconds; ""
 	// while everybody may.
 	maintenanceSetting = "maintenance"
 	// maintenanceText holds the admins' own sentence about it.
 	maintenanceText = "maintenance_text"
 )
+
+// SMMRateRefuted is the setting that holds since when a real charge has shown that
+// the rate of SMM services is not for so many pieces, as unix milliseconds.
+func SMMRateRefuted(per int64) string {
+	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_refuted"
+}
 
 // Setting returns what was kept under name, "" if nothing was.
 func (db *DB) Setting(ctx context.Context, name string) (string, error) {

@@ -33,6 +33,7 @@ const (
 	Unknown       = "unknown"        // the outcome of a purchase is unknown: Name, Quantity; Subject is the purchase
 	OutboxStuck   = "outbox_stuck"   // messages wait for too long: Count
 	UpdatesParked = "updates_parked" // updates were given up after three attempts: Count
+	SMMRate       = "smm_rate"       // SMM_RATE_PER does not fit what the marketplace charges: Count is its value
 	Rival         = "rival"          // somebody else receives the bot's updates
 )
 
@@ -65,6 +66,7 @@ type Options struct {
 	Log         *slog.Logger
 	OperatorKey redact.Secret
 	AdminIDs    []int64
+	SMMRatePer  int64 // pieces
 	// MarketDown and Rival return since when that is so; zero: it is not.
 	MarketDown func() time.Time
 	Rival      func() time.Time

@@ -43,6 +43,7 @@ type world struct {
 	log    *strings.Builder
 
 	down, rival time.Time
+	ratePer     int64
 	told        map[int64][]string // sent since news was last asked for, by person
 }
 
@@ -50,7 +51,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New()
-		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, told: map[int64][]string{}}
+		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, ratePer: 1000, told: map[int64][]string{}}
 		url, closeServer := net.Serve("market", w.market)
 		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
 		var err error
@@ -77,7 +78,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 func (w *world) start() {
 	w.alarms = alarms.New(alarms.Options{
-		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: operatorKey, AdminIDs: []int64{olga, oleg, stranger},
+		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: operatorKey, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
 		MarketDown: func() time.Time { return w.down }, Rival: func() time.Time { return w.rival }, Wake: func() {},
 	})
 	w.alarms.Start()
@@ -157,7 +158,7 @@ func (w *world) want(id int64, want ...string) {
 // TestOnceAndOver: each thing is told once, however long it lasts, and once more
 // when it is over; a restart in between repeats nothing.
 func TestOnceAndOver(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga, oleg)
 		w.down = time.Now()
 		w.pass(5 * time.Minute)
@@ -256,7 +257,7 @@ func TestOperatorsAccount(t *testing.T) {
 
 // TestRivalOfAMoment: two programs overlap while one takes over from the other.
 func TestRivalOfAMoment(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga)
 		w.rival = time.Now()
 		w.pass(20 * time.Second)
@@ -282,6 +283,20 @@ func TestParkedUpdates(t *testing.T) {
 		w.want(olga, alarms.UpdatesParked)
 		w.pass(time.Hour)
 		w.want(olga, "+"+alarms.UpdatesParked)
+	})
+}
+
+// TestSMMRate: told when a charge has shown it, and over when the setting is another.
+func TestSMMRate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.join(olga)
+		must(t, w.db.SetSetting(t.Context(), storage.SMMRateRefuted(1000), fmt.Sprint(time.Now().UnixMilli())))
+		w.pass(time.Minute)
+		w.want(olga, alarms.SMMRate)
+		w.ratePer = 1
+		w.restart()
+		w.pass(2 * time.Minute)
+		w.want(olga, "+"+alarms.SMMRate)
 	})
 }
 

@@ -2,6 +2,8 @@ package alarms
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -52,6 +54,7 @@ func (s *Service) checks() []check {
 		{Unknown, s.unknown},
 		{OutboxStuck, s.outboxStuck},
 		{UpdatesParked, s.updatesParked},
+		{SMMRate, s.smmRate},
 	}
 }
 
@@ -154,6 +157,19 @@ func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]finding, bo
 		return nil, err == nil, err
 	}
 	return []finding{{since: first, figures: Figures{Count: n}}}, true, nil
+}
+
+// smmRate is over when the setting is another one.
+func (s *Service) smmRate(ctx context.Context, _ time.Time) ([]finding, bool, error) {
+	text, err := s.DB.Setting(ctx, storage.SMMRateRefuted(s.SMMRatePer))
+	if err != nil || text == "" {
+		return nil, err == nil, err
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil, false, fmt.Errorf("since when SMM_RATE_PER does not fit: %w", err)
+	}
+	return []finding{{since: time.UnixMilli(ms), figures: Figures{Count: s.SMMRatePer}}}, true, nil
 }
 
 func (s *Service) updatesParked(ctx context.Context, now time.Time) ([]finding, bool, error) {

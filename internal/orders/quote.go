@@ -19,6 +19,7 @@ import (
 type Intent struct {
 	UserID   int64
 	Row      hstock.Row // of goods; the zero value where numbers are wanted
+	Category string     // the row's, in English; "" where it is not known
 	Link     string
 	Rental   storage.Rental // of numbers; with a Phone that one is rented again
 	Quantity int64
@@ -38,7 +39,7 @@ func (i Intent) kind() storage.Kind {
 // it was drawn; the live ones are read again.
 func intentOf(p storage.Purchase, lang string) Intent {
 	intent := Intent{
-		UserID: p.UserID, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
+		UserID: p.UserID, Category: p.Category, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
 	}
 	if p.Kind != storage.KindSMS {
 		intent.Row = hstock.Row{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
@@ -137,7 +138,7 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	now := time.Now()
 	p := terms.apply(storage.Purchase{
 		UserID: intent.UserID, KeyID: key.ID, KeyPrint: key.Print, Kind: intent.kind(),
-		Service: intent.Row.Service, Name: bounded(terms.name), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
+		Service: intent.Row.Service, Name: bounded(terms.name), Category: bounded(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
 		RatePer: s.perOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLife),
 	})
 	if terms.countryName != "" {

@@ -428,9 +428,10 @@ func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.
 		err = s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1")
 	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
 		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.Number)
+		err = s.db.SetSetting(ctx, storage.SMMRateRefuted(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)
 	}
 	if err != nil {
-		s.log.Error("confirming SMM_RATE_PER failed", "error", err)
+		s.log.Error("noting what SMM_RATE_PER is failed", "error", err)
 	}
 }
 

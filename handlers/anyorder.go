@@ -1,0 +1,128 @@
+package handlers
+
+import (
+	"context"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// anyNumbers is how many orders of one number are listed.
+const anyNumbers = keyboards.PageSize
+
+// plain is somebody's order as the words for one's own orders take it. What it
+// lacks, admins don't see.
+func plain(o storage.ShopOrder) storage.Order {
+	return storage.Order{
+		ID: o.ID, Kind: o.Kind, Number: o.Number, Adopted: o.Adopted, Elsewhere: o.Elsewhere, Name: o.Name, Quantity: o.Quantity,
+		Rental: rentedIn(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, Word: o.Word, Charge: o.Charge, Currency: o.Currency,
+		Delivered: o.Delivered, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, ClosedAt: o.ClosedAt, Polls: o.Polls, Failures: o.Failures,
+	}
+}
+
+// rentedIn is where a number was rented, and that it is one: subject names the
+// country of what has a project.
+func rentedIn(kind storage.Kind, project, country, countryName string) storage.Rental {
+	if kind != storage.KindSMS {
+		return storage.Rental{}
+	}
+	return storage.Rental{Project: project, Country: country, CountryName: countryName}
+}
+
+func anyOrderEntries(l *locales.Localizer, orders []storage.ShopOrder) []keyboards.OrderEntry {
+	entries := make([]keyboards.OrderEntry, 0, len(orders))
+	for _, o := range orders {
+		entry := orderEntry(l, plain(o))
+		if o.Number == 0 {
+			entry.Label = stateIcon(o.State)
+		}
+		entry.Rest += " · " + whoShort(l, o.UserID, o.Person)
+		entries = append(entries, entry)
+	}
+	return entries
+}
+
+// anyOrderOfNumber opens an order by its number, whoever's. Where several have
+// it, they are listed.
+func (s *Shop) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, bool, error) {
+	orders, err := s.DB.ShopOrdersByNumber(ctx, n, anyNumbers)
+	switch {
+	case err != nil || len(orders) == 0:
+		return bot.View{}, false, err
+	case len(orders) == 1:
+		args := keyboards.AnyOrderArgs{Order: orders[0].ID}
+		view, err := s.anyOrder(ctx, at(req, keyboards.AnyOrder.Data(args)), args)
+		return view, true, err
+	}
+	return bot.View{
+		Text:     req.L.T("order_title", locales.Args{"Number": number(req.L, n)}),
+		Keyboard: keyboards.FoundOrdersKeyboard(req.L, anyOrderEntries(req.L, orders)),
+	}, true, nil
+}
+
+// anyOrder shows one order, whoever's, with its history.
+func (s *Shop) anyOrder(ctx context.Context, req *bot.Request, args keyboards.AnyOrderArgs) (bot.View, error) {
+	o, err := s.DB.ShopOrder(ctx, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{Text: anyOrderText(req.L, o), Keyboard: keyboards.AnyOrderKeyboard(req.L, args, o.UserID)}, nil
+}
+
+func anyOrderText(l *locales.Localizer, o storage.ShopOrder) string {
+	own := plain(o)
+	title := l.T("allorders_order")
+	if o.Number != 0 {
+		title = l.T("order_title", locales.Args{"Number": number(l, o.Number)})
+	}
+	lines := []string{title, orderWhat(l, own), locales.Escape(who(l, o.UserID, o.Person))}
+	if o.Category != "" {
+		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
+	}
+	lines = append(lines, "", l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, own)}))
+	if o.Charge.Valid {
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+	}
+	switch {
+	case o.Kind != storage.KindProduct || o.Delivered == 0:
+	case o.Quantity == 0:
+		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Delivered)}))
+	default:
+		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
+	}
+	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")
+}
+
+// history says when what happened to an order, as far as it did.
+func history(l *locales.Localizer, o storage.ShopOrder) []string {
+	var lines []string
+	if !o.ConfirmedAt.IsZero() {
+		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, o.ConfirmedAt)}))
+	}
+	placed := "order_created"
+	if o.Elsewhere {
+		placed = "order_taken_in"
+	}
+	lines = append(lines, l.T(placed, locales.Args{"Time": clock(l, o.CreatedAt)}))
+	if o.AskedAt.IsZero() {
+		lines = append(lines, l.T("anyorder_not_polled"))
+	} else {
+		lines = append(lines, l.N("anyorder_polls", o.Polls, locales.Args{"Time": clock(l, o.AskedAt)}))
+	}
+	if o.Failures > 0 {
+		lines = append(lines, l.N("anyorder_failures", o.Failures))
+	}
+	if !o.DeliveredAt.IsZero() {
+		lines = append(lines, l.T("anyorder_delivered", locales.Args{"Time": clock(l, o.DeliveredAt)}))
+	}
+	if !o.ToldAt.IsZero() {
+		lines = append(lines, l.T("anyorder_told", locales.Args{"Time": clock(l, o.ToldAt)}))
+	}
+	if !o.ClosedAt.IsZero() {
+		lines = append(lines, l.T("anyorder_ended", locales.Args{"Time": clock(l, o.ClosedAt)}))
+	}
+	return lines
+}

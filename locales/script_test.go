@@ -23,7 +23,7 @@ var sameAsEnglish = map[string][]string{
 	"elsewhere_button_no":   {"es"},                                  // No
 	"unknown_button_no":     {"es"},                                  //
 	"nav_button_menu":       {"fr", "pt", "pt-BR", "vi"},             // Menu
-	"currency_eur":          {"es", "fr", "pt", "pt-BR"},             // euro
+	"currency_eur":          {"es", "fr", "pt", "pt-BR", "vi"},       // euro
 	"currency_usdt":         {"de", "es", "fr", "pt", "pt-BR", "vi"}, // a name
 }
 
@@ -58,8 +58,9 @@ func TestNoEnglishLeft(t *testing.T) {
 	}
 }
 
-// names are what is called so in every language.
-var names = regexp.MustCompile(`HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|API|SMS|SMM|CSV|UTC|ID|HTML|HSTOCK_API_KEY|ADMIN_IDS|TELEGRAM_RATE|BEFORE_MIN_WAIT|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
+// names are what is called so in every language: brands, settings, addresses,
+// commands, and tags as examples.
+var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|API|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
 
 // scripts are those that a language is written in.
 var scripts = map[string][]*unicode.RangeTable{

@@ -96,34 +96,6 @@ func (db *DB) ChangeAlarms(ctx context.Context, c AlarmChanges) error {
 	return nil
 }
 
-// Doubt is a purchase of unknown outcome, without what a person typed for it.
-type Doubt struct {
-	Purchase int64  `db:"id"`
-	Name     string `db:"name"`
-	Quantity int64  `db:"quantity"`
-	SentAt   time.Time
-}
-
-// Doubts returns everyone's purchases of unknown outcome, the oldest first, at
-// most limit.
-func (db *DB) Doubts(ctx context.Context, limit int) ([]Doubt, error) {
-	var rows []struct {
-		Doubt
-		SentAt int64 `db:"sent_at"`
-	}
-	err := db.reader.SelectContext(ctx, &rows, db.bind(
-		`SELECT id, name, quantity, sent_at FROM purchases WHERE state = 'unknown' ORDER BY sent_at, id LIMIT ?`), limit)
-	if err != nil {
-		return nil, fmt.Errorf("read doubts: %w", err)
-	}
-	doubts := make([]Doubt, len(rows))
-	for i, row := range rows {
-		doubts[i] = row.Doubt
-		doubts[i].SentAt = fromMillis(row.SentAt)
-	}
-	return doubts, nil
-}
-
 // ParkedSince counts the updates that were given up since then, and says when
 // the first of them was.
 func (db *DB) ParkedSince(ctx context.Context, since time.Time) (n int64, first time.Time, err error) {

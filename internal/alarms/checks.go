@@ -26,8 +26,8 @@ const (
 	parkedFor = time.Hour
 	// rivalAfter lets a new version take over from the old one in peace.
 	rivalAfter = 30 * time.Second
-	// doubtsAtMost bounds what is read of purchases of unknown outcome.
-	doubtsAtMost = 200
+	// unknownAtMost bounds what is read of purchases of unknown outcome.
+	unknownAtMost = 10_000
 )
 
 // finding is something that is wrong now.
@@ -140,15 +140,15 @@ func (s *Service) rival(_ context.Context, now time.Time) ([]finding, bool, erro
 }
 
 func (s *Service) unknown(ctx context.Context, _ time.Time) ([]finding, bool, error) {
-	doubts, err := s.DB.Doubts(ctx, doubtsAtMost)
+	unknown, total, err := s.DB.ShopUnknowns(ctx, storage.ShopFilter{}, unknownAtMost, 0)
 	if err != nil {
 		return nil, false, err
 	}
-	found := make([]finding, len(doubts))
-	for i, d := range doubts {
-		found[i] = finding{subject: d.Purchase, since: d.SentAt, figures: Figures{Name: d.Name, Quantity: d.Quantity}}
+	found := make([]finding, len(unknown))
+	for i, u := range unknown {
+		found[i] = finding{subject: u.ID, since: u.SentAt, figures: Figures{Name: u.Name, Quantity: u.Quantity}}
 	}
-	return found, true, nil
+	return found, total <= len(found), nil // else one that is not among them may be unknown all the same
 }
 
 func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]finding, bool, error) {

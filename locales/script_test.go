@@ -12,19 +12,20 @@ import (
 // sameAsEnglish are messages that a language says exactly as English does, with
 // the reason: the word is its own, too.
 var sameAsEnglish = map[string][]string{
-	"orders_button_sms":     {"ar", "bn-BD", "de", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi"}, // the same everywhere but in Chinese
-	"menu_button_shops":     {"de"},                                                                               // Shops
-	"order_state":           {"de", "pt-BR"},                                                                      // Status
-	"export_state":          {"de", "pt-BR"},
-	"export_name":           {"de"},                                  // Name
-	"order_button_accounts": {"de"},                                  // Accounts: of a service, other than Konten
-	"number_button_code":    {"de", "fr"},                            // Code
-	"confirm_total":         {"es", "pt", "pt-BR"},                   // Total
-	"elsewhere_button_no":   {"es"},                                  // No
-	"unknown_button_no":     {"es"},                                  //
-	"nav_button_menu":       {"fr", "pt", "pt-BR", "vi"},             // Menu
-	"currency_eur":          {"es", "fr", "pt", "pt-BR", "vi"},       // euro
-	"currency_usdt":         {"de", "es", "fr", "pt", "pt-BR", "vi"}, // a name
+	"orders_button_sms":        {"ar", "bn-BD", "de", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi"}, // the same everywhere but in Chinese
+	"menu_button_shops":        {"de"},                                                                               // Shops
+	"order_state":              {"de", "pt-BR"},                                                                      // Status
+	"export_state":             {"de", "pt-BR"},
+	"export_name":              {"de"},                                  // Name
+	"order_button_accounts":    {"de"},                                  // Accounts: of a service, other than Konten
+	"number_button_code":       {"de", "fr"},                            // Code
+	"confirm_total":            {"es", "pt", "pt-BR"},                   // Total
+	"elsewhere_button_no":      {"es"},                                  // No
+	"unknown_button_no":        {"es"},                                  //
+	"nav_button_menu":          {"fr", "pt", "pt-BR", "vi"},             // Menu
+	"admin_button_maintenance": {"fr"},                                  // Maintenance
+	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"},       // euro
+	"currency_usdt":            {"de", "es", "fr", "pt", "pt-BR", "vi"}, // a name
 }
 
 // words are what a message says beside its placeholders and markup.

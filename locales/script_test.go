@@ -16,16 +16,15 @@ var sameAsEnglish = map[string][]string{
 	"menu_button_shops":        {"de"},                                                                               // Shops
 	"order_state":              {"de", "pt-BR"},                                                                      // Status
 	"export_state":             {"de", "pt-BR"},
-	"export_name":              {"de"},                                  // Name
-	"order_button_accounts":    {"de"},                                  // Accounts: of a service, other than Konten
-	"number_button_code":       {"de", "fr"},                            // Code
-	"confirm_total":            {"es", "pt", "pt-BR"},                   // Total
-	"elsewhere_button_no":      {"es"},                                  // No
-	"unknown_button_no":        {"es"},                                  //
-	"nav_button_menu":          {"fr", "pt", "pt-BR", "vi"},             // Menu
-	"admin_button_maintenance": {"fr"},                                  // Maintenance
-	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"},       // euro
-	"currency_usdt":            {"de", "es", "fr", "pt", "pt-BR", "vi"}, // a name
+	"export_name":              {"de"},                            // Name
+	"order_button_accounts":    {"de"},                            // Accounts: of a service, other than Konten
+	"number_button_code":       {"de", "fr"},                      // Code
+	"confirm_total":            {"es", "pt", "pt-BR"},             // Total
+	"elsewhere_button_no":      {"es"},                            // No
+	"unknown_button_no":        {"es"},                            //
+	"nav_button_menu":          {"fr", "pt", "pt-BR", "vi"},       // Menu
+	"admin_button_maintenance": {"fr"},                            // Maintenance
+	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"}, // euro
 }
 
 // words are what a message says beside its placeholders and markup.
@@ -61,7 +60,7 @@ func TestNoEnglishLeft(t *testing.T) {
 
 // names are what is called so in every language: brands, settings, addresses,
 // commands, and tags as examples.
-var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|API|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
+var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|Tether|API|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
 
 // scripts are those that a language is written in.
 var scripts = map[string][]*unicode.RangeTable{

@@ -1,0 +1,249 @@
+// Package broadcasts owns the sending of messages to everybody: whose turn it is,
+// to whom it has come, and what became of each message.
+//
+// Its promise is that nobody gets two copies, however a process ends: who is about
+// to be sent to is written down, durably, before it is done, and who may have got
+// their copy is counted as unsure and left alone. That costs a crash the handful
+// of people who were in hand. Nothing of an audience is held in memory but a page.
+//
+// It knows neither Telegram nor languages: it is given functions for both.
+package broadcasts
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"hstockbot/storage"
+)
+
+// What Options.Send may say of a message, wrapped. Any other error, and a
+// LaterError, mean that it surely was not sent and may be tried again.
+var (
+	// ErrUnreachable: the person has blocked the bot or is gone.
+	ErrUnreachable = errors.New("the person can't be reached")
+	// ErrUnsendable: this person will never be sent this message.
+	ErrUnsendable = errors.New("the message can't be sent")
+	// ErrUncertain: it may have been sent.
+	ErrUncertain = errors.New("it is not known whether the message was sent")
+)
+
+// LaterError says when messages may be tried again.
+type LaterError struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *LaterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *LaterError) Unwrap() error { return e.Err }
+
+// What is written down of admins (storage.Deed), with the id of the broadcast.
+const (
+	DeedSend = "broadcast_send" // Detail: the number of people
+	DeedStop = "broadcast_stop"
+	DeedLost = "broadcast_lost" // it was stopped, because its author is no admin any more
+)
+
+const (
+	// DrawEvery is how often the message is drawn anew that shows how far a
+	// broadcast is. Edits are not paced, but Telegram limits them, too.
+	DrawEvery = 5 * time.Second
+
+	pageSize  = 256 // people that are in memory at once
+	mostTries = 20  // that fail for no reason of the person's, before they are left out
+
+	leaseLife   = 30 * time.Second // after a crash nobody sends for so long
+	idlePause   = 15 * time.Second // between looks at what other processes may have left
+	sendTimeout = 2 * time.Minute  // the wait for a turn behind everything else included
+	writeTime   = 5 * time.Second  // to write down what became of a message, also while stopping
+	cutGrace    = 200 * time.Millisecond
+
+	retryFirst = 2 * time.Second // doubling, while nothing gets through
+	retryMost  = time.Minute
+)
+
+// Options configures a Service. All but the last two are required.
+type Options struct {
+	DB *storage.DB
+	// Send sends the text to one person. The end of ctx may cut it off.
+	Send func(ctx context.Context, userID int64, text string) error
+	// Progress draws how far a broadcast is, where its author can see it. An error
+	// means that it makes sense to try again.
+	Progress func(ctx context.Context, id int64) error
+	// Language is the one that the person reads, as texts are named after it.
+	Language func(storage.User) string
+	// Admin says who may have something sent.
+	Admin func(userID int64) bool
+	Log   *slog.Logger
+	// Rate is how many messages a second Send lets pass, 0 = no limit.
+	Rate float64
+	// Checkpoint is called between the steps of a message with the name of the one
+	// just made. Tests end the process there.
+	Checkpoint func(step string)
+}
+
+// Service sends for one process. Several may share a database: each broadcast is
+// one process's at a time.
+type Service struct {
+	Options
+	owner   string // of leases; unique to this process
+	senders int
+	woken   chan struct{}
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // nobody is taken any more
+	cutOff context.CancelFunc // messages in hand are
+	done   chan struct{}
+}
+
+// New returns a Service that is not started.
+func New(o Options) *Service {
+	if o.Checkpoint == nil {
+		o.Checkpoint = func(string) {}
+	}
+	return &Service{Options: o, owner: rand.Text(), senders: sendersFor(o.Rate), woken: make(chan struct{}, 1)}
+}
+
+// sendersFor is how many messages are on their way at once. Enough of them keep
+// the rate while each takes half a second; more would only wait in the pacer's
+// queue, and a crash would leave out more people.
+func sendersFor(rate float64) int {
+	return int(min(max(math.Ceil(rate/2), 15), 128))
+}
+
+// Start begins sending, first what an earlier process has left. Calling it twice
+// is once.
+func (s *Service) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	sending, cutOff := context.WithCancel(context.Background())
+	s.cancel, s.cutOff, s.done = cancel, cutOff, make(chan struct{})
+	go s.run(ctx, sending, s.done)
+}
+
+// Stop takes nobody any more and waits for the messages in hand. Shortly before
+// ctx's deadline it cuts them off: who surely got none is tried again at the next
+// start. Calling it twice is once.
+func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done == nil {
+		return nil
+	}
+	s.cancel()
+	defer s.cutOff()
+	if deadline, ok := ctx.Deadline(); ok {
+		cut := time.AfterFunc(time.Until(deadline)-cutGrace, s.cutOff)
+		defer cut.Stop()
+	}
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop broadcasts: %w", ctx.Err())
+	}
+}
+
+// Wake looks at once what there is to do: call it when a broadcast was confirmed
+// or stopped.
+func (s *Service) Wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// run works on one broadcast after the other. sending is the context of messages.
+func (s *Service) run(ctx, sending context.Context, done chan<- struct{}) {
+	defer close(done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	failures := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.woken:
+		case <-timer.C:
+		}
+		worked, err := s.safely(ctx, sending)
+		pause := idlePause
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			failures++
+			pause = backoff(failures)
+			s.Log.Error("broadcasting failed", "error", err)
+		case worked:
+			failures, pause = 0, 0
+		default:
+			failures = 0
+		}
+		timer.Reset(pause)
+	}
+}
+
+// safely calls once; a panic is a failure of this turn only.
+func (s *Service) safely(ctx, sending context.Context) (worked bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.once(ctx, sending)
+}
+
+// once does the next thing there is to do, if it is not somebody else's.
+func (s *Service) once(ctx, sending context.Context) (worked bool, err error) {
+	now := time.Now()
+	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseLife))
+	if errors.Is(err, storage.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if b.State == storage.BroadcastSending {
+		ended, err := s.newDelivery(b).run(ctx, sending)
+		if err != nil || !ended {
+			return true, errors.Join(err, s.release(b.ID, time.Now()))
+		}
+	}
+	return true, s.report(ctx, b.ID)
+}
+
+// report has the end of a broadcast shown. Where that can't be done now, it does
+// not hold up the next broadcast.
+func (s *Service) report(ctx context.Context, id int64) error {
+	if err := s.DB.DropWaiting(ctx, id); err != nil {
+		return err
+	}
+	if err := s.Progress(ctx, id); err != nil {
+		s.Log.Warn("the end of a broadcast is not shown yet", "broadcast", id, "error", err)
+		return s.release(id, time.Now().Add(leaseLife))
+	}
+	return s.DB.MarkReported(ctx, id)
+}
+
+func (s *Service) release(id int64, at time.Time) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	defer cancel()
+	return s.DB.ReleaseBroadcast(ctx, id, s.owner, at)
+}
+
+// backoff is the pause after so many failures in a row.
+func backoff(failures int) time.Duration {
+	return min(retryFirst<<min(failures-1, 10), retryMost)
+}

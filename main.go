@@ -25,6 +25,7 @@ import (
 	"hstockbot/bot"
 	"hstockbot/handlers"
 	"hstockbot/internal/alerts"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
 	"hstockbot/internal/hstock"
@@ -259,7 +260,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	shop := handlers.New(handlers.Options{
 		DB: db, Catalog: goods, Market: market, Bundle: bundle, Log: log,
 		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
-		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer,
+		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
 	})
 	trade := orders.New(orders.Options{
 		DB: db, Market: market, Send: shop.Notify, Log: log,
@@ -272,7 +273,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	shop.Attach(telegram, trade)
+	messages := broadcasts.New(shop.Broadcasting())
+	shop.Attach(telegram, trade, messages)
 
 	if err := watch(metrics, db); err != nil {
 		return err
@@ -292,6 +294,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	started(stopRest, operators.Stop)
 	trade.Start()
 	started(stopTrade, trade.Stop)
+	messages.Start()
+	started(stopRest, messages.Stop)
 	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
 	started(stopRest, news.Stop)

@@ -14,6 +14,17 @@ func (s *Shop) attachAdmin() {
 	s.adminCommand("admin", s.adminHomeCommand)
 
 	adminScreen(s, keyboards.Admin, s.adminHome)
+	adminScreen(s, keyboards.Broadcasts, s.broadcastList)
+	adminScreen(s, keyboards.BroadcastWrite, s.broadcastWrite)
+	adminScreen(s, keyboards.BroadcastText, s.broadcastAsk)
+	adminScreen(s, keyboards.BroadcastRemove, s.broadcastRemove)
+	adminScreen(s, keyboards.BroadcastPreview, s.broadcastPreview)
+	adminScreen(s, keyboards.BroadcastSend, s.broadcastSend)
+	adminScreen(s, keyboards.BroadcastDiscard, s.broadcastDiscard)
+	adminScreen(s, keyboards.BroadcastShow, s.broadcastShow)
+	adminScreen(s, keyboards.BroadcastStop, s.broadcastStop)
+
+	s.adminStep(stepBroadcast, s.broadcastTyped)
 }
 
 // adminScreen registers a screen that exists for admins only: to anyone else its

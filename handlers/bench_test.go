@@ -16,6 +16,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -79,13 +80,16 @@ func startBot(b *testing.B, url string) {
 	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	runtime, err := bot.New(bot.Config{Token: token, APIURL: url, Inbox: db, Log: log, Hooks: screens.Hooks()})
 	must(b, err)
-	screens.Attach(runtime, trade)
+	messages := broadcasts.New(screens.Broadcasting())
+	screens.Attach(runtime, trade, messages)
 	trade.Start()
+	messages.Start()
 	must(b, runtime.Start(b.Context()))
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), 10*time.Second)
 		defer cancel()
 		must(b, runtime.Stop(ctx))
+		must(b, messages.Stop(ctx))
 		must(b, trade.Stop(ctx))
 		goods.Close()
 		client.Close()

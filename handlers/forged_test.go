@@ -75,6 +75,9 @@ var forgers = []forger{
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ElsewhereFind), forging(keyboards.ElsewhereTake),
 	forging(keyboards.Admin),
+	forging(keyboards.Broadcasts), forging(keyboards.BroadcastWrite), forging(keyboards.BroadcastText), forging(keyboards.BroadcastRemove),
+	forging(keyboards.BroadcastPreview), forging(keyboards.BroadcastSend), forging(keyboards.BroadcastDiscard),
+	forging(keyboards.BroadcastShow), forging(keyboards.BroadcastStop),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 

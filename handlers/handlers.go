@@ -12,11 +12,13 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -44,18 +46,22 @@ type Options struct {
 	DefaultLang string
 	SupportText string
 	SMMRatePer  int64
+	// TelegramRate is how many messages a second are sent in all, 0 = no limit.
+	TelegramRate float64
 }
 
 // Shop is the screens of one bot.
 type Shop struct {
 	Options
-	bot      *bot.Bot
-	orders   *orders.Service
-	balances *balances
+	bot        *bot.Bot
+	orders     *orders.Service
+	broadcasts *broadcasts.Service
+	balances   *balances
+	drawing    sync.Mutex // of broadcasts' progress
 }
 
-// New returns a Shop. Attach gives it the bot and the trade, which need its
-// Hooks and its Notify first.
+// New returns a Shop. Attach gives it the bot, the trade and the broadcasts, which
+// need its Hooks, its Notify and its Broadcasting first.
 func New(o Options) *Shop {
 	return &Shop{Options: o, balances: newBalances()}
 }
@@ -78,8 +84,8 @@ func (s *Shop) Hooks() bot.Hooks {
 }
 
 // Attach registers every screen, command and dialog. This is the list of routes.
-func (s *Shop) Attach(b *bot.Bot, trade *orders.Service) {
-	s.bot, s.orders = b, trade
+func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, news *broadcasts.Service) {
+	s.bot, s.orders, s.broadcasts = b, trade, news
 
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
@@ -197,6 +203,8 @@ const (
 	stepSearch  = "search"
 	stepPrice   = "price"
 	stepLinked  = "linked"
+
+	stepBroadcast = "broadcast"
 
 	dialogLife = 30 * time.Minute
 )

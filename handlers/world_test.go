@@ -20,6 +20,7 @@ import (
 	"hstockbot/bot"
 	"hstockbot/handlers"
 	"hstockbot/internal/alerts"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -62,6 +63,7 @@ type world struct {
 
 	operator redact.Secret // the operator's key; a change takes a restart, as does the next one
 	allowed  []int64
+	admins   []int64
 
 	bot  *bot.Bot
 	shop *handlers.Shop
@@ -75,7 +77,7 @@ type world struct {
 func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30, operator: operatorKey}
+		w := &world{t: t, dir: t.TempDir(), net: memnet.New(), log: &lockedBuffer{}, rate: 30, operator: operatorKey, admins: []int64{adminID}}
 		w.market = market.New(market.Options{})
 		_, stopMarket := w.net.Serve("market", w.market)
 		w.telegram = telegram.New(telegram.Options{Token: token, Username: "shop_bot", Name: "Shop"})
@@ -120,15 +122,18 @@ func (w *world) start() {
 	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
 	w.shop = handlers.New(handlers.Options{
 		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: w.operator,
-		AdminIDs: []int64{adminID}, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+		AdminIDs: w.admins, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
+		TelegramRate: w.rate,
 	})
 	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
 		Token: token, APIURL: "http://telegram", Rate: w.rate, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
 	must(w.t, err)
-	w.shop.Attach(w.bot, trade)
+	messages := broadcasts.New(w.shop.Broadcasting())
+	w.shop.Attach(w.bot, trade, messages)
 	trade.Start()
+	messages.Start()
 	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
 	news.Start()
 	must(w.t, w.bot.Start(w.t.Context()))
@@ -137,6 +142,7 @@ func (w *world) start() {
 		defer cancel()
 		must(w.t, w.bot.Stop(ctx))
 		must(w.t, news.Stop(ctx))
+		must(w.t, messages.Stop(ctx))
 		must(w.t, trade.Stop(ctx))
 		goods.Close()
 		client.Close()

@@ -295,10 +295,9 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	trade.Start()
 	started(stopTrade, trade.Stop)
 	messages.Start()
-	started(stopRest, messages.Stop)
 	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
-	started(stopRest, news.Stop)
+	started(stopRest, func(ctx context.Context) error { return errors.Join(news.Stop(ctx), messages.Stop(ctx)) })
 	if err := telegram.Start(ctx); err != nil {
 		return err
 	}

@@ -235,6 +235,7 @@ func TestBroadcastRestart(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		people := w.crowd(200, "en")
 		w.becomeAdmin()
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 300 * time.Millisecond, Times: telegram.Always}) // some are on their way
 		w.broadcast("Hello")
 		pass(time.Second)
 		w.restart()

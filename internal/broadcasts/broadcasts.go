@@ -60,11 +60,9 @@ const (
 	pageSize  = 256 // people that are in memory at once
 	mostTries = 20  // that fail for no reason of the person's, before they are left out
 
-	leaseLife   = 30 * time.Second // after a crash nobody sends for so long
-	idlePause   = 15 * time.Second // between looks at what other processes may have left
-	sendTimeout = 2 * time.Minute  // the wait for a turn behind everything else included
-	writeTime   = 5 * time.Second  // to write down what became of a message, also while stopping
-	cutGrace    = 200 * time.Millisecond
+	leaseLife = 30 * time.Second // after a crash nobody sends for so long
+	idlePause = 15 * time.Second // between looks at what other processes may have left
+	writeTime = 5 * time.Second  // to write down what became of a message, also while stopping
 
 	retryFirst = 2 * time.Second // doubling, while nothing gets through
 	retryMost  = time.Minute
@@ -73,7 +71,8 @@ const (
 // Options configures a Service. All but the last two are required.
 type Options struct {
 	DB *storage.DB
-	// Send sends the text to one person. The end of ctx may cut it off.
+	// Send sends the text to one person. The end of ctx ends the wait for its turn,
+	// and should not cut off what has begun: then nobody knows whether it was sent.
 	Send func(ctx context.Context, userID int64, text string) error
 	// Progress draws how far a broadcast is, where its author can see it. An error
 	// means that it makes sense to try again.
@@ -99,8 +98,7 @@ type Service struct {
 	woken   chan struct{}
 
 	mu     sync.Mutex
-	cancel context.CancelFunc // nobody is taken any more
-	cutOff context.CancelFunc // messages in hand are
+	cancel context.CancelFunc
 	done   chan struct{}
 }
 
@@ -128,14 +126,13 @@ func (s *Service) Start() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	sending, cutOff := context.WithCancel(context.Background())
-	s.cancel, s.cutOff, s.done = cancel, cutOff, make(chan struct{})
-	go s.run(ctx, sending, s.done)
+	s.cancel, s.done = cancel, make(chan struct{})
+	go s.run(ctx, s.done)
 }
 
-// Stop takes nobody any more and waits for the messages in hand. Shortly before
-// ctx's deadline it cuts them off: who surely got none is tried again at the next
-// start. Calling it twice is once.
+// Stop takes nobody any more. Who has had no turn yet gets theirs after the next
+// start; messages that are being sent are waited for until ctx is done. Calling it
+// twice is once.
 func (s *Service) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,11 +140,6 @@ func (s *Service) Stop(ctx context.Context) error {
 		return nil
 	}
 	s.cancel()
-	defer s.cutOff()
-	if deadline, ok := ctx.Deadline(); ok {
-		cut := time.AfterFunc(time.Until(deadline)-cutGrace, s.cutOff)
-		defer cut.Stop()
-	}
 	select {
 	case <-s.done:
 		return nil
@@ -165,8 +157,8 @@ func (s *Service) Wake() {
 	}
 }
 
-// run works on one broadcast after the other. sending is the context of messages.
-func (s *Service) run(ctx, sending context.Context, done chan<- struct{}) {
+// run works on one broadcast after the other.
+func (s *Service) run(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -178,7 +170,7 @@ func (s *Service) run(ctx, sending context.Context, done chan<- struct{}) {
 		case <-s.woken:
 		case <-timer.C:
 		}
-		worked, err := s.safely(ctx, sending)
+		worked, err := s.safely(ctx)
 		pause := idlePause
 		switch {
 		case ctx.Err() != nil:
@@ -196,17 +188,17 @@ func (s *Service) run(ctx, sending context.Context, done chan<- struct{}) {
 }
 
 // safely calls once; a panic is a failure of this turn only.
-func (s *Service) safely(ctx, sending context.Context) (worked bool, err error) {
+func (s *Service) safely(ctx context.Context) (worked bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return s.once(ctx, sending)
+	return s.once(ctx)
 }
 
 // once does the next thing there is to do, if it is not somebody else's.
-func (s *Service) once(ctx, sending context.Context) (worked bool, err error) {
+func (s *Service) once(ctx context.Context) (worked bool, err error) {
 	now := time.Now()
 	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseLife))
 	if errors.Is(err, storage.ErrNotFound) {
@@ -216,7 +208,7 @@ func (s *Service) once(ctx, sending context.Context) (worked bool, err error) {
 		return false, err
 	}
 	if b.State == storage.BroadcastSending {
-		ended, err := s.newDelivery(b).run(ctx, sending)
+		ended, err := s.newDelivery(b).run(ctx)
 		if err != nil || !ended {
 			return true, errors.Join(err, s.release(b.ID, time.Now()))
 		}

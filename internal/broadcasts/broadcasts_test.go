@@ -283,7 +283,7 @@ func TestNobodyIsThere(t *testing.T) {
 
 func TestWhatBecomesOfMessages(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, join(t.Context(), w.db, 40))
+		must(t, join(t.Context(), w.db, 100))
 		tries := map[int64]int{}
 		w.sendErr = func(id int64) error {
 			tries[id]++
@@ -303,16 +303,16 @@ func TestWhatBecomesOfMessages(t *testing.T) {
 			}
 			return nil
 		}
-		id := w.confirm(author, 40, toAll)
+		id := w.confirm(author, 100, toAll)
 		s := w.process()
 		pass(30 * time.Second)
-		if n := w.checkOnce(); n > 20 {
+		if n := w.checkOnce(); n > 30 {
 			t.Errorf("%d people got it, and Telegram has asked to wait", n)
 		}
 		pass(5 * time.Minute)
 		w.checkOnce()
 		b := w.read(id)
-		if b.Sent != 36 || b.Unreachable != 1 || b.Failed != 1 || b.Unsure != 2 || b.State != storage.BroadcastDone {
+		if b.Sent != 96 || b.Unreachable != 1 || b.Failed != 1 || b.Unsure != 2 || b.State != storage.BroadcastDone {
 			t.Errorf("came to %+v", b)
 		}
 		if tries[9] != 4 || tries[11] != 2 || tries[7] != 1 || tries[8] != 1 {
@@ -322,10 +322,10 @@ func TestWhatBecomesOfMessages(t *testing.T) {
 			t.Errorf("who has blocked the bot is %+v, %v", user, err)
 		}
 		// From then on they are skipped.
-		again := w.confirm(author, 39, toAll)
+		again := w.confirm(author, 99, toAll)
 		s.Wake()
 		pass(time.Minute)
-		if b := w.read(again); b.Handled() != 39 || tries[3] != 1 {
+		if b := w.read(again); b.Handled() != 99 || tries[3] != 1 {
 			t.Errorf("the next one came to %+v", b)
 		}
 		stop(t, s)

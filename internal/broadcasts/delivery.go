@@ -50,11 +50,13 @@ func (s *Service) newDelivery(b storage.Broadcast) *delivery {
 
 // run sends until everybody has been come to, or somebody stops it. ended is false
 // where there is more to do for whoever claims the broadcast next.
-func (d *delivery) run(ctx, sending context.Context) (ended bool, err error) {
+func (d *delivery) run(ctx context.Context) (ended bool, err error) {
 	if d.texts, err = d.DB.BroadcastTexts(ctx, d.b.ID); err != nil {
 		return false, err
 	}
 	defer d.drawing.Wait() // the last word is that of the report
+	sending, cut := context.WithCancel(ctx)
+	defer cut()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	stopping := ctx.Done()
@@ -64,8 +66,11 @@ func (d *delivery) run(ctx, sending context.Context) (ended bool, err error) {
 			d.draw(ctx)
 			timer.Reset(time.Until(d.wakeAt()))
 		}
-		if !open && d.inHand == 0 {
-			return ended, err
+		if !open {
+			cut() // who has had no turn yet gets none
+			if d.inHand == 0 {
+				return ended, err
+			}
 		}
 		select {
 		case r := <-d.results:
@@ -215,9 +220,7 @@ func (d *delivery) note(r result) {
 
 // deliver sends to one person and writes down what became of it.
 func (d *delivery) deliver(ctx context.Context, person storage.Recipient) result {
-	sending, cancel := context.WithTimeout(ctx, sendTimeout)
-	err := d.trySend(sending, person)
-	cancel()
+	err := d.trySend(ctx, person)
 	d.Checkpoint("sent")
 	r, err := d.record(ctx, person, err)
 	if err != nil { // the row stays, and whoever claims the broadcast next counts it as unsure

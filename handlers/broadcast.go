@@ -57,8 +57,12 @@ func (s *Shop) sendBroadcast(ctx context.Context, userID int64, text string) err
 // is drawn last is never older than what was there. To somebody who is no admin any
 // more nothing is said.
 func (s *Shop) drawBroadcast(ctx context.Context, id int64) error {
-	s.drawing.Lock()
-	defer s.drawing.Unlock()
+	select {
+	case s.drawing <- struct{}{}:
+		defer func() { <-s.drawing }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to draw a broadcast: %w", ctx.Err())
+	}
 	b, err := s.DB.Broadcast(ctx, id)
 	if err != nil {
 		return err

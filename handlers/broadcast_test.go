@@ -230,6 +230,27 @@ func TestBroadcastStop(t *testing.T) {
 	})
 }
 
+// Whoever draws it, and however slow Telegram is, the end is what stays.
+func TestBroadcastEndStays(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.crowd(5, "en")
+		w.becomeAdmin()
+		w.types("/admin")
+		w.tap("broadcast_button")
+		w.tap("broadcast_button_write")
+		w.tap("broadcast_button_all")
+		w.types("Hello")
+		w.tap("broadcast_button_preview")
+		card := w.anna.Last().ID
+		w.telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: adminID, Delay: 5 * time.Second})
+		w.tap("broadcast_button_send")
+		pass(20 * time.Second)
+		if shown, _ := w.anna.Message(card); !strings.Contains(shown.Text, "Sent: 6") || !strings.HasPrefix(shown.Text, "✅") {
+			t.Errorf("the card says %q", shown.Text)
+		}
+	})
+}
+
 // A restart in the middle: nobody gets a second copy, nobody is left out.
 func TestBroadcastRestart(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

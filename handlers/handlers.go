@@ -12,7 +12,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -57,13 +56,13 @@ type Shop struct {
 	orders     *orders.Service
 	broadcasts *broadcasts.Service
 	balances   *balances
-	drawing    sync.Mutex // of broadcasts' progress
+	drawing    chan struct{} // has room for one who draws how far a broadcast is
 }
 
 // New returns a Shop. Attach gives it the bot, the trade and the broadcasts, which
 // need its Hooks, its Notify and its Broadcasting first.
 func New(o Options) *Shop {
-	return &Shop{Options: o, balances: newBalances()}
+	return &Shop{Options: o, balances: newBalances(), drawing: make(chan struct{}, 1)}
 }
 
 // Hooks returns what the runtime asks the shop.

@@ -52,6 +52,8 @@ type world struct {
 	admins  []int64
 	drawn   map[int64][]storage.Broadcast
 	drawErr error
+	drawing time.Duration // how long it takes while it is being sent
+	log     *strings.Builder
 	busy    int // messages on their way
 	busiest int
 }
@@ -61,6 +63,9 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, filepath.Join(t.TempDir(), "bot.db"))
 		test(t, w)
+		if w.log.Len() > 0 {
+			t.Errorf("errors were logged:\n%s", w.log)
+		}
 		must(t, w.db.Close())
 	})
 }
@@ -68,7 +73,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func newWorld(t *testing.T, path string) *world {
 	w := &world{
 		t: t, path: path, copies: map[int64][]string{}, drawn: map[int64][]storage.Broadcast{},
-		admins: []int64{author, other}, takes: 100 * time.Millisecond,
+		admins: []int64{author, other}, takes: 100 * time.Millisecond, log: &strings.Builder{},
 	}
 	var err error
 	w.db, err = openDB(t.Context(), path)
@@ -132,7 +137,8 @@ func (w *world) confirm(by int64, total int, texts map[string]string) int64 {
 // process starts one more process on the same database.
 func (w *world) process() *broadcasts.Service {
 	s := broadcasts.New(broadcasts.Options{
-		DB: w.db, Send: w.send, Rate: 30, Log: slog.New(slog.DiscardHandler),
+		DB: w.db, Send: w.send, Rate: 30,
+		Log:      slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelError})),
 		Language: func(u storage.User) string { return u.TelegramLang },
 		Admin: func(id int64) bool {
 			w.mu.Lock()
@@ -141,6 +147,9 @@ func (w *world) process() *broadcasts.Service {
 		},
 		Progress: func(ctx context.Context, id int64) error {
 			b, err := w.db.Broadcast(ctx, id)
+			if b.State == storage.BroadcastSending {
+				time.Sleep(w.drawing)
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.drawn[id] = append(w.drawn[id], b)
@@ -413,6 +422,25 @@ func TestStoppedInTheMiddle(t *testing.T) {
 	})
 }
 
+// A stop is a stop also for those who are in hand and have had no turn yet.
+func TestStoppedBeforeTheirTurn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		must(t, join(t.Context(), w.db, 40))
+		w.takes = time.Hour
+		id := w.confirm(author, 40, toAll)
+		s := w.process()
+		pass(10 * time.Second)
+		_, err := w.db.StopBroadcast(t.Context(), id, other, storage.Deed{Admin: other, What: broadcasts.DeedStop, Subject: id, At: time.Now()})
+		must(t, err)
+		s.Wake()
+		pass(time.Second)
+		if last := w.drawn[id][len(w.drawn[id])-1]; last.State != storage.BroadcastStopped || last.Handled() != 0 || w.checkOnce() != 0 {
+			t.Errorf("came to %+v", last)
+		}
+		stop(t, s)
+	})
+}
+
 // Two admins at once: one after the other, in the order of their confirming, also
 // with two processes.
 func TestTwoAdmins(t *testing.T) {
@@ -524,6 +552,21 @@ func TestTheReportCanWait(t *testing.T) {
 			if n := len(w.drawn[id]); n != 1 {
 				t.Errorf("the end was shown %d times, want once", n)
 			}
+		}
+		stop(t, s)
+	})
+}
+
+// However slow drawing is, the end is what is drawn last.
+func TestTheEndIsDrawnLast(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		must(t, join(t.Context(), w.db, 20))
+		w.drawing = 20 * time.Second
+		id := w.confirm(author, 20, toAll)
+		s := w.process()
+		pass(time.Minute)
+		if last := w.drawn[id][len(w.drawn[id])-1]; last.State != storage.BroadcastDone {
+			t.Errorf("what was drawn last is %+v", last)
 		}
 		stop(t, s)
 	})

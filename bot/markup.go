@@ -211,7 +211,7 @@ func leadsSomewhere(address string) bool {
 func charReference(text string) (r rune, n int) {
 	body := text[1:]
 	if digits, ok := strings.CutPrefix(body, "#"); ok {
-		base, head := 10, 2
+		base, head := rune(10), 2
 		if hex, ok := strings.CutPrefix(digits, "x"); ok {
 			digits, base, head = hex, 16, 3
 		}
@@ -224,7 +224,7 @@ func charReference(text string) (r rune, n int) {
 			if d < 0 {
 				break
 			}
-			if r = r*rune(base) + rune(d); r > unicode.MaxRune || count >= 10 {
+			if r = r*base + rune(d&0xF); r > unicode.MaxRune || count >= 10 {
 				return 0, 0
 			}
 			count++

@@ -193,6 +193,50 @@ func TestBroadcastChangedSince(t *testing.T) {
 	})
 }
 
+// A draft is its author's: another admin can neither see nor send it, and people
+// who are no admins get nothing of a broadcast by any of its buttons.
+func TestBroadcastOfAnother(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.admins = append(w.admins, 4001)
+		w.restart()
+		w.becomeAdmin()
+		w.types("/admin")
+		w.tap("broadcast_button")
+		w.tap("broadcast_button_write")
+		w.tap("broadcast_button_all")
+		w.types("Not yet for everybody")
+		w.tap("broadcast_button_preview")
+		draft, err := w.db.DraftOf(w.t.Context(), adminID)
+		must(t, err)
+		args := keyboards.BroadcastArgs{ID: draft.ID}
+		forge := func(person telegram.Person, data ...string) {
+			client := w.telegram.Join(person)
+			client.Type("/menu")
+			pass(time.Second)
+			for _, d := range data {
+				client.TapData(2, d)
+				pass(2 * time.Second)
+				if toasts := client.Toasts(); len(toasts) == 0 || toasts[len(toasts)-1].Data != d || toasts[len(toasts)-1].Text != w.l.Label("error_outdated") {
+					t.Errorf("%s taps %s and gets %+v", person.FirstName, d, toasts)
+				}
+			}
+			if strings.Contains(client.History(), "Not yet") || strings.Contains(client.History(), "Broadcast") {
+				t.Errorf("%s sees:\n%s", person.FirstName, client.History())
+			}
+		}
+		send := keyboards.BroadcastSend.Data(keyboards.BroadcastSendArgs{ID: draft.ID, Revision: draft.Revision})
+		forge(telegram.Person{ID: 4001, FirstName: "Ivan", LanguageCode: "en"}, send, keyboards.BroadcastShow.Data(args), keyboards.BroadcastStop.Data(args))
+		w.tap("broadcast_button_send")
+		forge(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"}, send,
+			keyboards.Broadcasts.Data(struct{}{}), keyboards.BroadcastWrite.Data(struct{}{}), keyboards.BroadcastText.Data(keyboards.LanguageArgs{}),
+			keyboards.BroadcastRemove.Data(keyboards.LanguageArgs{}), keyboards.BroadcastPreview.Data(struct{}{}),
+			keyboards.BroadcastDiscard.Data(struct{}{}), keyboards.BroadcastShow.Data(args), keyboards.BroadcastStop.Data(args))
+		if b := w.lastBroadcast(); b.ID != draft.ID || b.State != storage.BroadcastDone {
+			t.Errorf("came to %+v", b)
+		}
+	})
+}
+
 // Progress is drawn in place; the second admin's waits; a stop ends it; the report
 // says what was not sent.
 func TestBroadcastStop(t *testing.T) {

@@ -53,10 +53,10 @@ type Recipient struct {
 	Tries  int    // that failed before
 }
 
-// What became of a message to one person.
+// BroadcastOutcome is what became of a message to one person.
 type BroadcastOutcome string
 
-// They are the columns that count them.
+// Outcomes are the columns that count them.
 const (
 	OutcomeSent        BroadcastOutcome = "sent"
 	OutcomeUnreachable BroadcastOutcome = "unreachable"

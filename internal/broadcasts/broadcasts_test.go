@@ -181,7 +181,7 @@ func (w *world) send(ctx context.Context, id int64, text string) error {
 	if err == nil && sendErr != nil {
 		err = sendErr(id)
 	}
-	if err == nil || errors.Is(err, broadcasts.ErrUncertain) && err != errLostBefore {
+	if err == nil || errors.Is(err, broadcasts.ErrUncertain) && !errors.Is(err, errLostBefore) {
 		w.copies[id] = append(w.copies[id], text)
 	}
 	return err

@@ -283,11 +283,11 @@ func (d *delivery) record(ctx context.Context, person storage.Recipient, sendErr
 
 // draw has it shown how far the broadcast is, now and then and beside the sending.
 func (d *delivery) draw(ctx context.Context) {
-	if now := time.Now(); now.Before(d.drawAt) {
+	now := time.Now()
+	if now.Before(d.drawAt) {
 		return
-	} else {
-		d.drawAt = now.Add(DrawEvery)
 	}
+	d.drawAt = now.Add(DrawEvery)
 	select {
 	case <-d.pencil:
 	default:

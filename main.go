@@ -26,6 +26,7 @@ import (
 	"hstockbot/handlers"
 	"hstockbot/internal/alarms"
 	"hstockbot/internal/alerts"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
 	"hstockbot/internal/hstock"
@@ -267,7 +268,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	shop := handlers.New(handlers.Options{
 		DB: db, Catalog: goods, Market: market, Bundle: bundle, Log: log,
 		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
-		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer,
+		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
 		Version: buildVersion() + " · " + runtime.Version(),
 		Traffic: func() (market, telegram handlers.Traffic) { return traffic(&marketPulse), traffic(&telegramPulse) },
 	})
@@ -288,11 +289,12 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	messages := broadcasts.New(shop.Broadcasting())
 	wrong := alarms.New(alarms.Options{
 		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
 		MarketDown: func() time.Time { return marketPulse.Tally().DownSince }, Rival: telegram.Conflict, Wake: trade.Wake,
 	})
-	shop.Attach(telegram, trade, wrong)
+	shop.Attach(telegram, trade, messages, wrong)
 
 	if err := watch(metrics, db); err != nil {
 		return err
@@ -312,11 +314,13 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	started(stopRest, operators.Stop)
 	trade.Start()
 	started(stopTrade, trade.Stop)
+	messages.Start()
 	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
-	started(stopRest, news.Stop)
 	wrong.Start()
-	started(stopRest, wrong.Stop)
+	started(stopRest, func(ctx context.Context) error {
+		return errors.Join(wrong.Stop(ctx), news.Stop(ctx), messages.Stop(ctx))
+	})
 	if err := telegram.Start(ctx); err != nil {
 		return err
 	}

@@ -117,3 +117,19 @@ func TestPacerForgets(t *testing.T) {
 		t.Errorf("%d chats kept without a rate", len(p.chats))
 	}
 }
+
+// A timer that is a little late does not slow the rate; a pause leaves no burst.
+func TestALateTurn(t *testing.T) {
+	p := newPacer(30)
+	due := time.Now()
+	p.next = due
+	p.take(1, due.Add(time.Millisecond))
+	if want := due.Add(p.interval); !p.next.Equal(want) {
+		t.Errorf("the next turn is %v later", p.next.Sub(want))
+	}
+	late := p.next.Add(20 * time.Millisecond)
+	p.take(2, late)
+	if want := late.Add(p.interval); !p.next.Equal(want) {
+		t.Errorf("after a pause the next turn is %v later", p.next.Sub(want))
+	}
+}

@@ -25,7 +25,9 @@ const (
 )
 
 // Push sends a message that nobody tapped for, and returns its number (Bot
-// API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx lasts.
+// API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx
+// lasts. Of ClassBroadcast only the wait ends with ctx: cutting off a call that has
+// begun would leave somebody of whom nobody knows whether they got it.
 //
 // It repeats only what Telegram surely has not done: where no connection came
 // about, and after a short retry_after. The errors are ErrUnreachable,
@@ -60,6 +62,10 @@ func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err
 // patience is an error at once.
 func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patience time.Duration) (messageID int, err error) {
 	method := v.method()
+	calling := ctx
+	if class == ClassBroadcast {
+		calling = context.WithoutCancel(ctx)
+	}
 	for attempt := 1; ; attempt++ {
 		hold, err := b.pacer.message(ctx, chat, class, patience)
 		switch {
@@ -70,11 +76,11 @@ func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patienc
 		}
 		switch {
 		case v.Document != nil:
-			messageID, err = b.sendDocument(ctx, chat, v)
+			messageID, err = b.sendDocument(calling, chat, v)
 		case v.Photo != nil:
-			messageID, err = b.sendPhoto(ctx, chat, v)
+			messageID, err = b.sendPhoto(calling, chat, v)
 		default:
-			messageID, err = b.sendMessage(ctx, chat, v)
+			messageID, err = b.sendMessage(calling, chat, v)
 		}
 		if err == nil {
 			return messageID, nil

@@ -331,6 +331,33 @@ func TestReplyPatience(t *testing.T) {
 	})
 }
 
+// A stop ends the wait of a broadcast's messages, and cuts off none that has begun:
+// it is known of each whether it was sent.
+func TestABroadcastIsNotCutOff(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		ann, bob := w.join(1), w.join(2)
+		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 5 * time.Second})
+		w.bot.pacer.interval = time.Minute
+		ctx, stop := context.WithCancel(t.Context())
+		begun, waiting := make(chan error, 1), make(chan error, 1)
+		push := func(chat int64, done chan<- error) {
+			_, err := w.bot.Push(ctx, chat, ClassBroadcast, View{Text: "to all"})
+			done <- err
+		}
+		go push(1, begun)
+		synctest.Wait()
+		go push(2, waiting)
+		synctest.Wait()
+		stop()
+		if err := <-waiting; !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) || len(bob.Messages()) != 0 {
+			t.Errorf("who had no turn: %v", err)
+		}
+		if err := <-begun; err != nil || len(ann.Messages()) != 1 {
+			t.Errorf("who had one: %v, %d messages", err, len(ann.Messages()))
+		}
+	})
+}
+
 // A person who has blocked the bot is told of, whatever was being sent.
 func TestUnreachableIsTold(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {

@@ -49,12 +49,22 @@ func (s *Shop) attachAdmin() {
 	adminScreen(s, keyboards.AnyUnknown, s.anyUnknown)
 	adminScreen(s, keyboards.BalanceWarn, s.balanceWarn)
 	adminScreen(s, keyboards.BalanceWarnOff, s.balanceWarnOff)
+	adminScreen(s, keyboards.Broadcasts, s.broadcastList)
+	adminScreen(s, keyboards.BroadcastWrite, s.broadcastWrite)
+	adminScreen(s, keyboards.BroadcastText, s.broadcastAsk)
+	adminScreen(s, keyboards.BroadcastRemove, s.broadcastRemove)
+	adminScreen(s, keyboards.BroadcastPreview, s.broadcastPreview)
+	adminScreen(s, keyboards.BroadcastSend, s.broadcastSend)
+	adminScreen(s, keyboards.BroadcastDiscard, s.broadcastDiscard)
+	adminScreen(s, keyboards.BroadcastShow, s.broadcastShow)
+	adminScreen(s, keyboards.BroadcastStop, s.broadcastStop)
 
 	s.adminStep(stepMaintenance, s.maintenanceTyped)
 	s.adminStep(stepPerson, s.personTyped)
 	s.adminStep(stepAllOrdersPerson, s.allOrdersPersonTyped)
 	s.adminStep(stepAllOrdersDay, s.allOrdersDayTyped)
 	s.adminStep(stepBalanceWarn, s.balanceWarnTyped)
+	s.adminStep(stepBroadcast, s.broadcastTyped)
 }
 
 // adminScreen registers a screen that exists for admins only: to anyone else its

@@ -11,14 +11,6 @@ import (
 	"hstockbot/storage"
 )
 
-// turnTo has another person's chat in the place of the present one, until the func
-// that it returns.
-func (w *world) turnTo(c *telegram.Client) (back func()) {
-	before := w.anna
-	w.anna = c
-	return func() { w.anna = before }
-}
-
 // TestAdminHome: how everything is, with things that wait and things that went wrong.
 func TestAdminHome(t *testing.T) {
 	inBoth(t, "admin", func(w *world) {
@@ -39,7 +31,7 @@ func TestAdminHome(t *testing.T) {
 // on, and what was bought arrives.
 func TestMaintenance(t *testing.T) {
 	inBoth(t, "maintenance", func(w *world) {
-		person := w.anna
+		person := w.anna.Person()
 		w.withKey(annaKey)
 		must(w.t, w.market.Hold(market.OutlookByHand, true))
 		buy := func() {
@@ -63,7 +55,7 @@ func TestMaintenance(t *testing.T) {
 		w.types(strings.Repeat("x", 501))
 		w.types("Back at 6 <pm> & not before")
 
-		admin := w.turnTo(person)
+		w.become(person)
 		w.tap("confirm_button_confirm")
 		w.open("2")
 		w.tapLabel("1")
@@ -78,10 +70,10 @@ func TestMaintenance(t *testing.T) {
 		must(w.t, w.market.Deliver(open[0].Number, 1))
 		pass(time.Minute) // it arrives all the same
 
-		admin()
+		w.beAdmin()
 		w.tap("maintenance_button_own")
 		w.tap("maintenance_button_off")
-		w.turnTo(person)
+		w.become(person)
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
@@ -118,7 +110,7 @@ func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
 // TestBlockAPerson: they get no answer any more, but what they bought.
 func TestBlockAPerson(t *testing.T) {
 	inBoth(t, "person", func(w *world) {
-		person := w.anna
+		person := w.anna.Person()
 		w.withKey(annaKey)
 		must(w.t, w.market.Hold(market.OutlookByHand, true))
 		w.open("3")
@@ -138,7 +130,7 @@ func TestBlockAPerson(t *testing.T) {
 		w.tap("person_button_block")
 		w.tap("person_button_block")
 
-		admin := w.turnTo(person)
+		w.become(person)
 		before := len(w.anna.Messages())
 		w.types("/menu")
 		must(w.t, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
@@ -152,14 +144,14 @@ func TestBlockAPerson(t *testing.T) {
 			w.t.Errorf("a blocked person did not get what they bought:\n%s", w.anna.Transcript())
 		}
 
-		admin()
+		w.beAdmin()
 		w.tap("person_button_unblock")
 		w.tap("nav_button_back")
 		w.tap("admin_button_log")
-		w.turnTo(person)
+		w.become(person)
 		w.types("/menu")
 		if w.anna.Last().FromBot {
-			admin()
+			w.beAdmin()
 			return
 		}
 		w.t.Errorf("an unblocked person is not answered:\n%s", w.anna.Transcript())
@@ -229,14 +221,14 @@ func TestAdminCommand(t *testing.T) {
 			return ""
 		}
 		must(w.t, w.shop.Announce(w.t.Context())) // nobody has written yet
-		person := w.anna
+		person := w.anna.Person()
 		w.types("/start")
 		w.beAdmin()
 		w.types("/start")
 		if got, want := listed(w.anna), w.l.Label("command_admin"); got != want {
 			w.t.Errorf("an admin sees %q, want %q", got, want)
 		}
-		if got := listed(person); got != "" {
+		if got := listed(w.telegram.Join(person)); got != "" {
 			w.t.Errorf("Anna sees %q", got)
 		}
 		w.types("/language")

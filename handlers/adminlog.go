@@ -73,5 +73,5 @@ func deedWords(l *locales.Localizer, deed storage.Deed) string {
 	case deed.Subject != 0 && l.Has(id+"_of"):
 		id += "_of"
 	}
-	return l.T(id, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": shorten(deed.Detail, nameLength)})
+	return l.T(id, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": l.Name(shorten(deed.Detail, nameLength))})
 }

@@ -18,21 +18,6 @@ import (
 
 const bobKey = "canary-key-bob-01234567890"
 
-// beAdmin makes an admin the one whose chat the test goes on in.
-func (w *world) beAdmin() {
-	w.t.Helper()
-	w.anna = w.telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: w.l.Lang()})
-}
-
-// as lets somebody else act in Anna's place.
-func (w *world) as(person telegram.Person, act func()) {
-	w.t.Helper()
-	before := w.anna
-	w.anna = w.telegram.Join(person)
-	act()
-	w.anna = before
-}
-
 // twoPeople order: Anna as the scene is set, and Bob goods on another day, and
 // what he had ordered elsewhere.
 func (w *world) twoPeople() {

@@ -17,6 +17,7 @@ import (
 	"hstockbot/bot"
 	"hstockbot/handlers"
 	"hstockbot/internal/alarms"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -55,15 +56,31 @@ type loopbackTelegram struct {
 
 func newTelegram(b *testing.B) loopbackTelegram {
 	b.Helper()
-	server := telegram.New(telegram.Options{Token: token, NoLog: true})
+	return newTelegramWith(b, telegram.Options{Token: token, NoLog: true})
+}
+
+func newTelegramWith(b *testing.B, options telegram.Options) loopbackTelegram {
+	b.Helper()
+	server := telegram.New(options)
 	listener := httptest.NewServer(server)
 	b.Cleanup(func() { server.Close(); listener.Close() })
 	return loopbackTelegram{server, listener.URL}
 }
 
 // startBot starts everything that main starts, without pacing.
-func startBot(b *testing.B, url string) {
+func startBot(b *testing.B, url string) { startBotAt(b, url, 0) }
+
+// loopbackBot is what benchmarks look into.
+type loopbackBot struct {
+	db       *storage.DB
+	messages *broadcasts.Service
+	floods   atomic.Int64 // how often Telegram said "too many"
+}
+
+// startBotAt starts everything that main starts, at this many messages a second.
+func startBotAt(b *testing.B, url string, rate float64) *loopbackBot {
 	b.Helper()
+	whole := &loopbackBot{}
 	shop := market.New(market.Options{})
 	listener := httptest.NewServer(shop)
 	log := slog.New(slog.DiscardHandler)
@@ -76,17 +93,28 @@ func startBot(b *testing.B, url string) {
 	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
 	bundle, err := locales.Load()
 	must(b, err)
-	screens := handlers.New(handlers.Options{DB: db, Catalog: goods, Market: client, Bundle: bundle, Log: log, DefaultLang: "en", SMMRatePer: 1000})
+	screens := handlers.New(handlers.Options{DB: db, Catalog: goods, Market: client, Bundle: bundle, Log: log, AdminIDs: []int64{adminID}, DefaultLang: "en", SMMRatePer: 1000, TelegramRate: rate})
 	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
-	runtime, err := bot.New(bot.Config{Token: token, APIURL: url, Inbox: db, Log: log, Hooks: screens.Hooks()})
+	runtime, err := bot.New(bot.Config{
+		Token: token, APIURL: url, Rate: rate, Inbox: db, Log: log, Hooks: screens.Hooks(),
+		Observe: func(event string, _ time.Duration) {
+			if event == "flood" {
+				whole.floods.Add(1)
+			}
+		},
+	})
 	must(b, err)
-	screens.Attach(runtime, trade, alarms.New(alarms.Options{DB: db, Log: log}))
+	messages := broadcasts.New(screens.Broadcasting())
+	whole.db, whole.messages = db, messages
+	screens.Attach(runtime, trade, messages, alarms.New(alarms.Options{DB: db, Log: log}))
 	trade.Start()
+	messages.Start()
 	must(b, runtime.Start(b.Context()))
 	b.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), 10*time.Second)
 		defer cancel()
 		must(b, runtime.Stop(ctx))
+		must(b, messages.Stop(ctx))
 		must(b, trade.Stop(ctx))
 		goods.Close()
 		client.Close()
@@ -94,6 +122,7 @@ func startBot(b *testing.B, url string) {
 		shop.Close()
 		listener.Close()
 	})
+	return whole
 }
 
 // startLibrary starts a handler that answers and edits, and nothing else.

@@ -41,8 +41,8 @@ func (s *Shop) Announce(ctx context.Context) error {
 }
 
 func (s *Shop) announceProfile(ctx context.Context) error {
-	s.announcing.Lock()
-	defer s.announcing.Unlock()
+	s.announcing <- struct{}{}
+	defer func() { <-s.announcing }()
 	told, err := s.recall(ctx, profileSetting)
 	if err != nil {
 		return err
@@ -69,8 +69,8 @@ func (s *Shop) announceProfile(ctx context.Context) error {
 // their own language, and takes it back from who is none any more. Who never
 // wrote to the bot has no chat; they are told when they do.
 func (s *Shop) announceAdmins(ctx context.Context) error {
-	s.announcing.Lock()
-	defer s.announcing.Unlock()
+	s.announcing <- struct{}{}
+	defer func() { <-s.announcing }()
 	told, err := s.recall(ctx, adminsSetting)
 	if err != nil {
 		return err

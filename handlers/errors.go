@@ -136,6 +136,10 @@ func screenOf(data string) string {
 			return ""
 		}
 		return keyboards.ElsewhereFind.Data(args)
+	case keyboards.BroadcastSend.Name(), keyboards.BroadcastStop.Name():
+		return keyboards.Broadcasts.Data(struct{}{})
+	case keyboards.BroadcastRemove.Name(), keyboards.BroadcastDiscard.Name():
+		return keyboards.BroadcastWrite.Data(struct{}{})
 	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(), keyboards.ForgetSure.Name(),
 		keyboards.Key.Name(), keyboards.KeyReplace.Name(), keyboards.KeyRemove.Name(), keyboards.KeyRemoveSure.Name():
 		return ""

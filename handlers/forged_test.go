@@ -80,6 +80,9 @@ var forgers = []forger{
 	forging(keyboards.AllOrders), forging(keyboards.AllOrdersPerson), forging(keyboards.AllOrdersCategories), forging(keyboards.AllOrdersDays),
 	forging(keyboards.AllOrdersTotals), forging(keyboards.AllOrdersPicture), forging(keyboards.AllOrdersExport),
 	forging(keyboards.AnyOrder), forging(keyboards.AllUnknown), forging(keyboards.AnyUnknown), forging(keyboards.BalanceWarn), forging(keyboards.BalanceWarnOff),
+	forging(keyboards.Broadcasts), forging(keyboards.BroadcastWrite), forging(keyboards.BroadcastText), forging(keyboards.BroadcastRemove),
+	forging(keyboards.BroadcastPreview), forging(keyboards.BroadcastSend), forging(keyboards.BroadcastDiscard),
+	forging(keyboards.BroadcastShow), forging(keyboards.BroadcastStop),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 

@@ -12,13 +12,13 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
 	"hstockbot/internal/alarms"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -46,6 +46,8 @@ type Options struct {
 	DefaultLang string
 	SupportText string
 	SMMRatePer  int64
+	// TelegramRate is how many messages a second are sent in all, 0 = no limit.
+	TelegramRate float64
 	// What admins see of the process: may be nil and empty.
 	Version string // of the program, and of what it was built with
 	Traffic func() (market, telegram Traffic)
@@ -66,19 +68,25 @@ type Alarms interface {
 // Shop is the screens of one bot.
 type Shop struct {
 	Options
-	bot      *bot.Bot
-	orders   *orders.Service
-	alarms   Alarms
-	balances *balances
-
+	bot        *bot.Bot
+	orders     *orders.Service
+	broadcasts *broadcasts.Service
+	alarms     Alarms
+	balances   *balances
 	began      time.Time
-	announcing sync.Mutex // held while Telegram is told the admins' commands
+
+	// Each has room for one: who draws how far a broadcast is, and who tells
+	// Telegram the commands.
+	drawing    chan struct{}
+	announcing chan struct{}
 }
 
-// New returns a Shop. Attach gives it the bot, the trade and the alarms, which
-// need its Hooks and its Notify first.
+// New returns a Shop. Attach gives it the bot, the trade, the broadcasts and the
+// alarms, which need its Hooks, its Notify and its Broadcasting first.
 func New(o Options) *Shop {
-	return &Shop{Options: o, balances: newBalances(), began: time.Now()}
+	return &Shop{
+		Options: o, balances: newBalances(), began: time.Now(), drawing: make(chan struct{}, 1), announcing: make(chan struct{}, 1),
+	}
 }
 
 // Hooks returns what the runtime asks the shop.
@@ -99,8 +107,8 @@ func (s *Shop) Hooks() bot.Hooks {
 }
 
 // Attach registers every screen, command and dialog. This is the list of routes.
-func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, wrong Alarms) {
-	s.bot, s.orders, s.alarms = b, trade, wrong
+func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Service, wrong Alarms) {
+	s.bot, s.orders, s.broadcasts, s.alarms = b, trade, messages, wrong
 
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
@@ -219,6 +227,8 @@ const (
 	stepPrice   = "price"
 	stepLinked  = "linked"
 
+	stepBroadcast = "broadcast"
+
 	dialogLife = 30 * time.Minute
 )
 
@@ -259,6 +269,14 @@ func (s *Shop) unreachable(ctx context.Context, userID int64) {
 
 func (s *Shop) allowed(u bot.User) bool {
 	return len(s.AllowedIDs) == 0 || slices.Contains(s.AllowedIDs, u.ID) || s.admin(u.ID)
+}
+
+// served are the ids of all who are served, none for everybody.
+func (s *Shop) served() []int64 {
+	if len(s.AllowedIDs) == 0 {
+		return nil
+	}
+	return slices.Concat(s.AllowedIDs, s.AdminIDs)
 }
 
 func (s *Shop) admin(userID int64) bool { return slices.Contains(s.AdminIDs, userID) }

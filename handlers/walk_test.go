@@ -78,8 +78,10 @@ var (
 		"A", "Al", "Am", "Ams", "Amt", "Amo", "Apf", "Ap", "Apb",
 		"Aol", "Aop", "Aoc", "Aod", "Aot", "Aog", "Aox", "Aoo", "Aou", "Aow",
 		"Awb", "Awo",
+		"Ab", "Abw", "Abt", "Abp", "Abo",
 	}
-	adminDeeds = map[string]bool{"Apy": true, "Apu": true}
+	// They would unmake the scene, or block its person.
+	adminDeeds = map[string]bool{"Apy": true, "Apu": true, "Abr": true, "Abx": true, "Abs": true, "Abk": true}
 )
 
 // TestWalkAdmin is TestWalk for what exists for admins only, from their home,
@@ -100,6 +102,13 @@ func TestWalkAdmin(t *testing.T) {
 				w.types("/admin")
 				w.tap("admin_button_person")
 				w.types("1001")
+				w.broadcast("Hello")
+				pass(time.Minute)
+				w.types("/admin")
+				w.tap("broadcast_button")
+				w.tap("broadcast_button_write")
+				w.tap("broadcast_button_all")
+				w.types("And again") // a draft, to be looked at
 				for _, command := range []string{"/admin", "/orders", "/balance"} {
 					w.types(command)
 				}

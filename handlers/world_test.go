@@ -21,6 +21,7 @@ import (
 	"hstockbot/handlers"
 	"hstockbot/internal/alarms"
 	"hstockbot/internal/alerts"
+	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -129,18 +130,21 @@ func (w *world) start() {
 		Traffic: func() (market, telegram handlers.Traffic) {
 			return handlers.Traffic{Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute)}, handlers.Traffic{Calls: 1234}
 		},
+		TelegramRate: w.rate,
 	})
 	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
 	w.bot, err = bot.New(bot.Config{
 		Token: token, APIURL: "http://telegram", Rate: w.rate, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
 	must(w.t, err)
+	messages := broadcasts.New(w.shop.Broadcasting())
 	wrong := alarms.New(alarms.Options{
 		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
 		MarketDown: func() time.Time { return w.marketDown }, Rival: w.bot.Conflict, Wake: trade.Wake,
 	})
-	w.shop.Attach(w.bot, trade, wrong)
+	w.shop.Attach(w.bot, trade, messages, wrong)
 	trade.Start()
+	messages.Start()
 	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
 	news.Start()
 	wrong.Start()
@@ -151,6 +155,7 @@ func (w *world) start() {
 		must(w.t, w.bot.Stop(ctx))
 		must(w.t, wrong.Stop(ctx))
 		must(w.t, news.Stop(ctx))
+		must(w.t, messages.Stop(ctx))
 		must(w.t, trade.Stop(ctx))
 		goods.Close()
 		client.Close()
@@ -210,6 +215,28 @@ func (w *world) tapLike(part string) {
 		}
 	}
 	w.t.Fatalf("no button has %q; the chat is:\n%s", part, w.anna.Transcript())
+}
+
+// become makes everything that follows be done by another person.
+func (w *world) become(person telegram.Person) *telegram.Client {
+	w.t.Helper()
+	w.anna = w.telegram.Join(person)
+	return w.anna
+}
+
+// beAdmin makes an admin the one whose chat the test goes on in.
+func (w *world) beAdmin() *telegram.Client {
+	w.t.Helper()
+	return w.become(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: w.l.Lang()})
+}
+
+// as lets somebody else act in Anna's place.
+func (w *world) as(person telegram.Person, act func()) {
+	w.t.Helper()
+	before := w.anna
+	w.become(person)
+	act()
+	w.anna = before
 }
 
 // open opens a product by its deep link.

@@ -23,10 +23,13 @@ func AdminKeyboard(l *locales.Localizer) Rows {
 			Tap(l.Label("admin_button_person"), PersonFind.Data(struct{}{})),
 		},
 		{
+			Tap(l.Label("broadcast_button"), Broadcasts.Data(struct{}{})),
 			Tap(l.Label("admin_button_maintenance"), Maintenance.Data(struct{}{})),
-			Tap(l.Label("admin_button_log"), AdminLog.Data(PageArgs{})),
 		},
-		{Tap(l.Label("nav_button_refresh"), Admin.Data(struct{}{}))},
+		{
+			Tap(l.Label("admin_button_log"), AdminLog.Data(PageArgs{})),
+			Tap(l.Label("nav_button_refresh"), Admin.Data(struct{}{})),
+		},
 	}, Foot(l, "")...)
 }
 

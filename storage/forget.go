@@ -16,7 +16,7 @@ var ErrOnItsWay = errors.New("a purchase is on its way")
 // forgotten are the tables whose rows about a person go without a trace, in
 // an order that foreign keys allow. users, which the others may point to, goes
 // last and is keyed by id.
-var forgotten = []string{"reminders", "favourites", "alerts", "outbox", "searches", "dialogs", "api_keys"}
+var forgotten = []string{"reminders", "favourites", "alerts", "outbox", "searches", "broadcast_recipients", "dialogs", "api_keys"}
 
 // Forget deletes what is kept about a person. What they bought through the bot
 // stays as figures of the shop that nobody can be found by: what, how many, for
@@ -56,6 +56,9 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 		// In a private chat the chat's id is the person's (Bot API: Chat).
 		run(`UPDATE inbox SET chat_id = 0, payload_sealed = '' WHERE chat_id = ? AND finished_at IS NOT NULL`, userID)
 		run(`UPDATE admin_log SET subject = 0 WHERE subject = ?`, userID)
+		// What somebody has sent as an admin stays, as in the log.
+		run(`DELETE FROM broadcasts WHERE author_id = ? AND state = 'draft'`, userID)
+		run(`UPDATE broadcasts SET chat_id = 0, message_id = 0 WHERE chat_id = ?`, userID)
 		run(`DELETE FROM users WHERE id = ?`, userID)
 		return err
 	})

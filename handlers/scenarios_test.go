@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/keyboards"
 )
 
 // The transcripts: what a person sees, from the first tap to the last message.
@@ -55,8 +57,9 @@ func TestBrowse(t *testing.T) {
 // openGmail walks from the catalogue to the first fixed product.
 func (w *world) openGmail() {
 	w.t.Helper()
-	w.tapLike(map[string]string{"en": "Email", "zh": "邮箱"}[w.l.Lang()])
-	w.tapLike("Gmail")
+	// By what their buttons carry, which is the same in every language.
+	w.tapTo(keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf("Email Accounts")}))
+	w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Place: keyboards.PlaceHash("Email Accounts", "Gmail")}))
 	w.tapLike("$1.25")
 }
 

@@ -217,6 +217,22 @@ func (w *world) tapLike(part string) {
 	w.t.Fatalf("no button has %q; the chat is:\n%s", part, w.anna.Transcript())
 }
 
+// tapTo taps the button of the newest message that carries this data.
+func (w *world) tapTo(data string) {
+	w.t.Helper()
+	last := w.anna.Last()
+	for _, row := range last.Keyboard {
+		for _, b := range row {
+			if b.CallbackData == data {
+				w.anna.TapData(last.ID, data)
+				pass(time.Second)
+				return
+			}
+		}
+	}
+	w.t.Fatalf("no button carries %q; the chat is:\n%s", data, w.anna.Transcript())
+}
+
 // become makes everything that follows be done by another person.
 func (w *world) become(person telegram.Person) *telegram.Client {
 	w.t.Helper()

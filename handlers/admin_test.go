@@ -257,3 +257,26 @@ func TestAdminCommand(t *testing.T) {
 		}
 	})
 }
+
+// TestManyAlarms: what goes wrong with many goods of long names at once is told, and
+// seen, all the same: Telegram refuses what is too long.
+func TestManyAlarms(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.beAdmin()
+		w.withKey(annaKey)
+		for range 20 {
+			w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+			w.buyGmail("1")
+		}
+		pass(10 * time.Minute)
+		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'unknown'`, strings.Repeat("long ", 60))
+		w.changeDB(`DELETE FROM alarms`) // so that all of it is new
+		before := len(w.anna.Messages())
+		pass(2 * time.Minute)
+		if told := w.anna.Messages()[before:]; len(told) != 1 || !strings.Contains(told[0].Text, "🔴") {
+			w.t.Errorf("admins were told %+v", told)
+		}
+		w.types("/admin")
+		w.says("🔴")
+	})
+}

@@ -67,9 +67,10 @@ type Options struct {
 	OperatorKey redact.Secret
 	AdminIDs    []int64
 	SMMRatePer  int64 // pieces
-	// MarketDown and Rival return since when that is so; zero: it is not.
-	MarketDown func() time.Time
-	Rival      func() time.Time
+	// MarketDown and Rival return since when that is so; zero: it is not. sure is
+	// false where that can't be told (yet): a new process has made no calls.
+	MarketDown func() (since time.Time, sure bool)
+	Rival      func() (since time.Time, sure bool)
 	Wake       func() // called when messages were stored
 }
 

@@ -43,6 +43,7 @@ type world struct {
 	log    *strings.Builder
 
 	down, rival time.Time
+	unsure      bool // of both, as a process that has just begun is
 	ratePer     int64
 	told        map[int64][]string // sent since news was last asked for, by person
 }
@@ -79,7 +80,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func (w *world) start() {
 	w.alarms = alarms.New(alarms.Options{
 		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: operatorKey, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
-		MarketDown: func() time.Time { return w.down }, Rival: func() time.Time { return w.rival }, Wake: func() {},
+		MarketDown: func() (time.Time, bool) { return w.down, !w.unsure }, Rival: func() (time.Time, bool) { return w.rival, !w.unsure }, Wake: func() {},
 	})
 	w.alarms.Start()
 }
@@ -255,18 +256,24 @@ func TestOperatorsAccount(t *testing.T) {
 	})
 }
 
-// TestRivalOfAMoment: two programs overlap while one takes over from the other.
-func TestRivalOfAMoment(t *testing.T) {
+// TestANewProcess knows nothing yet: what was wrong before is neither over nor new
+// because of that.
+func TestANewProcess(t *testing.T) {
 	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga)
-		w.rival = time.Now()
-		w.pass(20 * time.Second)
-		w.rival = time.Time{}
+		w.down, w.rival = time.Now(), time.Now()
+		w.pass(time.Minute)
+		w.want(olga, alarms.MarketDown+" "+alarms.Rival)
+		was := w.down
+		w.down, w.rival, w.unsure = time.Time{}, time.Time{}, true
+		w.restart()
+		w.pass(2 * time.Minute)
+		w.down, w.rival, w.unsure = was.Add(time.Minute), was.Add(time.Minute), false
 		w.pass(2 * time.Minute)
 		w.want(olga)
-		w.rival = time.Now()
-		w.pass(time.Minute)
-		w.want(olga, alarms.Rival)
+		w.down, w.rival = time.Time{}, time.Time{}
+		w.pass(2 * time.Minute)
+		w.want(olga, "+"+alarms.MarketDown+" +"+alarms.Rival)
 	})
 }
 

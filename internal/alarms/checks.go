@@ -15,7 +15,8 @@ import (
 // What counts as wrong.
 const (
 	// probeEvery is how often the operator's account is looked at, and probeDown
-	// how often while the marketplace is down: somebody has to notice its end.
+	// how often while the marketplace is down, or may be: somebody has to notice its
+	// end.
 	probeEvery   = 5 * time.Minute
 	probeDown    = time.Minute
 	probeTimeout = 12 * time.Second
@@ -24,8 +25,6 @@ const (
 	// parkedFor is how long an update that was given up counts: it is an event,
 	// and over when there were no more for so long.
 	parkedFor = time.Hour
-	// rivalAfter lets a new version take over from the old one in peace.
-	rivalAfter = 30 * time.Second
 	// unknownAtMost bounds what is read of purchases of unknown outcome.
 	unknownAtMost = 10_000
 )
@@ -77,7 +76,7 @@ type probe struct {
 // ask looks at the operator's account, if it is time.
 func (s *Service) ask(ctx context.Context, now time.Time) {
 	pause := probeEvery
-	if !s.MarketDown().IsZero() {
+	if down, sure := s.MarketDown(); !sure || !down.IsZero() {
 		pause = probeDown
 	}
 	p := &s.probe
@@ -101,7 +100,8 @@ func (s *Service) ask(ctx context.Context, now time.Time) {
 
 func (s *Service) marketDown(ctx context.Context, now time.Time) ([]finding, bool, error) {
 	s.ask(ctx, now)
-	return since(s.MarketDown()), true, nil
+	down, sure := s.MarketDown()
+	return since(down), sure, nil
 }
 
 func (s *Service) keyRefused(context.Context, time.Time) ([]finding, bool, error) {
@@ -131,12 +131,9 @@ func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, boo
 	return []finding{{since: p.lowAt, figures: Figures{Amount: p.balance.Amount, Limit: limit, Currency: p.balance.Currency}}}, true, nil
 }
 
-func (s *Service) rival(_ context.Context, now time.Time) ([]finding, bool, error) {
-	at := s.Rival()
-	if at.IsZero() || now.Sub(at) < rivalAfter {
-		return nil, true, nil
-	}
-	return since(at), true, nil
+func (s *Service) rival(context.Context, time.Time) ([]finding, bool, error) {
+	at, sure := s.Rival()
+	return since(at), sure, nil
 }
 
 func (s *Service) unknown(ctx context.Context, _ time.Time) ([]finding, bool, error) {

@@ -171,7 +171,11 @@ func (s *Service) look(ctx context.Context, now time.Time) (changes storage.Alar
 	}
 	for _, check := range s.checks() {
 		found, sure, checkErr := check.look(ctx, now)
-		if err = errors.Join(err, checkErr); checkErr != nil || !sure {
+		moot := errors.Is(checkErr, errMoot)
+		if !moot {
+			err = errors.Join(err, checkErr)
+		}
+		if !moot && (checkErr != nil || !sure) {
 			continue
 		}
 		for _, a := range known {
@@ -182,7 +186,7 @@ func (s *Service) look(ctx context.Context, now time.Time) (changes storage.Alar
 			switch {
 			case at >= 0 && !a.OverAt.IsZero():
 				changes.Back = append(changes.Back, a)
-			case at < 0 && !a.Told: // nobody knows of it: there is nothing to take back
+			case moot, at < 0 && !a.Told: // nobody knows of it: there is nothing to take back
 				changes.Gone = append(changes.Gone, a)
 			case at < 0 && a.OverAt.IsZero():
 				a.OverAt = now

@@ -43,6 +43,7 @@ type world struct {
 	log    *strings.Builder
 
 	down, rival time.Time
+	operator    redact.Secret
 	unsure      bool // of both, as a process that has just begun is
 	ratePer     int64
 	told        map[int64][]string // sent since news was last asked for, by person
@@ -52,7 +53,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New()
-		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, ratePer: 1000, told: map[int64][]string{}}
+		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, ratePer: 1000, operator: operatorKey, told: map[int64][]string{}}
 		url, closeServer := net.Serve("market", w.market)
 		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
 		var err error
@@ -79,7 +80,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 func (w *world) start() {
 	w.alarms = alarms.New(alarms.Options{
-		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: operatorKey, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
+		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: w.operator, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
 		MarketDown: func() (time.Time, bool) { return w.down, !w.unsure }, Rival: func() (time.Time, bool) { return w.rival, !w.unsure }, Wake: func() {},
 	})
 	w.alarms.Start()
@@ -240,8 +241,14 @@ func TestOperatorsAccount(t *testing.T) {
 			!now[0].Figures.Limit.Equal(decimal.RequireFromString("100.01")) {
 			t.Errorf("what is wrong is %+v", now)
 		}
-		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "100.00"))
+		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "50"))
 		w.pass(2 * time.Minute)
+		w.want(olga) // another threshold makes nothing better
+		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "120.00"))
+		w.pass(2 * time.Minute)
+		w.want(olga, alarms.BalanceLow)
+		must(t, w.market.SetBalance(operatorKey.Reveal(), "120.00"))
+		w.pass(6 * time.Minute)
 		w.want(olga, "+"+alarms.BalanceLow) // the threshold itself is enough
 
 		w.market.Fault(market.Fault{Action: "balance", Kind: market.HTML502, Times: 1})
@@ -250,9 +257,27 @@ func TestOperatorsAccount(t *testing.T) {
 		w.market.RemoveKey(operatorKey.Reveal())
 		w.pass(6 * time.Minute)
 		w.want(olga, alarms.KeyRefused)
-		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
+		w.market.AddKey(operatorKey.Reveal(), "120.00", "USD")
 		w.pass(6 * time.Minute)
 		w.want(olga, "+"+alarms.KeyRefused)
+	})
+}
+
+// TestOperatorsKeyTakenAway: without a key there is nothing to be wrong with it.
+func TestOperatorsKeyTakenAway(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.join(olga)
+		w.market.RemoveKey(operatorKey.Reveal())
+		w.pass(6 * time.Minute)
+		w.want(olga, alarms.KeyRefused)
+		w.operator = ""
+		w.restart()
+		w.pass(2 * time.Minute)
+		w.want(olga)
+		now, err := w.alarms.Now(t.Context())
+		if err != nil || len(now) != 0 {
+			t.Errorf("what is wrong is %+v (%v)", now, err)
+		}
 	})
 }
 

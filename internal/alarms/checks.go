@@ -2,6 +2,7 @@ package alarms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -37,7 +38,8 @@ type finding struct {
 	known   bool // it has been for a while
 }
 
-// check looks for one kind. sure is false where that can't be told.
+// check looks for one kind. sure is false where that can't be told. The
+// error may be errMoot.
 type check struct {
 	name string
 	look func(ctx context.Context, now time.Time) (found []finding, sure bool, err error)
@@ -57,6 +59,10 @@ func (s *Service) checks() []check {
 	}
 }
 
+// errMoot is returned where nothing can be wrong, because nothing is watched any
+// more: its alarms go without a word, since nothing has become any better.
+var errMoot = errors.New("nothing is watched")
+
 func since(t time.Time) []finding {
 	if t.IsZero() {
 		return nil
@@ -71,6 +77,7 @@ type probe struct {
 	refused time.Time // since when the key is; zero: it is accepted
 	balance hstock.Balance
 	lowAt   time.Time // since when the balance is under the threshold
+	limit   *string   // the threshold of the last round, as it is set; nil: there was none yet
 }
 
 // ask looks at the operator's account, if it is time.
@@ -105,6 +112,9 @@ func (s *Service) marketDown(ctx context.Context, now time.Time) ([]finding, boo
 }
 
 func (s *Service) keyRefused(context.Context, time.Time) ([]finding, bool, error) {
+	if s.OperatorKey == "" {
+		return nil, false, errMoot
+	}
 	return since(s.probe.refused), s.probe.read, nil
 }
 
@@ -113,11 +123,14 @@ func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, boo
 	if err != nil {
 		return nil, false, err
 	}
-	limit, err := decimal.NewFromString(text)
-	if err != nil { // "", or not of our making
-		return nil, true, nil //nolint:nilerr // there is no threshold
-	}
 	p := &s.probe
+	another := p.limit != nil && *p.limit != text // the next round judges by that
+	p.limit = &text
+	limit, err := decimal.NewFromString(text)
+	if err != nil || another || s.OperatorKey == "" { // text is "", or not of our making
+		p.lowAt = time.Time{}
+		return nil, false, errMoot
+	}
 	if !p.read || !p.refused.IsZero() {
 		return nil, false, nil
 	}

@@ -193,15 +193,15 @@ func (s *Service) look(ctx context.Context, now time.Time) (changes storage.Alar
 				changes.Over = append(changes.Over, a)
 			}
 			if at >= 0 {
-				found[at].known = true
+				found[at].known = a.Detail
 			}
 		}
 		for _, f := range found {
-			if f.known {
-				continue
-			}
 			detail, encodeErr := json.Marshal(f.figures)
 			err = errors.Join(err, encodeErr)
+			if f.known == string(detail) {
+				continue
+			}
 			changes.Begun = append(changes.Begun, storage.Alarm{Name: check.name, Subject: f.subject, Detail: string(detail), Since: f.since})
 		}
 	}

@@ -345,6 +345,13 @@ func TestStuckMessages(t *testing.T) {
 		if err != nil || len(now) != 1 || now[0].Kind != alarms.OutboxStuck || now[0].Figures.Count != 1 {
 			t.Errorf("after six minutes %+v is wrong (%v)", now, err)
 		}
+		began := now[0].Since
+		must(t, w.db.AddMessage(t.Context(), storage.Message{UserID: 8, Kind: "goods", CreatedAt: time.Now()}))
+		pass(6 * time.Minute)
+		now, err = w.alarms.Now(t.Context())
+		if err != nil || len(now) != 1 || now[0].Figures.Count != 2 || !now[0].Since.Equal(began) {
+			t.Errorf("with another message %+v is wrong (%v)", now, err)
+		}
 	})
 }
 

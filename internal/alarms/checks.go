@@ -35,7 +35,7 @@ type finding struct {
 	subject int64
 	since   time.Time
 	figures Figures
-	known   bool // it has been for a while
+	known   string // the figures that are stored, "" for none: it is new
 }
 
 // check looks for one kind. sure is false where that can't be told. The

@@ -258,6 +258,21 @@ func TestAdminCommand(t *testing.T) {
 	})
 }
 
+// TestAdminDoesNotWaitForTheProfile, which is told in many languages, to a Telegram
+// that is slow. With a lock in common this test does not end.
+func TestAdminDoesNotWaitForTheProfile(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
+		told := make(chan error, 1)
+		go func() { told <- w.shop.Announce(w.t.Context()) }()
+		settle()
+		w.beAdmin()
+		w.types("/admin")
+		w.says("🛠 *Admin*")
+		must(w.t, <-told)
+	})
+}
+
 // TestManyAlarms: what goes wrong with many goods of long names at once is told, and
 // seen, all the same: Telegram refuses what is too long.
 func TestManyAlarms(t *testing.T) {

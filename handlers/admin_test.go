@@ -166,6 +166,23 @@ func TestBlockAPerson(t *testing.T) {
 	})
 }
 
+// TestLogOfAForgottenPerson: that somebody was blocked stays, who it was does not, and
+// nobody has the id 0.
+func TestLogOfAForgottenPerson(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.types("/start")
+		for _, what := range []string{"block", "unblock"} {
+			_, err := w.db.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.Deed{Admin: adminID, What: what, Subject: anna.ID, At: time.Now()})
+			must(w.t, err)
+		}
+		must(w.t, w.db.Forget(w.t.Context(), anna.ID, time.Now()))
+		w.beAdmin()
+		w.types("/admin")
+		w.tap("admin_button_log")
+		w.says("unblocked " + w.l.Label("allorders_forgotten"))
+	})
+}
+
 // TestAdminsAreNotBlocked: not by each other, not by themselves.
 func TestAdminsAreNotBlocked(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -292,7 +292,10 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	messages := broadcasts.New(shop.Broadcasting())
 	wrong := alarms.New(alarms.Options{
 		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
-		MarketDown: func() time.Time { return marketPulse.Tally().DownSince }, Rival: telegram.Conflict, Wake: trade.Wake,
+		MarketDown: func() (since time.Time, sure bool) {
+			t := marketPulse.Tally()
+			return t.DownSince, t.Answers || !t.DownSince.IsZero()
+		}, Rival: telegram.Conflict, Wake: trade.Wake,
 	})
 	shop.Attach(telegram, trade, messages, wrong)
 

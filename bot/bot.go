@@ -126,7 +126,7 @@ type Bot struct {
 	receive context.Context // of receiving; ends when Stop begins
 	halt    context.CancelFunc
 	ready   atomic.Bool
-	rival   atomic.Int64 // since when somebody else polls with this token, unix ms; 0 = nobody
+	rival   rival
 
 	mu       sync.Mutex
 	started  bool
@@ -265,13 +265,10 @@ func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 func (b *Bot) Ready() bool { return b.ready.Load() && b.receive.Err() == nil }
 
 // Conflict returns since when somebody else receives this bot's updates
-// (Telegram answers 409 to getUpdates); zero: nobody does.
-func (b *Bot) Conflict() time.Time {
-	if since := b.rival.Load(); since != 0 {
-		return time.UnixMilli(since)
-	}
-	return time.Time{}
-}
+// (Telegram answers 409 to getUpdates); zero: nobody does. sure is false where
+// that can't be told: right after the start, and while one program may be taking
+// over from another.
+func (b *Bot) Conflict() (since time.Time, sure bool) { return b.rival.state(time.Now()) }
 
 // ID returns the bot's own id, which every token begins with.
 func (b *Bot) ID() int64 {

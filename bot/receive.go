@@ -33,6 +33,7 @@ const (
 // is acknowledged by asking for those behind it, which is done only after it
 // was stored.
 func (b *Bot) poll() {
+	b.rival.start(time.Now())
 	trouble := trouble{bot: b, what: "receiving updates"}
 	for trouble.again(b.deleteWebhook()) {
 	}
@@ -101,7 +102,6 @@ func (t *trouble) again(err error) bool {
 		}
 		*t = trouble{bot: b, what: t.what}
 		b.ready.Store(true)
-		b.rival.Store(0)
 		return false
 	}
 	b.cfg.Observe("poll_failed", 0)
@@ -113,11 +113,8 @@ func (t *trouble) again(err error) bool {
 	if t.failed == 0 || t.code != code {
 		t.say(code, err)
 	}
-	switch {
-	case code != http.StatusConflict:
-		b.rival.Store(0)
-	case b.rival.Load() == 0:
-		b.rival.Store(time.Now().UnixMilli())
+	if code == http.StatusConflict {
+		b.rival.seen(time.Now())
 	}
 	if t.failed == 0 {
 		t.since = time.Now()

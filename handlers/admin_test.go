@@ -52,7 +52,7 @@ func TestMaintenance(t *testing.T) {
 		w.tap("admin_button_maintenance")
 		w.tap("maintenance_button_on")
 		w.tap("maintenance_button_text")
-		w.types(strings.Repeat("x", 501))
+		w.types(strings.Repeat("x", 301))
 		w.types("Back at 6 <pm> & not before")
 
 		w.become(person)
@@ -158,6 +158,23 @@ func TestBlockAPerson(t *testing.T) {
 	})
 }
 
+// TestLogOfAForgottenPerson: that somebody was blocked stays, who it was does not, and
+// nobody has the id 0.
+func TestLogOfAForgottenPerson(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.types("/start")
+		for _, what := range []string{"block", "unblock"} {
+			_, err := w.db.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.Deed{Admin: adminID, What: what, Subject: anna.ID, At: time.Now()})
+			must(w.t, err)
+		}
+		must(w.t, w.db.Forget(w.t.Context(), anna.ID, time.Now()))
+		w.beAdmin()
+		w.types("/admin")
+		w.tap("admin_button_log")
+		w.says("unblocked " + w.l.Label("allorders_forgotten"))
+	})
+}
+
 // TestAdminsAreNotBlocked: not by each other, not by themselves.
 func TestAdminsAreNotBlocked(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
@@ -247,5 +264,43 @@ func TestAdminCommand(t *testing.T) {
 		if got := listed(w.anna); got != "" {
 			w.t.Errorf("who is no admin any more sees %q", got)
 		}
+	})
+}
+
+// TestAdminDoesNotWaitForTheProfile, which is told in many languages, to a Telegram
+// that is slow. With a lock in common this test does not end.
+func TestAdminDoesNotWaitForTheProfile(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
+		told := make(chan error, 1)
+		go func() { told <- w.shop.Announce(w.t.Context()) }()
+		settle()
+		w.beAdmin()
+		w.types("/admin")
+		w.says("🛠 *Admin*")
+		must(w.t, <-told)
+	})
+}
+
+// TestManyAlarms: what goes wrong with many goods of long names at once is told, and
+// seen, all the same: Telegram refuses what is too long.
+func TestManyAlarms(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.beAdmin()
+		w.withKey(annaKey)
+		for range 20 {
+			w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+			w.buyGmail("1")
+		}
+		pass(10 * time.Minute)
+		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'unknown'`, strings.Repeat("long ", 60))
+		w.changeDB(`DELETE FROM alarms`) // so that all of it is new
+		before := len(w.anna.Messages())
+		pass(2 * time.Minute)
+		if told := w.anna.Messages()[before:]; len(told) != 1 || !strings.Contains(told[0].Text, "🔴") {
+			w.t.Errorf("admins were told %+v", told)
+		}
+		w.types("/admin")
+		w.says("🔴")
 	})
 }

@@ -73,5 +73,9 @@ func deedWords(l *locales.Localizer, deed storage.Deed) string {
 	case deed.Subject != 0 && l.Has(id+"_of"):
 		id += "_of"
 	}
-	return l.T(id, locales.Args{"Subject": personNumber(l, deed.Subject), "Detail": l.Name(shorten(deed.Detail, nameLength))})
+	subject := locales.HTML(locales.Escape(l.Label("allorders_forgotten")))
+	if deed.Subject != 0 {
+		subject = personNumber(l, deed.Subject)
+	}
+	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(shorten(deed.Detail, nameLength))})
 }

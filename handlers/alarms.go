@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"strings"
+	"unicode/utf16"
 
 	"hstockbot/bot"
 	"hstockbot/internal/alarms"
@@ -10,6 +11,10 @@ import (
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
+
+// alarmsLength is how long a message about alarms gets, in UTF-16 units: below what
+// Telegram takes, since one that is refused would never be told again.
+const alarmsLength = 3500
 
 // wrongNow says what is wrong at the moment, a line each.
 func (s *Shop) wrongNow(ctx context.Context, l *locales.Localizer) ([]string, error) {
@@ -35,11 +40,17 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 		return bot.View{}, err
 	}
 	var lines []string
-	for _, e := range news.Entries {
-		lines = append(lines, alarmLine(l, e))
+	more, length := news.More, 0
+	for i, e := range news.Entries {
+		line := alarmLine(l, e)
+		if length += len(utf16.Encode([]rune(line))) + 2; length > alarmsLength {
+			more += len(news.Entries) - i
+			break
+		}
+		lines = append(lines, line)
 	}
-	if news.More > 0 {
-		lines = append(lines, l.N("alarm_more", int64(news.More)))
+	if more > 0 {
+		lines = append(lines, l.N("alarm_more", int64(more)))
 	}
 	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlarmKeyboard(l)}, nil
 }
@@ -48,7 +59,7 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 func alarmLine(l *locales.Localizer, e alarms.Entry) string {
 	args := locales.Args{
 		"Since": clock(l, e.Since), "Count": e.Figures.Count,
-		"Name": title(l, e.Figures.Name), "Quantity": l.Number(e.Figures.Quantity),
+		"Name": l.Name(shorten(e.Figures.Name, wordLength)), "Quantity": l.Number(e.Figures.Quantity),
 		"Balance": l.Money(e.Figures.Amount, e.Figures.Currency), "Limit": l.Money(e.Figures.Limit, e.Figures.Currency),
 	}
 	if !e.Over.IsZero() {

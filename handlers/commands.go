@@ -40,9 +40,9 @@ func (s *Shop) Announce(ctx context.Context) error {
 	return errors.Join(s.announceProfile(ctx), s.announceAdmins(ctx))
 }
 
+// announceProfile takes as long as Telegram makes it take, three calls a language:
+// no tap may wait for it.
 func (s *Shop) announceProfile(ctx context.Context) error {
-	s.announcing <- struct{}{}
-	defer func() { <-s.announcing }()
 	told, err := s.recall(ctx, profileSetting)
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ import (
 )
 
 // maintenanceLength is how long the admins' own sentence may be, in characters:
-// it stands below a product.
-const maintenanceLength = 500
+// it stands below the longest product, within one message.
+const maintenanceLength = 300
 
 // maintenance shows whether people may buy, and what they are told.
 func (s *Shop) maintenance(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {

@@ -140,7 +140,7 @@ func (w *world) start() {
 	messages := broadcasts.New(w.shop.Broadcasting())
 	wrong := alarms.New(alarms.Options{
 		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
-		MarketDown: func() time.Time { return w.marketDown }, Rival: w.bot.Conflict, Wake: trade.Wake,
+		MarketDown: func() (time.Time, bool) { return w.marketDown, true }, Rival: w.bot.Conflict, Wake: trade.Wake,
 	})
 	w.shop.Attach(w.bot, trade, messages, wrong)
 	trade.Start()

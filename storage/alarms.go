@@ -22,7 +22,7 @@ type Alarm struct {
 // AlarmChanges are made in one transaction. An alarm is found by its Name and
 // Subject.
 type AlarmChanges struct {
-	Begun []Alarm // new ones; those that are known go on as they are
+	Begun []Alarm // new ones; of those that are known the Detail is another
 	Back  []Alarm // were over, and are wrong again before anybody was told
 	Over  []Alarm // ended at their OverAt
 	Gone  []Alarm // nothing more to tell of
@@ -65,7 +65,7 @@ func (db *DB) ChangeAlarms(ctx context.Context, c AlarmChanges) error {
 			}
 		}
 		for _, a := range c.Begun {
-			run(`INSERT INTO alarms (name, subject, detail, since, told, over_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO NOTHING`,
+			run(`INSERT INTO alarms (name, subject, detail, since, told, over_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO UPDATE SET detail = excluded.detail`,
 				a.Name, a.Subject, a.Detail, toMillis(a.Since))
 		}
 		for _, a := range c.Back {

@@ -76,8 +76,9 @@ func (db *DB) Alerts(ctx context.Context, userID, service int64) ([]Alert, error
 	return db.alerts(ctx, `WHERE user_id = ? AND service = ?`, userID, service)
 }
 
-// reachable leaves out whom nothing can be told now: their alerts stay as they are.
-const reachable = `EXISTS (SELECT 1 FROM users WHERE users.id = alerts.user_id AND users.unreachable = 0)`
+// reachable leaves out whom nothing can be told now, and whom admins have blocked:
+// their alerts stay as they are.
+const reachable = `EXISTS (SELECT 1 FROM users WHERE users.id = alerts.user_id AND users.unreachable = 0 AND users.blocked = 0)`
 
 // WatchedServices returns the services that somebody has an alert for, each once
 // and in their order; SMM services are those for which smm is true.

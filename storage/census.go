@@ -23,7 +23,7 @@ type Census struct {
 
 	Waiting       int64     `db:"waiting"` // messages that are due or will be
 	Held          int64     `db:"held"`    // for people who can't be reached
-	OldestWaiting time.Time // since when the longest overdue message has been due
+	OldestWaiting time.Time // since when the oldest of them has
 
 	Unfinished       int64 `db:"unfinished"` // updates
 	Parked           int64 `db:"parked"`

@@ -23,13 +23,14 @@ type User struct {
 	SeenAt       time.Time // to the hour
 }
 
-// seenEvery is how often a person's mere presence is worth a write.
+// seenEvery is how often a person's mere presence is worth a write; the first of a
+// day (UTC) always is, or who is active today would not be counted.
 const seenEvery = time.Hour
 
 // SeeUser records that a person was heard from and returns them. private says
 // that it was in their private chat: then who was unreachable is reachable
 // again, and what was held for them is due. released reports whether anything
-// was. It writes only what has changed, and SeenAt at most once an hour.
+// was. It writes only what has changed, and SeenAt once an hour and at midnight.
 func (db *DB) SeeUser(ctx context.Context, id int64, name, telegramLang string, private bool) (user User, released bool, err error) {
 	now := time.Now()
 	user, err = db.User(ctx, id)
@@ -37,7 +38,7 @@ func (db *DB) SeeUser(ctx context.Context, id int64, name, telegramLang string, 
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return User{}, false, err
 	}
-	same := user.Name == name && user.TelegramLang == telegramLang && now.Sub(user.SeenAt) < seenEvery
+	same := user.Name == name && user.TelegramLang == telegramLang && now.Sub(user.SeenAt) < seenEvery && !user.SeenAt.Before(now.UTC().Truncate(day))
 	if known && same && (!private || user.Private && !user.Unreachable) {
 		return user, false, nil
 	}

@@ -42,6 +42,14 @@ func TestSeeUser(t *testing.T) {
 		want.SeenAt = time.Now().UTC()
 		see()
 
+		midnight := time.Now().UTC().Truncate(day).Add(day)
+		time.Sleep(time.Until(midnight.Add(-time.Minute)))
+		want.SeenAt = time.Now().UTC()
+		see()
+		time.Sleep(time.Minute) // another day
+		want.SeenAt = midnight
+		see()
+
 		time.Sleep(time.Minute)
 		want.Name, want.SeenAt = "Anna", time.Now().UTC()
 		see()

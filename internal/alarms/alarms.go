@@ -67,9 +67,10 @@ type Options struct {
 	OperatorKey redact.Secret
 	AdminIDs    []int64
 	SMMRatePer  int64 // pieces
-	// MarketDown and Rival return since when that is so; zero: it is not.
-	MarketDown func() time.Time
-	Rival      func() time.Time
+	// MarketDown and Rival return since when that is so; zero: it is not. sure is
+	// false where that can't be told (yet): a new process has made no calls.
+	MarketDown func() (since time.Time, sure bool)
+	Rival      func() (since time.Time, sure bool)
 	Wake       func() // called when messages were stored
 }
 
@@ -170,7 +171,11 @@ func (s *Service) look(ctx context.Context, now time.Time) (changes storage.Alar
 	}
 	for _, check := range s.checks() {
 		found, sure, checkErr := check.look(ctx, now)
-		if err = errors.Join(err, checkErr); checkErr != nil || !sure {
+		moot := errors.Is(checkErr, errMoot)
+		if !moot {
+			err = errors.Join(err, checkErr)
+		}
+		if !moot && (checkErr != nil || !sure) {
 			continue
 		}
 		for _, a := range known {
@@ -181,22 +186,22 @@ func (s *Service) look(ctx context.Context, now time.Time) (changes storage.Alar
 			switch {
 			case at >= 0 && !a.OverAt.IsZero():
 				changes.Back = append(changes.Back, a)
-			case at < 0 && !a.Told: // nobody knows of it: there is nothing to take back
+			case moot, at < 0 && !a.Told: // nobody knows of it: there is nothing to take back
 				changes.Gone = append(changes.Gone, a)
 			case at < 0 && a.OverAt.IsZero():
 				a.OverAt = now
 				changes.Over = append(changes.Over, a)
 			}
 			if at >= 0 {
-				found[at].known = true
+				found[at].known = a.Detail
 			}
 		}
 		for _, f := range found {
-			if f.known {
-				continue
-			}
 			detail, encodeErr := json.Marshal(f.figures)
 			err = errors.Join(err, encodeErr)
+			if f.known == string(detail) {
+				continue
+			}
 			changes.Begun = append(changes.Begun, storage.Alarm{Name: check.name, Subject: f.subject, Detail: string(detail), Since: f.since})
 		}
 	}
@@ -243,7 +248,7 @@ func (s *Service) tell(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if ms, err := strconv.ParseInt(last, 10, 64); err == nil && now.Sub(time.UnixMilli(ms)) < tellEvery {
+	if ms, err := strconv.ParseInt(last, 10, 64); err == nil && now.Sub(time.UnixMilli(ms)).Abs() < tellEvery { // a clock that was ahead once holds up nothing
 		return nil
 	}
 	admins, err := s.DB.Reachable(ctx, s.AdminIDs)

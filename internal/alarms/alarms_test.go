@@ -43,6 +43,8 @@ type world struct {
 	log    *strings.Builder
 
 	down, rival time.Time
+	operator    redact.Secret
+	unsure      bool // of both, as a process that has just begun is
 	ratePer     int64
 	told        map[int64][]string // sent since news was last asked for, by person
 }
@@ -51,7 +53,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		net := memnet.New()
-		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, ratePer: 1000, told: map[int64][]string{}}
+		w := &world{t: t, market: market.New(market.Options{}), log: &strings.Builder{}, ratePer: 1000, operator: operatorKey, told: map[int64][]string{}}
 		url, closeServer := net.Serve("market", w.market)
 		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
 		var err error
@@ -78,8 +80,8 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 
 func (w *world) start() {
 	w.alarms = alarms.New(alarms.Options{
-		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: operatorKey, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
-		MarketDown: func() time.Time { return w.down }, Rival: func() time.Time { return w.rival }, Wake: func() {},
+		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: w.operator, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
+		MarketDown: func() (time.Time, bool) { return w.down, !w.unsure }, Rival: func() (time.Time, bool) { return w.rival, !w.unsure }, Wake: func() {},
 	})
 	w.alarms.Start()
 }
@@ -239,8 +241,14 @@ func TestOperatorsAccount(t *testing.T) {
 			!now[0].Figures.Limit.Equal(decimal.RequireFromString("100.01")) {
 			t.Errorf("what is wrong is %+v", now)
 		}
-		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "100.00"))
+		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "50"))
 		w.pass(2 * time.Minute)
+		w.want(olga) // another threshold makes nothing better
+		must(t, w.db.SetSetting(t.Context(), storage.OperatorThreshold, "120.00"))
+		w.pass(2 * time.Minute)
+		w.want(olga, alarms.BalanceLow)
+		must(t, w.market.SetBalance(operatorKey.Reveal(), "120.00"))
+		w.pass(6 * time.Minute)
 		w.want(olga, "+"+alarms.BalanceLow) // the threshold itself is enough
 
 		w.market.Fault(market.Fault{Action: "balance", Kind: market.HTML502, Times: 1})
@@ -249,24 +257,48 @@ func TestOperatorsAccount(t *testing.T) {
 		w.market.RemoveKey(operatorKey.Reveal())
 		w.pass(6 * time.Minute)
 		w.want(olga, alarms.KeyRefused)
-		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
+		w.market.AddKey(operatorKey.Reveal(), "120.00", "USD")
 		w.pass(6 * time.Minute)
 		w.want(olga, "+"+alarms.KeyRefused)
 	})
 }
 
-// TestRivalOfAMoment: two programs overlap while one takes over from the other.
-func TestRivalOfAMoment(t *testing.T) {
-	inWorld(t, func(_ *testing.T, w *world) {
+// TestOperatorsKeyTakenAway: without a key there is nothing to be wrong with it.
+func TestOperatorsKeyTakenAway(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
 		w.join(olga)
-		w.rival = time.Now()
-		w.pass(20 * time.Second)
-		w.rival = time.Time{}
+		w.market.RemoveKey(operatorKey.Reveal())
+		w.pass(6 * time.Minute)
+		w.want(olga, alarms.KeyRefused)
+		w.operator = ""
+		w.restart()
 		w.pass(2 * time.Minute)
 		w.want(olga)
-		w.rival = time.Now()
+		now, err := w.alarms.Now(t.Context())
+		if err != nil || len(now) != 0 {
+			t.Errorf("what is wrong is %+v (%v)", now, err)
+		}
+	})
+}
+
+// TestANewProcess knows nothing yet: what was wrong before is neither over nor new
+// because of that.
+func TestANewProcess(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		w.join(olga)
+		w.down, w.rival = time.Now(), time.Now()
 		w.pass(time.Minute)
-		w.want(olga, alarms.Rival)
+		w.want(olga, alarms.MarketDown+" "+alarms.Rival)
+		was := w.down
+		w.down, w.rival, w.unsure = time.Time{}, time.Time{}, true
+		w.restart()
+		w.pass(2 * time.Minute)
+		w.down, w.rival, w.unsure = was.Add(time.Minute), was.Add(time.Minute), false
+		w.pass(2 * time.Minute)
+		w.want(olga)
+		w.down, w.rival = time.Time{}, time.Time{}
+		w.pass(2 * time.Minute)
+		w.want(olga, "+"+alarms.MarketDown+" +"+alarms.Rival)
 	})
 }
 
@@ -312,6 +344,13 @@ func TestStuckMessages(t *testing.T) {
 		now, err := w.alarms.Now(t.Context())
 		if err != nil || len(now) != 1 || now[0].Kind != alarms.OutboxStuck || now[0].Figures.Count != 1 {
 			t.Errorf("after six minutes %+v is wrong (%v)", now, err)
+		}
+		began := now[0].Since
+		must(t, w.db.AddMessage(t.Context(), storage.Message{UserID: 8, Kind: "goods", CreatedAt: time.Now()}))
+		pass(6 * time.Minute)
+		now, err = w.alarms.Now(t.Context())
+		if err != nil || len(now) != 1 || now[0].Figures.Count != 2 || !now[0].Since.Equal(began) {
+			t.Errorf("with another message %+v is wrong (%v)", now, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package alarms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -15,7 +16,8 @@ import (
 // What counts as wrong.
 const (
 	// probeEvery is how often the operator's account is looked at, and probeDown
-	// how often while the marketplace is down: somebody has to notice its end.
+	// how often while the marketplace is down, or may be: somebody has to notice its
+	// end.
 	probeEvery   = 5 * time.Minute
 	probeDown    = time.Minute
 	probeTimeout = 12 * time.Second
@@ -24,8 +26,6 @@ const (
 	// parkedFor is how long an update that was given up counts: it is an event,
 	// and over when there were no more for so long.
 	parkedFor = time.Hour
-	// rivalAfter lets a new version take over from the old one in peace.
-	rivalAfter = 30 * time.Second
 	// unknownAtMost bounds what is read of purchases of unknown outcome.
 	unknownAtMost = 10_000
 )
@@ -35,10 +35,11 @@ type finding struct {
 	subject int64
 	since   time.Time
 	figures Figures
-	known   bool // it has been for a while
+	known   string // the figures that are stored, "" for none: it is new
 }
 
-// check looks for one kind. sure is false where that can't be told.
+// check looks for one kind. sure is false where that can't be told. The
+// error may be errMoot.
 type check struct {
 	name string
 	look func(ctx context.Context, now time.Time) (found []finding, sure bool, err error)
@@ -58,6 +59,10 @@ func (s *Service) checks() []check {
 	}
 }
 
+// errMoot is returned where nothing can be wrong, because nothing is watched any
+// more: its alarms go without a word, since nothing has become any better.
+var errMoot = errors.New("nothing is watched")
+
 func since(t time.Time) []finding {
 	if t.IsZero() {
 		return nil
@@ -72,12 +77,13 @@ type probe struct {
 	refused time.Time // since when the key is; zero: it is accepted
 	balance hstock.Balance
 	lowAt   time.Time // since when the balance is under the threshold
+	limit   *string   // the threshold of the last round, as it is set; nil: there was none yet
 }
 
 // ask looks at the operator's account, if it is time.
 func (s *Service) ask(ctx context.Context, now time.Time) {
 	pause := probeEvery
-	if !s.MarketDown().IsZero() {
+	if down, sure := s.MarketDown(); !sure || !down.IsZero() {
 		pause = probeDown
 	}
 	p := &s.probe
@@ -101,10 +107,14 @@ func (s *Service) ask(ctx context.Context, now time.Time) {
 
 func (s *Service) marketDown(ctx context.Context, now time.Time) ([]finding, bool, error) {
 	s.ask(ctx, now)
-	return since(s.MarketDown()), true, nil
+	down, sure := s.MarketDown()
+	return since(down), sure, nil
 }
 
 func (s *Service) keyRefused(context.Context, time.Time) ([]finding, bool, error) {
+	if s.OperatorKey == "" {
+		return nil, false, errMoot
+	}
 	return since(s.probe.refused), s.probe.read, nil
 }
 
@@ -113,11 +123,14 @@ func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, boo
 	if err != nil {
 		return nil, false, err
 	}
-	limit, err := decimal.NewFromString(text)
-	if err != nil { // "", or not of our making
-		return nil, true, nil //nolint:nilerr // there is no threshold
-	}
 	p := &s.probe
+	another := p.limit != nil && *p.limit != text // the next round judges by that
+	p.limit = &text
+	limit, err := decimal.NewFromString(text)
+	if err != nil || another || s.OperatorKey == "" { // text is "", or not of our making
+		p.lowAt = time.Time{}
+		return nil, false, errMoot
+	}
 	if !p.read || !p.refused.IsZero() {
 		return nil, false, nil
 	}
@@ -131,12 +144,9 @@ func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, boo
 	return []finding{{since: p.lowAt, figures: Figures{Amount: p.balance.Amount, Limit: limit, Currency: p.balance.Currency}}}, true, nil
 }
 
-func (s *Service) rival(_ context.Context, now time.Time) ([]finding, bool, error) {
-	at := s.Rival()
-	if at.IsZero() || now.Sub(at) < rivalAfter {
-		return nil, true, nil
-	}
-	return since(at), true, nil
+func (s *Service) rival(context.Context, time.Time) ([]finding, bool, error) {
+	at, sure := s.Rival()
+	return since(at), sure, nil
 }
 
 func (s *Service) unknown(ctx context.Context, _ time.Time) ([]finding, bool, error) {

@@ -414,6 +414,24 @@ func TestWhoHasBlockedTheBot(t *testing.T) {
 	})
 }
 
+// TestWhoWasBlocked by an admin is not asked for until they are unblocked.
+func TestWhoWasBlocked(t *testing.T) {
+	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
+		block := func(blocked bool) {
+			_, err := w.db.SetBlocked(w.t.Context(), anna, blocked, storage.Deed{What: "block", At: time.Now()})
+			must(w.t, err)
+		}
+		w.watch(anna, market.SoldOut)
+		block(true)
+		w.setStock(market.SoldOut, 5)
+		rounds(2)
+		w.wantTold()
+		block(false)
+		rounds(1)
+		w.wantTold("1001 restock 5")
+	})
+}
+
 // TestTheMessageCantBeStored: then the alert is as if nothing was seen.
 func TestTheMessageCantBeStored(t *testing.T) {
 	inWorld(t, operatorKey, func(_ *testing.T, w *world) {

@@ -18,6 +18,7 @@ const (
 // goroutine.
 type Pulse struct {
 	mu        sync.Mutex
+	answers   bool // the last call did
 	minutes   [pulseMinutes]minute
 	last      string
 	lastAt    time.Time
@@ -37,6 +38,7 @@ type Tally struct {
 	LastError     string    // of this process, "" for none: the call and what became of it
 	LastErrorAt   time.Time // when
 	DownSince     time.Time // zero while it answers
+	Answers       bool      // the last call was answered; false before the first
 }
 
 // Observe counts one call. failed says that no answer came of it; what is the
@@ -51,7 +53,7 @@ func (p *Pulse) Observe(what string, failed bool) {
 		*m = minute{at: at}
 	}
 	m.calls++
-	if !failed {
+	if p.answers = !failed; !failed {
 		p.failures = 0
 		return
 	}
@@ -68,7 +70,7 @@ func (p *Pulse) Tally() Tally {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tally := Tally{LastError: p.last, LastErrorAt: p.lastAt}
+	tally := Tally{LastError: p.last, LastErrorAt: p.lastAt, Answers: p.answers}
 	for _, m := range p.minutes {
 		if now.Unix()/60-m.at < pulseMinutes {
 			tally.Calls += m.calls

@@ -425,7 +425,7 @@ func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.
 	charge := status.Charge.Decimal
 	switch {
 	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
-		err = s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1")
+		err = errors.Join(s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateRefuted(s.ratePer), ""))
 	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
 		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.Number)
 		err = s.db.SetSetting(ctx, storage.SMMRateRefuted(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)

@@ -10,6 +10,9 @@ CREATE TABLE alarms (
     over_at         BIGINT NOT NULL, -- 0 while it lasts
     PRIMARY KEY (name, subject)
 );
+-- Looked at every few seconds.
+CREATE INDEX inbox_parked ON inbox (finished_at) WHERE state = 'parked';
 
 -- +goose Down
+DROP INDEX inbox_parked;
 DROP TABLE alarms;

@@ -224,7 +224,7 @@ func (w *world) tapTo(data string) {
 	for _, row := range last.Keyboard {
 		for _, b := range row {
 			if b.CallbackData == data {
-				w.anna.TapData(last.ID, data)
+				must(w.t, w.anna.TapOn(last.ID, b.Text))
 				pass(time.Second)
 				return
 			}

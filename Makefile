@@ -56,7 +56,7 @@ browser: ## install the browser that the tests of the demo's page drive (Debian,
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
-pictures: ## take the pictures in docs/ anew; look at them, they want fonts with emoji and Chinese
+pictures: ## take the pictures in docs/ anew; look at them, they want fonts (CONTRIBUTING.md)
 	go test ./internal/sandbox/web -count=1 -v -run '^TestBrowser$$/^pictures$$' -pictures '$(CURDIR)/docs'
 
 ci: ## everything that must pass before a change is taken

@@ -102,7 +102,7 @@ func (s *Shop) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)
 // adminHome shows how everything is.
 func (s *Shop) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l, now := req.L, time.Now()
-	census, err := s.DB.Census(ctx, now, now.UTC().Truncate(24*time.Hour))
+	census, err := s.DB.Census(ctx, now, now.UTC().Truncate(24*time.Hour), req.UpdateID)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -137,7 +137,7 @@ func TestCensus(t *testing.T) {
 			t.Fatal(err)
 		}
 		rented(t, db, 1, key, 23501, 23502)
-		if _, err := db.Put(t.Context(), []int64{1, 2}, []int64{1, 1}, [][]byte{[]byte("{}"), []byte("{}")}); err != nil {
+		if _, err := db.Put(t.Context(), []int64{1, 2, 3}, []int64{1, 1, 1}, [][]byte{[]byte("{}"), []byte("{}"), []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.Park(t.Context(), 2); err != nil {
@@ -159,7 +159,7 @@ func TestCensus(t *testing.T) {
 		if _, err := db.SetBlocked(t.Context(), 2, true, Deed{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.Census(t.Context(), time.Now(), day)
+		got, err := db.Census(t.Context(), time.Now(), day, 3)
 		want := Census{
 			People: 3, New: 1, Active: 2, Unreachable: 1, Blocked: 1, OpenSMS: 2, OldestOpen: began,
 			Waiting: 1, Held: 1, OldestWaiting: day.UTC(), Unfinished: 1, Parked: 1, OldestUnfinished: began,

@@ -30,8 +30,9 @@ type Census struct {
 	OldestUnfinished time.Time
 }
 
-// Census counts. since is the beginning of the day.
-func (db *DB) Census(ctx context.Context, now, since time.Time) (Census, error) {
+// Census counts. since is the beginning of the day; the update that asks for it is
+// not counted among those in hand.
+func (db *DB) Census(ctx context.Context, now, since time.Time, asking int64) (Census, error) {
 	var row struct {
 		Census
 		OldestOpen       int64 `db:"oldest_open"`
@@ -52,10 +53,10 @@ func (db *DB) Census(ctx context.Context, now, since time.Time) (Census, error) 
 		(SELECT COUNT(*) FROM outbox WHERE state = 'waiting') AS waiting,
 		(SELECT COUNT(*) FROM outbox WHERE state = 'held') AS held,
 		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'waiting' AND created_at <= ?) AS oldest_waiting,
-		(SELECT COUNT(*) FROM inbox WHERE finished_at IS NULL) AS unfinished,
+		(SELECT COUNT(*) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS unfinished,
 		(SELECT COUNT(*) FROM inbox WHERE state = 'parked') AS parked,
-		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL) AS oldest_unfinished`),
-		toMillis(since), toMillis(since), toMillis(now))
+		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS oldest_unfinished`),
+		toMillis(since), toMillis(since), toMillis(now), asking, asking)
 	if err != nil {
 		return Census{}, fmt.Errorf("count everything: %w", err)
 	}

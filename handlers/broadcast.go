@@ -372,10 +372,10 @@ func (s *Shop) broadcastSend(ctx context.Context, req *bot.Request, args keyboar
 	if !confirmed && b.State == storage.BroadcastDraft && b.Revision != args.Revision {
 		return bot.View{}, say("broadcast_changed")
 	}
-	s.broadcasts.Wake()
 	if err := s.drawBroadcast(ctx, args.ID); err != nil {
 		s.Log.Warn("a broadcast that was confirmed is not shown yet", "broadcast", args.ID, "error", err)
 	}
+	s.broadcasts.Wake() // after that it is drawn by whoever sends
 	return bot.View{Toast: req.L.Label("broadcast_sent_toast")}, nil
 }
 

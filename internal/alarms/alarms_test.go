@@ -84,6 +84,7 @@ func (w *world) start() {
 		MarketDown: func() (time.Time, bool) { return w.down, !w.unsure }, Rival: func() (time.Time, bool) { return w.rival, !w.unsure }, Wake: func() {},
 	})
 	w.alarms.Start()
+	pass(time.Second) // what a test does then falls between two rounds
 }
 
 func (w *world) restart() {
@@ -185,7 +186,7 @@ func TestAtMostOneAMinute(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.join(olga)
 		w.down = time.Now()
-		w.pass(time.Second + 15*time.Second)
+		w.pass(15 * time.Second)
 		w.want(olga, alarms.MarketDown)
 		w.rival = time.Now().Add(-time.Minute)
 		w.pass(15 * time.Second) // seen, and not told yet

@@ -54,6 +54,8 @@ const (
 	// DrawEvery is how often the message is drawn anew that shows how far a
 	// broadcast is. Edits are not paced, but Telegram limits them, too.
 	DrawEvery = 5 * time.Second
+	// firstDraw is when it is drawn for the first time: many are done by then.
+	firstDraw = time.Second
 
 	pageSize  = 256 // people that are in memory at once
 	mostTries = 20  // that fail for no reason of the person's, before they are left out

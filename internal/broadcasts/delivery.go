@@ -43,7 +43,7 @@ type result struct {
 
 func (s *Service) newDelivery(b storage.Broadcast) *delivery {
 	d := &delivery{Service: s, b: b, waiting: true, results: make(chan result, s.senders), pencil: make(chan struct{}, 1)}
-	d.renewAt = time.Now().Add(leaseLife / 3)
+	d.renewAt, d.drawAt = time.Now().Add(leaseLife/3), time.Now().Add(firstDraw)
 	d.pencil <- struct{}{}
 	return d
 }

@@ -66,6 +66,7 @@ func inWorld(t *testing.T, key redact.Secret, test func(t *testing.T, w *world))
 		w.join(anna, "")
 		w.join(boris, "")
 		w.process()
+		synctest.Wait() // the first round finds nothing that is watched
 
 		test(t, w)
 

@@ -15,12 +15,12 @@ import (
 func TestAdminHome(t *testing.T) {
 	inBoth(t, "admin", func(w *world) {
 		w.setTheScene()
-		w.marketDown = time.Now().Add(-5 * time.Minute)
+		w.marketDown.set(time.Now().Add(-5 * time.Minute))
 		pass(time.Minute)
 		w.beAdmin()
 		w.types("/start")
 		pass(time.Minute) // what is wrong is told as soon as there is somebody to tell it to
-		w.marketDown = time.Time{}
+		w.marketDown.set(time.Time{})
 		pass(2 * time.Minute) // and its end
 		w.types("/admin")
 		w.tap("nav_button_refresh")

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,7 +67,7 @@ type world struct {
 	allowed  []int64
 	admins   []int64
 
-	marketDown time.Time // since when the marketplace counts as down
+	marketDown moment // since when the marketplace counts as down
 
 	bot  *bot.Bot
 	shop *handlers.Shop
@@ -140,7 +141,7 @@ func (w *world) start() {
 	messages := broadcasts.New(w.shop.Broadcasting())
 	wrong := alarms.New(alarms.Options{
 		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
-		MarketDown: func() (time.Time, bool) { return w.marketDown, true }, Rival: w.bot.Conflict, Wake: trade.Wake,
+		MarketDown: func() (time.Time, bool) { return w.marketDown.get(), true }, Rival: w.bot.Conflict, Wake: trade.Wake,
 	})
 	w.shop.Attach(w.bot, trade, messages, wrong)
 	trade.Start()
@@ -331,9 +332,31 @@ func (w *world) checkSecrets() {
 	}
 }
 
-// languages are the codes of all languages.
+// moment is a time that the test sets and the bot reads.
+type moment struct{ ms atomic.Int64 }
+
+func (m *moment) set(t time.Time) {
+	if t.IsZero() {
+		m.ms.Store(0)
+		return
+	}
+	m.ms.Store(t.UnixMilli())
+}
+
+func (m *moment) get() time.Time {
+	if ms := m.ms.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
+}
+
+// languages are the codes of all languages. The race detector makes everything ten
+// times slower, and does not look at words: it gets three.
 func languages(t *testing.T) []string {
 	t.Helper()
+	if raceDetector {
+		return []string{"en", "zh", "ar"}
+	}
 	bundle, err := locales.Load()
 	must(t, err)
 	var codes []string

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,11 +43,29 @@ type world struct {
 	alarms *alarms.Service
 	log    *strings.Builder
 
-	down, rival time.Time
+	down, rival moment
 	operator    redact.Secret
-	unsure      bool // of both, as a process that has just begun is
+	unsure      atomic.Bool // of both, as a process that has just begun is
 	ratePer     int64
 	told        map[int64][]string // sent since news was last asked for, by person
+}
+
+// moment is a time that the test sets and the alarms read.
+type moment struct{ ms atomic.Int64 }
+
+func (m *moment) set(t time.Time) {
+	if t.IsZero() {
+		m.ms.Store(0)
+		return
+	}
+	m.ms.Store(t.UnixMilli())
+}
+
+func (m *moment) get() time.Time {
+	if ms := m.ms.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
 }
 
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
@@ -81,7 +100,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func (w *world) start() {
 	w.alarms = alarms.New(alarms.Options{
 		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.log, nil)), OperatorKey: w.operator, AdminIDs: []int64{olga, oleg, stranger}, SMMRatePer: w.ratePer,
-		MarketDown: func() (time.Time, bool) { return w.down, !w.unsure }, Rival: func() (time.Time, bool) { return w.rival, !w.unsure }, Wake: func() {},
+		MarketDown: func() (time.Time, bool) { return w.down.get(), !w.unsure.Load() }, Rival: func() (time.Time, bool) { return w.rival.get(), !w.unsure.Load() }, Wake: func() {},
 	})
 	w.alarms.Start()
 	pass(time.Second) // what a test does then falls between two rounds
@@ -163,14 +182,14 @@ func (w *world) want(id int64, want ...string) {
 func TestOnceAndOver(t *testing.T) {
 	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga, oleg)
-		w.down = time.Now()
+		w.down.set(time.Now())
 		w.pass(5 * time.Minute)
 		w.want(olga, alarms.MarketDown)
 		w.want(oleg, alarms.MarketDown)
 		w.restart()
 		w.pass(time.Hour)
 		w.want(olga)
-		w.down = time.Time{}
+		w.down.set(time.Time{})
 		w.restart()
 		w.pass(time.Minute)
 		w.want(olga, "+"+alarms.MarketDown)
@@ -185,24 +204,24 @@ func TestOnceAndOver(t *testing.T) {
 func TestAtMostOneAMinute(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.join(olga)
-		w.down = time.Now()
+		w.down.set(time.Now())
 		w.pass(15 * time.Second)
 		w.want(olga, alarms.MarketDown)
-		w.rival = time.Now().Add(-time.Minute)
+		w.rival.set(time.Now().Add(-time.Minute))
 		w.pass(15 * time.Second) // seen, and not told yet
 		w.want(olga)
-		w.down = time.Time{}
+		w.down.set(time.Time{})
 		w.pass(15 * time.Second)
-		w.rival = time.Time{}
+		w.rival.set(time.Time{})
 		w.pass(15 * time.Second)
 		w.want(olga)
 		w.pass(time.Minute)
 		w.want(olga, "+"+alarms.MarketDown)
 
 		for range 10 { // something that flaps
-			w.down = time.Now()
+			w.down.set(time.Now())
 			w.pass(20 * time.Second)
-			w.down = time.Time{}
+			w.down.set(time.Time{})
 			w.pass(20 * time.Second)
 		}
 		if n := len(w.news(olga)); n > 7 {
@@ -214,14 +233,14 @@ func TestAtMostOneAMinute(t *testing.T) {
 // TestNobodyToTell: what is wrong waits until an admin writes for the first time.
 func TestNobodyToTell(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.down = time.Now()
+		w.down.set(time.Now())
 		w.pass(time.Hour)
 		w.join(olga)
 		w.pass(time.Minute)
 		w.want(olga, alarms.MarketDown)
 		must(t, w.db.SetUnreachable(t.Context(), olga))
 		w.join(oleg)
-		w.down = time.Time{}
+		w.down.set(time.Time{})
 		w.pass(2 * time.Minute)
 		w.want(oleg, "+"+alarms.MarketDown)
 		w.want(olga)
@@ -287,17 +306,23 @@ func TestOperatorsKeyTakenAway(t *testing.T) {
 func TestANewProcess(t *testing.T) {
 	inWorld(t, func(_ *testing.T, w *world) {
 		w.join(olga)
-		w.down, w.rival = time.Now(), time.Now()
+		w.down.set(time.Now())
+		w.rival.set(time.Now())
 		w.pass(time.Minute)
 		w.want(olga, alarms.MarketDown+" "+alarms.Rival)
-		was := w.down
-		w.down, w.rival, w.unsure = time.Time{}, time.Time{}, true
+		was := w.down.get()
+		w.down.set(time.Time{})
+		w.rival.set(time.Time{})
+		w.unsure.Store(true)
 		w.restart()
 		w.pass(2 * time.Minute)
-		w.down, w.rival, w.unsure = was.Add(time.Minute), was.Add(time.Minute), false
+		w.down.set(was.Add(time.Minute))
+		w.rival.set(was.Add(time.Minute))
+		w.unsure.Store(false)
 		w.pass(2 * time.Minute)
 		w.want(olga)
-		w.down, w.rival = time.Time{}, time.Time{}
+		w.down.set(time.Time{})
+		w.rival.set(time.Time{})
 		w.pass(2 * time.Minute)
 		w.want(olga, "+"+alarms.MarketDown+" +"+alarms.Rival)
 	})

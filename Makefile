@@ -16,7 +16,7 @@ test: ## run all tests (PACKAGE=./bot for one package)
 	go test $(PACKAGE)
 
 race: ## run them in random order under the race detector
-	go test -race -shuffle=on $(PACKAGE)
+	go test -race -shuffle=on -timeout=15m $(PACKAGE)
 
 cover: ## run them and print what is covered, function by function
 	@mkdir -p bin

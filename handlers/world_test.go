@@ -91,7 +91,7 @@ func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 		}
 		w.market.AddKey(poorKey, "1.00", "USD")
 		var err error
-		w.bundle, err = locales.Load()
+		w.bundle, err = loadLanguages()
 		must(t, err)
 		person := anna
 		person.LanguageCode = lang
@@ -332,6 +332,9 @@ func (w *world) checkSecrets() {
 	}
 }
 
+// loadLanguages reads the message files once for all worlds.
+var loadLanguages = sync.OnceValues(locales.Load)
+
 // moment is a time that the test sets and the bot reads.
 type moment struct{ ms atomic.Int64 }
 
@@ -357,7 +360,7 @@ func languages(t *testing.T) []string {
 	if raceDetector {
 		return []string{"en", "zh", "ar"}
 	}
-	bundle, err := locales.Load()
+	bundle, err := loadLanguages()
 	must(t, err)
 	var codes []string
 	for _, language := range bundle.Languages() {

@@ -51,10 +51,20 @@ func TestEveryAlarmInEveryLanguage(t *testing.T) {
 // TestEveryDeedInEveryLanguage: what admins do is read in the log.
 func TestEveryDeedInEveryLanguage(t *testing.T) {
 	deeds := []storage.Deed{
-		{What: "maintenance_on"}, {What: "maintenance_off"}, {What: "maintenance_text", Detail: "Back <soon>"}, {What: "maintenance_text"},
-		{What: "block", Subject: 1001}, {What: "unblock", Subject: 1001}, {What: "unblock"}, // who was forgotten since
-		{What: "threshold", Detail: "12.5"}, {What: "threshold"}, {What: "export", Detail: "50000"}, {What: "export", Subject: 1001, Detail: "3"},
-		{What: broadcasts.DeedSend, Subject: 1 << 40, Detail: "200000"}, {What: broadcasts.DeedStop, Subject: 1 << 40}, {What: broadcasts.DeedLost, Subject: 1 << 40},
+		{What: "maintenance_on"},
+		{What: "maintenance_off"},
+		{What: "maintenance_text", Detail: "Back <soon>"},
+		{What: "maintenance_text"},
+		{What: "block", Subject: 1001},
+		{What: "unblock", Subject: 1001},
+		{What: "unblock"}, // who was forgotten since
+		{What: "threshold", Detail: "12.5"},
+		{What: "threshold"},
+		{What: "export", Detail: "50000"},
+		{What: "export", Subject: 1001, Detail: "3"},
+		{What: broadcasts.DeedSend, Subject: 1 << 40, Detail: "200000"},
+		{What: broadcasts.DeedStop, Subject: 1 << 40},
+		{What: broadcasts.DeedLost, Subject: 1 << 40},
 	}
 	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {

@@ -82,17 +82,7 @@ func anyOrderText(l *locales.Localizer, o storage.ShopOrder) string {
 	if o.Category != "" {
 		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
 	}
-	lines = append(lines, "", l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, own)}))
-	if o.Charge.Valid {
-		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
-	}
-	switch {
-	case o.Kind != storage.KindProduct || o.Delivered == 0:
-	case o.Quantity == 0:
-		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Delivered)}))
-	default:
-		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
-	}
+	lines = append(append(lines, ""), standing(l, own)...)
 	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")
 }
 

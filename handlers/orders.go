@@ -204,13 +204,10 @@ func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.O
 	})}
 }
 
-func orderText(l *locales.Localizer, o storage.Order) string {
-	lines := []string{
-		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
-		orderWhat(l, o),
-		"",
-		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
-	}
+// standing says how an order stands: its state, what was charged, and how much was
+// delivered.
+func standing(l *locales.Localizer, o storage.Order) []string {
+	lines := []string{l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)})}
 	if o.Charge.Valid {
 		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
 	}
@@ -221,6 +218,16 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 	default:
 		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
 	}
+	return lines
+}
+
+func orderText(l *locales.Localizer, o storage.Order) string {
+	lines := []string{
+		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
+		orderWhat(l, o),
+		"",
+	}
+	lines = append(lines, standing(l, o)...)
 	if o.Kind == storage.KindSMM && o.StartCount != nil {
 		lines = append(lines, l.T("order_start_count", locales.Args{"Count": l.Number(*o.StartCount)}))
 	}

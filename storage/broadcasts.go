@@ -221,23 +221,6 @@ func (db *DB) StopBroadcast(ctx context.Context, id, by int64, deed Deed) (bool,
 		WHERE id = ? AND state IN ('waiting', 'sending')`, by, toMillis(deed.At), id)
 }
 
-// moveAndRecord is move together with the deed that it is.
-func (db *DB) moveAndRecord(ctx context.Context, what string, deed Deed, query string, args ...any) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx, query, args...)
-		if err != nil || !moved {
-			return err
-		}
-		return db.insertDeed(ctx, tx, deed)
-	})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", what, err)
-	}
-	return moved, nil
-}
-
 // PlaceBroadcast notes that another message shows how far a broadcast is.
 func (db *DB) PlaceBroadcast(ctx context.Context, id, chat, message int64) error {
 	_, err := db.move(ctx, "place a broadcast", `UPDATE broadcasts SET chat_id = ?, message_id = ? WHERE id = ?`, chat, message, id)

@@ -33,6 +33,16 @@ func (db *DB) moveTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any
 
 // moveAndTell is move together with the message that tells of it.
 func (db *DB) moveAndTell(ctx context.Context, what string, message Message, query string, args ...any) (bool, error) {
+	return db.moveWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertMessage(ctx, tx, message) }, query, args...)
+}
+
+// moveAndRecord is move together with the admin's deed that it is.
+func (db *DB) moveAndRecord(ctx context.Context, what string, deed Deed, query string, args ...any) (bool, error) {
+	return db.moveWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertDeed(ctx, tx, deed) }, query, args...)
+}
+
+// moveWith is move together with what goes with it, if it moves.
+func (db *DB) moveWith(ctx context.Context, what string, also func(tx *sqlx.Tx) error, query string, args ...any) (bool, error) {
 	moved := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		var err error
@@ -40,7 +50,7 @@ func (db *DB) moveAndTell(ctx context.Context, what string, message Message, que
 		if err != nil || !moved {
 			return err
 		}
-		return db.insertMessage(ctx, tx, message)
+		return also(tx)
 	})
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", what, err)

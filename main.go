@@ -212,6 +212,7 @@ func fail(stderr io.Writer, status int, err error) int {
 const (
 	stopReceiving = 4 * time.Second // handlers in hand; a purchase cut off then is unknown at once
 	stopTrade     = 2 * time.Second // polls in hand, and messages that are due
+	stopNews      = 750 * time.Millisecond // copies of a broadcast that are on their way, alerts and alarms
 	stopRest      = 250 * time.Millisecond
 )
 
@@ -321,8 +322,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
 	wrong.Start()
-	started(stopRest, func(ctx context.Context) error {
-		return errors.Join(wrong.Stop(ctx), news.Stop(ctx), messages.Stop(ctx))
+	started(stopNews, func(ctx context.Context) error {
+		return errors.Join(messages.Stop(ctx), wrong.Stop(ctx), news.Stop(ctx))
 	})
 	if err := telegram.Start(ctx); err != nil {
 		return err

@@ -210,8 +210,8 @@ func fail(stderr io.Writer, status int, err error) int {
 
 // How long a stop may take in all, and its parts.
 const (
-	stopReceiving = 4 * time.Second // handlers in hand; a purchase cut off then is unknown at once
-	stopTrade     = 2 * time.Second // polls in hand, and messages that are due
+	stopReceiving = 4 * time.Second        // handlers in hand; a purchase cut off then is unknown at once
+	stopTrade     = 2 * time.Second        // polls in hand, and messages that are due
 	stopNews      = 750 * time.Millisecond // copies of a broadcast that are on their way, alerts and alarms
 	stopRest      = 250 * time.Millisecond
 )

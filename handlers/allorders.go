@@ -17,11 +17,10 @@ import (
 	"hstockbot/storage"
 )
 
-// Steps of everyone's orders, and words of the log of what admins do.
+// How much of everyone's orders is shown.
 const (
-	unknownOnTop = 3  // purchases of unknown outcome above everyone's orders
-	daysOffered  = 8  // days to choose from
-	personLength = 12 // characters of a name in a label
+	unknownOnTop = 3 // purchases of unknown outcome above everyone's orders
+	daysOffered  = 8 // days to choose from
 )
 
 // allOrders lists everyone's orders, newest first; purchases of unknown outcome
@@ -128,30 +127,6 @@ func (s *Shop) filterLines(ctx context.Context, l *locales.Localizer, filter sto
 		return nil, nil
 	}
 	return []string{l.T("allorders_filters", locales.Args{"Filters": strings.Join(parts, " · ")})}, nil
-}
-
-// who is a person as admins know them: the first name that is kept, and the id.
-func who(l *locales.Localizer, id int64, name string) string {
-	switch {
-	case id == 0:
-		return l.Label("allorders_forgotten")
-	case name == "":
-		return l.Label("allorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
-	default:
-		return l.Label("allorders_who", locales.Args{"Name": l.Name(shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
-	}
-}
-
-// whoShort is who for a label.
-func whoShort(l *locales.Localizer, id int64, name string) string {
-	switch {
-	case id == 0:
-		return l.Label("allorders_forgotten_short")
-	case name == "":
-		return strconv.FormatInt(id, 10)
-	default:
-		return l.Name(shorten(name, personLength))
-	}
 }
 
 // dayOf is the day of a button, and dayArg the inverse.

@@ -69,8 +69,12 @@ func (s *Shop) announceProfile(ctx context.Context) error {
 // their own language, and takes it back from who is none any more. Who never
 // wrote to the bot has no chat; they are told when they do.
 func (s *Shop) announceAdmins(ctx context.Context) error {
-	s.announcing <- struct{}{}
-	defer func() { <-s.announcing }()
+	select {
+	case s.announcing <- struct{}{}:
+		defer func() { <-s.announcing }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to tell the admins' commands: %w", ctx.Err())
+	}
 	told, err := s.recall(ctx, adminsSetting)
 	if err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 	"hstockbot/storage"
 )
 
+// personLength is how much of a name a label shows, in characters.
+const personLength = 12
+
 // personFind asks whom an admin wants to see.
 func (s *Shop) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
@@ -42,6 +45,30 @@ func (s *Shop) personTyped(ctx context.Context, req *bot.Request) (bot.View, err
 func personID(text string) (int64, bool) {
 	id, ok := parseAmount(strings.TrimPrefix(norm.NFKC.String(strings.TrimSpace(text)), "@"))
 	return id, ok && id > 0
+}
+
+// who is a person as admins know them: the first name that is kept, and the id.
+func who(l *locales.Localizer, id int64, name string) string {
+	switch {
+	case id == 0:
+		return l.Label("allorders_forgotten")
+	case name == "":
+		return l.Label("allorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
+	default:
+		return l.Label("allorders_who", locales.Args{"Name": l.Name(shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
+	}
+}
+
+// whoShort is who for a label.
+func whoShort(l *locales.Localizer, id int64, name string) string {
+	switch {
+	case id == 0:
+		return l.Label("allorders_forgotten_short")
+	case name == "":
+		return strconv.FormatInt(id, 10)
+	default:
+		return l.Name(shorten(name, personLength))
+	}
 }
 
 // personNumber is an id as people copy it.

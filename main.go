@@ -24,16 +24,16 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
-	"hstockbot/internal/alarms"
-	"hstockbot/internal/alerts"
 	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/config"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/monitor"
 	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/web"
+	"hstockbot/internal/watches"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
@@ -251,12 +251,12 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	started(stopRest, func(context.Context) error { return db.Close() })
 
 	metrics := ops.NewMetrics(buildVersion())
-	var marketPulse, telegramPulse ops.Pulse
+	var marketPulse, telegramPulse ops.CallStats
 	market, err := hstock.New(hstock.Options{
 		URL: cfg.HStockAPIURL, Rate: cfg.HStockRate,
 		Observe: func(action, outcome string, took time.Duration) {
 			metrics.ObserveMarket(action, outcome, took)
-			marketPulse.Observe(action+": "+outcome, hstock.NoAnswer(outcome))
+			marketPulse.Observe(action+": "+outcome, hstock.IsNoResponse(outcome))
 		},
 	})
 	if err != nil {
@@ -271,7 +271,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
 		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
 		Version: buildVersion() + " · " + runtime.Version(),
-		Traffic: func() (market, telegram handlers.Traffic) { return traffic(&marketPulse), traffic(&telegramPulse) },
+		Traffic: func() (market, telegram handlers.CallStats) { return traffic(&marketPulse), traffic(&telegramPulse) },
 	})
 	trade := orders.New(orders.Options{
 		DB: db, Market: market, Send: shop.Notify, Log: log,
@@ -291,12 +291,12 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		return err
 	}
 	messages := broadcasts.New(shop.Broadcasting())
-	wrong := alarms.New(alarms.Options{
+	wrong := monitor.New(monitor.Options{
 		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
 		MarketDown: func() (since time.Time, sure bool) {
-			t := marketPulse.Tally()
+			t := marketPulse.Snapshot()
 			return t.DownSince, t.Answers || !t.DownSince.IsZero()
-		}, Rival: telegram.Conflict, Wake: trade.Wake,
+		}, PollConflict: telegram.PollConflict, Wake: trade.Wake,
 	})
 	shop.Attach(telegram, trade, messages, wrong)
 
@@ -319,7 +319,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	trade.Start()
 	started(stopTrade, trade.Stop)
 	messages.Start()
-	news := alerts.New(alerts.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
+	news := watches.New(watches.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
 	news.Start()
 	wrong.Start()
 	started(stopNews, func(ctx context.Context) error {
@@ -340,9 +340,9 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 }
 
 // traffic is a pulse as admins see it.
-func traffic(p *ops.Pulse) handlers.Traffic {
-	t := p.Tally()
-	return handlers.Traffic{Calls: t.Calls, Errors: t.Errors, LastError: t.LastError, LastErrorAt: t.LastErrorAt}
+func traffic(p *ops.CallStats) handlers.CallStats {
+	t := p.Snapshot()
+	return handlers.CallStats{Calls: t.Calls, Errors: t.Errors, LastError: t.LastError, LastErrorAt: t.LastErrorAt}
 }
 
 func openDatabase(ctx context.Context, cfg config.Config) (*storage.DB, error) {
@@ -377,13 +377,13 @@ func watch(metrics *ops.Metrics, db *storage.DB) error {
 	}
 	return errors.Join(
 		metrics.Gauge("orders_open", "Orders that are still watched.", count(db.CountOpenOrders)),
-		metrics.Gauge("outbox_waiting", "Messages to people that are not sent yet.", count(db.CountWaitingMessages)),
+		metrics.Gauge("outbox_waiting", "Messages to people that are not sent yet.", count(db.CountPendingMessages)),
 	)
 }
 
 // announce tells Telegram the commands, again and again until it listens: the
 // bot works without.
-func announce(ctx context.Context, shop *handlers.Shop, log *slog.Logger) {
+func announce(ctx context.Context, shop *handlers.Screens, log *slog.Logger) {
 	for ctx.Err() == nil {
 		err := shop.Announce(ctx)
 		if err == nil || ctx.Err() != nil {

@@ -100,7 +100,7 @@ func BenchmarkTap(b *testing.B) {
 						t.count(nil)
 					}
 				},
-				Hooks: Hooks{Greet: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }},
+				Hooks: Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }},
 			})
 			if err != nil {
 				b.Fatal(err)

@@ -28,21 +28,21 @@ import (
 // Inbox keeps received updates until they are handled. All of it is durable
 // when it returns.
 type Inbox interface {
-	// Put stores received updates, as attempted once; known ids are left as they
+	// StoreUpdates stores received updates, as attempted once; known ids are left as they
 	// are. fresh says by position which were not known.
-	Put(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error)
+	StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error)
 	// Unfinished returns what is neither finished nor parked, oldest first.
 	Unfinished(ctx context.Context) (ids, chats []int64, err error)
-	// Begin counts one more attempt at an update that was found after a restart.
+	// StartAttempt counts one more attempt at an update that was found after a restart.
 	// attempts counts also where the payload can't be read.
-	Begin(ctx context.Context, id int64) (payload []byte, attempts int, err error)
+	StartAttempt(ctx context.Context, id int64) (payload []byte, attempts int, err error)
 	// Finish marks an update as done.
 	Finish(ctx context.Context, id int64) error
 	// FinishWithDialog is Finish, and in the same transaction makes step, with its
 	// data, what the person's next text means until then; step "" clears it.
 	FinishWithDialog(ctx context.Context, id, user int64, step, data string, until time.Time) error
-	// Park gives an update up.
-	Park(ctx context.Context, id int64) error
+	// DeadLetter gives an update up.
+	DeadLetter(ctx context.Context, id int64) error
 	// Dialog returns what the person's next text means, "" for nothing.
 	Dialog(ctx context.Context, user int64) (step, data string, err error)
 }
@@ -76,11 +76,11 @@ type Config struct {
 // Hooks is what the shop says and decides where the runtime itself must ask.
 // All but Greet may be nil.
 type Hooks struct {
-	// Greet is called for every update of a person, before anything else: it
+	// Identify is called for every update of a person, before anything else: it
 	// records them and returns their language. private says that the update is of
 	// their private chat, so that messages can reach them there. An error is
 	// ErrIgnored for somebody who gets no answer, else the update is kept for later.
-	Greet func(ctx context.Context, u User, private bool) (*locales.Localizer, error)
+	Identify func(ctx context.Context, u User, private bool) (*locales.Localizer, error)
 	// Allowed says who is served; nil = everybody. Others are ignored.
 	Allowed func(User) bool
 	// Error turns a handler's error into what is shown.
@@ -94,8 +94,8 @@ type Hooks struct {
 	// Inline finds what a person types behind the bot's name in any chat; nil:
 	// such queries get no answer. An error is an empty answer.
 	Inline func(context.Context, *InlineRequest) (InlineAnswer, error)
-	// Parked is told of an update that was given up.
-	Parked func(ctx context.Context, updateID int64)
+	// DeadLettered is told of an update that was given up.
+	DeadLettered func(ctx context.Context, updateID int64)
 	// Unreachable is told of a person who has blocked the bot or is gone.
 	Unreachable func(ctx context.Context, userID int64)
 }
@@ -117,16 +117,16 @@ type Bot struct {
 	client     *client
 	pacer      *pacer
 	dispatcher *dispatcher
-	intake     *intake
+	receiver   *receiver
 	router     router
 	profile    profile
 
-	work    context.Context // of handlers; ends when Stop runs out of time
-	cutOff  context.CancelFunc
-	receive context.Context // of receiving; ends when Stop begins
-	halt    context.CancelFunc
-	ready   atomic.Bool
-	rival   rival
+	work          context.Context // of handlers; ends when Stop runs out of time
+	cancelWork    context.CancelFunc
+	receive       context.Context // of receiving; ends when Stop begins
+	stopReceiving context.CancelFunc
+	ready         atomic.Bool
+	conflict      pollConflict
 
 	mu       sync.Mutex
 	started  bool
@@ -134,9 +134,9 @@ type Bot struct {
 	received sync.WaitGroup // the goroutines that receive
 }
 
-// New returns a Bot. It does not call Telegram.
+// AsNewMessage returns a Bot. It does not call Telegram.
 func New(cfg Config) (*Bot, error) {
-	if cfg.Inbox == nil || cfg.Greet == nil {
+	if cfg.Inbox == nil || cfg.Identify == nil {
 		return nil, errors.New("bot: Inbox and Greet are required")
 	}
 	if cfg.Log == nil {
@@ -163,15 +163,15 @@ func New(cfg Config) (*Bot, error) {
 		telegram.WithHTTPClient(pollTimeout, b.client),
 		telegram.WithNotAsyncHandlers(),
 		telegram.WithDefaultHandler(b.handle),
-		telegram.WithErrorsHandler(func(err error) { b.log.Warn("the Telegram library complains", "error", b.client.phrase(err.Error())) }),
+		telegram.WithErrorsHandler(func(err error) { b.log.Warn("the Telegram library complains", "error", b.client.sanitize(err.Error())) }),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("bot: %w", b.client.cause(err))
 	}
 	b.dispatcher = newDispatcher(b.run, maxWorkers, maxPending)
-	b.intake = &intake{bot: b}
-	b.work, b.cutOff = context.WithCancel(context.Background())
-	b.receive, b.halt = context.WithCancel(b.work)
+	b.receiver = &receiver{bot: b}
+	b.work, b.cancelWork = context.WithCancel(context.Background())
+	b.receive, b.stopReceiving = context.WithCancel(b.work)
 	return b, nil
 }
 
@@ -199,7 +199,7 @@ func (b *Bot) Start(ctx context.Context) error {
 	}
 	b.started = true
 	b.received.Go(func() {
-		b.intake.resume(ids, chats)
+		b.receiver.resume(ids, chats)
 		receive()
 	})
 	return nil
@@ -217,12 +217,12 @@ func (b *Bot) Stop(ctx context.Context) error {
 	b.mu.Lock()
 	b.stopped = true
 	b.mu.Unlock()
-	b.halt()
+	b.stopReceiving()
 
 	drain, cancel := beforeDeadline(ctx)
 	defer cancel()
 	err := b.drained(drain)
-	b.cutOff()
+	b.cancelWork()
 	if err != nil {
 		b.log.Warn("stopping: handlers took too long and were cut off; their updates are handled after the next start")
 		err = b.drained(ctx)
@@ -264,11 +264,11 @@ func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 // Ready reports whether updates are coming in, as far as it depends on us.
 func (b *Bot) Ready() bool { return b.ready.Load() && b.receive.Err() == nil }
 
-// Conflict returns since when somebody else receives this bot's updates
+// PollConflict returns since when somebody else receives this bot's updates
 // (Telegram answers 409 to getUpdates); zero: nobody does. sure is false where
 // that can't be told: right after the start, and while one program may be taking
 // over from another.
-func (b *Bot) Conflict() (since time.Time, sure bool) { return b.rival.state(time.Now()) }
+func (b *Bot) PollConflict() (since time.Time, sure bool) { return b.conflict.state(time.Now()) }
 
 // ID returns the bot's own id, which every token begins with.
 func (b *Bot) ID() int64 {

@@ -113,7 +113,7 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 			} `json:"result"`
 		}
 		if err := json.Unmarshal(body, &sent); err != nil || sent.Result.MessageID == 0 {
-			return nil, c.lost(method, status, errUnreadable)
+			return nil, c.noResponse(method, status, errUnreadable)
 		}
 		body = fmt.Appendf(nil, `{"ok":true,"result":{"message_id":%d}}`, sent.Result.MessageID)
 	}
@@ -137,7 +137,7 @@ func (c *client) call(ctx context.Context, method string, params, result any, li
 		return err
 	}
 	if err := json.Unmarshal(body, result); err != nil {
-		return c.lost(method, status, errUnreadable)
+		return c.noResponse(method, status, errUnreadable)
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (c *client) exchange(req *http.Request, method string, limit int64) (body [
 	resp, err := c.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		if written.Load() {
-			return nil, 0, c.lost(method, 0, err)
+			return nil, 0, c.noResponse(method, 0, err)
 		}
 		return nil, 0, c.unsent(method, err)
 	}
@@ -170,10 +170,10 @@ func (c *client) exchange(req *http.Request, method string, limit int64) (body [
 	}
 	n, err := buffer.ReadFrom(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return nil, 0, c.lost(method, resp.StatusCode, err)
+		return nil, 0, c.noResponse(method, resp.StatusCode, err)
 	}
 	if n > limit {
-		return nil, 0, c.lost(method, resp.StatusCode, errTooLarge)
+		return nil, 0, c.noResponse(method, resp.StatusCode, errTooLarge)
 	}
 	return buffer.Bytes(), resp.StatusCode, nil
 }
@@ -190,7 +190,7 @@ func (c *client) check(method string, status int, body []byte) error {
 		refusal
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.OK == nil {
-		return c.foreign(method, status)
+		return c.unexpected(method, status)
 	}
 	if *answer.OK {
 		return nil
@@ -201,9 +201,9 @@ func (c *client) check(method string, status int, body []byte) error {
 	return c.refused(method, answer.refusal)
 }
 
-// typed unwraps the *Error out of what the library made of it. Anything else
+// asError unwraps the *Error out of what the library made of it. Anything else
 // is a request that the library could not build.
-func (c *client) typed(method string, err error) error {
+func (c *client) asError(method string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -34,19 +34,19 @@ type dispatcher struct {
 	room   chan struct{} // a place for each delivery in memory
 
 	mu      sync.Mutex
-	chats   map[int64]*line // those with work
-	first   *line           // of the chats that wait for a worker
-	last    *line
+	chats   map[int64]*chatQueue // those with work
+	first   *chatQueue           // of the chats that wait for a worker
+	last    *chatQueue
 	workers int
 	pending int
 	idle    chan struct{} // closed when nothing is pending; nil while nobody waits
 }
 
-// line is the work of one chat.
-type line struct {
+// chatQueue is the work of one chat.
+type chatQueue struct {
 	chat        int64
 	first, last *delivery
-	next        *line // of the chats that wait for a worker
+	next        *chatQueue // of the chats that wait for a worker
 }
 
 // newDelivery returns a delivery that the dispatcher's own work keeps open.
@@ -57,7 +57,7 @@ func newDelivery(id, chat int64) *delivery {
 }
 
 func newDispatcher(handle func(*delivery), workers, pending int) *dispatcher {
-	return &dispatcher{handle: handle, most: workers, room: make(chan struct{}, pending), chats: map[int64]*line{}}
+	return &dispatcher{handle: handle, most: workers, room: make(chan struct{}, pending), chats: map[int64]*chatQueue{}}
 }
 
 // submit takes a delivery in, and waits for room first.
@@ -84,7 +84,7 @@ func (d *dispatcher) submit(ctx context.Context, item *delivery) error {
 		l.last = item
 		return nil
 	}
-	l = &line{chat: item.chat, first: item, last: item}
+	l = &chatQueue{chat: item.chat, first: item, last: item}
 	d.chats[item.chat] = l
 	d.enqueue(l)
 	if d.workers < d.most {
@@ -155,7 +155,7 @@ func (d *dispatcher) work() {
 	d.workers--
 }
 
-func (d *dispatcher) enqueue(l *line) {
+func (d *dispatcher) enqueue(l *chatQueue) {
 	if d.last == nil {
 		d.first = l
 	} else {

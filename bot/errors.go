@@ -110,8 +110,8 @@ func (c *client) unsent(method string, err error) *Error {
 	return &Error{Method: method, Err: c.cause(err)}
 }
 
-// lost is a call that left, and whose answer did not come or can't be read.
-func (c *client) lost(method string, code int, err error) *Error {
+// noResponse is a call that left, and whose answer did not come or can't be read.
+func (c *client) noResponse(method string, code int, err error) *Error {
 	return &Error{Method: method, Code: code, Err: c.cause(err), meaning: ErrUncertain}
 }
 
@@ -123,12 +123,12 @@ func (c *client) cause(err error) error {
 			return known
 		}
 	}
-	return errors.New(c.phrase(err.Error()))
+	return errors.New(c.sanitize(err.Error()))
 }
 
-// phrase makes other people's text fit for a log: no secrets, no control
+// sanitize makes other people's text fit for a log: no secrets, no control
 // characters, no length.
-func (c *client) phrase(text string) string {
+func (c *client) sanitize(text string) string {
 	runes := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -144,7 +144,7 @@ func (c *client) phrase(text string) string {
 // refused is an answer of Telegram's own that says no.
 func (c *client) refused(method string, answer refusal) *Error {
 	e := &Error{
-		Method: method, Code: answer.ErrorCode, Description: c.phrase(answer.Description),
+		Method: method, Code: answer.ErrorCode, Description: c.sanitize(answer.Description),
 		RetryAfter: time.Duration(answer.Parameters.RetryAfter) * time.Second,
 	}
 	switch {
@@ -164,8 +164,8 @@ func (c *client) refused(method string, answer refusal) *Error {
 	return e
 }
 
-// foreign is an answer that is not Telegram's: a proxy's page on the way.
-func (c *client) foreign(method string, status int) *Error {
+// unexpected is an answer that is not Telegram's: a proxy's page on the way.
+func (c *client) unexpected(method string, status int) *Error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return &Error{Method: method, Code: status, RetryAfter: floodPause, Err: errUnreadable}
@@ -174,7 +174,7 @@ func (c *client) foreign(method string, status int) *Error {
 	case status >= http.StatusMultipleChoices && status < http.StatusInternalServerError:
 		return &Error{Method: method, Code: status, Err: errUnreadable}
 	default:
-		return c.lost(method, status, errUnreadable)
+		return c.noResponse(method, status, errUnreadable)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestForeignAnswers(t *testing.T) {
 					_, _ = rw.Write([]byte(test.body))
 					return true
 				}
-				_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+				_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 				var e *Error
 				if !errors.As(err, &e) || e.Method != "sendMessage" {
 					t.Fatalf("error %v", err)
@@ -69,7 +69,7 @@ func TestHalfAnAnswer(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":1`))
 			return true
 		}
-		if err := w.bot.Edit(t.Context(), 1, 1, ClassStatus, View{Text: "b"}); !errors.Is(err, ErrUncertain) {
+		if err := w.bot.Edit(t.Context(), 1, 1, PriorityStatus, View{Text: "b"}); !errors.Is(err, ErrUncertain) {
 			t.Error(err)
 		}
 	})
@@ -89,7 +89,7 @@ func TestFloodWithoutTime(t *testing.T) {
 				return true
 			}
 			w.join(1)
-			if _, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"}); err != nil {
+			if _, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -110,7 +110,7 @@ func TestAnswerIsBounded(t *testing.T) {
 				}
 			}
 		}
-		_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 		if !errors.Is(err, errTooLarge) || !errors.Is(err, ErrUncertain) {
 			t.Error(err)
 		}
@@ -122,12 +122,12 @@ func TestCancelledPush(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		w.join(1)
-		_, err := w.bot.Push(ctx, 1, ClassGoods, View{Text: "goods"})
+		_, err := w.bot.Send(ctx, 1, PriorityGoods, View{Text: "goods"})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) {
 			t.Error(err)
 		}
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 2 * callTimeout})
-		_, err = w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		_, err = w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUncertain) {
 			t.Error(err)
 		}

@@ -18,7 +18,7 @@ const (
 	// handlerTimeout is what a handler may take, a purchase included.
 	handlerTimeout = time.Minute
 	// drawTimeout is what drawing may take after it, waiting included.
-	drawTimeout = 2 * replyPatience
+	drawTimeout = 2 * replyTimeout
 )
 
 type deliveryKey struct{}
@@ -40,23 +40,23 @@ func (b *Bot) run(item *delivery) {
 	if b.work.Err() != nil {
 		return // stopping has run out of time; it stays in the inbox
 	}
-	if item.update == nil && !b.begin(item) {
+	if item.update == nil && !b.startAttempt(item) {
 		return
 	}
 	b.library.ProcessUpdate(context.WithValue(b.work, deliveryKey{}, item), item.update.library())
 }
 
-// begin reads an update that was found in the inbox.
-func (b *Bot) begin(item *delivery) bool {
+// startAttempt reads an update that was found in the inbox.
+func (b *Bot) startAttempt(item *delivery) bool {
 	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
 	defer cancel()
-	payload, attempts, err := b.cfg.Inbox.Begin(ctx, item.id)
-	if err == nil && attempts <= maxTries {
+	payload, attempts, err := b.cfg.Inbox.StartAttempt(ctx, item.id)
+	if err == nil && attempts <= maxAttemptsPerUpdate {
 		item.update, err = decodeUpdate(payload)
 	}
 	switch {
-	case attempts > maxTries:
-		b.park(b.work, item.id)
+	case attempts > maxAttemptsPerUpdate:
+		b.deadLetter(b.work, item.id)
 		return false
 	case err != nil:
 		b.log.Warn("an unfinished update can't be handled", "update", item.id, "error", err)
@@ -127,7 +127,7 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 	switch {
 	case q.Message.Message != nil:
 		tappedChat, req.MessageID = q.Message.Message.Chat, q.Message.Message.ID
-		req.drawn = req.MessageID
+		req.screenMessageID = req.MessageID
 	case q.Message.InaccessibleMessage != nil:
 		tappedChat, req.MessageID = q.Message.InaccessibleMessage.Chat, q.Message.InaccessibleMessage.MessageID
 	}
@@ -136,7 +136,7 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 	if !req.Private || !b.allowed(req.User) {
 		return out // answered empty
 	}
-	if served, done := b.greet(ctx, req, true); !served {
+	if served, done := b.identify(ctx, req, true); !served {
 		out.left = !done
 		return out
 	}
@@ -153,7 +153,7 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	if !b.allowed(req.User) {
 		return out
 	}
-	if served, done := b.greet(ctx, req, true); !served {
+	if served, done := b.identify(ctx, req, true); !served {
 		out.left = !done
 		return out
 	}
@@ -167,7 +167,7 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	}
 	step, data, err := b.cfg.Inbox.Dialog(ctx, req.User.ID)
 	if err != nil {
-		return b.respond(ctx, req, out, false, func(context.Context, *Request) (View, error) { return View{Keep: true}, err })
+		return b.respond(ctx, req, out, false, func(context.Context, *Request) (View, error) { return View{KeepDialog: true}, err })
 	}
 	if step == "" {
 		return b.respond(ctx, req, out, false, b.router.text)
@@ -187,7 +187,7 @@ func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message
 	if b.cfg.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
-	if served, done := b.greet(ctx, req, false); !served {
+	if served, done := b.identify(ctx, req, false); !served {
 		out.left = !done
 		return out
 	}
@@ -212,7 +212,7 @@ func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) out
 		b.unreachable(ctx, m.Chat.ID)
 		return out
 	}
-	_, done := b.greet(ctx, &Request{User: user}, m.Chat.Type == models.ChatTypePrivate)
+	_, done := b.identify(ctx, &Request{User: user}, m.Chat.Type == models.ChatTypePrivate)
 	out.left = !done
 	return out
 }
@@ -236,7 +236,7 @@ func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces b
 		out.left = true
 		return out
 	}
-	out.dialog = (replaces || v.Dialog != nil) && !v.Keep
+	out.dialog = (replaces || v.Dialog != nil) && !v.KeepDialog
 	out.next = v.Dialog
 	return out
 }
@@ -244,7 +244,7 @@ func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces b
 // show answers the tap and draws the view, side by side. What came too late
 // for the answer is said by a message where it matters.
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
-	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.said && (v.Alert || v.empty())
+	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.toastShown && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
 	if errors.Is(err, ErrRejected) {
 		// Nobody would see anything: too long, or not the HTML that Telegram reads.
@@ -290,19 +290,19 @@ func (b *Bot) notePanic(update int64, p any) (reference string) {
 	reference = rand.Text()[:8]
 	b.cfg.Observe("panic", 0)
 	b.log.Error("a handler panicked", "reference", reference, "update", update,
-		"panic", b.client.phrase(fmt.Sprint(p)), "stack", b.client.redactor.String(string(debug.Stack())))
+		"panic", b.client.sanitize(fmt.Sprint(p)), "stack", b.client.redactor.String(string(debug.Stack())))
 	return reference
 }
 
 // ErrIgnored is Greet's word for somebody who gets no answer.
 var ErrIgnored = errors.New("the person is not served")
 
-// greet has the shop record the person. Without it nothing can be said, since
+// identify has the shop record the person. Without it nothing can be said, since
 // no language is known: unless done, the update waits for the next start.
-func (b *Bot) greet(ctx context.Context, req *Request, private bool) (served, done bool) {
+func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served, done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handlerTimeout)
 	defer cancel()
-	l, err := b.cfg.Greet(ctx, req.User, private)
+	l, err := b.cfg.Identify(ctx, req.User, private)
 	switch {
 	case errors.Is(err, ErrIgnored):
 		return false, true

@@ -118,7 +118,7 @@ func TestDialogs(t *testing.T) {
 				w.bot.Step("number", func(_ context.Context, req *Request) (View, error) {
 					switch req.Text {
 					case "bad", "":
-						return View{Text: "not that", Keep: true}, nil
+						return View{Text: "not that", KeepDialog: true}, nil
 					case "more":
 						return View{Text: "and now?", Dialog: dialog("more data")}, nil
 					case "fail":
@@ -132,11 +132,11 @@ func TestDialogs(t *testing.T) {
 				w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
 					switch args.N {
 					case 1:
-						return View{Text: "from a tap", New: true, Dialog: dialog("tap data")}, nil
+						return View{Text: "from a tap", AsNewMessage: true, Dialog: dialog("tap data")}, nil
 					case 2:
-						return View{Text: "kept", New: true, Keep: true}, nil
+						return View{Text: "kept", AsNewMessage: true, KeepDialog: true}, nil
 					}
-					return View{Text: "tapped", New: true}, nil
+					return View{Text: "tapped", AsNewMessage: true}, nil
 				})
 				w.start()
 				ann := w.join(1)
@@ -174,7 +174,7 @@ func TestGroup(t *testing.T) {
 			return View{Text: "come to a private chat", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
 		}
 		greeted := 0
-		w.cfg.Greet = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
+		w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
 		w.build()
 		w.bot.Command("menu", echo("menu"))
 		w.bot.Text(echo("text"))
@@ -208,7 +208,7 @@ func TestGroup(t *testing.T) {
 func TestNotAllowed(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.cfg.Allowed = func(u User) bool { return u.ID == 1 }
-		w.cfg.Greet = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
+		w.cfg.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			if u.ID != 1 {
 				t.Errorf("greeted %d", u.ID)
 			}
@@ -235,7 +235,7 @@ func TestBlockAndUnblock(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var log []string
 		w.cfg.Unreachable = func(_ context.Context, id int64) { log = append(log, fmt.Sprint("unreachable ", id)) }
-		w.cfg.Greet = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
+		w.cfg.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			log = append(log, fmt.Sprint("greet ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
 			return nil, nil
 		}
@@ -256,7 +256,7 @@ func TestBlockAndUnblock(t *testing.T) {
 func TestGreetFails(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		broken := true
-		w.cfg.Greet = func(context.Context, User, bool) (*locales.Localizer, error) {
+		w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
 			if broken {
 				return nil, errInbox
 			}
@@ -283,7 +283,7 @@ func TestGreetFails(t *testing.T) {
 }
 
 func TestRegisteredTwice(t *testing.T) {
-	b, err := New(Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Greet: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }}})
+	b, err := New(Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func (b *Bot) handleInline(ctx context.Context, item *delivery, q *models.Inline
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	greeted := &Request{UpdateID: req.UpdateID, User: req.User}
-	if served, _ := b.greet(ctx, greeted, false); !served {
+	if served, _ := b.identify(ctx, greeted, false); !served {
 		return out // nothing is lost by that
 	}
 	req.L = greeted.L
@@ -117,8 +117,8 @@ func (b *Bot) answerInline(ctx context.Context, query string, answer InlineAnswe
 	if answer.Button != nil {
 		params.Button = &models.InlineQueryResultsButton{Text: answer.Button.Text, StartParameter: answer.Button.Start}
 	}
-	return twice(ctx, errTooOld, func(ctx context.Context) error {
+	return retryOnce(ctx, errTooOld, func(ctx context.Context) error {
 		_, err := b.library.AnswerInlineQuery(ctx, params)
-		return b.client.typed("answerInlineQuery", err)
+		return b.client.asError("answerInlineQuery", err)
 	})
 }

@@ -104,7 +104,7 @@ func TestInlineTrouble(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				w.cfg.Inline = test.inline
 				w.cfg.Allowed = func(User) bool { return !test.shut }
-				w.cfg.Greet = func(context.Context, User, bool) (*locales.Localizer, error) {
+				w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
 					if test.broken {
 						return nil, errInbox
 					}

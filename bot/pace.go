@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Class is how urgent a message is: where messages have to wait, those of the
+// Priority is how urgent a message is: where messages have to wait, those of the
 // lower class go first.
-type Class int
+type Priority int
 
 // From the most urgent on.
 const (
-	ClassCode      Class = iota // a code that somebody waits for with a form open
-	ClassGoods                  // what was bought
-	ClassReply                  // the answer to what a person did
-	ClassStatus                 // news about an order
-	ClassBroadcast              // to everybody
+	PriorityCode   Priority = iota // a code that somebody waits for with a form open
+	PriorityGoods                  // what was bought
+	PriorityReply                  // the answer to what a person did
+	PriorityStatus                 // news about an order
+	PriorityNews                   // to everybody
 )
 
 // Telegram's limits on messages (Bot FAQ: "My bot is hitting limits"), beside
@@ -56,7 +56,7 @@ type chatPace struct {
 
 type waiter struct {
 	chat  int64
-	class Class
+	class Priority
 	turn  chan struct{} // closed at its turn
 }
 
@@ -73,7 +73,7 @@ func newPacer(rate float64) *pacer {
 // message waits for the turn of a message, ctx's end at the longest. It does
 // not wait where Telegram has asked for more than patience: it returns how long
 // instead.
-func (p *pacer) message(ctx context.Context, chat int64, class Class, patience time.Duration) (hold time.Duration, err error) {
+func (p *pacer) message(ctx context.Context, chat int64, class Priority, patience time.Duration) (hold time.Duration, err error) {
 	p.mu.Lock()
 	now := time.Now()
 	if hold := p.heldFor(chat, now); hold > patience {
@@ -86,7 +86,7 @@ func (p *pacer) message(ctx context.Context, chat int64, class Class, patience t
 		return 0, nil
 	}
 	w := &waiter{chat: chat, class: class, turn: make(chan struct{})}
-	at, _ := slices.BinarySearchFunc(p.waiting, class+1, func(w *waiter, c Class) int { return int(w.class - c) })
+	at, _ := slices.BinarySearchFunc(p.waiting, class+1, func(w *waiter, c Priority) int { return int(w.class - c) })
 	p.waiting = slices.Insert(p.waiting, at, w)
 	p.pump(now)
 	p.mu.Unlock()

@@ -44,7 +44,7 @@ func (b *Bot) Username(ctx context.Context) string {
 	me, err := b.library.GetMe(ctx)
 	if err != nil {
 		p.asked = time.Now()
-		b.log.Warn("the bot's own name is not known yet", "error", b.client.typed("getMe", err))
+		b.log.Warn("the bot's own name is not known yet", "error", b.client.asError("getMe", err))
 		return ""
 	}
 	p.username = me.Username
@@ -59,35 +59,35 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	if len(scope) > 0 {
 		params.Scope = scope[0]
 	}
-	return twice(ctx, nil, func(ctx context.Context) error {
+	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyCommands(ctx, params)
-		return b.client.typed("setMyCommands", err)
+		return b.client.asError("setMyCommands", err)
 	})
 }
 
 // DeleteCommands takes back the list of commands of a scope (Bot API:
 // deleteMyCommands): those of a wider one are shown again.
 func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) error {
-	return twice(ctx, nil, func(ctx context.Context) error {
+	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope})
-		return b.client.typed("deleteMyCommands", err)
+		return b.client.asError("deleteMyCommands", err)
 	})
 }
 
 // SetDescription sets what people see before they start the bot (Bot API:
 // setMyDescription, 512 characters). lang is as in SetCommands.
 func (b *Bot) SetDescription(ctx context.Context, lang, description string) error {
-	return twice(ctx, nil, func(ctx context.Context) error {
+	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
-		return b.client.typed("setMyDescription", err)
+		return b.client.asError("setMyDescription", err)
 	})
 }
 
 // SetShortDescription sets the text on the bot's profile (Bot API:
 // setMyShortDescription, 120 characters). lang is as in SetCommands.
 func (b *Bot) SetShortDescription(ctx context.Context, lang, short string) error {
-	return twice(ctx, nil, func(ctx context.Context) error {
+	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})
-		return b.client.typed("setMyShortDescription", err)
+		return b.client.asError("setMyShortDescription", err)
 	})
 }

@@ -22,9 +22,9 @@ const (
 	maxBackoff      = 15 * time.Second
 	conflictBackoff = 5 * time.Second
 
-	// maxTries is how often an update is handled before it is given up: it may
+	// maxAttemptsPerUpdate is how often an update is handled before it is given up: it may
 	// be the one that ends the process.
-	maxTries = 3
+	maxAttemptsPerUpdate = 3
 
 	inboxTimeout = 10 * time.Second
 )
@@ -33,8 +33,8 @@ const (
 // is acknowledged by asking for those behind it, which is done only after it
 // was stored.
 func (b *Bot) poll() {
-	b.rival.start(time.Now())
-	trouble := trouble{bot: b, what: "receiving updates"}
+	b.conflict.start(time.Now())
+	trouble := pollBackoff{bot: b, what: "receiving updates"}
 	for trouble.again(b.deleteWebhook()) {
 	}
 	var offset int64
@@ -46,7 +46,7 @@ func (b *Bot) poll() {
 		}
 		if err == nil && len(updates) > 0 {
 			var last int64
-			if last, err = b.intake.take(updates); err == nil {
+			if last, err = b.receiver.take(updates); err == nil {
 				offset = last + 1
 			}
 		}
@@ -59,7 +59,7 @@ func (b *Bot) deleteWebhook() error {
 	ctx, cancel := context.WithTimeout(b.receive, callTimeout)
 	defer cancel()
 	_, err := b.library.DeleteWebhook(ctx, &telegram.DeleteWebhookParams{})
-	return b.client.typed("deleteWebhook", err)
+	return b.client.asError("deleteWebhook", err)
 }
 
 func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
@@ -78,9 +78,9 @@ func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
 	return answer.Result, err
 }
 
-// trouble says once that something does not work, once that it works again,
+// pollBackoff says once that something does not work, once that it works again,
 // and waits in between.
-type trouble struct {
+type pollBackoff struct {
 	bot     *Bot
 	what    string
 	since   time.Time // zero while all is well
@@ -91,7 +91,7 @@ type trouble struct {
 
 // again waits as long as the error demands and reports whether to try again:
 // not where there is none, and not once receiving has ended.
-func (t *trouble) again(err error) bool {
+func (t *pollBackoff) again(err error) bool {
 	b := t.bot
 	if b.receive.Err() != nil {
 		return false
@@ -100,7 +100,7 @@ func (t *trouble) again(err error) bool {
 		if t.failed > 0 {
 			b.log.Info("telegram: "+t.what+" works again", "failures", t.failed, "after", time.Since(t.since).Round(time.Second))
 		}
-		*t = trouble{bot: b, what: t.what}
+		*t = pollBackoff{bot: b, what: t.what}
 		b.ready.Store(true)
 		return false
 	}
@@ -114,7 +114,7 @@ func (t *trouble) again(err error) bool {
 		t.say(code, err)
 	}
 	if code == http.StatusConflict {
-		b.rival.seen(time.Now())
+		b.conflict.seen(time.Now())
 	}
 	if t.failed == 0 {
 		t.since = time.Now()
@@ -128,7 +128,7 @@ func (t *trouble) again(err error) bool {
 	return b.receive.Err() == nil
 }
 
-func (t *trouble) say(code int, err error) {
+func (t *pollBackoff) say(code int, err error) {
 	log := t.bot.log
 	switch code {
 	case http.StatusConflict:
@@ -140,7 +140,7 @@ func (t *trouble) say(code int, err error) {
 	}
 }
 
-func (t *trouble) wait(code int, demanded time.Duration) time.Duration {
+func (t *pollBackoff) wait(code int, demanded time.Duration) time.Duration {
 	t.backoff = min(max(2*t.backoff, minBackoff), maxBackoff)
 	d := t.backoff
 	switch {
@@ -152,8 +152,8 @@ func (t *trouble) wait(code int, demanded time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5) //nolint:gosec // jitter is no secret
 }
 
-// intake stores what was received and hands it to the dispatcher.
-type intake struct {
+// receiver stores what was received and hands it to the dispatcher.
+type receiver struct {
 	bot *Bot
 
 	mu sync.Mutex
@@ -166,7 +166,7 @@ var errNothingReadable = errors.New("no update of the batch has a number")
 
 // take stores a batch and hands it on. It returns the number of the last
 // update. The error is that they are not stored.
-func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
+func (in *receiver) take(raw []json.RawMessage) (last int64, err error) {
 	b := in.bot
 	received := time.Now()
 	var (
@@ -217,7 +217,7 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 			handed = append(handed, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
 		case !fresh[i]:
 		case item.update == nil:
-			b.park(b.work, item.id)
+			b.deadLetter(b.work, item.id)
 		default:
 			if q := item.update.CallbackQuery; q != nil {
 				item.tap = b.newTap(item, q.ID) // of all, before any has to wait for room
@@ -231,10 +231,10 @@ func (in *intake) take(raw []json.RawMessage) (last int64, err error) {
 
 // put stores updates. fresh ones were not known; unsure ones were, but perhaps
 // only from an attempt at storing them that failed. Stopping does not cut it off.
-func (in *intake) put(ids, chats []int64, payloads [][]byte) (fresh, unsure []bool, err error) {
+func (in *receiver) put(ids, chats []int64, payloads [][]byte) (fresh, unsure []bool, err error) {
 	ctx, cancel := context.WithTimeout(in.bot.work, inboxTimeout)
 	defer cancel()
-	fresh, err = in.bot.cfg.Inbox.Put(ctx, ids, chats, payloads)
+	fresh, err = in.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if err != nil {
@@ -255,7 +255,7 @@ func (in *intake) put(ids, chats []int64, payloads [][]byte) (fresh, unsure []bo
 }
 
 // resume hands on what was found unfinished at the start.
-func (in *intake) resume(ids, chats []int64) {
+func (in *receiver) resume(ids, chats []int64) {
 	for i, id := range ids {
 		if in.bot.dispatcher.submit(in.bot.receive, newDelivery(id, chats[i])) != nil {
 			return // stopping; they stay in the inbox
@@ -264,7 +264,7 @@ func (in *intake) resume(ids, chats []int64) {
 }
 
 // hand waits for room for each. What finds none before Stop stays in the inbox.
-func (in *intake) hand(batch []*delivery) {
+func (in *receiver) hand(batch []*delivery) {
 	for _, item := range batch {
 		if in.bot.dispatcher.submit(in.bot.receive, item) != nil && item.tap != nil {
 			item.tap.drop()
@@ -272,16 +272,16 @@ func (in *intake) hand(batch []*delivery) {
 	}
 }
 
-// park gives an update up.
-func (b *Bot) park(ctx context.Context, id int64) {
+// deadLetter gives an update up.
+func (b *Bot) deadLetter(ctx context.Context, id int64) {
 	ctx, cancel := context.WithTimeout(ctx, inboxTimeout)
 	defer cancel()
-	if err := b.cfg.Inbox.Park(ctx, id); err != nil {
+	if err := b.cfg.Inbox.DeadLetter(ctx, id); err != nil {
 		b.log.Error("an update could not be parked", "update", id, "error", err)
 		return
 	}
 	b.cfg.Observe("parked", 0)
-	if b.cfg.Parked != nil {
-		b.cfg.Parked(ctx, id)
+	if b.cfg.DeadLettered != nil {
+		b.cfg.DeadLettered(ctx, id)
 	}
 }

@@ -114,7 +114,7 @@ func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var handled []string
 		var parked []int64
-		w.cfg.Parked = func(_ context.Context, id int64) { parked = append(parked, id) }
+		w.cfg.DeadLettered = func(_ context.Context, id int64) { parked = append(parked, id) }
 		run := func(stuck bool) {
 			w.build()
 			w.bot.Text(func(ctx context.Context, req *Request) (View, error) {

@@ -26,10 +26,10 @@ type Request struct {
 	Data         string // of the dialog that is being answered
 	CallbackData string // of the tapped button
 
-	bot   *Bot
-	tap   *tap   // nil unless Tapped
-	said  string // the toast that the tap was answered with by Show
-	drawn int    // the message that the next View is drawn in; 0 = a new one
+	bot             *Bot
+	tap             *tap   // nil unless Tapped
+	toastShown      string // the toast that the tap was answered with by Show
+	screenMessageID int    // the message that the next View is drawn in; 0 = a new one
 }
 
 // Show draws now, before the handler has returned. The View that the handler
@@ -37,7 +37,7 @@ type Request struct {
 // the tap. The errors are those of Push.
 func (r *Request) Show(ctx context.Context, v View) error {
 	if r.tap != nil && v.Toast != "" && r.tap.answer(v.toast(), v.Alert) {
-		r.said = v.Toast
+		r.toastShown = v.Toast
 	}
 	return r.draw(ctx, v)
 }
@@ -54,15 +54,15 @@ func (r *Request) draw(ctx context.Context, v View) error {
 	if v.empty() {
 		return nil
 	}
-	if r.drawn != 0 && !v.New && !v.file() {
-		err := r.bot.edit(ctx, r.Chat, r.drawn, v, replyPatience)
+	if r.screenMessageID != 0 && !v.AsNewMessage && !v.file() {
+		err := r.bot.edit(ctx, r.Chat, r.screenMessageID, v, replyTimeout)
 		if !errors.Is(err, errGone) {
 			return err
 		}
 	}
 	id, err := r.bot.reply(ctx, r.Chat, v)
 	if err == nil && !v.file() {
-		r.drawn = id
+		r.screenMessageID = id
 	}
 	return err
 }

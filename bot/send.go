@@ -12,37 +12,37 @@ import (
 )
 
 const (
-	// replyPatience bounds all waiting for the answer to what a person did:
+	// replyTimeout bounds all waiting for the answer to what a person did:
 	// after that they have tapped again.
-	replyPatience = 30 * time.Second
-	// pushPatience is how long a retry_after is waited out for a message that has
+	replyTimeout = 30 * time.Second
+	// sendTimeout is how long a retry_after is waited out for a message that has
 	// an outbox behind it; a longer one is the outbox's to wait.
-	pushPatience = 5 * time.Second
+	sendTimeout = 5 * time.Second
 	// maxAttempts counts the first one too.
 	maxAttempts = 3
 	// retryPause is before the second attempt, twice that before the third.
 	retryPause = 250 * time.Millisecond
 )
 
-// Push sends a message that nobody tapped for, and returns its number (Bot
+// Send sends a message that nobody tapped for, and returns its number (Bot
 // API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx
-// lasts. Of ClassBroadcast only the wait ends with ctx: cutting off a call that has
+// lasts. Of PriorityNews only the wait ends with ctx: cutting off a call that has
 // begun would leave somebody of whom nobody knows whether they got it.
 //
 // It repeats only what Telegram surely has not done: where no connection came
 // about, and after a short retry_after. The errors are ErrUnreachable,
 // ErrRejected, ErrUncertain (it may have been sent) and others: it was not
 // sent, try later; an *Error says by RetryAfter when.
-func (b *Bot) Push(ctx context.Context, chat int64, class Class, v View) (messageID int, err error) {
-	return b.send(ctx, chat, class, v, pushPatience)
+func (b *Bot) Send(ctx context.Context, chat int64, class Priority, v View) (messageID int, err error) {
+	return b.sendView(ctx, chat, class, v, sendTimeout)
 }
 
 // Edit draws a message again that nobody tapped on (Bot API: editMessageText).
 // That it looks so already is no error; a message that is gone is ErrRejected.
 // Edits are not paced, whatever their class, but wait out a short retry_after.
 // Other errors are those of Push; a lost answer has been repeated.
-func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Class, v View) error {
-	err := b.edit(ctx, chat, messageID, v, pushPatience)
+func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Priority, v View) error {
+	err := b.edit(ctx, chat, messageID, v, sendTimeout)
 	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(e, errGone) {
 		gone := *e
 		gone.meaning = ErrRejected
@@ -53,17 +53,17 @@ func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Class, v Vi
 
 // reply sends the answer to what a person did.
 func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, replyPatience)
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	return b.send(ctx, chat, ClassReply, v, replyPatience)
+	return b.sendView(ctx, chat, PriorityReply, v, replyTimeout)
 }
 
-// send sends a new message. What it is refused by retry_after for longer than
+// sendView sends a new message. What it is refused by retry_after for longer than
 // patience is an error at once.
-func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patience time.Duration) (messageID int, err error) {
+func (b *Bot) sendView(ctx context.Context, chat int64, class Priority, v View, patience time.Duration) (messageID int, err error) {
 	method := v.method()
 	calling := ctx
-	if class == ClassBroadcast {
+	if class == PriorityNews {
 		calling = context.WithoutCancel(ctx)
 	}
 	for attempt := 1; ; attempt++ {
@@ -93,7 +93,7 @@ func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patienc
 		case errors.Is(err, ErrUnreachable):
 			b.unreachable(ctx, chat)
 			return 0, err
-		case attempt == maxAttempts || ctx.Err() != nil || !ofTheMoment(err):
+		case attempt == maxAttempts || ctx.Err() != nil || !isTransient(err):
 			return 0, err
 		default:
 			if pause(ctx, retryPause<<(attempt-1)) != nil {
@@ -110,7 +110,7 @@ func (b *Bot) send(ctx context.Context, chat int64, class Class, v View, patienc
 // repeated as well.
 func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patience time.Duration) error {
 	const method = "editMessageText"
-	ctx, cancel := context.WithTimeout(ctx, replyPatience)
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		hold, err := b.pacer.edit(ctx, chat, patience)
@@ -134,7 +134,7 @@ func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patie
 			return err
 		case errors.Is(err, ErrUncertain) && attempt > 1,
 			attempt == maxAttempts, ctx.Err() != nil,
-			!ofTheMoment(err) && !errors.Is(err, ErrUncertain):
+			!isTransient(err) && !errors.Is(err, ErrUncertain):
 			return err
 		default:
 			if pause(ctx, retryPause<<(attempt-1)) != nil {
@@ -147,9 +147,9 @@ func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patie
 	}
 }
 
-// ofTheMoment reports whether nothing was done and the same call may do it. A
+// isTransient reports whether nothing was done and the same call may do it. A
 // token that Telegram does not know (401, 404) is no matter of moments.
-func ofTheMoment(err error) bool {
+func isTransient(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.meaning == nil && e.Code == 0
 }
@@ -165,7 +165,7 @@ func (b *Bot) sendMessage(ctx context.Context, chat int64, v View) (int, error) 
 		ReplyMarkup:        v.markup(),
 	})
 	if err != nil {
-		return 0, b.client.typed("sendMessage", err)
+		return 0, b.client.asError("sendMessage", err)
 	}
 	return message.ID, nil
 }
@@ -183,7 +183,7 @@ func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error)
 		DisableContentTypeDetection: true,
 	})
 	if err != nil {
-		return 0, b.client.typed("sendDocument", err)
+		return 0, b.client.asError("sendDocument", err)
 	}
 	return message.ID, nil
 }
@@ -199,7 +199,7 @@ func (b *Bot) sendPhoto(ctx context.Context, chat int64, v View) (int, error) {
 		ReplyMarkup: v.markup(),
 	})
 	if err != nil {
-		return 0, b.client.typed("sendPhoto", err)
+		return 0, b.client.asError("sendPhoto", err)
 	}
 	return message.ID, nil
 }
@@ -215,31 +215,31 @@ func (b *Bot) editMessage(ctx context.Context, chat int64, messageID int, v View
 		LinkPreviewOptions: v.preview(),
 		ReplyMarkup:        v.markup(),
 	})
-	return b.client.typed("editMessageText", err)
+	return b.client.asError("editMessageText", err)
 }
 
 // answerCallback answers a tap. A second answer to it does nothing, and a tap
 // that is too old for one is let be.
 func (b *Bot) answerCallback(ctx context.Context, query, toast string, alert bool) error {
-	return twice(ctx, errTooOld, func(ctx context.Context) error {
+	return retryOnce(ctx, errTooOld, func(ctx context.Context) error {
 		_, err := b.library.AnswerCallbackQuery(ctx, &telegram.AnswerCallbackQueryParams{
 			CallbackQueryID: query, Text: toast, ShowAlert: alert,
 		})
-		return b.client.typed("answerCallbackQuery", err)
+		return b.client.asError("answerCallbackQuery", err)
 	})
 }
 
 // deleteMessage deletes a message, unless somebody already has.
 func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) error {
-	return twice(ctx, errDeleted, func(ctx context.Context) error {
+	return retryOnce(ctx, errDeleted, func(ctx context.Context) error {
 		_, err := b.library.DeleteMessage(ctx, &telegram.DeleteMessageParams{ChatID: chat, MessageID: messageID})
-		return b.client.typed("deleteMessage", err)
+		return b.client.asError("deleteMessage", err)
 	})
 }
 
-// twice makes a call that is safe to repeat, and repeats it once where that
+// retryOnce makes a call that is safe to repeat, and repeats it once where that
 // may help. benign, if not nil, is the error that is none.
-func twice(ctx context.Context, benign error, call func(context.Context) error) error {
+func retryOnce(ctx context.Context, benign error, call func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
 		once, cancel := context.WithTimeout(ctx, callTimeout)
 		err := call(once)
@@ -248,8 +248,8 @@ func twice(ctx context.Context, benign error, call func(context.Context) error) 
 			return nil
 		}
 		wait := max(retryAfter(err), retryPause)
-		again := retryAfter(err) > 0 || errors.Is(err, ErrUncertain) || ofTheMoment(err)
-		if !again || attempt > 1 || wait > pushPatience || pause(ctx, wait) != nil {
+		again := retryAfter(err) > 0 || errors.Is(err, ErrUncertain) || isTransient(err)
+		if !again || attempt > 1 || wait > sendTimeout || pause(ctx, wait) != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func TestPushErrors(t *testing.T) {
 					test.fault.Method = "sendMessage"
 					w.telegram.Fault(test.fault)
 				}
-				id, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+				id, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 				if (err == nil) != (id != 0) || (err == nil) != (test.meaning == nil && !test.moment) {
 					t.Fatalf("message %d, error %v", id, err)
 				}
@@ -87,7 +87,7 @@ func TestPushAgainAfterDialFailed(t *testing.T) {
 			}
 			w.build()
 			ann := w.join(1)
-			_, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+			_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 			if got, want := err == nil, fails < maxAttempts; got != want {
 				t.Errorf("after %d failures: %v", fails, err)
 			}
@@ -109,7 +109,7 @@ func TestAnswerWithUnknownWords(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":77,"date":1,"chat":{"id":1,"type":"private"},"forward_origin":{"type":"from the future"}}}`))
 			return true
 		}
-		id, err := w.bot.Push(t.Context(), 1, ClassGoods, View{Text: "goods"})
+		id, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
 		if id != 77 || err != nil {
 			t.Errorf("message %d, %v", id, err)
 		}
@@ -137,7 +137,7 @@ func TestEdit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				ann := w.join(1)
-				id, err := w.bot.Push(t.Context(), 1, ClassStatus, View{Text: "a"})
+				id, err := w.bot.Send(t.Context(), 1, PriorityStatus, View{Text: "a"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -150,7 +150,7 @@ func TestEdit(t *testing.T) {
 					test.fault.Method = "editMessageText"
 					w.telegram.Fault(test.fault)
 				}
-				err = w.bot.Edit(t.Context(), 1, id, ClassStatus, View{Text: test.text})
+				err = w.bot.Edit(t.Context(), 1, id, PriorityStatus, View{Text: test.text})
 				if (err == nil) != (test.meaning == nil) || (err != nil && !errors.Is(err, test.meaning)) {
 					t.Errorf("error %v", err)
 				}
@@ -185,7 +185,7 @@ func TestViewFields(t *testing.T) {
 	} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 			w.join(1)
-			if _, err := w.bot.Push(t.Context(), 1, ClassGoods, test.view); err != nil {
+			if _, err := w.bot.Send(t.Context(), 1, PriorityGoods, test.view); err != nil {
 				t.Fatal(err)
 			}
 			calls := w.calls(test.method)
@@ -224,10 +224,10 @@ func TestPacing(t *testing.T) {
 		}
 		group := w.telegram.Group(-5, "Friends")
 		start := time.Now()
-		for _, class := range []Class{ClassBroadcast, ClassStatus, ClassReply, ClassGoods, ClassCode} {
+		for _, class := range []Priority{PriorityNews, PriorityStatus, PriorityReply, PriorityGoods, PriorityCode} {
 			for chat := range int64(each) {
 				go func() {
-					if _, err := w.bot.Push(t.Context(), chat+1, class, View{Text: fmt.Sprint(int(class))}); err != nil {
+					if _, err := w.bot.Send(t.Context(), chat+1, class, View{Text: fmt.Sprint(int(class))}); err != nil {
 						t.Error(err)
 					}
 				}()
@@ -235,7 +235,7 @@ func TestPacing(t *testing.T) {
 		}
 		for range 30 {
 			go func() {
-				if _, err := w.bot.Push(t.Context(), group.ChatID(), ClassCode, View{Text: "group"}); err != nil {
+				if _, err := w.bot.Send(t.Context(), group.ChatID(), PriorityCode, View{Text: "group"}); err != nil {
 					t.Error(err)
 				}
 			}()
@@ -278,7 +278,7 @@ func TestRetryAfterIsPerChat(t *testing.T) {
 		id := w.showButtons(1, tapButton(1))
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: 1, RetryAfter: 20})
 		push := func(chat int64) error {
-			_, err := w.bot.Push(t.Context(), chat, ClassGoods, View{Text: "goods"})
+			_, err := w.bot.Send(t.Context(), chat, PriorityGoods, View{Text: "goods"})
 			return err
 		}
 		start := time.Now()
@@ -291,7 +291,7 @@ func TestRetryAfterIsPerChat(t *testing.T) {
 		if err := push(2); err != nil {
 			t.Errorf("chat 2: %v", err)
 		}
-		if err := w.bot.Edit(t.Context(), 1, id, ClassStatus, View{Text: "edited"}); err != nil {
+		if err := w.bot.Edit(t.Context(), 1, id, PriorityStatus, View{Text: "edited"}); err != nil {
 			t.Errorf("edit: %v", err)
 		}
 		if time.Since(start) != 0 {
@@ -341,7 +341,7 @@ func TestABroadcastIsNotCutOff(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		begun, waiting := make(chan error, 1), make(chan error, 1)
 		push := func(chat int64, done chan<- error) {
-			_, err := w.bot.Push(ctx, chat, ClassBroadcast, View{Text: "to all"})
+			_, err := w.bot.Send(ctx, chat, PriorityNews, View{Text: "to all"})
 			done <- err
 		}
 		go push(1, begun)
@@ -370,7 +370,7 @@ func TestUnreachableIsTold(t *testing.T) {
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Code: 403, Times: 2})
 		ann.Type("hi")
 		w.idle()
-		if _, err := w.bot.Push(t.Context(), 7, ClassGoods, View{Text: "goods"}); !errors.Is(err, ErrUnreachable) {
+		if _, err := w.bot.Send(t.Context(), 7, PriorityGoods, View{Text: "goods"}); !errors.Is(err, ErrUnreachable) {
 			t.Error(err)
 		}
 		if diff := cmp.Diff([]int64{7, 7}, told); diff != "" {
@@ -383,14 +383,14 @@ func TestUnreachableIsTold(t *testing.T) {
 }
 
 func TestNewRefusesWithoutSecrets(t *testing.T) {
-	good := Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Greet: noGreeting}}
+	good := Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Identify: noGreeting}}
 	for name, change := range map[string]func(*Config){
 		"no token":         func(c *Config) { c.Token = "" },
 		"token with space": func(c *Config) { c.Token = canary + " x" },
 		"address":          func(c *Config) { c.APIURL = "ftp://" + canary },
 		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
 		"no inbox":         func(c *Config) { c.Inbox = nil },
-		"no greeting":      func(c *Config) { c.Greet = nil },
+		"no greeting":      func(c *Config) { c.Identify = nil },
 		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
 	} {
 		cfg := good

@@ -40,7 +40,7 @@ func (t *tap) answer(toast string, alert bool) bool {
 	go func() {
 		defer t.bot.dispatcher.done(t.item)
 		// Not cut off by Stop: it waits for the answer.
-		ctx, cancel := context.WithTimeout(t.bot.work, callTimeout+pushPatience)
+		ctx, cancel := context.WithTimeout(t.bot.work, callTimeout+sendTimeout)
 		defer cancel()
 		if err := t.bot.answerCallback(ctx, t.query, toast, alert); err != nil {
 			t.bot.log.Warn("a tap was not answered", "update", t.item.id, "error", err)

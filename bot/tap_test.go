@@ -127,9 +127,11 @@ func TestWhereViewsAreDrawn(t *testing.T) {
 			want: "#1 Bot (edited): screen\n",
 		},
 		{
-			name:    "new",
-			handler: func(context.Context, *Request, numberArgs) (View, error) { return View{Text: "screen", New: true}, nil },
-			want:    "#1 Bot: choose\n   [ tap ]\n#2 Bot: screen\n",
+			name: "new",
+			handler: func(context.Context, *Request, numberArgs) (View, error) {
+				return View{Text: "screen", AsNewMessage: true}, nil
+			},
+			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot: screen\n",
 		},
 		{
 			name:    "not modified",
@@ -139,7 +141,7 @@ func TestWhereViewsAreDrawn(t *testing.T) {
 		{
 			name: "a document stays",
 			prepare: func(w *world, _ *telegram.Client, _ int) int {
-				id, err := w.bot.Push(w.t.Context(), 1, ClassGoods, View{
+				id, err := w.bot.Send(w.t.Context(), 1, PriorityGoods, View{
 					Text: "goods", Document: &Document{Name: "a.txt", Data: []byte("x\n")},
 					Keyboard: [][]models.InlineKeyboardButton{{tapButton(1)}},
 				})
@@ -178,14 +180,14 @@ func TestWhereViewsAreDrawn(t *testing.T) {
 		{
 			name: "shown before in a new message",
 			handler: func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
-				return View{Text: "screen"}, req.Show(ctx, View{Text: "placing", New: true})
+				return View{Text: "screen"}, req.Show(ctx, View{Text: "placing", AsNewMessage: true})
 			},
 			want: "#1 Bot: choose\n   [ tap ]\n#2 Bot (edited): screen\n",
 		},
 		{
 			name: "shown before, and a new message",
 			handler: func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
-				return View{Text: "screen", New: true}, req.Show(ctx, View{Text: "placing"})
+				return View{Text: "screen", AsNewMessage: true}, req.Show(ctx, View{Text: "placing"})
 			},
 			want: "#1 Bot (edited): placing\n#2 Bot: screen\n",
 		},

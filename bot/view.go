@@ -10,18 +10,18 @@ import (
 // View is what a handler shows. A View without Text, Document and Photo draws
 // nothing; its Toast still answers the tap.
 type View struct {
-	Text     string // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
-	Keyboard [][]models.InlineKeyboardButton
-	Picture  string    // URL shown as a link preview above the text; "" = no previews
-	Document *Document // a file of its own message; Text becomes its caption
-	Photo    *Document // likewise a picture that is shown (Bot API: sendPhoto, 10 MB); not beside a Document
-	Toast    string    // the answer to the tap, at most 200 characters
-	Alert    bool      // the Toast waits to be dismissed
-	New      bool      // a new message even after a tap: the tapped one stays as it is
+	Text         string // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
+	Keyboard     [][]models.InlineKeyboardButton
+	Picture      string    // URL shown as a link preview above the text; "" = no previews
+	Document     *Document // a file of its own message; Text becomes its caption
+	Photo        *Document // likewise a picture that is shown (Bot API: sendPhoto, 10 MB); not beside a Document
+	Toast        string    // the answer to the tap, at most 200 characters
+	Alert        bool      // the Toast waits to be dismissed
+	AsNewMessage bool      // a new message even after a tap: the tapped one stays as it is
 	// Dialog is what the person's next text means; nil: nothing. It replaces the
 	// dialog before, unless Keep leaves that as it is.
-	Dialog *Dialog
-	Keep   bool
+	Dialog     *Dialog
+	KeepDialog bool
 }
 
 // Document is a file, sent byte for byte.

@@ -50,14 +50,14 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 
 // setWebhook tells Telegram where to send updates, as often as it takes.
 func (b *Bot) setWebhook() {
-	trouble := trouble{bot: b, what: "setting the webhook"}
+	trouble := pollBackoff{bot: b, what: "setting the webhook"}
 	for {
 		ctx, cancel := context.WithTimeout(b.receive, callTimeout)
 		_, err := b.library.SetWebhook(ctx, &telegram.SetWebhookParams{
 			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secret.Reveal(), AllowedUpdates: allowedUpdates,
 		})
 		cancel()
-		if !trouble.again(b.client.typed("setWebhook", err)) {
+		if !trouble.again(b.client.asError("setWebhook", err)) {
 			return
 		}
 	}
@@ -81,7 +81,7 @@ func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "body not read", http.StatusRequestEntityTooLarge)
 		return
 	}
-	_, err = b.intake.take([]json.RawMessage{body})
+	_, err = b.receiver.take([]json.RawMessage{body})
 	switch {
 	case errors.Is(err, errNothingReadable):
 		http.Error(w, "not an update", http.StatusBadRequest)

@@ -115,7 +115,7 @@ func TestWebhookListens(t *testing.T) {
 	config := Config{
 		Token: canary, APIURL: "http://telegram", Dial: memnet.New().Dial, Inbox: newInbox(),
 		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secret: hookSecret},
-		Hooks:   Hooks{Greet: noGreeting},
+		Hooks:   Hooks{Identify: noGreeting},
 	}
 	b, err := New(config)
 	if err != nil {

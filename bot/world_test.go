@@ -64,13 +64,15 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 			Log:     slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Observe: w.observe,
 			Hooks: Hooks{
-				Greet: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
+				Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
 				Error: func(_ context.Context, _ *Request, err error) View {
 					w.refuseCanary("a handler's error", err.Error())
-					return View{Text: "error: " + err.Error(), New: true}
+					return View{Text: "error: " + err.Error(), AsNewMessage: true}
 				},
-				Panicked: func(_ *Request, reference string) View { return View{Text: "panic " + reference, New: true} },
-				Outdated: func(context.Context, *Request) View { return View{Text: "the menu", Toast: "out of date", New: true} },
+				Panicked: func(_ *Request, reference string) View { return View{Text: "panic " + reference, AsNewMessage: true} },
+				Outdated: func(context.Context, *Request) View {
+					return View{Text: "the menu", Toast: "out of date", AsNewMessage: true}
+				},
 			},
 		}
 		w.build()
@@ -152,7 +154,7 @@ func (w *world) calls(method string) []telegram.Call {
 // showButtons sends a message with these buttons and returns its number.
 func (w *world) showButtons(chat int64, buttons ...models.InlineKeyboardButton) int {
 	w.t.Helper()
-	id, err := w.bot.Push(w.t.Context(), chat, ClassReply, View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{buttons}})
+	id, err := w.bot.Send(w.t.Context(), chat, PriorityReply, View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{buttons}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -226,7 +228,7 @@ func newInbox() *memoryInbox {
 	return &memoryInbox{rows: map[int64]*row{}, dialogs: map[int64]dialogRow{}}
 }
 
-func (m *memoryInbox) Put(_ context.Context, ids, chats []int64, payloads [][]byte) ([]bool, error) {
+func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloads [][]byte) ([]bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	failed := m.failPuts > 0
@@ -261,7 +263,7 @@ func (m *memoryInbox) Unfinished(context.Context) (ids, chats []int64, err error
 	return ids, chats, nil
 }
 
-func (m *memoryInbox) Begin(_ context.Context, id int64) ([]byte, int, error) {
+func (m *memoryInbox) StartAttempt(_ context.Context, id int64) ([]byte, int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[id]
@@ -284,7 +286,7 @@ func (m *memoryInbox) FinishWithDialog(_ context.Context, id, user int64, step, 
 	return nil
 }
 
-func (m *memoryInbox) Park(_ context.Context, id int64) error { return m.end(id, "parked") }
+func (m *memoryInbox) DeadLetter(_ context.Context, id int64) error { return m.end(id, "parked") }
 
 func (m *memoryInbox) end(id int64, state string) error {
 	m.mu.Lock()

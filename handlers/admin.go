@@ -22,7 +22,7 @@ const (
 
 // attachAdmin registers what exists for admins only. This is the list of their
 // routes.
-func (s *Shop) attachAdmin() {
+func (s *Screens) attachAdmin() {
 	s.adminCommand(adminCommand, s.adminHomeCommand)
 
 	adminScreen(s, keyboards.Admin, s.adminHome)
@@ -37,16 +37,16 @@ func (s *Shop) attachAdmin() {
 	adminScreen(s, keyboards.PersonUnblock, s.personUnblock)
 	adminScreen(s, keyboards.AdminLog, s.adminLog)
 
-	adminScreen(s, keyboards.AllOrders, s.allOrders)
-	adminScreen(s, keyboards.AllOrdersPerson, s.allOrdersPerson)
-	adminScreen(s, keyboards.AllOrdersCategories, s.allOrdersCategories)
-	adminScreen(s, keyboards.AllOrdersDays, s.allOrdersDays)
-	adminScreen(s, keyboards.AllOrdersTotals, s.allOrdersTotals)
-	adminScreen(s, keyboards.AllOrdersPicture, s.allOrdersPicture)
-	adminScreen(s, keyboards.AllOrdersExport, s.allOrdersExport)
-	adminScreen(s, keyboards.AnyOrder, s.anyOrder)
-	adminScreen(s, keyboards.AllUnknown, s.allUnknown)
-	adminScreen(s, keyboards.AnyUnknown, s.anyUnknown)
+	adminScreen(s, keyboards.AdminOrders, s.allOrders)
+	adminScreen(s, keyboards.AdminOrdersPerson, s.allOrdersPerson)
+	adminScreen(s, keyboards.AdminOrdersCategories, s.allOrdersCategories)
+	adminScreen(s, keyboards.AdminOrdersDays, s.allOrdersDays)
+	adminScreen(s, keyboards.AdminOrdersTotals, s.allOrdersTotals)
+	adminScreen(s, keyboards.AdminOrdersPicture, s.allOrdersPicture)
+	adminScreen(s, keyboards.AdminOrdersExport, s.allOrdersExport)
+	adminScreen(s, keyboards.AdminOrder, s.anyOrder)
+	adminScreen(s, keyboards.AdminUnresolvedList, s.allUnknown)
+	adminScreen(s, keyboards.AdminUnresolved, s.anyUnknown)
 	adminScreen(s, keyboards.BalanceWarn, s.balanceWarn)
 	adminScreen(s, keyboards.BalanceWarnOff, s.balanceWarnOff)
 	adminScreen(s, keyboards.Broadcasts, s.broadcastList)
@@ -69,7 +69,7 @@ func (s *Shop) attachAdmin() {
 
 // adminScreen registers a screen that exists for admins only: to anyone else its
 // buttons are what forged ones are. Who is one is looked up at every tap.
-func adminScreen[A any](s *Shop, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error)) {
+func adminScreen[A any](s *Screens, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error)) {
 	bot.Handle(s.bot, r, func(ctx context.Context, req *bot.Request, args A) (bot.View, error) {
 		if !s.admin(req.User.ID) {
 			return outdated(ctx, req), nil
@@ -80,17 +80,17 @@ func adminScreen[A any](s *Shop, r route.Route[A], h func(context.Context, *bot.
 
 // adminCommand registers a command likewise: to anyone else it is one that the
 // bot does not have.
-func (s *Shop) adminCommand(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
+func (s *Screens) adminCommand(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
 	s.bot.Command(name, s.forAdmins(h))
 }
 
 // adminStep registers a step likewise, for who stops being an admin while they
 // are asked something.
-func (s *Shop) adminStep(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
+func (s *Screens) adminStep(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
 	s.bot.Step(name, s.forAdmins(h))
 }
 
-func (s *Shop) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)) func(context.Context, *bot.Request) (bot.View, error) {
+func (s *Screens) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)) func(context.Context, *bot.Request) (bot.View, error) {
 	return func(ctx context.Context, req *bot.Request) (bot.View, error) {
 		if !s.admin(req.User.ID) {
 			return s.text(ctx, req)
@@ -100,9 +100,9 @@ func (s *Shop) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)
 }
 
 // adminHome shows how everything is.
-func (s *Shop) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l, now := req.L, time.Now()
-	census, err := s.DB.Census(ctx, now, now.UTC().Truncate(24*time.Hour), req.UpdateID)
+	census, err := s.DB.Stats(ctx, now, now.UTC().Truncate(24*time.Hour), req.UpdateID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -124,11 +124,11 @@ func (s *Shop) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	lines = append(lines, "",
 		l.T("admin_people", locales.Args{"All": census.People, "New": census.New, "Active": census.Active}),
 		l.T("admin_people_gone", locales.Args{"Unreachable": census.Unreachable, "Blocked": census.Blocked}),
-		"", l.T("admin_open", locales.Args{"Goods": census.OpenProducts, "SMM": census.OpenSMM, "Numbers": census.OpenSMS, "Unknown": census.Unknown}))
+		"", l.T("admin_open", locales.Args{"Goods": census.OpenProducts, "SMM": census.OpenSMM, "Numbers": census.OpenSMS, "Unknown": census.OutcomeUnknown}))
 	lines = appendSince(lines, l, "admin_oldest", census.OldestOpen)
-	lines = append(lines, "", l.T("admin_outbox", locales.Args{"Waiting": census.Waiting, "Held": census.Held}))
-	lines = appendSince(lines, l, "admin_oldest", census.OldestWaiting)
-	lines = append(lines, "", l.T("admin_inbox", locales.Args{"Unfinished": census.Unfinished, "Parked": census.Parked}))
+	lines = append(lines, "", l.T("admin_outbox", locales.Args{"Waiting": census.Pending, "Held": census.Held}))
+	lines = appendSince(lines, l, "admin_oldest", census.OldestPending)
+	lines = append(lines, "", l.T("admin_inbox", locales.Args{"Unfinished": census.Unfinished, "Parked": census.DeadLettered}))
 	lines = appendSince(lines, l, "admin_oldest", census.OldestUnfinished)
 	if s.Traffic != nil {
 		market, telegram := s.Traffic()
@@ -140,9 +140,9 @@ func (s *Shop) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminKeyboard(l)}, nil
 }
 
-func (s *Shop) adminHomeCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminHomeCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	s.noticeAdmin(ctx, req.User.ID)
-	return s.adminHome(ctx, at(req, keyboards.Admin.Data(struct{}{})), struct{}{})
+	return s.adminHome(ctx, withCallback(req, keyboards.Admin.Data(struct{}{})), struct{}{})
 }
 
 func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) []string {
@@ -153,7 +153,7 @@ func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) [
 }
 
 // trafficLines tell how the calls to a service went. id is the message about it.
-func trafficLines(l *locales.Localizer, id string, t Traffic) []string {
+func trafficLines(l *locales.Localizer, id string, t CallStats) []string {
 	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
 	if t.LastError != "" {
 		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))

@@ -94,7 +94,7 @@ func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
 		w.tap("order_button_skip")
 		drafts, err := w.db.PersonalData(w.t.Context(), anna.ID)
 		must(w.t, err)
-		must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.Deed{Admin: adminID, What: "maintenance_on", At: time.Now()}))
+		must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
 		for _, p := range drafts.Purchases {
 			claimed, err := w.db.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
 			if err != nil || claimed {
@@ -164,7 +164,7 @@ func TestLogOfAForgottenPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for _, what := range []string{"block", "unblock"} {
-			_, err := w.db.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.Deed{Admin: adminID, What: what, Subject: anna.ID, At: time.Now()})
+			_, err := w.db.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
 			must(w.t, err)
 		}
 		must(w.t, w.db.Forget(w.t.Context(), anna.ID, time.Now()))
@@ -219,7 +219,7 @@ func TestAdminIsLookedUpAtEachTap(t *testing.T) {
 		if err != nil || m.On() || m.Text != "" {
 			w.t.Errorf("somebody who is no admin set %+v (%v)", m, err)
 		}
-		if _, total, err := w.db.Deeds(w.t.Context(), 8, 0); err != nil || total != 0 {
+		if _, total, err := w.db.AuditLog(w.t.Context(), 8, 0); err != nil || total != 0 {
 			w.t.Errorf("%d deeds are written down (%v)", total, err)
 		}
 	})

@@ -18,7 +18,7 @@ import (
 
 // balance shows the account of the person's own key, and what they spent by
 // the bot's records. To admins the operator's account is shown first.
-func (s *Shop) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
+func (s *Screens) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
 	l := req.L
 	text, operated := "", s.admin(req.User.ID) && s.OperatorKey != ""
 	if operated {
@@ -59,9 +59,9 @@ func balanceLine(l *locales.Localizer, balance hstock.Balance) string {
 	return line
 }
 
-func (s *Shop) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.BalanceArgs{Refresh: true}
-	return s.balance(ctx, at(req, keyboards.Balance.Data(args)), args)
+	return s.balance(ctx, withCallback(req, keyboards.Balance.Data(args)), args)
 }
 
 // sums lists money per currency, "$3.00 + 2.00 EUR".
@@ -86,7 +86,7 @@ func sums(l *locales.Localizer, perCurrency map[string]decimal.Decimal) string {
 
 // ownBalance returns the balance of the person's own key; unless fresh is
 // asked for, one read within balanceLife will do.
-func (s *Shop) ownBalance(ctx context.Context, userID int64, fresh bool) (hstock.Balance, error) {
+func (s *Screens) ownBalance(ctx context.Context, userID int64, fresh bool) (hstock.Balance, error) {
 	key, err := s.ownKey(ctx, userID)
 	if err != nil {
 		return hstock.Balance{}, err
@@ -110,7 +110,7 @@ func (s *Shop) ownBalance(ctx context.Context, userID int64, fresh bool) (hstock
 
 // currency is the one that prices are shown in: that of the account which the
 // shop is looked at with. Rows carry none.
-func (s *Shop) currency(ctx context.Context, userID int64) string {
+func (s *Screens) currency(ctx context.Context, userID int64) string {
 	if balance, ok := s.balances.last(userID); ok {
 		return balance.Currency
 	}

@@ -16,10 +16,10 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
-	"hstockbot/internal/alarms"
 	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/monitor"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
@@ -106,7 +106,7 @@ func startBotAt(b *testing.B, url string, rate float64) *loopbackBot {
 	must(b, err)
 	messages := broadcasts.New(screens.Broadcasting())
 	whole.db, whole.messages = db, messages
-	screens.Attach(runtime, trade, messages, alarms.New(alarms.Options{DB: db, Log: log}))
+	screens.Attach(runtime, trade, messages, monitor.New(monitor.Options{DB: db, Log: log}))
 	trade.Start()
 	messages.Start()
 	must(b, runtime.Start(b.Context()))

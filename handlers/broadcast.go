@@ -27,16 +27,16 @@ const (
 )
 
 // Broadcasting is what the sending of broadcasts needs of the shop.
-func (s *Shop) Broadcasting() broadcasts.Options {
+func (s *Screens) Broadcasting() broadcasts.Options {
 	return broadcasts.Options{
-		DB: s.DB, Log: s.Log, Rate: s.TelegramRate, Send: s.sendBroadcast, Progress: s.drawBroadcast, Admin: s.admin, Only: s.served(),
+		DB: s.DB, Log: s.Log, Rate: s.TelegramRate, Send: s.sendBroadcast, Progress: s.drawBroadcast, Admin: s.admin, OnlyIDs: s.served(),
 		Language: func(u storage.User) string { return s.localizer(u).Lang() },
 	}
 }
 
 // sendBroadcast sends one person their copy, behind everything else.
-func (s *Shop) sendBroadcast(ctx context.Context, userID int64, text string) error {
-	_, err := s.bot.Push(ctx, userID, bot.ClassBroadcast, bot.View{Text: text})
+func (s *Screens) sendBroadcast(ctx context.Context, userID int64, text string) error {
+	_, err := s.bot.Send(ctx, userID, bot.PriorityNews, bot.View{Text: text})
 	var failure *bot.Error
 	switch {
 	case errors.Is(err, bot.ErrUnreachable):
@@ -56,7 +56,7 @@ func (s *Shop) sendBroadcast(ctx context.Context, userID int64, text string) err
 // it side by side; each reads the state after it has come to its turn, so that what
 // is drawn last is never older than what was there. To somebody who is no admin any
 // more nothing is said.
-func (s *Shop) drawBroadcast(ctx context.Context, id int64) error {
+func (s *Screens) drawBroadcast(ctx context.Context, id int64) error {
 	select {
 	case s.drawing <- struct{}{}:
 		defer func() { <-s.drawing }()
@@ -80,12 +80,12 @@ func (s *Shop) drawBroadcast(ctx context.Context, id int64) error {
 		return err
 	}
 	view := bot.View{Text: text, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isGoing(b))}
-	err = s.bot.Edit(ctx, b.ChatID, int(b.MessageID), bot.ClassStatus, view)
+	err = s.bot.Edit(ctx, b.ChatID, int(b.MessageID), bot.PriorityStatus, view)
 	if errors.Is(err, bot.ErrRejected) && !isGoing(b) {
 		// They have deleted it. The end is told all the same.
 		var message int
-		if message, err = s.bot.Push(ctx, b.ChatID, bot.ClassStatus, view); err == nil {
-			return s.DB.PlaceBroadcast(ctx, b.ID, b.ChatID, int64(message))
+		if message, err = s.bot.Send(ctx, b.ChatID, bot.PriorityStatus, view); err == nil {
+			return s.DB.SetBroadcastMessage(ctx, b.ID, b.ChatID, int64(message))
 		}
 	}
 	for _, known := range []error{bot.ErrRejected, bot.ErrUnreachable, bot.ErrUncertain} {
@@ -103,13 +103,13 @@ func isGoing(b storage.Broadcast) bool {
 
 // broadcastList is the screen that others hang from: what is being sent and what
 // was, and the way to write.
-func (s *Shop) broadcastList(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) broadcastList(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	all, err := s.DB.Broadcasts(ctx, broadcastsListed)
 	if err != nil {
 		return bot.View{}, err
 	}
-	_, err = s.DB.DraftOf(ctx, req.User.ID)
+	_, err = s.DB.BroadcastDraft(ctx, req.User.ID)
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return bot.View{}, err
 	}
@@ -129,8 +129,8 @@ func (s *Shop) broadcastList(ctx context.Context, req *bot.Request, _ struct{}) 
 }
 
 // broadcastDraft returns what an admin is writing and its texts; without one both are empty.
-func (s *Shop) broadcastDraft(ctx context.Context, author int64) (storage.Broadcast, map[string]string, error) {
-	draft, err := s.DB.DraftOf(ctx, author)
+func (s *Screens) broadcastDraft(ctx context.Context, author int64) (storage.Broadcast, map[string]string, error) {
+	draft, err := s.DB.BroadcastDraft(ctx, author)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Broadcast{}, nil, nil
 	}
@@ -141,7 +141,7 @@ func (s *Shop) broadcastDraft(ctx context.Context, author int64) (storage.Broadc
 	return draft, texts, err
 }
 
-func (s *Shop) broadcastWrite(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) broadcastWrite(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	_, texts, err := s.broadcastDraft(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -151,7 +151,7 @@ func (s *Shop) broadcastWrite(ctx context.Context, req *bot.Request, _ struct{})
 
 // textLanguage returns the code and the name of a text's language; that for all has
 // none.
-func (s *Shop) textLanguage(l *locales.Localizer, hash route.Hash) (code, name string, err error) {
+func (s *Screens) textLanguage(l *locales.Localizer, hash route.Hash) (code, name string, err error) {
 	if hash == "" {
 		return "", l.Label("broadcast_button_all"), nil
 	}
@@ -164,7 +164,7 @@ func (s *Shop) textLanguage(l *locales.Localizer, hash route.Hash) (code, name s
 }
 
 // broadcastAsk asks for one text, and shows the one that is there as it was typed.
-func (s *Shop) broadcastAsk(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
+func (s *Screens) broadcastAsk(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
 	l := req.L
 	code, name, err := s.textLanguage(l, args.Lang)
 	if err != nil {
@@ -191,14 +191,14 @@ func (s *Shop) broadcastAsk(ctx context.Context, req *bot.Request, args keyboard
 }
 
 // broadcastTyped keeps a text, if it can be sent; else the question stands.
-func (s *Shop) broadcastTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) broadcastTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if why := markupFault(req.L, bot.CheckMarkup(req.Text)); why != "" {
-		return bot.View{}, say("broadcast_fault", locales.Args{"Why": locales.HTML(why)})
+		return bot.View{}, message("broadcast_fault", locales.Args{"Why": locales.HTML(why)})
 	}
 	if err := s.DB.SetBroadcastText(ctx, req.User.ID, req.Data, req.Text); err != nil {
 		return bot.View{}, err
 	}
-	return s.broadcastWrite(ctx, at(req, keyboards.BroadcastWrite.Data(struct{}{})), struct{}{})
+	return s.broadcastWrite(ctx, withCallback(req, keyboards.BroadcastWrite.Data(struct{}{})), struct{}{})
 }
 
 // markupFault says what is wrong with a text; "": nothing.
@@ -226,7 +226,7 @@ func markupFault(l *locales.Localizer, err error) string {
 	}
 }
 
-func (s *Shop) broadcastRemove(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
+func (s *Screens) broadcastRemove(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
 	code, _, err := s.textLanguage(req.L, args.Lang)
 	if err != nil {
 		return bot.View{}, err
@@ -237,8 +237,8 @@ func (s *Shop) broadcastRemove(ctx context.Context, req *bot.Request, args keybo
 	return s.broadcastWrite(ctx, req, struct{}{})
 }
 
-func (s *Shop) broadcastDiscard(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	if err := s.DB.DiscardDraft(ctx, req.User.ID); err != nil {
+func (s *Screens) broadcastDiscard(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	if err := s.DB.DiscardBroadcastDraft(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
 	view, err := s.broadcastList(ctx, req, struct{}{})
@@ -253,8 +253,8 @@ type audience struct {
 	total   int64
 }
 
-func (s *Shop) audience(ctx context.Context, texts map[string]string) (audience, error) {
-	groups, err := s.DB.Readers(ctx, s.served())
+func (s *Screens) audience(ctx context.Context, texts map[string]string) (audience, error) {
+	groups, err := s.DB.AudienceLanguages(ctx, s.served())
 	if err != nil {
 		return audience{}, err
 	}
@@ -272,14 +272,14 @@ func (s *Shop) audience(ctx context.Context, texts map[string]string) (audience,
 
 // broadcastPreview sends the admin every text as people will get it, and below
 // them a card that says who they are.
-func (s *Shop) broadcastPreview(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	draft, texts, err := s.broadcastDraft(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if len(texts) == 0 {
-		return bot.View{}, say("broadcast_nothing")
+		return bot.View{}, message("broadcast_nothing")
 	}
 	languages := append([]locales.Language{{Name: l.Label("broadcast_button_all")}}, s.Bundle.Languages()...)
 	for _, language := range languages {
@@ -288,13 +288,13 @@ func (s *Shop) broadcastPreview(ctx context.Context, req *bot.Request, _ struct{
 			continue
 		}
 		var failure *bot.Error
-		err := req.Show(ctx, bot.View{Text: text, New: true})
+		err := req.Show(ctx, bot.View{Text: text, AsNewMessage: true})
 		if errors.Is(err, bot.ErrRejected) && errors.As(err, &failure) {
 			why := l.T("broadcast_fault_telegram", locales.Args{"Language": l.Name(language.Name), "Words": l.Isolate(failure.Description)})
 			return bot.View{
 				Text:     l.T("broadcast_fault", locales.Args{"Why": locales.HTML(why)}),
 				Keyboard: keyboards.Foot(l, keyboards.BroadcastWrite.Data(struct{}{})),
-				Dialog:   dialog(stepBroadcast, language.Code), New: true,
+				Dialog:   dialog(stepBroadcast, language.Code), AsNewMessage: true,
 			}, nil
 		}
 		if err != nil {
@@ -306,7 +306,7 @@ func (s *Shop) broadcastPreview(ctx context.Context, req *bot.Request, _ struct{
 		return bot.View{}, err
 	}
 	if people.total == 0 {
-		return bot.View{}, say("broadcast_nobody")
+		return bot.View{}, message("broadcast_nobody")
 	}
 	lines := []string{l.T("broadcast_preview"), ""}
 	for _, language := range s.Bundle.Languages() {
@@ -325,26 +325,26 @@ func (s *Shop) broadcastPreview(ctx context.Context, req *bot.Request, _ struct{
 		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.atRate(people.total)))}))
 	}
 	return bot.View{
-		Text:     strings.Join(lines, "\n"),
-		Keyboard: keyboards.BroadcastConfirmKeyboard(l, keyboards.BroadcastSendArgs{ID: draft.ID, Revision: draft.Revision}),
-		New:      true,
+		Text:         strings.Join(lines, "\n"),
+		Keyboard:     keyboards.BroadcastConfirmKeyboard(l, keyboards.BroadcastSendArgs{ID: draft.ID, Revision: draft.Revision}),
+		AsNewMessage: true,
 	}, nil
 }
 
 // atRate is how long so many messages take if nothing else is sent.
-func (s *Shop) atRate(messages int64) time.Duration {
+func (s *Screens) atRate(messages int64) time.Duration {
 	return time.Duration(float64(messages) / s.TelegramRate * float64(time.Second))
 }
 
 // broadcastBusy reports whether another one goes first.
-func (s *Shop) broadcastBusy(ctx context.Context) (bool, error) {
+func (s *Screens) broadcastBusy(ctx context.Context) (bool, error) {
 	all, err := s.DB.Broadcasts(ctx, broadcastsListed)
 	return slices.ContainsFunc(all, isGoing), err
 }
 
 // broadcastSend starts a broadcast, if it still is as it was previewed. However
 // often it is tapped, it is sent once.
-func (s *Shop) broadcastSend(ctx context.Context, req *bot.Request, args keyboards.BroadcastSendArgs) (bot.View, error) {
+func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyboards.BroadcastSendArgs) (bot.View, error) {
 	b, err := s.DB.Broadcast(ctx, args.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -361,16 +361,16 @@ func (s *Shop) broadcastSend(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	if b.State == storage.BroadcastDraft && people.total == 0 {
-		return bot.View{}, say("broadcast_nobody")
+		return bot.View{}, message("broadcast_nobody")
 	}
-	confirmed, err := s.DB.ConfirmBroadcast(ctx, req.User.ID, args.ID, args.Revision, people.total, req.Chat, int64(req.MessageID), storage.Deed{
-		Admin: req.User.ID, What: broadcasts.DeedSend, Subject: args.ID, Detail: strconv.FormatInt(people.total, 10), At: time.Now(),
+	confirmed, err := s.DB.ConfirmBroadcast(ctx, req.User.ID, args.ID, args.Revision, people.total, req.Chat, int64(req.MessageID), storage.AuditEntry{
+		AdminID: req.User.ID, Action: broadcasts.ActionSend, Subject: args.ID, Detail: strconv.FormatInt(people.total, 10), At: time.Now(),
 	})
 	if err != nil {
 		return bot.View{}, err
 	}
 	if !confirmed && b.State == storage.BroadcastDraft && b.Revision != args.Revision {
-		return bot.View{}, say("broadcast_changed")
+		return bot.View{}, message("broadcast_changed")
 	}
 	if err := s.drawBroadcast(ctx, args.ID); err != nil {
 		s.Log.Warn("a broadcast that was confirmed is not shown yet", "broadcast", args.ID, "error", err)
@@ -380,7 +380,7 @@ func (s *Shop) broadcastSend(ctx context.Context, req *bot.Request, args keyboar
 }
 
 // broadcastShow shows any admin how far a broadcast is.
-func (s *Shop) broadcastShow(ctx context.Context, req *bot.Request, args keyboards.BroadcastArgs) (bot.View, error) {
+func (s *Screens) broadcastShow(ctx context.Context, req *bot.Request, args keyboards.BroadcastArgs) (bot.View, error) {
 	b, err := s.DB.Broadcast(ctx, args.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -393,9 +393,9 @@ func (s *Shop) broadcastShow(ctx context.Context, req *bot.Request, args keyboar
 }
 
 // broadcastStop stops a broadcast, whoever's it is.
-func (s *Shop) broadcastStop(ctx context.Context, req *bot.Request, args keyboards.BroadcastArgs) (bot.View, error) {
-	stopped, err := s.DB.StopBroadcast(ctx, args.ID, req.User.ID, storage.Deed{
-		Admin: req.User.ID, What: broadcasts.DeedStop, Subject: args.ID, At: time.Now(),
+func (s *Screens) broadcastStop(ctx context.Context, req *bot.Request, args keyboards.BroadcastArgs) (bot.View, error) {
+	stopped, err := s.DB.StopBroadcast(ctx, args.ID, req.User.ID, storage.AuditEntry{
+		AdminID: req.User.ID, Action: broadcasts.ActionStop, Subject: args.ID, At: time.Now(),
 	})
 	if err != nil {
 		return bot.View{}, err
@@ -418,7 +418,7 @@ func (s *Shop) broadcastStop(ctx context.Context, req *bot.Request, args keyboar
 }
 
 // broadcastText says how far a broadcast that was confirmed is, or what came of it.
-func (s *Shop) broadcastText(ctx context.Context, l *locales.Localizer, b storage.Broadcast) (string, error) {
+func (s *Screens) broadcastText(ctx context.Context, l *locales.Localizer, b storage.Broadcast) (string, error) {
 	name := strconv.FormatInt(b.Author, 10)
 	switch author, err := s.DB.User(ctx, b.Author); {
 	case err == nil:
@@ -452,7 +452,7 @@ func (s *Shop) broadcastText(ctx context.Context, l *locales.Localizer, b storag
 		{"broadcast_sent", b.Sent, b.State != storage.BroadcastWaiting},
 		{"broadcast_unreachable", b.Unreachable, b.Unreachable > 0},
 		{"broadcast_failed", b.Failed, b.Failed > 0},
-		{"broadcast_unsure", b.Unsure, b.Unsure > 0},
+		{"broadcast_unsure", b.Uncertain, b.Uncertain > 0},
 		{"broadcast_left", b.Total - done, b.State == storage.BroadcastStopped && b.Total > done},
 	} {
 		if count.shown {
@@ -470,7 +470,7 @@ func (s *Shop) broadcastText(ctx context.Context, l *locales.Localizer, b storag
 
 // timeLeft is how long a broadcast goes on at the speed that it had so far; at
 // first, at the speed that it can have.
-func (s *Shop) timeLeft(b storage.Broadcast) time.Duration {
+func (s *Screens) timeLeft(b storage.Broadcast) time.Duration {
 	left, done, running := max(b.Total-b.Handled(), 0), b.Handled(), time.Since(b.StartedAt)
 	switch {
 	case done > 0 && running >= speedKnown:

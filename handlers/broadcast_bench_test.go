@@ -54,11 +54,11 @@ func benchBroadcast(b *testing.B) {
 	server.Fault(telegram.Fault{Method: "sendMessage", Delay: *latency, Times: telegram.Always})
 
 	must(b, bot.db.SetBroadcastText(ctx, adminID, "", "Hello"))
-	draft, err := bot.db.DraftOf(ctx, adminID)
+	draft, err := bot.db.BroadcastDraft(ctx, adminID)
 	must(b, err)
 	total := int64(*audience + benchTappers)
 	began := time.Now()
-	ok, err := bot.db.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.Deed{Admin: adminID, At: began})
+	ok, err := bot.db.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
 	must(b, err)
 	if !ok {
 		b.Fatal("not confirmed")
@@ -97,7 +97,7 @@ func joinAudience(b *testing.B, db *storage.DB, server *telegram.Server) {
 		group.Go(func() {
 			for id := range ids {
 				server.Join(telegram.Person{ID: id, FirstName: "Bob", LanguageCode: "en"})
-				if _, _, err := db.SeeUser(b.Context(), id, "Bob", "en", true); err != nil {
+				if _, _, err := db.TouchUser(b.Context(), id, "Bob", "en", true); err != nil {
 					b.Error(err)
 				}
 			}

@@ -106,8 +106,8 @@ func TestBroadcast(t *testing.T) {
 				t.Errorf("person %d got %v copies, want %v:\n%s", i, got, want, person.Transcript())
 			}
 		}
-		deeds, _, err := w.db.Deeds(w.t.Context(), 9, 0)
-		if err != nil || len(deeds) != 1 || deeds[0].Admin != adminID || deeds[0].Detail != "8" {
+		deeds, _, err := w.db.AuditLog(w.t.Context(), 9, 0)
+		if err != nil || len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Detail != "8" {
 			t.Errorf("recorded %+v, %v", deeds, err)
 		}
 	})
@@ -194,7 +194,7 @@ func TestBroadcastOfAnother(t *testing.T) {
 		w.tap("broadcast_button_all")
 		w.types("Not yet for everybody")
 		w.tap("broadcast_button_preview")
-		draft, err := w.db.DraftOf(w.t.Context(), adminID)
+		draft, err := w.db.BroadcastDraft(w.t.Context(), adminID)
 		must(t, err)
 		args := keyboards.BroadcastArgs{ID: draft.ID}
 		forge := func(person telegram.Person, data ...string) {
@@ -300,7 +300,7 @@ func TestBroadcastRestart(t *testing.T) {
 				t.Errorf("person %d has %d copies", i, n)
 			}
 		}
-		if b := w.lastBroadcast(); b.State != storage.BroadcastDone || b.Sent != 201 || b.Unsure != 0 {
+		if b := w.lastBroadcast(); b.State != storage.BroadcastDone || b.Sent != 201 || b.Uncertain != 0 {
 			t.Errorf("came to %+v", b)
 		}
 		w.says(w.l.Label("broadcast_sent", map[string]any{"Number": "201"}))
@@ -353,7 +353,7 @@ func TestBroadcastTypedByNoAdmin(t *testing.T) {
 		w.admins = nil
 		w.restart()
 		w.types("gmail")
-		if _, err := w.db.DraftOf(w.t.Context(), adminID); err == nil {
+		if _, err := w.db.BroadcastDraft(w.t.Context(), adminID); err == nil {
 			t.Error("it was kept as a text to everybody")
 		}
 	})

@@ -15,11 +15,11 @@ import (
 
 // orderCancel asks the marketplace whether an order can be cancelled, and the
 // person whether it should be.
-func (s *Shop) orderCancel(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
+func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
-	order, allowance, err := s.orders.Allowance(ctx, req.User.ID, args.Order)
+	order, allowance, err := s.orders.CancelAllowance(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(l, order, args, refusedCancel(l, hstock.Allowance{Error: words})), nil
+		return s.afterCancel(l, order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -30,8 +30,8 @@ func (s *Shop) orderCancel(ctx context.Context, req *bot.Request, args keyboards
 	return cancelQuestion(l, order, allowance, args), nil
 }
 
-func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.Allowance, args keyboards.CancelArgs) bot.View {
-	text := l.T("cancel_ask", locales.Args{"Number": number(l, order.Number)}) + "\n" + orderWhat(l, order)
+func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.CancelAllowance, args keyboards.CancelArgs) bot.View {
+	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + orderWhat(l, order)
 	if order.Rental.Phone != "" {
 		text += "\n" + l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)})
 	}
@@ -48,7 +48,7 @@ func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.
 
 // refusedView says why an order can't be cancelled, below the order. Where it can
 // be later, it offers to remind the person, or says that it will.
-func (s *Shop) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.Allowance) (bot.View, error) {
+func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.CancelAllowance) (bot.View, error) {
 	note := refusedCancel(l, allowance)
 	at, later := orders.EligibleAfter(allowance, time.Now())
 	if !later {
@@ -68,11 +68,11 @@ func (s *Shop) refusedView(ctx context.Context, l *locales.Localizer, order stor
 
 // orderRemind has the person told when the order can be cancelled. If it can be
 // by now, they are asked at once.
-func (s *Shop) orderRemind(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
+func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	r, err := s.orders.Remind(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(l, r.Order, args, refusedCancel(l, hstock.Allowance{Error: words})), nil
+		return s.afterCancel(l, r.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -96,13 +96,13 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 		return endedView(l, o)
 	}
 	return bot.View{
-		Text:     l.T("cancel_now", locales.Args{"Number": number(l, o.Number)}) + "\n\n" + orderText(l, o),
+		Text:     l.T("cancel_now", locales.Args{"Number": externalID(l, o.ExternalID)}) + "\n\n" + orderText(l, o),
 		Keyboard: keyboards.ReminderKeyboard(l, o.ID, o.Kind == storage.KindSMS),
 	}
 }
 
 // refusedCancel says why an order can't be cancelled, and from when it can.
-func refusedCancel(l *locales.Localizer, allowance hstock.Allowance) string {
+func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) string {
 	text := l.T("cancel_refused")
 	if allowance.Error != "" {
 		text = l.T("cancel_refused_words", locales.Args{"Words": marketWords(l, allowance.Error)})
@@ -121,7 +121,7 @@ func refusedCancel(l *locales.Localizer, allowance hstock.Allowance) string {
 }
 
 // orderCancelSure cancels. What the marketplace says is shown, and no more is promised.
-func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
+func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	outcome, err := s.orders.Cancel(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
@@ -139,7 +139,7 @@ func (s *Shop) orderCancelSure(ctx context.Context, req *bot.Request, args keybo
 	case outcome.Unsure:
 		return s.afterCancel(l, outcome.Order, args, l.T("cancel_unsure")), nil
 	case outcome.Refused:
-		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.Allowance{Error: outcome.Refusal})), nil
+		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal})), nil
 	default:
 		return s.afterCancel(l, outcome.Order, args, ""), nil
 	}
@@ -160,8 +160,8 @@ func refusal(err error) (words string, refused bool) {
 }
 
 // afterCancel draws the order where it was opened from, with a note below.
-func (s *Shop) afterCancel(l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) bot.View {
-	view := numberView(l, order)
+func (s *Screens) afterCancel(l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) bot.View {
+	view := phoneView(l, order)
 	if args.Listed || order.Kind != storage.KindSMS {
 		view = s.orderView(l, order, args.View())
 	}

@@ -27,8 +27,8 @@ const (
 
 // cancelAll asks the marketplace which open orders can be cancelled, and the
 // person whether all of them should be.
-func (s *Shop) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	asked, err := s.orders.Allowances(ctx, req.User.ID)
+func (s *Screens) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	asked, err := s.orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -37,7 +37,7 @@ func (s *Shop) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot
 
 // cancelAllView says how many orders, how much would be paid back, and which
 // orders stay.
-func cancelAllView(l *locales.Localizer, asked []orders.Asked) bot.View {
+func cancelAllView(l *locales.Localizer, asked []orders.CancelCheck) bot.View {
 	refunds := map[string]decimal.Decimal{}
 	var allowed, unsaid int64
 	var rest []string
@@ -84,19 +84,19 @@ func cancelAllView(l *locales.Localizer, asked []orders.Asked) bot.View {
 }
 
 // whyNot says of one order why it can't be cancelled, in the marketplace's words.
-func whyNot(l *locales.Localizer, a orders.Asked) string {
+func whyNot(l *locales.Localizer, a orders.CancelCheck) string {
 	words := a.Allowance.Error
 	if said, refused := refusal(a.Err); refused {
 		words = said
 	}
 	if words == "" {
-		return locales.Escape("• " + number(l, a.Order.Number))
+		return locales.Escape("• " + externalID(l, a.Order.ExternalID))
 	}
-	return l.T("cancel_all_why", locales.Args{"Number": number(l, a.Order.Number), "Words": marketWords(l, words)})
+	return l.T("cancel_all_why", locales.Args{"Number": externalID(l, a.Order.ExternalID), "Words": marketWords(l, words)})
 }
 
 // allowedOf returns the ids of the orders that can be cancelled.
-func allowedOf(asked []orders.Asked) []int64 {
+func allowedOf(asked []orders.CancelCheck) []int64 {
 	var ids []int64
 	for _, a := range asked {
 		if a.Allowance.Allowed {
@@ -112,9 +112,9 @@ func hashOf(ids []int64) route.Hash { return route.HashOf(fmt.Sprint(ids)) }
 // cancelAllSure cancels the orders that the person was asked about, if these are
 // still those that can be; else it asks again. What the marketplace says of each
 // is shown.
-func (s *Shop) cancelAllSure(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (bot.View, error) {
+func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (bot.View, error) {
 	l := req.L
-	asked, err := s.orders.Allowances(ctx, req.User.ID)
+	asked, err := s.orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -143,7 +143,7 @@ func (s *Shop) cancelAllSure(ctx context.Context, req *bot.Request, args keyboar
 }
 
 // cancelledView tells what came of each order, as a file where there are many.
-func (s *Shop) cancelledView(ctx context.Context, req *bot.Request, outcomes []orders.CancelOutcome) (bot.View, error) {
+func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes []orders.CancelOutcome) (bot.View, error) {
 	l := req.L
 	var cancelled int64
 	lines := make([]string, 0, len(outcomes))
@@ -175,7 +175,7 @@ func (s *Shop) cancelledView(ctx context.Context, req *bot.Request, outcomes []o
 // outcomeLine tells what came of cancelling one order, as plain text.
 func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	o := outcome.Order
-	args := locales.Args{"Number": number(l, o.Number), "Name": l.Name(shorten(orderName(l, o), wordLength))}
+	args := locales.Args{"Number": externalID(l, o.ExternalID), "Name": l.Name(shorten(orderName(l, o), wordLength))}
 	words := outcome.Refusal
 	if said, refused := refusal(outcome.Err); refused {
 		words = said

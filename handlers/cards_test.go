@@ -15,7 +15,7 @@ func TestACardWithoutAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", " "} {
-		card := (&Shop{}).card(bundle.Localizer("en"), "bot", hstock.Row{Service: 7, Name: name}, "USD")
+		card := (&Screens{}).card(bundle.Localizer("en"), "bot", hstock.Item{Service: 7, Name: name}, "USD")
 		if card.Title != "#7" {
 			t.Errorf("%q: the title is %q", name, card.Title)
 		}
@@ -25,9 +25,9 @@ func TestACardWithoutAName(t *testing.T) {
 // TestBeginning: recommended goods or else the first ones, none sold out, and of a
 // huge catalogue no more than anybody scrolls through.
 func TestBeginning(t *testing.T) {
-	rows := make([]hstock.Row, 50_000)
+	rows := make([]hstock.Item, 50_000)
 	for i := range rows {
-		rows[i] = hstock.Row{Service: int64(i), Stock: int64(i % 2)}
+		rows[i] = hstock.Item{Service: int64(i), Stock: int64(i % 2)}
 	}
 	first := beginning(rows)
 	if len(first) != inlineMost || first[0].Service != 1 || first[1].Service != 3 {

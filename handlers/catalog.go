@@ -16,8 +16,8 @@ import (
 )
 
 // catalog lists the categories.
-func (s *Shop) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -30,10 +30,10 @@ func (s *Shop) catalog(ctx context.Context, req *bot.Request, args keyboards.Cat
 	}
 	page := keyboards.ClampPage(int(args.Page), len(categories))
 	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
-	places := make([]catalog.Place, 0, keyboards.PageSize)
+	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, category := range keyboards.Page(categories, page) {
 		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(category.English), Name: category.Name})
-		places = append(places, catalog.Place{Category: category.English})
+		places = append(places, catalog.CategoryPath{Category: category.English})
 	}
 	s.count(ctx, key, entries, places)
 	return bot.View{
@@ -42,13 +42,13 @@ func (s *Shop) catalog(ctx context.Context, req *bot.Request, args keyboards.Cat
 	}, nil
 }
 
-func (s *Shop) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.catalog(ctx, at(req, keyboards.Catalog.Data(keyboards.CatalogArgs{})), keyboards.CatalogArgs{})
+func (s *Screens) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.catalog(ctx, withCallback(req, keyboards.Catalog.Data(keyboards.CatalogArgs{})), keyboards.CatalogArgs{})
 }
 
 // count fills in how many goods stand on each shelf; what can't be had soon
 // stays unknown, and nothing else depends on it.
-func (s *Shop) count(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, places []catalog.Place) {
+func (s *Screens) count(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, places []catalog.CategoryPath) {
 	counts, err := s.Catalog.Counts(ctx, key, places...)
 	if err != nil {
 		s.Log.Warn("goods were not counted", "error", err)
@@ -62,8 +62,8 @@ func (s *Shop) count(ctx context.Context, key redact.Secret, entries []keyboards
 }
 
 // category lists a category's subcategories; one without any is a shelf itself.
-func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.CategoryArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards.CategoryArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -72,14 +72,14 @@ func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.Ca
 		return bot.View{}, err
 	}
 	if len(category.Subcategories) == 0 {
-		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.PlaceHash(category.English, "")})
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.CategoryPathHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
 	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
-	places := make([]catalog.Place, 0, keyboards.PageSize)
+	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, sub := range keyboards.Page(category.Subcategories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.PlaceHash(category.English, sub.English), Name: sub.Name})
-		places = append(places, catalog.Place{Category: category.English, Subcategory: sub.English})
+		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.CategoryPathHash(category.English, sub.English), Name: sub.Name})
+		places = append(places, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
 	}
 	s.count(ctx, key, entries, places)
 	return bot.View{
@@ -90,20 +90,20 @@ func (s *Shop) category(ctx context.Context, req *bot.Request, args keyboards.Ca
 
 // findCategory resolves the Hash of an English name and says at which place of
 // the list it stands. A name that is gone, or shared by two, is out of date.
-func (s *Shop) findCategory(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (catalog.Category, int, catalog.Freshness, error) {
+func (s *Screens) findCategory(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (catalog.Category, int, catalog.Freshness, error) {
 	categories, fresh, err := s.Catalog.Categories(ctx, key, l.Lang())
 	if err != nil {
 		return catalog.Category{}, 0, fresh, err
 	}
-	place, err := only(categories, func(c catalog.Category) bool { return route.HashOf(c.English) == hash })
+	place, err := uniqueIndex(categories, func(c catalog.Category) bool { return route.HashOf(c.English) == hash })
 	if err != nil {
 		return catalog.Category{}, 0, fresh, err
 	}
 	return categories[place], place, fresh, nil
 }
 
-// only returns the place of the one entry that matches.
-func only[T any](all []T, match func(T) bool) (int, error) {
+// uniqueIndex returns the place of the one entry that matches.
+func uniqueIndex[T any](all []T, match func(T) bool) (int, error) {
 	place := slices.IndexFunc(all, match)
 	if place < 0 || slices.ContainsFunc(all[place+1:], match) {
 		return 0, storage.ErrNotFound
@@ -114,27 +114,27 @@ func only[T any](all []T, match func(T) bool) (int, error) {
 // place is a shelf as the list of categories has it. back leads to the screen
 // above, the very page that it stands on.
 type place struct {
-	catalog.Place
+	catalog.CategoryPath
 	name, back string
 }
 
 // findPlace resolves the hash of a shelf. One that is gone, or shared by two, is
 // out of date.
-func (s *Shop) findPlace(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (place, error) {
+func (s *Screens) findPlace(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (place, error) {
 	categories, _, err := s.Catalog.Categories(ctx, key, l.Lang())
 	if err != nil {
 		return place{}, err
 	}
 	var found []place
 	for i, category := range categories {
-		if keyboards.PlaceHash(category.English, "") == hash {
+		if keyboards.CategoryPathHash(category.English, "") == hash {
 			back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(i)})
-			found = append(found, place{catalog.Place{Category: category.English}, category.Name, back})
+			found = append(found, place{catalog.CategoryPath{Category: category.English}, category.Name, back})
 		}
 		for j, sub := range category.Subcategories {
-			if keyboards.PlaceHash(category.English, sub.English) == hash {
+			if keyboards.CategoryPathHash(category.English, sub.English) == hash {
 				back := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English), Page: pageOf(j)})
-				found = append(found, place{catalog.Place{Category: category.English, Subcategory: sub.English}, sub.Name, back})
+				found = append(found, place{catalog.CategoryPath{Category: category.English, Subcategory: sub.English}, sub.Name, back})
 			}
 		}
 	}
@@ -145,8 +145,8 @@ func (s *Shop) findPlace(ctx context.Context, key redact.Secret, l *locales.Loca
 }
 
 // shelf lists the goods that the marketplace's filter returns, sold-out ones last.
-func (s *Shop) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -183,7 +183,7 @@ func pageOf(place int) uint16 { return keyboards.PageArg(place / keyboards.PageS
 
 // shelfInfo is what subcategory_info says, where all products of the shelf name
 // the same subcategory. It is an extra: without it the shelf stands.
-func (s *Shop) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Row) (hstock.SubcategoryInfo, bool) {
+func (s *Screens) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Item) (hstock.SubcategoryInfo, bool) {
 	id := ""
 	for _, row := range rows {
 		if row.SubcategoryID == "" || (id != "" && row.SubcategoryID != id) {
@@ -196,13 +196,13 @@ func (s *Shop) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Loca
 }
 
 // inStockFirst keeps the marketplace's order otherwise.
-func inStockFirst(rows []hstock.Row) []hstock.Row {
+func inStockFirst(rows []hstock.Item) []hstock.Item {
 	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b hstock.Row) int { return cmp.Compare(soldOut(a), soldOut(b)) })
+	slices.SortStableFunc(sorted, func(a, b hstock.Item) int { return cmp.Compare(soldOut(a), soldOut(b)) })
 	return sorted
 }
 
-func soldOut(row hstock.Row) int {
+func soldOut(row hstock.Item) int {
 	if row.Stock <= 0 {
 		return 1
 	}

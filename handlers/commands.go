@@ -36,13 +36,13 @@ const (
 // Announce tells Telegram the commands and descriptions in every language, and
 // the admins' own command, where they have changed since it was last told. The
 // bot's name is the operator's own.
-func (s *Shop) Announce(ctx context.Context) error {
+func (s *Screens) Announce(ctx context.Context) error {
 	return errors.Join(s.announceProfile(ctx), s.announceAdmins(ctx))
 }
 
 // announceProfile takes as long as Telegram makes it take, three calls a language:
 // no tap may wait for it.
-func (s *Shop) announceProfile(ctx context.Context) error {
+func (s *Screens) announceProfile(ctx context.Context) error {
 	told, err := s.recall(ctx, profileSetting)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (s *Shop) announceProfile(ctx context.Context) error {
 // announceAdmins tells Telegram the admins' own command, in their own chats and
 // their own language, and takes it back from who is none any more. Who never
 // wrote to the bot has no chat; they are told when they do.
-func (s *Shop) announceAdmins(ctx context.Context) error {
+func (s *Screens) announceAdmins(ctx context.Context) error {
 	select {
 	case s.announcing <- struct{}{}:
 		defer func() { <-s.announcing }()
@@ -112,7 +112,7 @@ func (s *Shop) announceAdmins(ctx context.Context) error {
 }
 
 // noticeAdmin is announceAdmins for one who has just written or chosen a language.
-func (s *Shop) noticeAdmin(ctx context.Context, userID int64) {
+func (s *Screens) noticeAdmin(ctx context.Context, userID int64) {
 	if !s.admin(userID) {
 		return
 	}
@@ -173,7 +173,7 @@ func (s *said) forget(name string) {
 }
 
 // recall reads what was told. What can't be read is told anew.
-func (s *Shop) recall(ctx context.Context, setting string) (*said, error) {
+func (s *Screens) recall(ctx context.Context, setting string) (*said, error) {
 	text, err := s.DB.Setting(ctx, setting)
 	if err != nil {
 		return nil, err
@@ -185,7 +185,7 @@ func (s *Shop) recall(ctx context.Context, setting string) (*said, error) {
 	return told, nil
 }
 
-func (s *Shop) remember(ctx context.Context, setting string, told *said) error {
+func (s *Screens) remember(ctx context.Context, setting string, told *said) error {
 	if !told.changed {
 		return nil
 	}
@@ -197,7 +197,7 @@ func (s *Shop) remember(ctx context.Context, setting string, told *said) error {
 }
 
 // digest stands for something that this bot tells: another token is another bot.
-func (s *Shop) digest(what any) string {
+func (s *Screens) digest(what any) string {
 	encoded, _ := json.Marshal(what) // lists and strings can be encoded
 	sum := sha256.Sum256(append(encoded, fmt.Sprint(s.bot.ID())...))
 	return hex.EncodeToString(sum[:8])

@@ -16,7 +16,7 @@ import (
 
 // confirmView draws the card of a draft: what, how many, for how much, and
 // what is left of the balance. changes say why it is drawn again.
-func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
+func (s *Screens) confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
 	p := quote.Purchase
 	var lines []string
 	for _, change := range changes {
@@ -25,7 +25,7 @@ func (s *Shop) confirmView(l *locales.Localizer, quote orders.Quote, changes []o
 	if len(lines) > 0 {
 		lines = append(lines, "")
 	}
-	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", what(l, subject(l, p.Name, p.Rental), p.Quantity)))
+	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)))
 	price := l.Money(p.Rate, p.Currency)
 	if p.RatePer > 1 {
 		lines = append(lines, l.T("product_price_per", locales.Args{"Price": price, "Per": l.Number(p.RatePer)}))
@@ -95,14 +95,14 @@ const courtesy = 3 * time.Second
 // confirm buys. The card says so at once, and loses its buttons, because the
 // marketplace may take its time. What came of it is drawn here and not by
 // returning it: where it can't be drawn, a message says it.
-func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if p.State == storage.PurchaseDraft {
 		placing, cancel := context.WithTimeout(ctx, courtesy)
-		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", what(req.L, subject(req.L, p.Name, p.Rental), p.Quantity))})
+		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", itemArgs(req.L, subject(req.L, p.Name, p.Rental), p.Quantity))})
 		cancel()
 		if err != nil {
 			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
@@ -117,15 +117,15 @@ func (s *Shop) confirm(ctx context.Context, req *bot.Request, args keyboards.Pur
 	view := s.outcomeView(req.L, outcome)
 	if err := req.Show(ctx, view); err != nil {
 		s.Log.Warn("the outcome of a purchase was not drawn", "purchase", p.ID, "error", err)
-		return bot.View{}, s.orders.Tell(ctx, req.User.ID, p.ID)
+		return bot.View{}, s.orders.NotifyOutcome(ctx, req.User.ID, p.ID)
 	}
 	return bot.View{Toast: view.Toast, Alert: view.Alert}, nil
 }
 
 // showState draws the card as the purchase stands, where confirming it failed:
 // the sentence about that is a message of its own.
-func (s *Shop) showState(ctx context.Context, req *bot.Request, purchaseID int64) {
-	outcome, err := s.orders.State(ctx, req.User.ID, purchaseID)
+func (s *Screens) showState(ctx context.Context, req *bot.Request, purchaseID int64) {
+	outcome, err := s.orders.Outcome(ctx, req.User.ID, purchaseID)
 	if err == nil {
 		err = req.Show(ctx, s.outcomeView(req.L, outcome))
 	}
@@ -134,9 +134,9 @@ func (s *Shop) showState(ctx context.Context, req *bot.Request, purchaseID int64
 	}
 }
 
-func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
+func (s *Screens) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	p := outcome.Purchase
-	args := what(l, subject(l, p.Name, p.Rental), p.Quantity)
+	args := itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)
 	switch outcome.Result {
 	case orders.Placed:
 		return s.placedView(l, outcome.Orders, p)
@@ -147,7 +147,7 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 		view.Toast = l.Label("confirm_redrawn")
 		return view
 	case orders.Unknown:
-		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnknownKeyboard(l, keyboards.UnknownArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
+		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
@@ -162,10 +162,10 @@ func (s *Shop) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.Vie
 }
 
 // rejectedView says that nothing was bought, and why.
-func (s *Shop) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
+func (s *Screens) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
-			l.T("confirm_what", what(l, subject(l, p.Name, p.Rental), p.Quantity)),
+			l.T("confirm_what", itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)),
 		Keyboard: keyboards.RejectedKeyboard(l, p.ID, p.Reason == orders.ReasonInvalidKey, p.Origin),
 	}
 }
@@ -193,15 +193,15 @@ func rejectedReason(l *locales.Localizer, p storage.Purchase) string {
 }
 
 // abandon ends a draft; the card leads back to what it was for.
-func (s *Shop) abandon(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+func (s *Screens) abandon(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if _, err := s.orders.Abandon(ctx, req.User.ID, p.ID); err != nil {
+	if _, err := s.orders.Discard(ctx, req.User.ID, p.ID); err != nil {
 		return bot.View{}, err
 	}
-	outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
+	outcome, err := s.orders.Outcome(ctx, req.User.ID, p.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -213,17 +213,17 @@ func (s *Shop) abandon(ctx context.Context, req *bot.Request, args keyboards.Pur
 
 // again draws a card with today's terms for what an earlier purchase said, in
 // place of the message that offers it.
-func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
 	switch p.State {
-	case storage.PurchaseDraft, storage.PurchaseRetired, storage.PurchaseRejected:
+	case storage.PurchaseDraft, storage.PurchaseSuperseded, storage.PurchaseRejected:
 		return s.redraft(ctx, req, p)
 	case storage.PurchaseDismissed:
 		return s.redraftBeside(ctx, req, p)
-	case storage.PurchaseUnknown:
+	case storage.PurchaseOutcomeUnknown:
 		evidence, err := s.orders.Evidence(ctx, req.User.ID, p.ID)
 		if err != nil {
 			return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
@@ -231,9 +231,9 @@ func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.Purch
 		if evidence.Verdict == storage.VerdictNotBought { // still so, not only when the button was drawn
 			return s.redraftBeside(ctx, req, p)
 		}
-		return unknownCard(req.L, p, evidence.Now, evidence.Verdict, false), nil
+		return unresolvedView(req.L, p, evidence.Now, evidence.Verdict, false), nil
 	default:
-		outcome, err := s.orders.State(ctx, req.User.ID, p.ID)
+		outcome, err := s.orders.Outcome(ctx, req.User.ID, p.ID)
 		if err != nil {
 			return bot.View{}, err
 		}
@@ -242,7 +242,7 @@ func (s *Shop) again(ctx context.Context, req *bot.Request, args keyboards.Purch
 }
 
 // orderIt is again for an order that was delivered: its message stays.
-func (s *Shop) orderIt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+func (s *Screens) orderIt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
@@ -252,13 +252,13 @@ func (s *Shop) orderIt(ctx context.Context, req *bot.Request, args keyboards.Pur
 
 // redraftBeside draws the new card as a message of its own: the one that was
 // tapped is worth keeping.
-func (s *Shop) redraftBeside(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
+func (s *Screens) redraftBeside(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
 	view, err := s.redraft(ctx, req, p)
-	view.New = true
+	view.AsNewMessage = true
 	return view, err
 }
 
-func (s *Shop) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
+func (s *Screens) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
 	if p.Service == 0 && p.Rental.Project == "" { // of an order placed elsewhere
 		return bot.View{}, storage.ErrNotFound
 	}

@@ -23,8 +23,8 @@ type userError struct {
 
 func (e *userError) Error() string { return e.id }
 
-// say returns an error that shows the message with this id.
-func say(id string, args ...locales.Args) error {
+// message returns an error that shows the message with this id.
+func message(id string, args ...locales.Args) error {
 	e := &userError{id: id}
 	if len(args) > 0 {
 		e.args = args[0]
@@ -38,11 +38,11 @@ var errStillUnknown = errors.New("the outcome is still unknown")
 
 // errorView is the one place where an error becomes a sentence: what happened,
 // whether money moved, what to do.
-func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.View {
+func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bot.View {
 	l := req.L
 	var (
 		user    *userError
-		amount  *orders.AmountError
+		amount  *orders.LimitError
 		failure *hstock.Error
 	)
 	switch {
@@ -56,21 +56,21 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 		return s.askKeyBeside(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
 		return outdated(ctx, req)
-	case errors.Is(err, catalog.ErrGone), errors.Is(err, orders.ErrGone), errors.Is(err, hstock.ErrServiceNotFound):
+	case errors.Is(err, catalog.ErrDelisted), errors.Is(err, orders.ErrDelisted), errors.Is(err, hstock.ErrServiceNotFound):
 		return s.sentence(req, l.T("error_gone"))
-	case errors.Is(err, orders.ErrKeyGone):
+	case errors.Is(err, orders.ErrKeyRemoved):
 		return s.sentence(req, l.T("unknown_key_gone"))
 	case errors.Is(err, orders.ErrCancelSent):
 		return s.sentence(req, l.T("cancel_sent"))
-	case errors.Is(err, orders.ErrNumberShared):
+	case errors.Is(err, orders.ErrExternalIDShared):
 		return s.sentence(req, l.T("cancel_shared"))
 	case errors.Is(err, orders.ErrOrderClosed):
 		return s.sentence(req, l.T("cancel_closed"))
-	case errors.Is(err, orders.ErrNotUnknown):
+	case errors.Is(err, orders.ErrOutcomeKnown):
 		return s.sentence(req, l.T("unknown_known"))
-	case errors.Is(err, storage.ErrOnItsWay):
+	case errors.Is(err, storage.ErrPurchaseInFlight):
 		return s.sentence(req, l.T("forget_on_its_way"))
-	case errors.Is(err, storage.ErrNumberTaken):
+	case errors.Is(err, storage.ErrExternalIDTaken):
 		return s.sentence(req, l.T("unknown_taken"))
 	case errors.Is(err, hstock.ErrOrderNotFound):
 		return s.sentence(req, l.T("error_order_not_found"))
@@ -90,19 +90,19 @@ func (s *Shop) errorView(ctx context.Context, req *bot.Request, err error) bot.V
 
 // sentence answers without changing anything: a dialog goes on, and what was
 // tapped stays (it may be goods), so the sentence is a message of its own.
-func (s *Shop) sentence(req *bot.Request, text string) bot.View {
-	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, ""), New: true, Keep: true}
+func (s *Screens) sentence(req *bot.Request, text string) bot.View {
+	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true, KeepDialog: true}
 }
 
-// at notes the screen that a typed request leads to, as if a button had: what
+// withCallback notes the screen that a typed request leads to, as if a button had: what
 // fails there can be tried again, and comes back after a key was asked for.
-func at(req *bot.Request, data string) *bot.Request {
+func withCallback(req *bot.Request, data string) *bot.Request {
 	req.CallbackData = data
 	return req
 }
 
 // retry is sentence with a button that does again what failed.
-func (s *Shop) retry(req *bot.Request, text string) bot.View {
+func (s *Screens) retry(req *bot.Request, text string) bot.View {
 	view := s.sentence(req, text)
 	if screen := screenOf(req.CallbackData); screen != "" {
 		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), screen)}}, view.Keyboard...)
@@ -130,17 +130,17 @@ func screenOf(data string) string {
 		return keyboards.OrderCancel.Data(args)
 	case keyboards.CancelAllSure.Name():
 		return keyboards.CancelAll.Data(struct{}{})
-	case keyboards.ElsewhereTake.Name():
-		args, err := keyboards.ElsewhereTake.Parse(rest)
+	case keyboards.ExternalImport.Name():
+		args, err := keyboards.ExternalImport.Parse(rest)
 		if err != nil {
 			return ""
 		}
-		return keyboards.ElsewhereFind.Data(args)
+		return keyboards.ExternalFind.Data(args)
 	case keyboards.BroadcastSend.Name(), keyboards.BroadcastStop.Name():
 		return keyboards.Broadcasts.Data(struct{}{})
 	case keyboards.BroadcastRemove.Name(), keyboards.BroadcastDiscard.Name():
 		return keyboards.BroadcastWrite.Data(struct{}{})
-	case keyboards.Abandon.Name(), keyboards.UnknownAdopt.Name(), keyboards.UnknownDismiss.Name(), keyboards.SetLanguage.Name(), keyboards.ForgetSure.Name(),
+	case keyboards.Discard.Name(), keyboards.UnresolvedAdoptSure.Name(), keyboards.UnresolvedDismiss.Name(), keyboards.SetLanguage.Name(), keyboards.ForgetSure.Name(),
 		keyboards.Key.Name(), keyboards.KeyReplace.Name(), keyboards.KeyRemove.Name(), keyboards.KeyRemoveSure.Name():
 		return ""
 	default:
@@ -148,7 +148,7 @@ func screenOf(data string) string {
 	}
 }
 
-func amountSentence(l *locales.Localizer, e *orders.AmountError) string {
+func amountSentence(l *locales.Localizer, e *orders.LimitError) string {
 	switch {
 	case e.SoldOut:
 		return l.T("error_sold_out")
@@ -163,7 +163,7 @@ func amountSentence(l *locales.Localizer, e *orders.AmountError) string {
 // forged one's.
 func outdated(_ context.Context, req *bot.Request) bot.View {
 	view := menuView(req.L)
-	view.New = true
+	view.AsNewMessage = true
 	if req.Tapped {
 		view.Toast = req.L.Label("error_outdated")
 	} else {
@@ -174,5 +174,5 @@ func outdated(_ context.Context, req *bot.Request) bot.View {
 
 // panicked names the log entry that says more.
 func panicked(req *bot.Request, reference string) bot.View {
-	return bot.View{Text: req.L.T("error_panic", locales.Args{"Reference": reference}), Keyboard: keyboards.Foot(req.L, ""), New: true}
+	return bot.View{Text: req.L.T("error_panic", locales.Args{"Reference": reference}), Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true}
 }

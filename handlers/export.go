@@ -22,14 +22,14 @@ import (
 const exportMost = 45 << 20
 
 // ordersExport sends all orders of the person as a file.
-func (s *Shop) ordersExport(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	total, err := s.DB.CountOrders(ctx, req.User.ID, storage.FilterAll)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, say("orders_empty")
+		return bot.View{}, message("orders_empty")
 	}
 	table := newOrderTable(l, exportMost)
 	if err := s.DB.EachOrder(ctx, req.User.ID, table.add); err != nil {
@@ -75,29 +75,29 @@ func newOrderTable(l *locales.Localizer, most int, more ...string) *orderTable {
 func (t *orderTable) add(o storage.Order) error { return t.row(o) }
 
 // addAnybodys writes an order with whose it is and of what category, as a callback
-// of EachShopOrder.
-func (t *orderTable) addAnybodys(o storage.ShopOrder) error {
+// of EachAdminOrder.
+func (t *orderTable) addAnybodys(o storage.AdminOrder) error {
 	return t.row(plain(o), nonzero(o.UserID), o.Category)
 }
 
 func (t *orderTable) row(o storage.Order, more ...string) error {
 	if t.file.Len() >= t.most {
-		return storage.ErrEnough
+		return storage.ErrStop
 	}
 	l := t.l
 	charge, placed, where := "", stamp(o.CreatedAt), ""
 	if o.Charge.Valid {
 		charge = plainAmount(o.Charge.Decimal)
 	}
-	if o.Elsewhere { // when it was placed the marketplace does not say
+	if o.External { // when it was placed the marketplace does not say
 		placed = ""
 	}
 	if o.Rental.Country != "" {
 		where = l.Country(o.Rental.Country, o.Rental.CountryName)
 	}
 	t.write(append([]string{
-		nonzero(o.Number), kindWord(l, o.Kind), orderName(l, o), where, nonzero(o.Quantity),
-		stateWord(l, o), o.Word, charge, o.Currency, placed, stamp(o.UpdatedAt),
+		nonzero(o.ExternalID), kindWord(l, o.Kind), orderName(l, o), where, nonzero(o.Quantity),
+		stateWord(l, o), o.RawStatus, charge, o.Currency, placed, stamp(o.UpdatedAt),
 	}, more...))
 	t.rows++
 	t.csv.Flush()

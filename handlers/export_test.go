@@ -45,7 +45,7 @@ func TestOrderTable(t *testing.T) {
 	table := newOrderTable(english(t), exportMost)
 	for _, name := range []string{"=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "\"=2", strings.Repeat("x", 300)} {
 		charge := decimal.NewNullDecimal(decimal.RequireFromString("12.5000"))
-		if err := table.add(storage.Order{Number: 7, Name: name, Kind: storage.KindProduct, Quantity: 3, Word: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
+		if err := table.add(storage.Order{ExternalID: 7, Name: name, Kind: storage.KindProduct, Quantity: 3, RawStatus: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,11 +72,11 @@ func TestAFullTable(t *testing.T) {
 	table := newOrderTable(english(t), 1000)
 	var err error
 	for range 100 {
-		if err = table.add(storage.Order{Number: 7, Name: "Gmail", Kind: storage.KindProduct}); err != nil {
+		if err = table.add(storage.Order{ExternalID: 7, Name: "Gmail", Kind: storage.KindProduct}); err != nil {
 			break
 		}
 	}
-	if !errors.Is(err, storage.ErrEnough) {
+	if !errors.Is(err, storage.ErrStop) {
 		t.Fatalf("got %v", err)
 	}
 	rows, err := csv.NewReader(strings.NewReader(string(table.bytes()))).ReadAll()
@@ -101,7 +101,7 @@ func FuzzDefused(f *testing.F) {
 func BenchmarkOrderTable(b *testing.B) {
 	l := english(b)
 	order := storage.Order{
-		Number: 23501, Name: "Gmail Account - USA", Kind: storage.KindProduct, Quantity: 2, State: storage.OrderDelivered, Word: "Completed",
+		ExternalID: 23501, Name: "Gmail Account - USA", Kind: storage.KindProduct, Quantity: 2, State: storage.OrderDelivered, RawStatus: "Completed",
 		Charge: decimal.NewNullDecimal(decimal.New(250, -2)), Currency: "USD", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0),
 	}
 	for b.Loop() {

@@ -104,7 +104,7 @@ func TestForgedButtons(t *testing.T) {
 		pass(10 * time.Second)
 
 		// Anna's order, in Mallory's hands.
-		order, err := w.db.OrderByNumber(w.t.Context(), anna.ID, market.FirstOrder)
+		order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
 		must(w.t, err)
 		for _, data := range []string{
 			keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID}),
@@ -113,7 +113,7 @@ func TestForgedButtons(t *testing.T) {
 			keyboards.OrderAccounts.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.OrderWrong.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
-			keyboards.UnknownAdopt.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, Number: order.Number}),
+			keyboards.UnresolvedAdoptSure.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, Number: order.ExternalID}),
 		} {
 			mallory.TapData(1, data)
 			pass(time.Second)

@@ -17,10 +17,10 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
-	"hstockbot/internal/alarms"
 	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/monitor"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
@@ -50,28 +50,28 @@ type Options struct {
 	TelegramRate float64
 	// What admins see of the process: may be nil and empty.
 	Version string // of the program, and of what it was built with
-	Traffic func() (market, telegram Traffic)
+	Traffic func() (market, telegram CallStats)
 }
 
-// Traffic is how the calls to a service went in the last hour.
-type Traffic struct {
+// CallStats is how the calls to a service went in the last hour.
+type CallStats struct {
 	Calls, Errors int64
 	LastError     string    // in the code's own words, "" for none
 	LastErrorAt   time.Time // zero for none
 }
 
-// Alarms says what is wrong at the moment.
-type Alarms interface {
-	Now(ctx context.Context) ([]alarms.Entry, error)
+// Monitor says what is wrong at the moment.
+type Monitor interface {
+	Active(ctx context.Context) ([]monitor.Alert, error)
 }
 
-// Shop is the screens of one bot.
-type Shop struct {
+// Screens is the screens of one bot.
+type Screens struct {
 	Options
 	bot        *bot.Bot
 	orders     *orders.Service
 	broadcasts *broadcasts.Service
-	alarms     Alarms
+	monitor    Monitor
 	balances   *balances
 	began      time.Time
 
@@ -83,16 +83,16 @@ type Shop struct {
 
 // New returns a Shop. Attach gives it the bot, the trade, the broadcasts and the
 // alarms, which need its Hooks, its Notify and its Broadcasting first.
-func New(o Options) *Shop {
-	return &Shop{
+func New(o Options) *Screens {
+	return &Screens{
 		Options: o, balances: newBalances(), began: time.Now(), drawing: make(chan struct{}, 1), announcing: make(chan struct{}, 1),
 	}
 }
 
 // Hooks returns what the runtime asks the shop.
-func (s *Shop) Hooks() bot.Hooks {
+func (s *Screens) Hooks() bot.Hooks {
 	return bot.Hooks{
-		Greet:       s.greet,
+		Identify:    s.identify,
 		Allowed:     s.allowed,
 		Error:       s.errorView,
 		Panicked:    panicked,
@@ -100,15 +100,15 @@ func (s *Shop) Hooks() bot.Hooks {
 		Group:       s.group,
 		Inline:      s.inline,
 		Unreachable: s.unreachable,
-		Parked: func(_ context.Context, updateID int64) {
+		DeadLettered: func(_ context.Context, updateID int64) {
 			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)
 		},
 	}
 }
 
 // Attach registers every screen, command and dialog. This is the list of routes.
-func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Service, wrong Alarms) {
-	s.bot, s.orders, s.broadcasts, s.alarms = b, trade, messages, wrong
+func (s *Screens) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Service, wrong Monitor) {
+	s.bot, s.orders, s.broadcasts, s.monitor = b, trade, messages, wrong
 
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
@@ -145,7 +145,7 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Se
 	bot.Handle(b, keyboards.Quantity, s.quantity)
 	bot.Handle(b, keyboards.SkipEmail, s.skipEmail)
 	bot.Handle(b, keyboards.Confirm, s.confirm)
-	bot.Handle(b, keyboards.Abandon, s.abandon)
+	bot.Handle(b, keyboards.Discard, s.abandon)
 	bot.Handle(b, keyboards.Again, s.again)
 	bot.Handle(b, keyboards.OrderIt, s.orderIt)
 	bot.Handle(b, keyboards.Orders, s.orderList)
@@ -162,27 +162,27 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Se
 	bot.Handle(b, keyboards.SMSFindProject, s.smsFindProject)
 	bot.Handle(b, keyboards.SMSProject, s.smsProject)
 	bot.Handle(b, keyboards.SMSQuantity, s.smsQuantity)
-	bot.Handle(b, keyboards.NumberShow, s.numberShow)
-	bot.Handle(b, keyboards.NumberCheck, s.numberCheck)
-	bot.Handle(b, keyboards.NumberAgain, s.numberAgain)
-	bot.Handle(b, keyboards.NumberAnother, s.numberAnother)
-	bot.Handle(b, keyboards.NumberCode, s.numberCode)
-	bot.Handle(b, keyboards.UnknownBalance, s.unknownBalance)
-	bot.Handle(b, keyboards.UnknownNumber, s.unknownNumber)
-	bot.Handle(b, keyboards.UnknownAdopt, s.unknownAdopt)
-	bot.Handle(b, keyboards.UnknownDismiss, s.unknownDismiss)
+	bot.Handle(b, keyboards.PhoneShow, s.numberShow)
+	bot.Handle(b, keyboards.PhoneCheck, s.numberCheck)
+	bot.Handle(b, keyboards.PhoneAgain, s.numberAgain)
+	bot.Handle(b, keyboards.PhoneAnother, s.numberAnother)
+	bot.Handle(b, keyboards.PhoneCode, s.numberCode)
+	bot.Handle(b, keyboards.UnresolvedBalance, s.unknownBalance)
+	bot.Handle(b, keyboards.UnresolvedAdopt, s.unknownNumber)
+	bot.Handle(b, keyboards.UnresolvedAdoptSure, s.unknownAdopt)
+	bot.Handle(b, keyboards.UnresolvedDismiss, s.unknownDismiss)
 
 	bot.Handle(b, keyboards.Recommended, s.recommended)
-	bot.Handle(b, keyboards.Shops, s.shops)
-	bot.Handle(b, keyboards.ShopGoods, s.shopGoods)
+	bot.Handle(b, keyboards.Sellers, s.shops)
+	bot.Handle(b, keyboards.SellerGoods, s.shopGoods)
 	bot.Handle(b, keyboards.Saved, s.saved)
 	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
 	bot.Handle(b, keyboards.Save, s.save)
 	bot.Handle(b, keyboards.Unsave, s.unsave)
-	bot.Handle(b, keyboards.TellBack, s.tellBack)
-	bot.Handle(b, keyboards.TellBackOff, s.tellBackOff)
-	bot.Handle(b, keyboards.TellPrice, s.tellPrice)
-	bot.Handle(b, keyboards.TellPriceOff, s.tellPriceOff)
+	bot.Handle(b, keyboards.WatchRestock, s.tellBack)
+	bot.Handle(b, keyboards.WatchRestockOff, s.tellBackOff)
+	bot.Handle(b, keyboards.WatchPrice, s.tellPrice)
+	bot.Handle(b, keyboards.WatchPriceOff, s.tellPriceOff)
 	bot.Handle(b, keyboards.Spending, s.spending)
 	bot.Handle(b, keyboards.Linked, s.linked)
 	bot.Handle(b, keyboards.LinkedService, s.linkedService)
@@ -192,8 +192,8 @@ func (s *Shop) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Se
 	bot.Handle(b, keyboards.OrderRemind, s.orderRemind)
 	bot.Handle(b, keyboards.CancelAll, s.cancelAll)
 	bot.Handle(b, keyboards.CancelAllSure, s.cancelAllSure)
-	bot.Handle(b, keyboards.ElsewhereFind, s.elsewhereFind)
-	bot.Handle(b, keyboards.ElsewhereTake, s.elsewhereTake)
+	bot.Handle(b, keyboards.ExternalFind, s.elsewhereFind)
+	bot.Handle(b, keyboards.ExternalImport, s.elsewhereTake)
 	bot.Handle(b, keyboards.OrdersExport, s.ordersExport)
 	bot.Handle(b, keyboards.MyData, s.myData)
 	bot.Handle(b, keyboards.Forget, s.forget)
@@ -237,10 +237,10 @@ func dialog(step, data string) *bot.Dialog {
 	return &bot.Dialog{Step: step, Data: data, TTL: dialogLife}
 }
 
-// greet records a person who writes and returns their language: the one they
+// identify records a person who writes and returns their language: the one they
 // chose, else the one of their Telegram.
-func (s *Shop) greet(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
-	user, released, err := s.DB.SeeUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
+func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
+	user, released, err := s.DB.TouchUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func (s *Shop) greet(ctx context.Context, u bot.User, private bool) (*locales.Lo
 	return s.localizer(user), nil
 }
 
-func (s *Shop) localizer(u storage.User) *locales.Localizer {
+func (s *Screens) localizer(u storage.User) *locales.Localizer {
 	if u.Lang != "" {
 		return s.Bundle.Localizer(u.Lang)
 	}
@@ -261,28 +261,28 @@ func (s *Shop) localizer(u storage.User) *locales.Localizer {
 }
 
 // unreachable holds what waits for a person who has blocked the bot.
-func (s *Shop) unreachable(ctx context.Context, userID int64) {
+func (s *Screens) unreachable(ctx context.Context, userID int64) {
 	if err := s.DB.SetUnreachable(ctx, userID); err != nil {
 		s.Log.Error("noting an unreachable person failed", "error", err)
 	}
 }
 
-func (s *Shop) allowed(u bot.User) bool {
+func (s *Screens) allowed(u bot.User) bool {
 	return len(s.AllowedIDs) == 0 || slices.Contains(s.AllowedIDs, u.ID) || s.admin(u.ID)
 }
 
 // served are the ids of all who are served, none for everybody.
-func (s *Shop) served() []int64 {
+func (s *Screens) served() []int64 {
 	if len(s.AllowedIDs) == 0 {
 		return nil
 	}
 	return slices.Concat(s.AllowedIDs, s.AdminIDs)
 }
 
-func (s *Shop) admin(userID int64) bool { return slices.Contains(s.AdminIDs, userID) }
+func (s *Screens) admin(userID int64) bool { return slices.Contains(s.AdminIDs, userID) }
 
 // ownKey returns the person's API key, or orders.ErrNoKey.
-func (s *Shop) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
+func (s *Screens) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
 	key, err := s.DB.ActiveKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Key{}, orders.ErrNoKey
@@ -290,19 +290,19 @@ func (s *Shop) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
 	return key, err
 }
 
-// mayBuy says why a person can't buy now, before they are asked anything:
+// canBuy says why a person can't buy now, before they are asked anything:
 // looking is free, buying needs a key of one's own and no maintenance.
-func (s *Shop) mayBuy(ctx context.Context, userID int64) error {
-	if err := s.orders.MayBuy(ctx); err != nil {
+func (s *Screens) canBuy(ctx context.Context, userID int64) error {
+	if err := s.orders.CanBuy(ctx); err != nil {
 		return err
 	}
 	_, err := s.ownKey(ctx, userID)
 	return err
 }
 
-// lookKey returns the key to look round with: the person's own, else the
+// browseKey returns the key to look round with: the person's own, else the
 // operator's. It never buys.
-func (s *Shop) lookKey(ctx context.Context, userID int64) (redact.Secret, error) {
+func (s *Screens) browseKey(ctx context.Context, userID int64) (redact.Secret, error) {
 	key, err := s.ownKey(ctx, userID)
 	if errors.Is(err, orders.ErrNoKey) && s.OperatorKey != "" {
 		return s.OperatorKey, nil
@@ -311,10 +311,10 @@ func (s *Shop) lookKey(ctx context.Context, userID int64) (redact.Secret, error)
 }
 
 // price formats a unit price in the currency of the person's account.
-func (s *Shop) price(ctx context.Context, l *locales.Localizer, userID int64, rate decimal.Decimal) string {
+func (s *Screens) price(ctx context.Context, l *locales.Localizer, userID int64, rate decimal.Decimal) string {
 	return l.Money(rate, s.currency(ctx, userID))
 }
 
-func (s *Shop) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
-	return bot.View{Keep: true}, nil
+func (s *Screens) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
+	return bot.View{KeepDialog: true}, nil
 }

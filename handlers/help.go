@@ -8,17 +8,17 @@ import (
 	"hstockbot/locales"
 )
 
-func (s *Shop) helpView(l *locales.Localizer) bot.View {
+func (s *Screens) helpView(l *locales.Localizer) bot.View {
 	return bot.View{
 		Text:     l.T("help_text", locales.Args{"Support": s.SupportText}),
 		Keyboard: keyboards.HelpKeyboard(l, s.SupportText),
 	}
 }
 
-func (s *Shop) help(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) help(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return s.helpView(req.L), nil
 }
 
-func (s *Shop) helpCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) helpCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	return s.helpView(req.L), nil
 }

@@ -38,8 +38,8 @@ const (
 
 var errNoName = errors.New("the bot's own name is not known yet")
 
-func (s *Shop) inline(ctx context.Context, req *bot.InlineRequest) (bot.InlineAnswer, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.InlineAnswer, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return inlineTrouble(req.L, err)
 	}
@@ -84,7 +84,7 @@ func inlineTrouble(l *locales.Localizer, err error) (bot.InlineAnswer, error) {
 
 // inlineRows finds what was typed. Where nothing was, it is what the
 // marketplace recommends, or else the beginning of the catalogue.
-func (s *Shop) inlineRows(ctx context.Context, req *bot.InlineRequest, key redact.Secret) (rows []hstock.Row, stale bool, err error) {
+func (s *Screens) inlineRows(ctx context.Context, req *bot.InlineRequest, key redact.Secret) (rows []hstock.Item, stale bool, err error) {
 	if query := typedQuery(req.Query); query != "" {
 		rows, fresh, err := s.Catalog.Search(ctx, key, req.L.Lang(), query)
 		return inStockFirst(rows), fresh.Stale, err
@@ -99,8 +99,8 @@ func (s *Shop) inlineRows(ctx context.Context, req *bot.InlineRequest, key redac
 // beginning returns what of the catalogue is recommended, or else what it begins
 // with, as far as it is in stock. It is asked for whenever somebody types the bot's
 // name, so it is no copy of the whole.
-func beginning(rows []hstock.Row) []hstock.Row {
-	var recommended, first []hstock.Row
+func beginning(rows []hstock.Item) []hstock.Item {
+	var recommended, first []hstock.Item
 	for i := range rows {
 		switch row := &rows[i]; {
 		case row.Stock <= 0:
@@ -117,7 +117,7 @@ func beginning(rows []hstock.Row) []hstock.Row {
 }
 
 // card is a row as the list shows it, and as a chat does.
-func (s *Shop) card(l *locales.Localizer, username string, row hstock.Row, currency string) bot.InlineResult {
+func (s *Screens) card(l *locales.Localizer, username string, row hstock.Item, currency string) bot.InlineResult {
 	id, args := "product_price", locales.Args{"Price": l.Money(row.Rate, currency)}
 	if row.EntityType == hstock.EntitySMM && s.SMMRatePer > 1 {
 		id, args["Per"] = "product_price_per", l.Number(s.SMMRatePer)

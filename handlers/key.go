@@ -16,7 +16,7 @@ import (
 )
 
 // key shows the key that is there, or asks for one.
-func (s *Shop) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	key, err := s.ownKey(ctx, req.User.ID)
 	if errors.Is(err, orders.ErrNoKey) {
 		return s.askKey(req, req.L.T("key_none")), nil
@@ -34,12 +34,12 @@ func (s *Shop) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View,
 	}, nil
 }
 
-func (s *Shop) keyReplace(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) keyReplace(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return s.askKey(req, req.L.T("key_replace")), nil
 }
 
 // keyRemove asks once more, and says what stands on the key.
-func (s *Shop) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	open, err := s.DB.OpenOrders(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -48,7 +48,7 @@ func (s *Shop) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	if open > 0 {
 		text += "\n\n" + req.L.N("key_remove_open", int64(open))
 	}
-	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID, false)
+	unknown, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, false)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -58,7 +58,7 @@ func (s *Shop) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	return bot.View{Text: text, Keyboard: keyboards.KeyRemoveKeyboard(req.L)}, nil
 }
 
-func (s *Shop) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	if err := s.DB.RemoveKey(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
@@ -70,7 +70,7 @@ func (s *Shop) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{}) 
 
 // askKey is the screen that whatever needs a key opens where there is none.
 // The screen that was asked for opens once a key is there.
-func (s *Shop) askKey(req *bot.Request, text string) bot.View {
+func (s *Screens) askKey(req *bot.Request, text string) bot.View {
 	return bot.View{
 		Text:     text + "\n\n" + req.L.T("key_ask"),
 		Keyboard: keyboards.Foot(req.L, ""),
@@ -79,37 +79,37 @@ func (s *Shop) askKey(req *bot.Request, text string) bot.View {
 }
 
 // askKeyBeside is askKey as a message of its own: what was tapped may be goods.
-func (s *Shop) askKeyBeside(req *bot.Request, text string) bot.View {
+func (s *Screens) askKeyBeside(req *bot.Request, text string) bot.View {
 	view := s.askKey(req, text)
-	view.New = true
+	view.AsNewMessage = true
 	return view
 }
 
 // keyCommand takes the key that stands behind the command, or shows the screen.
-func (s *Shop) keyCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) keyCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if strings.TrimSpace(req.Args) == "" {
 		return s.key(ctx, req, struct{}{})
 	}
 	return s.takeKey(ctx, req, req.Args, "")
 }
 
-func (s *Shop) keyTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) keyTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	return s.takeKey(ctx, req, req.Text, req.Data)
 }
 
 // takeKey deletes the message that shows the key, asks the marketplace whether
 // it is one, and only then stores it.
-func (s *Shop) takeKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
+func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
 	secret := redact.Secret(strings.TrimSpace(text))
 	if secret == "" {
-		return bot.View{}, say("key_not_text")
+		return bot.View{}, message("key_not_text")
 	}
 	warning := ""
 	if err := req.Delete(ctx); err != nil {
 		warning = req.L.T("key_not_deleted") + "\n\n"
 	}
 	again := func(text string) bot.View {
-		return bot.View{Text: warning + text, Keyboard: keyboards.Foot(req.L, ""), New: true, Dialog: dialog(stepKey, next)}
+		return bot.View{Text: warning + text, Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true, Dialog: dialog(stepKey, next)}
 	}
 	if !plausibleKey(secret) || (s.OperatorKey != "" && secret == s.OperatorKey && !s.admin(req.User.ID)) {
 		return again(req.L.T("key_refused")), nil
@@ -143,7 +143,7 @@ func (s *Shop) takeKey(ctx context.Context, req *bot.Request, text, next string)
 		return bot.View{}, err
 	}
 	view, err = s.bot.Open(ctx, req, next)
-	view.New = true
+	view.AsNewMessage = true
 	return view, err
 }
 

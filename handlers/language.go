@@ -10,20 +10,20 @@ import (
 	"hstockbot/storage"
 )
 
-func (s *Shop) languageView(l *locales.Localizer) bot.View {
+func (s *Screens) languageView(l *locales.Localizer) bot.View {
 	return bot.View{Text: l.T("language_text"), Keyboard: keyboards.LanguageKeyboard(l, s.Bundle.Languages())}
 }
 
-func (s *Shop) language(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) language(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return s.languageView(req.L), nil
 }
 
-func (s *Shop) languageCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) languageCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	return s.languageView(req.L), nil
 }
 
 // setLanguage keeps a language chosen by hand, for good, and shows the menu in it.
-func (s *Shop) setLanguage(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
+func (s *Screens) setLanguage(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
 	for _, language := range s.Bundle.Languages() {
 		if route.HashOf(language.Code) != args.Lang {
 			continue

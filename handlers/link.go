@@ -35,7 +35,7 @@ func pastedLink(text string) (string, bool) {
 }
 
 // linkPasted keeps the link and offers what there is for it.
-func (s *Shop) linkPasted(ctx context.Context, req *bot.Request, link string) (bot.View, error) {
+func (s *Screens) linkPasted(ctx context.Context, req *bot.Request, link string) (bot.View, error) {
 	if _, known := links.Recognize(link); !known {
 		return bot.View{Text: req.L.T("link_unknown"), Keyboard: keyboards.NoServicesKeyboard(req.L)}, nil
 	}
@@ -44,17 +44,17 @@ func (s *Shop) linkPasted(ctx context.Context, req *bot.Request, link string) (b
 		return bot.View{}, err
 	}
 	args := keyboards.LinkedArgs{Link: id}
-	return s.linked(ctx, at(req, keyboards.Linked.Data(args)), args)
+	return s.linked(ctx, withCallback(req, keyboards.Linked.Data(args)), args)
 }
 
 // linked lists the SMM services of the link's platform.
-func (s *Shop) linked(ctx context.Context, req *bot.Request, args keyboards.LinkedArgs) (bot.View, error) {
+func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.LinkedArgs) (bot.View, error) {
 	l := req.L
 	address, link, err := s.keptLink(ctx, req, args.Link)
 	if err != nil {
 		return bot.View{}, err
 	}
-	key, err := s.lookKey(ctx, req.User.ID)
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -98,14 +98,14 @@ func shownLink(l *locales.Localizer, address string) string {
 }
 
 // keptLink returns a link that this person has pasted.
-func (s *Shop) keptLink(ctx context.Context, req *bot.Request, id int64) (string, links.Link, error) {
+func (s *Screens) keptLink(ctx context.Context, req *bot.Request, id int64) (string, links.Link, error) {
 	address, err := s.DB.Search(ctx, req.User.ID, id)
 	if err != nil {
 		return "", links.Link{}, err
 	}
 	link, known := links.Recognize(address)
 	if !known {
-		return "", links.Link{}, catalog.ErrGone // the id of a search for words
+		return "", links.Link{}, catalog.ErrDelisted // the id of a search for words
 	}
 	return address, link, nil
 }
@@ -113,7 +113,7 @@ func (s *Shop) keptLink(ctx context.Context, req *bot.Request, id int64) (string
 // servicesFor returns the SMM services whose English name or category speaks of
 // the link's platform, in the person's language: those first that suit what the
 // link leads to, and sold-out ones last.
-func (s *Shop) servicesFor(ctx context.Context, key redact.Secret, lang string, link links.Link) ([]hstock.Row, catalog.Freshness, error) {
+func (s *Screens) servicesFor(ctx context.Context, key redact.Secret, lang string, link links.Link) ([]hstock.Item, catalog.Freshness, error) {
 	english, fresh, err := s.Catalog.Shelf(ctx, key, "en", "", "")
 	if err != nil {
 		return nil, fresh, err
@@ -128,7 +128,7 @@ func (s *Shop) servicesFor(ctx context.Context, key redact.Secret, lang string, 
 	if err != nil {
 		return nil, fresh, err
 	}
-	var suit, rest []hstock.Row
+	var suit, rest []hstock.Item
 	for _, row := range rows {
 		switch name, fits := names[row.Service]; {
 		case fits && link.Suits(name):
@@ -141,12 +141,12 @@ func (s *Shop) servicesFor(ctx context.Context, key redact.Secret, lang string, 
 }
 
 // linkedService shows a service for the link and asks how many.
-func (s *Shop) linkedService(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
+func (s *Screens) linkedService(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
 	address, row, inventory, err := s.lookLinked(ctx, req, args)
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.Limits(row, inventory)
+	limits := orders.LimitsOf(row, inventory)
 	var quantities []int64
 	if !limits.SoldOut {
 		quantities = keyboards.QuantityChoices(limits.Min, limits.Max)
@@ -159,20 +159,20 @@ func (s *Shop) linkedService(ctx context.Context, req *bot.Request, args keyboar
 
 // lookLinked reads the link and the service. What is no SMM service takes no
 // link: its button is forged, or it has become something else.
-func (s *Shop) lookLinked(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (string, hstock.Row, hstock.Inventory, error) {
+func (s *Screens) lookLinked(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (string, hstock.Item, hstock.Inventory, error) {
 	address, _, err := s.keptLink(ctx, req, args.Link)
 	if err != nil {
-		return "", hstock.Row{}, hstock.Inventory{}, err
+		return "", hstock.Item{}, hstock.Inventory{}, err
 	}
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err == nil && row.EntityType != hstock.EntitySMM {
-		err = catalog.ErrGone
+		err = catalog.ErrDelisted
 	}
 	return address, row, inventory, err
 }
 
 // linkedAmount asks for a quantity.
-func (s *Shop) linkedAmount(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
+func (s *Screens) linkedAmount(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
 	_, row, inventory, err := s.lookLinked(ctx, req, args)
 	if err != nil {
 		return bot.View{}, err
@@ -186,7 +186,7 @@ func (s *Shop) linkedAmount(ctx context.Context, req *bot.Request, args keyboard
 }
 
 // linkedAmountTyped takes a quantity.
-func (s *Shop) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.LinkedService, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -197,8 +197,8 @@ func (s *Shop) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.Vie
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
 	order := args.Order(n)
-	view, err := s.linkedOrder(ctx, at(req, keyboards.LinkedOrder.Data(order)), order)
-	var amount *orders.AmountError
+	view, err := s.linkedOrder(ctx, withCallback(req, keyboards.LinkedOrder.Data(order)), order)
+	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
 		return askAgain(amountSentence(req.L, amount), foot), nil
 	}
@@ -206,15 +206,15 @@ func (s *Shop) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.Vie
 }
 
 // linkedOrder draws the confirm card: what it would ask for is there already.
-func (s *Shop) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
-	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
+	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
 	address, row, inventory, err := s.lookLinked(ctx, req, args.ServiceArgs())
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.Limits(row, inventory)
+	limits := orders.LimitsOf(row, inventory)
 	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
 		return bot.View{}, &limits
 	}

@@ -18,7 +18,7 @@ import (
 const maintenanceLength = 300
 
 // maintenance shows whether people may buy, and what they are told.
-func (s *Shop) maintenance(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) maintenance(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	m, err := s.DB.Maintenance(ctx)
 	if err != nil {
@@ -42,7 +42,7 @@ func maintenanceWords(l *locales.Localizer, m storage.Maintenance) string {
 
 // closedSentence is what somebody is told who has just been refused for it. That
 // it can't be read, or is over by now, is no reason to say anything else.
-func (s *Shop) closedSentence(ctx context.Context, l *locales.Localizer) string {
+func (s *Screens) closedSentence(ctx context.Context, l *locales.Localizer) string {
 	m, err := s.DB.Maintenance(ctx)
 	if err != nil {
 		s.Log.Error("the sentence of maintenance can't be read", "error", err)
@@ -51,8 +51,8 @@ func (s *Shop) closedSentence(ctx context.Context, l *locales.Localizer) string 
 }
 
 // closedNote stands below what could be bought, "" while it can.
-func (s *Shop) closedNote(ctx context.Context, l *locales.Localizer) string {
-	if err := s.orders.MayBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
+func (s *Screens) closedNote(ctx context.Context, l *locales.Localizer) string {
+	if err := s.orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
 		return ""
 	}
 	return "\n\n" + s.closedSentence(ctx, l)
@@ -60,20 +60,20 @@ func (s *Shop) closedNote(ctx context.Context, l *locales.Localizer) string {
 
 // maintenanceSwitch closes or opens buying. The button says which, so that a
 // second tap changes nothing.
-func (s *Shop) maintenanceSwitch(ctx context.Context, req *bot.Request, args keyboards.SwitchArgs) (bot.View, error) {
+func (s *Screens) maintenanceSwitch(ctx context.Context, req *bot.Request, args keyboards.SwitchArgs) (bot.View, error) {
 	now := time.Now()
 	since, what := time.Time{}, deedMaintenanceOff
 	if args.On {
 		since, what = now, deedMaintenanceOn
 	}
-	if err := s.DB.SetMaintenance(ctx, since, storage.Deed{Admin: req.User.ID, What: what, At: now}); err != nil {
+	if err := s.DB.SetMaintenance(ctx, since, storage.AuditEntry{AdminID: req.User.ID, Action: what, At: now}); err != nil {
 		return bot.View{}, err
 	}
 	return s.maintenance(ctx, req, struct{}{})
 }
 
 // maintenanceText asks for a sentence.
-func (s *Shop) maintenanceText(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) maintenanceText(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("maintenance_ask", locales.Args{"Most": maintenanceLength}),
 		Keyboard: keyboards.Foot(req.L, keyboards.Maintenance.Data(struct{}{})),
@@ -81,20 +81,20 @@ func (s *Shop) maintenanceText(_ context.Context, req *bot.Request, _ struct{}) 
 	}, nil
 }
 
-func (s *Shop) maintenanceTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) maintenanceTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	text := strings.TrimSpace(req.Text)
 	if n := len([]rune(text)); n == 0 || n > maintenanceLength {
 		return askAgain(req.L.T("maintenance_bad", locales.Args{"Most": maintenanceLength}), keyboards.Foot(req.L, keyboards.Maintenance.Data(struct{}{}))), nil
 	}
-	if err := s.DB.SetMaintenanceText(ctx, text, storage.Deed{Admin: req.User.ID, What: deedMaintenanceText, Detail: text, At: time.Now()}); err != nil {
+	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, Detail: text, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
-	return s.maintenance(ctx, at(req, keyboards.Maintenance.Data(struct{}{})), struct{}{})
+	return s.maintenance(ctx, withCallback(req, keyboards.Maintenance.Data(struct{}{})), struct{}{})
 }
 
 // maintenanceOwn goes back to the bot's own sentence, in everybody's language.
-func (s *Shop) maintenanceOwn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	if err := s.DB.SetMaintenanceText(ctx, "", storage.Deed{Admin: req.User.ID, What: deedMaintenanceText, At: time.Now()}); err != nil {
+func (s *Screens) maintenanceOwn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	if err := s.DB.SetMaintenanceText(ctx, "", storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
 	return s.maintenance(ctx, req, struct{}{})

@@ -12,7 +12,7 @@ import (
 
 // start greets with the menu, or opens what a deep link names: p_<service> a
 // product, o_<order> an order of the person's own, startKey the API key.
-func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) start(ctx context.Context, req *bot.Request) (bot.View, error) {
 	s.noticeAdmin(ctx, req.User.ID)
 	if req.Args == startKey {
 		return s.key(ctx, req, struct{}{})
@@ -21,9 +21,9 @@ func (s *Shop) start(ctx context.Context, req *bot.Request) (bot.View, error) {
 		switch kind {
 		case "p":
 			args := keyboards.ProductArgs{Service: number}
-			return s.product(ctx, at(req, keyboards.Product.Data(args)), args)
+			return s.product(ctx, withCallback(req, keyboards.Product.Data(args)), args)
 		case "o":
-			order, err := s.DB.OrderByNumber(ctx, req.User.ID, number)
+			order, err := s.DB.OrderByExternalID(ctx, req.User.ID, number)
 			if err != nil {
 				return bot.View{}, err
 			}
@@ -52,16 +52,16 @@ func menuView(l *locales.Localizer) bot.View {
 	return bot.View{Text: l.T("menu_text"), Keyboard: keyboards.MenuKeyboard(l)}
 }
 
-func (s *Shop) menu(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) menu(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return menuView(req.L), nil
 }
 
-func (s *Shop) menuCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) menuCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	return menuView(req.L), nil
 }
 
 // cancelCommand leaves any dialog: the view that it returns has none.
-func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) cancelCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	view := menuView(req.L)
 	view.Text = req.L.T("cancel_text")
 	return view, nil
@@ -69,7 +69,7 @@ func (s *Shop) cancelCommand(_ context.Context, req *bot.Request) (bot.View, err
 
 // group answers in a group: the bot is for private chats, and a key that was
 // sent there is no secret any more.
-func (s *Shop) group(ctx context.Context, req *bot.Request) (bot.View, bool) {
+func (s *Screens) group(ctx context.Context, req *bot.Request) (bot.View, bool) {
 	if req.Command == "key" && strings.TrimSpace(req.Args) != "" {
 		return bot.View{Text: req.L.T("group_key"), Keyboard: s.privateLink(ctx, req)}, true
 	}
@@ -79,7 +79,7 @@ func (s *Shop) group(ctx context.Context, req *bot.Request) (bot.View, bool) {
 	return bot.View{Text: req.L.T("group_text"), Keyboard: s.privateLink(ctx, req)}, true
 }
 
-func (s *Shop) privateLink(ctx context.Context, req *bot.Request) keyboards.Rows {
+func (s *Screens) privateLink(ctx context.Context, req *bot.Request) keyboards.Rows {
 	name := s.bot.Username(ctx)
 	if name == "" {
 		return nil

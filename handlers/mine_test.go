@@ -108,7 +108,7 @@ func TestEligibleAfterAsItCame(t *testing.T) {
 
 func (w *world) orderID(number int64) int64 {
 	w.t.Helper()
-	order, err := w.db.OrderByNumber(w.t.Context(), anna.ID, number)
+	order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, number)
 	must(w.t, err)
 	return order.ID
 }
@@ -209,7 +209,7 @@ func TestCancelAllOfMany(t *testing.T) {
 			for range 129 {
 				number, err := client.Add(w.t.Context(), annaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
 				must(w.t, err)
-				given = append(given, storage.Placement{Number: number})
+				given = append(given, storage.Placement{ExternalID: number})
 			}
 		})
 		w.place(given)
@@ -239,7 +239,7 @@ func (w *world) place(given []storage.Placement) {
 	must(w.t, err)
 	now := time.Now()
 	p, err := w.db.InsertDraft(ctx, storage.Purchase{
-		UserID: anna.ID, KeyID: key.ID, KeyPrint: key.Print, Kind: storage.KindProduct, Service: market.GmailUSA, Name: "Gmail, \"USA\"", Quantity: 1,
+		UserID: anna.ID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: storage.KindProduct, Service: market.GmailUSA, Name: "Gmail, \"USA\"", Quantity: 1,
 		RatePer: 1, Currency: "USD", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
 	must(w.t, err)
@@ -313,7 +313,7 @@ func TestTakingInWhatIsSomebodyElses(t *testing.T) {
 			}
 		}
 		for _, number := range []int64{23501, 99999, -1, 0} {
-			mallory.TapData(1, keyboards.ElsewhereTake.Data(keyboards.ElsewhereArgs{Number: number}))
+			mallory.TapData(1, keyboards.ExternalImport.Data(keyboards.ExternalArgs{ExternalID: number}))
 			pass(time.Second)
 			if answer := mallory.Last().Text; answer != w.l.T("elsewhere_none") {
 				w.t.Errorf("taking in %d: %q", number, answer)
@@ -337,7 +337,7 @@ func TestTakingInTwice(t *testing.T) {
 		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("elsewhere_button_yes")))
 		must(w.t, w.anna.RepeatTap())
 		pass(10 * time.Second)
-		order, err := w.db.OrderByNumber(w.t.Context(), anna.ID, market.FirstOrder)
+		order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
 		must(w.t, err)
 		if n, err := w.db.CountOrders(w.t.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
 			w.t.Errorf("%d orders, %v", n, err)
@@ -356,7 +356,7 @@ func TestTakingInTwice(t *testing.T) {
 		}
 		for _, data := range []string{
 			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}), keyboards.Again.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
-			keyboards.NumberAgain.Data(keyboards.OrderRef{Order: order.ID}), keyboards.NumberAnother.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.PhoneAgain.Data(keyboards.OrderRef{Order: order.ID}), keyboards.PhoneAnother.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.Confirm.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
 		} {
 			w.anna.TapData(1, data)
@@ -425,7 +425,7 @@ func TestExportOfTenThousand(t *testing.T) {
 		w.withKey(annaKey)
 		given := make([]storage.Placement, 10_000)
 		for i := range given {
-			given[i].Number = int64(700_000 + i)
+			given[i].ExternalID = int64(700_000 + i)
 		}
 		w.place(given)
 		w.types("/orders")
@@ -567,7 +567,7 @@ func TestForgetAsksAgain(t *testing.T) {
 		pass(time.Minute)
 		w.anna.TapData(old.ID, buttonData(old, w.l.Label("forget_button")))
 		pass(time.Second)
-		if _, err := w.db.OrderByNumber(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
+		if _, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
 			w.t.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.anna.Transcript())
 		}
 		w.types("/forget")

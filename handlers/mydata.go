@@ -18,7 +18,7 @@ import (
 const openNamed = 20
 
 // myData sends everything that is kept about the person as a file.
-func (s *Shop) myData(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) myData(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	data, err := s.DB.PersonalData(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -171,13 +171,13 @@ func dataFile(data storage.PersonalData) personFile {
 	numbers := map[int64]int64{}  // of orders
 	became := map[int64][]int64{} // of purchases
 	for _, o := range data.Orders {
-		numbers[o.ID] = o.Number
-		became[o.PurchaseID] = append(became[o.PurchaseID], o.Number)
+		numbers[o.ID] = o.ExternalID
+		became[o.PurchaseID] = append(became[o.PurchaseID], o.ExternalID)
 		entry := orderFile{
-			Number: o.Number, Kind: string(o.Kind), Elsewhere: o.Elsewhere,
+			Number: o.ExternalID, Kind: string(o.Kind), Elsewhere: o.External,
 			Service: o.Service, Name: o.Name, Category: o.Category, Quantity: o.Quantity, Link: o.Link, Rental: rentalOf(o.Rental),
-			State: string(o.State), Word: o.Word, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
-			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Received: when(o.DeliveredAt), Told: when(o.ToldAt),
+			State: string(o.State), Word: o.RawStatus, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
+			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Received: when(o.DeliveredAt), Told: when(o.NotifiedAt),
 			Closed: when(o.ClosedAt),
 		}
 		if o.Charge.Valid {
@@ -198,9 +198,9 @@ func dataFile(data storage.PersonalData) personFile {
 	for _, f := range data.Saved {
 		file.Saved = append(file.Saved, savedFile{Service: f.Service, Name: f.Name})
 	}
-	for _, a := range data.Alerts {
+	for _, a := range data.Watches {
 		entry := alertFile{Service: a.Service, Name: a.Name, Kind: string(a.Kind), Currency: a.Currency, Waits: a.Armed, Changed: when(a.ChangedAt)}
-		if a.Kind == storage.AlertPrice {
+		if a.Kind == storage.WatchPrice {
 			entry.Price = plainAmount(a.Price)
 		}
 		file.Alerts = append(file.Alerts, entry)
@@ -230,9 +230,9 @@ func rentalOf(r storage.Rental) *rentalFile {
 }
 
 // forget says what is kept about the person.
-func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
-	kept, err := s.DB.Kept(ctx, req.User.ID)
+	kept, err := s.DB.DataSummary(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -245,7 +245,7 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 		{"forget_orders", kept.Orders},
 		{"forget_searches", kept.Searches},
 		{"forget_saved", kept.Saved},
-		{"forget_alerts", kept.Alerts},
+		{"forget_alerts", kept.Watches},
 		{"forget_reminders", kept.Reminders},
 		{"forget_waiting", kept.Waiting},
 	} {
@@ -257,12 +257,12 @@ func (s *Shop) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ForgetKeyboard(l)}, nil
 }
 
-func (s *Shop) forgetCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.forget(ctx, at(req, keyboards.Forget.Data(struct{}{})), struct{}{})
+func (s *Screens) forgetCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.forget(ctx, withCallback(req, keyboards.Forget.Data(struct{}{})), struct{}{})
 }
 
 // forgetAsk asks once more, and names what is still under way.
-func (s *Shop) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	question, args, err := s.forgetQuestion(ctx, req)
 	if err != nil {
 		return bot.View{}, err
@@ -272,15 +272,15 @@ func (s *Shop) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot
 
 // forgetQuestion returns the question, and what stands for it in the button that
 // answers it.
-func (s *Shop) forgetQuestion(ctx context.Context, req *bot.Request) (string, keyboards.ForgetArgs, error) {
+func (s *Screens) forgetQuestion(ctx context.Context, req *bot.Request) (string, keyboards.ForgetArgs, error) {
 	l := req.L
 	none := keyboards.ForgetArgs{}
-	kept, err := s.DB.Kept(ctx, req.User.ID)
+	kept, err := s.DB.DataSummary(ctx, req.User.ID)
 	if err != nil {
 		return "", none, err
 	}
-	if kept.OnItsWay > 0 {
-		return "", none, storage.ErrOnItsWay
+	if kept.InFlight > 0 {
+		return "", none, storage.ErrPurchaseInFlight
 	}
 	lines := []string{l.T("forget_ask")}
 	if kept.Open > 0 {
@@ -290,26 +290,26 @@ func (s *Shop) forgetQuestion(ctx context.Context, req *bot.Request) (string, ke
 		}
 		numbers := make([]string, 0, len(open))
 		for _, order := range open {
-			numbers = append(numbers, number(l, order.Number))
+			numbers = append(numbers, externalID(l, order.ExternalID))
 		}
 		if kept.Open > len(open) {
 			numbers = append(numbers, "…")
 		}
 		lines = append(lines, "", l.N("forget_open", int64(kept.Open), locales.Args{"Numbers": strings.Join(numbers, ", ")}))
 	}
-	if kept.Unknown > 0 {
-		lines = append(lines, "", l.N("forget_unknown", int64(kept.Unknown)))
+	if kept.OutcomeUnknown > 0 {
+		lines = append(lines, "", l.N("forget_unknown", int64(kept.OutcomeUnknown)))
 	}
 	if kept.Waiting > 0 {
 		lines = append(lines, "", l.N("forget_waiting_too", int64(kept.Waiting)))
 	}
 	question := strings.Join(lines, "\n")
-	return question, keyboards.ForgetArgs{Told: route.HashOf(question)}, nil
+	return question, keyboards.ForgetArgs{Summary: route.HashOf(question)}, nil
 }
 
 // forgetSure deletes it, unless something else is under way by now than the
 // person was told: then it asks again. Their next message is that of somebody new.
-func (s *Shop) forgetSure(ctx context.Context, req *bot.Request, args keyboards.ForgetArgs) (bot.View, error) {
+func (s *Screens) forgetSure(ctx context.Context, req *bot.Request, args keyboards.ForgetArgs) (bot.View, error) {
 	question, now, err := s.forgetQuestion(ctx, req)
 	if err != nil {
 		return bot.View{}, err

@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"hstockbot/bot"
-	"hstockbot/internal/alarms"
-	"hstockbot/internal/alerts"
+	"hstockbot/internal/monitor"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
+	"hstockbot/internal/watches"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -27,7 +27,7 @@ const (
 
 // Notify renders a stored message in the person's present language and sends
 // it, or draws again the one that shows a number: the Send of orders.Options.
-func (s *Shop) Notify(ctx context.Context, message storage.Message) (shows int64, err error) {
+func (s *Screens) Notify(ctx context.Context, message storage.Message) (shows int64, err error) {
 	user, err := s.DB.User(ctx, message.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return 0, fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
@@ -35,7 +35,7 @@ func (s *Shop) Notify(ctx context.Context, message storage.Message) (shows int64
 	if err != nil {
 		return 0, err
 	}
-	if message.Kind == alarms.Message && !s.admin(user.ID) {
+	if message.Kind == monitor.Message && !s.admin(user.ID) {
 		return 0, nil // no admin any more
 	}
 	l := s.localizer(user)
@@ -46,15 +46,15 @@ func (s *Shop) Notify(ctx context.Context, message storage.Message) (shows int64
 	if err != nil {
 		return 0, err
 	}
-	sent, err := s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
+	sent, err := s.bot.Send(ctx, message.UserID, bot.Priority(message.Priority), view)
 	if errors.Is(err, bot.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
 		// Whatever Telegram dislikes about the text, a file is bytes.
 		if view, err = s.messageView(ctx, l, message, true); err != nil {
 			return 0, err
 		}
-		_, err = s.bot.Push(ctx, message.UserID, bot.Class(message.Class), view)
+		_, err = s.bot.Send(ctx, message.UserID, bot.Priority(message.Priority), view)
 	}
-	if errors.Is(err, bot.ErrUncertain) && !worthRepeating(message.Kind) {
+	if errors.Is(err, bot.ErrUncertain) && !repeatIfUncertain(message.Kind) {
 		return 0, nil // it probably arrived
 	}
 	if message.Kind == orders.MessageNumber {
@@ -80,23 +80,23 @@ func sendError(err error) error {
 
 // redrawNumber draws the message that shows a number as it is now. One that the
 // person has deleted, or that was not sent yet, needs nothing.
-func (s *Shop) redrawNumber(ctx context.Context, l *locales.Localizer, message storage.Message) error {
+func (s *Screens) redrawNumber(ctx context.Context, l *locales.Localizer, message storage.Message) error {
 	order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
 	if err != nil || order.MessageID == 0 {
 		return err
 	}
-	err = s.bot.Edit(ctx, message.UserID, int(order.MessageID), bot.Class(message.Class), numberView(l, order))
+	err = s.bot.Edit(ctx, message.UserID, int(order.MessageID), bot.Priority(message.Priority), phoneView(l, order))
 	if errors.Is(err, bot.ErrRejected) || errors.Is(err, bot.ErrUncertain) {
 		return nil
 	}
 	return sendError(err)
 }
 
-// worthRepeating says of what a repeat is better than a loss, where Telegram's
+// repeatIfUncertain says of what a repeat is better than a loss, where Telegram's
 // answer was lost: goods, numbers, codes, and what a person must know about their money.
-func worthRepeating(kind string) bool {
+func repeatIfUncertain(kind string) bool {
 	switch kind {
-	case orders.MessageGoods, orders.MessageCode, orders.MessageNumber, orders.MessageUnknown, orders.MessageOutcome:
+	case orders.MessageGoods, orders.MessageCode, orders.MessageNumber, orders.MessageOutcomeUnknown, orders.MessageOutcome:
 		return true
 	default:
 		return false
@@ -105,14 +105,14 @@ func worthRepeating(kind string) bool {
 
 // messageView renders what a stored message says; goods as a file where they
 // must be one.
-func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
+func (s *Screens) messageView(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
 	switch message.Kind {
 	case orders.MessageGoods:
 		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		goods, err := orders.GoodsOf(message)
+		goods, err := orders.DecodeGoods(message)
 		if err != nil {
 			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
 		}
@@ -124,7 +124,7 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 		}
 		switch message.Kind {
 		case orders.MessageNumber:
-			return numberView(l, order), nil
+			return phoneView(l, order), nil
 		case orders.MessageReminder:
 			return reminderView(l, order), nil
 		}
@@ -134,18 +134,18 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 		if err != nil {
 			return bot.View{}, err
 		}
-		sms, err := orders.SMSOf(message)
+		sms, err := orders.DecodeSMS(message)
 		if err != nil {
 			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
 		}
 		return codeView(l, order, sms, asFile), nil
 	case orders.MessageOutcome:
-		outcome, err := s.orders.State(ctx, message.UserID, message.PurchaseID)
+		outcome, err := s.orders.Outcome(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
 			return bot.View{}, err
 		}
 		return s.outcomeView(l, outcome), nil
-	case orders.MessageUnknown, orders.MessageVerdict:
+	case orders.MessageOutcomeUnknown, orders.MessageVerdict:
 		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
 			return bot.View{}, err
@@ -157,10 +157,10 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 			}
 			return s.placedView(l, placed, p), nil
 		}
-		return unknownCard(l, p, p.BalanceSeen, p.Verdict, false), nil
-	case alerts.MessageRestock, alerts.MessagePrice:
+		return unresolvedView(l, p, p.BalanceSeen, p.Verdict, false), nil
+	case watches.MessageRestock, watches.MessagePrice:
 		return s.newsView(ctx, l, message)
-	case alarms.Message:
+	case monitor.Message:
 		return alarmView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
@@ -170,7 +170,7 @@ func (s *Shop) messageView(ctx context.Context, l *locales.Localizer, message st
 }
 
 func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) string {
-	args := locales.Args{"Number": number(l, o.Number), "Name": title(l, orderName(l, o))}
+	args := locales.Args{"Number": externalID(l, o.ExternalID), "Name": title(l, orderName(l, o))}
 	switch {
 	case goods.Of > 0 && goods.SoFar >= goods.Of, goods.Of == 0 && o.State == storage.OrderDelivered:
 		return l.T("delivered_title", args)
@@ -187,7 +187,7 @@ func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, 
 	if asFile || !fitsMessage(accounts) {
 		return bot.View{
 			Text:     title + "\n" + l.N("delivered_file", int64(len(accounts))) + "\n\n" + l.T("delivered_hint"),
-			Document: &bot.Document{Name: "order-" + strconv.FormatInt(o.Number, 10) + ".txt", Data: accountsFile(accounts)},
+			Document: &bot.Document{Name: "order-" + strconv.FormatInt(o.ExternalID, 10) + ".txt", Data: accountsFile(accounts)},
 			Keyboard: keyboards.DeliveredKeyboard(l, o.ID, repeatable(o), nil),
 		}
 	}
@@ -229,7 +229,7 @@ func accountsFile(accounts []redact.Secret) []byte {
 // endedView tells how an order ended that did not end with its goods.
 func endedView(l *locales.Localizer, o storage.Order) bot.View {
 	if o.Kind == storage.KindSMS {
-		return bot.View{Text: numberText(l, o), Keyboard: keyboards.NumberEndedKeyboard(l, o.ID, o.Rental.Project != "")}
+		return bot.View{Text: phoneText(l, o), Keyboard: keyboards.PhoneEndedKeyboard(l, o.ID, o.Rental.Project != "")}
 	}
 	return bot.View{Text: orderText(l, o), Keyboard: keyboards.EndedKeyboard(l, o.ID, repeatable(o))}
 }

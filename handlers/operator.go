@@ -18,7 +18,7 @@ import (
 // operatorAccount says to admins how the operator's account stands: its balance,
 // or why that can't be read, what is open with its key, and below what sum they
 // are warned.
-func (s *Shop) operatorAccount(ctx context.Context, l *locales.Localizer) (string, error) {
+func (s *Screens) operatorAccount(ctx context.Context, l *locales.Localizer) (string, error) {
 	var (
 		lines    []string
 		currency string
@@ -59,7 +59,7 @@ func (s *Shop) operatorAccount(ctx context.Context, l *locales.Localizer) (strin
 }
 
 // operatorThreshold is the sum below which admins are warned, if there is one.
-func (s *Shop) operatorThreshold(ctx context.Context) (decimal.Decimal, bool, error) {
+func (s *Screens) operatorThreshold(ctx context.Context) (decimal.Decimal, bool, error) {
 	kept, err := s.DB.Setting(ctx, storage.OperatorThreshold)
 	if err != nil || kept == "" {
 		return decimal.Zero, false, err
@@ -69,7 +69,7 @@ func (s *Shop) operatorThreshold(ctx context.Context) (decimal.Decimal, bool, er
 }
 
 // balanceWarn asks below what sum admins are to be warned.
-func (s *Shop) balanceWarn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) balanceWarn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	_, set, err := s.operatorThreshold(ctx)
 	if err != nil {
 		return bot.View{}, err
@@ -80,7 +80,7 @@ func (s *Shop) balanceWarn(ctx context.Context, req *bot.Request, _ struct{}) (b
 }
 
 // balanceWarnTyped takes the sum.
-func (s *Shop) balanceWarnTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) balanceWarnTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	below, ok := parsePrice(req.Text)
 	if !ok {
 		return askAgain(req.L.T("balance_warn_bad"), keyboards.Foot(req.L, keyboards.Balance.Data(keyboards.BalanceArgs{}))), nil
@@ -89,18 +89,18 @@ func (s *Shop) balanceWarnTyped(ctx context.Context, req *bot.Request) (bot.View
 }
 
 // balanceWarnOff takes it away.
-func (s *Shop) balanceWarnOff(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) balanceWarnOff(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	view, err := s.setOperatorThreshold(ctx, req, "")
 	view.Toast = req.L.Label("balance_warn_off_toast")
 	return view, err
 }
 
 // setOperatorThreshold keeps the sum, and shows the balance, where it stands.
-func (s *Shop) setOperatorThreshold(ctx context.Context, req *bot.Request, below string) (bot.View, error) {
-	deed := storage.Deed{Admin: req.User.ID, What: deedBalanceWarn, Detail: below, At: time.Now()}
-	if err := s.DB.SetSettingAs(ctx, storage.OperatorThreshold, below, deed); err != nil {
+func (s *Screens) setOperatorThreshold(ctx context.Context, req *bot.Request, below string) (bot.View, error) {
+	deed := storage.AuditEntry{AdminID: req.User.ID, Action: deedBalanceWarn, Detail: below, At: time.Now()}
+	if err := s.DB.SetSettingAudited(ctx, storage.OperatorThreshold, below, deed); err != nil {
 		return bot.View{}, err
 	}
 	args := keyboards.BalanceArgs{}
-	return s.balance(ctx, at(req, keyboards.Balance.Data(args)), args)
+	return s.balance(ctx, withCallback(req, keyboards.Balance.Data(args)), args)
 }

@@ -28,7 +28,7 @@ var filters = []struct {
 
 // orderList lists the person's orders, newest first; purchases of unknown
 // outcome stand on top.
-func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
+func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
 	l := req.L
 	filter := storage.OrderFilter(args.Filter)
 	if filterID(args.Filter) == "" {
@@ -43,7 +43,7 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	if err != nil {
 		return bot.View{}, err
 	}
-	var unknown []keyboards.UnknownEntry
+	var unknown []keyboards.UnresolvedEntry
 	if page == 0 && filter != storage.FilterDelivered {
 		if unknown, err = s.unknownEntries(ctx, req, filter == storage.FilterProblems); err != nil {
 			return bot.View{}, err
@@ -55,14 +55,14 @@ func (s *Shop) orderList(ctx context.Context, req *bot.Request, args keyboards.O
 	}
 	isNew := args.New
 	args.New, args.Page = false, keyboards.PageArg(page)
-	view := bot.View{Text: l.T("orders_text"), New: isNew}
+	view := bot.View{Text: l.T("orders_text"), AsNewMessage: isNew}
 	switch {
 	case total == 0 && len(unknown) == 0 && filter == storage.FilterAll:
 		view.Text = l.T("orders_empty")
 	case total == 0 && len(unknown) == 0:
 		view.Text = l.T("orders_empty_filter")
 	}
-	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListDeeds{
+	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListActions{
 		CancelAll: filter == storage.FilterOpen && total > 1,
 		Export:    filter == storage.FilterAll && total > 0,
 		Everyones: s.admin(req.User.ID),
@@ -90,11 +90,11 @@ func filterID(filter uint8) string {
 
 // ordersCommand lists them, or opens the one whose number stands behind it. For
 // admins it begins with everyone's.
-func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if n, ok := orderNumber(req.Args); ok {
 		view, err := s.orderOfNumber(ctx, req, n)
 		if errors.Is(err, orders.ErrNoKey) && s.admin(req.User.ID) { // who asked for anybody's
-			return bot.View{}, say("allorders_no_number", locales.Args{"Number": number(req.L, n)})
+			return bot.View{}, message("allorders_no_number", locales.Args{"Number": externalID(req.L, n)})
 		}
 		return view, err
 	}
@@ -106,16 +106,16 @@ func (s *Shop) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, e
 
 // orderOfNumber opens an order by its number. One that is not here may have been
 // placed elsewhere; for admins it may be anybody's.
-func (s *Shop) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
-	order, err := s.DB.OrderByNumber(ctx, req.User.ID, n)
+func (s *Screens) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
+	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, n)
 	if errors.Is(err, storage.ErrNotFound) && s.admin(req.User.ID) {
 		if view, found, err := s.anyOrderOfNumber(ctx, req, n); found || err != nil {
 			return view, err
 		}
 	}
 	if errors.Is(err, storage.ErrNotFound) {
-		args := keyboards.ElsewhereArgs{Number: n}
-		return s.elsewhereFind(ctx, at(req, keyboards.ElsewhereFind.Data(args)), args)
+		args := keyboards.ExternalArgs{ExternalID: n}
+		return s.elsewhereFind(ctx, withCallback(req, keyboards.ExternalFind.Data(args)), args)
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -124,14 +124,14 @@ func (s *Shop) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bo
 }
 
 // unknownEntries are the purchases that may or may not be orders.
-func (s *Shop) unknownEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.UnknownEntry, error) {
-	unknown, err := s.DB.UnknownPurchases(ctx, req.User.ID, dismissed)
+func (s *Screens) unknownEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.UnresolvedEntry, error) {
+	unknown, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, dismissed)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]keyboards.UnknownEntry, 0, len(unknown))
+	entries := make([]keyboards.UnresolvedEntry, 0, len(unknown))
 	for _, p := range unknown {
-		entries = append(entries, keyboards.UnknownEntry{Purchase: p.ID, Name: subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity)})
+		entries = append(entries, keyboards.UnresolvedEntry{Purchase: p.ID, Name: subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity)})
 	}
 	return entries, nil
 }
@@ -148,7 +148,7 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
 		rest = " " + flag + rest
 	}
 	return keyboards.OrderEntry{
-		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.Number, 10), Name: orderName(l, o), Rest: rest,
+		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.ExternalID, 10), Name: orderName(l, o), Rest: rest,
 	}
 }
 
@@ -174,7 +174,7 @@ func stateIcon(state storage.OrderState) string {
 }
 
 // order shows one order as it was last heard of.
-func (s *Shop) order(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+func (s *Screens) order(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
 	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
@@ -183,7 +183,7 @@ func (s *Shop) order(ctx context.Context, req *bot.Request, args keyboards.Order
 }
 
 // orderRefresh asks the marketplace first.
-func (s *Shop) orderRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+func (s *Screens) orderRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
 	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
@@ -193,20 +193,20 @@ func (s *Shop) orderRefresh(ctx context.Context, req *bot.Request, args keyboard
 	return view, nil
 }
 
-func (s *Shop) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
+func (s *Screens) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
 	if o.Kind == storage.KindSMS {
-		return bot.View{Text: orderText(l, o), Keyboard: keyboards.NumberOrderKeyboard(l, args, o.Rental.Phone, numberState(o))}
+		return bot.View{Text: orderText(l, o), Keyboard: keyboards.PhoneOrderKeyboard(l, args, o.Rental.Phone, numberState(o))}
 	}
-	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderDeeds{
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderActions{
 		Accounts: o.Kind == storage.KindProduct && o.Delivered > 0,
 		Cancel:   o.Open() && o.CancelSentAt.IsZero(),
 		Again:    repeatable(o),
 	})}
 }
 
-// standing says how an order stands: its state, what was charged, and how much was
+// statusLines says how an order stands: its state, what was charged, and how much was
 // delivered.
-func standing(l *locales.Localizer, o storage.Order) []string {
+func statusLines(l *locales.Localizer, o storage.Order) []string {
 	lines := []string{l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)})}
 	if o.Charge.Valid {
 		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
@@ -223,11 +223,11 @@ func standing(l *locales.Localizer, o storage.Order) []string {
 
 func orderText(l *locales.Localizer, o storage.Order) string {
 	lines := []string{
-		l.T("order_title", locales.Args{"Number": number(l, o.Number)}),
+		l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
 		orderWhat(l, o),
 		"",
 	}
-	lines = append(lines, standing(l, o)...)
+	lines = append(lines, statusLines(l, o)...)
 	if o.Kind == storage.KindSMM && o.StartCount != nil {
 		lines = append(lines, l.T("order_start_count", locales.Args{"Count": l.Number(*o.StartCount)}))
 	}
@@ -248,7 +248,7 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 		lines = append(lines, l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)}))
 	}
 	created := "order_created"
-	if o.Elsewhere {
+	if o.External {
 		created = "order_taken_in"
 	}
 	lines = append(lines, "", l.T(created, locales.Args{"Time": clock(l, o.CreatedAt)}))
@@ -261,9 +261,11 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 	return strings.Join(lines, "\n")
 }
 
-// number is an order's number as people write it down: no separators, and one
+// externalID is an order's number as people write it down: no separators, and one
 // piece in right-to-left text.
-func number(l *locales.Localizer, n int64) string { return l.Isolate("#" + strconv.FormatInt(n, 10)) }
+func externalID(l *locales.Localizer, n int64) string {
+	return l.Isolate("#" + strconv.FormatInt(n, 10))
+}
 
 // stateWord translates the marketplace's state where it is known and shows it
 // as it came where it is not.
@@ -285,29 +287,29 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 	case storage.OrderExpired:
 		return l.Label("state_expired")
 	}
-	if o.Kind == storage.KindSMS && (o.Word == "" || hstock.ParseSMSState(o.Word) != hstock.SMSUnknown) {
+	if o.Kind == storage.KindSMS && (o.RawStatus == "" || hstock.ParseSMSState(o.RawStatus) != hstock.SMSUnknown) {
 		return l.Label("state_waiting_code")
 	}
-	switch hstock.ParseOrderState(o.Word) {
+	switch hstock.ParseOrderState(o.RawStatus) {
 	case hstock.StatePending:
 		return l.Label("state_pending")
 	case hstock.StateInProgress:
 		return l.Label("state_in_progress")
 	}
-	if o.Word == "" {
+	if o.RawStatus == "" {
 		return l.Label("state_placed")
 	}
-	return shorten(o.Word, wordLength)
+	return shorten(o.RawStatus, wordLength)
 }
 
 // placedView is what a confirm card becomes.
-func (s *Shop) placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
+func (s *Screens) placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
 	o := placed[0]
 	if o.Kind == storage.KindSMS {
 		return rentedView(l, placed, p)
 	}
 	lines := []string{
-		l.T("placed_title", locales.Args{"Number": number(l, o.Number)}),
+		l.T("placed_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
 		orderWhat(l, o),
 		l.T("order_state", locales.Args{"State": stateIcon(o.State) + " " + stateWord(l, o)}),
 	}
@@ -320,7 +322,7 @@ func (s *Shop) placedView(l *locales.Localizer, placed []storage.Order, p storag
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PlacedKeyboard(l, o.ID)}
 }
 
-func (s *Shop) cardRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+func (s *Screens) cardRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
@@ -332,30 +334,30 @@ func (s *Shop) cardRefresh(ctx context.Context, req *bot.Request, args keyboards
 
 // orderAccounts asks the marketplace for the goods again and sends them as a
 // message of its own: they are not kept here.
-func (s *Shop) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, accounts, err := s.orders.Accounts(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if len(accounts) == 0 {
-		return bot.View{}, say("order_no_accounts")
+		return bot.View{}, message("order_no_accounts")
 	}
-	view := goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": number(req.L, order.Number)}), false)
-	view.New = true
+	view := goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": externalID(req.L, order.ExternalID)}), false)
+	view.AsNewMessage = true
 	return view, nil
 }
 
 // orderWrong says whom to write to, with the order's number.
-func (s *Shop) orderWrong(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+func (s *Screens) orderWrong(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
 		Text: req.L.T("order_wrong", locales.Args{
-			"Number": number(req.L, order.Number), "Support": s.SupportText, "Time": clock(req.L, order.CreatedAt),
+			"Number": externalID(req.L, order.ExternalID), "Support": s.SupportText, "Time": clock(req.L, order.CreatedAt),
 		}),
-		Keyboard: keyboards.SupportKeyboard(req.L, s.SupportText),
-		New:      true,
+		Keyboard:     keyboards.SupportKeyboard(req.L, s.SupportText),
+		AsNewMessage: true,
 	}, nil
 }

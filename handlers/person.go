@@ -19,7 +19,7 @@ import (
 const personLength = 12
 
 // personFind asks whom an admin wants to see.
-func (s *Shop) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("person_ask"),
 		Keyboard: keyboards.Foot(req.L, keyboards.Admin.Data(struct{}{})),
@@ -27,14 +27,14 @@ func (s *Shop) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.
 	}, nil
 }
 
-func (s *Shop) personTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) personTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	foot := keyboards.Foot(req.L, keyboards.Admin.Data(struct{}{}))
 	id, ok := personID(req.Text)
 	if !ok {
 		return askAgain(req.L.T("person_bad"), foot), nil
 	}
 	args := keyboards.PersonArgs{Person: id}
-	view, err := s.person(ctx, at(req, keyboards.Person.Data(args)), args)
+	view, err := s.person(ctx, withCallback(req, keyboards.Person.Data(args)), args)
 	if errors.Is(err, storage.ErrNotFound) {
 		return askAgain(req.L.T("person_none", locales.Args{"ID": personNumber(req.L, id)}), foot), nil
 	}
@@ -47,8 +47,8 @@ func personID(text string) (int64, bool) {
 	return id, ok && id > 0
 }
 
-// who is a person as admins know them: the first name that is kept, and the id.
-func who(l *locales.Localizer, id int64, name string) string {
+// personLabel is a person as admins know them: the first name that is kept, and the id.
+func personLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
 		return l.Label("allorders_forgotten")
@@ -59,8 +59,8 @@ func who(l *locales.Localizer, id int64, name string) string {
 	}
 }
 
-// whoShort is who for a label.
-func whoShort(l *locales.Localizer, id int64, name string) string {
+// shortPersonLabel is who for a label.
+func shortPersonLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
 		return l.Label("allorders_forgotten_short")
@@ -78,13 +78,13 @@ func personNumber(l *locales.Localizer, id int64) locales.HTML {
 
 // person shows what an admin may know of somebody: not what they typed,
 // searched, bought with or received.
-func (s *Shop) person(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	l := req.L
 	user, err := s.DB.User(ctx, args.Person)
 	if err != nil {
 		return bot.View{}, err
 	}
-	kept, err := s.DB.Kept(ctx, user.ID)
+	kept, err := s.DB.DataSummary(ctx, user.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -93,7 +93,7 @@ func (s *Shop) person(ctx context.Context, req *bot.Request, args keyboards.Pers
 		l.T("person_language", locales.Args{"Language": s.languageName(s.localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
-		l.T("person_orders", locales.Args{"All": kept.Orders, "Open": kept.Open, "Unknown": kept.Unknown}),
+		l.T("person_orders", locales.Args{"All": kept.Orders, "Open": kept.Open, "Unknown": kept.OutcomeUnknown}),
 	}
 	switch {
 	case user.Blocked:
@@ -106,7 +106,7 @@ func (s *Shop) person(ctx context.Context, req *bot.Request, args keyboards.Pers
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.admin(user.ID))}, nil
 }
 
-func (s *Shop) languageName(code string) string {
+func (s *Screens) languageName(code string) string {
 	for _, language := range s.Bundle.Languages() {
 		if language.Code == code {
 			return language.Name
@@ -116,7 +116,7 @@ func (s *Shop) languageName(code string) string {
 }
 
 // personBlock asks once more.
-func (s *Shop) personBlock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	user, err := s.DB.User(ctx, args.Person)
 	if err != nil {
 		return bot.View{}, err
@@ -129,19 +129,19 @@ func (s *Shop) personBlock(ctx context.Context, req *bot.Request, args keyboards
 	}, nil
 }
 
-func (s *Shop) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+func (s *Screens) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	if s.admin(args.Person) {
-		return bot.View{}, say("person_is_admin")
+		return bot.View{}, message("person_is_admin")
 	}
 	return s.setBlocked(ctx, req, args, true, deedBlock)
 }
 
-func (s *Shop) personUnblock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
+func (s *Screens) personUnblock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	return s.setBlocked(ctx, req, args, false, deedUnblock)
 }
 
-func (s *Shop) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, what string) (bot.View, error) {
-	_, err := s.DB.SetBlocked(ctx, args.Person, blocked, storage.Deed{Admin: req.User.ID, What: what, Subject: args.Person, At: time.Now()})
+func (s *Screens) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, what string) (bot.View, error) {
+	_, err := s.DB.SetBlocked(ctx, args.Person, blocked, storage.AuditEntry{AdminID: req.User.ID, Action: what, Subject: args.Person, At: time.Now()})
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -18,20 +18,20 @@ import (
 )
 
 // product shows one product or SMM service and offers quantities of it.
-func (s *Shop) product(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) product(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	return s.productView(ctx, req, args, false)
 }
 
 // productRefresh is product with stock and price asked for now.
-func (s *Shop) productRefresh(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) productRefresh(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	view, err := s.productView(ctx, req, args, true)
 	view.Toast = req.L.Label("product_refreshed")
 	return view, err
 }
 
-func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, live bool) (bot.View, error) {
+func (s *Screens) productView(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, live bool) (bot.View, error) {
 	l := req.L
-	key, err := s.lookKey(ctx, req.User.ID)
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -46,7 +46,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 	if inventoryFresh.Stale {
 		fresh = inventoryFresh
 	}
-	limits := orders.Limits(row, inventory)
+	limits := orders.LimitsOf(row, inventory)
 	marks, told, err := s.marks(ctx, l, req.User.ID, args.Service, limits.SoldOut)
 	if err != nil {
 		return bot.View{}, err
@@ -63,7 +63,7 @@ func (s *Shop) productView(ctx context.Context, req *bot.Request, args keyboards
 	return view, nil
 }
 
-func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError, told []string) string {
+func (s *Screens) productText(ctx context.Context, req *bot.Request, row hstock.Item, inventory hstock.Inventory, limits orders.LimitError, told []string) string {
 	l := req.L
 	lines := []string{"<b>" + locales.Escape(title(l, row.Name)) + "</b>"}
 	if row.Description != "" {
@@ -110,7 +110,7 @@ func (s *Shop) productText(ctx context.Context, req *bot.Request, row hstock.Row
 }
 
 // priceLine says what a piece costs; an SMM rate is for SMMRatePer pieces.
-func (s *Shop) priceLine(ctx context.Context, req *bot.Request, kind hstock.EntityType, rate decimal.Decimal) string {
+func (s *Screens) priceLine(ctx context.Context, req *bot.Request, kind hstock.EntityType, rate decimal.Decimal) string {
 	money := s.price(ctx, req.L, req.User.ID, rate)
 	if kind == hstock.EntitySMM && s.SMMRatePer > 1 {
 		return req.L.T("product_price_per", locales.Args{"Price": money, "Per": req.L.Number(s.SMMRatePer)})
@@ -121,7 +121,7 @@ func (s *Shop) priceLine(ctx context.Context, req *bot.Request, kind hstock.Enti
 // affordable lowers a highest quantity to what the person's own balance pays
 // for. Without an own key no balance limits it; an SMM price is an estimate
 // and limits nothing.
-func (s *Shop) affordable(ctx context.Context, userID int64, row hstock.Row, inventory hstock.Inventory, limits orders.AmountError) int64 {
+func (s *Screens) affordable(ctx context.Context, userID int64, row hstock.Item, inventory hstock.Inventory, limits orders.LimitError) int64 {
 	highest := limits.Max
 	if row.EntityType == hstock.EntitySMM || !inventory.Rate.IsPositive() {
 		return highest
@@ -149,7 +149,7 @@ func picture(address string) string {
 }
 
 // otherAmount asks for a quantity.
-func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) otherAmount(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
@@ -165,8 +165,8 @@ func (s *Shop) otherAmount(ctx context.Context, req *bot.Request, args keyboards
 	}, nil
 }
 
-func amountQuestion(l *locales.Localizer, row hstock.Row, inventory hstock.Inventory) (string, error) {
-	limits := orders.Limits(row, inventory)
+func amountQuestion(l *locales.Localizer, row hstock.Item, inventory hstock.Inventory) (string, error) {
+	limits := orders.LimitsOf(row, inventory)
 	switch {
 	case limits.SoldOut:
 		return "", &limits
@@ -177,14 +177,14 @@ func amountQuestion(l *locales.Localizer, row hstock.Row, inventory hstock.Inven
 	}
 }
 
-func (s *Shop) look(ctx context.Context, req *bot.Request, service int64) (hstock.Row, hstock.Inventory, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) look(ctx context.Context, req *bot.Request, service int64) (hstock.Item, hstock.Inventory, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
-		return hstock.Row{}, hstock.Inventory{}, err
+		return hstock.Item{}, hstock.Inventory{}, err
 	}
 	row, _, err := s.Catalog.Product(ctx, key, req.L.Lang(), service)
 	if err != nil {
-		return hstock.Row{}, hstock.Inventory{}, err
+		return hstock.Item{}, hstock.Inventory{}, err
 	}
 	inventory, _, err := s.Catalog.Inventory(ctx, key, req.L.Lang(), service, false)
 	return row, inventory, err
@@ -192,7 +192,7 @@ func (s *Shop) look(ctx context.Context, req *bot.Request, service int64) (hstoc
 
 // amountTyped takes a quantity in any script's digits, with or without
 // separators of thousands.
-func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) amountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.Product, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -203,8 +203,8 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
 	order := args.Order(n)
-	view, err := s.quantity(ctx, at(req, keyboards.Quantity.Data(order)), order)
-	var amount *orders.AmountError
+	view, err := s.quantity(ctx, withCallback(req, keyboards.Quantity.Data(order)), order)
+	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
 		return askAgain(amountSentence(req.L, amount), foot), nil
 	}
@@ -213,27 +213,27 @@ func (s *Shop) amountTyped(ctx context.Context, req *bot.Request) (bot.View, err
 
 // quantity goes on to what the purchase still needs: the link of an SMM
 // service, or the delivery e-mail of a product.
-func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
-	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.Limits(row, inventory)
+	limits := orders.LimitsOf(row, inventory)
 	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
 		return bot.View{}, &limits
 	}
 	if row.EntityType == hstock.EntitySMM {
 		return bot.View{
-			Text:     req.L.T("link_ask", what(req.L, row.Name, args.Quantity)),
+			Text:     req.L.T("link_ask", itemArgs(req.L, row.Name, args.Quantity)),
 			Keyboard: keyboards.Foot(req.L, keyboards.Product.Data(args.Product())),
 			Dialog:   dialog(stepLink, keyboards.Quantity.Data(args)),
 		}, nil
 	}
 	return bot.View{
-		Text:     req.L.T("email_ask", what(req.L, row.Name, args.Quantity)),
+		Text:     req.L.T("email_ask", itemArgs(req.L, row.Name, args.Quantity)),
 		Keyboard: keyboards.EmailKeyboard(req.L, args),
 		Dialog:   dialog(stepEmail, keyboards.Quantity.Data(args)),
 	}, nil
@@ -242,11 +242,11 @@ func (s *Shop) quantity(ctx context.Context, req *bot.Request, args keyboards.Or
 // askAgain says what is wrong with an answer, under the question's own buttons;
 // the question stands.
 func askAgain(text string, keyboard keyboards.Rows) bot.View {
-	return bot.View{Text: text, Keyboard: keyboard, Keep: true}
+	return bot.View{Text: text, Keyboard: keyboard, KeepDialog: true}
 }
 
 // linkTyped takes the address of the content that an SMM service is for.
-func (s *Shop) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.Quantity, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -259,7 +259,7 @@ func (s *Shop) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error
 }
 
 // emailTyped takes the address for the delivery of a product.
-func (s *Shop) emailTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) emailTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.Quantity, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -271,13 +271,13 @@ func (s *Shop) emailTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 	return s.draft(ctx, req, args, email)
 }
 
-func (s *Shop) skipEmail(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
 	return s.draft(ctx, req, args, "")
 }
 
 // draft stores what is about to be bought and draws its confirm card.
-func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.OrderArgs, link string) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) draft(ctx context.Context, req *bot.Request, args keyboards.OrderArgs, link string) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -286,13 +286,13 @@ func (s *Shop) draft(ctx context.Context, req *bot.Request, args keyboards.Order
 		return bot.View{}, err
 	}
 	if row.EntityType == hstock.EntitySMM && link == "" {
-		return bot.View{}, catalog.ErrGone // a Skip button of something that has become an SMM service
+		return bot.View{}, catalog.ErrDelisted // a Skip button of something that has become an SMM service
 	}
 	return s.draftGoods(ctx, req, row, args.Quantity, link, keyboards.Product.Data(args.Product()))
 }
 
-func (s *Shop) draftGoods(ctx context.Context, req *bot.Request, row hstock.Row, quantity int64, link, origin string) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) draftGoods(ctx context.Context, req *bot.Request, row hstock.Item, quantity int64, link, origin string) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -307,7 +307,7 @@ func (s *Shop) draftGoods(ctx context.Context, req *bot.Request, row hstock.Row,
 
 // englishCategory is the English name of a row's category, "" where that can't be read
 // now: nothing that is bought waits for it.
-func (s *Shop) englishCategory(ctx context.Context, l *locales.Localizer, key redact.Secret, row hstock.Row) string {
+func (s *Screens) englishCategory(ctx context.Context, l *locales.Localizer, key redact.Secret, row hstock.Item) string {
 	if l.Lang() == "en" {
 		return row.Category
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
-	"hstockbot/internal/alerts"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/watches"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -27,7 +27,7 @@ const (
 
 // saved lists what the person has saved, the newest first, with prices and stock
 // of now; or it offers to take things off the list.
-func (s *Shop) saved(ctx context.Context, req *bot.Request, args keyboards.SavedArgs) (bot.View, error) {
+func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.SavedArgs) (bot.View, error) {
 	l := req.L
 	total, err := s.DB.CountFavourites(ctx, req.User.ID)
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *Shop) saved(ctx context.Context, req *bot.Request, args keyboards.Saved
 	return s.savedView(ctx, req, args, favourites, total)
 }
 
-func (s *Shop) savedView(ctx context.Context, req *bot.Request, args keyboards.SavedArgs, favourites []storage.Favourite, total int) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboards.SavedArgs, favourites []storage.Favourite, total int) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -65,7 +65,7 @@ func (s *Shop) savedView(ctx context.Context, req *bot.Request, args keyboards.S
 			products = append(products, f.Service)
 		}
 	}
-	rows, fresh, err := s.Catalog.Rows(ctx, key, req.L.Lang(), products, smm)
+	rows, fresh, err := s.Catalog.Items(ctx, key, req.L.Lang(), products, smm)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -88,7 +88,7 @@ func (s *Shop) savedView(ctx context.Context, req *bot.Request, args keyboards.S
 }
 
 // savedRemove takes one thing off the list and shows the rest of the page.
-func (s *Shop) savedRemove(ctx context.Context, req *bot.Request, args keyboards.SavedRemoveArgs) (bot.View, error) {
+func (s *Screens) savedRemove(ctx context.Context, req *bot.Request, args keyboards.SavedRemoveArgs) (bot.View, error) {
 	if err := s.DB.RemoveFavourite(ctx, req.User.ID, args.Service); err != nil {
 		return bot.View{}, err
 	}
@@ -98,7 +98,7 @@ func (s *Shop) savedRemove(ctx context.Context, req *bot.Request, args keyboards
 }
 
 // save puts a product on the person's list.
-func (s *Shop) save(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) save(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	row, _, err := s.look(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
@@ -107,7 +107,7 @@ func (s *Shop) save(ctx context.Context, req *bot.Request, args keyboards.Produc
 		Service: row.Service, SMM: row.EntityType == hstock.EntitySMM, Name: shorten(row.Name, nameLength),
 	}, mostSaved)
 	if errors.Is(err, storage.ErrFull) {
-		return bot.View{}, say("saved_full", locales.Args{"Most": int64(mostSaved)})
+		return bot.View{}, message("saved_full", locales.Args{"Most": int64(mostSaved)})
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -115,7 +115,7 @@ func (s *Shop) save(ctx context.Context, req *bot.Request, args keyboards.Produc
 	return s.productWith(ctx, req, args, "saved_toast")
 }
 
-func (s *Shop) unsave(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) unsave(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	if err := s.DB.RemoveFavourite(ctx, req.User.ID, args.Service); err != nil {
 		return bot.View{}, err
 	}
@@ -123,55 +123,55 @@ func (s *Shop) unsave(ctx context.Context, req *bot.Request, args keyboards.Prod
 }
 
 // productWith shows a product after something was said of it.
-func (s *Shop) productWith(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, toast string) (bot.View, error) {
+func (s *Screens) productWith(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, toast string) (bot.View, error) {
 	view, err := s.product(ctx, req, args)
 	view.Toast = req.L.Label(toast)
 	return view, err
 }
 
 // tellBack has the person told when a product that is sold out can be had again.
-func (s *Shop) tellBack(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) tellBack(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if !orders.Limits(row, inventory).SoldOut { // since the button was drawn
+	if !orders.LimitsOf(row, inventory).SoldOut { // since the button was drawn
 		return s.productWith(ctx, req, args, "tell_back_here")
 	}
-	if err := s.setAlert(ctx, req, row, storage.AlertRestock, decimal.Zero); err != nil {
+	if err := s.setAlert(ctx, req, row, storage.WatchRestock, decimal.Zero); err != nil {
 		return bot.View{}, err
 	}
 	return s.productWith(ctx, req, args, "tell_back_toast")
 }
 
-func (s *Shop) setAlert(ctx context.Context, req *bot.Request, row hstock.Row, kind storage.AlertKind, price decimal.Decimal) error {
-	err := s.DB.SetAlert(ctx, storage.Alert{
+func (s *Screens) setAlert(ctx context.Context, req *bot.Request, row hstock.Item, kind storage.WatchKind, price decimal.Decimal) error {
+	err := s.DB.SetWatch(ctx, storage.Watch{
 		UserID: req.User.ID, Service: row.Service, SMM: row.EntityType == hstock.EntitySMM, Name: shorten(row.Name, nameLength),
 		Kind: kind, Price: price, Currency: s.currency(ctx, req.User.ID),
 	}, mostAlerts)
 	if errors.Is(err, storage.ErrFull) {
-		return say("tell_full", locales.Args{"Most": int64(mostAlerts)})
+		return message("tell_full", locales.Args{"Most": int64(mostAlerts)})
 	}
 	return err
 }
 
-func (s *Shop) tellBackOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	return s.tellOff(ctx, req, args, storage.AlertRestock)
+func (s *Screens) tellBackOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+	return s.tellOff(ctx, req, args, storage.WatchRestock)
 }
 
-func (s *Shop) tellPriceOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	return s.tellOff(ctx, req, args, storage.AlertPrice)
+func (s *Screens) tellPriceOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+	return s.tellOff(ctx, req, args, storage.WatchPrice)
 }
 
-func (s *Shop) tellOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, kind storage.AlertKind) (bot.View, error) {
-	if err := s.DB.RemoveAlert(ctx, req.User.ID, args.Service, kind); err != nil {
+func (s *Screens) tellOff(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, kind storage.WatchKind) (bot.View, error) {
+	if err := s.DB.RemoveWatch(ctx, req.User.ID, args.Service, kind); err != nil {
 		return bot.View{}, err
 	}
 	return s.productWith(ctx, req, args, "tell_off_toast")
 }
 
 // tellPrice asks for the price to be told at.
-func (s *Shop) tellPrice(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
+func (s *Screens) tellPrice(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
 	row, inventory, err := s.look(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
@@ -186,7 +186,7 @@ func (s *Shop) tellPrice(ctx context.Context, req *bot.Request, args keyboards.P
 }
 
 // priceTyped takes a price under the present one.
-func (s *Shop) priceTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.Product, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -203,7 +203,7 @@ func (s *Shop) priceTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 	if price.GreaterThanOrEqual(inventory.Rate) {
 		return askAgain(req.L.T("tell_price_high", locales.Args{"Now": s.price(ctx, req.L, req.User.ID, inventory.Rate)}), foot), nil
 	}
-	if err := s.setAlert(ctx, req, row, storage.AlertPrice, price); err != nil {
+	if err := s.setAlert(ctx, req, row, storage.WatchPrice, price); err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
@@ -215,16 +215,16 @@ func (s *Shop) priceTyped(ctx context.Context, req *bot.Request) (bot.View, erro
 }
 
 // marks is what the person has said of a product, and the lines that say so.
-func (s *Shop) marks(ctx context.Context, l *locales.Localizer, userID, service int64, soldOut bool) (marks keyboards.ProductMarks, lines []string, err error) {
+func (s *Screens) marks(ctx context.Context, l *locales.Localizer, userID, service int64, soldOut bool) (marks keyboards.ProductMarks, lines []string, err error) {
 	if marks.Saved, err = s.DB.IsFavourite(ctx, userID, service); err != nil {
 		return marks, nil, err
 	}
-	all, err := s.DB.Alerts(ctx, userID, service)
+	all, err := s.DB.Watches(ctx, userID, service)
 	if err != nil {
 		return marks, nil, err
 	}
 	for _, alert := range all {
-		if alert.Kind == storage.AlertPrice {
+		if alert.Kind == storage.WatchPrice {
 			marks.Price = l.Money(alert.Price, alert.Currency)
 			lines = append(lines, l.T("tell_price_on", locales.Args{"Price": marks.Price}))
 			continue
@@ -239,15 +239,15 @@ func (s *Shop) marks(ctx context.Context, l *locales.Localizer, userID, service 
 	return marks, lines, nil
 }
 
-// newsView says what somebody wanted to be told, in the words of now where the
+// watchView says what somebody wanted to be told, in the words of now where the
 // catalogue has them at hand.
-func (s *Shop) newsView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
-	news, err := alerts.NewsOf(message)
+func (s *Screens) newsView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
+	news, err := watches.DecodeNotification(message)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
 	}
 	name := news.Name
-	if key, err := s.lookKey(ctx, message.UserID); err == nil {
+	if key, err := s.browseKey(ctx, message.UserID); err == nil {
 		asking, cancel := context.WithTimeout(ctx, courtesy)
 		if row, _, err := s.Catalog.Product(asking, key, l.Lang(), news.Service); err == nil {
 			name = row.Name
@@ -260,11 +260,11 @@ func (s *Shop) newsView(ctx context.Context, l *locales.Localizer, message stora
 	}
 	about := locales.Args{"Name": title(l, name), "Price": l.Money(news.Named, news.Currency)}
 	first, last := l.T("news_back", about), l.T("news_back_again")
-	if message.Kind == alerts.MessagePrice {
+	if message.Kind == watches.MessagePrice {
 		first, last = l.T("news_price", about), l.T("news_price_off")
 	}
 	return bot.View{
 		Text:     strings.Join([]string{first, "", price, l.T("product_stock", locales.Args{"Stock": l.Number(news.Stock)}), "", last}, "\n"),
-		Keyboard: keyboards.NewsKeyboard(l, news.Service),
+		Keyboard: keyboards.WatchKeyboard(l, news.Service),
 	}, nil
 }

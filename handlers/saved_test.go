@@ -8,9 +8,9 @@ import (
 
 	"github.com/shopspring/decimal"
 
-	"hstockbot/internal/alerts"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/watches"
 	"hstockbot/keyboards"
 	"hstockbot/storage"
 )
@@ -73,17 +73,17 @@ func TestTellMeWhenItIsBack(t *testing.T) {
 		w.tap("product_button_back")
 		pass(10 * time.Minute)
 		must(w.t, w.market.SetStock(market.SoldOut, 4))
-		pass(alerts.Every)
+		pass(watches.Every)
 		w.tap("news_button_open")
 		pass(10 * time.Minute) // it is told once
 		must(w.t, w.market.SetStock(market.SoldOut, 0))
-		pass(alerts.Every)
+		pass(watches.Every)
 		must(w.t, w.market.SetStock(market.SoldOut, 2))
-		pass(alerts.Every) // and again after it was sold out
+		pass(watches.Every) // and again after it was sold out
 		w.open("5")
 		w.tap("product_button_back_off")
 		must(w.t, w.market.SetStock(market.SoldOut, 0))
-		pass(alerts.Every)
+		pass(watches.Every)
 		w.tap("nav_button_refresh")
 		must(w.t, w.market.SetStock(market.SoldOut, 3))
 		pass(time.Minute)
@@ -107,7 +107,7 @@ func TestTellMeAtAPrice(t *testing.T) {
 		must(w.t, w.market.SetRate(market.GmailUSA, "1.00"))
 		pass(10 * time.Minute)
 		must(w.t, w.market.SetRate(market.GmailUSA, "0.99"))
-		pass(alerts.Every)
+		pass(watches.Every)
 		must(w.t, w.market.SetRate(market.GmailUSA, "0.50"))
 		pass(10 * time.Minute) // no second time
 		w.open("16")
@@ -125,7 +125,7 @@ func TestNewsOfAnSMMService(t *testing.T) {
 		w.open("18")
 		w.tap("product_button_back")
 		must(w.t, w.market.SetStock(market.TikTokLikes, 5000))
-		pass(alerts.Every)
+		pass(watches.Every)
 	})
 }
 
@@ -137,7 +137,7 @@ func TestNewsInTheLanguageOfNow(t *testing.T) {
 		w.tap("product_button_back")
 		must(w.t, w.db.SetLang(w.t.Context(), anna.ID, "zh"))
 		must(w.t, w.market.SetStock(market.TikTokLikes, 5000))
-		pass(alerts.Every)
+		pass(watches.Every)
 		if text := w.anna.Last().Text; !strings.Contains(text, "到货了") || strings.Contains(text, "TikTok Likes") {
 			w.t.Errorf("told %q", text)
 		}
@@ -151,7 +151,7 @@ func TestNewsSurvivesARestart(t *testing.T) {
 		w.tap("product_button_back")
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", RetryAfter: 60, Times: telegram.Always})
 		must(w.t, w.market.SetStock(market.SoldOut, 4))
-		pass(alerts.Every)
+		pass(watches.Every)
 		w.restart()
 		w.telegram.ClearFaults()
 		pass(10 * time.Minute)
@@ -169,7 +169,7 @@ func TestSavedIsFull(t *testing.T) {
 			must(w.t, w.db.AddFavourite(w.t.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
 		}
 		for i := range int64(100) {
-			must(w.t, w.db.SetAlert(w.t.Context(), storage.Alert{UserID: anna.ID, Service: 9000 + i, Kind: storage.AlertRestock}, 1000))
+			must(w.t, w.db.SetWatch(w.t.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
 		}
 		w.open("5")
 		w.tap("product_button_save")
@@ -198,7 +198,7 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		for _, data := range []string{
 			keyboards.Saved.Data(keyboards.SavedArgs{}), keyboards.Saved.Data(keyboards.SavedArgs{Removing: true, Page: 9}),
 			keyboards.SavedRemove.Data(keyboards.SavedRemoveArgs{Service: market.SoldOut}), keyboards.Unsave.Data(product),
-			keyboards.TellBackOff.Data(product), keyboards.TellPriceOff.Data(product),
+			keyboards.WatchRestockOff.Data(product), keyboards.WatchPriceOff.Data(product),
 			"fr:-1.0", "fa:zzzz.1", "fs:7fffffff.0...0.0", "wb:0.4...0.0", "wp:-5.4...0.0",
 		} {
 			mallory.TapData(mallory.Last().ID, data)
@@ -209,14 +209,14 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		}
 		saved, err := w.db.IsFavourite(w.t.Context(), anna.ID, market.SoldOut)
 		must(w.t, err)
-		told, err := w.db.Alerts(w.t.Context(), anna.ID, market.SoldOut)
+		told, err := w.db.Watches(w.t.Context(), anna.ID, market.SoldOut)
 		must(w.t, err)
 		if !saved || len(told) != 2 {
 			w.t.Errorf("Anna has saved it: %v; her alerts: %+v", saved, told)
 		}
 		must(w.t, w.market.SetStock(market.SoldOut, 4))
 		must(w.t, w.market.SetRate(market.SoldOut, "1.40"))
-		pass(alerts.Every)
+		pass(watches.Every)
 		if strings.Contains(mallory.Transcript(), "is back!") {
 			w.t.Error("Mallory is told what Anna wanted to know")
 		}
@@ -233,7 +233,7 @@ func TestTheQuestionForAPriceStands(t *testing.T) {
 		w.types("too cheap to say")
 		w.restart()
 		w.types("0.5")
-		told, err := w.db.Alerts(w.t.Context(), anna.ID, market.GmailUSA)
+		told, err := w.db.Watches(w.t.Context(), anna.ID, market.GmailUSA)
 		must(w.t, err)
 		if len(told) != 1 || !told[0].Price.Equal(decimal.New(5, -1)) {
 			w.t.Errorf("alerts: %+v", told)

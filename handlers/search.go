@@ -22,7 +22,7 @@ const (
 )
 
 // search asks for words.
-func (s *Shop) search(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) search(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("search_ask"),
 		Keyboard: keyboards.Foot(req.L, ""),
@@ -31,20 +31,20 @@ func (s *Shop) search(_ context.Context, req *bot.Request, _ struct{}) (bot.View
 }
 
 // searchCommand looks for the words behind the command, or asks for some.
-func (s *Shop) searchCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) searchCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if req.Args == "" {
 		return s.search(ctx, req, struct{}{})
 	}
 	return s.find(ctx, req, req.Args, bot.View{Keyboard: keyboards.Foot(req.L, ""), Dialog: dialog(stepSearch, "")})
 }
 
-func (s *Shop) searchTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.find(ctx, req, req.Text, bot.View{Keyboard: keyboards.Foot(req.L, ""), Keep: true})
+func (s *Screens) searchTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.find(ctx, req, req.Text, bot.View{Keyboard: keyboards.Foot(req.L, ""), KeepDialog: true})
 }
 
 // find looks for words in the whole catalogue. Where there is nothing to show,
 // none says why.
-func (s *Shop) find(ctx context.Context, req *bot.Request, words string, none bot.View) (bot.View, error) {
+func (s *Screens) find(ctx context.Context, req *bot.Request, words string, none bot.View) (bot.View, error) {
 	words = strings.Join(strings.Fields(words), " ")
 	switch {
 	case hasKey(words):
@@ -70,14 +70,14 @@ func (s *Shop) find(ctx context.Context, req *bot.Request, words string, none bo
 	}
 	args := keyboards.FoundArgs{Search: search}
 	if err != nil {
-		at(req, keyboards.Found.Data(args))
+		withCallback(req, keyboards.Found.Data(args))
 		return bot.View{}, err
 	}
 	return s.foundView(ctx, req, args, words, rows, fresh), nil
 }
 
 // found shows a page of what a search of the person's finds now.
-func (s *Shop) found(ctx context.Context, req *bot.Request, args keyboards.FoundArgs) (bot.View, error) {
+func (s *Screens) found(ctx context.Context, req *bot.Request, args keyboards.FoundArgs) (bot.View, error) {
 	words, err := s.DB.Search(ctx, req.User.ID, args.Search)
 	if err != nil {
 		return bot.View{}, err
@@ -89,15 +89,15 @@ func (s *Shop) found(ctx context.Context, req *bot.Request, args keyboards.Found
 	return s.foundView(ctx, req, args, words, rows, fresh), nil
 }
 
-func (s *Shop) foundRows(ctx context.Context, req *bot.Request, words string) ([]hstock.Row, catalog.Freshness, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) foundRows(ctx context.Context, req *bot.Request, words string) ([]hstock.Item, catalog.Freshness, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return nil, catalog.Freshness{}, err
 	}
 	return s.Catalog.Search(ctx, key, req.L.Lang(), words)
 }
 
-func (s *Shop) foundView(ctx context.Context, req *bot.Request, args keyboards.FoundArgs, words string, rows []hstock.Row, fresh catalog.Freshness) bot.View {
+func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboards.FoundArgs, words string, rows []hstock.Item, fresh catalog.Freshness) bot.View {
 	id := "search_found"
 	if len(rows) == 0 {
 		id = "search_nothing"

@@ -25,15 +25,15 @@ const (
 	queryLength = 60
 )
 
-func (s *Shop) smsCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) smsCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	var args keyboards.SMSCountriesArgs
-	return s.smsCountries(ctx, at(req, keyboards.SMSCountries.Data(args)), args)
+	return s.smsCountries(ctx, withCallback(req, keyboards.SMSCountries.Data(args)), args)
 }
 
 // smsCountries lists the countries, those that the person rented in lately
 // first, or what a search of theirs has found. What is typed there is searched for.
-func (s *Shop) smsCountries(ctx context.Context, req *bot.Request, args keyboards.SMSCountriesArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) smsCountries(ctx context.Context, req *bot.Request, args keyboards.SMSCountriesArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -45,7 +45,7 @@ func (s *Shop) smsCountries(ctx context.Context, req *bot.Request, args keyboard
 }
 
 // countriesOf returns the countries of a list, or those that a search finds now.
-func (s *Shop) countriesOf(ctx context.Context, req *bot.Request, key redact.Secret, found int64) (countries []catalog.Country, fresh catalog.Freshness, query string, err error) {
+func (s *Screens) countriesOf(ctx context.Context, req *bot.Request, key redact.Secret, found int64) (countries []catalog.Country, fresh catalog.Freshness, query string, err error) {
 	countries, fresh, err = s.Catalog.Countries(ctx, key, req.L.Lang())
 	if err != nil {
 		return nil, fresh, "", err
@@ -69,7 +69,7 @@ func (s *Shop) countriesOf(ctx context.Context, req *bot.Request, key redact.Sec
 	return sorted, fresh, "", nil
 }
 
-func (s *Shop) countriesView(l *locales.Localizer, args keyboards.SMSCountriesArgs, countries []catalog.Country, fresh catalog.Freshness, query string) bot.View {
+func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountriesArgs, countries []catalog.Country, fresh catalog.Freshness, query string) bot.View {
 	if len(countries) == 0 {
 		id := "sms_countries_empty"
 		if args.Found != 0 {
@@ -94,7 +94,7 @@ func (s *Shop) countriesView(l *locales.Localizer, args keyboards.SMSCountriesAr
 }
 
 // smsFindCountry says what can be typed.
-func (s *Shop) smsFindCountry(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) smsFindCountry(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("sms_find_country"),
 		Keyboard: keyboards.Foot(req.L, keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{})),
@@ -104,9 +104,9 @@ func (s *Shop) smsFindCountry(_ context.Context, req *bot.Request, _ struct{}) (
 
 // countryTyped finds countries by a name in the person's language or in English,
 // or by a dialling code. A single one opens at once.
-func (s *Shop) countryTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	query := typedQuery(req.Text)
-	key, err := s.lookKey(ctx, req.User.ID)
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -120,7 +120,7 @@ func (s *Shop) countryTyped(ctx context.Context, req *bot.Request) (bot.View, er
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{}))), nil
 	case 1:
 		args := keyboards.SMSProjectsArgs{Country: route.HashOf(found[0].Code)}
-		return s.smsProjects(ctx, at(req, keyboards.SMSProjects.Data(args)), args)
+		return s.smsProjects(ctx, withCallback(req, keyboards.SMSProjects.Data(args)), args)
 	}
 	search, err := s.DB.AddSearch(ctx, req.User.ID, query)
 	if err != nil {
@@ -136,12 +136,12 @@ func typedQuery(text string) string {
 
 // findCountry resolves the Hash of a code. One that is gone, or shared by two,
 // is out of date.
-func (s *Shop) findCountry(ctx context.Context, req *bot.Request, key redact.Secret, hash route.Hash) (catalog.Country, error) {
+func (s *Screens) findCountry(ctx context.Context, req *bot.Request, key redact.Secret, hash route.Hash) (catalog.Country, error) {
 	countries, _, err := s.Catalog.Countries(ctx, key, req.L.Lang())
 	if err != nil {
 		return catalog.Country{}, err
 	}
-	place, err := only(countries, func(c catalog.Country) bool { return route.HashOf(c.Code) == hash })
+	place, err := uniqueIndex(countries, func(c catalog.Country) bool { return route.HashOf(c.Code) == hash })
 	if err != nil {
 		return catalog.Country{}, err
 	}
@@ -149,8 +149,8 @@ func (s *Shop) findCountry(ctx context.Context, req *bot.Request, key redact.Sec
 }
 
 // smsProjects lists what numbers of a country can receive codes of, with prices.
-func (s *Shop) smsProjects(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -172,7 +172,7 @@ func (s *Shop) smsProjects(ctx context.Context, req *bot.Request, args keyboards
 	return s.projectsView(ctx, req, key, args, where, projects, fresh, query)
 }
 
-func (s *Shop) projectsView(ctx context.Context, req *bot.Request, key redact.Secret, args keyboards.SMSProjectsArgs, where catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
+func (s *Screens) projectsView(ctx context.Context, req *bot.Request, key redact.Secret, args keyboards.SMSProjectsArgs, where catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
 	l := req.L
 	back, err := s.backToCountries(ctx, req, key, where, args.Via)
 	if err != nil {
@@ -204,7 +204,7 @@ func (s *Shop) projectsView(ctx context.Context, req *bot.Request, key redact.Se
 }
 
 // backToCountries is the page of countries that this one stands on.
-func (s *Shop) backToCountries(ctx context.Context, req *bot.Request, key redact.Secret, where catalog.Country, via int64) (string, error) {
+func (s *Screens) backToCountries(ctx context.Context, req *bot.Request, key redact.Secret, where catalog.Country, via int64) (string, error) {
 	countries, _, _, err := s.countriesOf(ctx, req, key, via)
 	if err != nil {
 		return "", err
@@ -223,8 +223,8 @@ func listedCountry(l *locales.Localizer, c catalog.Country) string {
 }
 
 // smsFindProject says what can be typed.
-func (s *Shop) smsFindProject(ctx context.Context, req *bot.Request, args keyboards.SMSFindArgs) (bot.View, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) smsFindProject(ctx context.Context, req *bot.Request, args keyboards.SMSFindArgs) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -240,13 +240,13 @@ func (s *Shop) smsFindProject(ctx context.Context, req *bot.Request, args keyboa
 }
 
 // projectTyped finds projects of the country that was open.
-func (s *Shop) projectTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) projectTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	asked, err := parse(keyboards.SMSFindProject, req.Data)
 	if err != nil {
 		return bot.View{}, err
 	}
 	query := typedQuery(req.Text)
-	key, err := s.lookKey(ctx, req.User.ID)
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -265,7 +265,7 @@ func (s *Shop) projectTyped(ctx context.Context, req *bot.Request) (bot.View, er
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSProjects.Data(args))), nil
 	case 1:
 		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), Via: asked.Via}
-		return s.smsProject(ctx, at(req, keyboards.SMSProject.Data(one)), one)
+		return s.smsProject(ctx, withCallback(req, keyboards.SMSProject.Data(one)), one)
 	}
 	if args.Found, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
 		return bot.View{}, err
@@ -274,8 +274,8 @@ func (s *Shop) projectTyped(ctx context.Context, req *bot.Request) (bot.View, er
 }
 
 // findProject resolves the Hashes of a country and of a project there.
-func (s *Shop) findProject(ctx context.Context, req *bot.Request, country, project route.Hash) (catalog.Country, catalog.Project, catalog.Freshness, error) {
-	key, err := s.lookKey(ctx, req.User.ID)
+func (s *Screens) findProject(ctx context.Context, req *bot.Request, country, project route.Hash) (catalog.Country, catalog.Project, catalog.Freshness, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return catalog.Country{}, catalog.Project{}, catalog.Freshness{}, err
 	}
@@ -287,15 +287,15 @@ func (s *Shop) findProject(ctx context.Context, req *bot.Request, country, proje
 	if err != nil {
 		return where, catalog.Project{}, fresh, err
 	}
-	place, err := only(projects, func(p catalog.Project) bool { return route.HashOf(p.ID) == project })
+	place, err := uniqueIndex(projects, func(p catalog.Project) bool { return route.HashOf(p.ID) == project })
 	if err != nil {
-		return where, catalog.Project{}, fresh, orders.ErrGone
+		return where, catalog.Project{}, fresh, orders.ErrDelisted
 	}
 	return where, projects[place], fresh, nil
 }
 
 // smsProject shows what a number costs and asks how many.
-func (s *Shop) smsProject(ctx context.Context, req *bot.Request, args keyboards.SMSProjectArgs) (bot.View, error) {
+func (s *Screens) smsProject(ctx context.Context, req *bot.Request, args keyboards.SMSProjectArgs) (bot.View, error) {
 	where, project, fresh, err := s.findProject(ctx, req, args.Country, args.Project)
 	if err != nil {
 		return bot.View{}, err
@@ -304,13 +304,13 @@ func (s *Shop) smsProject(ctx context.Context, req *bot.Request, args keyboards.
 		Text: req.L.T("sms_project_text", locales.Args{
 			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
 		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
-		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxNumbers),
+		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals),
 	}, nil
 }
 
 // smsQuantity draws the confirm card.
-func (s *Shop) smsQuantity(ctx context.Context, req *bot.Request, args keyboards.SMSQuantityArgs) (bot.View, error) {
-	if err := s.mayBuy(ctx, req.User.ID); err != nil {
+func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboards.SMSQuantityArgs) (bot.View, error) {
+	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
 	where, project, _, err := s.findProject(ctx, req, args.Country, args.Project)
@@ -322,7 +322,7 @@ func (s *Shop) smsQuantity(ctx context.Context, req *bot.Request, args keyboards
 }
 
 // draftNumbers stores which numbers are about to be rented and draws the card.
-func (s *Shop) draftNumbers(ctx context.Context, req *bot.Request, rental storage.Rental, quantity int64, origin string, replaces int64) (bot.View, error) {
+func (s *Screens) draftNumbers(ctx context.Context, req *bot.Request, rental storage.Rental, quantity int64, origin string, replaces int64) (bot.View, error) {
 	quote, err := s.orders.Draft(ctx, orders.Intent{
 		UserID: req.User.ID, Rental: rental, Quantity: quantity, Origin: origin, Lang: req.L.Lang(), Replaces: replaces,
 	})

@@ -30,7 +30,7 @@ func TestSpans(t *testing.T) {
 // TestPanels: what was spent stands in the bar of its time and the panel of its
 // currency, to the last decimal.
 func TestPanels(t *testing.T) {
-	spending := []storage.Charged{
+	spending := []storage.DailyCharges{
 		{Day: date(2023, 3, 31), Currency: "USD", Amount: decimal.RequireFromString("1000")}, // before the first bar
 		{Day: date(2023, 4, 1), Currency: "USD", Amount: decimal.RequireFromString("0.1")},
 		{Day: date(2023, 4, 30), Currency: "USD", Amount: decimal.RequireFromString("0.2")},

@@ -25,7 +25,7 @@ const (
 
 // spent says what the person's orders were charged this month and in all, per
 // currency.
-func (s *Shop) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
+func (s *Screens) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
 	spending, err := s.DB.Spending(ctx, userID)
 	if err != nil {
 		return "", err
@@ -35,7 +35,7 @@ func (s *Shop) spent(ctx context.Context, l *locales.Localizer, userID int64) (s
 }
 
 // spentSince sums per currency; what is nothing is left out.
-func spentSince(spending []storage.Charged, since time.Time) map[string]decimal.Decimal {
+func spentSince(spending []storage.DailyCharges, since time.Time) map[string]decimal.Decimal {
 	perCurrency := map[string]decimal.Decimal{}
 	for _, c := range spending {
 		if !c.Day.Before(since) && !c.Amount.IsZero() {
@@ -49,7 +49,7 @@ func monthOf(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), 1, 0
 
 // spending sends a picture of what was spent, as a message of its own: by month,
 // or by day as long as that shows everything.
-func (s *Shop) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l, foot := req.L, keyboards.Foot(req.L, keyboards.Balance.Data(keyboards.BalanceArgs{}))
 	spending, err := s.DB.Spending(ctx, req.User.ID)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Shop) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.
 // drawCharges draws bars for charges, the oldest of which come first: for days as
 // long as those show everything, else for months. shown is the sum of what is in
 // the picture, which is nil where nothing would be.
-func drawCharges(charges []storage.Charged) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
+func drawCharges(charges []storage.DailyCharges) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
 	bars := lastDays(time.Now().UTC())
 	if byMonth = len(charges) > 0 && charges[0].Day.Before(bars[0].from); byMonth {
 		bars = lastMonths(time.Now().UTC())
@@ -111,7 +111,7 @@ func lastMonths(now time.Time) (bars []span) {
 	return bars
 }
 
-func panelsOf(spending []storage.Charged, currencies []string, bars []span) []chart.Panel {
+func panelsOf(spending []storage.DailyCharges, currencies []string, bars []span) []chart.Panel {
 	var panels []chart.Panel
 	for _, currency := range currencies[:min(len(currencies), spendingPanels)] {
 		panel := chart.Panel{Title: shorten(currency, spendingTitle)}

@@ -18,7 +18,7 @@ import (
 // text answers what was typed where nothing was asked: the number of an order
 // opens it, a link what is sold for it, a few words are looked for in the
 // catalogue. Somebody new is greeted.
-func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 	typed := strings.TrimSpace(req.Text)
 	if n, ok := orderNumber(typed); ok {
 		view, err := s.orderOfNumber(ctx, req, n)
@@ -27,7 +27,7 @@ func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 			return view, err
 		}
 		// Digits alone may be words, too: "163" is a mail service.
-		at(req, "")
+		withCallback(req, "")
 	}
 	isNew, err := s.isNew(ctx, req)
 	if err != nil {
@@ -40,23 +40,23 @@ func (s *Shop) text(ctx context.Context, req *bot.Request) (bot.View, error) {
 }
 
 // isNew reports whether a person is known by this very update only.
-func (s *Shop) isNew(ctx context.Context, req *bot.Request) (bool, error) {
+func (s *Screens) isNew(ctx context.Context, req *bot.Request) (bool, error) {
 	user, err := s.DB.User(ctx, req.User.ID)
 	return err == nil && !user.CreatedAt.Before(req.Received.Truncate(time.Millisecond)), err
 }
 
 // greetAnd greets somebody new, and then answers what they typed.
-func (s *Shop) greetAnd(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
+func (s *Screens) greetAnd(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
 	if err := req.Show(ctx, greeting(req)); err != nil {
 		return bot.View{}, err
 	}
 	view, err := s.understand(ctx, req, typed)
-	view.New = true
+	view.AsNewMessage = true
 	return view, err
 }
 
 // understand answers a link, or words to look for.
-func (s *Shop) understand(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
+func (s *Screens) understand(ctx context.Context, req *bot.Request, typed string) (bot.View, error) {
 	if link, ok := pastedLink(typed); ok {
 		return s.linkPasted(ctx, req, link)
 	}
@@ -82,8 +82,8 @@ const (
 // title is a name of the marketplace as a message shows it.
 func title(l *locales.Localizer, name string) string { return l.Name(shorten(name, nameLength)) }
 
-// what is a product and how many of it, as many messages say it.
-func what(l *locales.Localizer, name string, quantity int64) locales.Args {
+// itemArgs is a product and how many of it, as many messages say it.
+func itemArgs(l *locales.Localizer, name string, quantity int64) locales.Args {
 	return locales.Args{"Name": title(l, name), "Quantity": l.Number(quantity)}
 }
 
@@ -115,13 +115,13 @@ func orderWhat(l *locales.Localizer, o storage.Order) string {
 	if o.Quantity == 0 {
 		return locales.Escape(title(l, name))
 	}
-	return l.T("confirm_what", what(l, name, o.Quantity))
+	return l.T("confirm_what", itemArgs(l, name, o.Quantity))
 }
 
 // repeatable is the purchase that Order again repeats: none for what was bought
 // elsewhere, since nobody knows what it was.
 func repeatable(o storage.Order) int64 {
-	if o.Elsewhere {
+	if o.External {
 		return 0
 	}
 	return o.PurchaseID
@@ -160,4 +160,4 @@ func plainText(text string) bool {
 	})
 }
 
-func isOver(t time.Time) bool { return !time.Now().Before(t) }
+func isPast(t time.Time) bool { return !time.Now().Before(t) }

@@ -20,16 +20,16 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/handlers"
-	"hstockbot/internal/alarms"
-	"hstockbot/internal/alerts"
 	"hstockbot/internal/broadcasts"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/monitor"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/memnet"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/watches"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
@@ -70,7 +70,7 @@ type world struct {
 	marketDown moment // since when the marketplace counts as down
 
 	bot  *bot.Bot
-	shop *handlers.Shop
+	shop *handlers.Screens
 	db   *storage.DB
 	halt func() // ends the bot, not the world
 }
@@ -128,8 +128,8 @@ func (w *world) start() {
 		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: w.operator,
 		AdminIDs: w.admins, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
 		Version: "v1.2.3 · go1.26",
-		Traffic: func() (market, telegram handlers.Traffic) {
-			return handlers.Traffic{Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute)}, handlers.Traffic{Calls: 1234}
+		Traffic: func() (market, telegram handlers.CallStats) {
+			return handlers.CallStats{Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute)}, handlers.CallStats{Calls: 1234}
 		},
 		TelegramRate: w.rate,
 	})
@@ -139,14 +139,14 @@ func (w *world) start() {
 	})
 	must(w.t, err)
 	messages := broadcasts.New(w.shop.Broadcasting())
-	wrong := alarms.New(alarms.Options{
+	wrong := monitor.New(monitor.Options{
 		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
-		MarketDown: func() (time.Time, bool) { return w.marketDown.get(), true }, Rival: w.bot.Conflict, Wake: trade.Wake,
+		MarketDown: func() (time.Time, bool) { return w.marketDown.get(), true }, PollConflict: w.bot.PollConflict, Wake: trade.Wake,
 	})
 	w.shop.Attach(w.bot, trade, messages, wrong)
 	trade.Start()
 	messages.Start()
-	news := alerts.New(alerts.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
+	news := watches.New(watches.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
 	news.Start()
 	wrong.Start()
 	must(w.t, w.bot.Start(w.t.Context()))

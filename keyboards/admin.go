@@ -19,7 +19,7 @@ var (
 func AdminKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{
 		{
-			Tap(l.Label("allorders_button_open"), AllOrders.Data(AllOrdersArgs{})),
+			Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})),
 			Tap(l.Label("admin_button_person"), PersonFind.Data(struct{}{})),
 		},
 		{
@@ -33,8 +33,8 @@ func AdminKeyboard(l *locales.Localizer) Rows {
 	}, Foot(l, "")...)
 }
 
-// AlarmKeyboard goes with a message of alarms.
-func AlarmKeyboard(l *locales.Localizer) Rows {
+// AlertKeyboard goes with a message of alarms.
+func AlertKeyboard(l *locales.Localizer) Rows {
 	return Rows{{Tap(l.Label("admin_button_home"), Admin.Data(struct{}{}))}}
 }
 

@@ -33,7 +33,7 @@ func BenchmarkScreen(b *testing.B) {
 					l.T("order_created", locales.Args{"Time": l.Clock(now.Add(-72*time.Hour), now)}),
 					l.T("order_updated", locales.Args{"Time": l.Clock(now.Add(-time.Minute), now)}),
 				}, "\n")
-				rows := OrderKeyboard(l, OrderViewArgs{Order: 1 << 52, Filter: 1, Page: 3}, OrderDeeds{Accounts: true, Cancel: true, Again: 1 << 51})
+				rows := OrderKeyboard(l, OrderViewArgs{Order: 1 << 52, Filter: 1, Page: 3}, OrderActions{Accounts: true, Cancel: true, Again: 1 << 51})
 				if text == "" || len(rows) == 0 {
 					b.Fatal("nothing was drawn")
 				}

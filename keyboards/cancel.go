@@ -75,7 +75,7 @@ func CancelledKeyboard(l *locales.Localizer, filter uint8) Rows { return Foot(l,
 
 // CancelKeyboard asks once more.
 func CancelKeyboard(l *locales.Localizer, args CancelArgs) Rows {
-	keep := NumberShow.Data(OrderRef{Order: args.Order})
+	keep := PhoneShow.Data(OrderRef{Order: args.Order})
 	if args.Listed {
 		keep = Order.Data(args.View())
 	}

@@ -16,14 +16,14 @@ type CategoryArgs struct {
 }
 
 // ShelfArgs is a page of the goods of a category or subcategory. Place is the
-// PlaceHash of its English names.
+// CategoryPathHash of its English names.
 type ShelfArgs struct {
 	Place route.Hash
 	Page  uint16
 }
 
-// PlaceHash stands for a shelf: a category without subcategories, or one of them.
-func PlaceHash(category, subcategory string) route.Hash {
+// CategoryPathHash stands for a shelf: a category without subcategories, or one of them.
+func CategoryPathHash(category, subcategory string) route.Hash {
 	return route.HashOf(category + "\x00" + subcategory)
 }
 

@@ -12,7 +12,7 @@ type PurchaseArgs struct{ Purchase int64 }
 // what an earlier one said.
 var (
 	Confirm = route.New[PurchaseArgs]("ok")
-	Abandon = route.New[PurchaseArgs]("no")
+	Discard = route.New[PurchaseArgs]("no")
 	Again   = route.New[PurchaseArgs]("ag")
 	OrderIt = route.New[PurchaseArgs]("oa")
 )
@@ -25,7 +25,7 @@ func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
 	if blocked {
 		first = Tap(l.Label("nav_button_refresh"), Again.Data(args))
 	}
-	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Abandon.Data(args))}}
+	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Discard.Data(args))}}
 }
 
 // RejectedKeyboard offers a new card after nothing was bought, and before that

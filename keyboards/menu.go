@@ -18,7 +18,7 @@ func MenuKeyboard(l *locales.Localizer) Rows {
 		},
 		{
 			Tap(l.Label("menu_button_recommended"), Recommended.Data(RecommendedArgs{})),
-			Tap(l.Label("menu_button_shops"), Shops.Data(ShopsArgs{})),
+			Tap(l.Label("menu_button_shops"), Sellers.Data(SellersArgs{})),
 		},
 		{Tap(l.Label("menu_button_sms"), SMSCountries.Data(SMSCountriesArgs{}))},
 		{

@@ -7,7 +7,7 @@ import (
 
 // ForgetArgs stands, by a Hash, for what the person was told they would lose: if
 // that has changed since, nothing is deleted by that tap.
-type ForgetArgs struct{ Told route.Hash }
+type ForgetArgs struct{ Summary route.Hash }
 
 // Routes of what is kept about a person: OrdersExport and MyData send it as a
 // file. Forget says what it is, ForgetAsk asks once more, ForgetSure deletes it.

@@ -51,7 +51,7 @@ type FilterEntry struct {
 // OrdersKeyboard lists one page of orders below the filters; the present
 // filter is ticked. unknown are purchases whose outcome is not known; deeds is
 // what else can be done.
-func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnknownEntry, entries []OrderEntry, total int, deeds ListDeeds) Rows {
+func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnresolvedEntry, entries []OrderEntry, total int, deeds ListActions) Rows {
 	var rows Rows
 	var row []Button
 	for _, filter := range filters {
@@ -63,7 +63,7 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 	}
 	rows = append(rows, pairs(row)...)
 	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), UnknownBalance.Data(UnknownArgs{Purchase: purchase.Purchase, Listed: true}))})
+		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), UnresolvedBalance.Data(UnresolvedArgs{Purchase: purchase.Purchase, Listed: true}))})
 	}
 	for _, entry := range entries {
 		rows = append(rows, []Button{Tap(fit(l, entry.Label+" "+entry.Name, entry.Rest, OneColumn),
@@ -79,34 +79,34 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
 	}
 	if deeds.Everyones {
-		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AllOrders.Data(AllOrdersArgs{}))})
+		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
 	}
 	return append(rows, Foot(l, "")...)
 }
 
-// ListDeeds is what can be done with the orders as a whole.
-type ListDeeds struct {
+// ListActions is what can be done with the orders as a whole.
+type ListActions struct {
 	CancelAll bool // several are open
 	Export    bool // there are any
 	Everyones bool // the person is an admin
 }
 
-// UnknownEntry is a purchase of unknown outcome as the list shows it.
-type UnknownEntry struct {
+// UnresolvedEntry is a purchase of unknown outcome as the list shows it.
+type UnresolvedEntry struct {
 	Purchase int64
 	Name     string
 	Rest     string
 }
 
-// OrderDeeds is what can be done with an order.
-type OrderDeeds struct {
+// OrderActions is what can be done with an order.
+type OrderActions struct {
 	Accounts bool  // something was delivered
 	Cancel   bool  // it is open
 	Again    int64 // the purchase to repeat, 0 for none
 }
 
 // OrderKeyboard is what can be done with one order.
-func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, deeds OrderDeeds) Rows {
+func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, deeds OrderActions) Rows {
 	rows := Rows{{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}}
 	if deeds.Accounts {
 		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(OrderRef{Order: args.Order})))

@@ -19,7 +19,7 @@ var (
 
 // PersonKeyboard is what can be done with a person. Admins can't be blocked.
 func PersonKeyboard(l *locales.Localizer, args PersonArgs, blocked, canBlock bool) Rows {
-	rows := Rows{{Tap(l.Label("person_button_orders"), AllOrders.Data(AllOrdersArgs{Person: args.Person}))}}
+	rows := Rows{{Tap(l.Label("person_button_orders"), AdminOrders.Data(AdminOrdersArgs{Person: args.Person}))}}
 	switch {
 	case blocked:
 		rows = append(rows, []Button{Tap(l.Label("person_button_unblock"), PersonUnblock.Data(args))})

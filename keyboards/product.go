@@ -60,7 +60,7 @@ func (a ProductArgs) Back() string {
 	case a.From == FromRecommended:
 		return Recommended.Data(RecommendedArgs{Page: a.Page})
 	case a.From == FromShop:
-		return ShopGoods.Data(ShopArgs{Shop: a.Place, Page: a.Page})
+		return SellerGoods.Data(SellerArgs{Shop: a.Place, Page: a.Page})
 	case a.From == FromSaved:
 		return Saved.Data(SavedArgs{Page: a.Page})
 	default:

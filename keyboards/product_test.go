@@ -9,7 +9,7 @@ import (
 // TestBack: a product leads back to the very page that it was opened from, also
 // from further on, and to the catalogue where there is none.
 func TestBack(t *testing.T) {
-	place := PlaceHash("Email Accounts", "Gmail")
+	place := CategoryPathHash("Email Accounts", "Gmail")
 	for _, test := range []struct {
 		args ProductArgs
 		want string
@@ -17,7 +17,7 @@ func TestBack(t *testing.T) {
 		{ProductArgs{Place: place, Page: 3}, Shelf.Data(ShelfArgs{Place: place, Page: 3})},
 		{ProductArgs{From: FromSearch, Parent: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
 		{ProductArgs{From: FromRecommended, Page: 2}, Recommended.Data(RecommendedArgs{Page: 2})},
-		{ProductArgs{From: FromShop, Place: place, Page: 1}, ShopGoods.Data(ShopArgs{Shop: place, Page: 1})},
+		{ProductArgs{From: FromShop, Place: place, Page: 1}, SellerGoods.Data(SellerArgs{Shop: place, Page: 1})},
 		{ProductArgs{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
 		{ProductArgs{}, Catalog.Data(CatalogArgs{})},
 		{ProductArgs{From: 99, Place: place, Parent: 5}, Catalog.Data(CatalogArgs{})},
@@ -38,7 +38,7 @@ func TestBack(t *testing.T) {
 func TestPlaceHash(t *testing.T) {
 	seen := map[route.Hash]bool{}
 	for _, place := range [][2]string{{"a", ""}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}} {
-		seen[PlaceHash(place[0], place[1])] = true
+		seen[CategoryPathHash(place[0], place[1])] = true
 	}
 	if len(seen) != 5 {
 		t.Errorf("%d hashes of 5 places", len(seen))

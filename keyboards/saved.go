@@ -21,14 +21,14 @@ type SavedRemoveArgs struct {
 // Routes of what a person has saved, and of what they want to be told of. Those
 // of a product change it and show it again.
 var (
-	Saved        = route.New[SavedArgs]("fa")
-	SavedRemove  = route.New[SavedRemoveArgs]("fr")
-	Save         = route.New[ProductArgs]("fs")
-	Unsave       = route.New[ProductArgs]("fu")
-	TellBack     = route.New[ProductArgs]("wb")
-	TellBackOff  = route.New[ProductArgs]("wx")
-	TellPrice    = route.New[ProductArgs]("wp")
-	TellPriceOff = route.New[ProductArgs]("wo")
+	Saved           = route.New[SavedArgs]("fa")
+	SavedRemove     = route.New[SavedRemoveArgs]("fr")
+	Save            = route.New[ProductArgs]("fs")
+	Unsave          = route.New[ProductArgs]("fu")
+	WatchRestock    = route.New[ProductArgs]("wb")
+	WatchRestockOff = route.New[ProductArgs]("wx")
+	WatchPrice      = route.New[ProductArgs]("wp")
+	WatchPriceOff   = route.New[ProductArgs]("wo")
 )
 
 // SavedEntry is something saved as a button shows it. Gone: it is not sold any more.
@@ -75,21 +75,21 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 	if m.Saved {
 		save = Tap(l.Label("product_button_saved"), Unsave.Data(args))
 	}
-	price := Tap(l.Label("product_button_price"), TellPrice.Data(args))
+	price := Tap(l.Label("product_button_price"), WatchPrice.Data(args))
 	if m.Price != "" {
-		price = Tap(l.Label("product_button_price_off", locales.Args{"Price": m.Price}), TellPriceOff.Data(args))
+		price = Tap(l.Label("product_button_price_off", locales.Args{"Price": m.Price}), WatchPriceOff.Data(args))
 	}
 	rows := Rows{{save, price}}
 	switch {
 	case m.TellBack:
-		rows = append(rows, []Button{Tap(l.Label("product_button_back_off"), TellBackOff.Data(args))})
+		rows = append(rows, []Button{Tap(l.Label("product_button_back_off"), WatchRestockOff.Data(args))})
 	case soldOut:
-		rows = append(rows, []Button{Tap(l.Label("product_button_back"), TellBack.Data(args))})
+		rows = append(rows, []Button{Tap(l.Label("product_button_back"), WatchRestock.Data(args))})
 	}
 	return rows
 }
 
-// NewsKeyboard goes with what a person wanted to be told.
-func NewsKeyboard(l *locales.Localizer, service int64) Rows {
+// WatchKeyboard goes with what a person wanted to be told.
+func WatchKeyboard(l *locales.Localizer, service int64) Rows {
 	return append(Rows{{Tap(l.Label("news_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
 }

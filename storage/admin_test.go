@@ -18,7 +18,7 @@ func TestSeenElsewhere(t *testing.T) {
 		db := openAt(t, path, testKeys(t, 1))
 		see := func(private bool) User {
 			t.Helper()
-			user, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", private)
+			user, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", private)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func TestSeenElsewhere(t *testing.T) {
 			t.Error("an inline query makes who blocked the bot reachable")
 		}
 		reachable(false)
-		if _, released, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil || !released {
+		if _, released, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil || !released {
 			t.Errorf("held messages are not released (%v)", err)
 		}
 		reachable(true)
@@ -59,11 +59,11 @@ func TestSeenElsewhere(t *testing.T) {
 
 func TestBlocked(t *testing.T) {
 	db := openTest(t)
-	deed := Deed{Admin: 1, What: "block", Subject: 7, At: time.Now()}
+	deed := AuditEntry{AdminID: 1, Action: "block", Subject: 7, At: time.Now()}
 	if _, err := db.SetBlocked(t.Context(), 7, true, deed); !errors.Is(err, ErrNotFound) {
 		t.Errorf("somebody never seen: %v", err)
 	}
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []bool{true, false} { // the second time it is so already
@@ -71,17 +71,17 @@ func TestBlocked(t *testing.T) {
 			t.Errorf("changed: %v (%v), want %v", changed, err, want)
 		}
 	}
-	user, _, err := db.SeeUser(t.Context(), 7, "Anna", "en", true)
+	user, _, err := db.TouchUser(t.Context(), 7, "Anna", "en", true)
 	if err != nil || !user.Blocked {
 		t.Errorf("%+v (%v) is not blocked any more", user, err)
 	}
-	if deeds, total, err := db.Deeds(t.Context(), 8, 0); err != nil || total != 1 || deeds[0].Subject != 7 {
+	if deeds, total, err := db.AuditLog(t.Context(), 8, 0); err != nil || total != 1 || deeds[0].Subject != 7 {
 		t.Errorf("written down are %+v (%v)", deeds, err)
 	}
 	if err := db.Forget(t.Context(), 7, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if deeds, _, err := db.Deeds(t.Context(), 8, 0); err != nil || len(deeds) != 1 || deeds[0].Subject != 0 {
+	if deeds, _, err := db.AuditLog(t.Context(), 8, 0); err != nil || len(deeds) != 1 || deeds[0].Subject != 0 {
 		t.Errorf("after being forgotten: %+v (%v)", deeds, err)
 	}
 }
@@ -95,13 +95,13 @@ func TestMaintenance(t *testing.T) {
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v%s", err, diff)
 		}
-		if _, total, err := db.Deeds(t.Context(), 8, 0); err != nil || total != deeds {
+		if _, total, err := db.AuditLog(t.Context(), 8, 0); err != nil || total != deeds {
 			t.Errorf("%d deeds are written down (%v), want %d", total, err, deeds)
 		}
 	}
 	set := func(since time.Time) {
 		t.Helper()
-		if err := db.SetMaintenance(t.Context(), since, Deed{Admin: 1, What: "maintenance", At: now}); err != nil {
+		if err := db.SetMaintenance(t.Context(), since, AuditEntry{AdminID: 1, Action: "maintenance", At: now}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestMaintenance(t *testing.T) {
 	set(now)
 	set(now.Add(time.Hour)) // the first counts
 	check(Maintenance{Since: now}, 1)
-	if err := db.SetMaintenanceText(t.Context(), "Back soon", Deed{Admin: 1, What: "text", At: now}); err != nil {
+	if err := db.SetMaintenanceText(t.Context(), "Back soon", AuditEntry{AdminID: 1, Action: "text", At: now}); err != nil {
 		t.Fatal(err)
 	}
 	check(Maintenance{Since: now, Text: "Back soon"}, 2)
@@ -126,7 +126,7 @@ func TestCensus(t *testing.T) {
 		began := time.Now().UTC()
 		see := func(id int64) {
 			t.Helper()
-			if _, _, err := db.SeeUser(t.Context(), id, "Somebody", "en", true); err != nil {
+			if _, _, err := db.TouchUser(t.Context(), id, "Somebody", "en", true); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -137,10 +137,10 @@ func TestCensus(t *testing.T) {
 			t.Fatal(err)
 		}
 		rented(t, db, 1, key, 23501, 23502)
-		if _, err := db.Put(t.Context(), []int64{1, 2, 3}, []int64{1, 1, 1}, [][]byte{[]byte("{}"), []byte("{}"), []byte("{}")}); err != nil {
+		if _, err := db.StoreUpdates(t.Context(), []int64{1, 2, 3}, []int64{1, 1, 1}, [][]byte{[]byte("{}"), []byte("{}"), []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Park(t.Context(), 2); err != nil {
+		if err := db.DeadLetter(t.Context(), 2); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(24 * time.Hour)
@@ -156,13 +156,13 @@ func TestCensus(t *testing.T) {
 		if err := db.SetUnreachable(t.Context(), 1); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.SetBlocked(t.Context(), 2, true, Deed{}); err != nil {
+		if _, err := db.SetBlocked(t.Context(), 2, true, AuditEntry{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := db.Census(t.Context(), time.Now(), day, 3)
-		want := Census{
+		got, err := db.Stats(t.Context(), time.Now(), day, 3)
+		want := Stats{
 			People: 3, New: 1, Active: 2, Unreachable: 1, Blocked: 1, OpenSMS: 2, OldestOpen: began,
-			Waiting: 1, Held: 1, OldestWaiting: day.UTC(), Unfinished: 1, Parked: 1, OldestUnfinished: began,
+			Pending: 1, Held: 1, OldestPending: day.UTC(), Unfinished: 1, DeadLettered: 1, OldestUnfinished: began,
 		}
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v%s", err, diff)

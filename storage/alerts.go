@@ -2,228 +2,127 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/shopspring/decimal"
-
-	"hstockbot/internal/redact"
 )
 
-// AlertKind is what a person wants to be told of.
-type AlertKind string
-
-// The kinds of alerts. A person has at most one of each for a service.
-const (
-	AlertRestock AlertKind = "restock" // it can be had again
-	AlertPrice   AlertKind = "price"   // it costs Price or less
-)
-
-// Alert is a wish to be told of something. It stands until it is taken away.
+// Alert is something that is wrong, or was until EndedAt and nobody was told of
+// its end yet. Name, Subject and Detail are of the alarms package.
 type Alert struct {
-	ID        int64
-	UserID    int64
-	Service   int64
-	SMM       bool
-	Name      string // when it was set
-	Kind      AlertKind
-	Price     decimal.Decimal // of an AlertPrice
-	Currency  string          // that Price was named in
-	Armed     bool            // else it was told, and waits
-	ChangedAt time.Time
+	Name     string
+	Subject  int64
+	Detail   string
+	Since    time.Time
+	Notified bool // that it has begun
+	EndedAt  time.Time
 }
 
-// SetAlert sets an alert of a person's, armed, in place of the one of that kind
-// for that service. The error is ErrFull where they have as many as most already.
-func (db *DB) SetAlert(ctx context.Context, a Alert, most int) error {
-	price := ""
-	if a.Kind == AlertPrice {
-		price = moneyText(a.Price)
+// AlertChanges are made in one transaction. An alarm is found by its Name and
+// Subject.
+type AlertChanges struct {
+	Started  []Alert // new ones; of those that are known the Detail is another
+	Resumed  []Alert // were over, and are wrong again before anybody was told
+	Ended    []Alert // ended at their EndedAt
+	Deleted  []Alert // nothing more to tell of
+	Notified []Alert // told that they have begun
+
+	Messages []Message // that tell of them
+	Setting  string    // where At is kept as unix milliseconds, "" for nowhere
+	At       time.Time
+}
+
+// Alerts returns all alarms, the oldest first.
+func (db *DB) Alerts(ctx context.Context) ([]Alert, error) {
+	var rows []struct {
+		Name    string `db:"name"`
+		Subject int64  `db:"subject"`
+		Detail  string `db:"detail"`
+		Since   int64  `db:"since"`
+		Told    int64  `db:"told"`
+		OverAt  int64  `db:"over_at"`
 	}
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		var others int
-		err := tx.GetContext(ctx, &others, db.bind(`SELECT COUNT(*) FROM alerts WHERE user_id = ? AND (service <> ? OR kind <> ?)`),
-			a.UserID, a.Service, a.Kind)
-		if err != nil {
-			return err
+	err := db.reader.SelectContext(ctx, &rows, `SELECT name, subject, detail, since, told, over_at FROM alarms ORDER BY since, name, subject`)
+	if err != nil {
+		return nil, fmt.Errorf("read alarms: %w", err)
+	}
+	alarms := make([]Alert, len(rows))
+	for i, row := range rows {
+		alarms[i] = Alert{
+			Name: row.Name, Subject: row.Subject, Detail: row.Detail, Since: fromMillis(row.Since), Notified: row.Told == 1, EndedAt: fromMillis(row.OverAt),
 		}
-		if others >= most {
-			return ErrFull
+	}
+	return alarms, nil
+}
+
+// ApplyAlertChanges stores what has become of alarms, with the messages about it.
+func (db *DB) ApplyAlertChanges(ctx context.Context, c AlertChanges) error {
+	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+		run := func(query string, args ...any) {
+			if err == nil {
+				_, err = tx.ExecContext(ctx, db.bind(query), args...)
+			}
 		}
-		_, err = tx.ExecContext(ctx, db.bind(`INSERT INTO alerts (`+alertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
-			ON CONFLICT (user_id, service, kind) DO UPDATE SET smm = excluded.smm, name = excluded.name, price = excluded.price,
-			currency = excluded.currency, armed = 1, changed_at = excluded.changed_at`),
-			newID(), a.UserID, a.Service, toBit(a.SMM), a.Name, a.Kind, price, a.Currency, toMillis(time.Now()))
+		for _, a := range c.Started {
+			run(`INSERT INTO alarms (name, subject, detail, since, told, over_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO UPDATE SET detail = excluded.detail`,
+				a.Name, a.Subject, a.Detail, toMillis(a.Since))
+		}
+		for _, a := range c.Resumed {
+			run(`UPDATE alarms SET over_at = 0 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, a := range c.Ended {
+			run(`UPDATE alarms SET over_at = ? WHERE name = ? AND subject = ?`, toMillis(a.EndedAt), a.Name, a.Subject)
+		}
+		for _, a := range c.Notified {
+			run(`UPDATE alarms SET told = 1 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, a := range c.Deleted {
+			run(`DELETE FROM alarms WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+		}
+		for _, message := range c.Messages {
+			if err == nil {
+				err = db.insertMessage(ctx, tx, message)
+			}
+		}
+		if c.Setting != "" && err == nil {
+			err = setSetting(ctx, tx, db.bind(upsertSetting), c.Setting, fmt.Sprint(toMillis(c.At)))
+		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("set alert: %w", err)
+		return fmt.Errorf("change alarms: %w", err)
 	}
 	return nil
 }
 
-// RemoveAlert takes an alert of a person's away; it may be gone already.
-func (db *DB) RemoveAlert(ctx context.Context, userID, service int64, kind AlertKind) error {
-	_, err := db.move(ctx, "remove alert", `DELETE FROM alerts WHERE user_id = ? AND service = ? AND kind = ?`, userID, service, kind)
-	return err
-}
-
-// Alerts returns a person's alerts for a service.
-func (db *DB) Alerts(ctx context.Context, userID, service int64) ([]Alert, error) {
-	return db.alerts(ctx, `WHERE user_id = ? AND service = ?`, userID, service)
-}
-
-// reachable leaves out whom nothing can be told now, and whom admins have blocked:
-// their alerts stay as they are.
-const reachable = `EXISTS (SELECT 1 FROM users WHERE users.id = alerts.user_id AND users.unreachable = 0 AND users.blocked = 0)`
-
-// WatchedServices returns the services that somebody has an alert for, each once
-// and in their order; SMM services are those for which smm is true.
-func (db *DB) WatchedServices(ctx context.Context, smm bool) ([]int64, error) {
-	var services []int64
-	err := db.reader.SelectContext(ctx, &services, db.bind(`SELECT DISTINCT service FROM alerts WHERE smm = ? AND `+reachable+` ORDER BY service`), toBit(smm))
+// DeadLettersSince counts the updates that were given up since then, and says when
+// the first of them was.
+func (db *DB) DeadLettersSince(ctx context.Context, since time.Time) (n int64, first time.Time, err error) {
+	var row struct {
+		N     int64 `db:"n"`
+		First int64 `db:"first"`
+	}
+	err = db.reader.GetContext(ctx, &row, db.bind(
+		`SELECT COUNT(*) AS n, COALESCE(MIN(finished_at), 0) AS first FROM inbox WHERE state = 'parked' AND finished_at >= ?`), toMillis(since))
 	if err != nil {
-		return nil, fmt.Errorf("read watched services: %w", err)
+		return 0, time.Time{}, fmt.Errorf("count parked updates: %w", err)
 	}
-	return services, nil
+	return row.N, fromMillis(row.First), nil
 }
 
-// AlertsBetween returns everybody's alerts for the services from first to last.
-// Damaged ones are left out and told of in the error beside the others.
-func (db *DB) AlertsBetween(ctx context.Context, smm bool, first, last int64) ([]Alert, error) {
-	return db.alerts(ctx, `WHERE smm = ? AND service >= ? AND service <= ? AND `+reachable+` ORDER BY service, id`, toBit(smm), first, last)
-}
-
-// WatcherKeys returns keys of people with alerts for the services from first to
-// last, others each time, at most limit. Damaged ones are told of beside the others.
-func (db *DB) WatcherKeys(ctx context.Context, smm bool, first, last int64, limit int) ([]redact.Secret, error) {
-	var rows []keyRow
-	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+keyColumns+` FROM api_keys WHERE state = 'active' AND invalid = 0
-		AND user_id IN (SELECT user_id FROM alerts WHERE smm = ? AND service >= ? AND service <= ?) ORDER BY RANDOM() LIMIT ?`),
-		toBit(smm), first, last, limit)
+// Reachable returns which of these people can be written to, as far as is known.
+func (db *DB) Reachable(ctx context.Context, ids []int64) ([]int64, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	query, args, err := sqlx.In(`SELECT id FROM users WHERE id IN (?) AND private_chat = 1 AND unreachable = 0 ORDER BY id`, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read watchers' keys: %w", err)
+		return nil, fmt.Errorf("read who can be reached: %w", err)
 	}
-	keys := make([]redact.Secret, 0, len(rows))
-	var damaged []error
-	for _, row := range rows {
-		key, err := db.key(row)
-		if err != nil {
-			damaged = append(damaged, err)
-			continue
-		}
-		keys = append(keys, key.Secret)
+	var reachable []int64
+	if err := db.reader.SelectContext(ctx, &reachable, db.bind(query), args...); err != nil {
+		return nil, fmt.Errorf("read who can be reached: %w", err)
 	}
-	return keys, errors.Join(damaged...)
-}
-
-// AlertChange is what has become of an alert: it is armed again, or it is told by
-// Message, and then either waits or has ended.
-type AlertChange struct {
-	Alert   Alert // as it was
-	Arm     bool
-	Message Message // of one that is told
-	End     bool    // it is told once and no more
-}
-
-// ChangeAlerts makes the changes that still hold, each with its message, all in
-// one transaction, and returns how many were told. An alert that somebody else has
-// told or armed meanwhile, or that its owner has set or taken away, is left as it is.
-func (db *DB) ChangeAlerts(ctx context.Context, changes []AlertChange, now time.Time) (told int, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		told = 0
-		for _, change := range changes {
-			query, args := `UPDATE alerts SET armed = ?, changed_at = ? WHERE`, []any{toBit(change.Arm), toMillis(now)}
-			if change.End {
-				query, args = `DELETE FROM alerts WHERE`, nil
-			}
-			moved, err := db.moveTx(ctx, tx, query+` id = ? AND armed = ? AND changed_at = ?`,
-				append(args, change.Alert.ID, toBit(change.Alert.Armed), toMillis(change.Alert.ChangedAt))...)
-			if err != nil {
-				return err
-			}
-			if !moved || change.Arm {
-				continue
-			}
-			if err := db.insertMessage(ctx, tx, change.Message); err != nil {
-				return err
-			}
-			told++
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("change alerts: %w", err)
-	}
-	return told, nil
-}
-
-// alertsRound is the setting that says when the next round of alerts is due.
-const alertsRound = "alerts_round"
-
-// ClaimAlertsRound reports whether a round of alerts is the caller's, which it is
-// for one caller in all processes; the next one is due after pause. dueAt is when.
-func (db *DB) ClaimAlertsRound(ctx context.Context, now time.Time, pause time.Duration) (mine bool, dueAt time.Time, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		value, err := setting(ctx, tx, db.bind(selectSetting), alertsRound)
-		if err != nil {
-			return err
-		}
-		mine, dueAt = false, now.Add(pause)
-		if at, err := strconv.ParseInt(value, 10, 64); err == nil {
-			// A clock that was put back must not stop the rounds.
-			if due := fromMillis(at); due.After(now) && !due.After(dueAt) {
-				dueAt = due
-				return nil
-			}
-		}
-		mine = true
-		return setSetting(ctx, tx, db.bind(upsertSetting), alertsRound, strconv.FormatInt(toMillis(dueAt), 10))
-	})
-	if err != nil {
-		return false, time.Time{}, fmt.Errorf("claim a round of alerts: %w", err)
-	}
-	return mine, dueAt, nil
-}
-
-const alertColumns = `id, user_id, service, smm, name, kind, price, currency, armed, changed_at`
-
-type alertRow struct {
-	ID        int64     `db:"id"`
-	UserID    int64     `db:"user_id"`
-	Service   int64     `db:"service"`
-	SMM       int64     `db:"smm"`
-	Name      string    `db:"name"`
-	Kind      AlertKind `db:"kind"`
-	Price     string    `db:"price"`
-	Currency  string    `db:"currency"`
-	Armed     int64     `db:"armed"`
-	ChangedAt int64     `db:"changed_at"`
-}
-
-func (db *DB) alerts(ctx context.Context, where string, args ...any) ([]Alert, error) {
-	var rows []alertRow
-	if err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+alertColumns+` FROM alerts `+where), args...); err != nil {
-		return nil, fmt.Errorf("read alerts: %w", err)
-	}
-	all := make([]Alert, 0, len(rows))
-	var damaged []error
-	for _, row := range rows {
-		a := Alert{
-			ID: row.ID, UserID: row.UserID, Service: row.Service, SMM: row.SMM == 1, Name: row.Name, Kind: row.Kind,
-			Currency: row.Currency, Armed: row.Armed == 1, ChangedAt: fromMillis(row.ChangedAt),
-		}
-		if row.Kind == AlertPrice {
-			var err error
-			if a.Price, err = decimal.NewFromString(row.Price); err != nil {
-				damaged = append(damaged, fmt.Errorf("read alert %d: its price: %w", row.ID, err))
-				continue
-			}
-		}
-		all = append(all, a)
-	}
-	return all, errors.Join(damaged...)
+	return reachable, nil
 }

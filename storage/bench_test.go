@@ -22,7 +22,7 @@ func BenchmarkPut(b *testing.B) {
 					next++
 					ids[i] = next
 				}
-				if _, err := db.Put(b.Context(), ids, chats, payloads); err != nil {
+				if _, err := db.StoreUpdates(b.Context(), ids, chats, payloads); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -39,7 +39,7 @@ func BenchmarkFinish(b *testing.B) {
 	}
 	for from := 0; from < len(ids); from += 100 {
 		batch := ids[from:min(from+100, len(ids))]
-		if _, err := db.Put(b.Context(), batch, make([]int64, len(batch)), make([][]byte, len(batch))); err != nil {
+		if _, err := db.StoreUpdates(b.Context(), batch, make([]int64, len(batch)), make([][]byte, len(batch))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -59,7 +59,7 @@ func BenchmarkFinish(b *testing.B) {
 func BenchmarkSeeUser(b *testing.B) {
 	db := openTest(b)
 	for b.Loop() {
-		if _, _, err := db.SeeUser(b.Context(), 7, "Ann", "en", true); err != nil {
+		if _, _, err := db.TouchUser(b.Context(), 7, "Ann", "en", true); err != nil {
 			b.Fatal(err)
 		}
 	}

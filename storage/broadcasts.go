@@ -32,7 +32,7 @@ type Broadcast struct {
 	Sent        int64
 	Unreachable int64 // have blocked the bot, as it turned out
 	Failed      int64 // surely did not get it
-	Unsure      int64 // may have got it: nobody is sent a second one
+	Uncertain   int64 // may have got it: nobody is sent a second one
 	Cursor      int64 // the last person who was looked at
 	ChatID      int64 // where the message stands that shows how far it is
 	MessageID   int64
@@ -44,7 +44,7 @@ type Broadcast struct {
 }
 
 // Handled is how many people it is known of what became of their message.
-func (b Broadcast) Handled() int64 { return b.Sent + b.Unreachable + b.Failed + b.Unsure }
+func (b Broadcast) Handled() int64 { return b.Sent + b.Unreachable + b.Failed + b.Uncertain }
 
 // Recipient is somebody whom a broadcast is sent to now.
 type Recipient struct {
@@ -61,25 +61,25 @@ const (
 	OutcomeSent        BroadcastOutcome = "sent"
 	OutcomeUnreachable BroadcastOutcome = "unreachable"
 	OutcomeFailed      BroadcastOutcome = "failed"
-	OutcomeUnsure      BroadcastOutcome = "unsure"
+	OutcomeUncertain   BroadcastOutcome = "unsure"
 )
 
 // canBeTold is who gets broadcasts at all.
 const canBeTold = `unreachable = 0 AND blocked = 0 AND private_chat = 1`
 
-// Readers is how many people who can be written to have chosen one language, and
+// AudienceLanguages is how many people who can be written to have chosen one language, and
 // have one in their Telegram.
-type Readers struct {
+type AudienceLanguage struct {
 	Lang         string `db:"lang"`
 	TelegramLang string `db:"telegram_lang"`
 	Count        int64  `db:"count"`
 }
 
-// Readers counts who can be written to, by what tells their language. only are the
+// AudienceLanguages counts who can be written to, by what tells their language. only are the
 // ids of all who may be, none for everybody.
-func (db *DB) Readers(ctx context.Context, only []int64) ([]Readers, error) {
+func (db *DB) AudienceLanguages(ctx context.Context, only []int64) ([]AudienceLanguage, error) {
 	condition, args, err := amongThese(only)
-	var readers []Readers
+	var readers []AudienceLanguage
 	if err == nil {
 		err = db.reader.SelectContext(ctx, &readers, db.bind(
 			`SELECT lang, telegram_lang, COUNT(*) AS count FROM users WHERE `+canBeTold+condition+` GROUP BY lang, telegram_lang`), args...)
@@ -123,8 +123,8 @@ func (db *DB) Broadcast(ctx context.Context, id int64) (Broadcast, error) {
 	return db.broadcast(ctx, `WHERE id = ?`, id)
 }
 
-// DraftOf returns what an admin is writing, or ErrNotFound.
-func (db *DB) DraftOf(ctx context.Context, author int64) (Broadcast, error) {
+// BroadcastDraft returns what an admin is writing, or ErrNotFound.
+func (db *DB) BroadcastDraft(ctx context.Context, author int64) (Broadcast, error) {
 	return db.broadcast(ctx, `WHERE author_id = ? AND state = 'draft'`, author)
 }
 
@@ -200,8 +200,8 @@ func (db *DB) SetBroadcastText(ctx context.Context, author int64, lang, text str
 	return nil
 }
 
-// DiscardDraft deletes what an admin is writing, if anything.
-func (db *DB) DiscardDraft(ctx context.Context, author int64) error {
+// DiscardBroadcastDraft deletes what an admin is writing, if anything.
+func (db *DB) DiscardBroadcastDraft(ctx context.Context, author int64) error {
 	_, err := db.move(ctx, "discard a broadcast", `DELETE FROM broadcasts WHERE author_id = ? AND state = 'draft'`, author)
 	return err
 }
@@ -209,20 +209,20 @@ func (db *DB) DiscardDraft(ctx context.Context, author int64) error {
 // ConfirmBroadcast makes a draft wait for its turn, if it still is its author's
 // and as it was when it had this revision. total is how many people it is for,
 // and the chat's message of that number shows from now on how far it is.
-func (db *DB) ConfirmBroadcast(ctx context.Context, author, id, revision, total, chat, message int64, deed Deed) (bool, error) {
+func (db *DB) ConfirmBroadcast(ctx context.Context, author, id, revision, total, chat, message int64, deed AuditEntry) (bool, error) {
 	return db.moveAndRecord(ctx, "confirm a broadcast", deed, `UPDATE broadcasts SET state = 'waiting', total = ?, chat_id = ?, message_id = ?, confirmed_at = ?
 		WHERE id = ? AND author_id = ? AND revision = ? AND state = 'draft'`, total, chat, message, toMillis(deed.At), id, author, revision)
 }
 
 // StopBroadcast ends a broadcast that waits or is being sent. by is 0 where it
 // ends because its author is no admin any more.
-func (db *DB) StopBroadcast(ctx context.Context, id, by int64, deed Deed) (bool, error) {
+func (db *DB) StopBroadcast(ctx context.Context, id, by int64, deed AuditEntry) (bool, error) {
 	return db.moveAndRecord(ctx, "stop a broadcast", deed, `UPDATE broadcasts SET state = 'stopped', stopped_by = ?, ended_at = ?
 		WHERE id = ? AND state IN ('waiting', 'sending')`, by, toMillis(deed.At), id)
 }
 
-// PlaceBroadcast notes that another message shows how far a broadcast is.
-func (db *DB) PlaceBroadcast(ctx context.Context, id, chat, message int64) error {
+// SetBroadcastMessage notes that another message shows how far a broadcast is.
+func (db *DB) SetBroadcastMessage(ctx context.Context, id, chat, message int64) error {
 	_, err := db.move(ctx, "place a broadcast", `UPDATE broadcasts SET chat_id = ?, message_id = ? WHERE id = ?`, chat, message, id)
 	return err
 }
@@ -261,9 +261,9 @@ func (db *DB) ClaimBroadcast(ctx context.Context, owner string, now, until time.
 	return row.broadcast(), nil
 }
 
-// WaitingRecipients returns who is to be tried again and is due, those that have
+// PendingRecipients returns who is to be tried again and is due, those that have
 // failed least first, and when the next one is due where none is (zero: nobody waits).
-func (db *DB) WaitingRecipients(ctx context.Context, id int64, now time.Time, limit int) ([]Recipient, time.Time, error) {
+func (db *DB) PendingRecipients(ctx context.Context, id int64, now time.Time, limit int) ([]Recipient, time.Time, error) {
 	var rows []struct {
 		UserID    int64  `db:"user_id"`
 		Lang      string `db:"lang"`
@@ -372,8 +372,8 @@ func (db *DB) FinishBroadcast(ctx context.Context, id int64, owner string, now t
 		AND NOT EXISTS (SELECT 1 FROM broadcast_recipients WHERE broadcast_id = broadcasts.id)`, toMillis(now), id, owner)
 }
 
-// DropWaiting lets go of those who are still to be tried when a broadcast was stopped.
-func (db *DB) DropWaiting(ctx context.Context, id int64) error {
+// DropPendingRecipients lets go of those who are still to be tried when a broadcast was stopped.
+func (db *DB) DropPendingRecipients(ctx context.Context, id int64) error {
 	_, err := db.move(ctx, "drop waiting recipients", `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'waiting'
 		AND EXISTS (SELECT 1 FROM broadcasts WHERE broadcasts.id = broadcast_id AND broadcasts.state = 'stopped')`, id)
 	return err
@@ -403,7 +403,7 @@ type broadcastRow struct {
 	Sent        int64  `db:"sent"`
 	Unreachable int64  `db:"unreachable"`
 	Failed      int64  `db:"failed"`
-	Unsure      int64  `db:"unsure"`
+	Uncertain   int64  `db:"unsure"`
 	CursorID    int64  `db:"cursor_id"`
 	ChatID      int64  `db:"chat_id"`
 	MessageID   int64  `db:"message_id"`
@@ -417,7 +417,7 @@ type broadcastRow struct {
 func (r broadcastRow) broadcast() Broadcast {
 	return Broadcast{
 		ID: r.ID, Author: r.AuthorID, State: BroadcastState(r.State), Revision: r.Revision,
-		Total: r.Total, Sent: r.Sent, Unreachable: r.Unreachable, Failed: r.Failed, Unsure: r.Unsure, Cursor: r.CursorID,
+		Total: r.Total, Sent: r.Sent, Unreachable: r.Unreachable, Failed: r.Failed, Uncertain: r.Uncertain, Cursor: r.CursorID,
 		ChatID: r.ChatID, MessageID: r.MessageID, StoppedBy: r.StoppedBy,
 		CreatedAt: fromMillis(r.CreatedAt), ConfirmedAt: fromMillis(r.ConfirmedAt), StartedAt: fromMillis(r.StartedAt), EndedAt: fromMillis(r.EndedAt),
 	}

@@ -32,11 +32,11 @@ func confirmed(tb testing.TB, db *DB, author int64) Broadcast {
 	if err := db.SetBroadcastText(ctx, author, "", "Hello"); err != nil {
 		tb.Fatal(err)
 	}
-	draft, err := db.DraftOf(ctx, author)
+	draft, err := db.BroadcastDraft(ctx, author)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ok, err := db.ConfirmBroadcast(ctx, author, draft.ID, draft.Revision, 3, author, 7, Deed{Admin: author, What: "send", At: time.Now()})
+	ok, err := db.ConfirmBroadcast(ctx, author, draft.ID, draft.Revision, 3, author, 7, AuditEntry{AdminID: author, Action: "send", At: time.Now()})
 	if err != nil || !ok {
 		tb.Fatalf("confirmed %v, %v", ok, err)
 	}
@@ -46,7 +46,7 @@ func confirmed(tb testing.TB, db *DB, author int64) Broadcast {
 func TestBroadcastDraft(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
-	if _, err := db.DraftOf(ctx, 1); !errors.Is(err, ErrNotFound) {
+	if _, err := db.BroadcastDraft(ctx, 1); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a draft of nobody: %v", err)
 	}
 	for lang, text := range map[string]string{"": "Hello", "zh": "你好", "en": "Hi"} {
@@ -54,7 +54,7 @@ func TestBroadcastDraft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	seen, err := db.DraftOf(ctx, 1)
+	seen, err := db.BroadcastDraft(ctx, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestBroadcastDraft(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"": "Hello", "zh": "你好"}, texts); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
-	deed := Deed{Admin: 1, What: "send", Subject: seen.ID, At: time.Now()}
+	deed := AuditEntry{AdminID: 1, Action: "send", Subject: seen.ID, At: time.Now()}
 	for what, try := range map[string][3]int64{"as it was before": {1, seen.ID, seen.Revision}, "by another admin": {2, seen.ID, seen.Revision + 1}} {
 		if ok, err := db.ConfirmBroadcast(ctx, try[0], try[1], try[2], 3, 1, 7, deed); ok || err != nil {
 			t.Errorf("confirmed %s: %v, %v", what, ok, err)
@@ -89,7 +89,7 @@ func TestBroadcastDraft(t *testing.T) {
 		})
 	}
 	taps.Wait()
-	deeds, _, err := db.Deeds(ctx, 9, 0)
+	deeds, _, err := db.AuditLog(ctx, 9, 0)
 	if yes != 1 || len(deeds) != 1 || err != nil {
 		t.Errorf("confirmed %d times, recorded %d times, %v", yes, len(deeds), err)
 	}
@@ -103,7 +103,7 @@ func TestBroadcastDraft(t *testing.T) {
 	if texts, err := db.BroadcastTexts(ctx, seen.ID); texts[""] != "Hello" || err != nil {
 		t.Errorf("what was confirmed says %q now, %v", texts, err)
 	}
-	if err := db.DiscardDraft(ctx, 1); err != nil {
+	if err := db.DiscardBroadcastDraft(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
 	if n := db.count(t, `SELECT COUNT(*) FROM broadcast_texts`); n != 2 {
@@ -153,13 +153,13 @@ func TestBroadcastLease(t *testing.T) {
 	}
 	// The process is gone: who was in hand is never sent to again.
 	b := claim("two", now.Add(2*time.Minute), first.ID)
-	if b.Unsure != 2 || b.Cursor != 3 {
+	if b.Uncertain != 2 || b.Cursor != 3 {
 		t.Errorf("after a crash: %+v", b)
 	}
 	if err := db.SettleRecipient(ctx, first.ID, 1, OutcomeSent); err != nil { // it was only late
 		t.Fatal(err)
 	}
-	if b, err := db.Broadcast(ctx, first.ID); err != nil || b.Sent != 0 || b.Unsure != 2 {
+	if b, err := db.Broadcast(ctx, first.ID); err != nil || b.Sent != 0 || b.Uncertain != 2 {
 		t.Errorf("counted twice: %+v, %v", b, err)
 	}
 	if _, held := take("one", 5); held {
@@ -174,18 +174,18 @@ func TestBroadcastLease(t *testing.T) {
 	if err := db.ReturnRecipient(ctx, first.ID, Recipient{UserID: 5, Tries: 1}, now.Add(time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	if due, next, err := db.WaitingRecipients(ctx, first.ID, now, 9); len(due) != 0 || !next.Equal(now.Add(time.Second).Truncate(time.Millisecond)) || err != nil {
+	if due, next, err := db.PendingRecipients(ctx, first.ID, now, 9); len(due) != 0 || !next.Equal(now.Add(time.Second).Truncate(time.Millisecond)) || err != nil {
 		t.Errorf("due %v, next %v, %v", due, next, err)
 	}
 	// Stopped: the next one's turn, and the end is told first.
 	for i, want := range []bool{true, false} {
-		if ok, err := db.StopBroadcast(ctx, first.ID, 9, Deed{Admin: 9, What: "stop", At: now}); ok != want || err != nil {
+		if ok, err := db.StopBroadcast(ctx, first.ID, 9, AuditEntry{AdminID: 9, Action: "stop", At: now}); ok != want || err != nil {
 			t.Errorf("stop %d: %v, %v", i, ok, err)
 		}
 	}
 	later := now.Add(4 * time.Minute)
 	claim("three", later, first.ID)
-	if err := errors.Join(db.DropWaiting(ctx, first.ID), db.MarkReported(ctx, first.ID)); err != nil {
+	if err := errors.Join(db.DropPendingRecipients(ctx, first.ID), db.MarkReported(ctx, first.ID)); err != nil {
 		t.Fatal(err)
 	}
 	if n := db.count(t, `SELECT COUNT(*) FROM broadcast_recipients`); n != 0 {
@@ -207,18 +207,18 @@ func TestReaders(t *testing.T) {
 	if err := errors.Join(db.SetLang(ctx, 1, "de"), db.SetUnreachable(ctx, 2)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.SetBlocked(ctx, 3, true, Deed{}); err != nil {
+	if _, err := db.SetBlocked(ctx, 3, true, AuditEntry{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := db.SeeUser(ctx, 31, "In a group", "en", false); err != nil {
+	if _, _, err := db.TouchUser(ctx, 31, "In a group", "en", false); err != nil {
 		t.Fatal(err)
 	}
-	readers, err := db.Readers(ctx, nil)
+	readers, err := db.AudienceLanguages(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(readers, func(a, b Readers) int { return int(a.Count - b.Count) })
-	if diff := cmp.Diff([]Readers{{"de", "en", 1}, {"", "zh", 3}, {"", "en", 24}}, readers); diff != "" {
+	slices.SortFunc(readers, func(a, b AudienceLanguage) int { return int(a.Count - b.Count) })
+	if diff := cmp.Diff([]AudienceLanguage{{"de", "en", 1}, {"", "zh", 3}, {"", "en", 24}}, readers); diff != "" {
 		t.Error(diff)
 	}
 	audience, err := db.Audience(ctx, nil, 0, time.Now(), 99)
@@ -233,7 +233,7 @@ func TestReaders(t *testing.T) {
 	if few, err := db.Audience(ctx, only, 0, time.Now(), 99); err != nil || len(few) != 2 || few[1].ID != 4 {
 		t.Errorf("of %v there are %+v (%v)", only, few, err)
 	}
-	if few, err := db.Readers(ctx, only); err != nil || len(few) != 2 || few[0].Count+few[1].Count != 2 {
+	if few, err := db.AudienceLanguages(ctx, only); err != nil || len(few) != 2 || few[0].Count+few[1].Count != 2 {
 		t.Errorf("of %v read %+v (%v)", only, few, err)
 	}
 }
@@ -245,7 +245,7 @@ func TestALargeAudience(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	crowd(t, db, all)
-	readers, err := db.Readers(ctx, nil)
+	readers, err := db.AudienceLanguages(ctx, nil)
 	if err != nil || len(readers) != 2 || readers[0].Count+readers[1].Count != all {
 		t.Fatalf("counted %v, %v", readers, err)
 	}

@@ -51,7 +51,7 @@ func checkKept(t *testing.T, db *DB, what string, id int64) {
 	t.Helper()
 	switch what {
 	case "put": // finished or not by now, but known
-		fresh, err := db.Put(t.Context(), []int64{id}, []int64{1}, [][]byte{nil})
+		fresh, err := db.StoreUpdates(t.Context(), []int64{id}, []int64{1}, [][]byte{nil})
 		if err != nil || fresh[0] {
 			t.Errorf("put %d was lost (%v)", id, err)
 		}
@@ -146,7 +146,7 @@ func writeUntilKilled(folder string) int {
 }
 
 func writeOne(ctx context.Context, db *DB, id int64, say func(string, int64)) error {
-	if _, err := db.Put(ctx, []int64{id}, []int64{1}, [][]byte{[]byte("an update")}); err != nil {
+	if _, err := db.StoreUpdates(ctx, []int64{id}, []int64{1}, [][]byte{[]byte("an update")}); err != nil {
 		return err
 	}
 	say("put", id)

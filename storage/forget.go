@@ -9,9 +9,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// ErrOnItsWay is returned by Forget while a purchase of the person is claimed or
+// ErrPurchaseInFlight is returned by Forget while a purchase of the person is claimed or
 // sending: what becomes of it must be written down somewhere.
-var ErrOnItsWay = errors.New("a purchase is on its way")
+var ErrPurchaseInFlight = errors.New("a purchase is on its way")
 
 // forgotten are the tables whose rows about a person go without a trace, in
 // an order that foreign keys allow. users, which the others may point to, goes
@@ -33,7 +33,7 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 			return err
 		}
 		if onTheirWay > 0 {
-			return ErrOnItsWay
+			return ErrPurchaseInFlight
 		}
 		run := func(query string, args ...any) {
 			if err == nil {
@@ -68,25 +68,25 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 	return nil
 }
 
-// Kept counts what is kept about a person. Waiting are messages that they have
+// DataSummary counts what is kept about a person. Waiting are messages that they have
 // not been sent yet.
-type Kept struct {
-	Keys      int `db:"api_keys"`
-	Orders    int `db:"orders"`
-	Open      int `db:"open_orders"`
-	Purchases int `db:"purchases"`
-	Unknown   int `db:"unknown"`
-	OnItsWay  int `db:"on_its_way"`
-	Searches  int `db:"searches"`
-	Saved     int `db:"saved"`
-	Alerts    int `db:"alerts"`
-	Reminders int `db:"reminders"`
-	Waiting   int `db:"waiting"`
+type DataSummary struct {
+	Keys           int `db:"api_keys"`
+	Orders         int `db:"orders"`
+	Open           int `db:"open_orders"`
+	Purchases      int `db:"purchases"`
+	OutcomeUnknown int `db:"unknown"`
+	InFlight       int `db:"on_its_way"`
+	Searches       int `db:"searches"`
+	Saved          int `db:"saved"`
+	Watches        int `db:"alerts"`
+	Reminders      int `db:"reminders"`
+	Waiting        int `db:"waiting"`
 }
 
-// Kept counts what is kept about this person.
-func (db *DB) Kept(ctx context.Context, userID int64) (Kept, error) {
-	var kept Kept
+// DataSummary counts what is kept about this person.
+func (db *DB) DataSummary(ctx context.Context, userID int64) (DataSummary, error) {
+	var kept DataSummary
 	err := db.reader.GetContext(ctx, &kept, db.bind(`SELECT
 		(SELECT COUNT(*) FROM api_keys WHERE user_id = ? AND secret_sealed <> '') AS api_keys,
 		(SELECT COUNT(*) FROM orders WHERE user_id = ?) AS orders,
@@ -101,7 +101,7 @@ func (db *DB) Kept(ctx context.Context, userID int64) (Kept, error) {
 		(SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state <> 'sent') AS waiting`),
 		userID, userID, userID, userID, userID, userID, userID, userID, userID, userID, userID)
 	if err != nil {
-		return Kept{}, fmt.Errorf("count what is kept: %w", err)
+		return DataSummary{}, fmt.Errorf("count what is kept: %w", err)
 	}
 	return kept, nil
 }

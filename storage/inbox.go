@@ -22,10 +22,10 @@ const (
 	sweepRows  = 500                 // of one DELETE, so that nobody's write waits long for it
 )
 
-// Put stores received updates durably, in their order, as attempted once.
+// StoreUpdates stores received updates durably, in their order, as attempted once.
 // fresh says by position which were not known before; known ones are left as
 // they are.
-func (db *DB) Put(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error) {
+func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error) {
 	if len(chats) != len(ids) || len(payloads) != len(ids) {
 		return nil, errors.New("put updates: ids, chats and payloads differ in number")
 	}
@@ -97,10 +97,10 @@ func (db *DB) Unfinished(ctx context.Context) (ids, chats []int64, err error) {
 	return ids, chats, nil
 }
 
-// Begin counts one more attempt at an unfinished update, durably, and returns
+// StartAttempt counts one more attempt at an unfinished update, durably, and returns
 // it. The error is ErrNotFound for one that is finished, parked or unknown.
 // When the payload can't be unsealed the attempt has been counted all the same.
-func (db *DB) Begin(ctx context.Context, id int64) (payload []byte, attempts int, err error) {
+func (db *DB) StartAttempt(ctx context.Context, id int64) (payload []byte, attempts int, err error) {
 	var row struct {
 		PayloadSealed string `db:"payload_sealed"`
 		Attempts      int    `db:"attempts"`
@@ -139,9 +139,9 @@ func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data s
 	})
 }
 
-// Park gives an update up: it is not handled again, and its payload is kept
+// DeadLetter gives an update up: it is not handled again, and its payload is kept
 // sealed for thirty days. Otherwise it is as Finish.
-func (db *DB) Park(ctx context.Context, id int64) error {
+func (db *DB) DeadLetter(ctx context.Context, id int64) error {
 	return db.end(ctx, "park update", markParked, id, nil)
 }
 

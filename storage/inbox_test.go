@@ -20,7 +20,7 @@ func put(t *testing.T, db *DB, ids ...int64) []bool {
 	for i, id := range ids {
 		payloads[i] = fmt.Append(nil, "payload ", id)
 	}
-	fresh, err := db.Put(t.Context(), ids, ids, payloads)
+	fresh, err := db.StoreUpdates(t.Context(), ids, ids, payloads)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestPut(t *testing.T) {
 	if put(t, db, 7)[0] {
 		t.Error("a finished update is fresh again")
 	}
-	if _, err := db.Put(t.Context(), []int64{1}, nil, nil); err == nil {
+	if _, err := db.StoreUpdates(t.Context(), []int64{1}, nil, nil); err == nil {
 		t.Error("slices of different lengths pass")
 	}
 }
@@ -103,7 +103,7 @@ func TestUnfinishedOrder(t *testing.T) {
 		time.Sleep(time.Second)
 		put(t, db, 5, 6)
 		checkUnfinished(t, db, 900, 901, 5, 6)
-		if err := errors.Join(db.Finish(t.Context(), 901), db.Park(t.Context(), 5)); err != nil {
+		if err := errors.Join(db.Finish(t.Context(), 901), db.DeadLetter(t.Context(), 5)); err != nil {
 			t.Fatal(err)
 		}
 		checkUnfinished(t, db, 900, 6)
@@ -114,16 +114,16 @@ func TestBegin(t *testing.T) {
 	db := openTest(t)
 	put(t, db, 1, 2, 3)
 	for want := 2; want <= 4; want++ { // Put counted the first
-		payload, attempts, err := db.Begin(t.Context(), 1)
+		payload, attempts, err := db.StartAttempt(t.Context(), 1)
 		if err != nil || attempts != want || string(payload) != "payload 1" {
 			t.Errorf("attempt %d: %q, %d, %v", want, payload, attempts, err)
 		}
 	}
-	if err := errors.Join(db.Finish(t.Context(), 2), db.Park(t.Context(), 3)); err != nil {
+	if err := errors.Join(db.Finish(t.Context(), 2), db.DeadLetter(t.Context(), 3)); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []int64{2, 3, 4} { // finished, parked, unknown
-		if _, _, err := db.Begin(t.Context(), id); !errors.Is(err, ErrNotFound) {
+		if _, _, err := db.StartAttempt(t.Context(), id); !errors.Is(err, ErrNotFound) {
 			t.Errorf("update %d: %v", id, err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestBeginUnreadable(t *testing.T) {
 	put(t, db, 1)
 	db.keys = testKeys(t, 9)
 	for want := 2; want <= 3; want++ {
-		_, attempts, err := db.Begin(t.Context(), 1)
+		_, attempts, err := db.StartAttempt(t.Context(), 1)
 		var unknown *UnknownKeyError
 		if !errors.As(err, &unknown) || attempts != want {
 			t.Errorf("attempt %d: %d, %v", want, attempts, err)
@@ -175,14 +175,14 @@ func TestFinish(t *testing.T) {
 	dialog("/")
 
 	for range 2 {
-		if err := errors.Join(db.Finish(t.Context(), 1), db.Park(t.Context(), 1)); err != nil {
+		if err := errors.Join(db.Finish(t.Context(), 1), db.DeadLetter(t.Context(), 1)); err != nil {
 			t.Errorf("finished again: %v", err)
 		}
 	}
 	for name, err := range map[string]error{
 		"finish":             db.Finish(t.Context(), 99),
 		"finish with dialog": db.FinishWithDialog(t.Context(), 99, 77, "amount", "", farFuture),
-		"park":               db.Park(t.Context(), 99),
+		"park":               db.DeadLetter(t.Context(), 99),
 	} {
 		if !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s of an unknown update: %v", name, err)
@@ -228,7 +228,7 @@ func TestSweep(t *testing.T) {
 		}
 		if err := errors.Join(
 			db.FinishWithDialog(t.Context(), 1, 77, "amount", "3", time.Now().Add(time.Hour)),
-			db.Park(t.Context(), 2)); err != nil {
+			db.DeadLetter(t.Context(), 2)); err != nil {
 			t.Fatal(err)
 		}
 		count := func(table string) (n int) {
@@ -282,10 +282,10 @@ func TestNothingReadableInFiles(t *testing.T) {
 			}
 		}
 	}
-	if _, _, err := db.SeeUser(t.Context(), 77, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 77, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Put(t.Context(), []int64{1, 2}, []int64{77, 77}, [][]byte{[]byte(canary), []byte(canary)}); err != nil {
+	if _, err := db.StoreUpdates(t.Context(), []int64{1, 2}, []int64{77, 77}, [][]byte{[]byte(canary), []byte(canary)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.SaveKey(t.Context(), 77, canary); err != nil {
@@ -295,7 +295,7 @@ func TestNothingReadableInFiles(t *testing.T) {
 	if err := db.FinishWithDialog(t.Context(), 1, 77, "link", canary, farFuture); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Park(t.Context(), 2); err != nil {
+	if err := db.DeadLetter(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	check("finished")

@@ -26,13 +26,13 @@ const (
 
 // Key is a marketplace API key that a person has given.
 type Key struct {
-	ID        int64
-	UserID    int64
-	Secret    redact.Secret // "" once dropped
-	Print     string        // Digest("key", the secret): the same for everybody who gives this key
-	State     KeyState
-	Invalid   bool // the marketplace refused it
-	CreatedAt time.Time
+	ID          int64
+	UserID      int64
+	Secret      redact.Secret // "" once dropped
+	Fingerprint string        // Digest("key", the secret): the same for everybody who gives this key
+	State       KeyState
+	Invalid     bool // the marketplace refused it
+	CreatedAt   time.Time
 }
 
 // SaveKey makes secret the person's active key; the one before becomes
@@ -111,7 +111,7 @@ type keyRow struct {
 	ID           int64    `db:"id"`
 	UserID       int64    `db:"user_id"`
 	SecretSealed string   `db:"secret_sealed"`
-	Print        string   `db:"print"`
+	Fingerprint  string   `db:"print"`
 	State        KeyState `db:"state"`
 	Invalid      int64    `db:"invalid"`
 	CreatedAt    int64    `db:"created_at"`
@@ -123,7 +123,7 @@ func (db *DB) key(row keyRow) (Key, error) {
 		return Key{}, fmt.Errorf("read key: %w", err)
 	}
 	return Key{
-		ID: row.ID, UserID: row.UserID, Secret: redact.Secret(secret), Print: row.Print,
+		ID: row.ID, UserID: row.UserID, Secret: redact.Secret(secret), Fingerprint: row.Fingerprint,
 		State: row.State, Invalid: row.Invalid == 1, CreatedAt: fromMillis(row.CreatedAt),
 	}, nil
 }

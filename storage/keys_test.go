@@ -15,7 +15,7 @@ func openWithUsers(t *testing.T, ids ...int64) *DB {
 	t.Helper()
 	db := openTest(t)
 	for _, id := range ids {
-		if _, _, err := db.SeeUser(t.Context(), id, "Ann", "en", true); err != nil {
+		if _, _, err := db.TouchUser(t.Context(), id, "Ann", "en", true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,7 +33,7 @@ func saveKey(t *testing.T, db *DB, user int64, secret redact.Secret) Key {
 		t.Errorf("the active key: %v%s", err, diff)
 	}
 	if key.Secret != secret || key.UserID != user || key.State != KeyActive || key.Invalid || key.ID == 0 ||
-		key.Print != db.Digest("key", []byte(secret.Reveal())) {
+		key.Fingerprint != db.Digest("key", []byte(secret.Reveal())) {
 		t.Errorf("saved as %+v", key)
 	}
 	return key
@@ -66,7 +66,7 @@ func TestKeyLife(t *testing.T) {
 
 	// Somebody else with the same key has a row of their own, and one fingerprint.
 	theirs := saveKey(t, db, 8, "first-secret")
-	if theirs.ID == first.ID || theirs.Print != first.Print {
+	if theirs.ID == first.ID || theirs.Fingerprint != first.Fingerprint {
 		t.Errorf("somebody else's: %+v", theirs)
 	}
 
@@ -97,7 +97,7 @@ func TestRefuseKey(t *testing.T) {
 			t.Errorf("refused is %t, %v, want %t", refused, err, want)
 		}
 	}
-	if n, err := db.CountWaitingMessages(t.Context()); err != nil || n != 1 {
+	if n, err := db.CountPendingMessages(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d messages, %v, want 1", n, err)
 	}
 	key.Invalid = true

@@ -39,7 +39,7 @@ func (db *DB) Maintenance(ctx context.Context) (Maintenance, error) {
 // SetMaintenance closes buying, or opens it again with the zero time, together
 // with the deed that does so. Where that is so already, nothing is changed or
 // written down.
-func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed Deed) error {
+func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed AuditEntry) error {
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		before, err := setting(ctx, tx, db.bind(selectSetting), maintenanceSetting)
 		if err != nil || (before == "") == since.IsZero() {
@@ -62,6 +62,6 @@ func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed Deed) er
 
 // SetMaintenanceText keeps the sentence that people are told, "" for the bot's
 // own, together with the deed that does so.
-func (db *DB) SetMaintenanceText(ctx context.Context, text string, deed Deed) error {
-	return db.SetSettingAs(ctx, maintenanceText, text, deed)
+func (db *DB) SetMaintenanceText(ctx context.Context, text string, deed AuditEntry) error {
+	return db.SetSettingAudited(ctx, maintenanceText, text, deed)
 }

@@ -15,7 +15,7 @@ import (
 func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	tb.Helper()
 	ctx := tb.Context()
-	if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
+	if _, _, err := db.TouchUser(ctx, user, "Somebody", "en", true); err != nil {
 		tb.Fatal(err)
 	}
 	key, err := db.SaveKey(ctx, user, redact.Secret(fmt.Sprint("key-of-", user)))
@@ -24,7 +24,7 @@ func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	}
 	now := time.Now()
 	p, err := db.InsertDraft(ctx, Purchase{
-		UserID: user, KeyID: key.ID, KeyPrint: key.Print, Kind: KindProduct, Service: 2, Name: "Goods", Quantity: 1, Link: "anna@example.com",
+		UserID: user, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindProduct, Service: 2, Name: "Goods", Quantity: 1, Link: "anna@example.com",
 		Rate: decimal.New(125, -2), RatePer: 1, Currency: "USD", Balance: decimal.New(99, 0), CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
 	if err != nil {
@@ -38,7 +38,7 @@ func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	}
 	given := make([]Placement, 0, len(numbers))
 	for _, number := range numbers {
-		given = append(given, Placement{Number: number})
+		given = append(given, Placement{ExternalID: number})
 	}
 	orders, _, err := db.PlacePurchase(ctx, p, given, now, now, func(o Order) []Message {
 		return []Message{{UserID: user, PurchaseID: p.ID, OrderID: o.ID, Kind: "x", Body: []byte("goods"), CreatedAt: now}}
@@ -74,31 +74,31 @@ func TestForget(t *testing.T) {
 		if err := db.AddFavourite(ctx, user, Favourite{Service: 2, Name: "Goods"}, 10); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.SetAlert(ctx, Alert{UserID: user, Service: 2, Name: "Goods", Kind: AlertRestock}, 10); err != nil {
+		if err := db.SetWatch(ctx, Watch{UserID: user, Service: 2, Name: "Goods", Kind: WatchRestock}, 10); err != nil {
 			t.Fatal(err)
 		}
 		closed := orders[1]
 		closed.Polls++
 		closed.State, closed.ClosedAt, closed.Charge = OrderDelivered, time.Now(), decimal.NewNullDecimal(decimal.New(125, -2))
-		if _, _, err := db.ReportOrder(ctx, closed, []redact.Secret{"a:b"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
+		if _, _, err := db.UpdateOrder(ctx, closed, []redact.Secret{"a:b"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.TakeIn(ctx, elsewhereOrder(user, 900), nil, nothingToTell); err != nil {
+		if _, err := db.ImportOrder(ctx, elsewhereOrder(user, 900), nil, nothingToTell); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Put(ctx, []int64{user}, []int64{user}, [][]byte{[]byte("typed")}); err != nil {
+		if _, err := db.StoreUpdates(ctx, []int64{user}, []int64{user}, [][]byte{[]byte("typed")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.FinishWithDialog(ctx, user, user, "step", "data", farFuture); err != nil {
 			t.Fatal(err)
 		}
 	}
-	open, err := db.OrderByNumber(ctx, 1, 101)
+	open, err := db.OrderByExternalID(ctx, 1, 101)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const tap = 4711 // by which they are forgotten
-	if _, err := db.Put(ctx, []int64{tap}, []int64{1}, [][]byte{[]byte("{}")}); err != nil {
+	if _, err := db.StoreUpdates(ctx, []int64{tap}, []int64{1}, [][]byte{[]byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
@@ -123,7 +123,7 @@ func TestForget(t *testing.T) {
 	}
 	// An answer that was on its way finds nothing to report to.
 	open.Polls++
-	_, reported, err := db.ReportOrder(ctx, open, []redact.Secret{"late"}, func(Order, []redact.Secret) ([]Message, error) {
+	_, reported, err := db.UpdateOrder(ctx, open, []redact.Secret{"late"}, func(Order, []redact.Secret) ([]Message, error) {
 		return []Message{{UserID: 1, Kind: "x"}}, nil
 	})
 	if err != nil || reported || db.count(t, `SELECT COUNT(*) FROM outbox WHERE user_id = 1`) != 0 {
@@ -132,7 +132,7 @@ func TestForget(t *testing.T) {
 	if err := db.Forget(ctx, 1, time.Now()); err != nil {
 		t.Errorf("forgetting twice: %v", err)
 	}
-	if kept, err := db.Kept(ctx, 2); err != nil || kept != (Kept{Keys: 1, Orders: 3, Open: 2, Purchases: 2, Searches: 1, Saved: 1, Alerts: 1, Reminders: 1, Waiting: 2}) {
+	if kept, err := db.DataSummary(ctx, 2); err != nil || kept != (DataSummary{Keys: 1, Orders: 3, Open: 2, Purchases: 2, Searches: 1, Saved: 1, Watches: 1, Reminders: 1, Waiting: 2}) {
 		t.Errorf("of the other one is kept %+v, %v", kept, err)
 	}
 	placed(t, db, 1, 101) // they come back, also with the same order
@@ -142,14 +142,14 @@ func TestForgetWaits(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	placed(t, db, 1, 101)
-	p, err := db.InsertDraft(ctx, Purchase{UserID: 1, Kind: KindProduct, RatePer: 1, KeyPrint: "k", CreatedAt: time.Now(), ExpiresAt: farFuture}, 0)
+	p, err := db.InsertDraft(ctx, Purchase{UserID: 1, Kind: KindProduct, RatePer: 1, KeyFingerprint: "k", CreatedAt: time.Now(), ExpiresAt: farFuture}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.ClaimPurchase(ctx, 1, p.ID, "test", time.Now(), farFuture); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Forget(ctx, 1, time.Now()); !errors.Is(err, ErrOnItsWay) {
+	if err := db.Forget(ctx, 1, time.Now()); !errors.Is(err, ErrPurchaseInFlight) {
 		t.Errorf("while a purchase is claimed: %v", err)
 	}
 	if _, err := db.ActiveKey(ctx, 1); err != nil {
@@ -181,7 +181,7 @@ func TestForgetKnowsAllTables(t *testing.T) {
 
 func elsewhereOrder(user, number int64) Order {
 	now := time.Now()
-	return Order{UserID: user, Kind: KindProduct, Number: number, State: OrderOpen, Currency: "USD", CreatedAt: now, UpdatedAt: now, NextPollAt: now}
+	return Order{UserID: user, Kind: KindProduct, ExternalID: number, State: OrderOpen, Currency: "USD", CreatedAt: now, UpdatedAt: now, NextPollAt: now}
 }
 
 func nothingToTell(Order, []redact.Secret) ([]Message, error) { return nil, nil }
@@ -192,26 +192,26 @@ func TestTakeIn(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	for user := int64(1); user <= 2; user++ {
-		if _, _, err := db.SeeUser(ctx, user, "Somebody", "en", true); err != nil {
+		if _, _, err := db.TouchUser(ctx, user, "Somebody", "en", true); err != nil {
 			t.Fatal(err)
 		}
-		o, err := db.TakeIn(ctx, elsewhereOrder(user, 77), []redact.Secret{"a", "a", "b"}, func(o Order, fresh []redact.Secret) ([]Message, error) {
+		o, err := db.ImportOrder(ctx, elsewhereOrder(user, 77), []redact.Secret{"a", "a", "b"}, func(o Order, fresh []redact.Secret) ([]Message, error) {
 			return []Message{{UserID: user, OrderID: o.ID, Kind: "goods", Body: fmt.Append(nil, len(fresh)), CreatedAt: time.Now()}}, nil
 		})
-		if err != nil || o.Delivered != 3 || !o.Elsewhere {
+		if err != nil || o.Delivered != 3 || !o.External {
 			t.Fatalf("taken in as %+v, %v", o, err)
 		}
-		if _, err := db.TakeIn(ctx, elsewhereOrder(user, 77), nil, nothingToTell); !errors.Is(err, ErrNumberTaken) {
+		if _, err := db.ImportOrder(ctx, elsewhereOrder(user, 77), nil, nothingToTell); !errors.Is(err, ErrExternalIDTaken) {
 			t.Errorf("twice: %v", err)
 		}
 		number := elsewhereOrder(user, 77)
 		number.Kind = KindSMS // counted apart
-		if _, err := db.TakeIn(ctx, number, nil, nothingToTell); err != nil {
+		if _, err := db.ImportOrder(ctx, number, nil, nothingToTell); err != nil {
 			t.Errorf("a rented number of that number: %v", err)
 		}
 	}
 	for user, want := range map[int64]bool{1: true, 2: true, 3: false} {
-		if taken, err := db.NumberTaken(ctx, user, KindProduct, 77); err != nil || taken != want {
+		if taken, err := db.ExternalIDTaken(ctx, user, KindProduct, 77); err != nil || taken != want {
 			t.Errorf("taken for %d: %v, %v", user, taken, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestTakeIn(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 	// It is no purchase that could have moved a balance.
-	disturbed, err := db.KeyDisturbed(ctx, Purchase{KeyPrint: ""}, time.Now().Add(-time.Hour))
+	disturbed, err := db.KeyDisturbed(ctx, Purchase{KeyFingerprint: ""}, time.Now().Add(-time.Hour))
 	if err != nil || disturbed {
 		t.Errorf("the key is disturbed: %v, %v", disturbed, err)
 	}
@@ -267,9 +267,9 @@ func TestEachOrder(t *testing.T) {
 	}
 	seen := map[int64]int{}
 	err := db.EachOrder(t.Context(), 1, func(o Order) error {
-		seen[o.Number]++
+		seen[o.ExternalID]++
 		if o.Link != "" || o.Rental.Phone != "" {
-			t.Errorf("order %d tells %q", o.Number, o.Link)
+			t.Errorf("order %d tells %q", o.ExternalID, o.Link)
 		}
 		return nil
 	})
@@ -284,7 +284,7 @@ func TestEachOrder(t *testing.T) {
 	calls := 0
 	err = db.EachOrder(t.Context(), 1, func(Order) error {
 		calls++
-		return ErrEnough
+		return ErrStop
 	})
 	if err != nil || calls != 1 {
 		t.Errorf("%d calls after enough, %v", calls, err)

@@ -20,7 +20,7 @@ type PersonalData struct {
 	Orders    []Order
 	Searches  []PastSearch
 	Saved     []Favourite
-	Alerts    []Alert
+	Watches   []Watch
 	Reminders []Reminder
 	Messages  []Message // not yet sent; without their bodies
 }
@@ -58,7 +58,7 @@ func (db *DB) PersonalData(ctx context.Context, userID int64) (PersonalData, err
 	if data.Saved, err = db.Favourites(ctx, userID, math.MaxInt32, 0); err != nil {
 		return PersonalData{}, err
 	}
-	if data.Alerts, err = db.alerts(ctx, `WHERE user_id = ?`, userID); err != nil {
+	if data.Watches, err = db.alerts(ctx, `WHERE user_id = ?`, userID); err != nil {
 		return PersonalData{}, err
 	}
 	if data.Reminders, err = db.reminders(ctx, `SELECT order_id, user_id, at FROM reminders WHERE user_id = ? ORDER BY at`, userID); err != nil {
@@ -127,7 +127,7 @@ func (db *DB) messagesOf(ctx context.Context, userID int64) ([]Message, error) {
 	messages := make([]Message, 0, len(rows))
 	for _, row := range rows {
 		messages = append(messages, Message{
-			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Class: row.Class,
+			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Priority: row.Priority,
 			CreatedAt: fromMillis(row.CreatedAt), Tries: row.Tries,
 		})
 	}

@@ -42,13 +42,13 @@ func TestALeaseThatIsOver(t *testing.T) {
 	if own := duePolls(t, db, "one", ends); len(own) != 1 {
 		t.Errorf("who had it before sees %d due, want the other's lease", len(own))
 	}
-	note := PollNote{OrderID: order.ID, At: now, Answered: true, NextAt: ends.Add(time.Hour)}
-	if _, err := db.TakePolls(t.Context(), []PollNote{note}, nil, "one", now, now); err != nil {
+	note := PollResult{OrderID: order.ID, At: now, Succeeded: true, NextAt: ends.Add(time.Hour)}
+	if _, err := db.TakePolls(t.Context(), []PollResult{note}, nil, "one", now, now); err != nil {
 		t.Fatal(err)
 	}
 	// The other one fails after that: the answer stands.
-	failed := PollNote{OrderID: order.ID, At: ends, Failures: 1, NextAt: ends.Add(time.Second)}
-	if _, err := db.TakePolls(t.Context(), []PollNote{failed}, nil, "two", now, now); err != nil {
+	failed := PollResult{OrderID: order.ID, At: ends, Failures: 1, NextAt: ends.Add(time.Second)}
+	if _, err := db.TakePolls(t.Context(), []PollResult{failed}, nil, "two", now, now); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := db.Order(t.Context(), 7, order.ID); err != nil || got.Polls != 1 || got.Failures != 0 || !got.NextPollAt.Equal(note.NextAt) {
@@ -61,8 +61,8 @@ func TestALeaseThatIsOver(t *testing.T) {
 func TestWhatHasChangedIsNotTaken(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, db *DB, o Order){
 		"noted": func(t *testing.T, db *DB, o Order) {
-			note := PollNote{OrderID: o.ID, At: o.CreatedAt, Answered: true, NextAt: o.NextPollAt.Add(time.Millisecond)}
-			if _, err := db.TakePolls(t.Context(), []PollNote{note}, nil, "two", o.CreatedAt, o.CreatedAt); err != nil {
+			note := PollResult{OrderID: o.ID, At: o.CreatedAt, Succeeded: true, NextAt: o.NextPollAt.Add(time.Millisecond)}
+			if _, err := db.TakePolls(t.Context(), []PollResult{note}, nil, "two", o.CreatedAt, o.CreatedAt); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -91,9 +91,9 @@ func TestTheLongestDueComeFirst(t *testing.T) {
 	db := openWithUsers(t, 7)
 	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501, 502, 503)
 	now := time.Now().Add(time.Hour).Truncate(time.Millisecond)
-	var notes []PollNote
+	var notes []PollResult
 	for i, overdue := range []time.Duration{time.Second, 3 * time.Second, 2 * time.Second} {
-		notes = append(notes, PollNote{OrderID: orders[i].ID, At: now, Answered: true, NextAt: now.Add(-overdue)})
+		notes = append(notes, PollResult{OrderID: orders[i].ID, At: now, Succeeded: true, NextAt: now.Add(-overdue)})
 	}
 	if _, err := db.TakePolls(t.Context(), notes, nil, "one", now, now); err != nil {
 		t.Fatal(err)
@@ -129,8 +129,8 @@ func TestOnlyNumbersAreAdoptedInTurn(t *testing.T) {
 		db := openWithUsers(t, 7)
 		p := doubted(t, db, sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2))
 		for i, number := range []int64{501, 501, 502, 503} {
-			_, _, err := db.AdoptOrder(t.Context(), p, Placement{Number: number, Phone: "+12025550123"}, now, now, tell)
-			if err != nil && !errors.Is(err, ErrNumberTaken) {
+			_, _, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: number, Phone: "+12025550123"}, now, now, tell)
+			if err != nil && !errors.Is(err, ErrExternalIDTaken) {
 				t.Errorf("step %d: %v", i, err)
 			}
 		}
@@ -143,7 +143,7 @@ func TestOnlyNumbersAreAdoptedInTurn(t *testing.T) {
 				t.Errorf("adopted as %+v", o)
 			}
 		}
-		if n, err := db.CountWaitingMessages(t.Context()); err != nil || n != 3 { // and that of the doubt
+		if n, err := db.CountPendingMessages(t.Context()); err != nil || n != 3 { // and that of the doubt
 			t.Errorf("%d messages wait, want 3: %v", n, err)
 		}
 	})
@@ -159,7 +159,7 @@ func TestOnlyNumbersAreAdoptedInTurn(t *testing.T) {
 			number  int64
 			adopted bool
 		}{{501, true}, {502, false}} {
-			_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{Number: test.number}, now, now, tell)
+			_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, tell)
 			if adopted != test.adopted || err != nil {
 				t.Errorf("order %d: adopted %v, %v", test.number, adopted, err)
 			}
@@ -168,10 +168,10 @@ func TestOnlyNumbersAreAdoptedInTurn(t *testing.T) {
 	t.Run("fewer were given", func(t *testing.T) {
 		db := openWithUsers(t, 7)
 		p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
-		if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{Number: 501}}, now, now, tell); !placed || err != nil {
+		if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: 501}}, now, now, tell); !placed || err != nil {
 			t.Fatalf("placed %v: %v", placed, err)
 		}
-		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{Number: 502}, now, now, tell); adopted || err != nil {
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 502}, now, now, tell); adopted || err != nil {
 			t.Errorf("adopted %v, %v: the marketplace has said how many there are", adopted, err)
 		}
 	})
@@ -183,7 +183,7 @@ func TestOnlyNumbersAreAdoptedInTurn(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := doubted(t, db, sending(t, db, 7, key, 1))
-		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{Number: 501}, now, now, tell); !adopted || err != nil {
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 501}, now, now, tell); !adopted || err != nil {
 			t.Errorf("adopted %v, %v: they are counted apart", adopted, err)
 		}
 	})
@@ -220,8 +220,8 @@ func TestANumberMovesTheBalanceWhenItsTimeIsOver(t *testing.T) {
 			o.State, o.ExpiresAt, o.ClosedAt = test.state, test.expiresAt, test.closedAt
 			report(t, db, o)
 			for p, want := range map[*Purchase]bool{
-				{ID: 1, KeyPrint: key.Print}:                          test.want,
-				{ID: 1, KeyPrint: saveKey(t, db, 8, "another").Print}: false,
+				{ID: 1, KeyFingerprint: key.Fingerprint}:                          test.want,
+				{ID: 1, KeyFingerprint: saveKey(t, db, 8, "another").Fingerprint}: false,
 			} {
 				if got, err := db.KeyDisturbed(t.Context(), *p, sent); err != nil || got != want {
 					t.Errorf("disturbed is %v, want %v: %v", got, want, err)
@@ -248,7 +248,7 @@ func TestACancelOnItsWayMovesTheBalance(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.KeyDisturbed(t.Context(), Purchase{ID: 1, KeyPrint: key.Print}, sent); err != nil || got != step.want {
+		if got, err := db.KeyDisturbed(t.Context(), Purchase{ID: 1, KeyFingerprint: key.Fingerprint}, sent); err != nil || got != step.want {
 			t.Errorf("step %d: disturbed is %v, want %v: %v", i, got, step.want, err)
 		}
 	}
@@ -258,13 +258,13 @@ func TestACancelOnItsWayMovesTheBalance(t *testing.T) {
 func TestThePhoneOfAPurchaseIsSealed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	key := saveKey(t, db, 7, "first-secret")
 	const phone = "+12025550177"
 	p, err := db.InsertDraft(t.Context(), Purchase{
-		UserID: 7, KeyID: key.ID, KeyPrint: key.Print, Kind: KindSMS, Name: "Telegram", Quantity: 1,
+		UserID: 7, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindSMS, Name: "Telegram", Quantity: 1,
 		Rental: Rental{Project: "tg", Country: "us", Phone: phone}, Rate: decimal.New(9, -1), RatePer: 1, ExpiresAt: time.Now().Add(time.Minute),
 	}, 0)
 	if err != nil {
@@ -324,7 +324,7 @@ func duePolls(t *testing.T, db *DB, owner string, now time.Time) []DuePoll {
 // report stores an order as a poll that says nothing has found it.
 func report(t *testing.T, db *DB, o Order) {
 	t.Helper()
-	_, reported, err := db.ReportOrder(t.Context(), o, nil, func(Order, []redact.Secret) ([]Message, error) { return nil, nil })
+	_, reported, err := db.UpdateOrder(t.Context(), o, nil, func(Order, []redact.Secret) ([]Message, error) { return nil, nil })
 	if err != nil || !reported {
 		t.Fatalf("reported %v: %v", reported, err)
 	}
@@ -334,7 +334,7 @@ func report(t *testing.T, db *DB, o Order) {
 func doubted(t *testing.T, db *DB, p Purchase) Purchase {
 	t.Helper()
 	now := time.Now()
-	moved, err := db.DoubtPurchase(t.Context(), p, "", now, Message{UserID: p.UserID, Kind: "unknown", CreatedAt: now})
+	moved, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: p.UserID, Kind: "unknown", CreatedAt: now})
 	if err != nil || !moved {
 		t.Fatalf("doubted %v: %v", moved, err)
 	}

@@ -40,41 +40,41 @@ const (
 // Order is one order number of the marketplace. Charge is in Currency, as the
 // marketplace reported it; invalid until it did. A zero ClosedAt means open.
 type Order struct {
-	ID           int64
-	UserID       int64
-	PurchaseID   int64
-	KeyID        int64 // the key that bought it
-	KeyPrint     string
-	Kind         Kind
-	Number       int64
-	Adopted      bool
-	Elsewhere    bool   // placed elsewhere, and taken in by its number
-	Service      int64  // 0 where it is not known (Elsewhere)
-	Name         string // likewise ""
-	Category     string // in English; likewise "", and of numbers
-	Quantity     int64  // likewise 0
-	Link         string
-	Rental       Rental // of a number
-	Origin       string
-	State        OrderState
-	Word         string
-	Charge       decimal.NullDecimal
-	Currency     string
-	Remains      *int64
-	StartCount   *int64
-	AutoDelivery bool
-	Delivered    int64     // accounts or codes sent to the person, or on their way in the outbox
-	ExpiresAt    time.Time // of a number, as the marketplace says; zero when it does not
-	MessageID    int64     // of the message that shows a number; 0 before it is sent
-	CancelSentAt time.Time // when a cancel left that may have been done; zero: none
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeliveredAt  time.Time // when something was last delivered; zero: nothing was
-	ToldAt       time.Time // when a message about it last arrived; zero: none has
-	ClosedAt     time.Time
-	NextPollAt   time.Time
-	Polls        int64
-	Failures     int64
+	ID             int64
+	UserID         int64
+	PurchaseID     int64
+	KeyID          int64 // the key that bought it
+	KeyFingerprint string
+	Kind           Kind
+	ExternalID     int64
+	Adopted        bool
+	External       bool   // placed elsewhere, and taken in by its number
+	Service        int64  // 0 where it is not known (Elsewhere)
+	Name           string // likewise ""
+	Category       string // in English; likewise "", and of numbers
+	Quantity       int64  // likewise 0
+	Link           string
+	Rental         Rental // of a number
+	Origin         string
+	State          OrderState
+	RawStatus      string
+	Charge         decimal.NullDecimal
+	Currency       string
+	Remains        *int64
+	StartCount     *int64
+	AutoDelivery   bool
+	Delivered      int64     // accounts or codes sent to the person, or on their way in the outbox
+	ExpiresAt      time.Time // of a number, as the marketplace says; zero when it does not
+	MessageID      int64     // of the message that shows a number; 0 before it is sent
+	CancelSentAt   time.Time // when a cancel left that may have been done; zero: none
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeliveredAt    time.Time // when something was last delivered; zero: nothing was
+	NotifiedAt     time.Time // when a message about it last arrived; zero: none has
+	ClosedAt       time.Time
+	NextPollAt     time.Time
+	Polls          int64
+	Failures       int64
 }
 
 // Open reports whether the order is still watched.
@@ -116,8 +116,8 @@ func (db *DB) Order(ctx context.Context, userID, id int64) (Order, error) {
 	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE id = ? AND user_id = ?`, id, userID)
 }
 
-// OrderByNumber returns this person's order of that number, or ErrNotFound.
-func (db *DB) OrderByNumber(ctx context.Context, userID, number int64) (Order, error) {
+// OrderByExternalID returns this person's order of that number, or ErrNotFound.
+func (db *DB) OrderByExternalID(ctx context.Context, userID, number int64) (Order, error) {
 	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE number = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, number, userID)
 }
 
@@ -160,10 +160,10 @@ func (db *DB) CountOrders(ctx context.Context, userID int64, filter OrderFilter)
 	return n, nil
 }
 
-// UnknownPurchases returns this person's purchases of unknown outcome, newest
+// UnresolvedPurchases returns this person's purchases of unknown outcome, newest
 // first, at most 20; with dismissed also those that they said were not placed,
 // since their number may still turn up.
-func (db *DB) UnknownPurchases(ctx context.Context, userID int64, dismissed bool) ([]Purchase, error) {
+func (db *DB) UnresolvedPurchases(ctx context.Context, userID int64, dismissed bool) ([]Purchase, error) {
 	states := `state = 'unknown'`
 	if dismissed {
 		states = `state IN ('unknown', 'dismissed')`
@@ -172,15 +172,15 @@ func (db *DB) UnknownPurchases(ctx context.Context, userID int64, dismissed bool
 		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
 }
 
-// ReportOrder stores what a poll has found: o as it is now (with Polls counted
+// UpdateOrder stores what a poll has found: o as it is now (with Polls counted
 // up), the accounts it holds, and the messages that tell the person, all in one
 // transaction, so that nothing is both marked delivered and unsent.
 //
 // compose is called within the transaction with the accounts that the person
 // has not been sent before, in the marketplace's order; copies count. It
-// returns the messages to store. ReportOrder reports false, and stores nothing,
+// returns the messages to store. UpdateOrder reports false, and stores nothing,
 // when another poll has reported since o was read.
-func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, bool, error) {
+func (db *DB) UpdateOrder(ctx context.Context, o Order, accounts []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, bool, error) {
 	before, reported := o, false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		o = before
@@ -197,7 +197,7 @@ func (db *DB) ReportOrder(ctx context.Context, o Order, accounts []redact.Secret
 			       delivered = ?, delivered_at = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
 			       asked_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
-			o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
+			o.State, o.RawStatus, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
 			o.Delivered, toMillis(o.DeliveredAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
 			toMillis(o.ExpiresAt), db.sealText("orders", "phone", o.ID, o.Rental.Phone), toMillis(o.UpdatedAt), o.ID, o.Polls-1)
 		if err != nil {
@@ -387,54 +387,54 @@ const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number,
 	expires_at, message_id, cancel_sent_at, elsewhere, category, delivered_at, told_at`
 
 type orderRow struct {
-	ID           int64               `db:"id"`
-	UserID       int64               `db:"user_id"`
-	PurchaseID   int64               `db:"purchase_id"`
-	KeyID        int64               `db:"key_id"`
-	KeyPrint     string              `db:"key_print"`
-	Kind         Kind                `db:"kind"`
-	Number       int64               `db:"number"`
-	Adopted      int64               `db:"adopted"`
-	Service      int64               `db:"service"`
-	Name         string              `db:"name"`
-	Quantity     int64               `db:"quantity"`
-	LinkSealed   string              `db:"link_sealed"`
-	Origin       string              `db:"origin"`
-	State        OrderState          `db:"state"`
-	Word         string              `db:"word"`
-	Charge       decimal.NullDecimal `db:"charge"`
-	Currency     string              `db:"currency"`
-	Remains      *int64              `db:"remains"`
-	StartCount   *int64              `db:"start_count"`
-	AutoDelivery int64               `db:"auto_delivery"`
-	Delivered    int64               `db:"delivered"`
-	CreatedAt    int64               `db:"created_at"`
-	UpdatedAt    int64               `db:"updated_at"`
-	ClosedAt     int64               `db:"closed_at"`
-	NextPollAt   int64               `db:"next_poll_at"`
-	Polls        int64               `db:"polls"`
-	Failures     int64               `db:"failures"`
-	Project      string              `db:"project"`
-	Country      string              `db:"country"`
-	CountryName  string              `db:"country_name"`
-	PhoneSealed  string              `db:"phone_sealed"`
-	ExpiresAt    int64               `db:"expires_at"`
-	MessageID    int64               `db:"message_id"`
-	CancelSentAt int64               `db:"cancel_sent_at"`
-	Elsewhere    int64               `db:"elsewhere"`
-	Category     string              `db:"category"`
-	DeliveredAt  int64               `db:"delivered_at"`
-	ToldAt       int64               `db:"told_at"`
+	ID             int64               `db:"id"`
+	UserID         int64               `db:"user_id"`
+	PurchaseID     int64               `db:"purchase_id"`
+	KeyID          int64               `db:"key_id"`
+	KeyFingerprint string              `db:"key_print"`
+	Kind           Kind                `db:"kind"`
+	ExternalID     int64               `db:"number"`
+	Adopted        int64               `db:"adopted"`
+	Service        int64               `db:"service"`
+	Name           string              `db:"name"`
+	Quantity       int64               `db:"quantity"`
+	LinkSealed     string              `db:"link_sealed"`
+	Origin         string              `db:"origin"`
+	State          OrderState          `db:"state"`
+	RawStatus      string              `db:"word"`
+	Charge         decimal.NullDecimal `db:"charge"`
+	Currency       string              `db:"currency"`
+	Remains        *int64              `db:"remains"`
+	StartCount     *int64              `db:"start_count"`
+	AutoDelivery   int64               `db:"auto_delivery"`
+	Delivered      int64               `db:"delivered"`
+	CreatedAt      int64               `db:"created_at"`
+	UpdatedAt      int64               `db:"updated_at"`
+	ClosedAt       int64               `db:"closed_at"`
+	NextPollAt     int64               `db:"next_poll_at"`
+	Polls          int64               `db:"polls"`
+	Failures       int64               `db:"failures"`
+	Project        string              `db:"project"`
+	Country        string              `db:"country"`
+	CountryName    string              `db:"country_name"`
+	PhoneSealed    string              `db:"phone_sealed"`
+	ExpiresAt      int64               `db:"expires_at"`
+	MessageID      int64               `db:"message_id"`
+	CancelSentAt   int64               `db:"cancel_sent_at"`
+	Elsewhere      int64               `db:"elsewhere"`
+	Category       string              `db:"category"`
+	DeliveredAt    int64               `db:"delivered_at"`
+	ToldAt         int64               `db:"told_at"`
 }
 
 func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO orders (`+orderColumns+`, lease_owner, lease_until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 0)`),
-		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyPrint, o.Kind, o.Number, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
-		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.Word, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
+		o.ID, o.UserID, o.PurchaseID, o.KeyID, o.KeyFingerprint, o.Kind, o.ExternalID, toBit(o.Adopted), o.Service, o.Name, o.Quantity,
+		db.sealText("orders", "link", o.ID, o.Link), o.Origin, o.State, o.RawStatus, nullText(o.Charge), o.Currency, o.Remains, o.StartCount,
 		toBit(o.AutoDelivery), o.Delivered, toMillis(o.CreatedAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt),
 		o.Polls, o.Failures, o.Rental.Project, o.Rental.Country, o.Rental.CountryName, db.sealText("orders", "phone", o.ID, o.Rental.Phone),
-		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt), toBit(o.Elsewhere), o.Category, toMillis(o.DeliveredAt), toMillis(o.ToldAt))
+		toMillis(o.ExpiresAt), o.MessageID, toMillis(o.CancelSentAt), toBit(o.External), o.Category, toMillis(o.DeliveredAt), toMillis(o.NotifiedAt))
 	return err
 }
 
@@ -475,24 +475,24 @@ func (db *DB) order(row orderRow) (Order, error) {
 		return Order{}, fmt.Errorf("read order: %w", err)
 	}
 	return Order{
-		ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind,
-		Number: row.Number, Adopted: row.Adopted == 1, Service: row.Service, Name: row.Name, Quantity: row.Quantity, Link: link,
-		Origin: row.Origin, State: row.State, Word: row.Word, Charge: row.Charge, Currency: row.Currency,
+		ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, KeyID: row.KeyID, KeyFingerprint: row.KeyFingerprint, Kind: row.Kind,
+		ExternalID: row.ExternalID, Adopted: row.Adopted == 1, Service: row.Service, Name: row.Name, Quantity: row.Quantity, Link: link,
+		Origin: row.Origin, State: row.State, RawStatus: row.RawStatus, Charge: row.Charge, Currency: row.Currency,
 		Remains: row.Remains, StartCount: row.StartCount, AutoDelivery: row.AutoDelivery == 1, Delivered: row.Delivered,
 		CreatedAt: fromMillis(row.CreatedAt), UpdatedAt: fromMillis(row.UpdatedAt), ClosedAt: fromMillis(row.ClosedAt),
 		NextPollAt: fromMillis(row.NextPollAt), Polls: row.Polls, Failures: row.Failures,
 		Rental:    Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		ExpiresAt: fromMillis(row.ExpiresAt), MessageID: row.MessageID, CancelSentAt: fromMillis(row.CancelSentAt),
-		Elsewhere: row.Elsewhere == 1, Category: row.Category, DeliveredAt: fromMillis(row.DeliveredAt), ToldAt: fromMillis(row.ToldAt),
+		External: row.Elsewhere == 1, Category: row.Category, DeliveredAt: fromMillis(row.DeliveredAt), NotifiedAt: fromMillis(row.ToldAt),
 	}, nil
 }
 
-// NumberShared reports whether this order's number is also that of an order of the
+// ExternalIDShared reports whether this order's number is also that of an order of the
 // same API key of the other kind: numbers for codes may be counted apart.
-func (db *DB) NumberShared(ctx context.Context, o Order) (bool, error) {
+func (db *DB) ExternalIDShared(ctx context.Context, o Order) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders
-		WHERE number = ? AND key_print = ? AND (kind = 'sms') <> (? = 'sms')`), o.Number, o.KeyPrint, o.Kind)
+		WHERE number = ? AND key_print = ? AND (kind = 'sms') <> (? = 'sms')`), o.ExternalID, o.KeyFingerprint, o.Kind)
 	if err != nil {
 		return false, fmt.Errorf("look for orders of that number: %w", err)
 	}
@@ -544,7 +544,7 @@ const exportPage = 500
 
 // EachOrder calls do with every order of this person, newest first, a page of
 // them in memory at a time. Links and phone numbers are left out, sealed. It
-// ends with do's error, or ErrEnough, which is none.
+// ends with do's error, or ErrStop, which is none.
 func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error) error {
 	// Where the next page begins: orders have come and gone since the last one.
 	before, id := int64(math.MaxInt64), int64(math.MaxInt64)
@@ -562,7 +562,7 @@ func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error)
 			if err == nil {
 				err = do(order)
 			}
-			if errors.Is(err, ErrEnough) {
+			if errors.Is(err, ErrStop) {
 				return nil
 			}
 			if err != nil {
@@ -576,5 +576,5 @@ func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error)
 	}
 }
 
-// ErrEnough is what a callback returns to be called no more.
-var ErrEnough = errors.New("enough")
+// ErrStop is what a callback returns to be called no more.
+var ErrStop = errors.New("enough")

@@ -19,7 +19,7 @@ type Message struct {
 	PurchaseID int64
 	OrderID    int64
 	Kind       string // a word of the orders package
-	Class      int    // precedence in sending; lower goes first
+	Priority   int    // precedence in sending; lower goes first
 	Body       []byte // sealed at rest, blanked once sent
 	CreatedAt  time.Time
 	Tries      int
@@ -72,16 +72,16 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 			continue
 		}
 		messages = append(messages, Message{
-			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Class: row.Class,
+			ID: row.ID, UserID: row.UserID, PurchaseID: row.PurchaseID, OrderID: row.OrderID, Kind: row.Kind, Priority: row.Priority,
 			Body: []byte(body), CreatedAt: fromMillis(row.CreatedAt), Tries: row.Tries,
 		})
 	}
 	return messages, errors.Join(damaged...)
 }
 
-// HoldLease makes the lease on a message that is about to be sent last until
+// RenewMessageLease makes the lease on a message that is about to be sent last until
 // the given time. False: it is no longer owner's to send.
-func (db *DB) HoldLease(ctx context.Context, id int64, owner string, until time.Time) (bool, error) {
+func (db *DB) RenewMessageLease(ctx context.Context, id int64, owner string, until time.Time) (bool, error) {
 	return db.move(ctx, "hold the lease on a message",
 		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'waiting' AND lease_owner = ?`, toMillis(until), id, owner)
 }
@@ -113,9 +113,9 @@ func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now ti
 	})
 }
 
-// Overtaken reports whether a message of a more urgent class waits for this
+// HasMoreUrgent reports whether a message of a more urgent class waits for this
 // person.
-func (db *DB) Overtaken(ctx context.Context, userID int64, class int, now time.Time) (bool, error) {
+func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, class int, now time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(
 		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'waiting' AND class < ? AND next_try_at <= ? AND lease_until <= ?`),
@@ -126,9 +126,9 @@ func (db *DB) Overtaken(ctx context.Context, userID int64, class int, now time.T
 	return n > 0, nil
 }
 
-// MarkUnsendable records that a message can never be sent. Its body is kept,
+// MarkRejected records that a message can never be sent. Its body is kept,
 // sealed, for as long as a waiting one's.
-func (db *DB) MarkUnsendable(ctx context.Context, id int64) error {
+func (db *DB) MarkRejected(ctx context.Context, id int64) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'unsendable', lease_until = 0 WHERE id = ?`), id)
 		if err != nil {
@@ -177,8 +177,8 @@ func (db *DB) NextMessage(ctx context.Context, now time.Time) (time.Time, error)
 	return fromMillis(at.Int64), nil
 }
 
-// CountWaitingMessages counts messages that are due or will be; held ones are not.
-func (db *DB) CountWaitingMessages(ctx context.Context) (int, error) {
+// CountPendingMessages counts messages that are due or will be; held ones are not.
+func (db *DB) CountPendingMessages(ctx context.Context) (int, error) {
 	var n int
 	if err := db.reader.GetContext(ctx, &n, `SELECT COUNT(*) FROM outbox WHERE state = 'waiting'`); err != nil {
 		return 0, fmt.Errorf("count waiting messages: %w", err)
@@ -220,7 +220,7 @@ func (db *DB) insertMessage(ctx context.Context, tx *sqlx.Tx, m Message) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO outbox
 		(id, user_id, purchase_id, order_id, kind, class, body_sealed, state, created_at, next_try_at, tries, lease_owner, lease_until, sent_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, 0, '', 0, 0)`),
-		m.ID, m.UserID, m.PurchaseID, m.OrderID, m.Kind, m.Class, db.sealText("outbox", "body", m.ID, string(m.Body)),
+		m.ID, m.UserID, m.PurchaseID, m.OrderID, m.Kind, m.Priority, db.sealText("outbox", "body", m.ID, string(m.Body)),
 		toMillis(m.CreatedAt), toMillis(m.CreatedAt))
 	return err
 }
@@ -231,7 +231,7 @@ type messageRow struct {
 	PurchaseID int64  `db:"purchase_id"`
 	OrderID    int64  `db:"order_id"`
 	Kind       string `db:"kind"`
-	Class      int    `db:"class"`
+	Priority   int    `db:"class"`
 	BodySealed string `db:"body_sealed"`
 	CreatedAt  int64  `db:"created_at"`
 	Tries      int    `db:"tries"`

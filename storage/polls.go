@@ -18,7 +18,7 @@ type DuePoll struct {
 	OrderID     int64
 	KeyID       int64 // the key to ask with
 	CreatedAt   time.Time
-	AskedAt     time.Time // the last poll, answered or not; the order's making before the first
+	LastPollAt  time.Time // the last poll, answered or not; the order's making before the first
 	DueAt       time.Time
 	LeasedUntil time.Time
 }
@@ -53,7 +53,7 @@ func (db *DB) DuePolls(ctx context.Context, owner string, since, now time.Time, 
 	due := make([]DuePoll, 0, len(rows))
 	for _, row := range rows {
 		due = append(due, DuePoll{
-			OrderID: row.ID, KeyID: row.KeyID, CreatedAt: fromMillis(row.CreatedAt), AskedAt: fromMillis(max(row.AskedAt, row.CreatedAt)),
+			OrderID: row.ID, KeyID: row.KeyID, CreatedAt: fromMillis(row.CreatedAt), LastPollAt: fromMillis(max(row.AskedAt, row.CreatedAt)),
 			DueAt: fromMillis(row.NextPollAt), LeasedUntil: fromMillis(row.LeaseUntil),
 		})
 	}
@@ -70,33 +70,33 @@ func (db *DB) NextPoll(ctx context.Context, now time.Time) (time.Time, error) {
 	return fromMillis(at.Int64), nil
 }
 
-// PollNote is a poll that brought no news, or failed: only when the order is
+// PollResult is a poll that brought no news, or failed: only when the order is
 // asked for again changes.
-type PollNote struct {
-	OrderID  int64
-	Polls    int64 // of the order that was polled
-	At       time.Time
-	Answered bool // else it failed
-	Failures int64
-	NextAt   time.Time
+type PollResult struct {
+	OrderID   int64
+	Polls     int64 // of the order that was polled
+	At        time.Time
+	Succeeded bool // else it failed
+	Failures  int64
+	NextAt    time.Time
 }
 
 // DueOrder is an order to be polled now, with the key to ask with.
 type DueOrder struct {
 	Order
-	Key    redact.Secret
-	KeyRef int64 // its id
+	Key   redact.Secret
+	PollKeyID int64 // its id
 }
 
 // OwnKey reports whether the key is the one that bought the order: what the
 // marketplace says of that key then holds for the order.
-func (o DueOrder) OwnKey() bool { return o.KeyRef == o.KeyID }
+func (o DueOrder) OwnKey() bool { return o.PollKeyID == o.KeyID }
 
 // TakePolls writes notes down and leases the picked orders to owner until the
 // given time, in one commit: polls without news are many. It returns the orders
 // that are still due and free. Damaged rows are left out and told of in the
 // error beside the others.
-func (db *DB) TakePolls(ctx context.Context, notes []PollNote, picked []DuePoll, owner string, now, until time.Time) ([]DueOrder, error) {
+func (db *DB) TakePolls(ctx context.Context, notes []PollResult, picked []DuePoll, owner string, now, until time.Time) ([]DueOrder, error) {
 	var rows []orderRow
 	askWith := make([]int64, 0, len(picked))
 	keys := map[int64]string{}
@@ -142,17 +142,17 @@ func (db *DB) TakePolls(ctx context.Context, notes []PollNote, picked []DuePoll,
 			damaged = append(damaged, fmt.Errorf("order %d: %w", row.ID, err))
 			continue
 		}
-		orders = append(orders, DueOrder{Order: order, Key: redact.Secret(secret), KeyRef: askWith[i]})
+		orders = append(orders, DueOrder{Order: order, Key: redact.Secret(secret), PollKeyID: askWith[i]})
 	}
 	return orders, errors.Join(damaged...)
 }
 
 // notePolls ends polls. Where another one has reported since, its word stands.
-func (db *DB) notePolls(ctx context.Context, tx *sqlx.Tx, notes []PollNote) error {
+func (db *DB) notePolls(ctx context.Context, tx *sqlx.Tx, notes []PollResult) error {
 	for _, note := range notes {
 		query := `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ? WHERE id = ? AND polls = ?`
 		args := []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), note.OrderID, note.Polls}
-		if note.Answered {
+		if note.Succeeded {
 			query = `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ?, polls = polls + 1, updated_at = ? WHERE id = ? AND polls = ?`
 			args = []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), toMillis(note.At), note.OrderID, note.Polls}
 		}

@@ -21,7 +21,7 @@ func rented(t *testing.T, db *DB, user int64, key Key, numbers ...int64) []Order
 	p := sending(t, db, user, key, int64(len(numbers)))
 	given := make([]Placement, 0, len(numbers))
 	for _, n := range numbers {
-		given = append(given, Placement{Number: n, Phone: "+12025550123", Word: "active"})
+		given = append(given, Placement{ExternalID: n, Phone: "+12025550123", RawStatus: "active"})
 	}
 	orders, placed, err := db.PlacePurchase(t.Context(), p, given, now, now, func(Order) []Message { return nil })
 	if err != nil || !placed {
@@ -35,7 +35,7 @@ func sending(t *testing.T, db *DB, user int64, key Key, quantity int64) Purchase
 	t.Helper()
 	now := time.Now()
 	p, err := db.InsertDraft(t.Context(), Purchase{
-		UserID: user, KeyID: key.ID, KeyPrint: key.Print, Kind: KindSMS, Name: "Telegram", Quantity: quantity,
+		UserID: user, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindSMS, Name: "Telegram", Quantity: quantity,
 		Rental: Rental{Project: "tg", Country: "us", CountryName: "United States"},
 		Rate:   decimal.New(9, -1), RatePer: 1, Currency: "USD", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
@@ -93,8 +93,8 @@ func TestPollsAreTakenOnce(t *testing.T) {
 	}
 
 	next := now.Add(10 * time.Second)
-	notes := []PollNote{
-		{OrderID: orders[0].ID, At: now, Answered: true, NextAt: next},
+	notes := []PollResult{
+		{OrderID: orders[0].ID, At: now, Succeeded: true, NextAt: next},
 		{OrderID: orders[1].ID, At: now, Failures: 3, NextAt: next},
 	}
 	if _, err := db.TakePolls(t.Context(), notes, nil, "one", now, now); err != nil {
@@ -110,7 +110,7 @@ func TestPollsAreTakenOnce(t *testing.T) {
 		t.Errorf("the next is due at %s: %v", at, err)
 	}
 	// A note of a poll that another one has overtaken changes nothing.
-	late := []PollNote{{OrderID: orders[0].ID, At: now, Answered: true, NextAt: now.Add(time.Hour)}}
+	late := []PollResult{{OrderID: orders[0].ID, At: now, Succeeded: true, NextAt: now.Add(time.Hour)}}
 	if _, err := db.TakePolls(t.Context(), late, nil, "one", now, now); err != nil {
 		t.Fatal(err)
 	}
@@ -194,15 +194,15 @@ func TestNumbersAreAdoptedOneByOne(t *testing.T) {
 	p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
 	nobody := func(Order) []Message { return nil }
 	now := time.Now()
-	if _, err := db.DoubtPurchase(t.Context(), p, "", now, Message{UserID: 7, Kind: "x", CreatedAt: now}); err != nil {
+	if _, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 7, Kind: "x", CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	for i, test := range []struct {
 		number  int64
 		adopted bool
 		err     error
-	}{{501, true, nil}, {501, false, ErrNumberTaken}, {502, true, nil}, {503, false, nil}} {
-		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{Number: test.number}, now, now, nobody)
+	}{{501, true, nil}, {501, false, ErrExternalIDTaken}, {502, true, nil}, {503, false, nil}} {
+		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, nobody)
 		if adopted != test.adopted || !errors.Is(err, test.err) {
 			t.Errorf("step %d: adopted %v, %v", i, adopted, err)
 		}
@@ -239,7 +239,7 @@ func TestSearches(t *testing.T) {
 func TestPhonesAndQueriesAreSealed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
@@ -277,7 +277,7 @@ func TestARepeatedAnswerIsNoNews(t *testing.T) {
 		return all
 	}
 	order.Polls++
-	if _, _, err := db.ReportOrder(t.Context(), order, []redact.Secret{"a", "a"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
+	if _, _, err := db.UpdateOrder(t.Context(), order, []redact.Secret{"a", "a"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if !known("a") || !known("a", "a") || known("a", "a", "a") || known("b") {

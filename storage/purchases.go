@@ -41,8 +41,8 @@ type PurchaseState string
 const (
 	// PurchaseDraft is drawn on a confirm card and not yet confirmed.
 	PurchaseDraft PurchaseState = "draft"
-	// PurchaseRetired is a draft that was cancelled or redrawn as another one.
-	PurchaseRetired PurchaseState = "retired"
+	// PurchaseSuperseded is a draft that was cancelled or redrawn as another one.
+	PurchaseSuperseded PurchaseState = "retired"
 	// PurchaseClaimed is confirmed; nothing has been sent.
 	PurchaseClaimed PurchaseState = "claimed"
 	// PurchaseSending may have reached the marketplace from now on.
@@ -51,8 +51,8 @@ const (
 	PurchasePlaced PurchaseState = "placed"
 	// PurchaseRejected surely bought nothing.
 	PurchaseRejected PurchaseState = "rejected"
-	// PurchaseUnknown was sent, and nobody knows what became of it.
-	PurchaseUnknown PurchaseState = "unknown"
+	// PurchaseOutcomeUnknown was sent, and nobody knows what became of it.
+	PurchaseOutcomeUnknown PurchaseState = "unknown"
 	// PurchaseDismissed was unknown until a person said that nothing was bought.
 	PurchaseDismissed PurchaseState = "dismissed"
 )
@@ -75,24 +75,24 @@ const (
 // marketplace's price in Currency for RatePer pieces; Balance is that of the
 // key when the rate was read (the last reading before sending, once sent).
 type Purchase struct {
-	ID       int64
-	UserID   int64
-	KeyID    int64
-	KeyPrint string
-	Kind     Kind
-	Service  int64
-	Name     string
-	Category string // in English; "" where it is not known, and of numbers
-	Quantity int64
-	Link     string // of the content (SMM), or the e-mail for delivery; "" for none
-	Rental   Rental // of numbers
-	Rate     decimal.Decimal
-	RatePer  int64
-	Currency string
-	Stock    int64
-	Variants bool // the marketplace may fill it from another variant, at its own price
-	Balance  decimal.Decimal
-	Origin   string // callback data of the screen that it was started from
+	ID             int64
+	UserID         int64
+	KeyID          int64
+	KeyFingerprint string
+	Kind           Kind
+	Service        int64
+	Name           string
+	Category       string // in English; "" where it is not known, and of numbers
+	Quantity       int64
+	Link           string // of the content (SMM), or the e-mail for delivery; "" for none
+	Rental         Rental // of numbers
+	Rate           decimal.Decimal
+	RatePer        int64
+	Currency       string
+	Stock          int64
+	Variants       bool // the marketplace may fill it from another variant, at its own price
+	Balance        decimal.Decimal
+	Origin         string // callback data of the screen that it was started from
 
 	State   PurchaseState
 	Reason  string // why it is rejected, a word of the orders package
@@ -134,7 +134,7 @@ func (db *DB) InsertDraft(ctx context.Context, p Purchase, replaces int64) (Purc
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		if replaces != 0 {
 			if _, err := tx.ExecContext(ctx, db.bind(`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`),
-				PurchaseRetired, replaces, p.UserID, PurchaseDraft); err != nil {
+				PurchaseSuperseded, replaces, p.UserID, PurchaseDraft); err != nil {
 				return err
 			}
 		}
@@ -146,11 +146,11 @@ func (db *DB) InsertDraft(ctx context.Context, p Purchase, replaces int64) (Purc
 	return p, nil
 }
 
-// RetireDraft ends a draft without buying. It reports whether there was one.
-func (db *DB) RetireDraft(ctx context.Context, userID, id int64) (bool, error) {
+// DiscardBroadcastDraft ends a draft without buying. It reports whether there was one.
+func (db *DB) DiscardDraft(ctx context.Context, userID, id int64) (bool, error) {
 	return db.move(ctx, "retire draft",
 		`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`,
-		PurchaseRetired, id, userID, PurchaseDraft)
+		PurchaseSuperseded, id, userID, PurchaseDraft)
 }
 
 // Purchase returns one purchase of this person, or ErrNotFound.
@@ -182,17 +182,17 @@ func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string,
 	return claimed, err
 }
 
-// RedrawClaimed retires a claimed purchase whose terms have changed and stores
+// ReplaceClaimed retires a claimed purchase whose terms have changed and stores
 // its successor as a draft, in one transaction. It reports false when the claim
 // was no longer owner's.
-func (db *DB) RedrawClaimed(ctx context.Context, id int64, owner string, next Purchase) (Purchase, bool, error) {
+func (db *DB) ReplaceClaimed(ctx context.Context, id int64, owner string, next Purchase) (Purchase, bool, error) {
 	next.ID = newID()
 	next.State = PurchaseDraft
 	moved := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		var err error
 		moved, err = db.moveTx(ctx, tx, `UPDATE purchases SET state = ? WHERE id = ? AND state = ? AND lease_owner = ?`,
-			PurchaseRetired, id, PurchaseClaimed, owner)
+			PurchaseSuperseded, id, PurchaseClaimed, owner)
 		if err != nil || !moved {
 			return err
 		}
@@ -228,10 +228,10 @@ func (db *DB) StartSending(ctx context.Context, id int64, owner string, terms Te
 // Placement is one order number that the marketplace gave for a purchase. The
 // other fields are of rented numbers.
 type Placement struct {
-	Number  int64
-	Phone   string
-	Country string // "" where it is the one that was asked for
-	Word    string // the marketplace's own state
+	ExternalID int64
+	Phone      string
+	Country    string // "" where it is the one that was asked for
+	RawStatus  string // the marketplace's own state
 }
 
 // PlacePurchase records the orders that a purchase became, all of them or none,
@@ -244,7 +244,7 @@ func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, 
 	placed := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		var err error
-		placed, err = db.settleTx(ctx, tx, p.ID, now, PurchaseSending, PurchaseUnknown, PurchaseDismissed)
+		placed, err = db.settleTx(ctx, tx, p.ID, now, PurchaseSending, PurchaseOutcomeUnknown, PurchaseDismissed)
 		if err != nil || !placed {
 			return err
 		}
@@ -257,25 +257,25 @@ func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, 
 	return orders, placed, nil
 }
 
-// ErrNumberTaken is returned by AdoptOrder for a number that already is an order here.
-var ErrNumberTaken = errors.New("this order number is already known")
+// ErrExternalIDTaken is returned by AdoptOrder for a number that already is an order here.
+var ErrExternalIDTaken = errors.New("this order number is already known")
 
 // AdoptOrder records that an unknown purchase is the order of this number,
 // because a person has said so, with the messages that tell makes of it. One of
-// several rented numbers adopts until it has them all. ErrNumberTaken: the
+// several rented numbers adopts until it has them all. ErrExternalIDTaken: the
 // number is an order already.
 func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, firstPoll time.Time, tell func(Order) []Message) (Order, bool, error) {
 	var order Order
 	adopted := false
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		taken, err := db.numberTaken(ctx, tx, p.UserID, p.Kind, given.Number)
+		taken, err := db.numberTaken(ctx, tx, p.UserID, p.Kind, given.ExternalID)
 		if err != nil {
 			return err
 		}
 		if taken {
-			return ErrNumberTaken
+			return ErrExternalIDTaken
 		}
-		adopted, err = db.settleTx(ctx, tx, p.ID, now, PurchaseUnknown, PurchaseDismissed)
+		adopted, err = db.settleTx(ctx, tx, p.ID, now, PurchaseOutcomeUnknown, PurchaseDismissed)
 		if err != nil {
 			return err
 		}
@@ -295,7 +295,7 @@ func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, 
 		return err
 	})
 	if isUnique(err) {
-		return Order{}, false, ErrNumberTaken
+		return Order{}, false, ErrExternalIDTaken
 	}
 	if err != nil {
 		return Order{}, false, fmt.Errorf("adopt order: %w", err)
@@ -303,10 +303,10 @@ func (db *DB) AdoptOrder(ctx context.Context, p Purchase, given Placement, now, 
 	return order, adopted, nil
 }
 
-// NumberTaken reports whether an order number is already an order here, whoever's;
+// ExternalIDTaken reports whether an order number is already an order here, whoever's;
 // one that somebody else has taken in from elsewhere does not count, since they
 // may well share the key.
-func (db *DB) NumberTaken(ctx context.Context, userID int64, kind Kind, number int64) (bool, error) {
+func (db *DB) ExternalIDTaken(ctx context.Context, userID int64, kind Kind, number int64) (bool, error) {
 	return db.numberTaken(ctx, db.reader, userID, kind, number)
 }
 
@@ -341,9 +341,9 @@ func (db *DB) placeTx(ctx context.Context, tx *sqlx.Tx, p Purchase, given []Plac
 		}
 		at = at.Add(time.Duration(i) * time.Millisecond) // in the marketplace's order from now on
 		order := Order{
-			ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyPrint: p.KeyPrint, Kind: p.Kind,
-			Number: g.Number, Adopted: adopted, Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
-			Origin: p.Origin, State: OrderOpen, Word: g.Word, Currency: p.Currency, AutoDelivery: true,
+			ID: newID(), UserID: p.UserID, PurchaseID: p.ID, KeyID: p.KeyID, KeyFingerprint: p.KeyFingerprint, Kind: p.Kind,
+			ExternalID: g.ExternalID, Adopted: adopted, Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: p.Rental,
+			Origin: p.Origin, State: OrderOpen, RawStatus: g.RawStatus, Currency: p.Currency, AutoDelivery: true,
 			CreatedAt: at, UpdatedAt: at, NextPollAt: firstPoll,
 		}
 		if p.Kind == KindSMS {
@@ -373,19 +373,19 @@ func (db *DB) RejectPurchase(ctx context.Context, id int64, owner, reason, refus
 		PurchaseRejected, reason, db.sealText("purchases", "refusal", id, refusal), toMillis(now), id, owner)
 }
 
-// DoubtPurchase moves a sending purchase to unknown, schedules its first
+// MarkOutcomeUnknown moves a sending purchase to unknown, schedules its first
 // balance reading, and stores the message that tells the person.
-func (db *DB) DoubtPurchase(ctx context.Context, p Purchase, refusal string, firstCheck time.Time, message Message) (bool, error) {
+func (db *DB) MarkOutcomeUnknown(ctx context.Context, p Purchase, refusal string, firstCheck time.Time, message Message) (bool, error) {
 	return db.moveAndTell(ctx, "doubt purchase", message,
 		`UPDATE purchases SET state = ?, refusal_sealed = ?, next_check_at = ? WHERE id = ? AND state = ?`,
-		PurchaseUnknown, db.sealText("purchases", "refusal", p.ID, refusal), toMillis(firstCheck), p.ID, PurchaseSending)
+		PurchaseOutcomeUnknown, db.sealText("purchases", "refusal", p.ID, refusal), toMillis(firstCheck), p.ID, PurchaseSending)
 }
 
 // DismissPurchase records a person's word that an unknown purchase was not placed.
 func (db *DB) DismissPurchase(ctx context.Context, userID, id int64, now time.Time) (bool, error) {
 	return db.move(ctx, "dismiss purchase",
 		`UPDATE purchases SET state = ?, settled_at = ?, next_check_at = 0 WHERE id = ? AND user_id = ? AND state = ?`,
-		PurchaseDismissed, toMillis(now), id, userID, PurchaseUnknown)
+		PurchaseDismissed, toMillis(now), id, userID, PurchaseOutcomeUnknown)
 }
 
 // OverdueLeases returns claimed and sending purchases whose lease is over (the
@@ -417,7 +417,7 @@ func (db *DB) DueChecks(ctx context.Context, now time.Time, limit int) ([]Purcha
 // nobody else recorded this reading, with a message where there is news.
 func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, message *Message) (bool, error) {
 	const query = `UPDATE purchases SET checks = ?, next_check_at = ?, balance_seen = ?, verdict = ? WHERE id = ? AND state = ? AND checks = ?`
-	args := []any{p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict, p.ID, PurchaseUnknown, previousChecks}
+	args := []any{p.Checks, toMillis(p.NextCheckAt), nullText(p.BalanceSeen), p.Verdict, p.ID, PurchaseOutcomeUnknown, previousChecks}
 	if message == nil {
 		return db.move(ctx, "record balance check", query, args...)
 	}
@@ -436,8 +436,8 @@ func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bo
 		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at = 0 AND kind = 'sms'
 		           AND (state = 'open' AND expires_at > 0 AND expires_at <= ? OR state = 'expired' AND expires_at >= ?))
 		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))`),
-		p.KeyPrint, p.ID, toMillis(since), p.KeyPrint, toMillis(since),
-		p.KeyPrint, toMillis(time.Now()), toMillis(since), p.KeyPrint, toMillis(since))
+		p.KeyFingerprint, p.ID, toMillis(since), p.KeyFingerprint, toMillis(since),
+		p.KeyFingerprint, toMillis(time.Now()), toMillis(since), p.KeyFingerprint, toMillis(since))
 	if err != nil {
 		return false, fmt.Errorf("look for other movements of the key: %w", err)
 	}
@@ -477,45 +477,45 @@ const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, qu
 	balance_seen, verdict, created_at, expires_at, sent_at, settled_at, project, country, country_name, phone_sealed, category`
 
 type purchaseRow struct {
-	ID          int64               `db:"id"`
-	UserID      int64               `db:"user_id"`
-	KeyID       int64               `db:"key_id"`
-	KeyPrint    string              `db:"key_print"`
-	Kind        Kind                `db:"kind"`
-	Service     int64               `db:"service"`
-	Name        string              `db:"name"`
-	Quantity    int64               `db:"quantity"`
-	LinkSealed  string              `db:"link_sealed"`
-	Rate        decimal.Decimal     `db:"rate"`
-	RatePer     int64               `db:"rate_per"`
-	Currency    string              `db:"currency"`
-	Stock       int64               `db:"stock"`
-	Variants    int64               `db:"variants"`
-	Balance     decimal.Decimal     `db:"balance"`
-	Origin      string              `db:"origin"`
-	State       PurchaseState       `db:"state"`
-	Reason      string              `db:"reason"`
-	Refusal     string              `db:"refusal_sealed"` // sealed
-	LeaseUntil  int64               `db:"lease_until"`
-	Checks      int                 `db:"checks"`
-	NextCheckAt int64               `db:"next_check_at"`
-	BalanceSeen decimal.NullDecimal `db:"balance_seen"`
-	Verdict     Verdict             `db:"verdict"`
-	CreatedAt   int64               `db:"created_at"`
-	ExpiresAt   int64               `db:"expires_at"`
-	SentAt      int64               `db:"sent_at"`
-	SettledAt   int64               `db:"settled_at"`
-	Project     string              `db:"project"`
-	Country     string              `db:"country"`
-	CountryName string              `db:"country_name"`
-	PhoneSealed string              `db:"phone_sealed"`
-	Category    string              `db:"category"`
+	ID             int64               `db:"id"`
+	UserID         int64               `db:"user_id"`
+	KeyID          int64               `db:"key_id"`
+	KeyFingerprint string              `db:"key_print"`
+	Kind           Kind                `db:"kind"`
+	Service        int64               `db:"service"`
+	Name           string              `db:"name"`
+	Quantity       int64               `db:"quantity"`
+	LinkSealed     string              `db:"link_sealed"`
+	Rate           decimal.Decimal     `db:"rate"`
+	RatePer        int64               `db:"rate_per"`
+	Currency       string              `db:"currency"`
+	Stock          int64               `db:"stock"`
+	Variants       int64               `db:"variants"`
+	Balance        decimal.Decimal     `db:"balance"`
+	Origin         string              `db:"origin"`
+	State          PurchaseState       `db:"state"`
+	Reason         string              `db:"reason"`
+	Refusal        string              `db:"refusal_sealed"` // sealed
+	LeaseUntil     int64               `db:"lease_until"`
+	Checks         int                 `db:"checks"`
+	NextCheckAt    int64               `db:"next_check_at"`
+	BalanceSeen    decimal.NullDecimal `db:"balance_seen"`
+	Verdict        Verdict             `db:"verdict"`
+	CreatedAt      int64               `db:"created_at"`
+	ExpiresAt      int64               `db:"expires_at"`
+	SentAt         int64               `db:"sent_at"`
+	SettledAt      int64               `db:"settled_at"`
+	Project        string              `db:"project"`
+	Country        string              `db:"country"`
+	CountryName    string              `db:"country_name"`
+	PhoneSealed    string              `db:"phone_sealed"`
+	Category       string              `db:"category"`
 }
 
 func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO purchases (`+purchaseColumns+`, lease_owner)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')`),
-		p.ID, p.UserID, p.KeyID, p.KeyPrint, p.Kind, p.Service, p.Name, p.Quantity,
+		p.ID, p.UserID, p.KeyID, p.KeyFingerprint, p.Kind, p.Service, p.Name, p.Quantity,
 		db.sealText("purchases", "link", p.ID, p.Link), moneyText(p.Rate), p.RatePer,
 		p.Currency, p.Stock, toBit(p.Variants), moneyText(p.Balance), p.Origin, p.State, p.Reason,
 		db.sealText("purchases", "refusal", p.ID, p.Refusal),
@@ -559,7 +559,7 @@ func (db *DB) purchase(row purchaseRow) (Purchase, error) {
 		return Purchase{}, fmt.Errorf("read purchase: %w", err)
 	}
 	return Purchase{
-		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyPrint: row.KeyPrint, Kind: row.Kind, Service: row.Service,
+		ID: row.ID, UserID: row.UserID, KeyID: row.KeyID, KeyFingerprint: row.KeyFingerprint, Kind: row.Kind, Service: row.Service,
 		Name: row.Name, Category: row.Category, Quantity: row.Quantity, Link: link, Rate: row.Rate, RatePer: row.RatePer, Currency: row.Currency,
 		Rental: Rental{Project: row.Project, Country: row.Country, CountryName: row.CountryName, Phone: phone},
 		Stock:  row.Stock, Variants: row.Variants == 1, Balance: row.Balance, Origin: row.Origin,

@@ -19,7 +19,7 @@ func openWithPeople(t *testing.T) *DB {
 	t.Helper()
 	db := openTest(t)
 	for _, id := range []int64{ann, bob} {
-		if _, _, err := db.SeeUser(t.Context(), id, "Somebody", "en", true); err != nil {
+		if _, _, err := db.TouchUser(t.Context(), id, "Somebody", "en", true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,13 +63,13 @@ func TestFavourites(t *testing.T) {
 func TestSavedThingsArePeoplesOwn(t *testing.T) {
 	db := openWithPeople(t)
 	ctx := t.Context()
-	mine := Alert{UserID: ann, Service: 2, Name: "Gmail", Kind: AlertRestock, Currency: "USD"}
+	mine := Watch{UserID: ann, Service: 2, Name: "Gmail", Kind: WatchRestock, Currency: "USD"}
 	for _, err := range []error{
 		db.AddFavourite(ctx, ann, Favourite{Service: 2, Name: "Gmail"}, 9),
-		db.SetAlert(ctx, mine, 9),
+		db.SetWatch(ctx, mine, 9),
 		db.RemoveFavourite(ctx, bob, 2),
-		db.RemoveAlert(ctx, bob, 2, AlertRestock),
-		db.RemoveAlert(ctx, ann, 2, AlertPrice), // she has no such
+		db.RemoveWatch(ctx, bob, 2, WatchRestock),
+		db.RemoveWatch(ctx, ann, 2, WatchPrice), // she has no such
 	} {
 		if err != nil {
 			t.Error(err)
@@ -77,7 +77,7 @@ func TestSavedThingsArePeoplesOwn(t *testing.T) {
 	}
 	for user, want := range map[int64]bool{ann: true, bob: false} {
 		saved, err := db.IsFavourite(ctx, user, 2)
-		alerts, alertsErr := db.Alerts(ctx, user, 2)
+		alerts, alertsErr := db.Watches(ctx, user, 2)
 		if err != nil || alertsErr != nil || saved != want || (len(alerts) == 1) != want {
 			t.Errorf("%d: %v %v, saved %v, alerts %v", user, err, alertsErr, saved, alerts)
 		}
@@ -97,24 +97,24 @@ func TestSavedThingsArePeoplesOwn(t *testing.T) {
 func TestSetAlert(t *testing.T) {
 	db := openWithPeople(t)
 	ctx := t.Context()
-	price := Alert{UserID: ann, Service: 2, Name: "Gmail", Kind: AlertPrice, Price: decimal.RequireFromString("1.10"), Currency: "EUR"}
-	set := func(a Alert, most int, want error) {
+	price := Watch{UserID: ann, Service: 2, Name: "Gmail", Kind: WatchPrice, Price: decimal.RequireFromString("1.10"), Currency: "EUR"}
+	set := func(a Watch, most int, want error) {
 		t.Helper()
-		if err := db.SetAlert(ctx, a, most); !errors.Is(err, want) {
+		if err := db.SetWatch(ctx, a, most); !errors.Is(err, want) {
 			t.Errorf("%v, want %v", err, want)
 		}
 	}
 	set(price, 2, nil)
-	set(Alert{UserID: ann, Service: 2, Kind: AlertRestock}, 2, nil)
-	set(Alert{UserID: ann, Service: 3, Kind: AlertRestock}, 2, ErrFull)
+	set(Watch{UserID: ann, Service: 2, Kind: WatchRestock}, 2, nil)
+	set(Watch{UserID: ann, Service: 3, Kind: WatchRestock}, 2, ErrFull)
 	price.Price = decimal.RequireFromString("0.9000")
 	set(price, 2, nil) // in place of the one before
-	got, err := db.AlertsBetween(ctx, false, 2, 2)
+	got, err := db.WatchesBetween(ctx, false, 2, 2)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", err, got)
 	}
 	for _, a := range got {
-		if a.Kind == AlertPrice && (!a.Price.Equal(price.Price) || a.Currency != "EUR" || !a.Armed || a.Name != "Gmail") {
+		if a.Kind == WatchPrice && (!a.Price.Equal(price.Price) || a.Currency != "EUR" || !a.Armed || a.Name != "Gmail") {
 			t.Errorf("got %+v", a)
 		}
 	}
@@ -128,19 +128,19 @@ func TestChangeAlerts(t *testing.T) {
 	for _, end := range []bool{false, true} {
 		t.Run(fmt.Sprint("end ", end), func(t *testing.T) {
 			db := openWithPeople(t)
-			if err := db.SetAlert(t.Context(), Alert{UserID: ann, Service: 2, Kind: AlertRestock}, 9); err != nil {
+			if err := db.SetWatch(t.Context(), Watch{UserID: ann, Service: 2, Kind: WatchRestock}, 9); err != nil {
 				t.Fatal(err)
 			}
-			seen, err := db.Alerts(t.Context(), ann, 2)
+			seen, err := db.Watches(t.Context(), ann, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
-			change := AlertChange{Alert: seen[0], End: end, Message: Message{UserID: ann, Kind: "restock", CreatedAt: time.Now()}}
+			change := WatchChange{Watch: seen[0], End: end, Message: Message{UserID: ann, Kind: "restock", CreatedAt: time.Now()}}
 			var told [8]int
 			var callers sync.WaitGroup
 			for i := range told {
 				callers.Go(func() {
-					n, err := db.ChangeAlerts(t.Context(), []AlertChange{change, change}, time.Now())
+					n, err := db.ApplyWatchChanges(t.Context(), []WatchChange{change, change}, time.Now())
 					if err != nil {
 						t.Error(err)
 					}
@@ -152,10 +152,10 @@ func TestChangeAlerts(t *testing.T) {
 			for _, n := range told {
 				sum += n
 			}
-			if waiting, err := db.CountWaitingMessages(t.Context()); err != nil || sum != 1 || waiting != 1 {
+			if waiting, err := db.CountPendingMessages(t.Context()); err != nil || sum != 1 || waiting != 1 {
 				t.Errorf("%v, told %d times, %d messages", err, sum, waiting)
 			}
-			if left, err := db.Alerts(t.Context(), ann, 2); err != nil || (len(left) == 0) != end || !end && left[0].Armed {
+			if left, err := db.Watches(t.Context(), ann, 2); err != nil || (len(left) == 0) != end || !end && left[0].Armed {
 				t.Errorf("%v, left %+v", err, left)
 			}
 		})
@@ -167,12 +167,12 @@ func TestAnAlertSetAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openWithPeople(t)
 		defer mustClose(t, db)
-		a := Alert{UserID: ann, Service: 2, Kind: AlertPrice, Price: decimal.NewFromInt(5)}
-		set := func() []Alert {
-			if err := db.SetAlert(t.Context(), a, 9); err != nil {
+		a := Watch{UserID: ann, Service: 2, Kind: WatchPrice, Price: decimal.NewFromInt(5)}
+		set := func() []Watch {
+			if err := db.SetWatch(t.Context(), a, 9); err != nil {
 				t.Fatal(err)
 			}
-			all, err := db.Alerts(t.Context(), ann, 2)
+			all, err := db.Watches(t.Context(), ann, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +182,7 @@ func TestAnAlertSetAnew(t *testing.T) {
 		time.Sleep(time.Second)
 		a.Price = decimal.NewFromInt(1)
 		set()
-		told, err := db.ChangeAlerts(t.Context(), []AlertChange{{Alert: seen, End: true, Message: Message{UserID: ann, Kind: "price"}}}, time.Now())
+		told, err := db.ApplyWatchChanges(t.Context(), []WatchChange{{Watch: seen, End: true, Message: Message{UserID: ann, Kind: "price"}}}, time.Now())
 		if err != nil || told != 0 {
 			t.Errorf("%v, told %d", err, told)
 		}
@@ -196,7 +196,7 @@ func TestClaimAlertsRound(t *testing.T) {
 		const pause = 3 * time.Minute
 		claim := func(now time.Time, want bool, due time.Time) {
 			t.Helper()
-			mine, at, err := db.ClaimAlertsRound(t.Context(), now, pause)
+			mine, at, err := db.ClaimWatchRound(t.Context(), now, pause)
 			if err != nil || mine != want || !at.Equal(due) {
 				t.Errorf("at %v: %v, %v, %v; want %v, %v", now, mine, at, err, want, due)
 			}

@@ -21,9 +21,9 @@ const (
 	maintenanceText = "maintenance_text"
 )
 
-// SMMRateRefuted is the setting that holds since when a real charge has shown that
+// SMMRateMismatchSetting is the setting that holds since when a real charge has shown that
 // the rate of SMM services is not for so many pieces, as unix milliseconds.
-func SMMRateRefuted(per int64) string {
+func SMMRateMismatchSetting(per int64) string {
 	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_refuted"
 }
 

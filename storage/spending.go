@@ -8,8 +8,8 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Charged is what a person's orders of one day (UTC) were charged in one currency.
-type Charged struct {
+// DailyCharges is what a person's orders of one day (UTC) were charged in one currency.
+type DailyCharges struct {
 	Day      time.Time
 	Currency string
 	Amount   decimal.Decimal
@@ -18,7 +18,7 @@ type Charged struct {
 // Spending sums what this person's orders were charged, per day and currency,
 // by when they were placed, the oldest first; refunded ones do not count, nor what
 // was placed elsewhere.
-func (db *DB) Spending(ctx context.Context, userID int64) ([]Charged, error) {
+func (db *DB) Spending(ctx context.Context, userID int64) ([]DailyCharges, error) {
 	var rows []struct {
 		Charge    decimal.Decimal `db:"charge"`
 		Currency  string          `db:"currency"`
@@ -33,7 +33,7 @@ func (db *DB) Spending(ctx context.Context, userID int64) ([]Charged, error) {
 		day      time.Time
 		currency string
 	}
-	var all []Charged
+	var all []DailyCharges
 	place := map[sum]int{}
 	for _, row := range rows {
 		of := sum{fromMillis(row.CreatedAt).Truncate(24 * time.Hour), row.Currency}
@@ -41,7 +41,7 @@ func (db *DB) Spending(ctx context.Context, userID int64) ([]Charged, error) {
 		if !known {
 			i = len(all)
 			place[of] = i
-			all = append(all, Charged{Day: of.day, Currency: of.currency})
+			all = append(all, DailyCharges{Day: of.day, Currency: of.currency})
 		}
 		all[i].Amount = all[i].Amount.Add(row.Charge)
 	}

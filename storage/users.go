@@ -27,11 +27,11 @@ type User struct {
 // day (UTC) always is, or who is active today would not be counted.
 const seenEvery = time.Hour
 
-// SeeUser records that a person was heard from and returns them. private says
+// TouchUser records that a person was heard from and returns them. private says
 // that it was in their private chat: then who was unreachable is reachable
 // again, and what was held for them is due. released reports whether anything
 // was. It writes only what has changed, and SeenAt once an hour and at midnight.
-func (db *DB) SeeUser(ctx context.Context, id int64, name, telegramLang string, private bool) (user User, released bool, err error) {
+func (db *DB) TouchUser(ctx context.Context, id int64, name, telegramLang string, private bool) (user User, released bool, err error) {
 	now := time.Now()
 	user, err = db.User(ctx, id)
 	known := err == nil
@@ -92,7 +92,7 @@ func (db *DB) SetLang(ctx context.Context, id int64, lang string) error {
 }
 
 // SetUnreachable records that messages to a person can't arrive, and holds
-// what waits for them until SeeUser. The error is ErrNotFound for somebody
+// what waits for them until TouchUser. The error is ErrNotFound for somebody
 // never seen.
 func (db *DB) SetUnreachable(ctx context.Context, id int64) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
@@ -114,7 +114,7 @@ func (db *DB) SetUnreachable(ctx context.Context, id int64) error {
 // SetBlocked records whether an admin has blocked a person, and what for the
 // log. It reports false, and logs nothing, where that is so already. The error is
 // ErrNotFound for somebody never seen.
-func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, deed Deed) (changed bool, err error) {
+func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, deed AuditEntry) (changed bool, err error) {
 	err = db.write(ctx, func(tx *sqlx.Tx) error {
 		var known int
 		if err := tx.GetContext(ctx, &known, db.bind(`SELECT COUNT(*) FROM users WHERE id = ?`), id); err != nil {

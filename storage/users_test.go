@@ -20,8 +20,8 @@ func TestSeeUser(t *testing.T) {
 		want := User{ID: id, Name: "Ann", TelegramLang: "pt-br", CreatedAt: start, SeenAt: start, Private: true}
 		see := func() {
 			t.Helper()
-			for range 2 { // what SeeUser says is what is kept
-				got, _, err := db.SeeUser(t.Context(), id, want.Name, want.TelegramLang, true)
+			for range 2 { // what TouchUser says is what is kept
+				got, _, err := db.TouchUser(t.Context(), id, want.Name, want.TelegramLang, true)
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("%v%s", err, diff)
 				}
@@ -83,12 +83,12 @@ func TestSeeUser(t *testing.T) {
 // The usual tap reads and writes nothing.
 func TestSeeUserWritesNothing(t *testing.T) {
 	db := openTest(t)
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 	release := occupy(t, db) // a write would wait for ever
 	defer release()
-	if _, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil {
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -98,7 +98,7 @@ func TestSeeUserConcurrently(t *testing.T) {
 	var taps sync.WaitGroup
 	for range 32 {
 		taps.Go(func() {
-			if user, _, err := db.SeeUser(t.Context(), 7, "Ann", "en", true); err != nil || user.Name != "Ann" {
+			if user, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil || user.Name != "Ann" {
 				t.Errorf("%+v, %v", user, err)
 			}
 		})

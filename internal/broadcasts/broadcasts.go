@@ -43,11 +43,11 @@ func (e *LaterError) Error() string { return e.Err.Error() }
 // Unwrap returns what went wrong.
 func (e *LaterError) Unwrap() error { return e.Err }
 
-// What is written down of admins (storage.Deed), with the id of the broadcast.
+// What is written down of admins (storage.AuditEntry), with the id of the broadcast.
 const (
-	DeedSend = "broadcast_send" // Detail: the number of people
-	DeedStop = "broadcast_stop"
-	DeedLost = "broadcast_lost" // it was stopped, because its author is no admin any more
+	ActionSend    = "broadcast_send" // Detail: the number of people
+	ActionStop    = "broadcast_stop"
+	ActionRevoked = "broadcast_lost" // it was stopped, because its author is no admin any more
 )
 
 const (
@@ -82,8 +82,8 @@ type Options struct {
 	// Admin says who may have something sent.
 	Admin func(userID int64) bool
 	Log   *slog.Logger
-	// Only are the ids of all who may be sent anything, none for everybody.
-	Only []int64
+	// OnlyIDs are the ids of all who may be sent anything, none for everybody.
+	OnlyIDs []int64
 	// Rate is how many messages a second Send lets pass, 0 = no limit.
 	Rate float64
 	// Checkpoint is called between the steps of a message with the name of the one
@@ -168,7 +168,7 @@ func (s *Service) once(ctx context.Context) (worked bool, err error) {
 // report has the end of a broadcast shown. Where that can't be done now, it does
 // not hold up the next broadcast.
 func (s *Service) report(ctx context.Context, id int64) error {
-	if err := s.DB.DropWaiting(ctx, id); err != nil {
+	if err := s.DB.DropPendingRecipients(ctx, id); err != nil {
 		return err
 	}
 	if err := s.Progress(ctx, id); err != nil {

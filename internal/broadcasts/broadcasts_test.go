@@ -92,7 +92,7 @@ func openDB(ctx context.Context, path string) (*storage.DB, error) {
 // join makes people with the ids from 1 to n; every third reads Chinese.
 func join(ctx context.Context, db *storage.DB, n int) error {
 	for id := int64(1); id <= int64(n); id++ {
-		if _, _, err := db.SeeUser(ctx, id, "Somebody", languageOf(id), true); err != nil {
+		if _, _, err := db.TouchUser(ctx, id, "Somebody", languageOf(id), true); err != nil {
 			return err
 		}
 	}
@@ -113,11 +113,11 @@ func confirm(ctx context.Context, db *storage.DB, by int64, total int, texts map
 			return 0, err
 		}
 	}
-	draft, err := db.DraftOf(ctx, by)
+	draft, err := db.BroadcastDraft(ctx, by)
 	if err != nil {
 		return 0, err
 	}
-	deed := storage.Deed{Admin: by, What: broadcasts.DeedSend, Subject: draft.ID, At: time.Now()}
+	deed := storage.AuditEntry{AdminID: by, Action: broadcasts.ActionSend, Subject: draft.ID, At: time.Now()}
 	ok, err := db.ConfirmBroadcast(ctx, by, draft.ID, draft.Revision, int64(total), by, 1, deed)
 	if err == nil && !ok {
 		err = errors.New("not confirmed")
@@ -236,7 +236,7 @@ func TestEverybodyGetsTheirText(t *testing.T) {
 		id := w.confirm(author, 300, map[string]string{"": "Hello", "zh": "你好"})
 		must(t, join(t.Context(), w.db, 300)) // seen again: nothing changes
 		pass(time.Second)
-		_, _, err := w.db.SeeUser(t.Context(), 301, "Came later", "en", true)
+		_, _, err := w.db.TouchUser(t.Context(), 301, "Came later", "en", true)
 		must(t, err)
 		s := w.process()
 		pass(time.Minute)
@@ -321,7 +321,7 @@ func TestWhatBecomesOfMessages(t *testing.T) {
 		pass(5 * time.Minute)
 		w.checkOnce()
 		b := w.read(id)
-		if b.Sent != 96 || b.Unreachable != 1 || b.Failed != 1 || b.Unsure != 2 || b.State != storage.BroadcastDone {
+		if b.Sent != 96 || b.Unreachable != 1 || b.Failed != 1 || b.Uncertain != 2 || b.State != storage.BroadcastDone {
 			t.Errorf("came to %+v", b)
 		}
 		if tries[9] != 4 || tries[11] != 2 || tries[7] != 1 || tries[8] != 1 {
@@ -403,7 +403,7 @@ func TestStoppedInTheMiddle(t *testing.T) {
 		id := w.confirm(author, 500, toAll)
 		s := w.process()
 		pass(3 * time.Second)
-		ok, err := w.db.StopBroadcast(t.Context(), id, other, storage.Deed{Admin: other, What: broadcasts.DeedStop, Subject: id, At: time.Now()})
+		ok, err := w.db.StopBroadcast(t.Context(), id, other, storage.AuditEntry{AdminID: other, Action: broadcasts.ActionStop, Subject: id, At: time.Now()})
 		must(t, err)
 		s.Wake()
 		pass(time.Second)
@@ -430,7 +430,7 @@ func TestStoppedBeforeTheirTurn(t *testing.T) {
 		id := w.confirm(author, 40, toAll)
 		s := w.process()
 		pass(10 * time.Second)
-		_, err := w.db.StopBroadcast(t.Context(), id, other, storage.Deed{Admin: other, What: broadcasts.DeedStop, Subject: id, At: time.Now()})
+		_, err := w.db.StopBroadcast(t.Context(), id, other, storage.AuditEntry{AdminID: other, Action: broadcasts.ActionStop, Subject: id, At: time.Now()})
 		must(t, err)
 		s.Wake()
 		pass(time.Second)
@@ -489,10 +489,10 @@ func TestTheAuthorIsNoAdminAnyMore(t *testing.T) {
 		if b.State != storage.BroadcastStopped || b.StoppedBy != 0 || b.Sent == 0 || b.Sent > 450 {
 			t.Errorf("came to %+v", b)
 		}
-		deeds, _, err := w.db.Deeds(t.Context(), 9, 0)
+		deeds, _, err := w.db.AuditLog(t.Context(), 9, 0)
 		must(t, err)
-		if !slices.ContainsFunc(deeds, func(d storage.Deed) bool {
-			return d.What == broadcasts.DeedLost && d.Subject == id && d.Admin == author
+		if !slices.ContainsFunc(deeds, func(d storage.AuditEntry) bool {
+			return d.Action == broadcasts.ActionRevoked && d.Subject == id && d.AdminID == author
 		}) {
 			t.Errorf("recorded are %+v", deeds)
 		}
@@ -522,7 +522,7 @@ func TestRestarts(t *testing.T) {
 		}
 		s := w.process()
 		pass(time.Minute)
-		if b := w.read(id); b.Sent != 300 || b.Unsure != 0 || w.checkOnce() != 300 {
+		if b := w.read(id); b.Sent != 300 || b.Uncertain != 0 || w.checkOnce() != 300 {
 			t.Errorf("came to %+v", b)
 		}
 		stop(t, s)
@@ -632,7 +632,7 @@ func TestWhateverHappens(t *testing.T) {
 				return n
 			}
 			b := w.read(id)
-			if b.State != storage.BroadcastDone || b.Unreachable != count(1) || b.Failed != count(2) || b.Unsure != count(3, 4) || b.Handled() != int64(people) {
+			if b.State != storage.BroadcastDone || b.Unreachable != count(1) || b.Failed != count(2) || b.Uncertain != count(3, 4) || b.Handled() != int64(people) {
 				rt.Errorf("came to %+v of %v", b, fates)
 			}
 			stop(t, one)

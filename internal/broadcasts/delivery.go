@@ -102,7 +102,7 @@ func (d *delivery) wakeAt() time.Time {
 // false where nobody else is to be taken by this delivery.
 func (d *delivery) step(ctx, sending context.Context) (open, ended bool, err error) {
 	if !d.Admin(d.b.Author) {
-		_, err := d.DB.StopBroadcast(ctx, d.b.ID, 0, storage.Deed{Admin: d.b.Author, What: DeedLost, Subject: d.b.ID, At: time.Now()})
+		_, err := d.DB.StopBroadcast(ctx, d.b.ID, 0, storage.AuditEntry{AdminID: d.b.Author, Action: ActionRevoked, Subject: d.b.ID, At: time.Now()})
 		return false, err == nil, err
 	}
 	now := time.Now()
@@ -155,7 +155,7 @@ func (d *delivery) lost(ctx context.Context) (open, ended bool, err error) {
 // again, then the next of the audience. Those of other languages are passed over.
 func (d *delivery) choose(ctx context.Context, now time.Time, limit int) (people []storage.Recipient, err error) {
 	if d.waiting && !now.Before(d.next) {
-		if people, d.next, err = d.DB.WaitingRecipients(ctx, d.b.ID, now, limit); err != nil {
+		if people, d.next, err = d.DB.PendingRecipients(ctx, d.b.ID, now, limit); err != nil {
 			return nil, err
 		}
 		d.waiting = len(people) > 0 || !d.next.IsZero()
@@ -165,7 +165,7 @@ func (d *delivery) choose(ctx context.Context, now time.Time, limit int) (people
 			if d.through {
 				break
 			}
-			if d.page, err = d.DB.Audience(ctx, d.Only, d.b.Cursor, d.b.ConfirmedAt, pageSize); err != nil {
+			if d.page, err = d.DB.Audience(ctx, d.OnlyIDs, d.b.Cursor, d.b.ConfirmedAt, pageSize); err != nil {
 				return nil, err
 			}
 			d.through = len(d.page) < pageSize
@@ -260,7 +260,7 @@ func (d *delivery) record(ctx context.Context, person storage.Recipient, sendErr
 		return settle(storage.OutcomeUnreachable)
 	case errors.Is(sendErr, ErrUncertain):
 		d.Log.Warn("a message of a broadcast may have been sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
-		return settle(storage.OutcomeUnsure)
+		return settle(storage.OutcomeUncertain)
 	case errors.Is(sendErr, ErrUnsendable):
 		d.Log.Warn("a message of a broadcast can't be sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
 		return settle(storage.OutcomeFailed)

@@ -78,7 +78,7 @@ func takeOver(t *testing.T, path string, before map[int64]int) {
 		switch {
 		case b.State != storage.BroadcastDone || b.Handled() != killPeople:
 			t.Errorf("came to %+v", b)
-		case b.Unsure > killSenders || n < b.Sent || n > b.Sent+b.Unsure:
+		case b.Uncertain > killSenders || n < b.Sent || n > b.Sent+b.Uncertain:
 			t.Errorf("%d people got it: %+v", n, b)
 		}
 		if len(w.drawn[b.ID]) == 0 {

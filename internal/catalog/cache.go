@@ -76,12 +76,12 @@ type rowID struct {
 }
 
 type rowSeen struct {
-	row hstock.Row
+	row hstock.Item
 	at  time.Time
 }
 
 // see remembers rows, so that a product opened from a shelf costs no call.
-func (c *Catalog) see(lang string, rows []hstock.Row) {
+func (c *Catalog) see(lang string, rows []hstock.Item) {
 	now := time.Now()
 	for _, row := range rows {
 		c.rows.Set(rowID{lang, row.Service}, rowSeen{row, now})
@@ -192,7 +192,7 @@ func (c *Catalog) lastGood(question id) (entry, bool) {
 	old, known := c.kept.GetIfPresent(question)
 	if question.kind == kindProduct {
 		if seen, ok := c.rows.GetIfPresent(rowID{question.lang, question.number}); ok && !seen.at.Before(old.at) {
-			old, known = entry{value: []hstock.Row{seen.row}, at: seen.at}, true
+			old, known = entry{value: []hstock.Item{seen.row}, at: seen.at}, true
 		}
 	}
 	old.stale, old.ttl = true, hold
@@ -215,7 +215,7 @@ func weigh(question id, e entry) uint32 {
 			size += perText + len(text)
 		}
 	}
-	addRows := func(rows []hstock.Row) {
+	addRows := func(rows []hstock.Item) {
 		for i := range rows {
 			r := &rows[i]
 			size += fixed
@@ -223,7 +223,7 @@ func weigh(question id, e entry) uint32 {
 		}
 	}
 	switch value := e.value.(type) {
-	case []hstock.Row:
+	case []hstock.Item:
 		addRows(value)
 	case *whole:
 		addRows(value.rows)
@@ -241,7 +241,7 @@ func weigh(question id, e entry) uint32 {
 		}
 	case hstock.SubcategoryInfo:
 		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
-	case []hstock.Shop:
+	case []hstock.Seller:
 		for _, shop := range value {
 			size += fixed
 			add(shop.ID, shop.Name)

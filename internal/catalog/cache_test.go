@@ -300,7 +300,7 @@ func TestPanic(t *testing.T) {
 			return err
 		},
 		"counts": func(ctx context.Context, c *Catalog) error {
-			_, err := c.Counts(ctx, key, Place{Category: "Instagram"}, Place{Category: "Gmail"})
+			_, err := c.Counts(ctx, key, CategoryPath{Category: "Instagram"}, CategoryPath{Category: "Gmail"})
 			return err
 		},
 		"categories": func(ctx context.Context, c *Catalog) error {
@@ -329,7 +329,7 @@ func TestPanic(t *testing.T) {
 func TestBounded(t *testing.T) {
 	c := New(&fake{}, Options{TTL: ttl})
 	defer c.Close()
-	rows := make([]hstock.Row, 10_000)
+	rows := make([]hstock.Item, 10_000)
 	for i := range rows {
 		rows[i] = gmail
 	}
@@ -356,7 +356,7 @@ func TestBounded(t *testing.T) {
 
 func TestIsOutage(t *testing.T) {
 	for err, want := range map[error]bool{
-		down: true, unreadable: true, nil: false, ErrGone: false, errors.New("x"): false, context.Canceled: false,
+		down: true, unreadable: true, nil: false, ErrDelisted: false, errors.New("x"): false, context.Canceled: false,
 		&hstock.Error{Kind: hstock.InvalidKey}: false, &hstock.Error{Kind: hstock.Refused}: false,
 	} {
 		if got := isOutage(err); got != want {

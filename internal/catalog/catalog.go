@@ -21,8 +21,8 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// ErrGone says that the marketplace has no such service any more.
-var ErrGone = errors.New("catalog: the marketplace has no such service")
+// ErrDelisted says that the marketplace has no such service any more.
+var ErrDelisted = errors.New("catalog: the marketplace has no such service")
 
 // Market is what the catalogue asks of the marketplace. *hstock.Client is one.
 type Market interface {
@@ -30,7 +30,7 @@ type Market interface {
 	SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error)
 	Products(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
 	Services(ctx context.Context, key redact.Secret, f hstock.Filter) (hstock.Page, error)
-	Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Shop, error)
+	Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Seller, error)
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
 	SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
@@ -45,7 +45,7 @@ type Options struct {
 // may be used by several goroutines at once. The slices they return are shared:
 // read them, don't change or sort them.
 //
-// Their errors are those of hstock, ErrGone, or the context's. Whoever asks
+// Their errors are those of hstock, ErrDelisted, or the context's. Whoever asks
 // for what somebody else is asking already waits for that answer, and gets one
 // of their own when that one failed for the other's key.
 type Catalog struct {
@@ -118,20 +118,20 @@ func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string
 	})
 }
 
-// Place is a shelf: a category and, unless all of it is meant, a subcategory.
+// CategoryPath is a shelf: a category and, unless all of it is meant, a subcategory.
 // Names are English; the zero value is the whole catalogue.
-type Place struct{ Category, Subcategory string }
+type CategoryPath struct{ Category, Subcategory string }
 
 // Counts returns how many rows there are in each place. It asks for a few at a
 // time and waits at most countsPatience: what is not known by then is missing,
 // and will be known later. The error is given only when nothing is known.
-func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Place) (map[Place]int, error) {
+func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...CategoryPath) (map[CategoryPath]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, countsPatience)
 	defer cancel()
 	var (
 		mu     sync.Mutex
 		failed error
-		counts = make(map[Place]int, len(places))
+		counts = make(map[CategoryPath]int, len(places))
 		do     []func(ctx context.Context) error
 	)
 	for _, place := range places {
@@ -158,7 +158,7 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Place
 	return counts, nil
 }
 
-func (c *Catalog) count(ctx context.Context, key redact.Secret, place Place) (int, error) {
+func (c *Catalog) count(ctx context.Context, key redact.Secret, place CategoryPath) (int, error) {
 	total := id{kind: kindCount, category: place.Category, subcategory: place.Subcategory}
 	count, _, err := get(ctx, c, total, func(ctx context.Context) (int, error) {
 		page, err := c.market.Services(ctx, key, hstock.Filter{Category: place.Category, Subcategory: place.Subcategory, Limit: 1})
@@ -171,7 +171,7 @@ func (c *Catalog) count(ctx context.Context, key redact.Secret, place Place) (in
 // marketplace's order. Category and subcategory are English and may be empty:
 // without either it is the whole catalogue, at most maxWhole rows, which is what
 // Search looks at.
-func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Row, Freshness, error) {
+func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Item, Freshness, error) {
 	if category == "" && subcategory == "" {
 		all, freshness, err := c.whole(ctx, key, canonical(lang))
 		if err != nil {
@@ -182,14 +182,14 @@ func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, 
 	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: canonical(lang)})
 }
 
-func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock.Filter) ([]hstock.Row, Freshness, error) {
+func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock.Filter) ([]hstock.Item, Freshness, error) {
 	shelf := id{kind: k, lang: f.Lang, category: f.Category, subcategory: f.Subcategory}
-	return get(ctx, c, shelf, func(ctx context.Context) ([]hstock.Row, error) {
+	return get(ctx, c, shelf, func(ctx context.Context) ([]hstock.Item, error) {
 		page, err := c.market.Services(ctx, key, f)
 		if err != nil {
 			return nil, err
 		}
-		rows := page.Rows
+		rows := page.Items
 		if len(rows) > maxShelf {
 			rows = slices.Clone(rows[:maxShelf])
 		}
@@ -199,8 +199,8 @@ func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock
 }
 
 // Product returns one row by its service number: from a shelf seen lately, or
-// else from the marketplace. ErrGone: it has no such service.
-func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Row, Freshness, error) {
+// else from the marketplace. ErrDelisted: it has no such service.
+func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
 	lang = canonical(lang)
 	seen, known := c.rows.GetIfPresent(rowID{lang, service})
 	if known && time.Since(seen.at) < c.ttl {
@@ -208,28 +208,28 @@ func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, s
 	}
 	isSMM := known && seen.row.EntityType == hstock.EntitySMM
 	product := id{kind: kindProduct, lang: lang, number: service}
-	rows, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Row, error) {
+	rows, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Item, error) {
 		return c.askProduct(ctx, key, lang, service, isSMM)
 	})
 	switch {
 	case err != nil:
-		return hstock.Row{}, Freshness{}, err
+		return hstock.Item{}, Freshness{}, err
 	case len(rows) == 0:
-		return hstock.Row{}, freshness, ErrGone
+		return hstock.Item{}, freshness, ErrDelisted
 	}
 	return rows[0], freshness, nil
 }
 
 // askProduct asks for the row of that number, and gives none when there is none.
 // Only products can be asked for by number; of SMM services, all are.
-func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Row, error) {
-	other := func(r hstock.Row) bool { return r.Service != service }
+func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Item, error) {
+	other := func(r hstock.Item) bool { return r.Service != service }
 	if !isSMM {
 		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: []string{strconv.FormatInt(service, 10)}, Lang: lang})
 		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) {
 			return nil, err
 		}
-		if rows := slices.DeleteFunc(page.Rows, other); len(rows) > 0 {
+		if rows := slices.DeleteFunc(page.Items, other); len(rows) > 0 {
 			c.see(lang, rows)
 			return rows, nil
 		}
@@ -244,14 +244,14 @@ func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string
 
 // Inventory returns stock and price of a service. With fresh it is read now and
 // with this very key, and an error stays one: what is about to be paid is never
-// stale. Without, it may be inventoryTTL old. ErrGone: there is no such service.
+// stale. Without, it may be inventoryTTL old. ErrDelisted: there is no such service.
 func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
 	lang = canonical(lang)
 	stock := id{kind: kindInventory, lang: lang, number: service}
 	ask := func(ctx context.Context) (hstock.Inventory, error) {
 		inventory, err := c.market.Inventory(ctx, key, service, lang)
 		if errors.Is(err, hstock.ErrServiceNotFound) {
-			err = fmt.Errorf("%w: %w", ErrGone, err)
+			err = fmt.Errorf("%w: %w", ErrDelisted, err)
 		}
 		return inventory, err
 	}

@@ -122,10 +122,10 @@ func TestZip(t *testing.T) {
 }
 
 func TestCounts(t *testing.T) {
-	places := []Place{
+	places := []CategoryPath{
 		{"Instagram", ""}, {"Email Accounts", ""}, {"Email Accounts", "Gmail"}, {"Email Accounts", "Nothing"}, {},
 	}
-	want := map[Place]int{
+	want := map[CategoryPath]int{
 		{"Instagram", ""}: 1, {"Email Accounts", ""}: 2, {"Email Accounts", "Gmail"}: 1, {"Email Accounts", "Nothing"}: 0, {}: 3,
 	}
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
@@ -140,9 +140,9 @@ func TestCounts(t *testing.T) {
 		}
 	})
 
-	var many []Place
+	var many []CategoryPath
 	for n := range 30 {
-		many = append(many, Place{Category: fmt.Sprint(n)})
+		many = append(many, CategoryPath{Category: fmt.Sprint(n)})
 	}
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
 		m.set(nil, time.Second-time.Millisecond)
@@ -179,12 +179,12 @@ func TestShelf(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
 		tests := []struct {
 			lang, category, subcategory string
-			want                        []hstock.Row
+			want                        []hstock.Item
 			call                        string
 		}{
-			{"zh", "Email Accounts", "Gmail", []hstock.Row{gmail}, "services zh Email Accounts/Gmail 0 "},
-			{"en", "Email Accounts", "", []hstock.Row{gmail, outlook}, "services  Email Accounts/ 0 "},
-			{"", "", "", []hstock.Row{followers, gmail, outlook}, "services  / 5000 "},
+			{"zh", "Email Accounts", "Gmail", []hstock.Item{gmail}, "services zh Email Accounts/Gmail 0 "},
+			{"en", "Email Accounts", "", []hstock.Item{gmail, outlook}, "services  Email Accounts/ 0 "},
+			{"", "", "", []hstock.Item{followers, gmail, outlook}, "services  / 5000 "},
 			{"", "Nothing", "", nil, "services  Nothing/ 0 "},
 		}
 		for _, test := range tests {
@@ -199,7 +199,7 @@ func TestShelf(t *testing.T) {
 
 func TestShelfIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = slices.Repeat([]hstock.Row{gmail}, maxShelf+5)
+		m.rows = slices.Repeat([]hstock.Item{gmail}, maxShelf+5)
 		rows, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
 		if err != nil || len(rows) != maxShelf {
 			t.Errorf("%d rows, %v, want %d", len(rows), err, maxShelf)
@@ -212,7 +212,7 @@ func TestProduct(t *testing.T) {
 		name    string
 		shelf   string // opened before
 		service int64
-		want    hstock.Row
+		want    hstock.Item
 		calls   []string
 	}{
 		{"from a shelf", "Email Accounts", 2, gmail, nil},
@@ -242,10 +242,10 @@ func TestProduct(t *testing.T) {
 func TestProductGone(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
 		_, _, err := c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrGone)
+		mustBe(t, err, ErrDelisted)
 		mustAsk(t, m, "products  / 0 99", "services  / 0 smm")
 		_, _, err = c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrGone)
+		mustBe(t, err, ErrDelisted)
 		mustAsk(t, m)
 
 		// One that was on a shelf and is no more.
@@ -258,7 +258,7 @@ func TestProductGone(t *testing.T) {
 		time.Sleep(ttl)
 		for _, service := range []int64{1, 2} {
 			_, _, err = c.Product(t.Context(), key, "", service)
-			mustBe(t, err, ErrGone)
+			mustBe(t, err, ErrDelisted)
 		}
 	})
 }
@@ -274,7 +274,7 @@ func TestProductOfAShelfWhileDown(t *testing.T) {
 		time.Sleep(ttl)
 		m.set(down, 0)
 		m.asked()
-		for _, want := range []hstock.Row{followers, gmail} {
+		for _, want := range []hstock.Item{followers, gmail} {
 			for range 5 {
 				got, freshness, err := c.Product(t.Context(), key, "", want.Service)
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -340,9 +340,9 @@ func TestInventory(t *testing.T) {
 		m.set(nil, 0)
 
 		_, _, err = c.Inventory(t.Context(), key, "", 99, false)
-		mustBe(t, err, ErrGone)
+		mustBe(t, err, ErrDelisted)
 		mustBe(t, err, hstock.ErrServiceNotFound)
 		_, _, err = c.Inventory(t.Context(), key, "", 99, true)
-		mustBe(t, err, ErrGone)
+		mustBe(t, err, ErrDelisted)
 	})
 }

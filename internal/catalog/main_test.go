@@ -33,12 +33,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	mu         sync.Mutex
 	categories map[string][]hstock.Category // by language
-	rows       []hstock.Row
+	rows       []hstock.Item
 	names      map[string]map[int64]string // of rows, by language
 	inventory  map[int64]hstock.Inventory
 	countries  map[string][]hstock.SMSCountry // by language
 	projects   map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
-	shops      []hstock.Shop
+	shops      []hstock.Seller
 	perPage    int // of shops, whatever is asked for; 0: all of them, on any page
 	fail       error
 	takes      time.Duration
@@ -129,8 +129,8 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 		if translated, ok := f.names[filter.Lang][row.Service]; ok {
 			row.Name = translated
 		}
-		if filter.Limit == 0 || page.Total > (filter.Page-1)*filter.Limit && len(page.Rows) < filter.Limit {
-			page.Rows = append(page.Rows, row)
+		if filter.Limit == 0 || page.Total > (filter.Page-1)*filter.Limit && len(page.Items) < filter.Limit {
+			page.Items = append(page.Items, row)
 		}
 	}
 	if filter.Limit > 0 {
@@ -139,7 +139,7 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 	return page, nil
 }
 
-func (f *fake) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Shop, error) {
+func (f *fake) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Seller, error) {
 	if err := f.enter(ctx, key, fmt.Sprint("shops ", page, " ", limit)); err != nil {
 		return nil, err
 	}
@@ -202,13 +202,13 @@ var (
 	down       = &hstock.Error{Action: "any", Kind: hstock.Unreachable, Status: 502}
 	unreadable = &hstock.Error{Action: "any", Kind: hstock.Unreadable}
 
-	gmail = hstock.Row{
+	gmail = hstock.Item{
 		Service: 2, Name: "Gmail Account - USA", Category: "Email Accounts", Type: "Gmail",
 		Rate: decimal.RequireFromString("25.00"), Stock: 50, EntityType: hstock.EntityProduct,
 	}
-	outlook   = hstock.Row{Service: 3, Name: "Outlook", Category: "Email Accounts", Type: "Outlook", EntityType: hstock.EntityProduct}
+	outlook   = hstock.Item{Service: 3, Name: "Outlook", Category: "Email Accounts", Type: "Outlook", EntityType: hstock.EntityProduct}
 	half      = decimal.RequireFromString("0.5000")
-	followers = hstock.Row{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
+	followers = hstock.Item{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
 )
 
 // bubble runs f with a catalogue in a synctest bubble, where time costs nothing.
@@ -226,7 +226,7 @@ func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
 					{Name: "邮箱账号", Subcategories: []string{"Gmail", "Outlook"}},
 				},
 			},
-			rows:      []hstock.Row{followers, gmail, outlook},
+			rows:      []hstock.Item{followers, gmail, outlook},
 			inventory: map[int64]hstock.Inventory{2: {Service: 2, Stock: 50, Available: true}},
 			countries: map[string][]hstock.SMSCountry{
 				"":   {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}},
@@ -266,16 +266,16 @@ var methods = []method{
 	of("Categories", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Category, Freshness, error) {
 		return c.Categories(ctx, key, "zh")
 	}),
-	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
 	}),
-	of("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+	of("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Search(ctx, key, "zh", "gmial")
 	}),
-	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
+	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
 		return c.Product(ctx, key, "zh", 2)
 	}),
-	of("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Row, Freshness, error) {
+	of("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
 		return c.Product(ctx, key, "zh", 1)
 	}),
 	of("Inventory", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Inventory, Freshness, error) {
@@ -290,20 +290,20 @@ var methods = []method{
 	of("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
 		return c.Projects(ctx, key, "zh", "us")
 	}),
-	of("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
+	of("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Recommended(ctx, key, "zh")
 	}),
-	of("Shops", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Shop, Freshness, error) {
-		return c.Shops(ctx, key)
+	of("Shops", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
+		return c.Sellers(ctx, key)
 	}),
-	of("ShopGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Row, Freshness, error) {
-		return c.ShopGoods(ctx, key, "zh", "68d1")
+	of("ShopGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+		return c.SellerGoods(ctx, key, "zh", "68d1")
 	}),
-	of("Rows", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Row, Freshness, error) {
-		return c.Rows(ctx, key, "zh", []int64{2}, nil)
+	of("Rows", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
+		return c.Items(ctx, key, "zh", []int64{2}, nil)
 	}),
-	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[Place]int, Freshness, error) {
-		counts, err := c.Counts(ctx, key, Place{"Email Accounts", "Gmail"})
+	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[CategoryPath]int, Freshness, error) {
+		counts, err := c.Counts(ctx, key, CategoryPath{"Email Accounts", "Gmail"})
 		return counts, Freshness{At: time.Now()}, err
 	}),
 }

@@ -13,7 +13,7 @@ import (
 // whole is the whole catalogue in one language. Its index is made when it is
 // first searched, once for everybody, and goes with it.
 type whole struct {
-	rows []hstock.Row
+	rows []hstock.Item
 
 	making sync.Mutex
 	index  *search.Index
@@ -22,7 +22,7 @@ type whole struct {
 // Search returns the rows that have all typed words in their name or description,
 // in that language or in English: the best first, those that are sold out last,
 // at most maxFound of them. A query without words finds nothing.
-func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query string) ([]hstock.Row, Freshness, error) {
+func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query string) ([]hstock.Item, Freshness, error) {
 	lang = canonical(lang)
 	var (
 		all, english *whole
@@ -56,8 +56,8 @@ func (c *Catalog) whole(ctx context.Context, key redact.Secret, lang string) (*w
 
 // askAll asks for page after page. The catalogue may change in between: a row
 // that has moved to the next page is there twice, and counts once.
-func askAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hstock.Row, error) {
-	var all []hstock.Row
+func askAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hstock.Item, error) {
+	var all []hstock.Item
 	seen := map[int64]bool{}
 	for page := 1; ; page++ {
 		answer, err := m.Services(ctx, key, hstock.Filter{Page: page, Limit: pageRows, Lang: lang})
@@ -65,7 +65,7 @@ func askAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hs
 			return nil, err
 		}
 		before := len(all)
-		for _, row := range answer.Rows {
+		for _, row := range answer.Items {
 			if !seen[row.Service] && len(all) < maxWhole {
 				seen[row.Service] = true
 				all = append(all, row)
@@ -77,9 +77,9 @@ func askAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hs
 	}
 }
 
-func (w *whole) find(english *whole, query string) []hstock.Row {
+func (w *whole) find(english *whole, query string) []hstock.Item {
 	places := w.indexed(english).Search(query)
-	var rows []hstock.Row
+	var rows []hstock.Item
 	for _, soldOut := range []bool{false, true} {
 		for _, place := range places {
 			if row := &w.rows[place]; (row.Stock <= 0) == soldOut && len(rows) < maxFound {
@@ -100,7 +100,7 @@ func (w *whole) indexed(english *whole) *search.Index {
 	return w.index
 }
 
-func documents(rows, english []hstock.Row) []search.Document {
+func documents(rows, english []hstock.Item) []search.Document {
 	places := make(map[int64]int, len(english))
 	for i := range english {
 		places[english[i].Service] = i

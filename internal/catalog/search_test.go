@@ -53,7 +53,7 @@ func TestSearch(t *testing.T) {
 	})
 }
 
-func namesOf(rows []hstock.Row) []string {
+func namesOf(rows []hstock.Item) []string {
 	var all []string
 	for _, row := range rows {
 		all = append(all, row.Name)
@@ -64,7 +64,7 @@ func namesOf(rows []hstock.Row) []string {
 // TestSoldOutIsFoundLast, however well it fits, and all of it is bounded.
 func TestSoldOutIsFoundLast(t *testing.T) {
 	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = []hstock.Row{
+		m.rows = []hstock.Item{
 			{Service: 1, Name: "Gmail", Stock: 0},
 			{Service: 2, Name: "Outlook", Description: "like Gmail", Stock: 5},
 			{Service: 3, Name: "Aged Gmail", Stock: 0},
@@ -77,7 +77,7 @@ func TestSoldOutIsFoundLast(t *testing.T) {
 		time.Sleep(ttl)
 		m.rows = nil
 		for n := range int64(maxFound + 10) {
-			m.rows = append(m.rows, hstock.Row{Service: n + 1, Name: "Gmail", Stock: n % 2})
+			m.rows = append(m.rows, hstock.Item{Service: n + 1, Name: "Gmail", Stock: n % 2})
 		}
 		rows, _, err = c.Search(t.Context(), key, "", "gmail")
 		if err != nil || len(rows) != maxFound || rows[maxFound/2].Stock != 1 || rows[maxFound-1].Stock != 0 {
@@ -115,7 +115,7 @@ func TestTheWholeCatalogueComesInPages(t *testing.T) {
 					from -= test.moved
 				}
 				for n := from; n < min(from+f.Limit, test.rows-test.moved); n++ {
-					page.Rows = append(page.Rows, hstock.Row{Service: int64(n) + 1})
+					page.Items = append(page.Items, hstock.Item{Service: int64(n) + 1})
 				}
 				return page
 			}}
@@ -186,7 +186,7 @@ func BenchmarkSearch(b *testing.B) {
 	brands := []string{"Gmail", "Outlook", "Instagram", "Telegram", "TikTok", "YouTube", "Netflix", "Spotify"}
 	for n := range int64(maxWhole) {
 		brand := brands[n%int64(len(brands))]
-		m.rows = append(m.rows, hstock.Row{
+		m.rows = append(m.rows, hstock.Item{
 			Service: n + 1, Name: fmt.Sprintf("%s Account - USA %d", brand, n), Stock: n % 3,
 			Description: fmt.Sprintf("Verified %s account with recovery e-mail, batch %d, delivered at once", brand, n/7),
 		})

@@ -29,17 +29,17 @@ func document(t testing.TB, name string) string {
 
 // TestDocument sends every documented request and reads every documented answer.
 func TestDocument(t *testing.T) {
-	instagram := Row{
+	instagram := Item{
 		ID: "507f1f77bcf86cd799439011", Service: 1, Name: "Instagram Followers", Type: "Default", Category: "Instagram",
 		Rate: amount("0.50"), Min: 100, Max: 10000, Refill: true, Stock: 10000, EntityType: EntitySMM, AutoDelivery: true,
 	}
-	gmail := Row{
+	gmail := Item{
 		ID: "507f1f77bcf86cd799439012", Service: 2, Name: "Gmail Account - USA", Type: "Default", Category: "Accounts-Email",
 		Rate: amount("25.00"), Min: 1, Max: 50, Stock: 50, EntityType: EntityProduct, AutoDelivery: true,
 		Description: "Verified Gmail account with recovery email", ImageURL: "https://example.com/uploads/products/gmail.webp",
 		Recommended: true, SubcategoryID: "674a1f77bcf86cd799439099",
 	}
-	services := Page{Rows: []Row{instagram, gmail}, Total: 150, Page: 1, Limit: 50, TotalPages: 3}
+	services := Page{Items: []Item{instagram, gmail}, Total: 150, Page: 1, Limit: 50, TotalPages: 3}
 	servicesOf := func(f Filter) attempt {
 		return of(func(ctx context.Context, c *Client) (Page, error) { return c.Services(ctx, secretKey, f) })
 	}
@@ -199,7 +199,7 @@ func TestDocument(t *testing.T) {
 		{
 			"allowcancel", "allowcancel", readings["allowcancel"],
 			fields{"action": "allowcancel", "orders": "23501,23502"},
-			[]Allowance{
+			[]CancelAllowance{
 				{Order: 23501, Allowed: true, Refund: charged("5.00")},
 				{
 					Order: 23502, Error: "Early auto refund is not available for this order",

@@ -47,9 +47,9 @@ func (k Kind) String() string {
 	}
 }
 
-// NoAnswer reports whether a label (of Options.Observe) says that nothing was
+// IsNoResponse reports whether a label (of Options.Observe) says that nothing was
 // heard from the marketplace, or nothing that could be understood.
-func NoAnswer(outcome string) bool {
+func IsNoResponse(outcome string) bool {
 	for _, k := range []Kind{Unreachable, Unreadable, NotSent, OutcomeUnknown} {
 		if outcome == k.String() {
 			return true
@@ -119,7 +119,7 @@ func refusal(action string, status int, words string, key redact.Secret, hidden 
 		Action: action, Kind: RefusedOther, Status: status, hidden: hidden,
 		Refusal: clean(hide(words, []string{key.Reveal()})),
 	}
-	if e.Err = Documented(words); e.Err != nil {
+	if e.Err = DocumentedRefusal(words); e.Err != nil {
 		e.Kind = Refused
 	}
 	if errors.Is(e.Err, ErrInvalidKey) {
@@ -128,8 +128,8 @@ func refusal(action string, status int, words string, key redact.Secret, hidden 
 	return e
 }
 
-// Documented returns the sentinel of a documented sentence, or nil.
-func Documented(words string) error {
+// DocumentedRefusal returns the sentinel of a documented sentence, or nil.
+func DocumentedRefusal(words string) error {
 	words = strings.TrimRight(strings.TrimSpace(words), ".!")
 	for _, known := range []error{
 		ErrInvalidKey, ErrInvalidAction, ErrServiceRequired, ErrInsufficientBalance,

@@ -74,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 					}
 				}
 			case Page:
-				for _, row := range value.Rows {
+				for _, row := range value.Items {
 					if row.Service <= 0 || row.Rate.IsNegative() || row.Stock < 0 || row.Min < 0 || row.Max < 0 {
 						t.Errorf("row %+v", row)
 					}
@@ -112,8 +112,8 @@ func BenchmarkServices10k(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, ok := decodePage(trim(raw), Filter{}, ""); !ok || len(page.Rows) != 10_000 {
-			b.Fatal(len(page.Rows))
+		if page, ok := decodePage(trim(raw), Filter{}, ""); !ok || len(page.Items) != 10_000 {
+			b.Fatal(len(page.Items))
 		}
 	}
 }

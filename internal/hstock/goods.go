@@ -23,7 +23,7 @@ func (c *Client) SubcategoryInfo(ctx context.Context, key redact.Secret, subcate
 
 // Shops returns one page of active shops. Page counts from 1; 0 leaves page and
 // limit to the marketplace: 1 and 20 (HStockPlus: shops).
-func (c *Client) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]Shop, error) {
+func (c *Client) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]Seller, error) {
 	return read(ctx, c, newCall("shops", key, "page", positive(page), "limit", positive(limit)), decodeShops)
 }
 
@@ -158,14 +158,14 @@ type shopJSON struct {
 	Stars         money
 }
 
-func decodeShops(body []byte) ([]Shop, bool) {
+func decodeShops(body []byte) ([]Seller, bool) {
 	elements, ok := list[shopJSON](body, "shops", "data")
 	if !ok {
 		return nil, false
 	}
-	shops := make([]Shop, 0, len(elements))
+	shops := make([]Seller, 0, len(elements))
 	for _, element := range elements {
-		shop := Shop{
+		shop := Seller{
 			ID:   first(element.ShopID, element.ID, element.Object),
 			Name: first(element.Name, element.ShopName, element.Title),
 		}
@@ -219,12 +219,12 @@ type rowJSON struct {
 
 // row returns the row and whether it can be ordered: one without a number or a
 // price can't, and a missing price must not look like a free one.
-func (r *rowJSON) row(entity EntityType) (Row, bool) {
+func (r *rowJSON) row(entity EntityType) (Item, bool) {
 	rate, priced := r.Rate.price()
 	if r.EntityType != "" {
 		entity = EntityType(r.EntityType)
 	}
-	return Row{
+	return Item{
 		ID:            string(r.ID),
 		Service:       r.Service.value,
 		Name:          string(r.Name),
@@ -269,10 +269,10 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 		return Page{}, false
 	}
 
-	page := Page{Rows: make([]Row, 0, len(rows)), Page: f.Page, Limit: f.Limit}
+	page := Page{Items: make([]Item, 0, len(rows)), Page: f.Page, Limit: f.Limit}
 	for i := range rows {
 		if row, ok := rows[i].row(entity); ok {
-			page.Rows = append(page.Rows, row)
+			page.Items = append(page.Items, row)
 		}
 	}
 	page.Total = len(rows)
@@ -296,7 +296,7 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	case page.Limit > 0:
 		page.TotalPages = (page.Total + page.Limit - 1) / page.Limit
 	}
-	return page, len(page.Rows) > 0 || len(rows) == 0
+	return page, len(page.Items) > 0 || len(rows) == 0
 }
 
 func decodeInventory(body []byte, asked int64) (Inventory, bool) {

@@ -16,7 +16,7 @@ import (
 // TestLenient reads answers that the document does not show but does not rule
 // out either.
 func TestLenient(t *testing.T) {
-	row := Row{Service: 2, Name: "Gmail", Rate: amount("25.00"), EntityType: EntityProduct}
+	row := Item{Service: 2, Name: "Gmail", Rate: amount("25.00"), EntityType: EntityProduct}
 	services := func(f Filter) attempt {
 		return of(func(ctx context.Context, c *Client) (Page, error) { return c.Services(ctx, secretKey, f) })
 	}
@@ -30,62 +30,62 @@ func TestLenient(t *testing.T) {
 		// lists and envelopes
 		{
 			"shops in an envelope", `{"shops":[{"shopId":"s1","name":"S***p","productCount":12,"rating":4.75}]}`, readings["shops"],
-			[]Shop{{ID: "s1", Name: "S***p", Products: 12, Rating: amount("4.75"), HasRating: true}},
+			[]Seller{{ID: "s1", Name: "S***p", Products: 12, Rating: amount("4.75"), HasRating: true}},
 		},
 		{
 			"shops under data", `{"data":[{"id":7,"shopName":"A","productsCount":"12","averageRating":"4.50"}],"total":1}`, readings["shops"],
-			[]Shop{{ID: "7", Name: "A", Products: 12, Rating: amount("4.50"), HasRating: true}},
+			[]Seller{{ID: "7", Name: "A", Products: 12, Rating: amount("4.50"), HasRating: true}},
 		},
 		{
 			"shops as an array", `[{"_id":"x","title":"B","totalProducts":3,"stars":5},{"shopId":"y"},{"name":"no id"}]`, readings["shops"],
-			[]Shop{{ID: "x", Name: "B", Products: 3, Rating: amount("5"), HasRating: true}, {ID: "y"}},
+			[]Seller{{ID: "x", Name: "B", Products: 3, Rating: amount("5"), HasRating: true}, {ID: "y"}},
 		},
-		{"no shops", `{"shops":[]}`, readings["shops"], []Shop{}},
+		{"no shops", `{"shops":[]}`, readings["shops"], []Seller{}},
 		{
 			"a shop of empty fields", `{"shops":[{"shopId":"","id":null,"_id":"z","name":null,"shopName":"","title":"Z","productCount":"","productsCount":null,"totalProducts":"9","rating":null,"averageRating":""}]}`,
 			readings["shops"],
-			[]Shop{{ID: "z", Name: "Z", Products: 9}},
+			[]Seller{{ID: "z", Name: "Z", Products: 9}},
 		},
 		{
 			"products under products", `{"products":[{"service":2,"name":"Gmail","rate":"25.00"}],"total":"7","page":"2","limit":"1"}`, readings["products"],
-			Page{Rows: []Row{row}, Total: 7, Page: 2, Limit: 1, TotalPages: 7},
+			Page{Items: []Item{row}, Total: 7, Page: 2, Limit: 1, TotalPages: 7},
 		},
 		{
 			"products under data", `{"data":[{"service":"2","name":"Gmail","rate":25.00}]}`, readings["products"],
-			Page{Rows: []Row{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
+			Page{Items: []Item{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
 		},
 		{
 			"products as an array", ` [{"service":2.0,"name":"Gmail","rate":"25.00","min":null,"stock":"","description":null}] `, readings["products"],
-			Page{Rows: []Row{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
+			Page{Items: []Item{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
 		},
-		{"no products", `{"products":[],"total":0,"page":0,"limit":0,"total_pages":0}`, readings["products"], Page{Rows: []Row{}}},
-		{"null products of none", `{"products":null,"total":0}`, readings["products"], Page{Rows: []Row{}}},
-		{"an empty array of products", `[]`, readings["products"], Page{Rows: []Row{}}},
+		{"no products", `{"products":[],"total":0,"page":0,"limit":0,"total_pages":0}`, readings["products"], Page{Items: []Item{}}},
+		{"null products of none", `{"products":null,"total":0}`, readings["products"], Page{Items: []Item{}}},
+		{"an empty array of products", `[]`, readings["products"], Page{Items: []Item{}}},
 		{
 			"services without total_pages", `{"services":[{"service":2,"name":"Gmail","rate":"25.00"}],"total":101}`,
 			services(Filter{Limit: 50, Page: 3}),
-			Page{Rows: []Row{untyped}, Total: 101, Page: 3, Limit: 50, TotalPages: 3},
+			Page{Items: []Item{untyped}, Total: 101, Page: 3, Limit: 50, TotalPages: 3},
 		},
 		{
 			"services with empty figures", `{"services":[{"service":2,"name":"Gmail","rate":"25.00"}],"total":"","page":null,"limit":"","total_pages":""}`,
 			services(Filter{Limit: 50}),
-			Page{Rows: []Row{untyped}, Total: 1, Page: 1, Limit: 50, TotalPages: 1},
+			Page{Items: []Item{untyped}, Total: 1, Page: 1, Limit: 50, TotalPages: 1},
 		},
 		{
 			"services of one type without saying so", `{"services":[{"service":2,"name":"Gmail","rate":"25.00","entityType":null}],"total":1}`,
 			services(Filter{Limit: 1, EntityType: EntityProduct}),
-			Page{Rows: []Row{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
+			Page{Items: []Item{row}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
 		},
 		{
 			"rows without number or price are not for sale", `{"services":[{"service":2,"name":"Gmail","rate":"25.00"},{"name":"x","rate":"1"},{"service":3},{"service":4,"rate":"-1"},{"service":5,"rate":"free"},null,"x",{"service":0,"rate":1}],"total":8}`,
 			services(Filter{}),
-			Page{Rows: []Row{untyped}, Total: 8, Page: 8, Limit: 8, TotalPages: 1},
+			Page{Items: []Item{untyped}, Total: 8, Page: 8, Limit: 8, TotalPages: 1},
 		},
 		{
 			"a row in strings", `[{"id":11,"service":"1","name":5,"type":null,"category":"","rate":0.50,"min":"100","max":"1e4","refill":"true","cancel":0,"stock":-3,"entityType":"smm","autoDelivery":1,"isRecommended":"1","subcategoryId":{},"unknown":[1,{"a":2}]}]`,
 			services(Filter{}),
 			Page{
-				Rows: []Row{{
+				Items: []Item{{
 					ID: "11", Service: 1, Name: "5", Rate: amount("0.50"), Min: 100, Max: 10000, Refill: true,
 					EntityType: EntitySMM, AutoDelivery: true, Recommended: true,
 				}},
@@ -167,7 +167,7 @@ func TestLenient(t *testing.T) {
 		{"cancel as an object", `{"order":23502,"cancel":1}`, purchasings["cancel"], []Cancellation{{Order: 23502, Done: true}}},
 		{
 			"allowcancel in words", `[{"order":"23501","allowcancel":true,"refundAmount":"1.50"},{"order":23502,"allowcancel":{"error":"Incorrect order ID"},"reason":null}]`, readings["allowcancel"],
-			[]Allowance{{Order: 23501, Allowed: true, Refund: charged("1.50")}, {Order: 23502, Error: "Incorrect order ID"}},
+			[]CancelAllowance{{Order: 23501, Allowed: true, Refund: charged("1.50")}, {Order: 23502, Error: "Incorrect order ID"}},
 		},
 
 		// SMS

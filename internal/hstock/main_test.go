@@ -186,7 +186,7 @@ var (
 		"subcategory_info": of(func(ctx context.Context, c *Client) (SubcategoryInfo, error) {
 			return c.SubcategoryInfo(ctx, secretKey, "674a1f77bcf86cd799439099", "zh")
 		}),
-		"shops": of(func(ctx context.Context, c *Client) ([]Shop, error) { return c.Shops(ctx, secretKey, 1, 20) }),
+		"shops": of(func(ctx context.Context, c *Client) ([]Seller, error) { return c.Shops(ctx, secretKey, 1, 20) }),
 		"products": of(func(ctx context.Context, c *Client) (Page, error) {
 			return c.Products(ctx, secretKey, Filter{})
 		}),
@@ -197,7 +197,7 @@ var (
 			return c.Inventory(ctx, secretKey, 23501, "")
 		}),
 		"status": of(func(ctx context.Context, c *Client) (Status, error) { return c.Status(ctx, secretKey, 23501) }),
-		"allowcancel": of(func(ctx context.Context, c *Client) ([]Allowance, error) {
+		"allowcancel": of(func(ctx context.Context, c *Client) ([]CancelAllowance, error) {
 			return c.AllowCancel(ctx, secretKey, []int64{23501, 23502})
 		}),
 		"balance": of(func(ctx context.Context, c *Client) (Balance, error) { return c.Balance(ctx, secretKey) }),

@@ -22,9 +22,9 @@ type SubcategoryInfo struct {
 	CategoryID, CategoryName, CategorySlug string
 }
 
-// Shop is a seller with a masked name (HStockPlus: shops). Rating is in stars
+// Seller is a seller with a masked name (HStockPlus: shops). Rating is in stars
 // and means something only when HasRating is true.
-type Shop struct {
+type Seller struct {
 	ID, Name  string
 	Products  int64
 	Rating    decimal.Decimal
@@ -58,14 +58,14 @@ type Filter struct {
 // number of rows, Page and Limit are those asked for (the total when all
 // were), and TotalPages follows from them.
 type Page struct {
-	Rows                           []Row
+	Items                          []Item
 	Total, Page, Limit, TotalPages int
 }
 
-// Row is something on sale (HStockPlus: services, products). Service is the
+// Item is something on sale (HStockPlus: services, products). Service is the
 // number that Add and Inventory take. Rate is in the account's currency: for
 // a product, the price of one piece. Min and Max are 0 when not given.
-type Row struct {
+type Item struct {
 	ID                    string
 	Service               int64
 	Name, Type, Category  string
@@ -123,10 +123,10 @@ type Status struct {
 // (HStockPlus: allowcancel).
 const ReasonTooEarly = "BEFORE_MIN_WAIT"
 
-// Allowance says whether an order can be cancelled now (HStockPlus:
+// CancelAllowance says whether an order can be cancelled now (HStockPlus:
 // allowcancel). Error, Reason (ReasonTooEarly is the documented one) and
 // EligibleAfter are as they came.
-type Allowance struct {
+type CancelAllowance struct {
 	Order                        int64
 	Allowed                      bool
 	Refund                       decimal.NullDecimal

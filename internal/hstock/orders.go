@@ -41,12 +41,12 @@ func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []int64) 
 // AllowCancel says which of 1 to 100 orders Cancel would take, and refunds
 // nothing. Orders that the answer passes over are missing
 // (HStockPlus: allowcancel).
-func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]Allowance, error) {
+func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]CancelAllowance, error) {
 	q := newCall("allowcancel", key, "orders", numbers(orders))
 	if len(orders) == 0 || len(orders) > MaxBatch {
 		return nil, q.failure(NotSent, 0, errBatch)
 	}
-	return read(ctx, c, q, func(body []byte) ([]Allowance, bool) { return decodeAllowances(body, orders) })
+	return read(ctx, c, q, func(body []byte) ([]CancelAllowance, bool) { return decodeAllowances(body, orders) })
 }
 
 // Balance returns what the key's account holds (HStockPlus: balance).
@@ -180,15 +180,15 @@ func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
 	return cancellations, len(cancellations) > 0
 }
 
-func decodeAllowances(body []byte, orders []int64) ([]Allowance, bool) {
+func decodeAllowances(body []byte, orders []int64) ([]CancelAllowance, bool) {
 	elements := verdicts(body, orders)
-	allowances := make([]Allowance, 0, len(elements))
+	allowances := make([]CancelAllowance, 0, len(elements))
 	for _, v := range elements {
 		words := v.Error.words
 		if words == "" {
 			words = v.AllowCancel.words
 		}
-		allowances = append(allowances, Allowance{
+		allowances = append(allowances, CancelAllowance{
 			Order:         v.Order.value,
 			Allowed:       v.AllowCancel.value,
 			Refund:        v.RefundAmount.NullDecimal,

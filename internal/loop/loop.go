@@ -90,7 +90,7 @@ func (l *Loop) run(ctx context.Context, done chan<- struct{}) {
 		case <-l.woken:
 		case <-timer.C:
 		}
-		pause, err := l.safely(ctx)
+		pause, err := l.recoverTo(ctx)
 		switch {
 		case err == nil:
 			retry = retryFirst
@@ -103,8 +103,8 @@ func (l *Loop) run(ctx context.Context, done chan<- struct{}) {
 	}
 }
 
-// safely makes one call.
-func (l *Loop) safely(ctx context.Context) (pause time.Duration, err error) {
+// recoverTo makes one call.
+func (l *Loop) recoverTo(ctx context.Context) (pause time.Duration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -21,20 +21,20 @@ var ErrCancelSent = errors.New("a cancel of this order is on its way")
 // ErrOrderClosed is returned where there is nothing left to cancel.
 var ErrOrderClosed = errors.New("the order is closed")
 
-// ErrNumberShared is returned where two orders of one key have the same number, a
+// ErrExternalIDShared is returned where two orders of one key have the same number, a
 // rented number and another one: the marketplace could cancel either.
-var ErrNumberShared = errors.New("two orders have this number")
+var ErrExternalIDShared = errors.New("two orders have this number")
 
-// Allowance asks whether an order could be cancelled now, and what would be paid
+// CancelAllowance asks whether an order could be cancelled now, and what would be paid
 // back. It changes nothing.
-func (s *Service) Allowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.Allowance, error) {
+func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.CancelAllowance, error) {
 	order, key, err := s.cancellable(ctx, userID, orderID)
 	if err != nil {
-		return order, hstock.Allowance{}, err
+		return order, hstock.CancelAllowance{}, err
 	}
-	allowances, err := s.market.AllowCancel(ctx, key, []int64{order.Number})
+	allowances, err := s.market.AllowCancel(ctx, key, []int64{order.ExternalID})
 	if err != nil {
-		return order, hstock.Allowance{}, err
+		return order, hstock.CancelAllowance{}, err
 	}
 	return order, allowances[0], nil
 }
@@ -49,12 +49,12 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 	case !order.CancelSentAt.IsZero():
 		return order, "", ErrCancelSent
 	}
-	shared, err := s.db.NumberShared(ctx, order)
+	shared, err := s.db.ExternalIDShared(ctx, order)
 	if err != nil {
 		return order, "", err
 	}
 	if shared {
-		return order, "", ErrNumberShared
+		return order, "", ErrExternalIDShared
 	}
 	key, err := s.keyFor(ctx, order)
 	return order, key.Secret, err
@@ -110,7 +110,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 	var numbers []int64
 	for _, order := range orders {
 		if slices.Contains(begun, order.ID) {
-			numbers = append(numbers, order.Number)
+			numbers = append(numbers, order.ExternalID)
 		}
 	}
 	s.checkpoint("cancelling")
@@ -128,7 +128,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 	for i, order := range orders {
 		order.CancelSentAt = now
 		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also where another cancel of it has left
-		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.Number }); k >= 0 && slices.Contains(begun, order.ID) {
+		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.ExternalID }); k >= 0 && slices.Contains(begun, order.ID) {
 			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
 		if outcomes[i].Refused {
@@ -155,7 +155,7 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			failures[i] = s.safely("read a cancelled order", func() (err error) {
+			failures[i] = s.recoverTo("read a cancelled order", func() (err error) {
 				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
 				return err
 			})
@@ -176,7 +176,7 @@ func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []
 		defer cancel()
 		allowances, err := s.market.AllowCancel(ctx, key, numbers)
 		return err == nil && len(allowances) == len(numbers) &&
-			!slices.ContainsFunc(allowances, func(a hstock.Allowance) bool { return !a.Allowed })
+			!slices.ContainsFunc(allowances, func(a hstock.CancelAllowance) bool { return !a.Allowed })
 	default:
 		return false
 	}
@@ -190,7 +190,7 @@ const cancelPatience = 5
 // that. Where the marketplace said that it is cancelled, it is, whatever else can
 // be heard of it.
 func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordPatience)
+	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordTimeout)
 	defer cancel()
 	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
 	for range cancelPatience {
@@ -198,7 +198,7 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 		if err != nil {
 			return outcome, nil // what became of it the watcher will hear
 		}
-		next, reported, err := s.db.ReportOrder(ctx, h.next, h.delivered, h.tell)
+		next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
 		if err != nil {
 			return outcome, err
 		}
@@ -228,7 +228,7 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 	h := heard{next: order}
 	if err == nil {
 		var answer heard
-		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}, true)
+		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)
 		if err == nil {
 			h = answer
 		}

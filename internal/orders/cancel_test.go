@@ -25,7 +25,7 @@ func TestCancel(t *testing.T) {
 		must(t, w.market.Hold(market.GmailUSA, true))
 		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 2)} {
 			pass(5 * time.Second)
-			_, allowance, err := w.service.Allowance(t.Context(), anna, order.ID)
+			_, allowance, err := w.service.CancelAllowance(t.Context(), anna, order.ID)
 			must(t, err)
 			if !allowance.Allowed || !allowance.Refund.Decimal.IsPositive() {
 				t.Errorf("allowance: %+v", allowance)
@@ -58,7 +58,7 @@ func TestACancelThatIsRefused(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.market.SetCancelAfter(5 * time.Minute)
 		order := w.rent(1)[0]
-		_, allowance, err := w.service.Allowance(t.Context(), anna, order.ID)
+		_, allowance, err := w.service.CancelAllowance(t.Context(), anna, order.ID)
 		must(t, err)
 		if allowance.Allowed || allowance.Reason != "BEFORE_MIN_WAIT" || allowance.EligibleAfter == "" {
 			t.Errorf("allowance: %+v", allowance)
@@ -192,7 +192,7 @@ func TestCancellingSomebodyElses(t *testing.T) {
 		must(t, w.market.Hold(market.GmailUSA, true))
 		w.addBoris()
 		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 1)} {
-			if _, _, err := w.service.Allowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
+			if _, _, err := w.service.CancelAllowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("asking for a %s: %v", order.Kind, err)
 			}
 			if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
@@ -208,7 +208,7 @@ func TestTheCodeThatCameFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		pass(5 * time.Second)
-		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		must(t, w.market.SendSMS(order.ExternalID, "3", "code 3"))
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		must(t, err)
 		if outcome.Done || outcome.Refusal == "" {
@@ -264,7 +264,7 @@ func TestACodeBeatsALostCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		pass(5 * time.Second)
-		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		must(t, w.market.SendSMS(order.ExternalID, "3", "code 3"))
 		w.market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		must(t, err)

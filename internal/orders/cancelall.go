@@ -14,11 +14,11 @@ import (
 // errUnanswered is of an order that an answer passes over.
 var errUnanswered = errors.New("the marketplace said nothing of this order")
 
-// Asked is what the marketplace says of cancelling one open order. With Err it
-// could not be asked, or said nothing; ErrNumberShared says that it must not be.
-type Asked struct {
+// CancelCheck is what the marketplace says of cancelling one open order. With Err it
+// could not be asked, or said nothing; ErrExternalIDShared says that it must not be.
+type CancelCheck struct {
 	Order     storage.Order
-	Allowance hstock.Allowance
+	Allowance hstock.CancelAllowance
 	Err       error
 }
 
@@ -28,20 +28,20 @@ type batch struct {
 	orders []storage.Order
 }
 
-// Allowances asks which of a person's open orders could be cancelled now, newest
+// CancelAllowances asks which of a person's open orders could be cancelled now, newest
 // first, and what would be paid back. It changes nothing. Orders that a cancel
 // has left for already are passed over; an error means that none could be asked for.
-func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error) {
+func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelCheck, error) {
 	batches, shared, err := s.cancelBatches(ctx, userID, nil)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
 	defer cancel()
-	asked := make([][]Asked, len(batches))
+	asked := make([][]CancelCheck, len(batches))
 	failures := s.sideBySide(batches, func(i int, b batch) error {
 		for _, order := range b.orders {
-			asked[i] = append(asked[i], Asked{Order: order, Err: errUnanswered})
+			asked[i] = append(asked[i], CancelCheck{Order: order, Err: errUnanswered})
 		}
 		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
 		for j := range asked[i] {
@@ -49,7 +49,7 @@ func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error)
 			if err != nil {
 				a.Err = err
 			}
-			if k := slices.IndexFunc(answers, func(said hstock.Allowance) bool { return said.Order == a.Order.Number }); k >= 0 {
+			if k := slices.IndexFunc(answers, func(said hstock.CancelAllowance) bool { return said.Order == a.Order.ExternalID }); k >= 0 {
 				a.Allowance, a.Err = answers[k], nil
 			}
 		}
@@ -60,9 +60,9 @@ func (s *Service) Allowances(ctx context.Context, userID int64) ([]Asked, error)
 	}
 	all := slices.Concat(asked...)
 	for _, order := range shared {
-		all = append(all, Asked{Order: order, Err: ErrNumberShared})
+		all = append(all, CancelCheck{Order: order, Err: ErrExternalIDShared})
 	}
-	slices.SortStableFunc(all, func(a, b Asked) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
+	slices.SortStableFunc(all, func(a, b CancelCheck) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
 	return all, nil
 }
 
@@ -117,7 +117,7 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 		if !order.CancelSentAt.IsZero() || only != nil && !slices.Contains(only, order.ID) {
 			continue
 		}
-		two, err := s.db.NumberShared(ctx, order)
+		two, err := s.db.ExternalIDShared(ctx, order)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -154,7 +154,7 @@ func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []e
 	var group sync.WaitGroup
 	for i, b := range batches {
 		group.Go(func() {
-			failures[i] = s.safely("cancel side by side", func() error { return do(i, b) })
+			failures[i] = s.recoverTo("cancel side by side", func() error { return do(i, b) })
 		})
 	}
 	group.Wait()
@@ -164,7 +164,7 @@ func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []e
 func numbersOf(orders []storage.Order) []int64 {
 	numbers := make([]int64, 0, len(orders))
 	for _, order := range orders {
-		numbers = append(numbers, order.Number)
+		numbers = append(numbers, order.ExternalID)
 	}
 	return numbers
 }

@@ -42,14 +42,14 @@ func (w *world) threeOpen() (ids []int64) {
 func TestCancelAll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
-		asked, err := w.service.Allowances(t.Context(), anna)
+		asked, err := w.service.CancelAllowances(t.Context(), anna)
 		must(t, err)
 		if len(asked) != 3 || asked[0].Order.ID != ids[2] || asked[2].Order.ID != ids[0] {
 			t.Fatalf("asked for %d orders, or not newest first", len(asked))
 		}
 		for _, a := range asked {
 			if !a.Allowance.Allowed || a.Err != nil {
-				t.Errorf("order %d: %+v", a.Order.Number, a)
+				t.Errorf("order %d: %+v", a.Order.ExternalID, a)
 			}
 		}
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
@@ -59,7 +59,7 @@ func TestCancelAll(t *testing.T) {
 		}
 		for _, o := range outcomes {
 			if !o.Done || o.Order.State != storage.OrderCancelled || !o.Order.Charge.Decimal.IsZero() {
-				t.Errorf("order %d came to %+v", o.Order.Number, o)
+				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
 			}
 		}
 		pass(time.Hour)
@@ -67,7 +67,7 @@ func TestCancelAll(t *testing.T) {
 		if n := w.count(orders.MessageEnded); n != 0 {
 			t.Errorf("the end was told %d times beside the list", n)
 		}
-		if asked, err := w.service.Allowances(t.Context(), anna); err != nil || len(asked) != 0 {
+		if asked, err := w.service.CancelAllowances(t.Context(), anna); err != nil || len(asked) != 0 {
 			t.Errorf("afterwards: %d orders, %v", len(asked), err)
 		}
 	})
@@ -88,7 +88,7 @@ func TestCancelAllInPart(t *testing.T) {
 			case o.Order.ID == ids[1] && o.Done:
 			case o.Order.ID == ids[2] && !o.Done && o.Unsure: // sent, and never answered
 			default:
-				t.Errorf("order %d came to %+v", o.Order.Number, o)
+				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
 			}
 		}
 		if first := w.order(ids[0]); !first.CancelSentAt.IsZero() {
@@ -118,7 +118,7 @@ func TestALostCancelOfAll(t *testing.T) {
 		must(t, err)
 		for _, o := range outcomes {
 			if o.Done || !o.Unsure {
-				t.Errorf("order %d came to %+v", o.Order.Number, o)
+				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
 			}
 		}
 		if again, err := w.service.CancelAll(t.Context(), anna, ids); err != nil || len(again) != 0 {
@@ -156,7 +156,7 @@ func TestCancelAllAtTheSameTime(t *testing.T) {
 		for range 2 {
 			for _, o := range <-outcomes {
 				if !o.Done && !o.Unsure {
-					t.Errorf("order %d came to %+v", o.Order.Number, o)
+					t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
 				}
 			}
 		}
@@ -200,13 +200,13 @@ func TestCancelAllUntilKilled(t *testing.T) {
 			}
 		},
 	})
-	_, _, err = db.SeeUser(t.Context(), anna, "Anna", "en", true)
+	_, _, err = db.TouchUser(t.Context(), anna, "Anna", "en", true)
 	must(t, err)
 	_, err = db.SaveKey(t.Context(), anna, annaKey)
 	must(t, err)
 	var ids []int64
 	for range 3 {
-		quote, err := service.Draft(t.Context(), orders.Intent{UserID: anna, Row: hstock.Row{Service: market.GmailUSA, EntityType: "product"}, Quantity: 1})
+		quote, err := service.Draft(t.Context(), orders.Intent{UserID: anna, Row: hstock.Item{Service: market.GmailUSA, EntityType: "product"}, Quantity: 1})
 		must(t, err)
 		outcome, err := service.Confirm(t.Context(), anna, quote.Purchase.ID, "en")
 		must(t, err)
@@ -268,7 +268,7 @@ func TestKilledWhileCancellingAll(t *testing.T) {
 					o, err := db.Order(t.Context(), anna, id)
 					must(t, err)
 					if cancelled := o.State == storage.OrderCancelled; cancelled != (left == 1) {
-						t.Errorf("order %d is %s", o.Number, o.State)
+						t.Errorf("order %d is %s", o.ExternalID, o.State)
 					}
 				}
 				must(t, service.Stop(t.Context()))
@@ -295,7 +295,7 @@ func TestEligibleAfter(t *testing.T) {
 		"2026-06-23T12:30:00.000Z; sic": "",
 	} {
 		got := ""
-		if at, ok := orders.EligibleAfter(hstock.Allowance{EligibleAfter: text}, now); ok {
+		if at, ok := orders.EligibleAfter(hstock.CancelAllowance{EligibleAfter: text}, now); ok {
 			got = at.UTC().Format(time.RFC3339)
 		}
 		if got != want {
@@ -342,7 +342,7 @@ type panicking struct {
 	key redact.Secret // only answers to this one
 }
 
-func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Allowance, error) {
+func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.CancelAllowance, error) {
 	if key == p.key {
 		panic("allowcancel")
 	}
@@ -366,7 +366,7 @@ func TestAPanicOfOneBatch(t *testing.T) {
 		ids := w.threeOpen()
 		stub := &panicking{Client: w.client, key: "anna-other-key-0123456789"}
 		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
-		asked, err := service.Allowances(t.Context(), anna)
+		asked, err := service.CancelAllowances(t.Context(), anna)
 		must(t, err)
 		if len(asked) != 3 || asked[0].Err == nil || asked[0].Order.ID != ids[2] || !asked[1].Allowance.Allowed || !asked[2].Allowance.Allowed {
 			t.Errorf("asked: %+v", asked)
@@ -375,13 +375,13 @@ func TestAPanicOfOneBatch(t *testing.T) {
 		must(t, err)
 		for i, o := range outcomes {
 			if other := i == 0; o.Unsure != other || o.Done == other {
-				t.Errorf("order %d came to %+v", o.Order.Number, o)
+				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
 			}
 		}
 		if len(outcomes) != 3 || w.order(ids[2]).CancelSentAt.IsZero() {
 			t.Errorf("%d outcomes; the mark of the one nobody knows of is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
 		}
-		if _, err := service.FindElsewhere(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+		if _, err := service.FindExternal(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("looking elsewhere: %v", err)
 		}
 	})
@@ -399,7 +399,7 @@ func TestAReminderOfANumber(t *testing.T) {
 		if r.At.IsZero() {
 			t.Fatalf("reminding came to %+v", r)
 		}
-		must(t, w.market.SendSMS(order.Number, "3", "code 3"))
+		must(t, w.market.SendSMS(order.ExternalID, "3", "code 3"))
 		pass(6 * time.Minute)
 		if got := w.order(order.ID); !got.Open() || got.State != storage.OrderDelivered {
 			t.Fatalf("the number is %s", got.State)
@@ -431,7 +431,7 @@ func TestTakeIn(t *testing.T) {
 		must(t, w.market.SendCode(numbers[0].Order, "515151"))
 
 		for number, want := range map[int64]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, numbers[0].Order: storage.KindSMS} {
-			found, err := w.service.FindElsewhere(t.Context(), anna, number)
+			found, err := w.service.FindExternal(t.Context(), anna, number)
 			must(t, err)
 			if found.Kind != want || !found.Charge.Valid {
 				t.Errorf("%d is found as %+v", number, found)
@@ -441,9 +441,9 @@ func TestTakeIn(t *testing.T) {
 			}
 		}
 		for _, number := range []int64{goods, smm, numbers[0].Order} {
-			order, err := w.service.TakeIn(t.Context(), anna, number)
+			order, err := w.service.Import(t.Context(), anna, number)
 			must(t, err)
-			if again, err := w.service.TakeIn(t.Context(), anna, number); err != nil || again.ID != order.ID {
+			if again, err := w.service.Import(t.Context(), anna, number); err != nil || again.ID != order.ID {
 				t.Errorf("taken in twice: %d and %d, %v", order.ID, again.ID, err)
 			}
 		}
@@ -476,7 +476,7 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		stub := &oneOrder{Client: w.client, status: status}
 		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
-		order, err := service.TakeIn(t.Context(), anna, 77)
+		order, err := service.Import(t.Context(), anna, 77)
 		must(t, err)
 		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 {
 			t.Errorf("taken in as %+v", order)
@@ -498,17 +498,17 @@ func TestANumberElsewhereWhileNobodyAnswersForNumbers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		stub := &oneOrder{Client: w.client, status: hstock.Status{Word: "Pending", State: hstock.StatePending}}
 		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
-		if found, err := service.FindElsewhere(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
+		if found, err := service.FindExternal(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
 			t.Errorf("refused as a number, it is %q, %v", found.Kind, err)
 		}
 		for _, action := range []string{"sms_status", "sms_code"} {
 			w.market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
 		}
-		if order, err := service.TakeIn(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+		if order, err := service.Import(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("taken in as %q, %v", order.Kind, err)
 		}
 		stub.status.EntityType = hstock.EntitySMM // then there is no doubt
-		if order, err := service.TakeIn(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
+		if order, err := service.Import(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
 			t.Errorf("taken in as %q, %v", order.Kind, err)
 		}
 	})
@@ -533,8 +533,8 @@ func TestFindElsewhereOfOthers(t *testing.T) {
 		w.addUser(boris, "boris-key-0123456789")
 		var answers []string
 		for _, n := range []int64{number, 99999, 0, -5} {
-			_, err := w.service.FindElsewhere(t.Context(), boris, n)
-			_, takeErr := w.service.TakeIn(t.Context(), boris, n)
+			_, err := w.service.FindExternal(t.Context(), boris, n)
+			_, takeErr := w.service.Import(t.Context(), boris, n)
 			answers = append(answers, fmt.Sprint(err), fmt.Sprint(takeErr))
 		}
 		for _, answer := range answers {
@@ -542,11 +542,11 @@ func TestFindElsewhereOfOthers(t *testing.T) {
 				t.Errorf("got %q", answer)
 			}
 		}
-		if _, err := w.service.FindElsewhere(t.Context(), 4711, number); !errors.Is(err, orders.ErrNoKey) {
+		if _, err := w.service.FindExternal(t.Context(), 4711, number); !errors.Is(err, orders.ErrNoKey) {
 			t.Errorf("without a key: %v", err)
 		}
 		w.market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
-		if _, err := w.service.FindElsewhere(t.Context(), anna, number); err == nil || strings.Contains(err.Error(), "Order not found") {
+		if _, err := w.service.FindExternal(t.Context(), anna, number); err == nil || strings.Contains(err.Error(), "Order not found") {
 			t.Errorf("while the marketplace is down: %v", err)
 		}
 	})
@@ -560,7 +560,7 @@ func TestTakenInByOneIsAdoptedByAnother(t *testing.T) {
 		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		p := w.draft(market.GmailUSA, 1)
 		w.confirm(p)
-		_, err := w.service.TakeIn(t.Context(), boris, market.FirstOrder)
+		_, err := w.service.Import(t.Context(), boris, market.FirstOrder)
 		must(t, err)
 		if _, err := w.service.Adopt(t.Context(), anna, p.ID, market.FirstOrder); err != nil {
 			t.Errorf("adopting: %v", err)

@@ -83,7 +83,7 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	if p.State != storage.PurchaseDraft {
 		return s.settled(ctx, p)
 	}
-	if err := s.MayBuy(ctx); err != nil {
+	if err := s.CanBuy(ctx); err != nil {
 		return Outcome{}, err
 	}
 	key, err := s.db.ActiveKey(ctx, userID)
@@ -114,8 +114,8 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	return claim.carryOut(ctx, key, lang)
 }
 
-// State tells what a purchase has come to, without doing anything about it.
-func (s *Service) State(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
+// Outcome tells what a purchase has come to, without doing anything about it.
+func (s *Service) Outcome(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Outcome{}, err
@@ -135,7 +135,7 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 		outcome.Result, outcome.Orders = Placed, orders
 	case storage.PurchaseRejected:
 		outcome.Result = Rejected
-	case storage.PurchaseUnknown, storage.PurchaseDismissed:
+	case storage.PurchaseOutcomeUnknown, storage.PurchaseDismissed:
 		outcome.Result = Unknown
 	case storage.PurchaseClaimed, storage.PurchaseSending:
 		outcome.Result = InProgress
@@ -154,10 +154,10 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 // afterLostClaim says why a claim was not had: somebody else's tap was
 // quicker, the key's turn did not come, or maintenance began.
 func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
-	outcome, err := s.State(ctx, userID, purchaseID)
+	outcome, err := s.Outcome(ctx, userID, purchaseID)
 	if outcome.Result == Drafted {
 		outcome.Result = Busy
-		err = s.MayBuy(ctx) // maintenance may have begun in between
+		err = s.CanBuy(ctx) // maintenance may have begun in between
 	}
 	return outcome, err
 }
@@ -262,14 +262,14 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
 	if c.p.Kind != storage.KindSMS {
 		number, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
-		return []storage.Placement{{Number: number}}, err
+		return []storage.Placement{{ExternalID: number}}, err
 	}
 	numbers, err := c.s.market.AddSMS(ctx, key, hstock.AddSMSRequest{
 		ProjectID: c.p.Rental.Project, Quantity: int(c.p.Quantity), Country: c.p.Rental.Country, Phone: c.p.Rental.Phone,
 	})
 	given := make([]storage.Placement, 0, len(numbers))
 	for _, n := range numbers {
-		given = append(given, storage.Placement{Number: n.Order, Phone: n.Phone, Country: n.Country, Word: n.Word})
+		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.Word})
 	}
 	return given, err
 }
@@ -325,7 +325,7 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 		// The numbers go where an operator can find them, and are tried again for as
 		// long as this process lives; else the lease makes it unknown.
 		for _, g := range given {
-			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", g.Number, "error", err)
+			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", g.ExternalID, "error", err)
 		}
 		c.s.mu.Lock()
 		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
@@ -369,7 +369,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 		s.mu.Unlock()
 		if placed {
 			s.watch.Wake()
-			failures = append(failures, s.Tell(ctx, u.purchase.UserID, id))
+			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
 		}
 	}
 	return errors.Join(failures...)
@@ -408,7 +408,7 @@ func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
 func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
 	now := time.Now()
 	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLife)
-	next, redrawn, err := c.s.db.RedrawClaimed(ctx, c.p.ID, c.owner, next)
+	next, redrawn, err := c.s.db.ReplaceClaimed(ctx, c.p.ID, c.owner, next)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -425,7 +425,7 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change
 // insist repeats a write that must not be lost, whatever becomes of ctx, for a
 // while.
 func (c *claim) insist(ctx context.Context, write func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	for failures := int64(1); ; failures++ {
 		err := write(ctx)
@@ -447,7 +447,7 @@ func reasonOf(err error) string {
 	switch kind, _ := hstock.KindOf(err); {
 	case kind == hstock.InvalidKey:
 		return ReasonInvalidKey
-	case errors.Is(err, hstock.ErrServiceNotFound), errors.Is(err, ErrGone):
+	case errors.Is(err, hstock.ErrServiceNotFound), errors.Is(err, ErrDelisted):
 		return ReasonGone
 	case kind == hstock.Refused, kind == hstock.RefusedOther:
 		return ReasonRefused

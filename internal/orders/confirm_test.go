@@ -224,12 +224,12 @@ func TestUnknownOutcomes(t *testing.T) {
 					t.Fatalf("got %v, want Unknown", outcome.Result)
 				}
 				pass(2 * time.Second) // after the card
-				w.wantTold(orders.MessageUnknown)
+				w.wantTold(orders.MessageOutcomeUnknown)
 				if again := w.confirm(p); again.Result != orders.Unknown {
 					t.Errorf("a second tap came to %v, want Unknown", again.Result)
 				}
 				pass(10 * time.Minute)
-				w.wantTold(orders.MessageUnknown, orders.MessageVerdict)
+				w.wantTold(orders.MessageOutcomeUnknown, orders.MessageVerdict)
 				w.wantAdds(1)
 			})
 		})
@@ -293,7 +293,7 @@ func TestDraftLimits(t *testing.T) {
 			{service: market.InstagramFollowers, quantity: 10000, ok: true},
 		} {
 			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
-			var amount *orders.AmountError
+			var amount *orders.LimitError
 			if errors.As(err, &amount) == test.ok || (amount != nil && amount.SoldOut != test.soldOut) {
 				t.Errorf("service %d × %d: got %v", test.service, test.quantity, err)
 			}

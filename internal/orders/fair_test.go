@@ -48,7 +48,7 @@ func TestOneKeyWithAHundredNumbers(t *testing.T) {
 			quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: user, Rental: telegramUS, Quantity: 1})
 			must(t, err)
 			order := w.confirm(quote.Purchase).Orders[0]
-			alone[strconv.FormatInt(order.Number, 10)] = order
+			alone[strconv.FormatInt(order.ExternalID, 10)] = order
 		}
 
 		w.service.Start()

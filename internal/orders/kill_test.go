@@ -89,7 +89,7 @@ func TestKilledBetweenTwoSteps(t *testing.T) {
 			case len(made) > 1:
 				t.Errorf("bought %d times", len(made))
 			case outcome == orders.Unknown:
-				if !slices.Contains(kinds, orders.MessageUnknown) {
+				if !slices.Contains(kinds, orders.MessageOutcomeUnknown) {
 					t.Errorf("the outcome is unknown, and nobody was told: %q", kinds)
 				}
 			case len(made) == 1:
@@ -144,7 +144,7 @@ func TestKilledWhileRenting(t *testing.T) {
 			rented := shop.Numbers()
 			switch {
 			case outcome == orders.Unknown:
-				if !slices.Contains(kinds, orders.MessageUnknown) {
+				if !slices.Contains(kinds, orders.MessageOutcomeUnknown) {
 					t.Errorf("the outcome is unknown, and nobody was told: %q", kinds)
 				}
 			case len(rented) == 0:
@@ -242,12 +242,12 @@ func buyUntilKilled(step string) error {
 		return err
 	}
 	delivered := make(chan struct{}, 100)
-	intent := orders.Intent{UserID: anna, Row: hstock.Row{Service: market.AwkwardGoods, Name: "Goods", EntityType: "product"}, Quantity: 2}
+	intent := orders.Intent{UserID: anna, Row: hstock.Item{Service: market.AwkwardGoods, Name: "Goods", EntityType: "product"}, Quantity: 2}
 	if rents, ok := os.LookupEnv(killRents); ok {
 		if intent.Quantity, err = strconv.ParseInt(rents, 10, 64); err != nil {
 			return err
 		}
-		intent.Row, intent.Rental = hstock.Row{}, storage.Rental{Project: market.ProjectTelegram, Country: market.CountryUS}
+		intent.Row, intent.Rental = hstock.Item{}, storage.Rental{Project: market.ProjectTelegram, Country: market.CountryUS}
 	}
 	service := orders.New(orders.Options{
 		DB: db, Market: client, SMMRatePer: 1000, Log: discard, Checkpoint: die,
@@ -258,7 +258,7 @@ func buyUntilKilled(step string) error {
 			return 0, appendTold(os.Getenv(killToldIn), message)
 		},
 	})
-	if _, _, err := db.SeeUser(ctx, anna, "Anna", "en", true); err != nil {
+	if _, _, err := db.TouchUser(ctx, anna, "Anna", "en", true); err != nil {
 		return err
 	}
 	if _, err := db.SaveKey(ctx, anna, annaKey); err != nil {
@@ -314,12 +314,12 @@ func appendTold(path string, message storage.Message) error {
 func toldLines(message storage.Message) string {
 	lines := message.Kind + "\n"
 	if message.Kind == orders.MessageCode {
-		if sms, err := orders.SMSOf(message); err == nil {
+		if sms, err := orders.DecodeSMS(message); err == nil {
 			lines += "code " + sms.Code.Reveal() + "\n"
 		}
 	}
 	if message.Kind == orders.MessageGoods {
-		if goods, err := orders.GoodsOf(message); err == nil {
+		if goods, err := orders.DecodeGoods(message); err == nil {
 			for _, account := range goods.Accounts {
 				lines += "account " + strconv.Quote(account.Reveal()) + "\n"
 			}

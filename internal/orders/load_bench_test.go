@@ -118,7 +118,7 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 			if message.Kind != orders.MessageCode {
 				return 1, nil
 			}
-			sms, err := orders.SMSOf(message)
+			sms, err := orders.DecodeSMS(message)
 			if err != nil {
 				return 0, err
 			}
@@ -137,7 +137,7 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	left := numbers - loadBigKey
 	for key := range loadKeys {
 		user := int64(key + 1)
-		_, _, err := db.SeeUser(t.Context(), user, "Somebody", "en", true)
+		_, _, err := db.TouchUser(t.Context(), user, "Somebody", "en", true)
 		must(t, err)
 		_, err = db.SaveKey(t.Context(), user, loadKey(key))
 		must(t, err)
@@ -147,7 +147,7 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 			left -= wanted
 		}
 		for wanted > 0 {
-			n := min(wanted, orders.MaxNumbers)
+			n := min(wanted, orders.MaxRentals)
 			wanted -= n
 			quote, err := service.Draft(t.Context(), orders.Intent{UserID: user, Rental: telegramUS, Quantity: int64(n)})
 			must(t, err)

@@ -15,16 +15,16 @@ import (
 // Kinds of messages. Each says which of the purchase and the order it is
 // about; only goods and codes carry a body.
 const (
-	MessageGoods      = "goods"       // accounts were delivered: GoodsOf(message)
-	MessageNumber     = "number"      // a number was rented: the message that shows it
-	MessageCode       = "code"        // a number has received an SMS: SMSOf(message)
-	MessageRedraw     = "redraw"      // the message that shows a number says something else now
-	MessageEnded      = "ended"       // an order ended otherwise, or an SMM order is done
-	MessageOutcome    = "outcome"     // what has become of a purchase, which its card could not say
-	MessageUnknown    = "unknown"     // nobody knows what became of a purchase
-	MessageVerdict    = "verdict"     // what the balance suggests about it
-	MessageReminder   = "reminder"    // an order can be cancelled from now on
-	MessageInvalidKey = "invalid_key" // the key is refused; its orders wait for a new one
+	MessageGoods          = "goods"       // accounts were delivered: DecodeGoods(message)
+	MessageNumber         = "number"      // a number was rented: the message that shows it
+	MessageCode           = "code"        // a number has received an SMS: SMSOf(message)
+	MessageRedraw         = "redraw"      // the message that shows a number says something else now
+	MessageEnded          = "ended"       // an order ended otherwise, or an SMM order is done
+	MessageOutcome        = "outcome"     // what has become of a purchase, which its card could not say
+	MessageOutcomeUnknown = "unknown"     // nobody knows what became of a purchase
+	MessageVerdict        = "verdict"     // what the balance suggests about it
+	MessageReminder       = "reminder"    // an order can be cancelled from now on
+	MessageInvalidKey     = "invalid_key" // the key is refused; its orders wait for a new one
 )
 
 // Precedence of messages in sending, lower first.
@@ -59,12 +59,12 @@ func goodsMessage(o storage.Order, accounts []redact.Secret, at time.Time) (stor
 		return storage.Message{}, fmt.Errorf("encode goods: %w", err)
 	}
 	return storage.Message{
-		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Class: classGoods, Body: encoded, CreatedAt: at,
+		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Priority: classGoods, Body: encoded, CreatedAt: at,
 	}, nil
 }
 
-// GoodsOf decodes the body of a MessageGoods.
-func GoodsOf(message storage.Message) (Goods, error) {
+// DecodeGoods decodes the body of a MessageGoods.
+func DecodeGoods(message storage.Message) (Goods, error) {
 	var body goodsBody
 	if err := json.Unmarshal(message.Body, &body); err != nil {
 		// The decoder's error may quote what it read, which is secret.
@@ -84,7 +84,7 @@ func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
 		return
 	}
 	refused, storeErr := s.db.RefuseKey(context.WithoutCancel(ctx), keyID, storage.Message{
-		UserID: userID, Kind: MessageInvalidKey, Class: classStatus, CreatedAt: time.Now(),
+		UserID: userID, Kind: MessageInvalidKey, Priority: classStatus, CreatedAt: time.Now(),
 	})
 	if storeErr != nil {
 		s.log.Error("pausing a refused key failed", "error", storeErr)

@@ -30,7 +30,7 @@ type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 	Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error)
 	Status(ctx context.Context, key redact.Secret, order int64) (hstock.Status, error)
-	AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Allowance, error)
+	AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.CancelAllowance, error)
 	Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Cancellation, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
 	AddSMS(ctx context.Context, key redact.Secret, request hstock.AddSMSRequest) ([]hstock.SMSNumber, error)
@@ -84,7 +84,7 @@ type Service struct {
 
 	mu         sync.Mutex
 	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
-	notes      []storage.PollNote   // polls without news, to be written down
+	notes      []storage.PollResult // polls without news, to be written down
 }
 
 // New returns a Service that is not started: it confirms purchases, but
@@ -138,13 +138,13 @@ func (s *Service) WakeWatcher() {
 	s.watch.Wake()
 }
 
-// Tell stores a message that says what has become of a purchase, for a person
+// NotifyOutcome stores a message that says what has become of a purchase, for a person
 // whose card could not say it.
-func (s *Service) Tell(ctx context.Context, userID, purchaseID int64) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	err := s.db.AddMessage(ctx, storage.Message{
-		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Class: classReply, CreatedAt: time.Now(),
+		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Priority: classReply, CreatedAt: time.Now(),
 	})
 	s.outbox.Wake()
 	return err
@@ -197,9 +197,9 @@ func wait(ctx context.Context, group *sync.WaitGroup) error {
 	}
 }
 
-// safely turns a panic into an error: one order or message that can't be worked
+// recoverTo turns a panic into an error: one order or message that can't be worked
 // on must not end the process, again and again after each start.
-func (s *Service) safely(what string, do func() error) (err error) {
+func (s *Service) recoverTo(what string, do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("panic", "doing", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))

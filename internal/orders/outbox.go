@@ -12,7 +12,7 @@ import (
 // What Options.Send may say of a message, wrapped.
 var (
 	// ErrUnreachable: the person can't be reached; everything for them is held
-	// until they are heard from (storage: SeeUser).
+	// until they are heard from (storage: TouchUser).
 	ErrUnreachable = errors.New("the person can't be reached")
 	// ErrUnsendable: this message will never be taken.
 	ErrUnsendable = errors.New("the message can't be sent")
@@ -59,12 +59,12 @@ func (s *Service) outboxOnce(ctx context.Context) (time.Duration, error) {
 func (s *Service) serve(ctx context.Context, owner string, messages []storage.Message) {
 	for i, message := range messages {
 		if i > 0 { // the lease of the first is new
-			overtaken, err := s.db.Overtaken(ctx, message.UserID, message.Class, time.Now())
+			overtaken, err := s.db.HasMoreUrgent(ctx, message.UserID, message.Priority, time.Now())
 			if err == nil && overtaken { // a code does not wait for ten numbers
 				s.giveBack(ctx, messages[i:], time.Now())
 				return
 			}
-			held, holdErr := s.db.HoldLease(ctx, message.ID, owner, time.Now().Add(messageLease))
+			held, holdErr := s.db.RenewMessageLease(ctx, message.ID, owner, time.Now().Add(messageLease))
 			if err = errors.Join(err, holdErr); err != nil {
 				s.log.Error("sending to a person stops", "error", err)
 			}
@@ -110,13 +110,13 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 func (s *Service) deliver(ctx context.Context, message storage.Message) (again time.Time, goOn bool) {
 	sending, cancel := context.WithTimeout(ctx, messageTimeout)
 	var shows int64
-	err := s.safely("send a message", func() (err error) {
+	err := s.recoverTo("send a message", func() (err error) {
 		shows, err = s.send(sending, message)
 		return err
 	})
 	cancel()
 	s.checkpoint("sent")
-	ctx, cancel = context.WithTimeout(ctx, recordPatience)
+	ctx, cancel = context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 
 	var later *LaterError
@@ -129,7 +129,7 @@ func (s *Service) deliver(ctx context.Context, message storage.Message) (again t
 	case errors.Is(err, ErrUnsendable):
 		s.log.Error("message can't be sent", "message", message.ID, "kind", message.Kind, "error", err)
 		goOn = true
-		err = s.db.MarkUnsendable(ctx, message.ID)
+		err = s.db.MarkRejected(ctx, message.ID)
 	default:
 		pause := backoff(retryFirst, retryLongest, int64(message.Tries))
 		if errors.As(err, &later) {

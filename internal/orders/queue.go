@@ -178,7 +178,7 @@ func (k *keyQueue) best(now time.Time) (best storage.DuePoll, at time.Time, ok b
 			at = sooner(at, d.LeasedUntil)
 			continue
 		}
-		stretch := now.Sub(d.AskedAt).Seconds() / max(d.DueAt.Sub(d.AskedAt).Seconds(), 0.001)
+		stretch := now.Sub(d.LastPollAt).Seconds() / max(d.DueAt.Sub(d.LastPollAt).Seconds(), 0.001)
 		if !ok || stretch > most || stretch == most && d.CreatedAt.Before(best.CreatedAt) {
 			best, most, ok = d, stretch, true
 		}

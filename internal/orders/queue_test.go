@@ -17,7 +17,7 @@ var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // duePoll is an order that was asked interval before it became due, overdue by so much.
 func duePoll(order, key int64, interval, overdue time.Duration) storage.DuePoll {
 	due := begin.Add(-overdue)
-	return storage.DuePoll{OrderID: order, KeyID: key, CreatedAt: begin.Add(-time.Hour), AskedAt: due.Add(-interval), DueAt: due}
+	return storage.DuePoll{OrderID: order, KeyID: key, CreatedAt: begin.Add(-time.Hour), LastPollAt: due.Add(-interval), DueAt: due}
 }
 
 func orderIDs(polls []storage.DuePoll) []int64 {

@@ -18,8 +18,8 @@ import (
 // e-mail they typed, or numbers for the codes of a project.
 type Intent struct {
 	UserID   int64
-	Row      hstock.Row // of goods; the zero value where numbers are wanted
-	Category string     // the row's, in English; "" where it is not known
+	Row      hstock.Item // of goods; the zero value where numbers are wanted
+	Category string      // the row's, in English; "" where it is not known
 	Link     string
 	Rental   storage.Rental // of numbers; with a Phone that one is rented again
 	Quantity int64
@@ -42,7 +42,7 @@ func intentOf(p storage.Purchase, lang string) Intent {
 		UserID: p.UserID, Category: p.Category, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
 	}
 	if p.Kind != storage.KindSMS {
-		intent.Row = hstock.Row{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
+		intent.Row = hstock.Item{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
 	}
 	if p.Kind == storage.KindSMM {
 		intent.Row.EntityType = hstock.EntitySMM
@@ -84,29 +84,29 @@ const nameLength = 300
 // ErrNoKey is returned where a person has given no API key.
 var ErrNoKey = errors.New("no API key")
 
-// AmountError says that a quantity can't be bought. Max is 0 where only the
+// LimitError says that a quantity can't be bought. Max is 0 where only the
 // marketplace knows one; Stock is what is left when that is the reason.
-type AmountError struct {
+type LimitError struct {
 	Min, Max, Stock int64
 	SoldOut         bool
 }
 
-func (e *AmountError) Error() string {
+func (e *LimitError) Error() string {
 	if e.SoldOut {
 		return "sold out"
 	}
 	return fmt.Sprintf("quantity must be between %d and %d", e.Min, e.Max)
 }
 
-// ErrGone is returned where the marketplace does not offer a project in that
+// ErrDelisted is returned where the marketplace does not offer a project in that
 // country any more.
-var ErrGone = errors.New("the marketplace has it no more")
+var ErrDelisted = errors.New("the marketplace has it no more")
 
 // ErrMaintenance is returned while the shop's admins let nobody buy.
 var ErrMaintenance = errors.New("nobody may buy at the moment")
 
-// MayBuy returns ErrMaintenance while nobody may.
-func (s *Service) MayBuy(ctx context.Context) error {
+// CanBuy returns ErrMaintenance while nobody may.
+func (s *Service) CanBuy(ctx context.Context) error {
 	maintenance, err := s.db.Maintenance(ctx)
 	if err == nil && maintenance.On() {
 		return ErrMaintenance
@@ -115,10 +115,10 @@ func (s *Service) MayBuy(ctx context.Context) error {
 }
 
 // Draft reads price, stock and balance with the person's own key and stores
-// what they are about to confirm. It fails with ErrMaintenance, ErrNoKey, ErrGone,
-// *AmountError, or an error of the marketplace; then nothing is stored or replaced.
+// what they are about to confirm. It fails with ErrMaintenance, ErrNoKey, ErrDelisted,
+// *LimitError, or an error of the marketplace; then nothing is stored or replaced.
 func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
-	if err := s.MayBuy(ctx); err != nil {
+	if err := s.CanBuy(ctx); err != nil {
 		return Quote{}, err
 	}
 	key, err := s.db.ActiveKey(ctx, intent.UserID)
@@ -137,7 +137,7 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	}
 	now := time.Now()
 	p := terms.apply(storage.Purchase{
-		UserID: intent.UserID, KeyID: key.ID, KeyPrint: key.Print, Kind: intent.kind(),
+		UserID: intent.UserID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: intent.kind(),
 		Service: intent.Row.Service, Name: bounded(terms.name), Category: bounded(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
 		RatePer: s.perOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLife),
 	})
@@ -150,9 +150,9 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	return s.quote(ctx, p)
 }
 
-// Abandon ends a draft that the person does not want.
-func (s *Service) Abandon(ctx context.Context, userID, purchaseID int64) (bool, error) {
-	return s.db.RetireDraft(ctx, userID, purchaseID)
+// Discard ends a draft that the person does not want.
+func (s *Service) Discard(ctx context.Context, userID, purchaseID int64) (bool, error) {
+	return s.db.DiscardDraft(ctx, userID, purchaseID)
 }
 
 // quote says what a draft's card needs beside the draft.
@@ -178,7 +178,7 @@ type terms struct {
 	stock       int64
 	variants    bool
 	balance     hstock.Balance
-	unfit       error // *AmountError: so many can't be bought
+	unfit       error // *LimitError: so many can't be bought
 }
 
 // apply returns a purchase on these terms.
@@ -232,8 +232,8 @@ func (s *Service) goodsTerms(ctx context.Context, key redact.Secret, intent Inte
 	}, nil
 }
 
-// MaxNumbers is how many numbers can be rented at a time (HStockPlus: add_sms).
-const MaxNumbers = 10
+// MaxRentals is how many numbers can be rented at a time (HStockPlus: add_sms).
+const MaxRentals = 10
 
 // numberTerms reads what a number costs. How many there are nobody says before
 // they are rented.
@@ -245,11 +245,11 @@ func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Int
 	offered := hstock.ProjectsIn(intent.Rental.Country, projects)
 	i := slices.IndexFunc(offered, func(p hstock.SMSProject) bool { return p.ID == intent.Rental.Project })
 	if i < 0 {
-		return terms{}, ErrGone
+		return terms{}, ErrDelisted
 	}
 	t := terms{name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price}
 	if most := numbersAtOnce(intent.Rental); intent.Quantity < 1 || intent.Quantity > most {
-		t.unfit = &AmountError{Min: 1, Max: most}
+		t.unfit = &LimitError{Min: 1, Max: most}
 	}
 	return t, nil
 }
@@ -259,7 +259,7 @@ func numbersAtOnce(rental storage.Rental) int64 {
 	if rental.Phone != "" {
 		return 1
 	}
-	return MaxNumbers
+	return MaxRentals
 }
 
 // bounded cuts a name of the marketplace, which may be of any length, to what
@@ -279,7 +279,7 @@ func (s *Service) perOf(kind storage.Kind) int64 {
 	return 1
 }
 
-func kindOf(row hstock.Row) storage.Kind {
+func kindOf(row hstock.Item) storage.Kind {
 	if row.EntityType == hstock.EntitySMM {
 		return storage.KindSMM
 	}
@@ -287,19 +287,19 @@ func kindOf(row hstock.Row) storage.Kind {
 }
 
 // checkAmount holds a quantity against what can be bought now.
-func checkAmount(row hstock.Row, inventory hstock.Inventory, quantity int64) error {
-	limits := Limits(row, inventory)
+func checkAmount(row hstock.Item, inventory hstock.Inventory, quantity int64) error {
+	limits := LimitsOf(row, inventory)
 	if limits.SoldOut || quantity < limits.Min || limits.Max > 0 && quantity > limits.Max {
 		return &limits
 	}
 	return nil
 }
 
-// Limits returns the quantities that can be bought, as the AmountError that
+// LimitsOf returns the quantities that can be bought, as the LimitError that
 // any other quantity would get. Max is 0 where nothing bounds it. The live
 // figures of inventory come first; it has none for SMM, where the row's stand in.
-func Limits(row hstock.Row, inventory hstock.Inventory) AmountError {
-	limits := AmountError{Min: max(row.Min, 1), Max: row.Max, Stock: inventory.Stock, SoldOut: !inventory.Available}
+func LimitsOf(row hstock.Item, inventory hstock.Inventory) LimitError {
+	limits := LimitError{Min: max(row.Min, 1), Max: row.Max, Stock: inventory.Stock, SoldOut: !inventory.Available}
 	if inventory.Min > 0 {
 		limits.Min = inventory.Min
 	}

@@ -11,24 +11,24 @@ import (
 
 // EligibleAfter reads from when on an order can be cancelled: ok where the
 // marketplace says so readably, and that time is still to come.
-func EligibleAfter(allowance hstock.Allowance, now time.Time) (at time.Time, ok bool) {
+func EligibleAfter(allowance hstock.CancelAllowance, now time.Time) (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, allowance.EligibleAfter)
 	return at, err == nil && at.After(now)
 }
 
-// Reminding is what asking for a reminder has come to. At is zero where there is
+// ReminderOffer is what asking for a reminder has come to. At is zero where there is
 // none: the order can be cancelled now, or nobody knows from when.
-type Reminding struct {
+type ReminderOffer struct {
 	Order     storage.Order
-	Allowance hstock.Allowance
+	Allowance hstock.CancelAllowance
 	At        time.Time
 }
 
 // Remind has a person told when an order can be cancelled. The marketplace is
 // asked again for that time.
-func (s *Service) Remind(ctx context.Context, userID, orderID int64) (Reminding, error) {
-	order, allowance, err := s.Allowance(ctx, userID, orderID)
-	r := Reminding{Order: order, Allowance: allowance}
+func (s *Service) Remind(ctx context.Context, userID, orderID int64) (ReminderOffer, error) {
+	order, allowance, err := s.CancelAllowance(ctx, userID, orderID)
+	r := ReminderOffer{Order: order, Allowance: allowance}
 	if err != nil || allowance.Allowed {
 		return r, err
 	}
@@ -54,8 +54,8 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 	due, err := s.db.DueReminders(ctx, now, remindersAtOnce)
 	failures := []error{err}
 	for _, reminder := range due {
-		failures = append(failures, s.safely("remind", func() error {
-			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Class: classStatus, CreatedAt: now}
+		failures = append(failures, s.recoverTo("remind", func() error {
+			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Priority: classStatus, CreatedAt: now}
 			told, err := s.db.EndReminder(ctx, reminder, message)
 			if told {
 				s.checkpoint("reminded")

@@ -157,7 +157,7 @@ func TestASlipOfTheMarketplacesLogin(t *testing.T) {
 		w.market.Fault(market.Fault{Action: "status", Kind: market.Refuse, Message: "Invalid API key"})
 		pass(time.Minute)
 		w.wantTold(orders.MessageInvalidKey)
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.Finish(order.ExternalID))
 		pass(2 * time.Hour) // without anybody doing anything
 		w.wantTold(orders.MessageInvalidKey, orders.MessageGoods)
 

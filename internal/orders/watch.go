@@ -38,7 +38,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 		s.polls.Go(func() {
 			defer s.watch.Wake()
 			tooMany := s.poll(ctx, order)
-			s.queue.done(order.KeyRef, time.Now(), tooMany)
+			s.queue.done(order.PollKeyID, time.Now(), tooMany)
 		})
 	}
 	upcoming, err := s.db.NextPoll(ctx, now)
@@ -77,7 +77,7 @@ func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now t
 
 // note has polls without news written down with the next turn. One that is lost
 // by a crash is asked for again, when its lease is over.
-func (s *Service) note(notes ...storage.PollNote) {
+func (s *Service) note(notes ...storage.PollResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.notes = append(s.notes, notes...)
@@ -94,7 +94,7 @@ func (s *Service) writeNotes(ctx context.Context) error {
 func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany bool) {
 	asking, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
 	defer cancel()
-	err := s.safely("poll an order", func() error {
+	err := s.recoverTo("poll an order", func() error {
 		heard, err := s.hear(asking, order, false)
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 			return err
 		}
 		if !news {
-			s.note(storage.PollNote{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Answered: true, NextAt: heard.next.NextPollAt})
+			s.note(storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Succeeded: true, NextAt: heard.next.NextPollAt})
 			return nil
 		}
 		_, err = s.report(asking, order, heard)
@@ -115,7 +115,7 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 		return false
 	}
 	now := time.Now()
-	note := storage.PollNote{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
+	note := storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
 	if ctx.Err() != nil { // stopping, which is no failure of the order's
 		s.note(note)
 		return false
@@ -123,7 +123,7 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	// The order stays; only when it is asked for again depends on the failure.
 	// "Order not found" is no end either: another key's answer says nothing, and
 	// its own key's may be a slip of the marketplace.
-	s.log.Warn("order not polled", "order", order.Number, "failures", order.Failures+1, "error", err)
+	s.log.Warn("order not polled", "order", order.ExternalID, "failures", order.Failures+1, "error", err)
 	forgotten := refused(err) && order.OwnKey() && timeIsOver(order.Order, now)
 	if forgotten || !now.Before(staleAt(order.Order)) {
 		s.giveUp(context.WithoutCancel(ctx), order.Order)
@@ -152,14 +152,14 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	default:
 		last.State = storage.OrderStale
 	}
-	_, _, err := s.db.ReportOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+	_, _, err := s.db.UpdateOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind == storage.KindSMS {
 			return composeNumber(order, o, SMS{}, false, now)
 		}
 		return compose(order, o, fresh, now)
 	})
 	if err != nil {
-		s.log.Error("giving up an order failed", "order", order.Number, "error", err)
+		s.log.Error("giving up an order failed", "order", order.ExternalID, "error", err)
 	}
 	s.outbox.Wake()
 }
@@ -183,7 +183,7 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 	if err != nil {
 		return order, err
 	}
-	due := storage.DueOrder{Order: order, Key: key.Secret, KeyRef: key.ID}
+	due := storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}
 	heard, err := s.hear(ctx, due, true)
 	if err != nil {
 		return order, err
@@ -208,7 +208,7 @@ func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.
 	if err != nil {
 		return order, nil, err
 	}
-	status, err := s.market.Status(ctx, key.Secret, order.Number)
+	status, err := s.market.Status(ctx, key.Secret, order.ExternalID)
 	if err != nil {
 		return order, nil, err
 	}
@@ -257,7 +257,7 @@ func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool
 }
 
 func sameOrder(a, b storage.Order) bool {
-	return a.State == b.State && a.Word == b.Word && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
+	return a.State == b.State && a.RawStatus == b.RawStatus && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
 		a.Currency == b.Currency && same(a.Remains, b.Remains) && same(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
 		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt)
 }
@@ -279,7 +279,7 @@ func (s *Service) hear(ctx context.Context, order storage.DueOrder, forPerson bo
 }
 
 func (s *Service) hearGoods(ctx context.Context, order storage.DueOrder, _ bool) (heard, error) {
-	status, err := s.market.Status(ctx, order.Key, order.Number)
+	status, err := s.market.Status(ctx, order.Key, order.ExternalID)
 	if err != nil {
 		return heard{}, err
 	}
@@ -295,9 +295,9 @@ func (s *Service) hearGoods(ctx context.Context, order storage.DueOrder, _ bool)
 
 // report stores an answer with the messages it makes, whatever becomes of ctx.
 func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (storage.Order, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	next, reported, err := s.db.ReportOrder(ctx, h.next, h.delivered, h.tell)
+	next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
 	if err != nil {
 		return order.Order, err
 	}
@@ -315,7 +315,7 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
-	o.Word = status.Word
+	o.RawStatus = status.Word
 	if status.Charge.Valid {
 		o.Charge = status.Charge
 	}
@@ -398,7 +398,7 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 	ended := before.Open() && !after.Open()
 	if ended && (after.Kind != storage.KindProduct || after.State != storage.OrderDelivered) {
 		messages = append(messages, storage.Message{
-			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Class: classStatus,
+			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Priority: classStatus,
 			CreatedAt: now.Add(time.Millisecond), // behind the goods of the same answer
 		})
 	}
@@ -414,21 +414,21 @@ func rateConfirmed(per int64) string {
 // learnRate compares the first real charge of an SMM order with both readings
 // of its rate.
 func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.Status) {
-	if o.Kind != storage.KindSMM || o.Elsewhere || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
+	if o.Kind != storage.KindSMM || o.External || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
 		return
 	}
 	p, err := s.db.Purchase(ctx, o.UserID, o.PurchaseID)
 	if err != nil {
-		s.log.Warn("SMM rate not compared", "order", o.Number, "error", err)
+		s.log.Warn("SMM rate not compared", "order", o.ExternalID, "error", err)
 		return
 	}
 	charge := status.Charge.Decimal
 	switch {
 	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
-		err = errors.Join(s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateRefuted(s.ratePer), ""))
+		err = errors.Join(s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
 	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
-		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.Number)
-		err = s.db.SetSetting(ctx, storage.SMMRateRefuted(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)
+		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.ExternalID)
+		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)
 	}
 	if err != nil {
 		s.log.Error("noting what SMM_RATE_PER is failed", "error", err)

@@ -22,7 +22,7 @@ func TestDelivery(t *testing.T) {
 			t.Errorf("arrived %q, delivered %q", got, want)
 		}
 		got := w.order(order.ID)
-		if got.State != storage.OrderDelivered || got.Delivered != 3 || got.Charge.Decimal.String() != "1.8" || got.Word != "Completed" {
+		if got.State != storage.OrderDelivered || got.Delivered != 3 || got.Charge.Decimal.String() != "1.8" || got.RawStatus != "Completed" {
 			t.Errorf("the order is %+v", got)
 		}
 		calls := w.market.Count("status")
@@ -40,12 +40,12 @@ func TestPartsArriveOnce(t *testing.T) {
 		order := w.buy(market.GmailUSA, 5)
 		pass(time.Minute)
 		w.wantTold()
-		must(t, w.market.Deliver(order.Number, 3))
+		must(t, w.market.Deliver(order.ExternalID, 3))
 		pass(2 * time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderPartial || got.Delivered != 3 {
 			t.Errorf("after three: %s, %d delivered", got.State, got.Delivered)
 		}
-		must(t, w.market.Deliver(order.Number, 2))
+		must(t, w.market.Deliver(order.ExternalID, 2))
 		pass(2 * time.Minute)
 		w.wantTold(orders.MessageGoods, orders.MessageGoods)
 		if got, want := w.accounts(), w.market.Orders()[0].Accounts; !slices.Equal(got, want) {
@@ -59,13 +59,13 @@ func TestCompletedWithFewerKeepsAsking(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		must(t, w.market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 2)
-		must(t, w.market.SetStatus(order.Number, "Completed"))
+		must(t, w.market.SetStatus(order.ExternalID, "Completed"))
 		pass(time.Minute)
 		if got := w.order(order.ID); !got.Open() {
 			t.Fatalf("closed as %s with nothing delivered", got.State)
 		}
-		must(t, w.market.SetStatus(order.Number, "In progress"))
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.SetStatus(order.ExternalID, "In progress"))
+		must(t, w.market.Finish(order.ExternalID))
 		pass(2 * time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderDelivered {
 			t.Errorf("after all came: %s", got.State)
@@ -85,7 +85,7 @@ func TestTwinsAreTwo(t *testing.T) {
 			fresh := 0
 			var err error
 			var reported bool
-			order, reported, err = w.db.ReportOrder(t.Context(), order, accounts, func(_ storage.Order, unsent []redact.Secret) ([]storage.Message, error) {
+			order, reported, err = w.db.UpdateOrder(t.Context(), order, accounts, func(_ storage.Order, unsent []redact.Secret) ([]storage.Message, error) {
 				fresh = len(unsent)
 				return nil, nil
 			})
@@ -130,7 +130,7 @@ func TestEndings(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				must(t, w.market.Hold(test.service, true))
 				order := w.buy(test.service, max(w.row(test.service).Min, 2))
-				must(t, test.end(w, order.Number))
+				must(t, test.end(w, order.ExternalID))
 				pass(5 * time.Minute)
 				got := w.order(order.ID)
 				if got.State != test.want || got.Open() != (test.want == storage.OrderOpen) {
@@ -206,7 +206,7 @@ func TestAnotherKeysNotFoundEndsNothing(t *testing.T) {
 		}
 		_, err = w.db.SaveKey(t.Context(), anna, annaKey)
 		must(t, err)
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.Finish(order.ExternalID))
 		pass(15 * time.Minute)
 		w.wantTold(orders.MessageGoods)
 	})
@@ -219,7 +219,7 @@ func TestReplacedKeyIsForgottenWhenItsOrdersAreDone(t *testing.T) {
 		w.market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
 		must(t, err)
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.Finish(order.ExternalID))
 		pass(10 * time.Minute)
 		w.wantTold(orders.MessageGoods)
 		key, err := w.db.Key(t.Context(), order.KeyID)
@@ -244,7 +244,7 @@ func TestRefresh(t *testing.T) {
 		if got := w.market.Count("status") - before; got > 1 {
 			t.Errorf("five taps made %d calls", got)
 		}
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.Finish(order.ExternalID))
 		pass(4 * time.Second)
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		must(t, err)
@@ -270,7 +270,7 @@ func TestAMonthOldOrderIsNoLongerWatched(t *testing.T) {
 		if got := w.order(order.ID); got.State != storage.OrderStale {
 			t.Fatalf("the order is %s", got.State)
 		}
-		must(t, w.market.Finish(order.Number))
+		must(t, w.market.Finish(order.ExternalID))
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		must(t, err)
 		if got.State != storage.OrderDelivered {
@@ -308,7 +308,7 @@ func TestOutbox(t *testing.T) {
 		w.mu.Unlock()
 		pass(24 * time.Hour)
 		w.wantTold(orders.MessageGoods)
-		_, released, err := w.db.SeeUser(t.Context(), boris, "Boris", "ru", true)
+		_, released, err := w.db.TouchUser(t.Context(), boris, "Boris", "ru", true)
 		must(t, err)
 		if !released {
 			t.Error("nothing was released")

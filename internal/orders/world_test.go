@@ -96,7 +96,7 @@ func (w *world) newService() *orders.Service {
 
 func (w *world) addUser(id int64, key redact.Secret) {
 	w.t.Helper()
-	_, _, err := w.db.SeeUser(w.t.Context(), id, "Somebody", "en", true)
+	_, _, err := w.db.TouchUser(w.t.Context(), id, "Somebody", "en", true)
 	must(w.t, err)
 	_, err = w.db.SaveKey(w.t.Context(), id, key)
 	must(w.t, err)
@@ -137,7 +137,7 @@ func (w *world) accounts() []string {
 		if message.Kind != orders.MessageGoods {
 			continue
 		}
-		goods, err := orders.GoodsOf(message)
+		goods, err := orders.DecodeGoods(message)
 		must(w.t, err)
 		for _, account := range goods.Accounts {
 			all = append(all, account.Reveal())
@@ -147,13 +147,13 @@ func (w *world) accounts() []string {
 }
 
 // row is a row of the marketplace as the catalogue gives it.
-func (w *world) row(service int64) hstock.Row {
+func (w *world) row(service int64) hstock.Item {
 	w.t.Helper()
 	row, ok := w.market.Row(service)
 	if !ok {
 		w.t.Fatalf("no service %d", service)
 	}
-	return hstock.Row{
+	return hstock.Item{
 		Service: row.Service, Name: row.Name, EntityType: hstock.EntityType(row.EntityType),
 		Rate: row.Rate, Min: row.Min, Max: row.Max, Stock: row.Stock,
 	}

@@ -1,0 +1,97 @@
+package handlers
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/bot"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// dayTotal is what was charged on a day, per currency.
+type dayTotal struct {
+	day time.Time
+	sum map[string]decimal.Decimal
+}
+
+// byDay puts the currencies of each day together, the latest day first.
+func byDay(charges []storage.DailyCharges) []dayTotal {
+	var days []dayTotal
+	for _, c := range slices.Backward(charges) {
+		if len(days) == 0 || !days[len(days)-1].day.Equal(c.Day) {
+			days = append(days, dayTotal{c.Day, map[string]decimal.Decimal{}})
+		}
+		days[len(days)-1].sum[c.Currency] = c.Amount
+	}
+	return days
+}
+
+// allOrdersTotals says what the orders of the filters were charged, day by day.
+func (s *Screens) allOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+	l := req.L
+	charges, lines, err := s.allCharges(ctx, l, args.List())
+	if err != nil {
+		return bot.View{}, err
+	}
+	days := byDay(charges)
+	args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), len(days)))
+	view := bot.View{Keyboard: keyboards.AdminOrdersTotalsKeyboard(l, args, len(days))}
+	if len(days) == 0 {
+		view.Text = strings.Join(append([]string{l.T("alltotals_none")}, lines...), "\n")
+		return view, nil
+	}
+	lines = append([]string{l.T("alltotals_text", locales.Args{"Sum": sums(l, spentSince(charges, time.Time{}))})}, lines...)
+	lines = append(lines, l.T("alltotals_left_out"), "")
+	for _, of := range keyboards.Page(days, int(args.Part)) {
+		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, of.day), "Sum": sums(l, of.sum)}))
+	}
+	view.Text = strings.Join(lines, "\n")
+	return view, nil
+}
+
+// allOrdersPicture sends them as a picture, a message of its own.
+func (s *Screens) allOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Part(0)))
+	charges, lines, err := s.allCharges(ctx, l, args)
+	if err != nil {
+		return bot.View{}, err
+	}
+	picture, shown, byMonth, err := drawCharges(charges)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if picture == nil {
+		return bot.View{Text: strings.Join(append([]string{l.T("alltotals_none_lately")}, lines...), "\n"), Keyboard: foot}, nil
+	}
+	id := "alltotals_days"
+	if byMonth {
+		id = "alltotals_months"
+	}
+	lines = append([]string{l.T(id, locales.Args{"Sum": sums(l, shown)})}, lines...)
+	return bot.View{
+		Text:     strings.Join(append(lines, l.T("alltotals_left_out")), "\n"),
+		Photo:    &bot.Document{Name: "totals.png", Data: picture},
+		Keyboard: foot,
+	}, nil
+}
+
+// allCharges is what the orders of the filters were charged, and a line that says
+// which these are.
+func (s *Screens) allCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
+	filter, err := s.shopFilter(ctx, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	charges, err := s.DB.AdminOrderTotals(ctx, filter)
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, err := s.filterLines(ctx, l, filter)
+	return charges, lines, err
+}

@@ -1,0 +1,87 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/broadcasts"
+	"hstockbot/internal/monitor"
+	"hstockbot/storage"
+)
+
+// TestEveryAlarmInEveryLanguage: whatever goes wrong is put into words, and so is
+// its end. Few of it happens in the scenarios.
+func TestEveryAlarmInEveryLanguage(t *testing.T) {
+	kinds := []string{
+		monitor.MarketDown, monitor.KeyRefused, monitor.BalanceLow, monitor.OutcomeUnknown, monitor.OutboxStuck, monitor.UpdatesDeadLettered, monitor.SMMRate, monitor.PollConflict,
+	}
+	for _, lang := range languages(t) {
+		t.Run(lang, func(t *testing.T) {
+			inWorld(t, lang, func(w *world) {
+				w.beAdmin()
+				w.types("/start")
+				said := map[string]string{}
+				for _, kind := range kinds {
+					for _, over := range []time.Time{{}, time.Now()} {
+						figures := monitor.Figures{
+							Count: 1234, Name: "Gmail <Account> - USA", Quantity: 2, Currency: "USD",
+							Amount: decimal.RequireFromString("3.20"), Limit: decimal.RequireFromString("5"),
+						}
+						body, err := json.Marshal(monitor.Report{Entries: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
+						must(w.t, err)
+						_, err = w.shop.Notify(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
+						must(w.t, err)
+						pass(time.Second)
+						text := w.anna.Last().Text
+						if strings.Contains(text, "alarm_") || strings.Contains(text, "{{") || said[text] != "" {
+							w.t.Errorf("%s (over %v) is said as %q, like %s", kind, over, text, said[text])
+						}
+						said[text] = kind
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestEveryDeedInEveryLanguage: what admins do is read in the log.
+func TestEveryDeedInEveryLanguage(t *testing.T) {
+	deeds := []storage.AuditEntry{
+		{Action: "maintenance_on"},
+		{Action: "maintenance_off"},
+		{Action: "maintenance_text", Detail: "Back <soon>"},
+		{Action: "maintenance_text"},
+		{Action: "block", Subject: 1001},
+		{Action: "unblock", Subject: 1001},
+		{Action: "unblock"}, // who was forgotten since
+		{Action: "threshold", Detail: "12.5"},
+		{Action: "threshold"},
+		{Action: "export", Detail: "50000"},
+		{Action: "export", Subject: 1001, Detail: "3"},
+		{Action: broadcasts.ActionSend, Subject: 1 << 40, Detail: "200000"},
+		{Action: broadcasts.ActionStop, Subject: 1 << 40},
+		{Action: broadcasts.ActionRevoked, Subject: 1 << 40},
+	}
+	for _, lang := range languages(t) {
+		t.Run(lang, func(t *testing.T) {
+			inWorld(t, lang, func(w *world) {
+				w.types("/start")
+				w.beAdmin()
+				for _, deed := range deeds {
+					deed.AdminID, deed.At = adminID, time.Now()
+					must(w.t, w.db.RecordAudit(w.t.Context(), deed))
+					pass(time.Second)
+					w.types("/admin")
+					w.tap("admin_button_log")
+					if text := w.anna.Last().Text; strings.Contains(text, "deed_") || strings.Contains(text, "{{") {
+						w.t.Errorf("%+v is read as %q", deed, text)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/redact"
+)
+
+// ImportOrder records an order that was placed elsewhere, as it stands, with what it
+// has delivered and the messages that compose makes of that (see UpdateOrder),
+// in one transaction. Every order has a purchase: this one's was placed by
+// somebody else, so it was never a draft, was never sent, and has no price.
+//
+// ErrExternalIDTaken: the person has this order already.
+func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, error) {
+	o.External, o.Adopted = true, false
+	given := o
+	err := db.write(ctx, func(tx *sqlx.Tx) error {
+		o = given
+		o.ID, o.PurchaseID = newID(), newID()
+		var known int
+		err := tx.GetContext(ctx, &known, db.bind(
+			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND number = ? AND (kind = 'sms') = (? = 'sms')`), o.UserID, o.ExternalID, o.Kind)
+		if err != nil {
+			return err
+		}
+		if known > 0 {
+			return ErrExternalIDTaken
+		}
+		err = db.insertPurchase(ctx, tx, Purchase{
+			ID: o.PurchaseID, UserID: o.UserID, KeyID: o.KeyID, KeyFingerprint: o.KeyFingerprint, Kind: o.Kind, Quantity: o.Quantity, RatePer: 1,
+			Currency: o.Currency, State: PurchasePlaced, CreatedAt: o.CreatedAt, ExpiresAt: o.CreatedAt, SettledAt: o.CreatedAt,
+		})
+		if err != nil {
+			return err
+		}
+		if err := db.insertOrder(ctx, tx, o); err != nil {
+			return err
+		}
+		fresh, err := db.recordDeliveries(ctx, tx, o.ID, delivered)
+		if err != nil {
+			return err
+		}
+		o.Delivered = int64(len(fresh))
+		if len(fresh) > 0 {
+			o.DeliveredAt = o.CreatedAt
+		}
+		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE orders SET delivered = ?, delivered_at = ? WHERE id = ?`), o.Delivered, toMillis(o.DeliveredAt), o.ID); err != nil {
+			return err
+		}
+		messages, err := compose(o, fresh)
+		if err != nil {
+			return err
+		}
+		for _, message := range messages {
+			if err := db.insertMessage(ctx, tx, message); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if isUnique(err) {
+		err = ErrExternalIDTaken
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("take in an order: %w", err)
+	}
+	return o, nil
+}

@@ -10,6 +10,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
+// Priority is the urgency of a message; the lowest is sent first. The values are
+// those of the outbox package.
+type Priority int
+
 // Message is something a person is to be told, stored in the transaction that
 // made it true. It holds a kind and its arguments, not a text: it is rendered
 // when it is sent, in the language of that moment.
@@ -19,7 +23,7 @@ type Message struct {
 	PurchaseID int64
 	OrderID    int64
 	Kind       string // a word of the orders package
-	Priority   int    // precedence in sending; lower goes first
+	Priority   Priority
 	Body       []byte // sealed at rest, blanked once sent
 	CreatedAt  time.Time
 	Tries      int
@@ -115,7 +119,7 @@ func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now ti
 
 // HasMoreUrgent reports whether a message of a more urgent class waits for this
 // person.
-func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, class int, now time.Time) (bool, error) {
+func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, class Priority, now time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(
 		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'waiting' AND class < ? AND next_try_at <= ? AND lease_until <= ?`),
@@ -226,13 +230,13 @@ func (db *DB) insertMessage(ctx context.Context, tx *sqlx.Tx, m Message) error {
 }
 
 type messageRow struct {
-	ID         int64  `db:"id"`
-	UserID     int64  `db:"user_id"`
-	PurchaseID int64  `db:"purchase_id"`
-	OrderID    int64  `db:"order_id"`
-	Kind       string `db:"kind"`
-	Priority   int    `db:"class"`
-	BodySealed string `db:"body_sealed"`
-	CreatedAt  int64  `db:"created_at"`
-	Tries      int    `db:"tries"`
+	ID         int64    `db:"id"`
+	UserID     int64    `db:"user_id"`
+	PurchaseID int64    `db:"purchase_id"`
+	OrderID    int64    `db:"order_id"`
+	Kind       string   `db:"kind"`
+	Priority   Priority `db:"class"`
+	BodySealed string   `db:"body_sealed"`
+	CreatedAt  int64    `db:"created_at"`
+	Tries      int      `db:"tries"`
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"hstockbot/bot"
+	"hstockbot/internal/outbox"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
@@ -33,24 +35,42 @@ const (
 	adminsSetting  = "telegram_admins"
 )
 
+// Announcer tells Telegram the bot's commands and descriptions.
+type Announcer struct {
+	AnnouncerOptions
+	admins chan struct{} // holds a token while the admins' commands are told
+}
+
+// AnnouncerOptions is what an Announcer is made of. All fields are required.
+type AnnouncerOptions struct {
+	People
+	Bot *bot.Bot
+	Log *slog.Logger
+}
+
+// NewAnnouncer returns an Announcer.
+func NewAnnouncer(o AnnouncerOptions) *Announcer {
+	return &Announcer{AnnouncerOptions: o, admins: make(chan struct{}, 1)}
+}
+
 // Announce tells Telegram the commands and descriptions in every language, and
 // the admins' own command, where they have changed since it was last told. The
 // bot's name is the operator's own.
-func (s *Screens) Announce(ctx context.Context) error {
-	return errors.Join(s.announceProfile(ctx), s.announceAdmins(ctx))
+func (a *Announcer) Announce(ctx context.Context) error {
+	return errors.Join(a.announceProfile(ctx), a.announceAdmins(ctx))
 }
 
 // announceProfile takes as long as Telegram makes it take, three calls a language:
 // no tap may wait for it.
-func (s *Screens) announceProfile(ctx context.Context) error {
-	told, err := s.recall(ctx, profileSetting)
+func (a *Announcer) announceProfile(ctx context.Context) error {
+	told, err := a.recall(ctx, profileSetting)
 	if err != nil {
 		return err
 	}
-	languages := map[string]*locales.Localizer{"": s.Bundle.Localizer(s.DefaultLang)}
-	for _, language := range s.Bundle.Languages() {
+	languages := map[string]*locales.Localizer{"": a.Bundle.Localizer(a.DefaultLang)}
+	for _, language := range a.Bundle.Languages() {
 		if code := telegramCode(language.Code); code != "" {
-			languages[code] = s.Bundle.Localizer(language.Code)
+			languages[code] = a.Bundle.Localizer(language.Code)
 		}
 	}
 	var failures []error
@@ -58,42 +78,42 @@ func (s *Screens) announceProfile(ctx context.Context) error {
 		l := languages[code]
 		list, description, short := listOf(l), l.Label("profile_description"), l.Label("profile_short")
 		failures = append(failures,
-			told.tell("commands "+code, s.digest(list), func() error { return s.bot.SetCommands(ctx, code, list) }),
-			told.tell("description "+code, s.digest(description), func() error { return s.bot.SetDescription(ctx, code, description) }),
-			told.tell("short "+code, s.digest(short), func() error { return s.bot.SetShortDescription(ctx, code, short) }))
+			told.tell("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
+			told.tell("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
+			told.tell("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
 	}
-	return errors.Join(append(failures, s.remember(ctx, profileSetting, told))...)
+	return errors.Join(append(failures, a.remember(ctx, profileSetting, told))...)
 }
 
 // announceAdmins tells Telegram the admins' own command, in their own chats and
 // their own language, and takes it back from who is none any more. Who never
 // wrote to the bot has no chat; they are told when they do.
-func (s *Screens) announceAdmins(ctx context.Context) error {
+func (a *Announcer) announceAdmins(ctx context.Context) error {
 	select {
-	case s.announcing <- struct{}{}:
-		defer func() { <-s.announcing }()
+	case a.admins <- struct{}{}:
+		defer func() { <-a.admins }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait to tell the admins' commands: %w", ctx.Err())
 	}
-	told, err := s.recall(ctx, adminsSetting)
+	told, err := a.recall(ctx, adminsSetting)
 	if err != nil {
 		return err
 	}
 	var failures []error
 	for name := range told.digests {
 		id, _ := strconv.ParseInt(name, 10, 64)
-		if s.admin(id) {
+		if a.IsAdmin(id) {
 			continue
 		}
-		err := s.bot.DeleteCommands(ctx, chatScope(id))
-		if err == nil || errors.Is(err, bot.ErrUnreachable) {
+		err := a.Bot.DeleteCommands(ctx, chatScope(id))
+		if err == nil || errors.Is(err, outbox.ErrUnreachable) {
 			told.forget(name)
 			continue
 		}
 		failures = append(failures, fmt.Errorf("take back an admin's commands: %w", err))
 	}
-	for _, id := range s.AdminIDs {
-		user, err := s.DB.User(ctx, id)
+	for _, id := range a.AdminIDs {
+		user, err := a.DB.User(ctx, id)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && !user.Private {
 			continue
 		}
@@ -101,23 +121,23 @@ func (s *Screens) announceAdmins(ctx context.Context) error {
 			failures = append(failures, err)
 			continue
 		}
-		l := s.localizer(user)
+		l := a.Localizer(user)
 		list := append(listOf(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
-		err = told.tell(strconv.FormatInt(id, 10), s.digest(list), func() error { return s.bot.SetCommands(ctx, "", list, chatScope(id)) })
-		if !errors.Is(err, bot.ErrUnreachable) {
+		err = told.tell(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
+		if !errors.Is(err, outbox.ErrUnreachable) {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(append(failures, s.remember(ctx, adminsSetting, told))...)
+	return errors.Join(append(failures, a.remember(ctx, adminsSetting, told))...)
 }
 
 // noticeAdmin is announceAdmins for one who has just written or chosen a language.
-func (s *Screens) noticeAdmin(ctx context.Context, userID int64) {
-	if !s.admin(userID) {
+func (a *Announcer) noticeAdmin(ctx context.Context, userID int64) {
+	if !a.IsAdmin(userID) {
 		return
 	}
-	if err := s.announceAdmins(ctx); err != nil {
-		s.Log.Warn("Telegram was not told the admins' commands", "error", err)
+	if err := a.announceAdmins(ctx); err != nil {
+		a.Log.Warn("Telegram was not told the admins' commands", "error", err)
 	}
 }
 
@@ -173,8 +193,8 @@ func (s *said) forget(name string) {
 }
 
 // recall reads what was told. What can't be read is told anew.
-func (s *Screens) recall(ctx context.Context, setting string) (*said, error) {
-	text, err := s.DB.Setting(ctx, setting)
+func (a *Announcer) recall(ctx context.Context, setting string) (*said, error) {
+	text, err := a.DB.Setting(ctx, setting)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +205,7 @@ func (s *Screens) recall(ctx context.Context, setting string) (*said, error) {
 	return told, nil
 }
 
-func (s *Screens) remember(ctx context.Context, setting string, told *said) error {
+func (a *Announcer) remember(ctx context.Context, setting string, told *said) error {
 	if !told.changed {
 		return nil
 	}
@@ -193,12 +213,12 @@ func (s *Screens) remember(ctx context.Context, setting string, told *said) erro
 	if err != nil {
 		return fmt.Errorf("encode what Telegram was told: %w", err)
 	}
-	return s.DB.SetSetting(ctx, setting, string(text))
+	return a.DB.SetSetting(ctx, setting, string(text))
 }
 
 // digest stands for something that this bot tells: another token is another bot.
-func (s *Screens) digest(what any) string {
+func (a *Announcer) digest(what any) string {
 	encoded, _ := json.Marshal(what) // lists and strings can be encoded
-	sum := sha256.Sum256(append(encoded, fmt.Sprint(s.bot.ID())...))
+	sum := sha256.Sum256(append(encoded, fmt.Sprint(a.Bot.ID())...))
 	return hex.EncodeToString(sum[:8])
 }

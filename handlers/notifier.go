@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 
 	"hstockbot/bot"
+	"hstockbot/internal/catalog"
 	"hstockbot/internal/monitor"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/watches"
 	"hstockbot/keyboards"
@@ -25,71 +28,88 @@ const (
 	accountLength = 256
 )
 
-// Notify renders a stored message in the person's present language and sends
-// it, or draws again the one that shows a number: the Send of orders.Options.
-func (s *Screens) Notify(ctx context.Context, message storage.Message) (shows int64, err error) {
-	user, err := s.DB.User(ctx, message.UserID)
+// Notifier sends what people are told without a tap: it renders a stored message
+// in the language of the moment and sends it, and sends the copies of a broadcast.
+// It is the outbox's Sender.
+type Notifier struct {
+	NotifierOptions
+	drawing chan struct{} // holds a token while the progress of a broadcast is drawn
+}
+
+// NotifierOptions is what a Notifier is made of. All fields are required.
+type NotifierOptions struct {
+	People
+	Bot        *bot.Bot
+	Catalog    *catalog.Catalog
+	Orders     *orders.Service
+	Log        *slog.Logger
+	SMMRatePer int64 // pieces
+	// TelegramRate is how many messages a second are sent in all, 0 = no limit.
+	TelegramRate float64
+}
+
+// NewNotifier returns a Notifier.
+func NewNotifier(o NotifierOptions) *Notifier {
+	return &Notifier{NotifierOptions: o, drawing: make(chan struct{}, 1)}
+}
+
+// Send implements outbox.Sender. A message whose sending is uncertain counts as
+// sent where a repeat would be worse than a loss.
+func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID int64, err error) {
+	user, err := n.DB.User(ctx, message.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return 0, fmt.Errorf("message to nobody: %w", errors.Join(orders.ErrUnsendable, err))
+		return 0, fmt.Errorf("message to nobody: %w", errors.Join(outbox.ErrRejected, err))
 	}
 	if err != nil {
 		return 0, err
 	}
-	if message.Kind == monitor.Message && !s.admin(user.ID) {
-		return 0, nil // no admin any more
+	if message.Kind == monitor.Message && !n.IsAdmin(user.ID) {
+		return 0, nil // no longer an admin
 	}
-	l := s.localizer(user)
+	l := n.Localizer(user)
 	if message.Kind == orders.MessageRedraw {
-		return 0, s.redrawNumber(ctx, l, message)
+		return 0, n.redrawPhone(ctx, l, message)
 	}
-	view, err := s.messageView(ctx, l, message, false)
+	view, err := n.view(ctx, l, message, false)
 	if err != nil {
 		return 0, err
 	}
-	sent, err := s.bot.Send(ctx, message.UserID, bot.Priority(message.Priority), view)
-	if errors.Is(err, bot.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
-		// Whatever Telegram dislikes about the text, a file is bytes.
-		if view, err = s.messageView(ctx, l, message, true); err != nil {
+	sent, err := n.Bot.Send(ctx, message.UserID, message.Priority, view)
+	if errors.Is(err, outbox.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
+		// Whatever Telegram rejects in the text, a file is bytes.
+		if view, err = n.view(ctx, l, message, true); err != nil {
 			return 0, err
 		}
-		_, err = s.bot.Send(ctx, message.UserID, bot.Priority(message.Priority), view)
+		_, err = n.Bot.Send(ctx, message.UserID, message.Priority, view)
 	}
-	if errors.Is(err, bot.ErrUncertain) && !repeatIfUncertain(message.Kind) {
+	if errors.Is(err, outbox.ErrUncertain) && !repeatIfUncertain(message.Kind) {
 		return 0, nil // it probably arrived
 	}
 	if message.Kind == orders.MessageNumber {
-		shows = int64(sent)
+		messageID = int64(sent)
 	}
-	return shows, sendError(err)
+	return messageID, err
 }
 
-// sendError tells the trade what became of a message.
-func sendError(err error) error {
-	var failure *bot.Error
-	switch {
-	case errors.Is(err, bot.ErrUnreachable):
-		return fmt.Errorf("%w: %w", orders.ErrUnreachable, err)
-	case errors.Is(err, bot.ErrRejected):
-		return fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
-	case errors.As(err, &failure) && failure.RetryAfter > 0:
-		return &orders.LaterError{After: failure.RetryAfter, Err: err}
-	default:
-		return err
+// SetUnreachable holds the messages of a person who has blocked the bot.
+func (n *Notifier) SetUnreachable(ctx context.Context, userID int64) {
+	if err := n.DB.SetUnreachable(ctx, userID); err != nil {
+		n.Log.Error("unreachable person not recorded", "error", err)
 	}
 }
 
-// redrawNumber draws the message that shows a number as it is now. One that the
+// redrawPhone draws the message that shows a number as it is now. One that the
 // person has deleted, or that was not sent yet, needs nothing.
-func (s *Screens) redrawNumber(ctx context.Context, l *locales.Localizer, message storage.Message) error {
-	order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+func (n *Notifier) redrawPhone(ctx context.Context, l *locales.Localizer, message storage.Message) error {
+	order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 	if err != nil || order.MessageID == 0 {
 		return err
 	}
-	err = s.bot.Edit(ctx, message.UserID, int(order.MessageID), bot.Priority(message.Priority), phoneView(l, order))
-	if errors.Is(err, bot.ErrRejected) || errors.Is(err, bot.ErrUncertain) {
+	err = n.Bot.Edit(ctx, message.UserID, int(order.MessageID), phoneView(l, order))
+	if errors.Is(err, outbox.ErrRejected) || errors.Is(err, outbox.ErrUncertain) {
 		return nil
 	}
-	return sendError(err)
+	return err
 }
 
 // repeatIfUncertain says of what a repeat is better than a loss, where Telegram's
@@ -103,22 +123,22 @@ func repeatIfUncertain(kind string) bool {
 	}
 }
 
-// messageView renders what a stored message says; goods as a file where they
+// view renders what a stored message says; goods as a file where they
 // must be one.
-func (s *Screens) messageView(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
+func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
 	switch message.Kind {
 	case orders.MessageGoods:
-		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
 		goods, err := orders.DecodeGoods(message)
 		if err != nil {
-			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 		}
 		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
 	case orders.MessageNumber, orders.MessageEnded, orders.MessageReminder:
-		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
@@ -130,42 +150,42 @@ func (s *Screens) messageView(ctx context.Context, l *locales.Localizer, message
 		}
 		return endedView(l, order), nil
 	case orders.MessageCode:
-		order, err := s.DB.Order(ctx, message.UserID, message.OrderID)
+		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
 		sms, err := orders.DecodeSMS(message)
 		if err != nil {
-			return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 		}
 		return codeView(l, order, sms, asFile), nil
 	case orders.MessageOutcome:
-		outcome, err := s.orders.Outcome(ctx, message.UserID, message.PurchaseID)
+		outcome, err := n.Orders.Outcome(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		return s.outcomeView(l, outcome), nil
+		return outcomeView(l, outcome), nil
 	case orders.MessageOutcomeUnknown, orders.MessageVerdict:
-		p, err := s.DB.Purchase(ctx, message.UserID, message.PurchaseID)
+		p, err := n.DB.Purchase(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
 			return bot.View{}, err
 		}
 		if p.State == storage.PurchasePlaced { // it was adopted meanwhile
-			placed, err := s.DB.OrdersOfPurchase(ctx, message.UserID, p.ID)
+			placed, err := n.DB.OrdersOfPurchase(ctx, message.UserID, p.ID)
 			if err != nil {
 				return bot.View{}, err
 			}
-			return s.placedView(l, placed, p), nil
+			return placedView(l, placed, p), nil
 		}
 		return unresolvedView(l, p, p.BalanceSeen, p.Verdict, false), nil
 	case watches.MessageRestock, watches.MessagePrice:
-		return s.newsView(ctx, l, message)
+		return n.watchView(ctx, l, message)
 	case monitor.Message:
 		return alarmView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:
-		return bot.View{}, fmt.Errorf("%w: kind %q", orders.ErrUnsendable, message.Kind)
+		return bot.View{}, fmt.Errorf("%w: kind %q", outbox.ErrRejected, message.Kind)
 	}
 }
 

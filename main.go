@@ -255,7 +255,7 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	market, err := hstock.New(hstock.Options{
 		URL: cfg.HStockAPIURL, Rate: cfg.HStockRate,
 		Observe: func(action, outcome string, took time.Duration) {
-			metrics.ObserveMarket(action, outcome, took)
+			metrics.ObserveMarketplace(action, outcome, took)
 			marketPulse.Observe(action+": "+outcome, hstock.IsNoResponse(outcome))
 		},
 	})
@@ -279,7 +279,17 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	})
 	telegram, err := bot.New(bot.Config{
 		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),
-		Inbox: db, Log: log, Observe: metrics.ObserveBot, Hooks: shop.Hooks(),
+		Inbox: db, Log: log, Hooks: shop.Hooks(),
+		Observe: func(event string, took time.Duration) {
+			switch event {
+			case "parked":
+				metrics.CountEvent("dead_lettered")
+			case "panic", "poll_failed", "flood":
+				metrics.CountEvent(event)
+			default:
+				metrics.ObserveUpdate(event, took)
+			}
+		},
 		ObserveCall: func(method, outcome string, took time.Duration) {
 			metrics.ObserveTelegram(method, outcome, took)
 			if outcome != bot.OutcomeStopped {
@@ -376,8 +386,8 @@ func watch(metrics *ops.Metrics, db *storage.DB) error {
 		}
 	}
 	return errors.Join(
-		metrics.Gauge("orders_open", "Orders that are still watched.", count(db.CountOpenOrders)),
-		metrics.Gauge("outbox_waiting", "Messages to people that are not sent yet.", count(db.CountPendingMessages)),
+		metrics.Gauge("orders_open", "Orders that are not finished.", count(db.CountOpenOrders)),
+		metrics.Gauge("outbox_pending", "Messages to people that are not sent yet.", count(db.CountPendingMessages)),
 	)
 }
 

@@ -16,24 +16,15 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
-	"hstockbot/bot"
-	"hstockbot/handlers"
-	"hstockbot/internal/broadcasts"
-	"hstockbot/internal/catalog"
+	"hstockbot/internal/app"
 	"hstockbot/internal/config"
-	"hstockbot/internal/hstock"
-	"hstockbot/internal/monitor"
 	"hstockbot/internal/ops"
-	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/web"
-	"hstockbot/internal/watches"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
@@ -208,203 +199,26 @@ func fail(stderr io.Writer, status int, err error) int {
 	return status
 }
 
-// How long a stop may take in all, and its parts.
-const (
-	stopReceiving = 4 * time.Second        // handlers in hand; a purchase cut off then is unknown at once
-	stopTrade     = 2 * time.Second        // polls in hand, and messages that are due
-	stopNews      = 750 * time.Millisecond // copies of a broadcast that are on their way, alerts and alarms
-	stopRest      = 250 * time.Millisecond
-)
-
-// announceEvery is how soon Telegram is told the commands again after a failure.
-const announceEvery = time.Minute
-
-// runBot starts everything in order, waits for ctx, and stops in reverse.
+// runBot starts the program, waits for ctx, and stops it.
 func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	began := time.Now()
-	// What was started is stopped in reverse, each with a deadline of its own.
-	var stops []func() error
+	program, err := app.New(ctx, cfg, app.Options{Log: log, Version: buildVersion(), GoVersion: runtime.Version()})
+	if err != nil {
+		return err
+	}
 	defer func() {
-		for _, stop := range slices.Backward(stops) {
-			// What was cut off is in the database and goes on at the next start.
-			if err := stop(); err != nil {
-				log.Error("stopping", "error", err)
-			}
+		// What was cut off is in the database and goes on at the next start.
+		if err := program.Stop(context.WithoutCancel(ctx)); err != nil {
+			log.Error("stop incomplete", "error", err)
 		}
 	}()
-	started := func(patience time.Duration, stop func(context.Context) error) {
-		stops = append(stops, func() error {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
-			defer cancel()
-			return stop(ctx)
-		})
-	}
-
-	bundle, err := locales.Load()
-	if err != nil {
+	if err := program.Start(ctx); err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	started(stopRest, func(context.Context) error { return db.Close() })
-
-	metrics := ops.NewMetrics(buildVersion())
-	var marketPulse, telegramPulse ops.CallStats
-	market, err := hstock.New(hstock.Options{
-		URL: cfg.HStockAPIURL, Rate: cfg.HStockRate,
-		Observe: func(action, outcome string, took time.Duration) {
-			metrics.ObserveMarketplace(action, outcome, took)
-			marketPulse.Observe(action+": "+outcome, hstock.IsNoResponse(outcome))
-		},
-	})
-	if err != nil {
-		return err
-	}
-	started(stopRest, func(context.Context) error { market.Close(); return nil })
-	goods := catalog.New(market, catalog.Options{TTL: cfg.CatalogTTL})
-	started(stopRest, func(context.Context) error { goods.Close(); return nil })
-
-	shop := handlers.New(handlers.Options{
-		DB: db, Catalog: goods, Market: market, Bundle: bundle, Log: log,
-		OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, AllowedIDs: cfg.AllowedIDs,
-		DefaultLang: cfg.DefaultLang, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
-		Version: buildVersion() + " · " + runtime.Version(),
-		Traffic: func() (market, telegram handlers.CallStats) { return traffic(&marketPulse), traffic(&telegramPulse) },
-	})
-	trade := orders.New(orders.Options{
-		DB: db, Market: market, Send: shop.Notify, Log: log,
-		SMMRatePer: cfg.SMMRatePer, Rate: cfg.HStockRate,
-	})
-	telegram, err := bot.New(bot.Config{
-		Token: cfg.TelegramToken, APIURL: cfg.TelegramAPIURL, Rate: cfg.TelegramRate, Webhook: webhook(cfg),
-		Inbox: db, Log: log, Hooks: shop.Hooks(),
-		Observe: func(event string, took time.Duration) {
-			switch event {
-			case "parked":
-				metrics.CountEvent("dead_lettered")
-			case "panic", "poll_failed", "flood":
-				metrics.CountEvent(event)
-			default:
-				metrics.ObserveUpdate(event, took)
-			}
-		},
-		ObserveCall: func(method, outcome string, took time.Duration) {
-			metrics.ObserveTelegram(method, outcome, took)
-			if outcome != bot.OutcomeStopped {
-				telegramPulse.Observe(method+": "+outcome, outcome == bot.OutcomeFailed || outcome == bot.OutcomeFlood)
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
-	messages := broadcasts.New(shop.Broadcasting())
-	wrong := monitor.New(monitor.Options{
-		DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
-		MarketDown: func() (since time.Time, sure bool) {
-			t := marketPulse.Snapshot()
-			return t.DownSince, t.Answers || !t.DownSince.IsZero()
-		}, PollConflict: telegram.PollConflict, Wake: trade.Wake,
-	})
-	shop.Attach(telegram, trade, messages, wrong)
-
-	if err := watch(metrics, db); err != nil {
-		return err
-	}
-	operators := ops.New(ops.Options{Addr: cfg.HTTPAddr, Metrics: metrics, Log: log, Checks: []ops.Check{
-		{Name: "database", Do: db.Ping},
-		{Name: "telegram", Do: func(context.Context) error {
-			if !telegram.Ready() {
-				return errors.New("updates are not being received")
-			}
-			return nil
-		}},
-	}})
-	if err := operators.Start(ctx); err != nil {
-		return err
-	}
-	started(stopRest, operators.Stop)
-	trade.Start()
-	started(stopTrade, trade.Stop)
-	messages.Start()
-	news := watches.New(watches.Options{DB: db, Market: market, Log: log, OperatorKey: cfg.HStockAPIKey, Wake: trade.Wake})
-	news.Start()
-	wrong.Start()
-	started(stopNews, func(ctx context.Context) error {
-		return errors.Join(messages.Stop(ctx), wrong.Stop(ctx), news.Stop(ctx))
-	})
-	if err := telegram.Start(ctx); err != nil {
-		return err
-	}
-	started(stopReceiving, telegram.Stop)
 	log.Info("started", "version", buildVersion(), "took", time.Since(began).Round(time.Millisecond))
-
-	var announcing sync.WaitGroup
-	announcing.Go(func() { announce(ctx, shop, log) })
 	<-ctx.Done()
-	announcing.Wait()
 	log.Info("stopping")
 	return nil
-}
-
-// traffic is a pulse as admins see it.
-func traffic(p *ops.CallStats) handlers.CallStats {
-	t := p.Snapshot()
-	return handlers.CallStats{Calls: t.Calls, Errors: t.Errors, LastError: t.LastError, LastErrorAt: t.LastErrorAt}
-}
-
-func openDatabase(ctx context.Context, cfg config.Config) (*storage.DB, error) {
-	path, err := storage.FilePath(cfg.DatabaseURL)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := storage.ParseKeys(cfg.SecretKey.Reveal())
-	if cfg.SecretKey == "" {
-		keys, err = storage.KeysBeside(path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return storage.Open(ctx, storage.Options{URL: cfg.DatabaseURL, Keys: keys})
-}
-
-func webhook(cfg config.Config) *bot.Webhook {
-	if cfg.WebhookURL == "" {
-		return nil
-	}
-	return &bot.Webhook{URL: cfg.WebhookURL, Addr: cfg.WebhookAddr, Secret: cfg.WebhookSecret}
-}
-
-// watch gives operators the numbers that tell whether something is stuck.
-func watch(metrics *ops.Metrics, db *storage.DB) error {
-	count := func(read func(context.Context) (int, error)) func(context.Context) (int64, error) {
-		return func(ctx context.Context) (int64, error) {
-			n, err := read(ctx)
-			return int64(n), err
-		}
-	}
-	return errors.Join(
-		metrics.Gauge("orders_open", "Orders that are not finished.", count(db.CountOpenOrders)),
-		metrics.Gauge("outbox_pending", "Messages to people that are not sent yet.", count(db.CountPendingMessages)),
-	)
-}
-
-// announce tells Telegram the commands, again and again until it listens: the
-// bot works without.
-func announce(ctx context.Context, shop *handlers.Screens, log *slog.Logger) {
-	for ctx.Err() == nil {
-		err := shop.Announce(ctx)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		log.Warn("Telegram was not told the commands", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(announceEvery):
-		}
-	}
 }
 
 // demo reads the flags of that command and runs the bot against the pretend world

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/ops"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -152,7 +153,7 @@ func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) [
 }
 
 // trafficLines tell how the calls to a service went. id is the message about it.
-func trafficLines(l *locales.Localizer, id string, t CallStats) []string {
+func trafficLines(l *locales.Localizer, id string, t ops.Snapshot) []string {
 	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
 	if t.LastError != "" {
 		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))

@@ -69,7 +69,7 @@ func TestEveryonesOrdersTellNoSecrets(t *testing.T) {
 		for _, number := range w.market.Numbers() {
 			canaries = append(canaries, number.Phone, strings.TrimPrefix(number.Phone, "+"))
 		}
-		_, unknown, err := w.db.AdminUnresolvedPurchases(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
+		_, unknown, err := w.app.DB.AdminUnresolvedPurchases(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
 		must(w.t, err)
 		if unknown != 4 || len(canaries) < 30 {
 			w.t.Fatalf("%d doubts, %q", unknown, canaries)

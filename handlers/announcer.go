@@ -11,10 +11,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/go-telegram/bot/models"
 
 	"hstockbot/bot"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -23,6 +25,9 @@ import (
 // commands are those that Telegram lists, in the order in which it shows them;
 // their descriptions are the messages command_<name>.
 var commands = []string{"menu", "catalog", "search", "sms", "orders", "balance", "key", "language", "help", "forget", "cancel", "start"}
+
+// announceEvery is when Announce looks again whether Telegram must be told.
+const announceEvery = 24 * time.Hour
 
 // adminCommand is listed for admins only.
 const adminCommand = "admin"
@@ -38,6 +43,7 @@ const (
 // Announcer tells Telegram the bot's commands and descriptions.
 type Announcer struct {
 	AnnouncerOptions
+	loop   *loop.Loop
 	admins chan struct{} // holds a token while the admins' commands are told
 }
 
@@ -50,8 +56,17 @@ type AnnouncerOptions struct {
 
 // NewAnnouncer returns an Announcer.
 func NewAnnouncer(o AnnouncerOptions) *Announcer {
-	return &Announcer{AnnouncerOptions: o, admins: make(chan struct{}, 1)}
+	a := &Announcer{AnnouncerOptions: o, admins: make(chan struct{}, 1)}
+	a.loop = loop.New("announcer", o.Log, func(ctx context.Context) (time.Duration, error) { return announceEvery, a.Announce(ctx) })
+	return a
 }
+
+// Start announces in the background, again and again until Telegram has taken it:
+// the bot works without. Calling it twice is harmless.
+func (a *Announcer) Start() { a.loop.Start() }
+
+// Stop ends that, and waits until ctx is done.
+func (a *Announcer) Stop(ctx context.Context) error { return a.loop.Stop(ctx) }
 
 // Announce tells Telegram the commands and descriptions in every language, and
 // the admins' own command, where they have changed since it was last told. The

@@ -19,6 +19,7 @@ import (
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/monitor"
+	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
@@ -48,15 +49,8 @@ type Options struct {
 	// Wake has stored messages sent now.
 	Wake func()
 	// What admins see of the process.
-	Version   string // of the program, and of the Go that built it
-	CallStats func() (market, telegram CallStats)
-}
-
-// CallStats is how the calls to a service went in the last hour.
-type CallStats struct {
-	Calls, Errors int64
-	LastError     string    // in the code's own words, "" for none
-	LastErrorAt   time.Time // zero for none
+	Version   string                                 // of the program, and of the Go that built it
+	CallStats func() (market, telegram ops.Snapshot) // of the last hour
 }
 
 // Screens is everything that people and admins see.

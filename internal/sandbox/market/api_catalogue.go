@@ -87,18 +87,18 @@ func (s *Server) listShops(q *request) (any, error) {
 
 // envelope answers one page of a list as {field: […], "total": …}. limit 0
 // means all, and then page and limit are the total (HStockPlus: services).
-func envelope[T, A any](q *request, field string, defaultLimit int, list []T, answer func(T) A) any {
+func envelope[T, A any](q *request, field string, defaultLimit int, rows []T, answer func(T) A) any {
 	page, limit := q.pageNumber("page", 1), q.pageNumber("limit", defaultLimit)
-	total, pages := len(list), 1
+	total, pages := len(rows), 1
 	if limit == 0 {
 		page, limit = total, total
 	} else {
 		from := min((page-1)*limit, total)
-		list, pages = list[from:min(from+limit, total)], (total+limit-1)/limit
+		rows, pages = rows[from:min(from+limit, total)], (total+limit-1)/limit
 	}
-	answers := make([]A, len(list))
-	for i, element := range list {
-		answers[i] = answer(element)
+	answers := make([]A, len(rows))
+	for i, r := range rows {
+		answers[i] = answer(r)
 	}
 	return json.RawMessage(fmt.Sprintf(`{%q:%s,"total":%d,"page":%d,"limit":%d,"total_pages":%d}`,
 		field, encode(answers), total, page, limit, pages))

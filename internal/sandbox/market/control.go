@@ -213,8 +213,8 @@ func (s *Server) Shops() []Shop {
 
 // CloseShop removes a shop from the list. Its goods stay in the catalogue.
 func (s *Server) CloseShop(id string) error {
-	find := func() *Shop { return findFunc(s.shops, func(sh *Shop) bool { return sh.ID == id }) }
-	return changeFound(s, find, func(closed *Shop) {
+	lookup := func() *Shop { return findFunc(s.shops, func(sh *Shop) bool { return sh.ID == id }) }
+	return changeFound(s, lookup, func(closed *Shop) {
 		s.shops = slices.DeleteFunc(s.shops, func(sh *Shop) bool { return sh == closed })
 	})
 }
@@ -235,8 +235,8 @@ func (s *Server) SetSMSPrice(project, country, price string) error {
 
 // RemoveProject removes a project from every country. Its rentals continue.
 func (s *Server) RemoveProject(id string) error {
-	find := func() *project { return findFunc(s.projects, func(p *project) bool { return p.id == id }) }
-	return changeFound(s, find, s.removeProject)
+	lookup := func() *project { return findFunc(s.projects, func(p *project) bool { return p.id == id }) }
+	return changeFound(s, lookup, s.removeProject)
 }
 
 // SetCancelAfter changes Options.CancelAfter.
@@ -261,11 +261,11 @@ func (s *Server) change(do func()) {
 	s.changed()
 }
 
-// changeFound runs do on what find returns, or returns ErrUnknown if that is nil.
-func changeFound[T any](s *Server, find func() *T, do func(*T)) error {
+// changeFound runs do on what lookup returns, or returns ErrUnknown if that is nil.
+func changeFound[T any](s *Server, lookup func() *T, do func(*T)) error {
 	err := ErrUnknown
 	s.change(func() {
-		if found := find(); found != nil {
+		if found := lookup(); found != nil {
 			do(found)
 			err = nil
 		}

@@ -36,7 +36,7 @@ func credential(seed, serial uint64, kind string) string {
 
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
-func letters(r *random, n int) string {
+func letters(r *prng, n int) string {
 	out := make([]byte, n)
 	for i := range out {
 		out[i] = alphabet[r.below(len(alphabet))]
@@ -56,7 +56,7 @@ func unique(serial uint64) string {
 	return string(out)
 }
 
-func userName(r *random, serial uint64) string {
+func userName(r *prng, serial uint64) string {
 	firsts := []string{"user", "anna", "max", "lena", "dmitry", "chen", "sofia", "omar", "kim", "raj", "maria", "tom"}
 	return firsts[r.below(len(firsts))] + "_" + unique(serial)
 }
@@ -64,7 +64,7 @@ func userName(r *random, serial uint64) string {
 // password makes a password. An awkward one contains &, <, > and a space, which
 // HTML, shells and trimming would damage, and may look like a tag, an entity or
 // a link.
-func password(r *random, awkward bool) string {
+func password(r *prng, awkward bool) string {
 	if !awkward {
 		return "P" + letters(r, 9) + "!"
 	}
@@ -73,7 +73,7 @@ func password(r *random, awkward bool) string {
 }
 
 // grouped makes a code like ABCDE-FGHIJ. Its first group makes it unique.
-func grouped(r *random, serial uint64, groups, size int) string {
+func grouped(r *prng, serial uint64, groups, size int) string {
 	parts := []string{unique(serial)}
 	for range groups - 1 {
 		parts = append(parts, letters(r, size))
@@ -81,7 +81,7 @@ func grouped(r *random, serial uint64, groups, size int) string {
 	return strings.ToUpper(strings.Join(parts, "-"))
 }
 
-func cookies(r *random) string {
+func cookies(r *prng) string {
 	var b strings.Builder
 	b.WriteString("[")
 	for i, name := range []string{"c_user", "xs", "fr", "datr", "sb"} {

@@ -110,6 +110,9 @@ func (f Fault) commits() bool {
 	}
 }
 
+// losesAnswer reports whether the connection breaks before the answer.
+func (f Fault) losesAnswer() bool { return f.Kind == CutBefore || f.Kind == CommitThenLose }
+
 // waitsBefore reports whether Delay comes before the action.
 func (f Fault) waitsBefore() bool {
 	return !f.Commit && f.Kind != Cut && f.Kind != CommitThenLose

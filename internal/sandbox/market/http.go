@@ -142,7 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	s.mu.Lock()
 	call.Took, call.Size, call.Answer = time.Since(start), len(body), slices.Clone(body[:min(len(body), maxAnswer)])
-	if fault.Kind != CutBefore && fault.Kind != CommitThenLose {
+	if !fault.losesAnswer() {
 		call.Status = status
 	}
 	s.changed()
@@ -188,7 +188,7 @@ func (s *Server) perform(name string, fields url.Values) []byte {
 	if a == nil || a.Removed {
 		return encode(errorAnswer{string(invalidKey)})
 	}
-	action, ok := findAction(name)
+	known, ok := findAction(name)
 	if !ok {
 		return encode(errorAnswer{string(invalidAction)})
 	}
@@ -197,7 +197,7 @@ func (s *Server) perform(name string, fields url.Values) []byte {
 		lang: cmp.Or(supported(fields.Get("lang")), "en"),
 	}
 	s.settleRentals(a, q.now)
-	answer, err := action.do(s, q)
+	answer, err := known.do(s, q)
 	if err != nil {
 		return encode(errorAnswer{err.Error()})
 	}
@@ -253,7 +253,7 @@ func (f Fault) apply(w http.ResponseWriter, status int, body []byte) (int, []byt
 // write sends the answer, or breaks the connection if the fault is such.
 func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) {
 	s.abortIfClosed()
-	if f.Kind == CutBefore || f.Kind == CommitThenLose {
+	if f.losesAnswer() {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -1,15 +1,15 @@
 package market
 
-// random is a splitmix64 generator: a seed gives the same goods in every
+// prng is a splitmix64 generator: a seed gives the same goods in every
 // release of Go.
-type random struct{ state uint64 }
+type prng struct{ state uint64 }
 
 // newRandom returns the generator of one thing in the data. Each thing has its
 // own, so that adding one does not change the others.
-func newRandom(seed, thing uint64) *random { return &random{state: mix(seed) ^ mix(^thing)} }
+func newRandom(seed, thing uint64) *prng { return &prng{state: mix(seed) ^ mix(^thing)} }
 
 // below returns a number from 0 to n-1.
-func (r *random) below(n int) int {
+func (r *prng) below(n int) int {
 	r.state += 0x9e3779b97f4a7c15
 	return int(mix(r.state) >> 33 % uint64(n)) //nolint:gosec // below n, which is positive
 }

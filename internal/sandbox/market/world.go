@@ -244,7 +244,7 @@ func (w *world) addRow(sub *subcategory, sp spec, name string, service int64) {
 }
 
 // variants makes the variants of a row. stock is that of the main one.
-func variants(sp spec, stock int64, random *random) []Variant {
+func variants(sp spec, stock int64, random *prng) []Variant {
 	switch {
 	case len(sp.Variants) > 0:
 		return slices.Clone(sp.Variants)
@@ -262,7 +262,7 @@ func variants(sp spec, stock int64, random *random) []Variant {
 
 // vary changes a price by up to 15 %, rounded to cents. It leaves prices under ten
 // cents.
-func vary(rate decimal.Decimal, random *random) decimal.Decimal {
+func vary(rate decimal.Decimal, random *prng) decimal.Decimal {
 	percent := decimal.NewFromInt(int64(85 + random.below(31)))
 	if varied := rate.Mul(percent).Shift(-2).Round(2); varied.GreaterThan(decimal.New(10, -2)) {
 		return varied

@@ -29,7 +29,6 @@ const (
 
 // Row is one line of the action services.
 type Row struct {
-	ID                    string
 	Service               int64
 	Name                  string // English
 	Category, Subcategory string // English, as the filters take them
@@ -39,7 +38,6 @@ type Row struct {
 	Stock                 int64 // of all variants
 	AutoDelivery, Held    bool
 	Recommended           bool
-	Refill, Cancel        bool
 	Shop                  string
 	Variants              []Variant // products: at least one
 }
@@ -60,9 +58,9 @@ type Variant struct {
 
 // Account is an API key with its money.
 type Account struct {
-	Key, KeyTail string
-	Balance      decimal.Decimal
-	Currency     string
+	Key      string
+	Balance  decimal.Decimal
+	Currency string
 }
 
 // AddKey makes key valid with this balance ("100.00") and currency ("USD"), or
@@ -96,7 +94,7 @@ func (s *Server) Accounts() []Account {
 	for _, a := range sortedValues(s.accounts) {
 		if !a.Removed {
 			s.settleRentals(a, time.Now())
-			all = append(all, Account{Key: a.Key, KeyTail: tail(a.Key), Balance: a.Balance, Currency: a.Currency})
+			all = append(all, Account{Key: a.Key, Balance: a.Balance, Currency: a.Currency})
 		}
 	}
 	return all
@@ -149,10 +147,10 @@ func (s *Server) Row(service int64) (Row, bool) {
 
 func (r *row) snapshot() Row {
 	snapshot := Row{
-		ID: r.id, Service: r.service, Name: r.name, Category: r.sub.category.Name, Subcategory: r.sub.Name,
+		Service: r.service, Name: r.name, Category: r.sub.category.Name, Subcategory: r.sub.Name,
 		EntityType: r.entity, Rate: r.main().Rate, Min: r.min, Max: r.max, Stock: r.stock(),
 		AutoDelivery: r.auto, Held: r.held, Recommended: r.recommended,
-		Refill: r.refill, Cancel: r.cancel, Shop: r.shop.Name,
+		Shop: r.shop.Name,
 	}
 	if r.entity == Product {
 		snapshot.Variants = slices.Clone(r.variants)
@@ -348,6 +346,3 @@ func parsePrice(text string) (decimal.Decimal, error) {
 	}
 	return amount, nil
 }
-
-// tail is the end of a key, by which a person recognizes it.
-func tail(key string) string { return "…" + key[max(0, len(key)-4):] }

@@ -74,7 +74,7 @@ func TestControlErrors(t *testing.T) {
 func TestAccounts(t *testing.T) {
 	s := open(t, Options{})
 	s.RemoveKey(alice)
-	if got := s.Accounts(); len(got) != 1 || got[0].KeyTail != "…0002" || got[0].Currency != "EUR" || got[0].Balance.String() != "5" {
+	if got := s.Accounts(); len(got) != 1 || got[0].Key != bob || got[0].Currency != "EUR" || got[0].Balance.String() != "5" {
 		t.Errorf("%+v", got)
 	}
 	if !s.Balance("nobody").IsZero() {

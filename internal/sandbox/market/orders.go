@@ -132,7 +132,7 @@ func (o *order) cancel() {
 
 func (o *order) snapshot() Order {
 	snapshot := Order{
-		Number: o.ID, Key: o.Key, KeyTail: tail(o.Key), Service: o.Service, Name: o.row.name, EntityType: o.row.entity,
+		Number: o.ID, Key: o.Key, KeyTail: "…" + o.Key[max(0, len(o.Key)-4):], Service: o.Service, Name: o.row.name, EntityType: o.row.entity,
 		Quantity: o.Quantity, Link: o.Link, Accounts: slices.Clone(o.Accounts), Delivered: o.Delivered,
 		Charge: o.Charge, Refunded: o.Refunded, Currency: o.account.Currency,
 		Status: o.Status, Open: o.Open, AutoDelivery: o.row.auto, CreatedAt: o.Created,

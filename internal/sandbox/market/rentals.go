@@ -33,9 +33,7 @@ const (
 
 // Number is a rented phone number of the action add_sms.
 type Number struct {
-	Number           int64 // of the order
-	Key, KeyTail     string
-	ProjectID        string
+	Number           int64  // of the order
 	Project          string // English
 	Country          string
 	Phone            string // "+12025550123"
@@ -164,8 +162,7 @@ func (n *rental) parse(text string) SMS {
 
 func (n *rental) snapshot() Number {
 	snapshot := Number{
-		Number: n.ID, Key: n.Key, KeyTail: tail(n.Key),
-		ProjectID: n.Project, Project: n.offer.project.Name, Country: n.Country, Phone: n.Phone,
+		Number: n.ID, Project: n.offer.project.Name, Country: n.Country, Phone: n.Phone,
 		Status: n.answered(n.Status), Open: n.Open, SMS: n.last(), Received: slices.Clone(n.SMS),
 		Charge: n.Charge, Refunded: n.Refunded, Currency: n.account.Currency,
 		CreatedAt: n.Created, ExpiresAt: n.Expires, Follows: n.Next != nil,

@@ -14,8 +14,8 @@ const (
 	bob   = "bob-key-0002"
 )
 
-// open returns a marketplace where alice has $100 and bob has $5, and fails
-// the test for violations that it does not expect (see expectViolation).
+// open returns a marketplace where alice has $100 and bob has €5. The test fails
+// on violations that it does not expect with expectViolations.
 func open(t *testing.T, opt Options) *Server {
 	t.Helper()
 	s := New(opt)
@@ -30,7 +30,7 @@ func open(t *testing.T, opt Options) *Server {
 	return s
 }
 
-// post sends one form, as net/http would bring it.
+// post sends a form to the handler.
 func post(t *testing.T, s http.Handler, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://market.test/api/v2", strings.NewReader(form.Encode()))
@@ -40,7 +40,7 @@ func post(t *testing.T, s http.Handler, form url.Values) *httptest.ResponseRecor
 	return w
 }
 
-// ask makes one call of alice's and returns the answer's body.
+// ask makes a call with alice's key and returns the body of the answer.
 func ask(t *testing.T, s http.Handler, action string, pairs ...string) string {
 	t.Helper()
 	return askAs(t, s, alice, action, pairs...)
@@ -59,7 +59,7 @@ func askAs(t *testing.T, s http.Handler, key, action string, pairs ...string) st
 	return w.Body.String()
 }
 
-// read makes one call of alice's and reads its answer into T.
+// read makes a call with alice's key and decodes the answer.
 func read[T any](t *testing.T, s http.Handler, action string, pairs ...string) T {
 	t.Helper()
 	var answer T
@@ -70,16 +70,15 @@ func read[T any](t *testing.T, s http.Handler, action string, pairs ...string) T
 	return answer
 }
 
-// ok fails the test where a command of the back room was refused.
-func ok(t *testing.T, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// expectViolation takes the only violation back, which must be this one.
-func expectViolation(t *testing.T, s *Server, want ...string) {
+// expectViolations checks the violations so far and clears them.
+func expectViolations(t *testing.T, s *Server, want ...string) {
 	t.Helper()
 	got := s.Violations()
 	s.mu.Lock()
@@ -88,4 +87,19 @@ func expectViolation(t *testing.T, s *Server, want ...string) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("violations %q, want %q", got, want)
 	}
+}
+
+// uniqueGoods returns the number of delivered goods. The test fails if two are the same.
+func uniqueGoods(t *testing.T, s *Server) int {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, o := range s.Orders() {
+		for _, account := range o.Accounts {
+			if seen[account] {
+				t.Errorf("%q was delivered twice", account)
+			}
+			seen[account] = true
+		}
+	}
+	return len(seen)
 }

@@ -1,8 +1,8 @@
 package market
 
 import (
-	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +22,9 @@ type categoryAnswer struct {
 func (s *Server) categories(q *request) (any, error) {
 	answer := categoriesAnswer{Categories: []categoryAnswer{}}
 	for _, c := range s.categoryList {
-		line := categoryAnswer{Category: s.tr(q.lang, c.Name), Subcategories: []string{}}
+		line := categoryAnswer{Category: s.translate(q.lang, c.Name), Subcategories: []string{}}
 		for _, sub := range c.Subcategories {
-			line.Subcategories = append(line.Subcategories, s.tr(q.lang, sub.Name))
+			line.Subcategories = append(line.Subcategories, s.translate(q.lang, sub.Name))
 		}
 		answer.Categories = append(answer.Categories, line)
 	}
@@ -57,9 +57,9 @@ func (s *Server) subcategoryInfo(q *request) (any, error) {
 				continue
 			}
 			return subcategoryAnswer{
-				SubcategoryID: sub.id, Name: s.tr(q.lang, sub.Name), Slug: slug(sub.Name),
-				ImageURL: imageBase + "subcategories/" + slug(sub.Name) + ".webp", Description: s.tr(q.lang, sub.Text),
-				Category: categoryParent{CategoryID: c.id, Name: s.tr(q.lang, c.Name), Slug: slug(c.Name)},
+				SubcategoryID: sub.id, Name: s.translate(q.lang, sub.Name), Slug: slug(sub.Name),
+				ImageURL: imageBase + "subcategories/" + slug(sub.Name) + ".webp", Description: s.translate(q.lang, sub.Text),
+				Category: categoryParent{CategoryID: c.id, Name: s.translate(q.lang, c.Name), Slug: slug(c.Name)},
 			}, nil
 		}
 	}
@@ -73,74 +73,52 @@ type shopAnswer struct {
 	Rating       *json.Number `json:"rating"`
 }
 
-// listShops has no documented example: its shape is of the family of services.
+// listShops has no example in the document. Its envelope is that of services.
 func (s *Server) listShops(q *request) (any, error) {
-	counts := make(map[*shop]int)
-	for _, r := range s.rows {
-		if r.entity == Product {
-			counts[r.shop]++
+	return envelope(q, "shops", 20, s.shopList(), func(sh Shop) shopAnswer {
+		answer := shopAnswer{ShopID: sh.ID, Name: sh.Name, ProductCount: sh.Goods}
+		if sh.Rating != "" {
+			rating := json.Number(sh.Rating)
+			answer.Rating = &rating
 		}
-	}
-	shops := make([]shopAnswer, 0, len(s.shops))
-	for _, sh := range s.shops {
-		line := shopAnswer{ShopID: sh.id, Name: sh.name, ProductCount: counts[sh]}
-		if sh.rating != "" {
-			rating := json.Number(sh.rating)
-			line.Rating = &rating
-		}
-		shops = append(shops, line)
-	}
-	page := paginate(shops, q.positive("page", 1), q.positive("limit", 20))
-	return page.named(cmp.Or(s.opt.ShopsField, "shops")), nil
+		return answer
+	}), nil
 }
 
-// pageOf is one page of a list with what the envelope says about it.
-type pageOf[T any] struct {
-	rows                     []T
-	total, page, limit, last int
-}
-
-// paginate cuts a page out. limit 0 is all, and then page and limit are the
-// total (HStockPlus: services).
-func paginate[T any](rows []T, page, limit int) pageOf[T] {
-	total := len(rows)
+// envelope answers one page of a list as {field: […], "total": …}. limit 0
+// means all, and then page and limit are the total (HStockPlus: services).
+func envelope[T, A any](q *request, field string, defaultLimit int, rows []T, answer func(T) A) any {
+	page, limit := q.pageNumber("page", 1), q.pageNumber("limit", defaultLimit)
+	total, pages := len(rows), 1
 	if limit == 0 {
-		return pageOf[T]{rows: rows, total: total, page: total, limit: total, last: 1}
+		page, limit = total, total
+	} else {
+		from := min((page-1)*limit, total)
+		rows, pages = rows[from:min(from+limit, total)], (total+limit-1)/limit
 	}
-	from := min((page-1)*limit, total)
-	return pageOf[T]{
-		rows: rows[from:min(from+limit, total)], total: total, page: page, limit: limit,
-		last: (total + limit - 1) / limit,
+	answers := make([]A, len(rows))
+	for i, r := range rows {
+		answers[i] = answer(r)
 	}
+	return json.RawMessage(fmt.Sprintf(`{%q:%s,"total":%d,"page":%d,"limit":%d,"total_pages":%d}`,
+		field, encode(answers), total, page, limit, pages))
 }
 
-// named is the envelope of services with its rows under a name; "-" is none.
-func (p pageOf[T]) named(field string) any {
-	if field == "-" {
-		return p.rows
-	}
-	rows := encode(p.rows)
-	name := strconv.Quote(field)
-	return json.RawMessage(`{` + name + `:` + string(rows) +
-		`,"total":` + strconv.Itoa(p.total) + `,"page":` + strconv.Itoa(p.page) +
-		`,"limit":` + strconv.Itoa(p.limit) + `,"total_pages":` + strconv.Itoa(p.last) + `}`)
-}
-
-// positive reads a whole number over 0 that may be missing.
-func (q *request) positive(name string, missing int) int {
+// pageNumber reads the optional parameter page or limit.
+func (q *request) pageNumber(name string, missing int) int {
 	text := q.get(name)
 	if text == "" {
 		return missing
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || (n == 0 && name != "limit") || n > 1_000_000 {
-		q.violation(name + " is no number of a page")
+		q.violation(name + " is out of range")
 		return missing
 	}
 	return n
 }
 
-// rowAnswer is a row of services and products; SMM rows end at autoDelivery.
+// rowAnswer is a row of services and products. SMM rows end at autoDelivery.
 type rowAnswer struct {
 	ID            string     `json:"id"`
 	Service       int64      `json:"service"`
@@ -163,13 +141,13 @@ type rowAnswer struct {
 
 func (s *Server) rowAnswer(r *row, lang string) rowAnswer {
 	answer := rowAnswer{
-		ID: r.id, Service: r.service, Name: s.tr(lang, r.name), Type: "Default",
-		Category: s.tr(lang, r.sub.category.Row), Rate: money(r.main().Rate, 2),
+		ID: r.id, Service: r.service, Name: s.translate(lang, r.name), Type: "Default",
+		Category: s.translate(lang, r.sub.category.Row), Rate: money(r.main().Rate, 2),
 		Min: r.min, Max: r.shownMax(), Refill: r.refill, Cancel: r.cancel, Stock: r.stock(),
 		EntityType: r.entity, AutoDelivery: r.auto,
 	}
 	if r.entity == Product {
-		text, image, recommended := s.tr(lang, r.text), r.image, r.recommended
+		text, image, recommended := s.translate(lang, r.text), r.image, r.recommended
 		answer.Description, answer.ImageURL, answer.IsRecommended = &text, &image, &recommended
 		answer.SubcategoryID = r.sub.id
 	}
@@ -181,13 +159,13 @@ func (s *Server) services(q *request) (any, error) {
 	if entity != "" && entity != Product && entity != SMM {
 		q.violation("unknown entityType")
 	}
-	if q.fields.Has("productIds") {
-		if entity == SMM {
-			return s.page(q, nil, "services"), nil
-		}
-		entity = Product
+	var rows []*row
+	if !q.fields.Has("productIds") {
+		rows = s.filtered(q, entity, false)
+	} else if entity != SMM {
+		rows = s.filtered(q, Product, false)
 	}
-	return s.page(q, s.filtered(q, entity, false), "services"), nil
+	return s.listRows(q, "services", rows), nil
 }
 
 func (s *Server) products(q *request) (any, error) {
@@ -195,45 +173,40 @@ func (s *Server) products(q *request) (any, error) {
 	if !slices.Contains([]string{"", "true", "false"}, recommended) {
 		q.violation("isRecommended is neither true nor false")
 	}
-	return s.page(q, s.filtered(q, Product, recommended == "true"), cmp.Or(s.opt.ProductsField, "products")), nil
+	return s.listRows(q, "products", s.filtered(q, Product, recommended == "true")), nil
 }
 
-func (s *Server) page(q *request, rows []*row, field string) any {
-	cut := paginate(rows, q.positive("page", 1), q.positive("limit", 0))
-	page := pageOf[rowAnswer]{rows: make([]rowAnswer, len(cut.rows)), total: cut.total, page: cut.page, limit: cut.limit, last: cut.last}
-	for i, r := range cut.rows {
-		page.rows[i] = s.rowAnswer(r, q.lang)
-	}
-	return page.named(field)
+func (s *Server) listRows(q *request, field string, rows []*row) any {
+	return envelope(q, field, 0, rows, func(r *row) rowAnswer { return s.rowAnswer(r, q.lang) })
 }
 
-// filtered returns the rows that services and products are asked for.
+// filtered returns the rows that pass the filters of services and products.
 func (s *Server) filtered(q *request, entity EntityType, recommended bool) []*row {
 	category, subcategory, shop := q.get("category"), q.get("subcategory"), q.get("shopId")
 	s.inspectFilter(q, "category", category)
 	s.inspectFilter(q, "subcategory", subcategory)
-	ids, wanted := q.productIDs()
+	ids, given := q.productIDs()
 	var rows []*row
 	for _, r := range s.rows {
 		if (entity == "" || r.entity == entity) &&
 			(category == "" || r.sub.category.Name == category) &&
 			(subcategory == "" || r.sub.Name == subcategory) &&
-			(shop == "" || r.shop.id == shop) &&
+			(shop == "" || r.shop.ID == shop) &&
 			(!recommended || r.recommended) &&
-			(!wanted || slices.Contains(ids, r.id) || slices.Contains(ids, strconv.FormatInt(r.service, 10))) {
+			(!given || slices.Contains(ids, r.id) || slices.Contains(ids, strconv.FormatInt(r.service, 10))) {
 			rows = append(rows, r)
 		}
 	}
 	return rows
 }
 
-// inspectFilter notes a name that only a row or a translation has: the filters
-// take what categories says in English (HStockPlus: lang).
+// inspectFilter records a violation if name stands only in a row or in a
+// translation: filters take the English names of categories (HStockPlus: lang).
 func (s *Server) inspectFilter(q *request, param, name string) {
 	if name == "" {
 		return
 	}
-	elsewhere := false
+	wrong := false
 	for _, c := range s.categoryList {
 		names := []string{c.Name}
 		if param == "subcategory" {
@@ -245,14 +218,15 @@ func (s *Server) inspectFilter(q *request, param, name string) {
 		if slices.Contains(names, name) {
 			return
 		}
-		elsewhere = elsewhere || c.Row == name || slices.ContainsFunc(names, func(english string) bool { return s.translated(english, name) })
+		wrong = wrong || c.Row == name || slices.ContainsFunc(names, func(english string) bool { return s.isTranslation(english, name) })
 	}
-	if elsewhere {
-		q.violation(param + " is not the English name that categories gives: " + name)
+	if wrong {
+		q.violation(param + " is not an English name of categories: " + name)
 	}
 }
 
-// productIDs reads the three spellings of productIds.
+// productIDs reads productIds in its three forms: comma-separated, JSON array and
+// repeated parameter.
 func (q *request) productIDs() (ids []string, given bool) {
 	for _, value := range q.fields["productIds"] {
 		given = true
@@ -260,7 +234,7 @@ func (q *request) productIDs() (ids []string, given bool) {
 		var array []json.RawMessage
 		if strings.HasPrefix(value, "[") {
 			if json.Unmarshal([]byte(value), &array) != nil {
-				q.violation("productIds is no JSON array")
+				q.violation("productIds is not a JSON array")
 			}
 			for _, element := range array {
 				ids = append(ids, strings.Trim(string(element), `"`))
@@ -297,7 +271,7 @@ type subproductAnswer struct {
 }
 
 func (s *Server) inventory(q *request) (any, error) {
-	r, err := s.wantedRow(q)
+	r, err := s.requestedRow(q)
 	if err != nil {
 		return nil, err
 	}
@@ -309,33 +283,32 @@ func (s *Server) inventory(q *request) (any, error) {
 		answer.Min, answer.Max = r.min, r.shownMax()
 		subproducts := make([]subproductAnswer, len(r.variants))
 		for i, v := range r.variants {
-			subproducts[i] = subproductAnswer{SubproductID: v.ID, Name: s.tr(q.lang, v.Name), Stock: v.Stock}
+			subproducts[i] = subproductAnswer{SubproductID: v.ID, Name: s.translate(q.lang, v.Name), Stock: v.Stock}
 		}
 		answer.Subproducts = &subproducts
 	}
 	return answer, nil
 }
 
-// wantedRow finds the row that the parameter service names.
-func (s *Server) wantedRow(q *request) (*row, error) {
+// requestedRow returns the row that the parameter service names.
+func (s *Server) requestedRow(q *request) (*row, error) {
 	text := q.get("service")
 	if text == "" {
 		return nil, serviceRequired
 	}
 	service, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		q.violation("service is no number")
+		q.violation("service is not a number")
 		return nil, serviceNotFound
 	}
-	r := s.byService[service]
-	if r == nil {
-		return nil, serviceNotFound
+	if r := s.byService[service]; r != nil {
+		return r, nil
 	}
-	return r, nil
+	return nil, serviceNotFound
 }
 
-// money writes an amount with at least so many decimals, more where they count,
-// and never rounded.
+// money formats an amount with at least so many decimals, and more if it has
+// more: it never rounds.
 func money(amount decimal.Decimal, places int32) string {
 	for exact := max(places, -amount.Exponent()); ; exact-- {
 		if exact == places || !amount.Equal(amount.Truncate(exact-1)) {

@@ -26,8 +26,8 @@ func (s *Server) smsProjects(q *request) (any, error) {
 		title := s.countryName(q.lang, c)
 		for _, o := range s.offersOf(c) {
 			answer = append(answer, projectAnswer{
-				ProjectID: o.project.id, Name: s.tr(q.lang, o.project.Name), Price: money(o.price, 4),
-				CountryID: o.country.Code, CountryTitle: title,
+				ProjectID: o.project.id, Name: s.translate(q.lang, o.project.Name), Price: money(o.price, 4),
+				CountryID: c.Code, CountryTitle: title,
 			})
 		}
 	}
@@ -47,11 +47,11 @@ func (s *Server) smsCountries(q *request) (any, error) {
 	return answer, nil
 }
 
-type numbersAnswer struct {
-	Orders []numberAnswer `json:"orders"`
+type addSMSAnswer struct {
+	Orders []rentalAnswer `json:"orders"`
 }
 
-type numberAnswer struct {
+type rentalAnswer struct {
 	Order   int64  `json:"order"`
 	Phone   string `json:"phone"`
 	Country string `json:"country"`
@@ -67,77 +67,73 @@ func (s *Server) addSMS(q *request) (any, error) {
 	if text := q.get("quantity"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 10 {
-			q.violation("quantity is not 1 to 10")
+			q.violation("quantity is not a number from 1 to 10")
 			return nil, refusal("Quantity must be between 1 and 10")
 		}
 		quantity = n
 	}
-	var o *offer
-	if phone == "" {
-		o = s.offerOf(project, country)
-	} else {
-		// A number goes with the country and project it was rented for.
+	if phone != "" {
+		// A phone can be rented again only for its former project and country.
 		former := s.reusable(q.account, project, phone)
-		if former == nil || quantity != 1 || (country != "" && country != former.offer.country.Code) {
+		if former == nil || quantity != 1 || (country != "" && country != former.Country) {
 			return nil, refusal("This phone number can not be reused")
 		}
-		o = s.offerOf(project, former.offer.country.Code)
+		country = former.Country
 	}
+	o := s.offerOf(project, country)
 	if o == nil {
 		return nil, refusal("Project not found")
 	}
-	given := min(quantity, o.left)
-	if given == 0 {
+	quantity = min(quantity, o.left)
+	if quantity == 0 {
 		return nil, refusal("No numbers available")
 	}
-	total := o.price.Mul(decimal.NewFromInt(int64(given)))
-	if q.account.balance.LessThan(total) {
+	total := o.price.Mul(decimal.NewFromInt(int64(quantity)))
+	if q.account.Balance.LessThan(total) {
 		return nil, insufficientBalance
 	}
-	q.account.balance = q.account.balance.Sub(total)
-	o.left -= given
-	answer := numbersAnswer{}
-	for range given {
+	q.account.Balance = q.account.Balance.Sub(total)
+	o.left -= quantity
+	answer := addSMSAnswer{}
+	for range quantity {
 		n := s.rent(q, o, phone)
-		answer.Orders = append(answer.Orders, numberAnswer{n.order, n.phone, o.country.Code, n.said(n.word)})
+		answer.Orders = append(answer.Orders, rentalAnswer{n.ID, n.Phone, n.Country, n.answered(n.Status)})
 	}
-	s.changed()
 	return answer, nil
 }
 
-// rent makes one number; the price is paid already.
-func (s *Server) rent(q *request, o *offer, phone string) *number {
+// rent adds a rental that is already paid.
+func (s *Server) rent(q *request, o *offer, phone string) *rental {
 	now := q.now.Truncate(time.Millisecond)
 	if phone == "" {
 		phone = newPhone(o.country, s.opt.Seed, s.nextOrder)
 	}
-	n := &number{
-		order: s.nextOrder, account: q.account, offer: o, phone: phone, word: wordActive, open: true,
-		charge: o.price, created: now, expires: now.Add(s.opt.NumberLife),
-	}
+	n := &rental{account: q.account, offer: o, rentalState: rentalState{
+		ID: s.nextOrder, Key: q.account.Key, Project: o.project.id, Country: o.country.Code, Phone: phone,
+		Status: smsActive, Open: true, Charge: o.price, Created: now, Expires: now.Add(rentalTime),
+	}}
 	if s.opt.CodeAfter > 0 {
-		n.codeAt = now.Add(s.opt.CodeAfter)
+		n.CodeAt = now.Add(s.opt.CodeAfter)
 	}
 	s.nextOrder++
-	s.numbers[n.order] = n
-	s.numberList = append(s.numberList, n)
-	q.account.waiting = append(q.account.waiting, n)
+	s.rentals[n.ID] = n
+	q.account.open = append(q.account.open, n)
 	return n
 }
 
-// reusable finds the account's former rent of a phone for a project. It must
-// not be waiting any more.
-func (s *Server) reusable(a *account, project, phone string) *number {
-	var former *number
-	for _, n := range s.numberList {
-		if n.account.key == a.key && n.offer.project.id == project && n.phone == phone {
-			former = n
+// reusable returns the account's last rental of a phone for a project, or nil
+// if there is none or it is still open.
+func (s *Server) reusable(a *account, project, phone string) *rental {
+	var last *rental
+	for _, n := range s.rentals {
+		if n.account == a && n.Project == project && n.Phone == phone && (last == nil || n.ID > last.ID) {
+			last = n
 		}
 	}
-	if former != nil && former.open {
+	if last != nil && last.Open {
 		return nil
 	}
-	return former
+	return last
 }
 
 // newPhone makes a number that no other order has.
@@ -148,8 +144,8 @@ func newPhone(c *country, seed uint64, order int64) string {
 		space *= 10
 	}
 	// 7919 is coprime to powers of ten: different orders get different numbers.
-	rest := (order*7919 + int64(newDice(seed, 0).below(1e6))) % space
-	return fmt.Sprintf("+%s%d%0*d", c.Dial, 2+scatter(order)%8, digits-1, rest)
+	rest := (order*7919 + int64(newRandom(seed, 0).below(1e6))) % space
+	return fmt.Sprintf("+%s%d%0*d", c.Dial, 2+hash(order)%8, digits-1, rest)
 }
 
 type codeAnswer struct {
@@ -160,25 +156,24 @@ type codeAnswer struct {
 }
 
 func (s *Server) smsCode(q *request) (any, error) {
-	n, err := s.wantedNumber(q)
+	n, err := s.requestedRental(q)
 	if err != nil {
 		return nil, err
 	}
-	if n.next != nil && n.nextAt.IsZero() {
-		n.nextAt = q.now.Add(nextAfter)
-		s.changed()
+	if n.Next != nil && n.NextAt.IsZero() {
+		n.NextAt = q.now.Add(followUpAfter)
 	}
 	switch {
-	case len(n.sms) > 0:
-		return codeAnswer{Status: n.said(wordSMSComplete), Code: n.told().Code, SMSContent: n.told().Content}, nil
-	case n.open:
-		return codeAnswer{Status: n.said(wordWaiting), Message: "Waiting for code"}, nil
+	case len(n.SMS) > 0:
+		return codeAnswer{Status: n.answered(smsCompleted), Code: n.last().Code, SMSContent: n.last().Content}, nil
+	case n.Open:
+		return codeAnswer{Status: n.answered(smsWaiting), Message: "Waiting for code"}, nil
 	default:
-		return codeAnswer{Status: n.said(n.word), Message: "No code was received"}, nil
+		return codeAnswer{Status: n.answered(n.Status), Message: "No code was received"}, nil
 	}
 }
 
-type numberStatusAnswer struct {
+type smsStatusAnswer struct {
 	Status    string  `json:"status"`
 	Phone     string  `json:"phone"`
 	Code      *string `json:"code"`
@@ -188,30 +183,31 @@ type numberStatusAnswer struct {
 }
 
 func (s *Server) smsStatus(q *request) (any, error) {
-	n, err := s.wantedNumber(q)
+	n, err := s.requestedRental(q)
 	if err != nil {
 		return nil, err
 	}
-	answer := numberStatusAnswer{
-		Status: n.said(n.word), Phone: n.phone,
-		Charge: money(n.charge.Sub(n.refunded), 4), Currency: n.account.currency,
+	answer := smsStatusAnswer{
+		Status: n.answered(n.Status), Phone: n.Phone,
+		Charge: money(n.Charge.Sub(n.Refunded), 4), Currency: n.account.Currency,
 	}
-	if code := n.told().Code; code != "" {
+	if code := n.last().Code; code != "" {
 		answer.Code = &code
 	}
-	if !n.expires.IsZero() && !s.clockSilent {
-		expires := n.expires.Add(s.clockOff).UTC().Format(timeFormat)
+	if !n.Expires.IsZero() && !s.clockHidden {
+		expires := n.Expires.Add(s.clockOffset).UTC().Format(timeFormat)
 		answer.ExpiresAt = &expires
 	}
 	return answer, nil
 }
 
-func (s *Server) wantedNumber(q *request) (*number, error) {
-	order, err := strconv.ParseInt(q.get("order"), 10, 64)
-	n := s.numbers[order]
-	if err != nil || n == nil || n.account.key != q.account.key {
+// requestedRental returns the rental that the parameter order names.
+func (s *Server) requestedRental(q *request) (*rental, error) {
+	id, err := strconv.ParseInt(q.get("order"), 10, 64)
+	n := s.rentals[id]
+	if err != nil || n == nil || n.account != q.account {
 		return nil, orderNotFound
 	}
-	s.settleNumber(n, q.now)
+	n.settle(s, q.now)
 	return n, nil
 }

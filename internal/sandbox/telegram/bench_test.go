@@ -18,7 +18,7 @@ func BenchmarkCall(b *testing.B) {
 		"reply_markup": `{"inline_keyboard":[[{"text":"🛍 Catalog","callback_data":"c"},{"text":"🔎 Search","callback_data":"s"}],[{"text":"📦 My orders","callback_data":"o"},{"text":"💰 Balance","callback_data":"b"}]]}`,
 	}
 	s.mu.Lock()
-	ann.c.add(Message{FromBot: true, From: s.bot, Text: "x"})
+	ann.chat.add(Message{FromBot: true, From: s.bot, Text: "x"})
 	s.mu.Unlock()
 	var kinds [2]string
 	var bodies [2][]byte

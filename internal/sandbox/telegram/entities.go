@@ -105,7 +105,7 @@ func givenEntities(v value, length int) ([]Entity, *apiError) {
 		return nil, nil
 	}
 	var given []Entity
-	if err := json.Unmarshal(canonical(v.node), &given); err != nil {
+	if err := json.Unmarshal(canonicalJSON(v.node), &given); err != nil {
 		return nil, badRequest("can't parse entities: %v", err)
 	}
 	var kept []Entity
@@ -122,12 +122,12 @@ func givenEntities(v value, length int) ([]Entity, *apiError) {
 			kept = append(kept, e)
 		}
 	}
-	return tidy(kept), nil
+	return normalizeEntities(kept), nil
 }
 
 // detect returns entities with those added that Telegram finds in the text by
 // itself: commands, addresses, mentions and hashtags, outside of code and links.
-func detect(text string, entities []Entity) []Entity {
+func detectEntities(text string, entities []Entity) []Entity {
 	if !strings.ContainsAny(text, "/@#") {
 		return entities
 	}
@@ -151,7 +151,7 @@ func detect(text string, entities []Entity) []Entity {
 	if found == nil {
 		return entities
 	}
-	return tidy(append(append([]Entity(nil), entities...), found...))
+	return normalizeEntities(append(append([]Entity(nil), entities...), found...))
 }
 
 // classify says what a word is, and how many of its bytes.
@@ -205,8 +205,8 @@ func taken(entities []Entity, offset int) bool {
 	return false
 }
 
-// forBot says whether a bot with privacy mode sees the message in a group.
-func (s *Server) forBot(m *Message) bool {
+// visibleToBot says whether a bot with privacy mode sees the message in a group.
+func (s *Server) visibleToBot(m *Message) bool {
 	if len(m.Entities) == 0 || m.Entities[0].Type != "bot_command" || m.Entities[0].Offset != 0 {
 		return false
 	}

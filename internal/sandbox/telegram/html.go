@@ -21,7 +21,7 @@ func parseHTML(text string) (string, []Entity, error) {
 	if err := p.run(); err != nil {
 		return "", nil, err
 	}
-	return p.out.String(), tidy(p.entities), nil
+	return p.out.String(), normalizeEntities(p.entities), nil
 }
 
 type htmlParser struct {
@@ -40,8 +40,8 @@ type openTag struct {
 	bytes int
 }
 
-// entityOf is the entity that a tag makes; "" is decided by its attributes.
-var entityOf = map[string]string{
+// tagEntities is the entity that a tag makes; "" is decided by its attributes.
+var tagEntities = map[string]string{
 	"b": "bold", "strong": "bold", "i": "italic", "em": "italic",
 	"u": "underline", "ins": "underline", "s": "strikethrough", "strike": "strikethrough", "del": "strikethrough",
 	"tg-spoiler": "spoiler", "span": "spoiler", "code": "code", "pre": "pre", "blockquote": "blockquote",
@@ -186,7 +186,7 @@ func (p *htmlParser) tag() error {
 	if p.pos >= len(p.in) {
 		return at("Unclosed start tag", begin)
 	}
-	if entityOf[name] == "" {
+	if tagEntities[name] == "" {
 		return at(fmt.Sprintf("Unsupported start tag %q", name), begin)
 	}
 	tag := openTag{name: name, units: p.units, bytes: p.out.Len()}
@@ -291,7 +291,7 @@ func (p *htmlParser) endTag(begin int) error {
 
 // close makes the entity of a tag that has ended.
 func (p *htmlParser) close(tag openTag, begin int) error {
-	e := Entity{Type: entityOf[tag.name], Offset: tag.units, Length: p.units - tag.units}
+	e := Entity{Type: tagEntities[tag.name], Offset: tag.units, Length: p.units - tag.units}
 	if e.Length == 0 {
 		return nil
 	}
@@ -301,7 +301,7 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 		if link == "" {
 			link = p.out.String()[tag.bytes:]
 		}
-		if e.URL = checkedURL(link); e.URL == "" {
+		if e.URL = normalizeURL(link); e.URL == "" {
 			return nil // Telegram leaves such a link out
 		}
 	case "tg-emoji":
@@ -336,8 +336,8 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 	return nil
 }
 
-// checkedURL is the link as Telegram keeps it, "" where it takes it for none.
-func checkedURL(link string) string {
+// normalizeURL is the link as Telegram keeps it, "" where it takes it for none.
+func normalizeURL(link string) string {
 	if !strings.Contains(link, ":") {
 		link = "http://" + link
 	}
@@ -360,10 +360,10 @@ func checkedURL(link string) string {
 	return ""
 }
 
-// tidy sorts entities by where they begin, the longer first, and drops what
+// normalizeEntities sorts entities by where they begin, the longer first, and drops what
 // Telegram drops: anything inside of code or pre, a quote in a quote, a language
 // of lone code.
-func tidy(entities []Entity) []Entity {
+func normalizeEntities(entities []Entity) []Entity {
 	slices.SortStableFunc(entities, func(a, b Entity) int {
 		if a.Offset != b.Offset {
 			return a.Offset - b.Offset

@@ -120,12 +120,12 @@ func FuzzParseHTML(f *testing.F) {
 					}
 				}
 			}
-			markedUp(text, entities)
+			renderMarkup(text, entities)
 		}
 		check("parsed")
 		text, entities = trim(text, entities)
 		check("trimmed")
-		entities = detect(text, entities)
+		entities = detectEntities(text, entities)
 		check("detected")
 	})
 }
@@ -145,15 +145,15 @@ func TestDetect(t *testing.T) {
 		"/":                             "",
 	} {
 		var got []string
-		for _, e := range detect(in, nil) {
-			got = append(got, e.Type+" "+slice16(in, e.Offset, e.Length))
+		for _, e := range detectEntities(in, nil) {
+			got = append(got, e.Type+" "+utf16Slice(in, e.Offset, e.Length))
 		}
 		if joined := strings.Join(got, ", "); joined != want {
 			t.Errorf("%q: got %q, want %q", in, joined, want)
 		}
 	}
 	inCode := []Entity{{Type: "code", Length: 6}}
-	if got := detect("/start", inCode); len(got) != 1 {
+	if got := detectEntities("/start", inCode); len(got) != 1 {
 		t.Errorf("found a command in code: %v", got)
 	}
 }

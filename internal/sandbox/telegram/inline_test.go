@@ -26,7 +26,7 @@ func asked(t *testing.T, s *Server) (id string) {
 	t.Helper()
 	ids, updates := pollIDs(t, s, params{"timeout": 0})
 	for _, u := range updates {
-		var q wireInline
+		var q wireInlineQuery
 		if u["inline_query"] != nil {
 			if err := json.Unmarshal(u["inline_query"], &q); err != nil {
 				t.Fatal(err)
@@ -110,8 +110,8 @@ func TestInlineConversation(t *testing.T) {
 		group := s.Group(-5, "Friends")
 		ann.Inline(strings.Repeat("ä", 300))
 		ids, updates := pollIDs(t, s, params{"timeout": 0})
-		if n := strings.Count(string(updates[len(updates)-1]["inline_query"]), "ä"); n != maxQuery {
-			t.Errorf("%d characters were typed, want %d", n, maxQuery)
+		if n := strings.Count(string(updates[len(updates)-1]["inline_query"]), "ä"); n != maxInlineQuery {
+			t.Errorf("%d characters were typed, want %d", n, maxInlineQuery)
 		}
 		pollIDs(t, s, params{"timeout": 0, "offset": ids[len(ids)-1] + 1})
 
@@ -158,7 +158,7 @@ func TestInlineConversation(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		ann.Inline("gmail")
 		id = asked(t, s)
-		time.Sleep(inlineLife + time.Second)
+		time.Sleep(inlineLifetime + time.Second)
 		wantRefusal(t, s, "answerInlineQuery", params{"inline_query_id": id, "results": []params{}}, 400, expiredQuery)
 
 		ann.Inline("nobody")

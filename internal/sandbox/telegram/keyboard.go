@@ -32,7 +32,7 @@ func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *ap
 	}
 	list, inline := object["inline_keyboard"].([]any)
 	if !inline {
-		return nil, nil, canonical(object), nil
+		return nil, nil, canonicalJSON(object), nil
 	}
 	count, size := 0, 0
 	for _, row := range list {
@@ -93,12 +93,12 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	switch actions[0] {
 	case "callback_data":
 		b.CallbackData, _ = fields["callback_data"].(string)
-		if b.CallbackData == "" || len(b.CallbackData) > maxCallback {
+		if b.CallbackData == "" || len(b.CallbackData) > maxCallbackData {
 			return b, badRequest("BUTTON_DATA_INVALID")
 		}
 	case "url":
 		b.URL, _ = fields["url"].(string)
-		if !buttonURL(b.URL) {
+		if !validButtonURL(b.URL) {
 			return b, badRequest("inline keyboard button URL '%s' is invalid: Wrong HTTP URL", b.URL)
 		}
 	case "copy_text":
@@ -113,7 +113,7 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	return b, nil
 }
 
-func buttonURL(link string) bool {
+func validButtonURL(link string) bool {
 	u, err := url.Parse(link)
 	if err != nil {
 		return false

@@ -20,7 +20,7 @@ func withText(t *testing.T, opts Options) (*Server, *Client) {
 	ann := s.Join(Person{ID: annID, FirstName: "Ann", LanguageCode: "en"})
 	must(t, s, "sendMessage", params{"chat_id": annID, "text": "one", "reply_markup": keyboardOf(row(callback("Go", "go")))})
 	s.mu.Lock()
-	ann.c.add(Message{FromBot: true, From: s.bot, Text: "caption", Document: s.keep(Document{Name: "a.txt", Data: []byte("x")}, "document")})
+	ann.chat.add(Message{FromBot: true, From: s.bot, Text: "caption", Document: s.storeFile(Document{Name: "a.txt", Data: []byte("x")}, "document")})
 	s.mu.Unlock()
 	ann.Type("hello")
 	return s, ann

@@ -37,7 +37,7 @@ func (a args) str(name string) string { return a[name].text }
 
 // number returns an integer parameter that has been checked; 0 where it is
 // missing or no number.
-func (a args) number(name string) int64 {
+func (a args) integer(name string) int64 {
 	n, err := strconv.ParseInt(a[name].text, 10, 64)
 	if err != nil {
 		return 0
@@ -166,7 +166,7 @@ func (a args) readJSON(data []byte) *apiError {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
-	node, err := decode(data)
+	node, err := decodeJSON(data)
 	fields, ok := node.(map[string]any)
 	if err != nil || !ok {
 		return badRequest("can't parse the JSON body as an object")
@@ -183,15 +183,15 @@ func (a args) readJSON(data []byte) *apiError {
 		case bool:
 			v.text = strconv.FormatBool(x)
 		default:
-			v.text = string(canonical(node))
+			v.text = string(canonicalJSON(node))
 		}
 		a[name] = v
 	}
 	return nil
 }
 
-// decode reads exactly one JSON value.
-func decode(data []byte) (any, error) {
+// decodeJSON reads exactly one JSON value.
+func decodeJSON(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var node any
@@ -204,20 +204,20 @@ func decode(data []byte) (any, error) {
 	return node, nil
 }
 
-// canonical writes a decoded value with its fields in one order, so that equal
+// canonicalJSON writes a decoded value with its fields in one order, so that equal
 // values are equal bytes.
-func canonical(node any) json.RawMessage {
+func canonicalJSON(node any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(node); err != nil {
-		return nil // what decode returns can always be written
+		return nil // what decodeJSON returns can always be written
 	}
 	return bytes.TrimSpace(b.Bytes())
 }
 
 // number is an integer inside of a nested value that has been checked.
-func number(node any) int64 {
+func nodeInteger(node any) int64 {
 	n, ok := node.(json.Number)
 	if !ok {
 		return 0

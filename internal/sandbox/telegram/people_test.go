@@ -137,7 +137,7 @@ func TestTaps(t *testing.T) {
 			t.Error("tapped what is not there")
 		}
 	}
-	pollIDs(t, s, params{"offset": firstUpdate + 1})
+	pollIDs(t, s, params{"offset": firstUpdateID + 1})
 	if err := ann.TapOn(1, "Go"); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestBlocking(t *testing.T) {
 	}
 	ann.Unblock()
 	must(t, s, "sendMessage", params{"chat_id": annID, "text": "back"})
-	_, updates := pollIDs(t, s, params{"offset": firstUpdate + 1})
+	_, updates := pollIDs(t, s, params{"offset": firstUpdateID + 1})
 	if len(updates) != 2 {
 		t.Fatalf("%d updates, want 2", len(updates))
 	}
@@ -202,7 +202,7 @@ func TestGroups(t *testing.T) {
 	defer s.Close()
 	ann := s.Join(Person{ID: annID, FirstName: "Ann"})
 	g := s.Group(-1001234567890, "Friends")
-	if again := s.Group(-1001234567890, "Friends"); again.c != g.c {
+	if again := s.Group(-1001234567890, "Friends"); again.chat != g.chat {
 		t.Error("the group is made twice")
 	}
 	for _, text := range []string{"hello", "/start", "/start@sandbox_bot x", "/start@Sandbox_Bot", "/start@other_bot", "see /start", "secret-key"} {
@@ -261,7 +261,7 @@ func TestOwnMessages(t *testing.T) {
 	if ann.Type("  \n") != 0 {
 		t.Error("sent nothing")
 	}
-	if renamed := s.Join(Person{ID: annID, FirstName: "Anna"}); renamed.c != ann.c || ann.Person().FirstName != "Anna" {
+	if renamed := s.Join(Person{ID: annID, FirstName: "Anna"}); renamed.chat != ann.chat || ann.Person().FirstName != "Anna" {
 		t.Error("joining again is another chat")
 	}
 }

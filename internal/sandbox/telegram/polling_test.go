@@ -26,7 +26,7 @@ func TestPolling(t *testing.T) {
 	want := func(p params, want ...int64) {
 		t.Helper()
 		for i := range want {
-			want[i] += firstUpdate
+			want[i] += firstUpdateID
 		}
 		if got, _ := pollIDs(t, s, p); !slices.Equal(got, want) {
 			t.Errorf("%v: got %v, want %v", p, got, want)
@@ -35,8 +35,8 @@ func TestPolling(t *testing.T) {
 	want(nil, 0, 1, 2, 3, 4)
 	want(nil, 0, 1, 2, 3, 4) // nothing acknowledged: all again
 	want(params{"limit": 2}, 0, 1)
-	want(params{"offset": firstUpdate + 2, "limit": 1}, 2)
-	want(params{"offset": firstUpdate}, 2, 3, 4) // gone is gone
+	want(params{"offset": firstUpdateID + 2, "limit": 1}, 2)
+	want(params{"offset": firstUpdateID}, 2, 3, 4) // gone is gone
 	if s.Pending() != 3 {
 		t.Errorf("%d pending", s.Pending())
 	}
@@ -44,18 +44,18 @@ func TestPolling(t *testing.T) {
 	want(nil, 3, 4)
 	want(params{"offset": -9}, 3, 4)
 
-	if got := s.Redeliver(2); !slices.Equal(got, []int64{firstUpdate + 1, firstUpdate + 2}) {
+	if got := s.Redeliver(2); !slices.Equal(got, []int64{firstUpdateID + 1, firstUpdateID + 2}) {
 		t.Errorf("given again: %v", got)
 	}
-	want(params{"offset": firstUpdate + 4}, 1, 2, 4)
-	want(params{"offset": firstUpdate + 5})
-	if s.Redeliver(100); len(s.updates.again) != 5 {
-		t.Errorf("%d of 5 are given again", len(s.updates.again))
+	want(params{"offset": firstUpdateID + 4}, 1, 2, 4)
+	want(params{"offset": firstUpdateID + 5})
+	if s.Redeliver(100); len(s.updates.redeliver) != 5 {
+		t.Errorf("%d of 5 are given again", len(s.updates.redeliver))
 	}
-	want(params{"offset": firstUpdate + 5}, 0, 1, 2, 3, 4)
+	want(params{"offset": firstUpdateID + 5}, 0, 1, 2, 3, 4)
 
 	// allowed_updates hold for what comes later, and until changed.
-	want(params{"offset": firstUpdate + 5, "allowed_updates": []string{"callback_query"}})
+	want(params{"offset": firstUpdateID + 5, "allowed_updates": []string{"callback_query"}})
 	ann.Type("unseen")
 	want(nil)
 	want(params{"allowed_updates": []string{}})
@@ -88,7 +88,7 @@ func TestLongPolling(t *testing.T) {
 		if got := <-waiting; !got.OK || !bytes.Contains(got.Result, []byte(`"hi"`)) {
 			t.Errorf("a woken poll: %+v", got)
 		}
-		pollIDs(t, s, params{"offset": firstUpdate + 1})
+		pollIDs(t, s, params{"offset": firstUpdateID + 1})
 
 		first := start(t.Context(), 30)
 		second := start(t.Context(), 30)
@@ -99,7 +99,7 @@ func TestLongPolling(t *testing.T) {
 		if got := <-second; !got.OK || string(got.Result) == "[]" {
 			t.Errorf("the second of two polls: %+v", got)
 		}
-		pollIDs(t, s, params{"offset": firstUpdate + 2})
+		pollIDs(t, s, params{"offset": firstUpdateID + 2})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		left := start(ctx, 30)
@@ -140,7 +140,7 @@ func TestWebhook(t *testing.T) {
 			if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
 				t.Error(err)
 			}
-			got = append(got, delivery{u.ID - firstUpdate, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), time.Since(began)})
+			got = append(got, delivery{u.ID - firstUpdateID, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), time.Since(began)})
 			if fail > 0 {
 				fail--
 				w.WriteHeader(http.StatusInternalServerError)
@@ -155,11 +155,11 @@ func TestWebhook(t *testing.T) {
 		wantRefusal(t, s, "setWebhook", params{"url": "http://"}, 400, "bad webhook")
 		wantRefusal(t, s, "setWebhook", params{"url": "https://shop.example/hook", "secret_token": "ä"}, 400, "secret token contains unallowed characters")
 		wantRefusal(t, New(Options{}), "setWebhook", params{"url": "http://shop.example/hook"}, 400, "An HTTPS URL must be provided for webhook")
-		pollIDs(t, s, params{"offset": firstUpdate + 1})
+		pollIDs(t, s, params{"offset": firstUpdateID + 1})
 		go func() { poll <- call(t, s, "getUpdates", params{"timeout": 50}) }()
 		synctest.Wait()
 		must(t, s, "setWebhook", params{"url": "http://shop.example/hook", "secret_token": "s-3"})
-		if conflict := <-poll; conflict.Code != 409 || conflict.Description != conflictSetHook {
+		if conflict := <-poll; conflict.Code != 409 || conflict.Description != conflictSetWebhook {
 			t.Errorf("the open poll: %+v", conflict)
 		}
 		wantRefusal(t, s, "getUpdates", nil, 409, "can't use getUpdates method while webhook is active")

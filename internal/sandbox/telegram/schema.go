@@ -53,11 +53,11 @@ type kind struct {
 	elem *kind  // of an array
 }
 
-// union is a type that stands for one of several. wants holds, by the value of
+// union is a type that stands for one of several. byType holds, by the value of
 // "type", the member that it names; it is nil where that does not tell.
 type union struct {
 	members []*kind
-	wants   map[string]*kind
+	byType  map[string]*kind
 }
 
 func (s *schema) method(name string) *method { return s.methods[strings.ToLower(name)] }
@@ -88,7 +88,7 @@ func readSchema(data []byte) (*schema, error) {
 		for _, member := range members {
 			u.members = append(u.members, readKind(member))
 		}
-		u.wants = discriminate(name, members, s.objects)
+		u.byType = discriminator(name, members, s.objects)
 		s.unions[name] = u
 	}
 	return s, nil
@@ -108,7 +108,7 @@ func readTable(raw map[string]string) *table {
 }
 
 // lacks names the first required field that has() does not, "" where none.
-func (t *table) lacks(has func(string) bool) string {
+func (t *table) missingField(has func(string) bool) string {
 	for _, name := range t.required {
 		if !has(name) {
 			return name
@@ -138,23 +138,23 @@ func readKind(text string) *kind {
 	return &kind{name: text}
 }
 
-// discriminate finds which member of a union each value of "type" names: the
+// discriminator finds which member of a union each value of "type" names: the
 // documentation says "type must be chat" of BotCommandScopeChat, the tables
 // don't, and the names follow a rule. nil where they don't.
-func discriminate(union string, members []string, objects map[string]*table) map[string]*kind {
-	wants := map[string]*kind{}
+func discriminator(union string, members []string, objects map[string]*table) map[string]*kind {
+	byType := map[string]*kind{}
 	for _, member := range members {
 		suffix, ok := strings.CutPrefix(member, union)
 		if t := objects[member]; !ok || t == nil || !t.isRequired("type") {
 			return nil
 		}
 		value := snake(suffix)
-		if wants[value] != nil || strings.HasPrefix(suffix, "Cached") {
+		if byType[value] != nil || strings.HasPrefix(suffix, "Cached") {
 			return nil
 		}
-		wants[value] = readKind(member)
+		byType[value] = readKind(member)
 	}
-	return wants
+	return byType
 }
 
 func snake(camel string) string {
@@ -171,8 +171,8 @@ func snake(camel string) string {
 	return b.String()
 }
 
-// missing is what Telegram says where a parameter that it needs is not there.
-var missing = map[string]string{
+// missingMessages is what Telegram says where a parameter that it needs is not there.
+var missingMessages = map[string]string{
 	"text":              "message text is empty",
 	"chat_id":           "chat_id is empty",
 	"message_id":        "message identifier is not specified",
@@ -191,12 +191,12 @@ func (m *method) check(a args) *apiError {
 	if m.unknown {
 		return refuse(http.StatusNotFound, "Not Found")
 	}
-	lacking := m.table.lacks(func(name string) bool { _, ok := a[name]; return ok })
-	switch words := missing[lacking]; {
+	missing := m.table.missingField(func(name string) bool { _, ok := a[name]; return ok })
+	switch words := missingMessages[missing]; {
 	case words != "":
 		return badRequest("%s", words)
-	case lacking != "":
-		return badRequest("parameter %q is required", lacking)
+	case missing != "":
+		return badRequest("parameter %q is required", missing)
 	}
 	var refusal *apiError
 	var at string
@@ -207,7 +207,7 @@ func (m *method) check(a args) *apiError {
 		f := m.table.fields[name]
 		switch {
 		case f != nil:
-			checked, err := m.schema.parameter(name, v, f)
+			checked, err := m.schema.checkParameter(name, v, f)
 			if a[name] = checked; err != nil {
 				refusal, at = err, name
 			}
@@ -228,7 +228,7 @@ func (a args) attached(name string) bool {
 	return false
 }
 
-func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
+func (s *schema) checkParameter(name string, v value, f *field) (value, *apiError) {
 	if v.file != nil {
 		for _, k := range f.kinds {
 			if k.name == "InputFile" {
@@ -238,7 +238,7 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 		return v, badRequest("parameter %q is no file", name)
 	}
 	if v.typed {
-		return v, s.wrong(name, s.anyOf(name, v.node, f.kinds))
+		return v, s.parseError(name, s.checkAnyOf(name, v.node, f.kinds))
 	}
 	nested := false
 	for _, k := range f.kinds {
@@ -263,9 +263,9 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 		}
 	}
 	if !nested {
-		return v, badRequest("parameter %q must be of type %s", name, names(f.kinds))
+		return v, badRequest("parameter %q must be of type %s", name, typeNames(f.kinds))
 	}
-	node, err := decode([]byte(v.text))
+	node, err := decodeJSON([]byte(v.text))
 	if err != nil {
 		if name == "reply_markup" {
 			return v, badRequest("can't parse reply keyboard markup JSON object")
@@ -273,10 +273,10 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 		return v, badRequest("can't parse %s JSON object", name)
 	}
 	v.node = node
-	return v, s.wrong(name, s.anyOf(name, node, f.kinds))
+	return v, s.parseError(name, s.checkAnyOf(name, node, f.kinds))
 }
 
-func (s *schema) wrong(name string, err error) *apiError {
+func (s *schema) parseError(name string, err error) *apiError {
 	switch {
 	case err == nil:
 		return nil
@@ -287,17 +287,17 @@ func (s *schema) wrong(name string, err error) *apiError {
 	}
 }
 
-// anyOf checks a value against several types; the error is that of the type
+// checkAnyOf checks a value against several types; the error is that of the type
 // which is nearest.
-func (s *schema) anyOf(path string, node any, kinds []*kind) error {
+func (s *schema) checkAnyOf(path string, node any, kinds []*kind) error {
 	if len(kinds) == 1 {
-		return s.one(path, node, kinds[0])
+		return s.checkType(path, node, kinds[0])
 	}
 	var nearest error
 	best := -1
 	object, _ := node.(map[string]any)
 	for _, k := range kinds {
-		err := s.one(path, node, k)
+		err := s.checkType(path, node, k)
 		if err == nil {
 			return nil
 		}
@@ -312,20 +312,20 @@ func (s *schema) anyOf(path string, node any, kinds []*kind) error {
 		}
 	}
 	if object == nil && len(kinds) > 1 {
-		return fmt.Errorf("%s must be of type %s", path, names(kinds))
+		return fmt.Errorf("%s must be of type %s", path, typeNames(kinds))
 	}
 	return nearest
 }
 
 // one checks a value against one type, recursively.
-func (s *schema) one(path string, node any, k *kind) error {
+func (s *schema) checkType(path string, node any, k *kind) error {
 	ok := false
 	switch {
 	case k.elem != nil:
 		var list []any
 		if list, ok = node.([]any); ok {
 			for i, elem := range list {
-				if err := s.one(path+"["+strconv.Itoa(i)+"]", elem, k.elem); err != nil {
+				if err := s.checkType(path+"["+strconv.Itoa(i)+"]", elem, k.elem); err != nil {
 					return err
 				}
 			}
@@ -345,33 +345,33 @@ func (s *schema) one(path string, node any, k *kind) error {
 	case k.name == "InputFile": // "attach://<name>", a file_id or a URL
 		_, ok = node.(string)
 	default:
-		return s.object(path, node, k.name)
+		return s.checkObject(path, node, k.name)
 	}
 	if !ok {
-		return fmt.Errorf("%s must be of type %s", path, names([]*kind{k}))
+		return fmt.Errorf("%s must be of type %s", path, typeNames([]*kind{k}))
 	}
 	return nil
 }
 
-func (s *schema) object(path string, node any, name string) error {
+func (s *schema) checkObject(path string, node any, name string) error {
 	object, isObject := node.(map[string]any)
 	if u := s.unions[name]; u != nil {
-		if u.wants == nil || !isObject {
-			return s.anyOf(path, node, u.members)
+		if u.byType == nil || !isObject {
+			return s.checkAnyOf(path, node, u.members)
 		}
 		value, _ := object["type"].(string)
-		member := u.wants[value]
+		member := u.byType[value]
 		if member == nil {
 			return fmt.Errorf("%s.type %q is no %s", path, value, name)
 		}
-		return s.one(path, node, member)
+		return s.checkType(path, node, member)
 	}
 	table, ok := s.objects[name]
 	if !ok || !isObject {
 		return fmt.Errorf("%s must be of type %s", path, name)
 	}
-	if lacking := table.lacks(func(name string) bool { _, ok := object[name]; return ok }); lacking != "" {
-		return fmt.Errorf("%s: can't find field %q of %s", path, lacking, name)
+	if missing := table.missingField(func(name string) bool { _, ok := object[name]; return ok }); missing != "" {
+		return fmt.Errorf("%s: can't find field %q of %s", path, missing, name)
 	}
 	var mistake error
 	var at string
@@ -385,7 +385,7 @@ func (s *schema) object(path string, node any, name string) error {
 		}
 		if f == nil {
 			mistake, at = fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name), field
-		} else if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {
+		} else if err := s.checkAnyOf(path+"."+field, value, f.kinds); err != nil {
 			mistake, at = err, field
 		}
 	}
@@ -393,7 +393,7 @@ func (s *schema) object(path string, node any, name string) error {
 }
 
 // names lists types for an error, "Integer or String".
-func names(kinds []*kind) string {
+func typeNames(kinds []*kind) string {
 	var list []string
 	for _, k := range kinds {
 		prefix := ""

@@ -15,19 +15,19 @@ func TestPress(t *testing.T) {
 		message int
 		data    string
 	}{{0, "b"}, {2, "b"}, {-1, "b"}, {1, ""}} {
-		if err := anna.Press(wrong.message, wrong.data); err == nil {
+		if err := anna.TapButton(wrong.message, wrong.data); err == nil {
 			t.Errorf("%v was pressed", wrong)
 		}
 	}
-	if err := anna.Press(1, "b"); err != nil {
+	if err := anna.TapButton(1, "b"); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s, "editMessageText", params{"chat_id": 42, "message_id": 1, "text": "Thank you"})
-	if err := anna.Press(1, "r"); err != nil {
+	if err := anna.TapButton(1, "r"); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s, "deleteMessage", params{"chat_id": 42, "message_id": 1})
-	if err := anna.Press(1, "b"); err != nil {
+	if err := anna.TapButton(1, "b"); err != nil {
 		t.Fatal(err)
 	}
 	history := anna.History()
@@ -40,7 +40,7 @@ func TestPress(t *testing.T) {
 		t.Errorf("the bot is told of %d taps", got)
 	}
 	anna.Block()
-	if err := anna.Press(1, "b"); err == nil {
+	if err := anna.TapButton(1, "b"); err == nil {
 		t.Error("pressed while the bot is blocked")
 	}
 }

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// Limits of inline keyboards (Bot API: InlineKeyboardMarkup; what Telegram's
-// servers refuse beyond the documentation).
+// Limits of inline keyboards (Bot API: InlineKeyboardMarkup). maxButtons, maxRow and
+// maxKeyboard are not documented.
 const (
 	maxButtons  = 100
 	maxRow      = 8
 	maxCopy     = 256      // UTF-16 units of copy_text
-	maxKeyboard = 10 << 10 // bytes of all labels, data and links
+	maxKeyboard = 10 << 10 // bytes of all labels, data, copied texts and URLs
 )
 
-// inlineActions are the fields of an InlineKeyboardButton that say what it does.
+// inlineActions are the fields of an InlineKeyboardButton that set its action.
 var inlineActions = []string{
 	"callback_data", "url", "copy_text", "web_app", "login_url", "switch_inline_query",
 	"switch_inline_query_current_chat", "switch_inline_query_chosen_chat", "callback_game", "pay",
 }
 
-// markup reads reply_markup, which has been checked against the tables. raw is
-// what a message keeps; an inline keyboard without buttons is none.
+// markup reads the checked reply_markup. It returns an inline keyboard as rows and
+// as sent (raw), and any other markup as JSON. An inline keyboard without buttons
+// counts as none.
 func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *apiError) {
 	object, ok := a["reply_markup"].node.(map[string]any)
 	if !ok {
@@ -127,7 +128,7 @@ func validButtonURL(link string) bool {
 	return false
 }
 
-// sameKeyboard says whether two messages show the same buttons.
+// sameKeyboard reports whether two messages show the same buttons.
 func sameKeyboard(a, b *Message) bool {
 	if bytes.Equal(a.markup, b.markup) {
 		return true

@@ -4,6 +4,7 @@ import (
 	_ "embed" // botapi.json
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,24 +15,24 @@ import (
 //go:embed botapi.json
 var botAPI []byte
 
-// tables are the field tables of Bot API 10.1, read at the first use. botapi.json
-// holds, for every method and type, each field's name and types ("Integer|String",
-// "Array of X"), with ! in front of a required one.
+// tables returns the field tables of Bot API 10.1. botapi.json holds the names and
+// types of the fields of every method and object ("Integer|String", "Array of X");
+// a required field begins with "!".
 var tables = sync.OnceValue(func() *schema {
 	s, err := readSchema(botAPI)
 	if err != nil {
-		panic("telegram: botapi.json: " + err.Error()) // embedded: a mistake of the build
+		panic("telegram: botapi.json: " + err.Error()) // the file is embedded
 	}
 	return s
 })
 
 type schema struct {
-	methods map[string]*method // by lower-case name: Telegram ignores the case
+	methods map[string]*method // by lower-case name, because Telegram ignores case
 	objects map[string]*table
 	unions  map[string]*union
 }
 
-// table is what a method or an object takes.
+// table holds the fields of a method or an object.
 type table struct {
 	fields   map[string]*field
 	required []string // sorted
@@ -39,7 +40,7 @@ type table struct {
 
 type method struct {
 	name    string
-	unknown bool // the tables don't have it
+	unknown bool // the schema lacks it
 	table   *table
 	returns []*kind
 	schema  *schema
@@ -49,12 +50,12 @@ type field struct{ kinds []*kind }
 
 // kind is one type that a value can have.
 type kind struct {
-	name string // "String", "Integer", "Float", "Boolean", "InputFile", or of an object or union; "" for an array
+	name string // "String", "Integer", "Float", "Boolean", "InputFile", an object or a union; "" for an array
 	elem *kind  // of an array
 }
 
-// union is a type that stands for one of several. byType holds, by the value of
-// "type", the member that it names; it is nil where that does not tell.
+// union is one of several types. byType maps the value of the field "type" to the
+// member; it is nil if the value does not decide.
 type union struct {
 	members []*kind
 	byType  map[string]*kind
@@ -107,7 +108,7 @@ func readTable(raw map[string]string) *table {
 	return t
 }
 
-// lacks names the first required field that has() does not, "" where none.
+// missingField returns the first required field that has denies, "" if none.
 func (t *table) missingField(has func(string) bool) string {
 	for _, name := range t.required {
 		if !has(name) {
@@ -117,7 +118,6 @@ func (t *table) missingField(has func(string) bool) string {
 	return ""
 }
 
-// isRequired says whether the field has to be there.
 func (t *table) isRequired(name string) bool {
 	_, found := slices.BinarySearch(t.required, name)
 	return found
@@ -125,8 +125,8 @@ func (t *table) isRequired(name string) bool {
 
 func readKinds(text string) []*kind {
 	var kinds []*kind
-	for one := range strings.SplitSeq(text, "|") {
-		kinds = append(kinds, readKind(one))
+	for name := range strings.SplitSeq(text, "|") {
+		kinds = append(kinds, readKind(name))
 	}
 	return kinds
 }
@@ -138,9 +138,9 @@ func readKind(text string) *kind {
 	return &kind{name: text}
 }
 
-// discriminator finds which member of a union each value of "type" names: the
-// documentation says "type must be chat" of BotCommandScopeChat, the tables
-// don't, and the names follow a rule. nil where they don't.
+// discriminator maps the values of "type" to the members of a union. The tables do
+// not have the values ("type must be chat" for BotCommandScopeChat), so they are
+// derived from the members' names. It returns nil if the names don't follow the rule.
 func discriminator(union string, members []string, objects map[string]*table) map[string]*kind {
 	byType := map[string]*kind{}
 	for _, member := range members {
@@ -171,7 +171,7 @@ func snake(camel string) string {
 	return b.String()
 }
 
-// missingMessages is what Telegram says where a parameter that it needs is not there.
+// missingMessages are Telegram's descriptions for missing parameters.
 var missingMessages = map[string]string{
 	"text":              "message text is empty",
 	"chat_id":           "chat_id is empty",
@@ -185,8 +185,9 @@ var missingMessages = map[string]string{
 	"file_id":           "file_id not specified",
 }
 
-// check checks all parameters against the method's table and leaves what nested
-// ones hold in their node.
+// check checks the parameters against the method's table and decodes nested values
+// into their node. Of several errors it returns the one of the first parameter by
+// name, so that the result does not depend on the order of the map.
 func (m *method) check(a args) *apiError {
 	if m.unknown {
 		return refuse(http.StatusNotFound, "Not Found")
@@ -198,27 +199,23 @@ func (m *method) check(a args) *apiError {
 	case missing != "":
 		return badRequest("parameter %q is required", missing)
 	}
-	var refusal *apiError
-	var at string
-	for name, v := range a {
-		if refusal != nil && name > at {
-			continue // of several mistakes the first by name is told, always the same
-		}
-		f := m.table.fields[name]
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		v, f := a[name], m.table.fields[name]
 		switch {
 		case f != nil:
 			checked, err := m.schema.checkParameter(name, v, f)
-			if a[name] = checked; err != nil {
-				refusal, at = err, name
+			if err != nil {
+				return err
 			}
+			a[name] = checked
 		case v.file == nil || !a.attached(name):
-			refusal, at = badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name), name
+			return badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name)
 		}
 	}
-	return refusal
+	return nil
 }
 
-// attached says whether a parameter refers to the file part of that name.
+// attached reports whether a parameter refers to the file part with this name.
 func (a args) attached(name string) bool {
 	for _, v := range a {
 		if strings.Contains(v.text, "attach://"+name) {
@@ -257,7 +254,7 @@ func (s *schema) checkParameter(name string, v value, f *field) (value, *apiErro
 			if _, ok := parseBool(v.text); ok {
 				return v, nil
 			}
-		case "InputFile": // a text is no file
+		case "InputFile": // text is not a file
 		default:
 			nested = true
 		}
@@ -276,6 +273,7 @@ func (s *schema) checkParameter(name string, v value, f *field) (value, *apiErro
 	return v, s.parseError(name, s.checkAnyOf(name, node, f.kinds))
 }
 
+// parseError turns the error of a nested value into a refusal.
 func (s *schema) parseError(name string, err error) *apiError {
 	switch {
 	case err == nil:
@@ -287,8 +285,8 @@ func (s *schema) parseError(name string, err error) *apiError {
 	}
 }
 
-// checkAnyOf checks a value against several types; the error is that of the type
-// which is nearest.
+// checkAnyOf checks a value against several types. The error is the one of the type
+// that shares the most fields with the value.
 func (s *schema) checkAnyOf(path string, node any, kinds []*kind) error {
 	if len(kinds) == 1 {
 		return s.checkType(path, node, kinds[0])
@@ -317,7 +315,7 @@ func (s *schema) checkAnyOf(path string, node any, kinds []*kind) error {
 	return nearest
 }
 
-// one checks a value against one type, recursively.
+// checkType checks a value against one type, recursively.
 func (s *schema) checkType(path string, node any, k *kind) error {
 	ok := false
 	switch {
@@ -373,26 +371,22 @@ func (s *schema) checkObject(path string, node any, name string) error {
 	if missing := table.missingField(func(name string) bool { _, ok := object[name]; return ok }); missing != "" {
 		return fmt.Errorf("%s: can't find field %q of %s", path, missing, name)
 	}
-	var mistake error
-	var at string
-	for field, value := range object {
-		if mistake != nil && field > at {
-			continue
-		}
-		f := table.fields[field]
-		if value == nil && f != nil && !table.isRequired(field) {
-			continue // Telegram takes null for a missing field
-		}
+	for _, field := range slices.Sorted(maps.Keys(object)) {
+		value, f := object[field], table.fields[field]
 		if f == nil {
-			mistake, at = fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name), field
-		} else if err := s.checkAnyOf(path+"."+field, value, f.kinds); err != nil {
-			mistake, at = err, field
+			return fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name)
+		}
+		if value == nil && !table.isRequired(field) {
+			continue // Telegram treats null as a missing field
+		}
+		if err := s.checkAnyOf(path+"."+field, value, f.kinds); err != nil {
+			return err
 		}
 	}
-	return mistake
+	return nil
 }
 
-// names lists types for an error, "Integer or String".
+// typeNames lists types for an error, "Integer or String".
 func typeNames(kinds []*kind) string {
 	var list []string
 	for _, k := range kinds {

@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
@@ -123,11 +124,9 @@ func (a args) preview() (LinkPreview, *apiError) {
 		return LinkPreview{}, nil
 	}
 	var p LinkPreview
-	p.Disabled, _ = object["is_disabled"].(bool)
-	p.URL, _ = object["url"].(string)
-	p.PreferLarge, _ = object["prefer_large_media"].(bool)
-	p.PreferSmall, _ = object["prefer_small_media"].(bool)
-	p.AboveText, _ = object["show_above_text"].(bool)
+	if err := json.Unmarshal(canonicalJSON(object), &p); err != nil {
+		return p, badRequest("can't parse link preview options: %v", err)
+	}
 	if p.URL != "" && normalizeURL(p.URL) == "" {
 		return p, badRequest("Wrong HTTP URL specified")
 	}

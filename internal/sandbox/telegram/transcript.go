@@ -323,7 +323,7 @@ func renderMarkup(text string, entities []Entity) string {
 		}
 		emit(opening)
 		b.WriteRune(r)
-		offset += units(r)
+		offset += utf16.RuneLen(r)
 		lineStart = r == '\n'
 	}
 	emit(closing)

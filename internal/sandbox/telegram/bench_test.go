@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// BenchmarkCall measures what one call of a benchmarked bot costs the server
-// itself: the form that the library posts, checked, carried out and answered.
+// BenchmarkCall measures the server's own cost of an editMessageText call, as the
+// library posts it.
 func BenchmarkCall(b *testing.B) {
 	s := New(Options{NoLog: true})
 	ann := s.Join(Person{ID: annID, FirstName: "Ann"})

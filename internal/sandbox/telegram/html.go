@@ -80,7 +80,7 @@ func (p *htmlParser) run() error {
 		}
 	}
 	if len(p.open) > 0 {
-		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:staticcheck // Telegram's words
+		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:staticcheck // Telegram's wording
 	}
 	return nil
 }
@@ -278,7 +278,7 @@ func (p *htmlParser) endTag(begin int) error {
 	p.pos++
 	tag := p.open[len(p.open)-1]
 	if name != "" && name != tag.name {
-		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:staticcheck // Telegram's words
+		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:staticcheck // Telegram's wording
 	}
 	p.open = p.open[:len(p.open)-1]
 	return p.close(tag, begin)
@@ -302,7 +302,7 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 	case "tg-emoji":
 		id := tag.attrs["emoji-id"]
 		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n == 0 {
-			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:staticcheck // Telegram's words
+			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:staticcheck // Telegram's wording
 		}
 		e.CustomEmojiID = id
 	case "tg-time":

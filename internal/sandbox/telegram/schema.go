@@ -193,9 +193,9 @@ func (m *method) check(a args) *apiError {
 		return refuse(http.StatusNotFound, "Not Found")
 	}
 	missing := m.table.missingField(func(name string) bool { _, ok := a[name]; return ok })
-	switch words := missingMessages[missing]; {
-	case words != "":
-		return badRequest("%s", words)
+	switch description := missingMessages[missing]; {
+	case description != "":
+		return badRequest("%s", description)
 	case missing != "":
 		return badRequest("parameter %q is required", missing)
 	}

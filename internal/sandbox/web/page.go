@@ -138,7 +138,7 @@ func (p *page) tap(asked struct {
 	if person == nil {
 		return errNobody
 	}
-	return person.Press(asked.Message, asked.Data)
+	return person.TapButton(asked.Message, asked.Data)
 }
 
 // file serves the file of a message for saving, never for showing.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 )
 
 func TestHistoryAndTranscript(t *testing.T) {
@@ -24,15 +22,15 @@ func TestHistoryAndTranscript(t *testing.T) {
 		if err := ann.Tap(label); err != nil {
 			t.Fatal(err)
 		}
-		must(t, s, "answerCallbackQuery", params{"callback_query_id": callbackID(t, s), "text": answer, "show_alert": alert})
+		must(t, s, "answerCallbackQuery", params{"callback_query_id": queryID(t, s, "callback_query"), "text": answer, "show_alert": alert})
 	}
 	ann.Type("/start")
 	must(t, s, "sendMessage", params{
 		"chat_id": annID, "parse_mode": "HTML",
 		"text":                 "<b>Shop</b>\n\n<blockquote>Say\n<i>what</i></blockquote>\n<a href='https://a.example/x'>here</a> <tg-spoiler>s</tg-spoiler> <u>u</u> <s>d</s> <code>a@b.c</code>\n<pre>x</pre>",
 		"link_preview_options": params{"show_above_text": true},
-		"reply_markup": keyboardOf(
-			row(callback("🛍 Catalog", "c"), callback("☆ Save", "s")),
+		"reply_markup": inlineKeyboard(
+			row(callbackButton("🛍 Catalog", "c"), callbackButton("☆ Save", "s")),
 			row(params{"text": "Copy", "copy_text": params{"text": "a\nb"}}, params{"text": "Site", "url": "https://a.example"}),
 			row(params{"text": "Deep", "url": "https://t.me/sandbox_bot?start=p_5"}, params{"text": "App", "web_app": params{"url": "https://a.example"}}),
 		),
@@ -46,7 +44,7 @@ func TestHistoryAndTranscript(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	must(t, s, "editMessageText", params{"chat_id": annID, "message_id": 2, "text": "Closed", "reply_markup": keyboardOf(row(callback("Buy", "b")))})
+	must(t, s, "editMessageText", params{"chat_id": annID, "message_id": 2, "text": "Closed", "reply_markup": inlineKeyboard(row(callbackButton("Buy", "b")))})
 	tap("Buy", "No\nmoney", true)
 	if err := ann.RepeatTap(); err != nil {
 		t.Error(err)
@@ -126,18 +124,18 @@ Ann unblocks the bot
 	}
 }
 
-func TestTaps(t *testing.T) {
+func TestTapUpdates(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
 	if err := ann.Tap("Stop"); err == nil || !strings.Contains(err.Error(), `the newest buttons are "Go"`) {
-		t.Errorf("a button that is not there: %v", err)
+		t.Errorf("tapped an unknown button: %v", err)
 	}
 	for _, err := range []error{ann.TapOn(3, "Go"), ann.TapOn(99, "Go"), ann.RepeatTap()} {
 		if err == nil {
-			t.Error("tapped what is not there")
+			t.Error("tapped an unknown button")
 		}
 	}
-	pollIDs(t, s, params{"offset": firstUpdate + 1})
+	getUpdates(t, s, params{"offset": firstUpdateID + 1})
 	if err := ann.TapOn(1, "Go"); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +143,7 @@ func TestTaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	ann.TapData(99, "forged")
-	ids, updates := pollIDs(t, s, nil)
+	ids, updates := getUpdates(t, s, nil)
 	if len(ids) != 3 || ids[0] == ids[1] {
 		t.Fatalf("updates %v", ids)
 	}
@@ -159,7 +157,47 @@ func TestTaps(t *testing.T) {
 	}
 }
 
-func TestBlocking(t *testing.T) {
+// TestTapButtonOfOldMessage taps buttons that the app shows after an edit and a deletion.
+func TestTapButtonOfOldMessage(t *testing.T) {
+	s := New(Options{})
+	t.Cleanup(s.Close)
+	anna := s.Join(Person{ID: 42, FirstName: "Anna"})
+	must(t, s, "sendMessage", params{"chat_id": 42, "text": "Choose", "reply_markup": inlineKeyboard(row(callbackButton("Red", "r"), callbackButton("Blue", "b")))})
+	for _, c := range []struct {
+		message int
+		data    string
+	}{{0, "b"}, {2, "b"}, {-1, "b"}, {1, ""}} {
+		if err := anna.TapButton(c.message, c.data); err == nil {
+			t.Errorf("%v was tapped", c)
+		}
+	}
+	if err := anna.TapButton(1, "b"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s, "editMessageText", params{"chat_id": 42, "message_id": 1, "text": "Thank you"})
+	if err := anna.TapButton(1, "r"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s, "deleteMessage", params{"chat_id": 42, "message_id": 1})
+	if err := anna.TapButton(1, "b"); err != nil {
+		t.Fatal(err)
+	}
+	history := anna.History()
+	for _, want := range []string{"Anna taps [ Blue ] on #1\n", "Anna taps a button of before, \"r\" on #1\n", "Anna taps a button of before, \"b\" on #1\n"} {
+		if !strings.Contains(history, want) {
+			t.Errorf("the history lacks %q:\n%s", want, history)
+		}
+	}
+	if got := s.Pending(); got != 3 {
+		t.Errorf("the bot got %d taps, want 3", got)
+	}
+	anna.Block()
+	if err := anna.TapButton(1, "b"); err == nil {
+		t.Error("tapped while the bot is blocked")
+	}
+}
+
+func TestBlockAndUnblock(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
 	ann.Block()
@@ -172,7 +210,7 @@ func TestBlocking(t *testing.T) {
 	}
 	ann.Unblock()
 	must(t, s, "sendMessage", params{"chat_id": annID, "text": "back"})
-	_, updates := pollIDs(t, s, params{"offset": firstUpdate + 1})
+	_, updates := getUpdates(t, s, params{"offset": firstUpdateID + 1})
 	if len(updates) != 2 {
 		t.Fatalf("%d updates, want 2", len(updates))
 	}
@@ -185,30 +223,19 @@ func TestBlocking(t *testing.T) {
 	}
 }
 
-// only leaves what the method takes.
-func (p params) only(method string) params {
-	kept := params{}
-	for name, v := range p {
-		if tables().method(method).table.fields[name] != nil {
-			kept[name] = v
-		}
-	}
-	return kept
-}
-
-func TestGroups(t *testing.T) {
+func TestGroupPrivacyMode(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	defer s.Close()
 	ann := s.Join(Person{ID: annID, FirstName: "Ann"})
 	g := s.Group(-1001234567890, "Friends")
-	if again := s.Group(-1001234567890, "Friends"); again.c != g.c {
-		t.Error("the group is made twice")
+	if again := s.Group(-1001234567890, "Friends"); again.chat != g.chat {
+		t.Error("Group made a second chat with the same id")
 	}
 	for _, text := range []string{"hello", "/start", "/start@sandbox_bot x", "/start@Sandbox_Bot", "/start@other_bot", "see /start", "secret-key"} {
 		g.Type(ann, text)
 	}
-	_, updates := pollIDs(t, s, nil)
+	_, updates := getUpdates(t, s, nil)
 	var seen []string
 	for _, u := range updates {
 		var m Message
@@ -237,7 +264,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-func TestOwnMessages(t *testing.T) {
+func TestEditAndDeleteByPerson(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
 	if err := ann.EditOwn(3, "changed"); err != nil {
@@ -245,7 +272,7 @@ func TestOwnMessages(t *testing.T) {
 	}
 	for _, err := range []error{ann.EditOwn(1, "x"), ann.EditOwn(99, "x"), ann.Delete(99)} {
 		if err == nil {
-			t.Error("changed what is not theirs")
+			t.Error("changed a message that is not theirs or does not exist")
 		}
 	}
 	if m, ok := ann.Message(3); !ok || m.Text != "changed" || m.EditDate.IsZero() {
@@ -259,128 +286,10 @@ func TestOwnMessages(t *testing.T) {
 	}
 	wantRefusal(t, s, "editMessageText", params{"chat_id": annID, "message_id": 1, "text": "x"}, 400, "message to edit not found")
 	if ann.Type("  \n") != 0 {
-		t.Error("sent nothing")
+		t.Error("sent a blank text")
 	}
-	if renamed := s.Join(Person{ID: annID, FirstName: "Anna"}); renamed.c != ann.c || ann.Person().FirstName != "Anna" {
-		t.Error("joining again is another chat")
-	}
-}
-
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s, ann := withText(t, Options{})
-		send := func() answer { return call(t, s, "sendMessage", params{"chat_id": annID, "text": "x"}) }
-		sent := func() int { return len(ann.Messages()) }
-		for _, c := range []struct {
-			fault Fault
-			code  int
-			words string
-			lost  bool
-			done  bool
-		}{
-			{Fault{Method: "sendMessage", RetryAfter: 7}, 429, "Too Many Requests: retry after 7", false, false},
-			{Fault{Method: "sendMessage", Code: 429}, 429, "Too Many Requests: retry after 1", false, false},
-			{Fault{Code: 403}, 403, "Forbidden: bot was blocked by the user", false, false},
-			{Fault{Code: 500}, 500, "Internal Server Error", false, false},
-			{Fault{Code: 400, Description: "Bad Request: words"}, 400, "Bad Request: words", false, false},
-			{Fault{Method: "sendMessage", Chat: annID, LoseAnswer: true}, 0, "", true, true},
-			{Fault{Cut: true}, 0, "", true, false},
-			{Fault{HTML: true}, 0, "", false, false},
-			{Fault{Delay: time.Minute}, 0, "", false, true},
-			{Fault{Method: "sendMessage", Chat: 8, Code: 400}, 0, "", false, true}, // another chat's
-			{Fault{Method: "getMe", Code: 400}, 0, "", false, true},
-		} {
-			s.ClearFaults()
-			s.Fault(c.fault)
-			before, began := sent(), time.Now()
-			got := send()
-			if got.Code != c.code || got.Description != c.words || got.Lost != c.lost || (sent() > before) != c.done {
-				t.Errorf("%+v: got %+v, done %v", c.fault, got, sent() > before)
-			}
-			if c.fault.HTML && (got.HTTP != http.StatusBadGateway || !strings.Contains(got.Body, "<html>")) {
-				t.Errorf("%+v: got %d %s", c.fault, got.HTTP, got.Body)
-			}
-			if took := time.Since(began); took != c.fault.Delay {
-				t.Errorf("%+v: took %v", c.fault, took)
-			}
-			if len(s.Faults()) == 0 {
-				if again := send(); !again.OK {
-					t.Errorf("%+v: comes twice: %+v", c.fault, again)
-				}
-			}
-		}
-		s.ClearFaults()
-		s.Fault(Fault{Code: 500, Times: Always})
-		for range 3 {
-			if send().OK {
-				t.Error("not always")
-			}
-		}
-		if ids, _ := pollIDs(t, s, nil); len(ids) != 1 {
-			t.Errorf("a fault of any method hit getUpdates: %v", ids)
-		}
-		s.ClearFaults()
-		if !send().OK {
-			t.Error("still faulty")
-		}
-	})
-}
-
-// A lost answer is a broken connection to a real client, which must not repeat it.
-func TestLostAnswerOverHTTP(t *testing.T) {
-	t.Parallel()
-	s, ann := withText(t, Options{})
-	web := httptest.NewServer(s)
-	defer web.Close()
-	s.Fault(Fault{Method: "sendMessage", LoseAnswer: true})
-	body := strings.NewReader("chat_id=7&text=lost")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, web.URL+"/bot"+DefaultToken+"/sendMessage", body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if res, err := web.Client().Do(r); err == nil {
-		_ = res.Body.Close()
-		t.Errorf("answered: %s", res.Status)
-	}
-	if got := ann.Last().Text; got != "lost" || s.Count("sendMessage") != 2 {
-		t.Errorf("last message %q after %d calls", got, s.Count("sendMessage"))
-	}
-}
-
-func TestCallLog(t *testing.T) {
-	t.Parallel()
-	s := New(Options{})
-	s.Join(Person{ID: annID, FirstName: "Ann"})
-	s.Fault(Fault{Method: "sendMessage", LoseAnswer: true})
-	call(t, s, "sendMessage", params{"chat_id": annID, "text": "x"})
-	call(t, s, "sendMessage", params{"chat_id": 8, "text": "x"})
-	call(t, s, "getYou", nil)
-	calls := s.Calls()
-	if len(calls) != 3 || s.Count("sendMessage") != 2 || s.Count("") != 3 || len(s.CallsAfter(2)) != 1 {
-		t.Fatalf("calls %+v", calls)
-	}
-	if c := calls[0]; !c.OK || c.Fault != "lose_answer" || c.Fields["text"] != "x" || c.Number != 1 {
-		t.Errorf("lost: %+v", c)
-	}
-	if c := calls[1]; c.OK || c.Code != 400 || c.Description != "Bad Request: chat not found" {
-		t.Errorf("refused: %+v", c)
-	}
-	if c := calls[2]; c.Method != "getYou" || c.Code != 404 {
-		t.Errorf("unknown: %+v", c)
-	}
-	quiet := New(Options{NoLog: true})
-	ann := quiet.Join(Person{ID: annID, FirstName: "Ann"})
-	for range maxCalls + 5 {
-		call(t, s, "getMe", nil)
-	}
-	must(t, quiet, "sendMessage", params{"chat_id": annID, "text": "x"})
-	if len(quiet.Calls()) != 0 || quiet.Count("sendMessage") != 1 || ann.History() != "" || ann.Last().Text != "x" {
-		t.Error("NoLog keeps a log, or forgets messages")
-	}
-	if calls := s.Calls(); len(calls) != maxCalls || calls[0].Number != 9 || calls[maxCalls-1].Number != maxCalls+8 {
-		t.Errorf("%d calls kept, from %d", len(calls), calls[0].Number)
+	if renamed := s.Join(Person{ID: annID, FirstName: "Anna"}); renamed.chat != ann.chat || ann.Person().FirstName != "Anna" {
+		t.Error("a second Join made a new chat")
 	}
 }
 
@@ -394,7 +303,7 @@ func TestAwaitAndSubscribe(t *testing.T) {
 	ann.Type("y")
 	select {
 	case <-changes:
-		t.Error("a change after cancel")
+		t.Error("got a change after cancel")
 	default:
 	}
 	go ann.Type("z")
@@ -404,7 +313,7 @@ func TestAwaitAndSubscribe(t *testing.T) {
 	if err := ann.Tap("Go"); err != nil {
 		t.Fatal(err)
 	}
-	id := callbackID(t, s)
+	id := queryID(t, s, "callback_query")
 	go call(t, s, "answerCallbackQuery", params{"callback_query_id": id, "text": "done"})
 	if err := ann.AwaitAnswers(t.Context(), func(a []Answer) bool { return len(a) == 1 }); err != nil {
 		t.Error(err)
@@ -413,21 +322,21 @@ func TestAwaitAndSubscribe(t *testing.T) {
 	stop()
 	err := ann.Await(ctx, func([]Message) bool { return false })
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "#4 Ann: x") {
-		t.Errorf("gave up with %v", err)
+		t.Errorf("Await returned %v", err)
 	}
 }
 
-// Many at once, over real connections: for the race detector.
-func TestCrowd(t *testing.T) {
+// TestConcurrentUse runs clients at once over real connections, for the race detector.
+func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	web := httptest.NewServer(s)
 	defer web.Close()
 	defer s.Close()
-	var crowd sync.WaitGroup
+	var clients sync.WaitGroup
 	for id := range int64(8) {
 		ann := s.Join(Person{ID: id + 1, FirstName: "P"})
-		crowd.Go(func() {
+		clients.Go(func() {
 			for i := range 20 {
 				ann.Type("hi")
 				form := url.Values{"chat_id": {fmt.Sprint(id + 1)}, "text": {fmt.Sprint(i)}, "reply_markup": {`{"inline_keyboard":[[{"text":"Go","callback_data":"go"}]]}`}}
@@ -449,53 +358,8 @@ func TestCrowd(t *testing.T) {
 			}
 		})
 	}
-	crowd.Wait()
+	clients.Wait()
 	if s.Count("sendMessage") != 160 || s.Pending() != 320 {
 		t.Errorf("%d messages, %d updates", s.Count("sendMessage"), s.Pending())
-	}
-}
-
-func TestDescribedBot(t *testing.T) {
-	t.Parallel()
-	s := New(Options{Username: "my_bot", Name: "My"})
-	ann := s.Join(Person{ID: annID, LanguageCode: "pt-br"})
-	if got := ann.Commands(); got != nil {
-		t.Errorf("commands %v", got)
-	}
-	set := func(command, lang string, scope params) {
-		must(t, s, "setMyCommands", params{"commands": []params{{"command": command, "description": "x"}}, "language_code": lang, "scope": scope})
-	}
-	sees := func(want string) {
-		t.Helper()
-		if got := ann.Commands(); len(got) != 1 || got[0].Command != want {
-			t.Errorf("sees %v, want %s", got, want)
-		}
-	}
-	set("everybody", "", params{"type": "default"})
-	sees("everybody")
-	set("portuguese", "pt", params{"type": "default"})
-	sees("portuguese")
-	set("private", "", params{"type": "all_private_chats"})
-	sees("private")
-	set("admin", "", params{"type": "chat", "chat_id": annID})
-	sees("admin")
-	if got := s.Commands("chat:7", ""); len(got) != 1 || len(s.Commands("", "pt")) != 1 || len(s.Commands("", "de")) != 0 {
-		t.Errorf("commands of the chat: %v", got)
-	}
-	must(t, s, "deleteMyCommands", params{"scope": params{"type": "chat", "chat_id": annID}})
-	sees("private")
-	if got := string(must(t, s, "getMyCommands", params{"language_code": "pt"})); got != `[{"command":"portuguese","description":"x"}]` {
-		t.Errorf("getMyCommands %s", got)
-	}
-	must(t, s, "setMyDescription", params{"description": "about"})
-	must(t, s, "setMyShortDescription", params{"short_description": "kurz", "language_code": "de"})
-	if text, short := s.Description("de"); text != "" || short != "kurz" {
-		t.Errorf("description %q %q", text, short)
-	}
-	if got := string(must(t, s, "getMyDescription", params{"language_code": "de"})); got != `{"description":"about"}` {
-		t.Errorf("getMyDescription %s", got)
-	}
-	if got := string(must(t, s, "getMe", nil)); !strings.Contains(got, `{"id":4200,"is_bot":true,"first_name":"My","username":"my_bot"`) {
-		t.Errorf("getMe %s", got)
 	}
 }

@@ -4,18 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/go-telegram/bot"
-	"github.com/go-telegram/bot/models"
 )
 
-func TestPolling(t *testing.T) {
+func TestGetUpdatesOffsets(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	defer s.Close()
@@ -26,17 +22,17 @@ func TestPolling(t *testing.T) {
 	want := func(p params, want ...int64) {
 		t.Helper()
 		for i := range want {
-			want[i] += firstUpdate
+			want[i] += firstUpdateID
 		}
-		if got, _ := pollIDs(t, s, p); !slices.Equal(got, want) {
+		if got, _ := getUpdates(t, s, p); !slices.Equal(got, want) {
 			t.Errorf("%v: got %v, want %v", p, got, want)
 		}
 	}
 	want(nil, 0, 1, 2, 3, 4)
-	want(nil, 0, 1, 2, 3, 4) // nothing acknowledged: all again
+	want(nil, 0, 1, 2, 3, 4) // nothing was acknowledged
 	want(params{"limit": 2}, 0, 1)
-	want(params{"offset": firstUpdate + 2, "limit": 1}, 2)
-	want(params{"offset": firstUpdate}, 2, 3, 4) // gone is gone
+	want(params{"offset": firstUpdateID + 2, "limit": 1}, 2)
+	want(params{"offset": firstUpdateID}, 2, 3, 4) // acknowledged updates do not return
 	if s.Pending() != 3 {
 		t.Errorf("%d pending", s.Pending())
 	}
@@ -44,18 +40,18 @@ func TestPolling(t *testing.T) {
 	want(nil, 3, 4)
 	want(params{"offset": -9}, 3, 4)
 
-	if got := s.Redeliver(2); !slices.Equal(got, []int64{firstUpdate + 1, firstUpdate + 2}) {
-		t.Errorf("given again: %v", got)
+	if got := s.Redeliver(2); !slices.Equal(got, []int64{firstUpdateID + 1, firstUpdateID + 2}) {
+		t.Errorf("redelivered %v", got)
 	}
-	want(params{"offset": firstUpdate + 4}, 1, 2, 4)
-	want(params{"offset": firstUpdate + 5})
-	if s.Redeliver(100); len(s.updates.again) != 5 {
-		t.Errorf("%d of 5 are given again", len(s.updates.again))
+	want(params{"offset": firstUpdateID + 4}, 1, 2, 4)
+	want(params{"offset": firstUpdateID + 5})
+	if s.Redeliver(100); len(s.updates.redeliver) != 5 {
+		t.Errorf("%d updates to redeliver, want 5", len(s.updates.redeliver))
 	}
-	want(params{"offset": firstUpdate + 5}, 0, 1, 2, 3, 4)
+	want(params{"offset": firstUpdateID + 5}, 0, 1, 2, 3, 4)
 
-	// allowed_updates hold for what comes later, and until changed.
-	want(params{"offset": firstUpdate + 5, "allowed_updates": []string{"callback_query"}})
+	// allowed_updates applies to later updates, until it is changed.
+	want(params{"offset": firstUpdateID + 5, "allowed_updates": []string{"callback_query"}})
 	ann.Type("unseen")
 	want(nil)
 	want(params{"allowed_updates": []string{}})
@@ -76,7 +72,7 @@ func TestLongPolling(t *testing.T) {
 		}
 		began := time.Now()
 		if got := <-start(t.Context(), 30); !got.OK || string(got.Result) != "[]" || time.Since(began) != 30*time.Second {
-			t.Errorf("an idle poll: %+v after %v", got, time.Since(began))
+			t.Errorf("an empty poll: %+v after %v", got, time.Since(began))
 		}
 		began = time.Now()
 		if <-start(t.Context(), 600); time.Since(began) != 50*time.Second {
@@ -88,7 +84,7 @@ func TestLongPolling(t *testing.T) {
 		if got := <-waiting; !got.OK || !bytes.Contains(got.Result, []byte(`"hi"`)) {
 			t.Errorf("a woken poll: %+v", got)
 		}
-		pollIDs(t, s, params{"offset": firstUpdate + 1})
+		getUpdates(t, s, params{"offset": firstUpdateID + 1})
 
 		first := start(t.Context(), 30)
 		second := start(t.Context(), 30)
@@ -99,30 +95,30 @@ func TestLongPolling(t *testing.T) {
 		if got := <-second; !got.OK || string(got.Result) == "[]" {
 			t.Errorf("the second of two polls: %+v", got)
 		}
-		pollIDs(t, s, params{"offset": firstUpdate + 2})
+		getUpdates(t, s, params{"offset": firstUpdateID + 2})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		left := start(ctx, 30)
 		cancel()
 		if got := <-left; !got.Lost {
-			t.Errorf("a poll that nobody waits for: %+v", got)
+			t.Errorf("a poll whose caller left: %+v", got)
 		}
 
 		ann.Type("old")
 		time.Sleep(24*time.Hour + time.Second)
-		if ids, _ := pollIDs(t, s, nil); len(ids) != 0 {
-			t.Errorf("updates of yesterday: %v", ids)
+		if ids, _ := getUpdates(t, s, nil); len(ids) != 0 {
+			t.Errorf("updates older than a day: %v", ids)
 		}
 		open := start(t.Context(), 30)
 		s.Close()
 		s.Close()
 		if got := <-open; !got.Lost {
-			t.Errorf("a poll when the server closes: %+v", got)
+			t.Errorf("an open poll when the server closes: %+v", got)
 		}
 	})
 }
 
-func TestWebhook(t *testing.T) {
+func TestWebhookDelivery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		type delivery struct {
@@ -140,7 +136,7 @@ func TestWebhook(t *testing.T) {
 			if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
 				t.Error(err)
 			}
-			got = append(got, delivery{u.ID - firstUpdate, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), time.Since(began)})
+			got = append(got, delivery{u.ID - firstUpdateID, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), time.Since(began)})
 			if fail > 0 {
 				fail--
 				w.WriteHeader(http.StatusInternalServerError)
@@ -155,11 +151,11 @@ func TestWebhook(t *testing.T) {
 		wantRefusal(t, s, "setWebhook", params{"url": "http://"}, 400, "bad webhook")
 		wantRefusal(t, s, "setWebhook", params{"url": "https://shop.example/hook", "secret_token": "ä"}, 400, "secret token contains unallowed characters")
 		wantRefusal(t, New(Options{}), "setWebhook", params{"url": "http://shop.example/hook"}, 400, "An HTTPS URL must be provided for webhook")
-		pollIDs(t, s, params{"offset": firstUpdate + 1})
+		getUpdates(t, s, params{"offset": firstUpdateID + 1})
 		go func() { poll <- call(t, s, "getUpdates", params{"timeout": 50}) }()
 		synctest.Wait()
 		must(t, s, "setWebhook", params{"url": "http://shop.example/hook", "secret_token": "s-3"})
-		if conflict := <-poll; conflict.Code != 409 || conflict.Description != conflictSetHook {
+		if conflict := <-poll; conflict.Code != 409 || conflict.Description != conflictSetWebhook {
 			t.Errorf("the open poll: %+v", conflict)
 		}
 		wantRefusal(t, s, "getUpdates", nil, 409, "can't use getUpdates method while webhook is active")
@@ -188,47 +184,8 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%d still pending", s.Pending())
 		}
 		ann.Type("polled")
-		if ids, _ := pollIDs(t, s, nil); len(ids) != 1 {
+		if ids, _ := getUpdates(t, s, nil); len(ids) != 1 {
 			t.Errorf("polled %v", ids)
 		}
-	})
-}
-
-// The whole way inside a bubble: the library over net.Pipe connections.
-func TestBubble(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := New(Options{})
-		net := listenPipes(t, s)
-		transport := &http.Transport{DialContext: net.dial}
-		answered := 0
-		b, err := bot.New(DefaultToken, bot.WithServerURL("http://telegram.example"), bot.WithSkipGetMe(),
-			bot.WithHTTPClient(time.Minute, &http.Client{Transport: transport}),
-			bot.WithDefaultHandler(func(ctx context.Context, b *bot.Bot, u *models.Update) {
-				answered++
-				_, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: u.Message.Chat.ID, Text: fmt.Sprint("answer ", answered)})
-				if err != nil {
-					t.Error(err)
-				}
-			}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { b.Start(ctx); close(ended) }()
-		ann := s.Join(Person{ID: annID, FirstName: "Ann"})
-		for i := range 3 {
-			time.Sleep(time.Hour)
-			ann.Type("hi")
-			synctest.Wait()
-			if got, want := ann.Last().Text, fmt.Sprint("answer ", i+1); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		}
-		stop()
-		<-ended
-		s.Close()
-		transport.CloseIdleConnections()
 	})
 }

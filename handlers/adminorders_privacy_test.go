@@ -122,7 +122,7 @@ func TestEveryonesOrdersTellNoSecrets(t *testing.T) {
 		if balance := regexp.MustCompile(`4242[0-9]{2}\.`).FindString(seen); balance != "" {
 			w.t.Errorf("the admin has got a balance: %s", around(seen, balance))
 		}
-		for _, shown := range []string{"Anna (1001)", "Bob (2002)", "Telegram · 🇺🇸 United States", "It has fallen by"} {
+		for _, shown := range []string{"Anna (1001)", "Bob (2002)", "Telegram · 🇺🇸 United States", "It has gone down by"} {
 			if !strings.Contains(seen, shown) {
 				w.t.Errorf("the admin has not got %q, so the walk was not whole", shown)
 			}

@@ -325,7 +325,7 @@ func TestBroadcastOfNoAdmin(t *testing.T) {
 		w.types("/admin")
 		w.tap("broadcast_button")
 		w.tapLike("⏹ 2")
-		w.says("no admin any more")
+		w.says("no longer an admin")
 
 		w.anna = olga
 		before := olga.History()

@@ -55,7 +55,7 @@ func TestATapThatTelegramRepeatsHoursLater(t *testing.T) {
 		w.anna.TapData(card.ID, data)
 		pass(time.Second)
 		w.wantAdds(0)
-		w.says("more than ten minutes old")
+		w.says("over ten minutes old")
 	})
 }
 

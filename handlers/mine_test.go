@@ -93,7 +93,7 @@ func TestEligibleAfterAsItCame(t *testing.T) {
 			screen := w.anna.Last()
 			w.market.SetEligibleWord(word)
 			w.tap("cancel_button_refund")
-			w.says("It can be cancelled from " + word + ".")
+			w.says("You can cancel it after " + word + ".")
 			if data := buttonData(w.anna.Last(), w.l.Label("cancel_button_remind")); data != "" {
 				w.t.Errorf("%q: a reminder is offered:\n%s", word, w.anna.Transcript())
 			}
@@ -126,7 +126,7 @@ func TestARemindersOrderHasEnded(t *testing.T) {
 		w.tap("cancel_button_remind")
 		must(w.t, w.market.Finish(market.FirstOrder))
 		pass(time.Hour)
-		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
 			w.t.Errorf("reminded of an order that was delivered:\n%s", text)
 		}
 	})
@@ -144,7 +144,7 @@ func TestAReminderBehindACode(t *testing.T) {
 			UserID: anna.ID, OrderID: w.orderID(market.FirstOrder), Kind: "reminder", CreatedAt: time.Now(),
 		}))
 		pass(time.Minute)
-		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
 			w.t.Errorf("reminded of a number whose code has come:\n%s", text)
 		}
 	})

@@ -155,7 +155,7 @@ func TestNewsSurvivesARestart(t *testing.T) {
 		w.restart()
 		w.telegram.ClearFaults()
 		pass(10 * time.Minute)
-		if n := strings.Count(w.anna.Transcript(), "is back!"); n != 1 {
+		if n := strings.Count(w.anna.Transcript(), "is back in stock!"); n != 1 {
 			w.t.Errorf("told %d times:\n%s", n, w.anna.Transcript())
 		}
 	})
@@ -173,9 +173,9 @@ func TestSavedIsFull(t *testing.T) {
 		}
 		w.open("5")
 		w.tap("product_button_save")
-		w.says("You have saved 200 things")
+		w.says("You’ve saved 200 items")
 		w.tap("product_button_back")
-		w.says("I am watching 100 things")
+		w.says("I’m already watching 100 items")
 		w.types("/catalog")
 		w.tap("catalog_button_saved")
 		w.says("1/25")
@@ -203,7 +203,7 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		} {
 			mallory.TapData(mallory.Last().ID, data)
 			pass(time.Second)
-			if text := mallory.Transcript(); strings.Contains(text, "★ Saved ] [ 🏷") || strings.Contains(text, "I tell you when") || strings.Contains(text, "1.50") {
+			if text := mallory.Transcript(); strings.Contains(text, "★ Saved ] [ 🏷") || strings.Contains(text, "I’ll tell you") || strings.Contains(text, "1.50") {
 				w.t.Errorf("after %s Mallory sees what Anna has said:\n%s", data, text)
 			}
 		}
@@ -217,10 +217,10 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		must(w.t, w.market.SetStock(market.SoldOut, 4))
 		must(w.t, w.market.SetRate(market.SoldOut, "1.40"))
 		pass(watches.Every)
-		if strings.Contains(mallory.Transcript(), "is back!") {
+		if strings.Contains(mallory.Transcript(), "is back in stock!") {
 			w.t.Error("Mallory is told what Anna wanted to know")
 		}
-		w.says("is back!")
+		w.says("is back in stock!")
 		w.says("costs $1.50 or less!")
 	})
 }

@@ -18,10 +18,9 @@ const manual = "docs/operations.md"
 
 // document is one Markdown file, with its path in the repository.
 type document struct {
-	path, text string
-	prose      string // without code
-	code       string // code blocks and inline code
-	spans      string // inline code, one per line
+	path, text  string
+	prose       string // text without code
+	code, spans string // all code; inline code, one per line
 }
 
 var (

@@ -136,11 +136,12 @@ func TestDocumentPaths(t *testing.T) {
 	}
 }
 
-func TestDocumentCommands(t *testing.T) {
+func TestDocumentCommandsAndTests(t *testing.T) {
 	var help strings.Builder
 	run(t.Context(), []string{"help"}, &help, io.Discard)
 	programs := matches(help.String(), `(?m)^  ([a-z]+) `)
 	targets := matches(readFile(t, "Makefile"), `(?m)^([a-z-]+):`)
+	tests := matches(goSource(t, ".", true), `(?m)^func ((?:Test|Benchmark)\w+)\(`)
 	slashes := slices.Concat(
 		matches(goSource(t, "handlers", false), `(?i)command(?:\(| = )"([a-z]+)"`),
 		matches(goSource(t, "internal/ops", false), `"GET /([a-z]+)"`),
@@ -150,6 +151,7 @@ func TestDocumentCommands(t *testing.T) {
 		checkNames(t, d.path, "make target", matches(d.code, `\bmake ([a-z-]+)`), targets)
 		checkNames(t, d.path, "command", matches(d.code, `(?:\bhstockbot|go run \.) ([a-z]+)`), programs)
 		checkNames(t, d.path, "bot command or page", matches(d.spans, `(?m)^/([a-z]+)(?: .*)?$`), slashes)
+		checkNames(t, d.path, "test", matches(d.text, `\b((?:Test|Benchmark)[A-Z]\w*)`), tests)
 	}
 }
 
@@ -170,17 +172,15 @@ func TestDocumentSettings(t *testing.T) {
 func TestDocumentMetrics(t *testing.T) {
 	source := strings.ReplaceAll(goSource(t, ".", false), `Gauge("`, `Gauge("hstockbot_`)
 	registered := matches(source, `"(hstockbot_\w+\w)"`)
+	for _, service := range matches(source, `newRequestMetrics\(\w+, "(\w+)"`) {
+		for _, suffix := range matches(source, `"hstockbot_" \+ service \+ "(\w+)"`) {
+			registered = append(registered, "hstockbot_"+service+suffix)
+		}
+	}
 	for _, d := range documents(t) {
 		checkNames(t, d.path, "metric", matches(d.text, `\b(hstockbot_\w+)`), registered)
 	}
 	checkNames(t, manual, "description of metric", registered, matches(readFile(t, manual), `\b(hstockbot_\w+)`))
-}
-
-func TestDocumentTests(t *testing.T) {
-	tests := matches(goSource(t, ".", true), `(?m)^func ((?:Test|Benchmark)\w+)\(`)
-	for _, d := range documents(t) {
-		checkNames(t, d.path, "test", matches(d.text, `\b((?:Test|Benchmark)[A-Z]\w*)`), tests)
-	}
 }
 
 func TestDocumentLogLines(t *testing.T) {

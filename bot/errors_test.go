@@ -70,7 +70,7 @@ func TestHalfAnAnswer(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":1`))
 			return true
 		}
-		if err := w.bot.Edit(t.Context(), 1, 1, outbox.PriorityStatus, View{Text: "b"}); !errors.Is(err, outbox.ErrUncertain) {
+		if err := w.bot.Edit(t.Context(), 1, 1, View{Text: "b"}); !errors.Is(err, outbox.ErrUncertain) {
 			t.Error(err)
 		}
 	})

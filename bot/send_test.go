@@ -138,7 +138,7 @@ func TestEdit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				ann := w.join(1)
-				id, err := w.bot.Send(t.Context(), 1, outbox.PriorityStatus, View{Text: "a"})
+				id, err := w.bot.Send(t.Context(), 1, View{Text: "a"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -151,7 +151,7 @@ func TestEdit(t *testing.T) {
 					test.fault.Method = "editMessageText"
 					w.telegram.Fault(test.fault)
 				}
-				err = w.bot.Edit(t.Context(), 1, id, outbox.PriorityStatus, View{Text: test.text})
+				err = w.bot.Edit(t.Context(), 1, id, View{Text: test.text})
 				if (err == nil) != (test.meaning == nil) || (err != nil && !errors.Is(err, test.meaning)) {
 					t.Errorf("error %v", err)
 				}
@@ -292,7 +292,7 @@ func TestRetryAfterIsPerChat(t *testing.T) {
 		if err := push(2); err != nil {
 			t.Errorf("chat 2: %v", err)
 		}
-		if err := w.bot.Edit(t.Context(), 1, id, outbox.PriorityStatus, View{Text: "edited"}); err != nil {
+		if err := w.bot.Edit(t.Context(), 1, id, View{Text: "edited"}); err != nil {
 			t.Errorf("edit: %v", err)
 		}
 		if time.Since(start) != 0 {

@@ -84,7 +84,7 @@ type PollResult struct {
 // DueOrder is an order to be polled now, with the key to ask with.
 type DueOrder struct {
 	Order
-	Key   redact.Secret
+	Key       redact.Secret
 	PollKeyID int64 // its id
 }
 

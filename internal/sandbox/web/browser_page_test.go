@@ -19,8 +19,7 @@ import (
 )
 
 func checkRightToLeft(t *testing.T, _ *testDemo, p *tab) {
-	p.open()
-	amal := p.openChat("Amal")
+	amal := p.openAs("Amal")
 	const greeting = "مرحبا! أريد أن أشتري حسابين جديدين للبريد الإلكتروني، وأن أعرف كم يكلفان وكم من الوقت يستغرق التسليم، من فضلك"
 	field := `chat(` + js(amal.id) + `).querySelector('[aria-label="Message"]')`
 	p.click("the text field", field)
@@ -127,8 +126,7 @@ func keepScrollPosition(t *testing.T, _ *testDemo, p *tab) {
 }
 
 func useKeyboardOnly(t *testing.T, _ *testDemo, p *tab) {
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	p.focusByTab("the people", `el.matches('#people button') && el.dataset.person === `+js(anna.id))
 	p.press(kb.ArrowRight)
 	waitFor[bool](p, "Bo's chat", `document.querySelector('section.chat').getAttribute('aria-label').includes('Bo')`)
@@ -183,8 +181,7 @@ func useKeyboardOnly(t *testing.T, _ *testDemo, p *tab) {
 // attackFromAnotherSite sends requests to the demo from a page of another origin in the
 // same browser.
 func attackFromAnotherSite(t *testing.T, demo *testDemo, p *tab) {
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = io.WriteString(w, `<!DOCTYPE html><link rel="icon" href="data:,"><title>another site</title>`)
@@ -240,8 +237,7 @@ func attackFromAnotherSite(t *testing.T, demo *testDemo, p *tab) {
 // makeNoRequestsWhileIdle advances the page's clock by an hour, so that all its timers
 // fire.
 func makeNoRequestsWhileIdle(t *testing.T, _ *testDemo, p *tab) {
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	anna.send("/start")
 	anna.awaitMessage("Hello, Anna!")
 	waitFor[bool](p, "the page to be loaded", `document.readyState === 'complete'`)
@@ -274,8 +270,7 @@ func makeNoRequestsWhileIdle(t *testing.T, _ *testDemo, p *tab) {
 
 // showAlert shows an alert of the bot, and a text that looks like markup.
 func showAlert(t *testing.T, _ *testDemo, p *tab) {
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	anna.send("/start")
 	anna.awaitMessage("Hello <img src=x onerror=alert(1)> a&b")
 	anna.tap("Tap me")
@@ -293,8 +288,7 @@ func showAlert(t *testing.T, _ *testDemo, p *tab) {
 // the performance of the page.
 func showThousandMessages(t *testing.T, demo *testDemo, p *tab) {
 	p.timeout = 3 * timeout
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	p.do("watch for long tasks", chromedp.Evaluate[chromedp.Void](`
 		window.longTasks = [];
 		new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((e) => e.duration))).observe({ type: 'longtask' });

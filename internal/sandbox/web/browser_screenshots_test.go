@@ -46,7 +46,7 @@ func takeScreenshots(t *testing.T, _ *testDemo, p *tab) {
 		p.settle()
 		p.checkWidth(view.width)
 		if view.width < 820 {
-			p.click("Back room", `document.querySelector('#tab-room')`)
+			p.click("Back room", `document.querySelector('#tab-control')`)
 			p.checkWidth(view.width)
 			p.click("Chat", `document.querySelector('#tab-chat')`)
 		}

@@ -381,6 +381,13 @@ type user struct {
 	id   string
 }
 
+// openAs loads the page and shows the chat of a person.
+func (p *tab) openAs(name string) *user {
+	p.t.Helper()
+	p.open()
+	return p.openChat(name)
+}
+
 // openChat shows the chat of a person.
 func (p *tab) openChat(name string) *user {
 	p.t.Helper()

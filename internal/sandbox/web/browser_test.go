@@ -55,8 +55,7 @@ func TestBrowser(t *testing.T) {
 // openWithKey opens the page as Anna, who sends her key to the bot.
 func openWithKey(p *tab) *user {
 	p.t.Helper()
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	anna.send("/key " + keyRich)
 	anna.awaitMessage("saved")
 	return anna
@@ -65,8 +64,7 @@ func openWithKey(p *tab) *user {
 // openKeyScreen opens the page as Anna, on the screen that asks for a key.
 func openKeyScreen(p *tab) *user {
 	p.t.Helper()
-	p.open()
-	anna := p.openChat("Anna")
+	anna := p.openAs("Anna")
 	anna.send("/start")
 	anna.awaitMessage("Hello, Anna!")
 	anna.tap("🔑 API key")

@@ -241,25 +241,23 @@ func (p *page) setFault(req struct {
 		return errTextTooLong
 	}
 	f := all[i]
-	if req.Once {
-		f.market.Times, f.telegram.Times = 1, 1
-	}
-	if !f.ofMarket() {
-		p.telegram.ClearFault(f.matchesTelegram)
-		if req.On {
-			p.telegram.Fault(f.telegram)
-		}
-		return nil
-	}
 	p.market.ClearFault(f.matchesMarket)
+	p.telegram.ClearFault(f.matchesTelegram)
 	if !req.On {
 		return nil
 	}
-	f.market.Message = strings.TrimSpace(req.Text)
+	if req.Once {
+		f.market.Times, f.telegram.Times = 1, 1
+	}
 	if req.Buying {
 		f.market.Action = market.Buying
 	}
-	p.market.Fault(f.market)
+	f.market.Message = strings.TrimSpace(req.Text)
+	if f.ofMarket() {
+		p.market.Fault(f.market)
+	} else {
+		p.telegram.Fault(f.telegram)
+	}
 	return nil
 }
 

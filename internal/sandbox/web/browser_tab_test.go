@@ -28,15 +28,15 @@ import (
 // browsers are the supported programs. The first one that is installed is used.
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
-// window is a running browser.
-type window struct {
+// sharedBrowser is a running browser.
+type sharedBrowser struct {
 	ctx       context.Context
 	clipboard sync.Mutex // shared by all tabs
 }
 
 // startBrowser starts a browser for the duration of the test. Without an installed
 // browser it skips the test, or fails it if CI is set.
-func startBrowser(t *testing.T) *window {
+func startBrowser(t *testing.T) *sharedBrowser {
 	t.Helper()
 	i := slices.IndexFunc(browsers, func(name string) bool { _, err := exec.LookPath(name); return err == nil })
 	if i < 0 {
@@ -65,7 +65,7 @@ func startBrowser(t *testing.T) *window {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start %s: %v", browsers[i], err)
 	}
-	return &window{ctx: ctx}
+	return &sharedBrowser{ctx: ctx}
 }
 
 // tab is a browser tab with the demo's page. Closing it fails the test if the browser
@@ -74,7 +74,7 @@ type tab struct {
 	t        *testing.T
 	ctx      context.Context
 	cancel   context.CancelFunc
-	browser  *window
+	browser  *sharedBrowser
 	url      string // the page's origin
 	timeout  time.Duration
 	expected []string // texts of problems that the test expects
@@ -88,7 +88,7 @@ type tab struct {
 
 // newTab opens an empty tab with its own storage and permissions. The caller closes
 // it.
-func newTab(t *testing.T, browser *window, url string) *tab {
+func newTab(t *testing.T, browser *sharedBrowser, url string) *tab {
 	t.Helper()
 	p := &tab{t: t, browser: browser, url: url, timeout: timeout}
 	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.record))

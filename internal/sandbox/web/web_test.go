@@ -89,18 +89,18 @@ func (d *testDemo) post(path, body string) (int, string) {
 	req := d.newRequest(d.t.Context(), http.MethodPost, d.url+path, body)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Origin", d.url)
-	resp, text := d.do(req)
-	return resp.StatusCode, strings.TrimSpace(text)
+	status, _, text := d.do(req)
+	return status, strings.TrimSpace(text)
 }
 
 // get returns the body and the header of the answer to a URL.
 func (d *testDemo) get(address string) (string, http.Header) {
 	d.t.Helper()
-	resp, text := d.do(d.newRequest(d.t.Context(), http.MethodGet, address, ""))
-	if resp.StatusCode != http.StatusOK {
-		d.t.Fatalf("GET %s: %d", address, resp.StatusCode)
+	status, header, text := d.do(d.newRequest(d.t.Context(), http.MethodGet, address, ""))
+	if status != http.StatusOK {
+		d.t.Fatalf("GET %s: %d", address, status)
 	}
-	return text, resp.Header
+	return text, header
 }
 
 func (d *testDemo) newRequest(ctx context.Context, method, address, body string) *http.Request {
@@ -112,8 +112,7 @@ func (d *testDemo) newRequest(ctx context.Context, method, address, body string)
 	return req
 }
 
-// do returns the response and its body.
-func (d *testDemo) do(req *http.Request) (*http.Response, string) {
+func (d *testDemo) do(req *http.Request) (status int, header http.Header, body string) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel()
@@ -126,7 +125,7 @@ func (d *testDemo) do(req *http.Request) (*http.Response, string) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return resp, string(text)
+	return resp.StatusCode, resp.Header, string(text)
 }
 
 // mustPost posts a request that must be accepted.

@@ -138,7 +138,7 @@ func TestEdit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				ann := w.join(1)
-				id, err := w.bot.Send(t.Context(), 1, View{Text: "a"})
+				id, err := w.bot.Send(t.Context(), 1, outbox.PriorityStatus, View{Text: "a"})
 				if err != nil {
 					t.Fatal(err)
 				}

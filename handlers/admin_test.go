@@ -293,8 +293,8 @@ func TestManyAlarms(t *testing.T) {
 			w.buyGmail("1")
 		}
 		pass(10 * time.Minute)
-		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'unknown'`, strings.Repeat("long ", 60))
-		w.changeDB(`DELETE FROM alarms`) // so that all of it is new
+		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'outcome_unknown'`, strings.Repeat("long ", 60))
+		w.changeDB(`DELETE FROM monitor_alerts`) // so that all of it is new
 		before := len(w.anna.Messages())
 		pass(2 * time.Minute)
 		if told := w.anna.Messages()[before:]; len(told) != 1 || !strings.Contains(told[0].Text, "🔴") {

@@ -47,11 +47,11 @@ func (w *world) twoPeople() {
 func (w *world) still() {
 	w.t.Helper()
 	w.stop()
-	for _, column := range []string{"updated_at", "asked_at", "delivered_at", "told_at", "closed_at"} {
+	for _, column := range []string{"updated_at", "last_poll_at", "delivered_at", "notified_at", "closed_at"} {
 		w.changeDB(`UPDATE orders SET ` + column + ` = (created_at / 60000 + 1) * 60000 WHERE ` + column + ` > 0`)
 	}
-	w.changeDB(`UPDATE orders SET polls = 1 + number % 5, failures = CASE WHEN closed_at = 0 THEN number % 3 ELSE 0 END, next_poll_at = 1000000000000000
-		WHERE asked_at > 0`)
+	w.changeDB(`UPDATE orders SET polls = 1 + external_id % 5, failures = CASE WHEN closed_at = 0 THEN external_id % 3 ELSE 0 END, next_poll_at = 1000000000000000
+		WHERE last_poll_at > 0`)
 	w.start()
 }
 
@@ -410,7 +410,7 @@ func TestPagesOfEveryonesOrders(t *testing.T) {
 		if buttonData(w.anna.Last(), "2/3") == "" || len(w.anna.Last().Keyboard) != 16 {
 			w.t.Errorf("Back leads to %s", w.anna.Transcript())
 		}
-		w.changeDB(`UPDATE orders SET charge = '1.10', created_at = created_at - (number % 20) * 86400000`)
+		w.changeDB(`UPDATE orders SET charge = '1.10', created_at = created_at - (external_id % 20) * 86400000`)
 		w.tap("allorders_button_totals")
 		w.tapLabel("›")
 		w.says("$22.00") // of all days

@@ -146,7 +146,7 @@ func TestForgedCallbacks(t *testing.T) {
 }
 
 // ownTables are those whose rows people own by an id.
-var ownTables = []string{"purchases", "orders", "searches", "alerts"}
+var ownTables = []string{"purchases", "orders", "searches", "watches"}
 
 // idsOfAnna are the ids of all that is hers, read from the database itself.
 func (w *world) idsOfAnna() []int64 {
@@ -176,7 +176,7 @@ func (w *world) kept() string {
 			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
 			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
 			`SELECT 'saved ' || service FROM favourites WHERE user_id = ? ORDER BY service`,
-			`SELECT 'alert ' || service || ' ' || kind || ' ' || armed FROM alerts WHERE user_id = ? ORDER BY id`,
+			`SELECT 'watch ' || service || ' ' || kind || ' ' || armed FROM watches WHERE user_id = ? ORDER BY id`,
 			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,

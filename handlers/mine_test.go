@@ -490,7 +490,7 @@ func (w *world) wantNothingOf(id int64, name, key string) {
 						w.t.Errorf("%s.%s still holds %q", table, column, value)
 					case strings.HasSuffix(column, "_sealed"):
 						w.t.Errorf("%s.%s still holds something sealed", table, column)
-					case column == "key_print" || column == "print":
+					case column == "key_fingerprint" || column == "fingerprint":
 						w.t.Errorf("%s.%s still tells the key", table, column)
 					}
 				}

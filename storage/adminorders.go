@@ -74,8 +74,8 @@ func (f AdminOrderFilter) where() (string, []any) {
 const day = 24 * time.Hour
 
 const (
-	shopOrderColumns = `orders.id, user_id, COALESCE(users.name, '') AS person, kind, number, adopted, elsewhere, orders.name, category, quantity,
-	country, country_name, state, word, charge, currency, delivered, orders.created_at, updated_at, asked_at, delivered_at, told_at, closed_at, polls, failures`
+	shopOrderColumns = `orders.id, user_id, COALESCE(users.name, '') AS person, kind, external_id, adopted, external, orders.name, category, quantity,
+	country, country_name, state, raw_status, charge, currency, delivered, orders.created_at, updated_at, last_poll_at, delivered_at, notified_at, closed_at, polls, failures`
 	shopOrdersOfPeople = ` FROM orders LEFT JOIN users ON users.id = orders.user_id `
 )
 
@@ -84,24 +84,24 @@ type adminOrderRow struct {
 	UserID      int64               `db:"user_id"`
 	Person      string              `db:"person"`
 	Kind        Kind                `db:"kind"`
-	ExternalID  int64               `db:"number"`
+	ExternalID  int64               `db:"external_id"`
 	Adopted     int64               `db:"adopted"`
-	Elsewhere   int64               `db:"elsewhere"`
+	Elsewhere   int64               `db:"external"`
 	Name        string              `db:"name"`
 	Category    string              `db:"category"`
 	Quantity    int64               `db:"quantity"`
 	Country     string              `db:"country"`
 	CountryName string              `db:"country_name"`
 	State       OrderState          `db:"state"`
-	RawStatus   string              `db:"word"`
+	RawStatus   string              `db:"raw_status"`
 	Charge      decimal.NullDecimal `db:"charge"`
 	Currency    string              `db:"currency"`
 	Delivered   int64               `db:"delivered"`
 	CreatedAt   int64               `db:"created_at"`
 	UpdatedAt   int64               `db:"updated_at"`
-	AskedAt     int64               `db:"asked_at"`
+	AskedAt     int64               `db:"last_poll_at"`
 	DeliveredAt int64               `db:"delivered_at"`
-	ToldAt      int64               `db:"told_at"`
+	ToldAt      int64               `db:"notified_at"`
 	ClosedAt    int64               `db:"closed_at"`
 	Polls       int64               `db:"polls"`
 	Failures    int64               `db:"failures"`
@@ -139,7 +139,7 @@ func (db *DB) CountAdminOrders(ctx context.Context, filter AdminOrderFilter) (in
 // limit: several people may have taken in one, and numbers for codes may be
 // counted apart.
 func (db *DB) AdminOrdersByExternalID(ctx context.Context, number int64, limit int) ([]AdminOrder, error) {
-	return db.shopOrders(ctx, `WHERE number = ? ORDER BY orders.created_at DESC, orders.id DESC LIMIT ?`, number, limit)
+	return db.shopOrders(ctx, `WHERE external_id = ? ORDER BY orders.created_at DESC, orders.id DESC LIMIT ?`, number, limit)
 }
 
 // AdminOrder returns one order, whoever's, or ErrNotFound.
@@ -208,7 +208,7 @@ func (db *DB) AdminOrderTotals(ctx context.Context, filter AdminOrderFilter) (to
 	// Charges are decimal text, which no database sums exactly: it counts the equal
 	// ones, and they are multiplied here, row by row.
 	rows, err := db.reader.QueryxContext(ctx, db.bind(`SELECT orders.created_at / 86400000 AS day, currency, charge, COUNT(*) AS times FROM orders `+condition+`
-		AND charge IS NOT NULL AND state <> 'refunded' AND elsewhere = 0
+		AND charge IS NOT NULL AND state <> 'refunded' AND external = 0
 		GROUP BY orders.created_at / 86400000, currency, charge ORDER BY orders.created_at / 86400000, currency`), args...)
 	if err != nil {
 		return nil, fmt.Errorf("sum everyone's charges: %w", err)
@@ -309,7 +309,7 @@ func (db *DB) AdminUnresolvedPurchases(ctx context.Context, filter AdminOrderFil
 // AdminUnresolved returns one of everyone's purchases of unknown outcome; ErrNotFound
 // also where its outcome is known by now.
 func (db *DB) AdminUnresolvedPurchase(ctx context.Context, id int64) (AdminUnresolved, error) {
-	unknown, err := db.shopUnknowns(ctx, `WHERE purchases.id = ? AND state = 'unknown'`, id)
+	unknown, err := db.shopUnknowns(ctx, `WHERE purchases.id = ? AND state = 'outcome_unknown'`, id)
 	if err != nil {
 		return AdminUnresolved{}, err
 	}
@@ -322,7 +322,7 @@ func (db *DB) AdminUnresolvedPurchase(ctx context.Context, id int64) (AdminUnres
 // whereUnknown is where for purchases: they have no state of an order, and their
 // day is that of their sending.
 func (f AdminOrderFilter) whereUnknown() (string, []any) {
-	conditions, args := []string{`WHERE state = 'unknown'`}, []any{}
+	conditions, args := []string{`WHERE state = 'outcome_unknown'`}, []any{}
 	switch f.State {
 	case FilterSMS:
 		conditions = append(conditions, `kind = 'sms'`)

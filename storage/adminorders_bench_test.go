@@ -34,14 +34,14 @@ func manyOrders(tb testing.TB, db *DB, n int) {
 				state = OrderRefunded
 			}
 			at := firstDay.Add(time.Duration(i) * (180 * day / time.Duration(n)))
-			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO purchases (id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
+			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO purchases (id, user_id, key_id, key_fingerprint, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
 				variants, balance, origin, state, reason, refusal_sealed, lease_owner, lease_until, checks, next_check_at, verdict, created_at, expires_at, sent_at, settled_at, category)
 				VALUES (?, ?, 1, ?, ?, 1, 'Goods', 1, 'sealed', '1', 1, 'USD', 1, 0, '1', '', 'placed', '', 'sealed', '', 0, 0, 0, '', ?, 0, ?, 0, ?)`,
 				i+1, i%2000+1, key, kind, toMillis(at), toMillis(at), category); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity, link_sealed, origin,
-				state, word, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until, category)
+			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_fingerprint, kind, external_id, adopted, service, name, quantity, link_sealed, origin,
+				state, raw_status, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until, category)
 				VALUES (?, ?, ?, 1, ?, ?, ?, 0, 1, 'Goods', 1, 'sealed', '', ?, 'Completed', ?, 'USD', 0, 1, ?, 0, ?, 0, 1, 0, '', 0, ?)`,
 				i+1, i%2000+1, i+1, key, kind, i+1, state, charge, toMillis(at), closed, category); err != nil {
 				return err

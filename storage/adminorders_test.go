@@ -58,7 +58,7 @@ func TestShopOrders(t *testing.T) {
 	// Pages are told apart by the id, too; and what does not count for sums.
 	for _, query := range []string{
 		`UPDATE orders SET created_at = created_at - created_at % 86400000 WHERE id % 3 = 0`,
-		`UPDATE orders SET elsewhere = 1 WHERE id % 70 = 0`,
+		`UPDATE orders SET external = 1 WHERE id % 70 = 0`,
 		`UPDATE orders SET currency = 'EUR', charge = '12345678901234567.000000000000000001' WHERE id % 31 = 0`,
 	} {
 		if _, err := db.writer.ExecContext(ctx, query); err != nil {
@@ -191,7 +191,7 @@ func TestShopOrdersCanTellNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"_sealed", "unseal", "key_print", "origin", "SELECT *", " orderColumns", "purchaseColumns"} {
+	for _, word := range []string{"_sealed", "unseal", "key_fingerprint", "origin", "SELECT *", " orderColumns", "purchaseColumns"} {
 		if strings.Contains(string(source), word) {
 			t.Errorf("adminorders.go names %s", word)
 		}

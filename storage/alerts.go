@@ -40,10 +40,10 @@ func (db *DB) Alerts(ctx context.Context) ([]Alert, error) {
 		Subject int64  `db:"subject"`
 		Detail  string `db:"detail"`
 		Since   int64  `db:"since"`
-		Told    int64  `db:"told"`
-		OverAt  int64  `db:"over_at"`
+		Told    int64  `db:"notified"`
+		OverAt  int64  `db:"ended_at"`
 	}
-	err := db.reader.SelectContext(ctx, &rows, `SELECT name, subject, detail, since, told, over_at FROM alarms ORDER BY since, name, subject`)
+	err := db.reader.SelectContext(ctx, &rows, `SELECT name, subject, detail, since, notified, ended_at FROM monitor_alerts ORDER BY since, name, subject`)
 	if err != nil {
 		return nil, fmt.Errorf("read alarms: %w", err)
 	}
@@ -65,20 +65,20 @@ func (db *DB) ApplyAlertChanges(ctx context.Context, c AlertChanges) error {
 			}
 		}
 		for _, a := range c.Started {
-			run(`INSERT INTO alarms (name, subject, detail, since, told, over_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO UPDATE SET detail = excluded.detail`,
+			run(`INSERT INTO monitor_alerts (name, subject, detail, since, notified, ended_at) VALUES (?, ?, ?, ?, 0, 0) ON CONFLICT (name, subject) DO UPDATE SET detail = excluded.detail`,
 				a.Name, a.Subject, a.Detail, toMillis(a.Since))
 		}
 		for _, a := range c.Resumed {
-			run(`UPDATE alarms SET over_at = 0 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+			run(`UPDATE monitor_alerts SET ended_at = 0 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
 		}
 		for _, a := range c.Ended {
-			run(`UPDATE alarms SET over_at = ? WHERE name = ? AND subject = ?`, toMillis(a.EndedAt), a.Name, a.Subject)
+			run(`UPDATE monitor_alerts SET ended_at = ? WHERE name = ? AND subject = ?`, toMillis(a.EndedAt), a.Name, a.Subject)
 		}
 		for _, a := range c.Notified {
-			run(`UPDATE alarms SET told = 1 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+			run(`UPDATE monitor_alerts SET notified = 1 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
 		}
 		for _, a := range c.Deleted {
-			run(`DELETE FROM alarms WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+			run(`DELETE FROM monitor_alerts WHERE name = ? AND subject = ?`, a.Name, a.Subject)
 		}
 		for _, message := range c.Messages {
 			if err == nil {
@@ -104,7 +104,7 @@ func (db *DB) DeadLettersSince(ctx context.Context, since time.Time) (n int64, f
 		First int64 `db:"first"`
 	}
 	err = db.reader.GetContext(ctx, &row, db.bind(
-		`SELECT COUNT(*) AS n, COALESCE(MIN(finished_at), 0) AS first FROM inbox WHERE state = 'parked' AND finished_at >= ?`), toMillis(since))
+		`SELECT COUNT(*) AS n, COALESCE(MIN(finished_at), 0) AS first FROM inbox WHERE state = 'dead_lettered' AND finished_at >= ?`), toMillis(since))
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("count parked updates: %w", err)
 	}

@@ -43,9 +43,9 @@ func (db *DB) SetSettingAudited(ctx context.Context, name, value string, deed Au
 func (db *DB) AuditLog(ctx context.Context, limit, offset int) (deeds []AuditEntry, total int, err error) {
 	var rows []auditRow
 	err = db.reader.SelectContext(ctx, &rows, db.bind(
-		`SELECT id, admin_id, deed, subject, detail, at FROM admin_log ORDER BY at DESC, id DESC LIMIT ? OFFSET ?`), limit, offset)
+		`SELECT id, admin_id, action, subject, detail, at FROM audit_log ORDER BY at DESC, id DESC LIMIT ? OFFSET ?`), limit, offset)
 	if err == nil {
-		err = db.reader.GetContext(ctx, &total, `SELECT COUNT(*) FROM admin_log`)
+		err = db.reader.GetContext(ctx, &total, `SELECT COUNT(*) FROM audit_log`)
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read what admins did: %w", err)
@@ -57,7 +57,7 @@ func (db *DB) AuditLog(ctx context.Context, limit, offset int) (deeds []AuditEnt
 }
 
 func (db *DB) insertDeed(ctx context.Context, tx *sqlx.Tx, deed AuditEntry) error {
-	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO admin_log (id, admin_id, deed, subject, detail, at) VALUES (?, ?, ?, ?, ?, ?)`),
+	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO audit_log (id, admin_id, action, subject, detail, at) VALUES (?, ?, ?, ?, ?, ?)`),
 		newID(), deed.AdminID, deed.Action, deed.Subject, deed.Detail, toMillis(deed.At))
 	return err
 }
@@ -65,7 +65,7 @@ func (db *DB) insertDeed(ctx context.Context, tx *sqlx.Tx, deed AuditEntry) erro
 type auditRow struct {
 	ID      int64  `db:"id"`
 	Admin   int64  `db:"admin_id"`
-	What    string `db:"deed"`
+	What    string `db:"action"`
 	Subject int64  `db:"subject"`
 	Detail  string `db:"detail"`
 	At      int64  `db:"at"`

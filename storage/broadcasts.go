@@ -61,7 +61,7 @@ const (
 	OutcomeSent        BroadcastOutcome = "sent"
 	OutcomeUnreachable BroadcastOutcome = "unreachable"
 	OutcomeFailed      BroadcastOutcome = "failed"
-	OutcomeUncertain   BroadcastOutcome = "unsure"
+	OutcomeUncertain   BroadcastOutcome = "uncertain"
 )
 
 // canBeTold is who gets broadcasts at all.
@@ -176,7 +176,7 @@ func (db *DB) BroadcastTexts(ctx context.Context, id int64) (map[string]string, 
 // is none; "" takes it away.
 func (db *DB) SetBroadcastText(ctx context.Context, author int64, lang, text string) error {
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO broadcasts (id, author_id, state, revision, total, sent, unreachable, failed, unsure, cursor_id,
+		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO broadcasts (id, author_id, state, revision, total, sent, unreachable, failed, uncertain, cursor_id,
 				chat_id, message_id, stopped_by, reported, lease_owner, lease_until, created_at, confirmed_at, started_at, ended_at)
 			SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), 'draft', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, CAST(? AS BIGINT), 0, 0, 0
 			 WHERE NOT EXISTS (SELECT 1 FROM broadcasts WHERE author_id = ? AND state = 'draft')`),
@@ -242,15 +242,15 @@ func (db *DB) ClaimBroadcast(ctx context.Context, owner string, now, until time.
 		if err != nil {
 			return err
 		}
-		unsure, err := affected(tx.ExecContext(ctx, db.bind(`DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'sending'`), row.ID))
+		uncertain, err := affected(tx.ExecContext(ctx, db.bind(`DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'sending'`), row.ID))
 		if err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &row, db.bind(`UPDATE broadcasts SET
 			   state = CASE WHEN state = 'waiting' THEN 'sending' ELSE state END,
 			   started_at = CASE WHEN state = 'waiting' THEN ? ELSE started_at END,
-			   unsure = unsure + ?, lease_owner = ?, lease_until = ? WHERE id = ? RETURNING `+broadcastColumns),
-			toMillis(now), unsure, owner, toMillis(until), row.ID)
+			   uncertain = uncertain + ?, lease_owner = ?, lease_until = ? WHERE id = ? RETURNING `+broadcastColumns),
+			toMillis(now), uncertain, owner, toMillis(until), row.ID)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Broadcast{}, ErrNotFound
@@ -271,7 +271,7 @@ func (db *DB) PendingRecipients(ctx context.Context, id int64, now time.Time, li
 		NextTryAt int64  `db:"next_try_at"`
 	}
 	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT user_id, lang, tries, next_try_at FROM broadcast_recipients
-		 WHERE broadcast_id = ? AND state = 'waiting'
+		 WHERE broadcast_id = ? AND state = 'pending'
 		 ORDER BY CASE WHEN next_try_at <= ? THEN 0 ELSE next_try_at END, tries, user_id LIMIT ?`), id, toMillis(now), limit)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("read waiting recipients: %w", err)
@@ -312,7 +312,7 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 		for _, person := range take.People {
 			fresh, err := db.moveTx(ctx, tx, `INSERT INTO broadcast_recipients (broadcast_id, user_id, lang, state, tries, next_try_at)
 				SELECT CAST(? AS BIGINT), id, CAST(? AS TEXT), 'sending', 0, 0 FROM users WHERE id = ? AND `+canBeTold+`
-				ON CONFLICT (broadcast_id, user_id) DO UPDATE SET state = 'sending' WHERE broadcast_recipients.state = 'waiting'`, take.ID, person.Lang, person.UserID)
+				ON CONFLICT (broadcast_id, user_id) DO UPDATE SET state = 'sending' WHERE broadcast_recipients.state = 'pending'`, take.ID, person.Lang, person.UserID)
 			if err != nil {
 				return err
 			}
@@ -321,7 +321,7 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 				continue
 			}
 			// Somebody who waited, and can't be told any more.
-			if _, err := db.moveTx(ctx, tx, `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND user_id = ? AND state = 'waiting'`, take.ID, person.UserID); err != nil {
+			if _, err := db.moveTx(ctx, tx, `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND user_id = ? AND state = 'pending'`, take.ID, person.UserID); err != nil {
 				return err
 			}
 		}
@@ -334,7 +334,7 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 }
 
 // SettleRecipient counts what became of a message. It counts nothing where the
-// person is not being sent to any more: then they were counted as unsure, or are
+// person is not being sent to any more: then they were counted as uncertain, or are
 // forgotten.
 func (db *DB) SettleRecipient(ctx context.Context, id, userID int64, outcome BroadcastOutcome) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
@@ -355,7 +355,7 @@ func (db *DB) SettleRecipient(ctx context.Context, id, userID int64, outcome Bro
 // ReturnRecipient puts somebody who was surely not sent to back, to be tried again.
 func (db *DB) ReturnRecipient(ctx context.Context, id int64, person Recipient, at time.Time) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE broadcast_recipients SET state = 'waiting', tries = ?, next_try_at = ?
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE broadcast_recipients SET state = 'pending', tries = ?, next_try_at = ?
 			WHERE broadcast_id = ? AND user_id = ? AND state = 'sending'`), person.Tries, toMillis(at), id, person.UserID)
 		return err
 	})
@@ -374,7 +374,7 @@ func (db *DB) FinishBroadcast(ctx context.Context, id int64, owner string, now t
 
 // DropPendingRecipients lets go of those who are still to be tried when a broadcast was stopped.
 func (db *DB) DropPendingRecipients(ctx context.Context, id int64) error {
-	_, err := db.move(ctx, "drop waiting recipients", `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'waiting'
+	_, err := db.move(ctx, "drop waiting recipients", `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'pending'
 		AND EXISTS (SELECT 1 FROM broadcasts WHERE broadcasts.id = broadcast_id AND broadcasts.state = 'stopped')`, id)
 	return err
 }
@@ -391,7 +391,7 @@ func (db *DB) ReleaseBroadcast(ctx context.Context, id int64, owner string, at t
 	return err
 }
 
-const broadcastColumns = `id, author_id, state, revision, total, sent, unreachable, failed, unsure, cursor_id, chat_id, message_id, stopped_by,
+const broadcastColumns = `id, author_id, state, revision, total, sent, unreachable, failed, uncertain, cursor_id, chat_id, message_id, stopped_by,
 	created_at, confirmed_at, started_at, ended_at`
 
 type broadcastRow struct {
@@ -403,7 +403,7 @@ type broadcastRow struct {
 	Sent        int64  `db:"sent"`
 	Unreachable int64  `db:"unreachable"`
 	Failed      int64  `db:"failed"`
-	Uncertain   int64  `db:"unsure"`
+	Uncertain   int64  `db:"uncertain"`
 	CursorID    int64  `db:"cursor_id"`
 	ChatID      int64  `db:"chat_id"`
 	MessageID   int64  `db:"message_id"`

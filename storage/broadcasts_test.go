@@ -25,7 +25,8 @@ func crowd(tb testing.TB, db *DB, n int) {
 	}
 }
 
-// confirmed returns a broadcast of this author that waits for its turn.
+// confirmed returns a waiting broadcast of this author. Those of higher authors are
+// confirmed later.
 func confirmed(tb testing.TB, db *DB, author int64) Broadcast {
 	tb.Helper()
 	ctx := tb.Context()
@@ -36,7 +37,9 @@ func confirmed(tb testing.TB, db *DB, author int64) Broadcast {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ok, err := db.ConfirmBroadcast(ctx, author, draft.ID, draft.Revision, 3, author, 7, AuditEntry{AdminID: author, Action: "send", At: time.Now()})
+	ok, err := db.ConfirmBroadcast(ctx, author, draft.ID, draft.Revision, 3, author, 7, AuditEntry{
+		AdminID: author, Action: "send", At: time.Now().Add(time.Duration(author) * time.Millisecond),
+	})
 	if err != nil || !ok {
 		tb.Fatalf("confirmed %v, %v", ok, err)
 	}

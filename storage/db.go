@@ -37,8 +37,9 @@ type DB struct {
 }
 
 // Open opens the database, creates it if need be (folder 0700, files 0600),
-// and brings its tables up to date. The error is an *UnknownKeyError when the
-// database is sealed with a key that Options.Keys lacks.
+// and brings its tables up to date. The error is a *SchemaError when the database
+// needs a newer program, and an *UnknownKeyError when it is sealed with a key that
+// Options.Keys lacks.
 func Open(ctx context.Context, options Options) (*DB, error) {
 	path, err := FilePath(options.URL)
 	if err != nil {
@@ -64,7 +65,7 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 	if err := checkPragmas(ctx, db.writer, writerPragmas); err != nil {
 		return err
 	}
-	if err := migrate(ctx, db.writer.DB); err != nil {
+	if err := migrate(ctx, db.writer); err != nil {
 		return err
 	}
 	if db.reader, err = open(path, readerPragmas, readers, false); err != nil {

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +23,7 @@ import (
 
 const (
 	driverName = "sqlite"
+	sqlDialect = goose.DialectSQLite3
 	scheme     = "sqlite:"
 	readers    = 4
 
@@ -34,9 +34,6 @@ const (
 // ErrURL says what a database URL looks like. It never holds the value, which
 // may hold a password.
 var ErrURL = errors.New("storage: the database's address takes sqlite:PATH, for example sqlite:data/bot.db")
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // A pragma as it must read back.
 type pragma struct{ name, set, want string }
@@ -153,30 +150,11 @@ func checkPragmas(ctx context.Context, db *sqlx.DB, pragmas []pragma) (err error
 	return nil
 }
 
-// migrate brings the tables up to date. Several starts at once may meet here:
-// each migration commits together with its number, so a start that fails while
-// the number has moved has only been overtaken.
-func migrate(ctx context.Context, db *sql.DB) error {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("storage: migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, folder, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("storage: migrations: %w", err)
-	}
-	version := int64(-1)
-	for {
-		_, failed := provider.Up(ctx)
-		if failed == nil {
-			return nil
-		}
-		now, err := provider.GetDBVersion(ctx)
-		if err != nil || now <= version {
-			return fmt.Errorf("storage: migrating: %w", errors.Join(failed, err))
-		}
-		version = now
-	}
+// hasTable reports whether the database has a table of this name.
+func hasTable(ctx context.Context, db *sqlx.DB, name string) (bool, error) {
+	var n int
+	err := db.GetContext(ctx, &n, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?`, name)
+	return n > 0, err
 }
 
 // bind turns ? into what the driver takes.

@@ -30,9 +30,9 @@ func (db *DB) ExposureOf(ctx context.Context, secret redact.Secret) (exposure Ex
 	rows, err := db.reader.QueryxContext(ctx, db.bind(`
 		SELECT orders.charge, orders.currency, orders.quantity, purchases.rate, purchases.rate_per
 		  FROM orders JOIN purchases ON purchases.id = orders.purchase_id
-		 WHERE orders.key_print = ? AND orders.closed_at = 0 AND orders.state IN ('open', 'partial')
+		 WHERE orders.key_fingerprint = ? AND orders.closed_at = 0 AND orders.state IN ('open', 'partial')
 		UNION ALL
-		SELECT NULL, currency, quantity, rate, rate_per FROM purchases WHERE key_print = ? AND state = 'unknown'`), digest, digest)
+		SELECT NULL, currency, quantity, rate, rate_per FROM purchases WHERE key_fingerprint = ? AND state = 'outcome_unknown'`), digest, digest)
 	if err != nil {
 		return Exposure{}, fmt.Errorf("read what a key is open for: %w", err)
 	}

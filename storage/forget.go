@@ -16,7 +16,7 @@ var ErrPurchaseInFlight = errors.New("a purchase is on its way")
 // forgotten are the tables whose rows about a person go without a trace, in
 // an order that foreign keys allow. users, which the others may point to, goes
 // last and is keyed by id.
-var forgotten = []string{"reminders", "favourites", "alerts", "outbox", "searches", "broadcast_recipients", "dialogs", "api_keys"}
+var forgotten = []string{"reminders", "favourites", "watches", "outbox", "searches", "broadcast_recipients", "dialogs", "api_keys"}
 
 // Forget deletes what is kept about a person. What they bought through the bot
 // stays as figures of the shop that nobody can be found by: what, how many, for
@@ -45,17 +45,17 @@ func (db *DB) Forget(ctx context.Context, userID int64, now time.Time) error {
 			run(`DELETE FROM `+table+` WHERE user_id = ?`, userID) // the names stand above
 		}
 		// What was placed elsewhere is no figure of the shop.
-		run(`DELETE FROM orders WHERE user_id = ? AND elsewhere = 1`, userID)
-		run(`UPDATE orders SET user_id = 0, key_id = 0, key_print = '', number = 0, adopted = 0, link_sealed = '', phone_sealed = '', origin = '',
-		            message_id = 0, told_at = 0, next_poll_at = 0, lease_until = 0, polls = polls + 1,
+		run(`DELETE FROM orders WHERE user_id = ? AND external = 1`, userID)
+		run(`UPDATE orders SET user_id = 0, key_id = 0, key_fingerprint = '', external_id = 0, adopted = 0, link_sealed = '', phone_sealed = '', origin = '',
+		            message_id = 0, notified_at = 0, next_poll_at = 0, lease_until = 0, polls = polls + 1,
 		            state = CASE WHEN closed_at = 0 THEN 'stale' ELSE state END, closed_at = CASE WHEN closed_at = 0 THEN ? ELSE closed_at END
 		      WHERE user_id = ?`, toMillis(now), userID)
 		run(`DELETE FROM purchases WHERE user_id = ? AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.purchase_id = purchases.id)`, userID)
-		run(`UPDATE purchases SET user_id = 0, key_id = 0, key_print = '', link_sealed = '', phone_sealed = '', refusal_sealed = '', origin = '',
+		run(`UPDATE purchases SET user_id = 0, key_id = 0, key_fingerprint = '', link_sealed = '', phone_sealed = '', refusal_sealed = '', origin = '',
 		            balance = '0', balance_seen = NULL, lease_owner = '' WHERE user_id = ?`, userID)
 		// In a private chat the chat's id is the person's (Bot API: Chat).
 		run(`UPDATE inbox SET chat_id = 0, payload_sealed = '' WHERE chat_id = ? AND finished_at IS NOT NULL`, userID)
-		run(`UPDATE admin_log SET subject = 0 WHERE subject = ?`, userID)
+		run(`UPDATE audit_log SET subject = 0 WHERE subject = ?`, userID)
 		// What somebody has sent as an admin stays, as in the log.
 		run(`DELETE FROM broadcasts WHERE author_id = ? AND state = 'draft'`, userID)
 		run(`UPDATE broadcasts SET chat_id = 0, message_id = 0 WHERE chat_id = ?`, userID)
@@ -79,7 +79,7 @@ type DataSummary struct {
 	InFlight       int `db:"on_its_way"`
 	Searches       int `db:"searches"`
 	Saved          int `db:"saved"`
-	Watches        int `db:"alerts"`
+	Watches        int `db:"watches"`
 	Reminders      int `db:"reminders"`
 	Waiting        int `db:"waiting"`
 }
@@ -92,11 +92,11 @@ func (db *DB) DataSummary(ctx context.Context, userID int64) (DataSummary, error
 		(SELECT COUNT(*) FROM orders WHERE user_id = ?) AS orders,
 		(SELECT COUNT(*) FROM orders WHERE user_id = ? AND closed_at = 0 AND state IN ('open', 'partial')) AS open_orders,
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ?) AS purchases,
-		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state = 'unknown') AS unknown,
+		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state = 'outcome_unknown') AS unknown,
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state IN ('claimed', 'sending')) AS on_its_way,
 		(SELECT COUNT(*) FROM searches WHERE user_id = ?) AS searches,
 		(SELECT COUNT(*) FROM favourites WHERE user_id = ?) AS saved,
-		(SELECT COUNT(*) FROM alerts WHERE user_id = ?) AS alerts,
+		(SELECT COUNT(*) FROM watches WHERE user_id = ?) AS watches,
 		(SELECT COUNT(*) FROM reminders WHERE user_id = ?) AS reminders,
 		(SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state <> 'sent') AS waiting`),
 		userID, userID, userID, userID, userID, userID, userID, userID, userID, userID, userID)

@@ -23,7 +23,7 @@ func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secre
 		o.ID, o.PurchaseID = newID(), newID()
 		var known int
 		err := tx.GetContext(ctx, &known, db.bind(
-			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND number = ? AND (kind = 'sms') = (? = 'sms')`), o.UserID, o.ExternalID, o.Kind)
+			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND external_id = ? AND (kind = 'sms') = (? = 'sms')`), o.UserID, o.ExternalID, o.Kind)
 		if err != nil {
 			return err
 		}

@@ -16,10 +16,10 @@ import (
 // of what was handled long enough to know them again.
 
 const (
-	inboxLife  = 48 * time.Hour      // of the ids of what is done: Telegram repeats for 24 h
-	parkedLife = 30 * 24 * time.Hour // of what was given up, with its payload
-	putRows    = 128                 // of one INSERT at most: getUpdates gives 100 (Bot API)
-	sweepRows  = 500                 // of one DELETE, so that nobody's write waits long for it
+	inboxLife      = 48 * time.Hour      // of the ids of what is done: Telegram repeats for 24 h
+	deadLetterLife = 30 * 24 * time.Hour // of what was given up, with its payload
+	putRows        = 128                 // of one INSERT at most: getUpdates gives 100 (Bot API)
+	sweepRows      = 500                 // of one DELETE, so that nobody's write waits long for it
 )
 
 // StoreUpdates stores received updates durably, in their order, as attempted once.
@@ -142,14 +142,14 @@ func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data s
 // DeadLetter gives an update up: it is not handled again, and its payload is kept
 // sealed for thirty days. Otherwise it is as Finish.
 func (db *DB) DeadLetter(ctx context.Context, id int64) error {
-	return db.end(ctx, "park update", markParked, id, nil)
+	return db.end(ctx, "park update", markDeadLettered, id, nil)
 }
 
 // Of what is done only the id is needed. The chat would be the person: the tap by
 // which they are forgotten is done after that.
 const (
-	markDone   = `UPDATE inbox SET state = 'done', chat_id = 0, payload_sealed = '', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
-	markParked = `UPDATE inbox SET state = 'parked', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
+	markDone         = `UPDATE inbox SET state = 'done', chat_id = 0, payload_sealed = '', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
+	markDeadLettered = `UPDATE inbox SET state = 'dead_lettered', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 )
 
 // end moves an update to its end and runs also if this call moved it.
@@ -190,7 +190,7 @@ func (db *DB) Sweep(ctx context.Context) error {
 		{`DELETE FROM inbox WHERE update_id IN
 			(SELECT update_id FROM inbox WHERE finished_at < ? AND state = 'done' ORDER BY finished_at LIMIT ?)`, now.Add(-inboxLife)},
 		{`DELETE FROM inbox WHERE update_id IN
-			(SELECT update_id FROM inbox WHERE finished_at < ? AND state = 'parked' ORDER BY finished_at LIMIT ?)`, now.Add(-parkedLife)},
+			(SELECT update_id FROM inbox WHERE finished_at < ? AND state = 'dead_lettered' ORDER BY finished_at LIMIT ?)`, now.Add(-deadLetterLife)},
 		{`DELETE FROM dialogs WHERE user_id IN
 			(SELECT user_id FROM dialogs WHERE expires_at <= ? LIMIT ?)`, now},
 	} {

@@ -42,7 +42,7 @@ func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (
 	var row keyRow
 	digest := db.Digest(keyDomain, []byte(secret.Reveal()))
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE api_keys SET state = ? WHERE user_id = ? AND state = ? AND print <> ?`),
+		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE api_keys SET state = ? WHERE user_id = ? AND state = ? AND fingerprint <> ?`),
 			KeyReplaced, userID, KeyActive, digest); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (
 			return err
 		}
 		id := newID()
-		err := tx.GetContext(ctx, &id, db.bind(`SELECT id FROM api_keys WHERE user_id = ? AND print = ?`), userID, digest)
+		err := tx.GetContext(ctx, &id, db.bind(`SELECT id FROM api_keys WHERE user_id = ? AND fingerprint = ?`), userID, digest)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -105,13 +105,13 @@ const (
 	secretColumn = "secret"
 )
 
-const keyColumns = `id, user_id, secret_sealed, print, state, invalid, created_at`
+const keyColumns = `id, user_id, secret_sealed, fingerprint, state, invalid, created_at`
 
 type keyRow struct {
 	ID           int64    `db:"id"`
 	UserID       int64    `db:"user_id"`
 	SecretSealed string   `db:"secret_sealed"`
-	Fingerprint  string   `db:"print"`
+	Fingerprint  string   `db:"fingerprint"`
 	State        KeyState `db:"state"`
 	Invalid      int64    `db:"invalid"`
 	CreatedAt    int64    `db:"created_at"`

@@ -1,7 +1,12 @@
 package storage
 
 import (
+	"bytes"
+	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,7 +22,7 @@ func TestMigrationsGoBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db.writer.DB, folder, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(sqlDialect, db.writer.DB, folder, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,5 +50,49 @@ func TestMigrationsGoBack(t *testing.T) {
 		if diff := cmp.Diff(before[done.Source.Version], schema()); diff != "" {
 			t.Errorf("%s, down and up (-before +after):\n%s", done.Source.Path, diff)
 		}
+	}
+}
+
+func TestMigrationSetsSchemaMin(t *testing.T) {
+	db := openTest(t)
+	if got, err := db.Setting(t.Context(), schemaMinSetting); err != nil || got != "10" {
+		t.Errorf("schema_min is %q, %v", got, err)
+	}
+}
+
+func TestOpenRefusesNewerSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db := openAt(t, path, testKeys(t, 1))
+	if err := db.SetSetting(t.Context(), schemaMinSetting, "999"); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, db)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), Options{URL: "sqlite:" + path, Keys: testKeys(t, 1)})
+	var refused *SchemaError
+	if !errors.As(err, &refused) || refused.Required != 999 || refused.Known < 10 {
+		t.Fatalf("the error is %v", err)
+	}
+	if text := err.Error(); !strings.Contains(text, "needs a newer program") || strings.Contains(text, "\n") {
+		t.Errorf("the error says %q", text)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the refused database was written to (%v)", err)
+	}
+}
+
+func TestOpenRefusesMalformedSchemaMin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db := openAt(t, path, testKeys(t, 1))
+	if err := db.SetSetting(t.Context(), schemaMinSetting, "ten"); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, db)
+	if _, err := Open(t.Context(), Options{URL: "sqlite:" + path, Keys: testKeys(t, 1)}); err == nil || !strings.Contains(err.Error(), schemaMinSetting) {
+		t.Errorf("the error is %v", err)
 	}
 }

@@ -107,12 +107,12 @@ func TestForget(t *testing.T) {
 	if err := db.FinishWithDialog(ctx, tap, 1, "", "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "alerts": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
+	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "watches": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
 		if got := db.count(t, `SELECT COUNT(*) FROM `+table); got != want {
 			t.Errorf("%s has %d rows, want %d", table, got, want)
 		}
 	}
-	if n := db.count(t, `SELECT COUNT(*) FROM orders WHERE user_id = 0 AND number = 0 AND closed_at > 0 AND name = 'Goods' AND currency = 'USD' AND link_sealed = '' AND key_print = ''`); n != 2 {
+	if n := db.count(t, `SELECT COUNT(*) FROM orders WHERE user_id = 0 AND external_id = 0 AND closed_at > 0 AND name = 'Goods' AND currency = 'USD' AND link_sealed = '' AND key_fingerprint = ''`); n != 2 {
 		t.Errorf("%d orders stay as figures, want 2", n)
 	}
 	if n := db.count(t, `SELECT COUNT(*) FROM orders WHERE charge = '1.25'`); n != 2 {
@@ -262,7 +262,7 @@ func TestEachOrder(t *testing.T) {
 	placed(t, db, 1, numbers...)
 	placed(t, db, 2, 5000)
 	// Half of them in one millisecond: pages are told apart by the id, too.
-	if _, err := db.writer.ExecContext(t.Context(), `UPDATE orders SET created_at = 1000 WHERE number % 2 = 0`); err != nil {
+	if _, err := db.writer.ExecContext(t.Context(), `UPDATE orders SET created_at = 1000 WHERE external_id % 2 = 0`); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[int64]int{}

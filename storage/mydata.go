@@ -119,7 +119,7 @@ func (db *DB) searchesOf(ctx context.Context, userID int64) ([]PastSearch, error
 
 func (db *DB) messagesOf(ctx context.Context, userID int64) ([]Message, error) {
 	var rows []messageRow
-	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT id, user_id, purchase_id, order_id, kind, class, '' AS body_sealed, created_at, tries
+	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT id, user_id, purchase_id, order_id, kind, priority, '' AS body_sealed, created_at, tries
 		FROM outbox WHERE user_id = ? AND state <> 'sent' ORDER BY created_at`), userID)
 	if err != nil {
 		return nil, fmt.Errorf("read messages: %w", err)

@@ -118,14 +118,14 @@ func (db *DB) Order(ctx context.Context, userID, id int64) (Order, error) {
 
 // OrderByExternalID returns this person's order of that number, or ErrNotFound.
 func (db *DB) OrderByExternalID(ctx context.Context, userID, number int64) (Order, error) {
-	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE number = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, number, userID)
+	return db.oneOrder(ctx, `SELECT `+orderColumns+` FROM orders WHERE external_id = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, number, userID)
 }
 
 // OrdersOfPurchase returns the orders that a purchase became, in the order of
 // their numbers; ErrNotFound where there is none.
 func (db *DB) OrdersOfPurchase(ctx context.Context, userID, purchaseID int64) ([]Order, error) {
 	orders, err := db.orders(ctx, "read orders of a purchase",
-		`SELECT `+orderColumns+` FROM orders WHERE purchase_id = ? AND user_id = ? ORDER BY number`, purchaseID, userID)
+		`SELECT `+orderColumns+` FROM orders WHERE purchase_id = ? AND user_id = ? ORDER BY external_id`, purchaseID, userID)
 	if err == nil && len(orders) == 0 {
 		err = ErrNotFound
 	}
@@ -164,9 +164,9 @@ func (db *DB) CountOrders(ctx context.Context, userID int64, filter OrderFilter)
 // first, at most 20; with dismissed also those that they said were not placed,
 // since their number may still turn up.
 func (db *DB) UnresolvedPurchases(ctx context.Context, userID int64, dismissed bool) ([]Purchase, error) {
-	states := `state = 'unknown'`
+	states := `state = 'outcome_unknown'`
 	if dismissed {
-		states = `state IN ('unknown', 'dismissed')`
+		states = `state IN ('outcome_unknown', 'dismissed')`
 	}
 	return db.purchases(ctx, "read unknown purchases",
 		`SELECT `+purchaseColumns+` FROM purchases WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
@@ -193,9 +193,9 @@ func (db *DB) UpdateOrder(ctx context.Context, o Order, accounts []redact.Secret
 			o.DeliveredAt = o.UpdatedAt
 		}
 		reported, err = db.moveTx(ctx, tx, `
-			UPDATE orders SET state = ?, word = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
+			UPDATE orders SET state = ?, raw_status = ?, charge = ?, currency = ?, remains = ?, start_count = ?, auto_delivery = ?,
 			       delivered = ?, delivered_at = ?, updated_at = ?, closed_at = ?, next_poll_at = ?, polls = ?, failures = ?, expires_at = ?, phone_sealed = ?,
-			       asked_at = ?, lease_until = 0
+			       last_poll_at = ?, lease_until = 0
 			 WHERE id = ? AND polls = ?`,
 			o.State, o.RawStatus, nullText(o.Charge), o.Currency, o.Remains, o.StartCount, toBit(o.AutoDelivery),
 			o.Delivered, toMillis(o.DeliveredAt), toMillis(o.UpdatedAt), toMillis(o.ClosedAt), toMillis(o.NextPollAt), o.Polls, o.Failures,
@@ -249,7 +249,7 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 		if err != nil || !accepted {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
+		_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET next_poll_at = ?, last_poll_at = ?, failures = 0 WHERE key_id = ? AND closed_at = 0 AND next_poll_at > ?`),
 			toMillis(now), toMillis(now.Add(-resumeAsIf)), keyID, toMillis(now))
 		return err
 	})
@@ -286,7 +286,7 @@ func (db *DB) RefusedKeys(ctx context.Context, onlyNumbers bool, limit int) ([]K
 // ResumeOrders makes this person's open orders due again (a new key has come).
 func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) error {
 	_, err := db.move(ctx, "resume orders",
-		`UPDATE orders SET next_poll_at = ?, asked_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
+		`UPDATE orders SET next_poll_at = ?, last_poll_at = ?, failures = 0 WHERE user_id = ? AND closed_at = 0 AND next_poll_at > ?`,
 		toMillis(at), toMillis(at.Add(-resumeAsIf)), userID, toMillis(at))
 	return err
 }
@@ -377,23 +377,23 @@ func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) err
 		UPDATE api_keys SET secret_sealed = '' WHERE user_id = ? AND state <> 'active' AND secret_sealed <> ''
 		   AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0)
 		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE purchases.key_id = api_keys.id
-		                   AND purchases.state IN ('claimed', 'sending', 'unknown', 'dismissed'))`), userID)
+		                   AND purchases.state IN ('claimed', 'sending', 'outcome_unknown', 'dismissed'))`), userID)
 	return err
 }
 
-const orderColumns = `id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity,
-	link_sealed, origin, state, word, charge, currency, remains, start_count, auto_delivery, delivered,
+const orderColumns = `id, user_id, purchase_id, key_id, key_fingerprint, kind, external_id, adopted, service, name, quantity,
+	link_sealed, origin, state, raw_status, charge, currency, remains, start_count, auto_delivery, delivered,
 	created_at, updated_at, closed_at, next_poll_at, polls, failures, project, country, country_name, phone_sealed,
-	expires_at, message_id, cancel_sent_at, elsewhere, category, delivered_at, told_at`
+	expires_at, message_id, cancel_sent_at, external, category, delivered_at, notified_at`
 
 type orderRow struct {
 	ID             int64               `db:"id"`
 	UserID         int64               `db:"user_id"`
 	PurchaseID     int64               `db:"purchase_id"`
 	KeyID          int64               `db:"key_id"`
-	KeyFingerprint string              `db:"key_print"`
+	KeyFingerprint string              `db:"key_fingerprint"`
 	Kind           Kind                `db:"kind"`
-	ExternalID     int64               `db:"number"`
+	ExternalID     int64               `db:"external_id"`
 	Adopted        int64               `db:"adopted"`
 	Service        int64               `db:"service"`
 	Name           string              `db:"name"`
@@ -401,7 +401,7 @@ type orderRow struct {
 	LinkSealed     string              `db:"link_sealed"`
 	Origin         string              `db:"origin"`
 	State          OrderState          `db:"state"`
-	RawStatus      string              `db:"word"`
+	RawStatus      string              `db:"raw_status"`
 	Charge         decimal.NullDecimal `db:"charge"`
 	Currency       string              `db:"currency"`
 	Remains        *int64              `db:"remains"`
@@ -421,10 +421,10 @@ type orderRow struct {
 	ExpiresAt      int64               `db:"expires_at"`
 	MessageID      int64               `db:"message_id"`
 	CancelSentAt   int64               `db:"cancel_sent_at"`
-	Elsewhere      int64               `db:"elsewhere"`
+	Elsewhere      int64               `db:"external"`
 	Category       string              `db:"category"`
 	DeliveredAt    int64               `db:"delivered_at"`
-	ToldAt         int64               `db:"told_at"`
+	ToldAt         int64               `db:"notified_at"`
 }
 
 func (db *DB) insertOrder(ctx context.Context, tx *sqlx.Tx, o Order) error {
@@ -492,7 +492,7 @@ func (db *DB) order(row orderRow) (Order, error) {
 func (db *DB) ExternalIDShared(ctx context.Context, o Order) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(`SELECT COUNT(*) FROM orders
-		WHERE number = ? AND key_print = ? AND (kind = 'sms') <> (? = 'sms')`), o.ExternalID, o.KeyFingerprint, o.Kind)
+		WHERE external_id = ? AND key_fingerprint = ? AND (kind = 'sms') <> (? = 'sms')`), o.ExternalID, o.KeyFingerprint, o.Kind)
 	if err != nil {
 		return false, fmt.Errorf("look for orders of that number: %w", err)
 	}

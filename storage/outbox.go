@@ -42,17 +42,17 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 		rows = rows[:0]
 		var due []messageRow
 		err := tx.SelectContext(ctx, &due, db.bind(`
-			SELECT id, user_id, purchase_id, order_id, kind, class, body_sealed, created_at, tries FROM outbox
-			 WHERE state = 'waiting' AND next_try_at <= ? AND lease_until <= ?
-			   AND NOT EXISTS (SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'waiting' AND busy.lease_until > ?)
-			 ORDER BY class, created_at, id LIMIT ?`),
+			SELECT id, user_id, purchase_id, order_id, kind, priority, body_sealed, created_at, tries FROM outbox
+			 WHERE state = 'pending' AND next_try_at <= ? AND lease_until <= ?
+			   AND NOT EXISTS (SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'pending' AND busy.lease_until > ?)
+			 ORDER BY priority, created_at, id LIMIT ?`),
 			toMillis(now), toMillis(now), toMillis(now), limit)
 		if err != nil {
 			return err
 		}
 		for _, row := range due {
 			moved, err := db.moveTx(ctx, tx,
-				`UPDATE outbox SET lease_owner = ?, lease_until = ?, tries = tries + 1 WHERE id = ? AND state = 'waiting' AND lease_until <= ?`,
+				`UPDATE outbox SET lease_owner = ?, lease_until = ?, tries = tries + 1 WHERE id = ? AND state = 'pending' AND lease_until <= ?`,
 				owner, toMillis(until), row.ID, toMillis(now))
 			if err != nil {
 				return err
@@ -87,7 +87,7 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 // the given time. False: it is no longer owner's to send.
 func (db *DB) RenewMessageLease(ctx context.Context, id int64, owner string, until time.Time) (bool, error) {
 	return db.move(ctx, "hold the lease on a message",
-		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'waiting' AND lease_owner = ?`, toMillis(until), id, owner)
+		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'pending' AND lease_owner = ?`, toMillis(until), id, owner)
 }
 
 // AddMessage stores a message that no other change goes with.
@@ -107,7 +107,7 @@ func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now ti
 		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
 			toMillis(now), message.ID)
 		if err == nil && message.OrderID != 0 {
-			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET told_at = ?, message_id = CASE WHEN ? <> 0 THEN ? ELSE message_id END WHERE id = ? AND user_id = ?`),
+			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET notified_at = ?, message_id = CASE WHEN ? <> 0 THEN ? ELSE message_id END WHERE id = ? AND user_id = ?`),
 				toMillis(now), shows, shows, message.OrderID, message.UserID)
 		}
 		if err != nil {
@@ -117,13 +117,13 @@ func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now ti
 	})
 }
 
-// HasMoreUrgent reports whether a message of a more urgent class waits for this
+// HasMoreUrgent reports whether a message of a more urgent priority waits for this
 // person.
-func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, class Priority, now time.Time) (bool, error) {
+func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, priority Priority, now time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(
-		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'waiting' AND class < ? AND next_try_at <= ? AND lease_until <= ?`),
-		userID, class, toMillis(now), toMillis(now))
+		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'pending' AND priority < ? AND next_try_at <= ? AND lease_until <= ?`),
+		userID, priority, toMillis(now), toMillis(now))
 	if err != nil {
 		return false, fmt.Errorf("look for urgent messages: %w", err)
 	}
@@ -134,7 +134,7 @@ func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, class Priority, n
 // sealed, for as long as a waiting one's.
 func (db *DB) MarkRejected(ctx context.Context, id int64) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'unsendable', lease_until = 0 WHERE id = ?`), id)
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'rejected', lease_until = 0 WHERE id = ?`), id)
 		if err != nil {
 			return fmt.Errorf("mark message unsendable: %w", err)
 		}
@@ -145,7 +145,7 @@ func (db *DB) MarkRejected(ctx context.Context, id int64) error {
 // RetryMessage puts a message back to be sent at the given time.
 func (db *DB) RetryMessage(ctx context.Context, id int64, at time.Time) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET next_try_at = ?, lease_until = 0 WHERE id = ? AND state = 'waiting'`), toMillis(at), id)
+		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET next_try_at = ?, lease_until = 0 WHERE id = ? AND state = 'pending'`), toMillis(at), id)
 		if err != nil {
 			return fmt.Errorf("retry message: %w", err)
 		}
@@ -155,14 +155,14 @@ func (db *DB) RetryMessage(ctx context.Context, id int64, at time.Time) error {
 
 // holdMessages keeps everything for a person who can't be reached.
 func (db *DB) holdMessages(ctx context.Context, tx *sqlx.Tx, userID int64) error {
-	_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'held', lease_until = 0 WHERE user_id = ? AND state = 'waiting'`), userID)
+	_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'held', lease_until = 0 WHERE user_id = ? AND state = 'pending'`), userID)
 	return err
 }
 
 // releaseMessages makes a person's held messages due now. It reports whether
 // there were any.
 func (db *DB) releaseMessages(ctx context.Context, tx *sqlx.Tx, userID int64, now time.Time) (bool, error) {
-	return db.moveTx(ctx, tx, `UPDATE outbox SET state = 'waiting', next_try_at = ? WHERE user_id = ? AND state = 'held'`, toMillis(now), userID)
+	return db.moveTx(ctx, tx, `UPDATE outbox SET state = 'pending', next_try_at = ? WHERE user_id = ? AND state = 'held'`, toMillis(now), userID)
 }
 
 // NextMessage returns when the next message is due, zero where none waits.
@@ -172,8 +172,8 @@ func (db *DB) NextMessage(ctx context.Context, now time.Time) (time.Time, error)
 	var at sql.NullInt64
 	err := db.reader.GetContext(ctx, &at, db.bind(`
 		SELECT MIN(CASE WHEN lease_until > ? THEN lease_until ELSE next_try_at END) FROM outbox
-		 WHERE state = 'waiting' AND (lease_until > ? OR NOT EXISTS (
-		     SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'waiting' AND busy.lease_until > ?))`),
+		 WHERE state = 'pending' AND (lease_until > ? OR NOT EXISTS (
+		     SELECT 1 FROM outbox busy WHERE busy.user_id = outbox.user_id AND busy.state = 'pending' AND busy.lease_until > ?))`),
 		toMillis(now), toMillis(now), toMillis(now))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next message: %w", err)
@@ -184,7 +184,7 @@ func (db *DB) NextMessage(ctx context.Context, now time.Time) (time.Time, error)
 // CountPendingMessages counts messages that are due or will be; held ones are not.
 func (db *DB) CountPendingMessages(ctx context.Context) (int, error) {
 	var n int
-	if err := db.reader.GetContext(ctx, &n, `SELECT COUNT(*) FROM outbox WHERE state = 'waiting'`); err != nil {
+	if err := db.reader.GetContext(ctx, &n, `SELECT COUNT(*) FROM outbox WHERE state = 'pending'`); err != nil {
 		return 0, fmt.Errorf("count waiting messages: %w", err)
 	}
 	return n, nil
@@ -199,7 +199,7 @@ func (db *DB) StuckMessages(ctx context.Context, due time.Time) (n int64, since 
 		Since int64 `db:"since"`
 	}
 	err = db.reader.GetContext(ctx, &row, db.bind(`SELECT COUNT(*) AS n, COALESCE(MIN(CASE WHEN tries >= 5 THEN created_at ELSE next_try_at END), 0) AS since
-		  FROM outbox WHERE state = 'waiting' AND (tries >= 5 OR next_try_at <= ?)`), toMillis(due))
+		  FROM outbox WHERE state = 'pending' AND (tries >= 5 OR next_try_at <= ?)`), toMillis(due))
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("look for stuck messages: %w", err)
 	}
@@ -210,7 +210,7 @@ func (db *DB) StuckMessages(ctx context.Context, due time.Time) (n int64, since 
 // ones, with what they hold, after thirty.
 func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM outbox WHERE state <> 'waiting' AND created_at < ? AND (state = 'sent' OR created_at < ?)`),
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM outbox WHERE state <> 'pending' AND created_at < ? AND (state = 'sent' OR created_at < ?)`),
 			toMillis(now.Add(-48*time.Hour)), toMillis(now.Add(-messageLife)))
 		if err != nil {
 			return fmt.Errorf("sweep messages: %w", err)
@@ -222,8 +222,8 @@ func (db *DB) SweepMessages(ctx context.Context, now time.Time) error {
 func (db *DB) insertMessage(ctx context.Context, tx *sqlx.Tx, m Message) error {
 	m.ID = newID()
 	_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO outbox
-		(id, user_id, purchase_id, order_id, kind, class, body_sealed, state, created_at, next_try_at, tries, lease_owner, lease_until, sent_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, 0, '', 0, 0)`),
+		(id, user_id, purchase_id, order_id, kind, priority, body_sealed, state, created_at, next_try_at, tries, lease_owner, lease_until, sent_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, 0, '', 0, 0)`),
 		m.ID, m.UserID, m.PurchaseID, m.OrderID, m.Kind, m.Priority, db.sealText("outbox", "body", m.ID, string(m.Body)),
 		toMillis(m.CreatedAt), toMillis(m.CreatedAt))
 	return err
@@ -235,7 +235,7 @@ type messageRow struct {
 	PurchaseID int64    `db:"purchase_id"`
 	OrderID    int64    `db:"order_id"`
 	Kind       string   `db:"kind"`
-	Priority   Priority `db:"class"`
+	Priority   Priority `db:"priority"`
 	BodySealed string   `db:"body_sealed"`
 	CreatedAt  int64    `db:"created_at"`
 	Tries      int      `db:"tries"`

@@ -34,12 +34,12 @@ func (db *DB) DuePolls(ctx context.Context, owner string, since, now time.Time, 
 		ID         int64 `db:"id"`
 		KeyID      int64 `db:"key_id"`
 		CreatedAt  int64 `db:"created_at"`
-		AskedAt    int64 `db:"asked_at"`
+		AskedAt    int64 `db:"last_poll_at"`
 		NextPollAt int64 `db:"next_poll_at"`
 		LeaseUntil int64 `db:"lease_until"`
 	}
 	err := db.reader.SelectContext(ctx, &rows, db.bind(`
-		SELECT o.id, k.id AS key_id, o.created_at, o.asked_at, o.next_poll_at, o.lease_until
+		SELECT o.id, k.id AS key_id, o.created_at, o.last_poll_at, o.next_poll_at, o.lease_until
 		  FROM orders o
 		  JOIN api_keys own ON own.id = o.key_id
 		  JOIN api_keys k ON k.id = CASE WHEN own.secret_sealed <> '' AND own.invalid = 0 THEN own.id
@@ -150,10 +150,10 @@ func (db *DB) TakePolls(ctx context.Context, notes []PollResult, picked []DuePol
 // notePolls ends polls. Where another one has reported since, its word stands.
 func (db *DB) notePolls(ctx context.Context, tx *sqlx.Tx, notes []PollResult) error {
 	for _, note := range notes {
-		query := `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ? WHERE id = ? AND polls = ?`
+		query := `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, last_poll_at = ? WHERE id = ? AND polls = ?`
 		args := []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), note.OrderID, note.Polls}
 		if note.Succeeded {
-			query = `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, asked_at = ?, polls = polls + 1, updated_at = ? WHERE id = ? AND polls = ?`
+			query = `UPDATE orders SET failures = ?, next_poll_at = ?, lease_until = 0, last_poll_at = ?, polls = polls + 1, updated_at = ? WHERE id = ? AND polls = ?`
 			args = []any{note.Failures, toMillis(note.NextAt), toMillis(note.At), toMillis(note.At), note.OrderID, note.Polls}
 		}
 		if _, err := tx.ExecContext(ctx, db.bind(query), args...); err != nil {

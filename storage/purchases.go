@@ -42,7 +42,7 @@ const (
 	// PurchaseDraft is drawn on a confirm card and not yet confirmed.
 	PurchaseDraft PurchaseState = "draft"
 	// PurchaseSuperseded is a draft that was cancelled or redrawn as another one.
-	PurchaseSuperseded PurchaseState = "retired"
+	PurchaseSuperseded PurchaseState = "superseded"
 	// PurchaseClaimed is confirmed; nothing has been sent.
 	PurchaseClaimed PurchaseState = "claimed"
 	// PurchaseSending may have reached the marketplace from now on.
@@ -52,7 +52,7 @@ const (
 	// PurchaseRejected surely bought nothing.
 	PurchaseRejected PurchaseState = "rejected"
 	// PurchaseOutcomeUnknown was sent, and nobody knows what became of it.
-	PurchaseOutcomeUnknown PurchaseState = "unknown"
+	PurchaseOutcomeUnknown PurchaseState = "outcome_unknown"
 	// PurchaseDismissed was unknown until a person said that nothing was bought.
 	PurchaseDismissed PurchaseState = "dismissed"
 )
@@ -314,7 +314,7 @@ func (db *DB) ExternalIDTaken(ctx context.Context, userID int64, kind Kind, numb
 func (db *DB) numberTaken(ctx context.Context, q sqlx.QueryerContext, userID int64, kind Kind, number int64) (bool, error) {
 	var n int
 	err := sqlx.GetContext(ctx, q, &n, db.bind(`SELECT COUNT(*) FROM orders
-		WHERE number = ? AND (kind = 'sms') = (? = 'sms') AND (elsewhere = 0 OR user_id = ?)`), number, kind, userID)
+		WHERE external_id = ? AND (kind = 'sms') = (? = 'sms') AND (external = 0 OR user_id = ?)`), number, kind, userID)
 	if err != nil {
 		return false, fmt.Errorf("look for order number: %w", err)
 	}
@@ -408,7 +408,7 @@ func (db *DB) RejectOverdue(ctx context.Context, id int64, reason string, now ti
 // an error about damaged ones.
 func (db *DB) DueChecks(ctx context.Context, now time.Time, limit int) ([]Purchase, error) {
 	return db.purchases(ctx, "read due checks",
-		`SELECT `+purchaseColumns+` FROM purchases WHERE state = 'unknown' AND next_check_at > 0 AND next_check_at <= ? ORDER BY next_check_at LIMIT ?`,
+		`SELECT `+purchaseColumns+` FROM purchases WHERE state = 'outcome_unknown' AND next_check_at > 0 AND next_check_at <= ? ORDER BY next_check_at LIMIT ?`,
 		toMillis(now), limit)
 }
 
@@ -431,11 +431,11 @@ func (db *DB) RecordCheck(ctx context.Context, p Purchase, previousChecks int, m
 func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bool, error) {
 	var n int
 	err := db.reader.GetContext(ctx, &n, db.bind(`
-		SELECT (SELECT COUNT(*) FROM purchases WHERE key_print = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'unknown')))
-		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))
-		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND closed_at = 0 AND kind = 'sms'
+		SELECT (SELECT COUNT(*) FROM purchases WHERE key_fingerprint = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'outcome_unknown')))
+		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))
+		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND closed_at = 0 AND kind = 'sms'
 		           AND (state = 'open' AND expires_at > 0 AND expires_at <= ? OR state = 'expired' AND expires_at >= ?))
-		     + (SELECT COUNT(*) FROM orders WHERE key_print = ? AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))`),
+		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))`),
 		p.KeyFingerprint, p.ID, toMillis(since), p.KeyFingerprint, toMillis(since),
 		p.KeyFingerprint, toMillis(time.Now()), toMillis(since), p.KeyFingerprint, toMillis(since))
 	if err != nil {
@@ -452,7 +452,7 @@ func (db *DB) NextPurchaseEvent(ctx context.Context) (time.Time, error) {
 		SELECT MIN(at) FROM (
 		    SELECT MIN(lease_until) AS at FROM purchases WHERE state IN ('claimed', 'sending')
 		    UNION ALL
-		    SELECT MIN(next_check_at) AS at FROM purchases WHERE state = 'unknown' AND next_check_at > 0
+		    SELECT MIN(next_check_at) AS at FROM purchases WHERE state = 'outcome_unknown' AND next_check_at > 0
 		) AS events`)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read next purchase event: %w", err)
@@ -463,7 +463,7 @@ func (db *DB) NextPurchaseEvent(ctx context.Context) (time.Time, error) {
 // SweepPurchases removes drafts that came to nothing a day after they expired.
 func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
 	return db.write(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM purchases WHERE state IN ('draft', 'retired') AND expires_at < ?`),
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM purchases WHERE state IN ('draft', 'superseded') AND expires_at < ?`),
 			toMillis(now.Add(-24*time.Hour)))
 		if err != nil {
 			return fmt.Errorf("sweep drafts: %w", err)
@@ -472,7 +472,7 @@ func (db *DB) SweepPurchases(ctx context.Context, now time.Time) error {
 	})
 }
 
-const purchaseColumns = `id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per,
+const purchaseColumns = `id, user_id, key_id, key_fingerprint, kind, service, name, quantity, link_sealed, rate, rate_per,
 	currency, stock, variants, balance, origin, state, reason, refusal_sealed, lease_until, checks, next_check_at,
 	balance_seen, verdict, created_at, expires_at, sent_at, settled_at, project, country, country_name, phone_sealed, category`
 
@@ -480,7 +480,7 @@ type purchaseRow struct {
 	ID             int64               `db:"id"`
 	UserID         int64               `db:"user_id"`
 	KeyID          int64               `db:"key_id"`
-	KeyFingerprint string              `db:"key_print"`
+	KeyFingerprint string              `db:"key_fingerprint"`
 	Kind           Kind                `db:"kind"`
 	Service        int64               `db:"service"`
 	Name           string              `db:"name"`

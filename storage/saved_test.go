@@ -86,7 +86,7 @@ func TestSavedThingsArePeoplesOwn(t *testing.T) {
 	if _, err := db.writer.ExecContext(ctx, "DELETE FROM users WHERE id = 7"); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"favourites", "alerts"} {
+	for _, table := range []string{"favourites", "watches"} {
 		var n int
 		if err := db.reader.GetContext(ctx, &n, "SELECT COUNT(*) FROM "+table); err != nil || n != 0 {
 			t.Errorf("%s: %v, %d left", table, err, n)

@@ -99,7 +99,7 @@ func newSealKey(raw []byte) (sealKey, error) {
 // opens only for the same table, column and row.
 func (db *DB) seal(table, column string, row int64, plain []byte) string {
 	key := db.keys.keys[0]
-	box := key.aead.Seal(nil, nil, plain, place(table, column, row)) //nolint:gosec // the AEAD makes the nonce (NewGCMWithRandomNonce)
+	box := key.aead.Seal(nil, nil, plain, associatedData(table, column, row)) //nolint:gosec // the AEAD makes the nonce (NewGCMWithRandomNonce)
 	return sealVersion + "." + key.id + "." + base64.RawURLEncoding.EncodeToString(box)
 }
 
@@ -119,7 +119,7 @@ func (db *DB) unseal(table, column string, row int64, sealed string) ([]byte, er
 		if key.id != id {
 			continue
 		}
-		plain, err := key.aead.Open(nil, nil, raw, place(table, column, row))
+		plain, err := key.aead.Open(nil, nil, raw, associatedData(table, column, row))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s.%s of row %d", ErrSealed, table, column, row)
 		}
@@ -145,9 +145,11 @@ func (db *DB) unsealText(table, column string, row int64, sealed string) (string
 	return string(plain), err
 }
 
-// place is the associated data. Names of tables and columns hold no zero byte,
-// so no two places read alike.
-func place(table, column string, row int64) []byte {
+// associatedData binds a sealed value to its table, column and row. The names are
+// part of the data: they stay as they were when a table or a column is renamed, or
+// no value that was sealed before could be opened. Names hold no zero byte, so no
+// two places give the same bytes.
+func associatedData(table, column string, row int64) []byte {
 	return []byte(table + "\x00" + column + "\x00" + strconv.FormatInt(row, 10))
 }
 

@@ -25,7 +25,7 @@ func (db *DB) Spending(ctx context.Context, userID int64) ([]DailyCharges, error
 		CreatedAt int64           `db:"created_at"`
 	}
 	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT charge, currency, created_at FROM orders
-		WHERE user_id = ? AND charge IS NOT NULL AND state <> 'refunded' AND elsewhere = 0 ORDER BY created_at, id`), userID)
+		WHERE user_id = ? AND charge IS NOT NULL AND state <> 'refunded' AND external = 0 ORDER BY created_at, id`), userID)
 	if err != nil {
 		return nil, fmt.Errorf("sum charges: %w", err)
 	}

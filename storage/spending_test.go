@@ -29,7 +29,7 @@ func TestSpending(t *testing.T) {
 	} {
 		err := db.write(t.Context(), func(tx *sqlx.Tx) error {
 			purchase := int64(100 + i)
-			if _, err := tx.ExecContext(t.Context(), `INSERT INTO purchases (id, user_id, key_id, key_print, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO purchases (id, user_id, key_id, key_fingerprint, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock,
 				variants, balance, origin, state, reason, refusal_sealed, lease_owner, lease_until, checks, next_check_at, verdict, created_at, expires_at, sent_at, settled_at)
 				VALUES (?, ?, 1, '', 'product', 1, '', 1, '', '1', 1, '', 1, 0, '1', '', 'placed', '', '', '', 0, 0, 0, '', 0, 0, 0, 0)`, purchase, o.user); err != nil {
 				return err
@@ -38,8 +38,8 @@ func TestSpending(t *testing.T) {
 			if o.charge != "" {
 				charge = o.charge
 			}
-			_, err := tx.ExecContext(t.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_print, kind, number, adopted, service, name, quantity, link_sealed, origin,
-				state, word, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until)
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_fingerprint, kind, external_id, adopted, service, name, quantity, link_sealed, origin,
+				state, raw_status, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until)
 				VALUES (?, ?, ?, 1, '', 'product', ?, 0, 1, '', 1, '', '', ?, '', ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, '', 0)`,
 				i+1, o.user, purchase, i+1, o.state, charge, o.currency, toMillis(day.Add(o.at)))
 			return err

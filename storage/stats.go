@@ -48,13 +48,13 @@ func (db *DB) Stats(ctx context.Context, now, since time.Time, asking int64) (St
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'product') AS open_products,
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'smm') AS open_smm,
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'sms' AND state IN ('open', 'partial')) AS open_sms,
-		(SELECT COUNT(*) FROM purchases WHERE state = 'unknown') AS unknown,
+		(SELECT COUNT(*) FROM purchases WHERE state = 'outcome_unknown') AS unknown,
 		(SELECT COALESCE(MIN(created_at), 0) FROM orders WHERE closed_at = 0 AND state IN ('open', 'partial')) AS oldest_open,
-		(SELECT COUNT(*) FROM outbox WHERE state = 'waiting') AS waiting,
+		(SELECT COUNT(*) FROM outbox WHERE state = 'pending') AS waiting,
 		(SELECT COUNT(*) FROM outbox WHERE state = 'held') AS held,
-		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'waiting' AND created_at <= ?) AS oldest_waiting,
+		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'pending' AND created_at <= ?) AS oldest_waiting,
 		(SELECT COUNT(*) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS unfinished,
-		(SELECT COUNT(*) FROM inbox WHERE state = 'parked') AS parked,
+		(SELECT COUNT(*) FROM inbox WHERE state = 'dead_lettered') AS parked,
 		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS oldest_unfinished`),
 		toMillis(since), toMillis(since), toMillis(now), asking, asking)
 	if err != nil {

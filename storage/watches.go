@@ -45,7 +45,7 @@ func (db *DB) SetWatch(ctx context.Context, a Watch, most int) error {
 	}
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
 		var others int
-		err := tx.GetContext(ctx, &others, db.bind(`SELECT COUNT(*) FROM alerts WHERE user_id = ? AND (service <> ? OR kind <> ?)`),
+		err := tx.GetContext(ctx, &others, db.bind(`SELECT COUNT(*) FROM watches WHERE user_id = ? AND (service <> ? OR kind <> ?)`),
 			a.UserID, a.Service, a.Kind)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (db *DB) SetWatch(ctx context.Context, a Watch, most int) error {
 		if others >= most {
 			return ErrFull
 		}
-		_, err = tx.ExecContext(ctx, db.bind(`INSERT INTO alerts (`+alertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
+		_, err = tx.ExecContext(ctx, db.bind(`INSERT INTO watches (`+alertColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)
 			ON CONFLICT (user_id, service, kind) DO UPDATE SET smm = excluded.smm, name = excluded.name, price = excluded.price,
 			currency = excluded.currency, armed = 1, changed_at = excluded.changed_at`),
 			newID(), a.UserID, a.Service, toBit(a.SMM), a.Name, a.Kind, price, a.Currency, toMillis(time.Now()))
@@ -67,7 +67,7 @@ func (db *DB) SetWatch(ctx context.Context, a Watch, most int) error {
 
 // RemoveWatch takes an alert of a person's away; it may be gone already.
 func (db *DB) RemoveWatch(ctx context.Context, userID, service int64, kind WatchKind) error {
-	_, err := db.move(ctx, "remove alert", `DELETE FROM alerts WHERE user_id = ? AND service = ? AND kind = ?`, userID, service, kind)
+	_, err := db.move(ctx, "remove alert", `DELETE FROM watches WHERE user_id = ? AND service = ? AND kind = ?`, userID, service, kind)
 	return err
 }
 
@@ -78,13 +78,13 @@ func (db *DB) Watches(ctx context.Context, userID, service int64) ([]Watch, erro
 
 // reachable leaves out whom nothing can be told now, and whom admins have blocked:
 // their alerts stay as they are.
-const reachable = `EXISTS (SELECT 1 FROM users WHERE users.id = alerts.user_id AND users.unreachable = 0 AND users.blocked = 0)`
+const reachable = `EXISTS (SELECT 1 FROM users WHERE users.id = watches.user_id AND users.unreachable = 0 AND users.blocked = 0)`
 
 // WatchedServices returns the services that somebody has an alert for, each once
 // and in their order; SMM services are those for which smm is true.
 func (db *DB) WatchedServices(ctx context.Context, smm bool) ([]int64, error) {
 	var services []int64
-	err := db.reader.SelectContext(ctx, &services, db.bind(`SELECT DISTINCT service FROM alerts WHERE smm = ? AND `+reachable+` ORDER BY service`), toBit(smm))
+	err := db.reader.SelectContext(ctx, &services, db.bind(`SELECT DISTINCT service FROM watches WHERE smm = ? AND `+reachable+` ORDER BY service`), toBit(smm))
 	if err != nil {
 		return nil, fmt.Errorf("read watched services: %w", err)
 	}
@@ -102,7 +102,7 @@ func (db *DB) WatchesBetween(ctx context.Context, smm bool, first, last int64) (
 func (db *DB) WatcherKeys(ctx context.Context, smm bool, first, last int64, limit int) ([]redact.Secret, error) {
 	var rows []keyRow
 	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+keyColumns+` FROM api_keys WHERE state = 'active' AND invalid = 0
-		AND user_id IN (SELECT user_id FROM alerts WHERE smm = ? AND service >= ? AND service <= ?) ORDER BY RANDOM() LIMIT ?`),
+		AND user_id IN (SELECT user_id FROM watches WHERE smm = ? AND service >= ? AND service <= ?) ORDER BY RANDOM() LIMIT ?`),
 		toBit(smm), first, last, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read watchers' keys: %w", err)
@@ -136,9 +136,9 @@ func (db *DB) ApplyWatchChanges(ctx context.Context, changes []WatchChange, now 
 	err = db.write(ctx, func(tx *sqlx.Tx) error {
 		told = 0
 		for _, change := range changes {
-			query, args := `UPDATE alerts SET armed = ?, changed_at = ? WHERE`, []any{toBit(change.Rearm), toMillis(now)}
+			query, args := `UPDATE watches SET armed = ?, changed_at = ? WHERE`, []any{toBit(change.Rearm), toMillis(now)}
 			if change.End {
-				query, args = `DELETE FROM alerts WHERE`, nil
+				query, args = `DELETE FROM watches WHERE`, nil
 			}
 			moved, err := db.moveTx(ctx, tx, query+` id = ? AND armed = ? AND changed_at = ?`,
 				append(args, change.Watch.ID, toBit(change.Watch.Armed), toMillis(change.Watch.ChangedAt))...)
@@ -161,14 +161,14 @@ func (db *DB) ApplyWatchChanges(ctx context.Context, changes []WatchChange, now 
 	return told, nil
 }
 
-// alertsRound is the setting that says when the next round of alerts is due.
-const alertsRound = "alerts_round"
+// watchRoundSetting is the setting that says when the next round of alerts is due.
+const watchRoundSetting = "watch_round"
 
 // ClaimWatchRound reports whether a round of alerts is the caller's, which it is
 // for one caller in all processes; the next one is due after pause. dueAt is when.
 func (db *DB) ClaimWatchRound(ctx context.Context, now time.Time, pause time.Duration) (mine bool, dueAt time.Time, err error) {
 	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		value, err := setting(ctx, tx, db.bind(selectSetting), alertsRound)
+		value, err := setting(ctx, tx, db.bind(selectSetting), watchRoundSetting)
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (db *DB) ClaimWatchRound(ctx context.Context, now time.Time, pause time.Dur
 			}
 		}
 		mine = true
-		return setSetting(ctx, tx, db.bind(upsertSetting), alertsRound, strconv.FormatInt(toMillis(dueAt), 10))
+		return setSetting(ctx, tx, db.bind(upsertSetting), watchRoundSetting, strconv.FormatInt(toMillis(dueAt), 10))
 	})
 	if err != nil {
 		return false, time.Time{}, fmt.Errorf("claim a round of alerts: %w", err)
@@ -206,7 +206,7 @@ type watchRow struct {
 
 func (db *DB) alerts(ctx context.Context, where string, args ...any) ([]Watch, error) {
 	var rows []watchRow
-	if err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+alertColumns+` FROM alerts `+where), args...); err != nil {
+	if err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT `+alertColumns+` FROM watches `+where), args...); err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}
 	all := make([]Watch, 0, len(rows))

@@ -49,7 +49,7 @@ const (
 	// entriesAtOnce bounds a message; what does not fit is counted.
 	entriesAtOnce = 20
 	// toldSetting keeps when the last message was stored.
-	toldSetting = "alarms_told_at"
+	toldSetting = "monitor_notified_at"
 )
 
 // Market is what alarms need of the marketplace. *hstock.Client has it.

@@ -14,16 +14,16 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// TestWarm: what is cached costs no call, for anybody, until its time is over.
-func TestWarm(t *testing.T) {
+// TestCachedAnswersNeedNoCall: what is cached costs no call, for anybody, until its time is over.
+func TestCachedAnswersNeedNoCall(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				first, freshness, err := method.call(t.Context(), c, key)
 				if err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Fatalf("got %v, %v", freshness, err)
 				}
-				cold := m.asked()
+				cold := m.takeCalls()
 				if len(cold) == 0 {
 					t.Fatal("a cold cache answered")
 				}
@@ -35,13 +35,13 @@ func TestWarm(t *testing.T) {
 						t.Errorf("%v, (-first +again):\n%s", err, diff)
 					}
 				}
-				mustAsk(t, m)
+				wantCalls(t, m)
 
 				time.Sleep(ttl)
 				if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Errorf("after the TTL: %v, %v", freshness, err)
 				}
-				if diff := cmp.Diff(len(cold) > 0, len(m.asked()) > 0); diff != "" {
+				if diff := cmp.Diff(len(cold) > 0, len(m.takeCalls()) > 0); diff != "" {
 					t.Error("believed for longer than the TTL")
 				}
 			})
@@ -49,21 +49,21 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-// TestStale follows an outage from its beginning to its end.
-func TestStale(t *testing.T) {
+// TestStaleDuringOutage follows an outage from its beginning to its end.
+func TestStaleDuringOutage(t *testing.T) {
 	for _, outage := range []error{down, unreadable} {
 		for _, method := range methods {
 			if method.name == "Counts" { // tells no freshness
 				continue
 			}
 			t.Run(outage.Error()+"/"+method.name, func(t *testing.T) {
-				bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+				inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 					first, _, err := method.call(t.Context(), c, key)
 					if err != nil {
 						t.Fatal(err)
 					}
 					said := time.Now()
-					m.asked()
+					m.takeCalls()
 					m.set(outage, 0)
 					time.Sleep(ttl + time.Second)
 
@@ -78,7 +78,7 @@ func TestStale(t *testing.T) {
 						}
 					}
 					stale()
-					tried := len(m.asked())
+					tried := len(m.takeCalls())
 					if tried == 0 {
 						t.Error("did not try")
 					}
@@ -86,17 +86,17 @@ func TestStale(t *testing.T) {
 						time.Sleep(time.Second)
 						stale()
 					}
-					mustAsk(t, m)
+					wantCalls(t, m)
 					time.Sleep(2 * time.Second)
 					stale()
-					if len(m.asked()) == 0 {
+					if len(m.takeCalls()) == 0 {
 						t.Error("did not try again after the hold")
 					}
 
 					// An answer that speaks of the key is no outage.
-					time.Sleep(hold + time.Second)
+					time.Sleep(staleTTL + time.Second)
 					_, _, err = method.call(t.Context(), c, badKey)
-					mustBe(t, err, hstock.ErrInvalidKey)
+					wantError(t, err, hstock.ErrInvalidKey)
 
 					m.set(nil, 0)
 					if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
@@ -108,16 +108,16 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestForgotten: what is older than a day is not shown at all.
-func TestForgotten(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestStaleAnswersExpire: what is older than a day is not shown at all.
+func TestStaleAnswersExpire(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, method := range methods {
 			if _, _, err := method.call(t.Context(), c, key); err != nil {
 				t.Fatal(err)
 			}
 		}
 		m.set(down, 0)
-		time.Sleep(keepFor)
+		time.Sleep(maxStaleAge)
 		for _, method := range methods {
 			if _, _, err := method.call(t.Context(), c, key); !isOutage(err) {
 				t.Errorf("%s: %v, want an outage", method.name, err)
@@ -126,10 +126,10 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// TestSlow: an older answer is better than a long wait, and the new one comes
+// TestSlowRefreshServesStale: an older answer is better than a long wait, and the new one comes
 // all the same.
-func TestSlow(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+func TestSlowRefreshServesStale(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 20*time.Second)
 		shelf := func() (time.Duration, Freshness, error) {
 			began := time.Now()
@@ -140,50 +140,50 @@ func TestSlow(t *testing.T) {
 			t.Errorf("cold: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(ttl)
-		if took, freshness, err := shelf(); took != patience || !freshness.Stale || err != nil {
+		if took, freshness, err := shelf(); took != refreshTimeout || !freshness.Stale || err != nil {
 			t.Errorf("warm: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(20 * time.Second)
 		if took, freshness, err := shelf(); took != 0 || freshness.Stale || err != nil {
 			t.Errorf("refreshed: %s, %v, %v", took, freshness, err)
 		}
-		mustAsk(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
 	})
 }
 
-// TestJoined: many people, one call.
-func TestJoined(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestConcurrentCallersShareOneCall: many people, one call.
+func TestConcurrentCallersShareOneCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
 		var people sync.WaitGroup
 		for range 50 {
 			people.Go(func() {
-				rows, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
-				if err != nil || len(rows) != 2 {
-					t.Errorf("%d rows, %v", len(rows), err)
+				items, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
+				if err != nil || len(items) != 2 {
+					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
 		people.Wait()
-		mustAsk(t, m, "services zh Email Accounts/ 0 ")
+		wantCalls(t, m, "services zh Email Accounts/ 0 ")
 	})
 }
 
-// TestFirstLeaves: whoever joined gets the answer though the first gave up.
-func TestFirstLeaves(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestFirstCallerCancels: whoever joined gets the answer though the first gave up.
+func TestFirstCallerCancels(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 2*time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
 		var people sync.WaitGroup
 		people.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
-			mustBe(t, err, context.Canceled)
+			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
 		people.Go(func() {
-			rows, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
-			if err != nil || len(rows) != 1 {
-				t.Errorf("%d rows, %v", len(rows), err)
+			items, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
+			if err != nil || len(items) != 1 {
+				t.Errorf("%d items, %v", len(items), err)
 			}
 		})
 		synctest.Wait()
@@ -193,40 +193,40 @@ func TestFirstLeaves(t *testing.T) {
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("took %s, want 2s", took)
 		}
-		mustAsk(t, m, "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 0 ")
 	})
 }
 
-// TestFirstHasABadKey: whoever joined is asked for with their own key.
-func TestFirstHasABadKey(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestFirstCallerHasInvalidKey: whoever joined is asked for with their own key.
+func TestFirstCallerHasInvalidKey(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
 		var people sync.WaitGroup
 		people.Go(func() {
 			_, _, err := c.Shelf(t.Context(), badKey, "", "Instagram", "")
-			mustBe(t, err, hstock.ErrInvalidKey)
+			wantError(t, err, hstock.ErrInvalidKey)
 		})
 		synctest.Wait()
 		for range 5 {
 			people.Go(func() {
-				if rows, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(rows) != 1 {
-					t.Errorf("%d rows, %v", len(rows), err)
+				if items, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(items) != 1 {
+					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
 		people.Wait()
-		mustAsk(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
 	})
 }
 
-// TestColdOutage: with nothing to show, the error is the marketplace's.
-func TestColdOutage(t *testing.T) {
+// TestOutageWithEmptyCache: with nothing to show, the error is the marketplace's.
+func TestOutageWithEmptyCache(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				m.set(down, 0)
 				_, _, err := method.call(t.Context(), c, key)
-				mustBe(t, err, down)
+				wantError(t, err, down)
 				synctest.Wait() // what was asked for side by side has failed, too
 				m.set(nil, 0)
 				if _, _, err := method.call(t.Context(), c, key); err != nil {
@@ -237,9 +237,9 @@ func TestColdOutage(t *testing.T) {
 	}
 }
 
-// TestRefusalIsNoOutage: what was refused is not answered from memory.
-func TestRefusalIsNoOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestRefusalIsNotAnOutage: what was refused is not answered from memory.
+func TestRefusalIsNotAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		refused := &hstock.Error{Action: "services", Kind: hstock.RefusedOther, Refusal: "No such category"}
 		if _, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil {
 			t.Fatal(err)
@@ -247,19 +247,19 @@ func TestRefusalIsNoOutage(t *testing.T) {
 		m.set(refused, 0)
 		time.Sleep(ttl)
 		_, _, err := c.Shelf(t.Context(), key, "", "Instagram", "")
-		mustBe(t, err, refused)
+		wantError(t, err, refused)
 	})
 }
 
-func TestClosedWhileLoading(t *testing.T) {
+func TestCloseDuringLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &fake{takes: time.Hour}
+		m := &fakeMarket{delay: time.Hour}
 		c := New(m, Options{TTL: ttl})
 		ctx, cancel := context.WithCancel(t.Context())
 		var person sync.WaitGroup
 		person.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
-			mustBe(t, err, context.Canceled)
+			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
 		cancel()
@@ -272,24 +272,24 @@ func TestClosedWhileLoading(t *testing.T) {
 	})
 }
 
-// panicking fails in a way that is nobody's fault but ours.
-type panicking struct{ fake }
+// panickingMarket fails in a way that is nobody's fault but ours.
+type panickingMarket struct{ fakeMarket }
 
-func (*panicking) Services(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error) {
+func (*panickingMarket) Services(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error) {
 	panic("bug")
 }
 
-func (*panicking) Categories(context.Context, redact.Secret, string) ([]hstock.Category, error) {
+func (*panickingMarket) Categories(context.Context, redact.Secret, string) ([]hstock.Category, error) {
 	panic("bug")
 }
 
-func (*panicking) SMSCountries(context.Context, redact.Secret, string) ([]hstock.SMSCountry, error) {
+func (*panickingMarket) SMSCountries(context.Context, redact.Secret, string) ([]hstock.SMSCountry, error) {
 	panic("bug")
 }
 
-// TestPanic: a panic reaches the caller's goroutine, which is guarded, instead
+// TestPanicReachesCaller: a panic reaches the caller's goroutine, which is guarded, instead
 // of ending the program in one that is not.
-func TestPanic(t *testing.T) {
+func TestPanicReachesCaller(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, c *Catalog) error{
 		"shelf": func(ctx context.Context, c *Catalog) error {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
@@ -313,7 +313,7 @@ func TestPanic(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(&panicking{}, Options{TTL: ttl})
+			c := New(&panickingMarket{}, Options{TTL: ttl})
 			defer c.Close()
 			defer func() {
 				if recover() == nil {
@@ -325,32 +325,32 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestBounded: shelves beyond the bound push out others.
-func TestBounded(t *testing.T) {
-	c := New(&fake{}, Options{TTL: ttl})
+// TestCacheSizeIsLimited: shelves beyond the bound push out others.
+func TestCacheSizeIsLimited(t *testing.T) {
+	c := New(&fakeMarket{}, Options{TTL: ttl})
 	defer c.Close()
-	rows := make([]hstock.Item, 10_000)
-	for i := range rows {
-		rows[i] = gmail
+	items := make([]hstock.Item, 10_000)
+	for i := range items {
+		items[i] = gmail
 	}
-	one := entry{value: rows, at: time.Now(), ttl: ttl}
-	shelves := maxBytes/int(weigh(id{}, one)) + 1
+	one := cacheEntry{value: items, at: time.Now(), ttl: ttl}
+	shelves := maxCacheBytes/int(weigh(cacheKey{}, one)) + 1
 	for n := range 3 * shelves {
-		question := id{kind: kindShelf, number: int64(n)}
-		c.kept.Set(question, one)
+		question := cacheKey{kind: kindShelf, service: int64(n)}
+		c.lastGood.Set(question, one)
 		c.fresh.Set(question, one)
 	}
-	for n := range int64(2 * maxRowsSeen) {
-		c.rows.Set(rowID{"", n}, rowSeen{})
+	for n := range int64(2 * maxSeenItems) {
+		c.seenItems.Set(itemKey{"", n}, seenItem{})
 	}
-	c.kept.CleanUp()
+	c.lastGood.CleanUp()
 	c.fresh.CleanUp()
-	c.rows.CleanUp()
-	if kept, fresh := c.kept.WeightedSize(), c.fresh.WeightedSize(); kept > maxBytes || fresh > maxBytes || kept == 0 || fresh == 0 {
-		t.Errorf("%d and %d bytes, want at most %d", kept, fresh, maxBytes)
+	c.seenItems.CleanUp()
+	if kept, fresh := c.lastGood.WeightedSize(), c.fresh.WeightedSize(); kept > maxCacheBytes || fresh > maxCacheBytes || kept == 0 || fresh == 0 {
+		t.Errorf("%d and %d bytes, want at most %d", kept, fresh, maxCacheBytes)
 	}
-	if size := c.rows.EstimatedSize(); size > maxRowsSeen || size == 0 {
-		t.Errorf("%d rows, want at most %d", size, maxRowsSeen)
+	if size := c.seenItems.EstimatedSize(); size > maxSeenItems || size == 0 {
+		t.Errorf("%d items, want at most %d", size, maxSeenItems)
 	}
 }
 

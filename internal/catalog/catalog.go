@@ -52,13 +52,13 @@ type Catalog struct {
 	market Market
 	ttl    time.Duration
 
-	fresh *otter.Cache[id, entry]      // what is believed now
-	kept  *otter.Cache[id, entry]      // the last good answers, for when there is no other
-	rows  *otter.Cache[rowID, rowSeen] // the rows of all shelves seen
+	fresh     *otter.Cache[cacheKey, cacheEntry] // what is believed now
+	lastGood  *otter.Cache[cacheKey, cacheEntry] // the last good answers, for when there is no other
+	seenItems *otter.Cache[itemKey, seenItem]    // the items of all shelves seen
 
-	base   context.Context // of all loads; ends with Close
-	cancel context.CancelFunc
-	loads  sync.WaitGroup
+	baseCtx context.Context // of all loads; ends with Close
+	cancel  context.CancelFunc
+	loads   sync.WaitGroup
 }
 
 // New returns an empty Catalog.
@@ -66,20 +66,20 @@ func New(m Market, o Options) *Catalog {
 	c := &Catalog{
 		market: m,
 		ttl:    max(o.TTL, time.Second),
-		fresh: otter.Must(&otter.Options[id, entry]{
-			MaximumWeight:    maxBytes,
+		fresh: otter.Must(&otter.Options[cacheKey, cacheEntry]{
+			MaximumWeight:    maxCacheBytes,
 			Weigher:          weigh,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[id, entry]) time.Duration { return e.Value.ttl }),
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[cacheKey, cacheEntry]) time.Duration { return e.Value.ttl }),
 			Logger:           &otter.NoopLogger{},
 		}),
-		kept: otter.Must(&otter.Options[id, entry]{
-			MaximumWeight: maxBytes,
+		lastGood: otter.Must(&otter.Options[cacheKey, cacheEntry]{
+			MaximumWeight: maxCacheBytes,
 			Weigher:       weigh,
 			Logger:        &otter.NoopLogger{},
 		}),
-		rows: otter.Must(&otter.Options[rowID, rowSeen]{MaximumSize: maxRowsSeen, Logger: &otter.NoopLogger{}}),
+		seenItems: otter.Must(&otter.Options[itemKey, seenItem]{MaximumSize: maxSeenItems, Logger: &otter.NoopLogger{}}),
 	}
-	c.base, c.cancel = context.WithCancel(context.Background())
+	c.baseCtx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
@@ -88,8 +88,8 @@ func (c *Catalog) Close() {
 	c.cancel()
 	c.loads.Wait()
 	c.fresh.StopAllGoroutines()
-	c.kept.StopAllGoroutines()
-	c.rows.StopAllGoroutines()
+	c.lastGood.StopAllGoroutines()
+	c.seenItems.StopAllGoroutines()
 }
 
 // Freshness says how far an answer is to be believed. Stale: the marketplace is
@@ -112,9 +112,9 @@ type Subcategory struct{ English, Name string }
 // Categories returns all categories in the marketplace's order. Where the
 // translation can't be matched with the English list, names are English.
 func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, Freshness, error) {
-	lang = canonical(lang)
-	return get(ctx, c, id{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
-		return askCategories(ctx, c.market, key, lang)
+	lang = normalizeLang(lang)
+	return get(ctx, c, cacheKey{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
+		return fetchCategories(ctx, c.market, key, lang)
 	})
 }
 
@@ -122,11 +122,11 @@ func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string
 // Names are English; the zero value is the whole catalogue.
 type CategoryPath struct{ Category, Subcategory string }
 
-// Counts returns how many rows there are in each place. It asks for a few at a
-// time and waits at most countsPatience: what is not known by then is missing,
+// Counts returns how many items there are in each place. It asks for a few at a
+// time and waits at most countsTimeout: what is not known by then is missing,
 // and will be known later. The error is given only when nothing is known.
 func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...CategoryPath) (map[CategoryPath]int, error) {
-	ctx, cancel := context.WithTimeout(ctx, countsPatience)
+	ctx, cancel := context.WithTimeout(ctx, countsTimeout)
 	defer cancel()
 	var (
 		mu     sync.Mutex
@@ -151,7 +151,7 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Categ
 			return nil
 		})
 	}
-	_ = beside(ctx, countsAtOnce, do...) // they give no errors
+	_ = parallel(ctx, maxConcurrentCounts, do...) // they give no errors
 	if len(counts) == 0 && failed != nil {
 		return nil, failed
 	}
@@ -159,7 +159,7 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...Categ
 }
 
 func (c *Catalog) count(ctx context.Context, key redact.Secret, place CategoryPath) (int, error) {
-	total := id{kind: kindCount, category: place.Category, subcategory: place.Subcategory}
+	total := cacheKey{kind: kindCount, category: place.Category, subcategory: place.Subcategory}
 	count, _, err := get(ctx, c, total, func(ctx context.Context) (int, error) {
 		page, err := c.market.Services(ctx, key, hstock.Filter{Category: place.Category, Subcategory: place.Subcategory, Limit: 1})
 		return page.Total, err
@@ -167,71 +167,71 @@ func (c *Catalog) count(ctx context.Context, key redact.Secret, place CategoryPa
 	return count, err
 }
 
-// Shelf returns all rows of a place, at most maxShelf of them, in the
+// Shelf returns all items of a place, at most maxShelfItems of them, in the
 // marketplace's order. Category and subcategory are English and may be empty:
-// without either it is the whole catalogue, at most maxWhole rows, which is what
+// without either it is the whole catalogue, at most maxItems items, which is what
 // Search looks at.
 func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Item, Freshness, error) {
 	if category == "" && subcategory == "" {
-		all, freshness, err := c.whole(ctx, key, canonical(lang))
+		all, freshness, err := c.all(ctx, key, normalizeLang(lang))
 		if err != nil {
 			return nil, Freshness{}, err
 		}
-		return all.rows, freshness, nil
+		return all.items, freshness, nil
 	}
-	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: canonical(lang)})
+	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: normalizeLang(lang)})
 }
 
 func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock.Filter) ([]hstock.Item, Freshness, error) {
-	shelf := id{kind: k, lang: f.Lang, category: f.Category, subcategory: f.Subcategory}
+	shelf := cacheKey{kind: k, lang: f.Lang, category: f.Category, subcategory: f.Subcategory}
 	return get(ctx, c, shelf, func(ctx context.Context) ([]hstock.Item, error) {
 		page, err := c.market.Services(ctx, key, f)
 		if err != nil {
 			return nil, err
 		}
-		rows := page.Items
-		if len(rows) > maxShelf {
-			rows = slices.Clone(rows[:maxShelf])
+		items := page.Items
+		if len(items) > maxShelfItems {
+			items = slices.Clone(items[:maxShelfItems])
 		}
-		c.see(f.Lang, rows)
-		return rows, nil
+		c.rememberItems(f.Lang, items)
+		return items, nil
 	})
 }
 
-// Product returns one row by its service number: from a shelf seen lately, or
+// Product returns one item by its service number: from a shelf seen lately, or
 // else from the marketplace. ErrDelisted: it has no such service.
 func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
-	lang = canonical(lang)
-	seen, known := c.rows.GetIfPresent(rowID{lang, service})
+	lang = normalizeLang(lang)
+	seen, known := c.seenItems.GetIfPresent(itemKey{lang, service})
 	if known && time.Since(seen.at) < c.ttl {
-		return seen.row, Freshness{At: seen.at}, nil
+		return seen.item, Freshness{At: seen.at}, nil
 	}
-	isSMM := known && seen.row.EntityType == hstock.EntitySMM
-	product := id{kind: kindProduct, lang: lang, number: service}
-	rows, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Item, error) {
-		return c.askProduct(ctx, key, lang, service, isSMM)
+	isSMM := known && seen.item.EntityType == hstock.EntitySMM
+	product := cacheKey{kind: kindProduct, lang: lang, service: service}
+	items, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Item, error) {
+		return c.fetchProduct(ctx, key, lang, service, isSMM)
 	})
 	switch {
 	case err != nil:
 		return hstock.Item{}, Freshness{}, err
-	case len(rows) == 0:
+	case len(items) == 0:
 		return hstock.Item{}, freshness, ErrDelisted
 	}
-	return rows[0], freshness, nil
+	return items[0], freshness, nil
 }
 
-// askProduct asks for the row of that number, and gives none when there is none.
+// fetchProduct asks for the item of that number, and gives none when there is none.
 // Only products can be asked for by number; of SMM services, all are.
-func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Item, error) {
+func (c *Catalog) fetchProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Item, error) {
 	other := func(r hstock.Item) bool { return r.Service != service }
 	if !isSMM {
 		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: []string{strconv.FormatInt(service, 10)}, Lang: lang})
 		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) {
 			return nil, err
 		}
-		if rows := slices.DeleteFunc(page.Items, other); len(rows) > 0 {
-			c.see(lang, rows)
-			return rows, nil
+		if items := slices.DeleteFunc(page.Items, other); len(items) > 0 {
+			c.rememberItems(lang, items)
+			return items, nil
 		}
 	}
 	shelf, freshness, err := c.shelf(ctx, key, kindSMM, hstock.Filter{EntityType: hstock.EntitySMM, Lang: lang})
@@ -246,8 +246,8 @@ func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string
 // with this very key, and an error stays one: what is about to be paid is never
 // stale. Without, it may be inventoryTTL old. ErrDelisted: there is no such service.
 func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
-	lang = canonical(lang)
-	stock := id{kind: kindInventory, lang: lang, number: service}
+	lang = normalizeLang(lang)
+	stock := cacheKey{kind: kindInventory, lang: lang, service: service}
 	ask := func(ctx context.Context) (hstock.Inventory, error) {
 		inventory, err := c.market.Inventory(ctx, key, service, lang)
 		if errors.Is(err, hstock.ErrServiceNotFound) {
@@ -262,22 +262,22 @@ func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string,
 	if err != nil {
 		return hstock.Inventory{}, Freshness{}, err
 	}
-	read := c.keep(stock, inventory)
+	read := c.store(stock, inventory)
 	c.fresh.Set(stock, read)
 	return inventory, read.freshness(), nil
 }
 
 // SubcategoryInfo returns a subcategory by the id that products carry.
 func (c *Catalog) SubcategoryInfo(ctx context.Context, key redact.Secret, lang, subcategoryID string) (hstock.SubcategoryInfo, Freshness, error) {
-	lang = canonical(lang)
-	info := id{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
+	lang = normalizeLang(lang)
+	info := cacheKey{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
 	return get(ctx, c, info, func(ctx context.Context) (hstock.SubcategoryInfo, error) {
 		return c.market.SubcategoryInfo(ctx, key, subcategoryID, lang)
 	})
 }
 
-// canonical makes the two ways of asking for English one.
-func canonical(lang string) string {
+// normalizeLang makes the two ways of asking for English one.
+func normalizeLang(lang string) string {
 	if lang == "en" {
 		return ""
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCategories(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		english := []Category{
 			{"Instagram", "Instagram", []Subcategory{{"Followers", "Followers"}, {"Likes", "Likes"}}},
 			{"Email Accounts", "Email Accounts", []Subcategory{{"Gmail", "Gmail"}, {"Outlook", "Outlook"}}},
@@ -38,7 +38,7 @@ func TestCategories(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%q: %v, (-want +got):\n%s", test.lang, err, diff)
 			}
-			if calls := m.asked(); len(calls) != test.calls {
+			if calls := m.takeCalls(); len(calls) != test.calls {
 				t.Errorf("%q: asked %q, want %d calls", test.lang, calls, test.calls)
 			}
 		}
@@ -49,28 +49,28 @@ func TestCategories(t *testing.T) {
 		if diff := cmp.Diff(english, got); err != nil || freshness.Stale || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
-		if calls := m.asked(); len(calls) != 4 {
+		if calls := m.takeCalls(); len(calls) != 4 {
 			t.Errorf("asked %q, want both lists twice", calls)
 		}
 	})
 }
 
-// TestCategoriesChangeBetween: a catalogue that changes between the two calls
+// TestCategoriesRefetchedAfterChange: a catalogue that changes between the two calls
 // is asked for again.
-func TestCategoriesChangeBetween(t *testing.T) {
+func TestCategoriesRefetchedAfterChange(t *testing.T) {
 	english := []hstock.Category{{Name: "A"}, {Name: "B"}}
-	m := &changing{lists: map[string][][]hstock.Category{
+	m := &changingMarket{lists: map[string][][]hstock.Category{
 		"":   {{{Name: "A"}}, english},
 		"zh": {{{Name: "甲"}, {Name: "乙"}}, {{Name: "甲"}, {Name: "乙"}}},
 	}}
-	got, err := askCategories(t.Context(), m, key, "zh")
+	got, err := fetchCategories(t.Context(), m, key, "zh")
 	want := []Category{{English: "A", Name: "甲"}, {English: "B", Name: "乙"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, (-want +got):\n%s", err, diff)
 	}
 }
 
-func TestZip(t *testing.T) {
+func TestJoinCategories(t *testing.T) {
 	list := func(categories ...hstock.Category) []hstock.Category { return categories }
 	category := func(name string, subcategories ...string) hstock.Category {
 		return hstock.Category{Name: name, Subcategories: subcategories}
@@ -110,7 +110,7 @@ func TestZip(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, ok := zip(test.english, test.translated)
+			got, ok := joinCategories(test.english, test.translated)
 			if ok == test.refused {
 				t.Errorf("accepted: %v", ok)
 			}
@@ -128,13 +128,13 @@ func TestCounts(t *testing.T) {
 	want := map[CategoryPath]int{
 		{"Instagram", ""}: 1, {"Email Accounts", ""}: 2, {"Email Accounts", "Gmail"}: 1, {"Email Accounts", "Nothing"}: 0, {}: 3,
 	}
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, calls := range []int{len(places), 0} {
 			got, err := c.Counts(t.Context(), key, places...)
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%v, (-want +got):\n%s", err, diff)
 			}
-			if asked := m.asked(); len(asked) != calls {
+			if asked := m.takeCalls(); len(asked) != calls {
 				t.Errorf("asked %q, want %d calls", asked, calls)
 			}
 		}
@@ -144,29 +144,29 @@ func TestCounts(t *testing.T) {
 	for n := range 30 {
 		many = append(many, CategoryPath{Category: fmt.Sprint(n)})
 	}
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second-time.Millisecond)
 		began := time.Now()
 		got, err := c.Counts(t.Context(), key, many...)
-		if took := time.Since(began); took != countsPatience || err != nil || len(got) != 3*countsAtOnce {
-			t.Errorf("%d counts after %s, %v; want %d after %s", len(got), took, err, 3*countsAtOnce, countsPatience)
+		if took := time.Since(began); took != countsTimeout || err != nil || len(got) != 3*maxConcurrentCounts {
+			t.Errorf("%d counts after %s, %v; want %d after %s", len(got), took, err, 3*maxConcurrentCounts, countsTimeout)
 		}
 		time.Sleep(time.Second) // those under way come in late, and are kept
 		synctest.Wait()
-		if m.most != countsAtOnce {
-			t.Errorf("%d at once, want %d", m.most, countsAtOnce)
+		if m.maxInFlight != maxConcurrentCounts {
+			t.Errorf("%d at once, want %d", m.maxInFlight, maxConcurrentCounts)
 		}
-		m.asked()
+		m.takeCalls()
 		m.set(down, 0)
-		if got, err = c.Counts(t.Context(), key, many...); err != nil || len(got) != 4*countsAtOnce {
-			t.Errorf("%d counts, %v, want %d", len(got), err, 4*countsAtOnce)
+		if got, err = c.Counts(t.Context(), key, many...); err != nil || len(got) != 4*maxConcurrentCounts {
+			t.Errorf("%d counts, %v, want %d", len(got), err, 4*maxConcurrentCounts)
 		}
 	})
 
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		got, err := c.Counts(t.Context(), badKey, many...)
-		mustBe(t, err, hstock.ErrInvalidKey)
-		if asked := len(m.asked()); got != nil || asked > countsAtOnce {
+		wantError(t, err, hstock.ErrInvalidKey)
+		if asked := len(m.takeCalls()); got != nil || asked > maxConcurrentCounts {
 			t.Errorf("got %v after %d calls with a bad key", got, asked)
 		}
 		if got, err := c.Counts(t.Context(), key); err != nil || len(got) != 0 {
@@ -176,7 +176,7 @@ func TestCounts(t *testing.T) {
 }
 
 func TestShelf(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		tests := []struct {
 			lang, category, subcategory string
 			want                        []hstock.Item
@@ -192,17 +192,17 @@ func TestShelf(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%v, (-want +got):\n%s", err, diff)
 			}
-			mustAsk(t, m, test.call)
+			wantCalls(t, m, test.call)
 		}
 	})
 }
 
-func TestShelfIsBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = slices.Repeat([]hstock.Item{gmail}, maxShelf+5)
-		rows, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
-		if err != nil || len(rows) != maxShelf {
-			t.Errorf("%d rows, %v, want %d", len(rows), err, maxShelf)
+func TestShelfIsLimited(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		m.items = slices.Repeat([]hstock.Item{gmail}, maxShelfItems+5)
+		items, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
+		if err != nil || len(items) != maxShelfItems {
+			t.Errorf("%d items, %v, want %d", len(items), err, maxShelfItems)
 		}
 	})
 }
@@ -222,31 +222,31 @@ func TestProduct(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				if test.shelf != "" {
 					if _, _, err := c.Shelf(t.Context(), key, "zh", test.shelf, ""); err != nil {
 						t.Fatal(err)
 					}
-					m.asked()
+					m.takeCalls()
 				}
 				got, freshness, err := c.Product(t.Context(), key, "zh", test.service)
 				if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
 					t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 				}
-				mustAsk(t, m, test.calls...)
+				wantCalls(t, m, test.calls...)
 			})
 		})
 	}
 }
 
-func TestProductGone(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+func TestProductDelisted(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		_, _, err := c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrDelisted)
-		mustAsk(t, m, "products  / 0 99", "services  / 0 smm")
+		wantError(t, err, ErrDelisted)
+		wantCalls(t, m, "products  / 0 99", "services  / 0 smm")
 		_, _, err = c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrDelisted)
-		mustAsk(t, m)
+		wantError(t, err, ErrDelisted)
+		wantCalls(t, m)
 
 		// One that was on a shelf and is no more.
 		for _, shelf := range []string{"Email Accounts", "Instagram"} {
@@ -254,26 +254,26 @@ func TestProductGone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		m.rows = nil
+		m.items = nil
 		time.Sleep(ttl)
 		for _, service := range []int64{1, 2} {
 			_, _, err = c.Product(t.Context(), key, "", service)
-			mustBe(t, err, ErrDelisted)
+			wantError(t, err, ErrDelisted)
 		}
 	})
 }
 
-// TestProductOfAShelfWhileDown: a row that was only ever seen on a shelf is
+// TestProductFromShelfDuringOutage: a item that was only ever seen on a shelf is
 // shown as stale, and not asked for at each tap.
-func TestProductOfAShelfWhileDown(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+func TestProductFromShelfDuringOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		if _, _, err := c.Shelf(t.Context(), key, "", "", ""); err != nil {
 			t.Fatal(err)
 		}
 		said := time.Now()
 		time.Sleep(ttl)
 		m.set(down, 0)
-		m.asked()
+		m.takeCalls()
 		for _, want := range []hstock.Item{followers, gmail} {
 			for range 5 {
 				got, freshness, err := c.Product(t.Context(), key, "", want.Service)
@@ -285,17 +285,17 @@ func TestProductOfAShelfWhileDown(t *testing.T) {
 				}
 			}
 		}
-		mustAsk(t, m, "services  / 0 smm", "products  / 0 2")
+		wantCalls(t, m, "services  / 0 smm", "products  / 0 2")
 		if _, _, err := c.Product(t.Context(), key, "", 99); !isOutage(err) {
 			t.Errorf("one never seen: %v, want an outage", err)
 		}
 	})
 }
 
-// TestProductMissingFromAStaleList: that it was not there then does not mean
+// TestProductMissingFromStaleList: that it was not there then does not mean
 // that it is gone.
-func TestProductMissingFromAStaleList(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+func TestProductMissingFromStaleList(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		if _, _, err := c.Product(t.Context(), key, "", 1); err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +309,7 @@ func TestProductMissingFromAStaleList(t *testing.T) {
 }
 
 func TestInventory(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		read := func(key redact.Secret, fresh bool) (hstock.Inventory, Freshness, error) {
 			return c.Inventory(t.Context(), key, "zh", 2, fresh)
 		}
@@ -322,27 +322,27 @@ func TestInventory(t *testing.T) {
 		stock(false, 50)
 		m.inventory[2] = hstock.Inventory{Service: 2, Stock: 49}
 		stock(false, 50)
-		mustAsk(t, m, "inventory 2 zh")
+		wantCalls(t, m, "inventory 2 zh")
 		stock(true, 49)
 		stock(false, 49) // what was read anew is what is believed
-		mustAsk(t, m, "inventory 2 zh")
+		wantCalls(t, m, "inventory 2 zh")
 		time.Sleep(inventoryTTL)
 		stock(false, 49)
-		mustAsk(t, m, "inventory 2 zh")
+		wantCalls(t, m, "inventory 2 zh")
 
 		// About to be paid: never stale, and with one's own key.
 		_, _, err := read(badKey, true)
-		mustBe(t, err, hstock.ErrInvalidKey)
+		wantError(t, err, hstock.ErrInvalidKey)
 		m.set(down, 0)
 		_, _, err = read(key, true)
-		mustBe(t, err, down)
+		wantError(t, err, down)
 		stock(false, 49)
 		m.set(nil, 0)
 
 		_, _, err = c.Inventory(t.Context(), key, "", 99, false)
-		mustBe(t, err, ErrDelisted)
-		mustBe(t, err, hstock.ErrServiceNotFound)
+		wantError(t, err, ErrDelisted)
+		wantError(t, err, hstock.ErrServiceNotFound)
 		_, _, err = c.Inventory(t.Context(), key, "", 99, true)
-		mustBe(t, err, ErrDelisted)
+		wantError(t, err, ErrDelisted)
 	})
 }

@@ -7,10 +7,10 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// askCategories returns the categories of a language. The marketplace gives them
+// fetchCategories returns the categories of a language. The marketplace gives them
 // no ids, so the English and the translated list are asked for side by side and
 // joined by position; twice, because the catalogue may have changed in between.
-func askCategories(ctx context.Context, m Market, key redact.Secret, lang string) ([]Category, error) {
+func fetchCategories(ctx context.Context, m Market, key redact.Secret, lang string) ([]Category, error) {
 	var english []hstock.Category
 	for range 2 {
 		var translated []hstock.Category
@@ -24,32 +24,32 @@ func askCategories(ctx context.Context, m Market, key redact.Secret, lang string
 				return err
 			})
 		}
-		if err := beside(ctx, -1, do...); err != nil {
+		if err := parallel(ctx, -1, do...); err != nil {
 			return nil, err
 		}
 		if lang == "" {
 			break
 		}
-		if zipped, ok := zip(english, translated); ok {
+		if zipped, ok := joinCategories(english, translated); ok {
 			return zipped, nil
 		}
 	}
-	zipped, _ := zip(english, english)
+	zipped, _ := joinCategories(english, english)
 	return zipped, nil
 }
 
-// zip joins an English and a translated list by position. It refuses lists that
+// joinCategories joins an English and a translated list by position. It refuses lists that
 // can't be of the same catalogue: ones of other lengths, or in which an English
 // name has moved. Categories without an English name are left out, since no
 // filter finds them; without a translation the English name is shown.
-func zip(english, translated []hstock.Category) ([]Category, bool) {
-	if len(english) != len(translated) || moved(names(english), names(translated)) {
+func joinCategories(english, translated []hstock.Category) ([]Category, bool) {
+	if len(english) != len(translated) || hasMovedName(names(english), names(translated)) {
 		return nil, false
 	}
 	zipped := make([]Category, 0, len(english))
 	for i, category := range english {
 		other := translated[i]
-		if len(category.Subcategories) != len(other.Subcategories) || moved(category.Subcategories, other.Subcategories) {
+		if len(category.Subcategories) != len(other.Subcategories) || hasMovedName(category.Subcategories, other.Subcategories) {
 			return nil, false
 		}
 		if category.Name == "" {
@@ -66,10 +66,10 @@ func zip(english, translated []hstock.Category) ([]Category, bool) {
 	return zipped, true
 }
 
-// moved reports whether a translated list has an English name at a place where
+// hasMovedName reports whether a translated list has an English name at a place where
 // the English list has another: untranslated names come in English, so it would
 // have shifted.
-func moved(english, translated []string) bool {
+func hasMovedName(english, translated []string) bool {
 	known := make(map[string]bool, len(english))
 	for _, name := range english {
 		known[name] = true

@@ -30,15 +30,15 @@ type Project struct {
 // Countries returns all countries in the order in which the marketplace lists
 // them in that language.
 func (c *Catalog) Countries(ctx context.Context, key redact.Secret, lang string) ([]Country, Freshness, error) {
-	lang = canonical(lang)
-	return get(ctx, c, id{kind: kindCountries, lang: lang}, func(ctx context.Context) ([]Country, error) {
-		named, english, err := askBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSCountry, error) {
+	lang = normalizeLang(lang)
+	return get(ctx, c, cacheKey{kind: kindCountries, lang: lang}, func(ctx context.Context) ([]Country, error) {
+		named, english, err := fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSCountry, error) {
 			return c.market.SMSCountries(ctx, key, lang)
 		})
-		return join(
+		return joinByID(
 			named, english,
-			func(row hstock.SMSCountry) (code, name string) { return row.Code, row.Name },
-			func(row hstock.SMSCountry, name, english string) Country { return Country{row.Code, name, english} },
+			func(item hstock.SMSCountry) (code, name string) { return item.Code, item.Name },
+			func(item hstock.SMSCountry, name, english string) Country { return Country{item.Code, name, english} },
 		), err
 	})
 }
@@ -46,25 +46,25 @@ func (c *Catalog) Countries(ctx context.Context, key redact.Secret, lang string)
 // Projects returns the projects of a country, by its Code, in the order in
 // which the marketplace lists them in that language.
 func (c *Catalog) Projects(ctx context.Context, key redact.Secret, lang, country string) ([]Project, Freshness, error) {
-	lang = canonical(lang)
-	return get(ctx, c, id{kind: kindProjects, lang: lang, country: country}, func(ctx context.Context) ([]Project, error) {
-		named, english, err := askBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSProject, error) {
-			rows, err := c.market.SMSProjects(ctx, key, country, lang)
-			return hstock.ProjectsIn(country, rows), err
+	lang = normalizeLang(lang)
+	return get(ctx, c, cacheKey{kind: kindProjects, lang: lang, country: country}, func(ctx context.Context) ([]Project, error) {
+		named, english, err := fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSProject, error) {
+			items, err := c.market.SMSProjects(ctx, key, country, lang)
+			return hstock.ProjectsIn(country, items), err
 		})
-		return join(
+		return joinByID(
 			named, english,
-			func(row hstock.SMSProject) (id, name string) { return row.ID, row.Name },
-			func(row hstock.SMSProject, name, english string) Project {
-				return Project{row.ID, name, english, row.Price}
+			func(item hstock.SMSProject) (id, name string) { return item.ID, item.Name },
+			func(item hstock.SMSProject, name, english string) Project {
+				return Project{item.ID, name, english, item.Price}
 			},
 		), err
 	})
 }
 
-// askBoth asks for a list in a language and for the English one, side by side;
+// fetchBoth asks for a list in a language and for the English one, side by side;
 // where they are the same, only once.
-func askBoth[R any](ctx context.Context, lang string, ask func(ctx context.Context, lang string) ([]R, error)) (named, english []R, err error) {
+func fetchBoth[R any](ctx context.Context, lang string, ask func(ctx context.Context, lang string) ([]R, error)) (named, english []R, err error) {
 	do := []func(context.Context) error{func(ctx context.Context) (err error) {
 		named, err = ask(ctx, lang)
 		return err
@@ -75,30 +75,30 @@ func askBoth[R any](ctx context.Context, lang string, ask func(ctx context.Conte
 			return err
 		})
 	}
-	err = beside(ctx, -1, do...)
+	err = parallel(ctx, -1, do...)
 	return named, english, err
 }
 
-// join joins a list in a language and the English one by what of says is the
+// joinByID joins a list in a language and the English one by what of says is the
 // id. What only the English one has comes last: the other may be older by a
-// moment. Of rows with the same id the first counts. Names that are missing
+// moment. Of items with the same id the first counts. Names that are missing
 // stand in for each other, and the id for both.
-func join[R, T any](named, english []R, of func(R) (id, name string), build func(row R, name, english string) T) []T {
+func joinByID[R, T any](named, english []R, of func(R) (id, name string), build func(item R, name, english string) T) []T {
 	names := map[string]string{}
-	for _, row := range slices.Backward(english) {
-		id, name := of(row)
+	for _, item := range slices.Backward(english) {
+		id, name := of(item)
 		names[id] = name
 	}
 	var joined []T
 	seen := map[string]bool{}
-	for _, row := range slices.Concat(named, english) {
-		id, name := of(row)
+	for _, item := range slices.Concat(named, english) {
+		id, name := of(item)
 		if seen[id] {
 			continue
 		}
 		seen[id] = true
 		name = cmp.Or(name, names[id], id)
-		joined = append(joined, build(row, name, cmp.Or(names[id], name)))
+		joined = append(joined, build(item, name, cmp.Or(names[id], name)))
 	}
 	return joined
 }
@@ -110,7 +110,7 @@ func join[R, T any](named, english []R, of func(R) (id, name string), build func
 // "USA", "uk").
 func FindCountries(all []Country, query string) []Country {
 	query = search.Fold(query)
-	if found := findDialled(all, query); len(found) > 0 {
+	if found := findByCallCode(all, query); len(found) > 0 {
 		return found
 	}
 	meant := iso(query)
@@ -129,9 +129,9 @@ func FindProjects(all []Project, query string) []Project {
 	return search.Find(all, query, func(p Project) []string { return []string{p.Name, p.English} })
 }
 
-// findDialled looks for a folded query that is a dialling code, and finds
+// findByCallCode looks for a folded query that is a dialling code, and finds
 // nothing for any other.
-func findDialled(all []Country, query string) []Country {
+func findByCallCode(all []Country, query string) []Country {
 	digits := strings.TrimPrefix(strings.ReplaceAll(query, " ", ""), "00")
 	if digits == "" || strings.HasPrefix(digits, "0") || strings.Trim(digits, "0123456789") != "" {
 		return nil // none begins with 0, which the library has for what it does not know
@@ -140,16 +140,16 @@ func findDialled(all []Country, query string) []Country {
 	for _, c := range all {
 		codes := iso(c.Code).CallCodes()
 		switch {
-		case slices.ContainsFunc(codes, func(code countries.CallCode) bool { return number(code) == digits }):
+		case slices.ContainsFunc(codes, func(code countries.CallCode) bool { return formatCallCode(code) == digits }):
 			exact = append(exact, c)
-		case slices.ContainsFunc(codes, func(code countries.CallCode) bool { return strings.HasPrefix(number(code), digits) }):
+		case slices.ContainsFunc(codes, func(code countries.CallCode) bool { return strings.HasPrefix(formatCallCode(code), digits) }):
 			longer = append(longer, c)
 		}
 	}
 	return slices.Concat(exact, longer)
 }
 
-func number(code countries.CallCode) string { return strconv.FormatInt(int64(code), 10) }
+func formatCallCode(code countries.CallCode) string { return strconv.FormatInt(int64(code), 10) }
 
 // iso reads a code of ISO 3166 in any case. The library reads much more, so a
 // code counts only if it is what the library itself calls the country.

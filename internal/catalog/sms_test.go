@@ -15,7 +15,7 @@ import (
 )
 
 func TestCountries(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.countries = map[string][]hstock.SMSCountry{
 			"": {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}, {Code: "any"}, {Code: "us", Name: "Again"}, {Code: "fr", Name: "France"}},
 			// In an order of its own, with a country that is new.
@@ -40,7 +40,7 @@ func TestCountries(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); test.want != nil && diff != "" {
 				t.Errorf("%q: (-want +got):\n%s", test.lang, diff)
 			}
-			if calls := m.asked(); len(calls) != test.calls {
+			if calls := m.takeCalls(); len(calls) != test.calls {
 				t.Errorf("%q: asked %q, want %d calls", test.lang, calls, test.calls)
 			}
 		}
@@ -49,7 +49,7 @@ func TestCountries(t *testing.T) {
 
 func TestProjects(t *testing.T) {
 	price := func(text string) decimal.Decimal { return decimal.RequireFromString(text) }
-	row := func(id, name, country string) hstock.SMSProject {
+	item := func(id, name, country string) hstock.SMSProject {
 		return hstock.SMSProject{ID: id, Name: name, CountryID: country, Price: price("0.25")}
 	}
 	project := func(id, name, english string) Project { return Project{id, name, english, price("0.25")} }
@@ -58,26 +58,26 @@ func TestProjects(t *testing.T) {
 		named, common []hstock.SMSProject // in Chinese and in English
 		want          []Project           // of "us"
 	}{
-		{"translated", []hstock.SMSProject{row("b", "微信", "us"), row("a", "Telegram", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "WeChat", "us")}, []Project{project("b", "微信", "WeChat"), project("a", "Telegram", "Telegram")}},
-		{"names missing", []hstock.SMSProject{row("a", "", "us"), row("b", "微信", "us"), row("c", "", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "", "us"), row("c", "", "us")}, []Project{project("a", "Telegram", "Telegram"), project("b", "微信", "微信"), project("c", "c", "c")}},
-		{"twice", []hstock.SMSProject{row("a", "一", "us"), row("a", "二", "us")}, []hstock.SMSProject{row("a", "One", "us"), row("a", "Two", "us")}, []Project{project("a", "一", "One")}},
-		{"in one language only", []hstock.SMSProject{row("a", "一", "us")}, []hstock.SMSProject{row("b", "Two", "us")}, []Project{project("a", "一", "一"), project("b", "Two", "Two")}},
-		{"filter ignored", []hstock.SMSProject{row("a", "一", "gb"), row("a", "二", "US"), row("b", "三", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("a", "Two", "us"), row("b", "Three", "fr")}, []Project{project("a", "二", "Two")}},
-		{"filter ignored, and not there", []hstock.SMSProject{row("a", "一", "gb"), row("b", "二", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("b", "Two", "fr")}, nil},
-		{"ids of its own", []hstock.SMSProject{row("a", "一", "187"), row("b", "二", "187")}, []hstock.SMSProject{row("a", "One", "187"), row("b", "Two", "187")}, []Project{project("a", "一", "One"), project("b", "二", "Two")}},
-		{"no ids", []hstock.SMSProject{row("a", "一", "")}, []hstock.SMSProject{row("a", "One", "")}, []Project{project("a", "一", "One")}},
-		{"some ids", []hstock.SMSProject{row("a", "一", ""), row("b", "二", "gb")}, []hstock.SMSProject{row("a", "One", ""), row("b", "Two", "gb")}, []Project{project("a", "一", "One")}},
+		{"translated", []hstock.SMSProject{item("b", "微信", "us"), item("a", "Telegram", "us")}, []hstock.SMSProject{item("a", "Telegram", "us"), item("b", "WeChat", "us")}, []Project{project("b", "微信", "WeChat"), project("a", "Telegram", "Telegram")}},
+		{"names missing", []hstock.SMSProject{item("a", "", "us"), item("b", "微信", "us"), item("c", "", "us")}, []hstock.SMSProject{item("a", "Telegram", "us"), item("b", "", "us"), item("c", "", "us")}, []Project{project("a", "Telegram", "Telegram"), project("b", "微信", "微信"), project("c", "c", "c")}},
+		{"twice", []hstock.SMSProject{item("a", "一", "us"), item("a", "二", "us")}, []hstock.SMSProject{item("a", "One", "us"), item("a", "Two", "us")}, []Project{project("a", "一", "One")}},
+		{"in one language only", []hstock.SMSProject{item("a", "一", "us")}, []hstock.SMSProject{item("b", "Two", "us")}, []Project{project("a", "一", "一"), project("b", "Two", "Two")}},
+		{"filter ignored", []hstock.SMSProject{item("a", "一", "gb"), item("a", "二", "US"), item("b", "三", "fr")}, []hstock.SMSProject{item("a", "One", "gb"), item("a", "Two", "us"), item("b", "Three", "fr")}, []Project{project("a", "二", "Two")}},
+		{"filter ignored, and not there", []hstock.SMSProject{item("a", "一", "gb"), item("b", "二", "fr")}, []hstock.SMSProject{item("a", "One", "gb"), item("b", "Two", "fr")}, nil},
+		{"ids of its own", []hstock.SMSProject{item("a", "一", "187"), item("b", "二", "187")}, []hstock.SMSProject{item("a", "One", "187"), item("b", "Two", "187")}, []Project{project("a", "一", "One"), project("b", "二", "Two")}},
+		{"no ids", []hstock.SMSProject{item("a", "一", "")}, []hstock.SMSProject{item("a", "One", "")}, []Project{project("a", "一", "One")}},
+		{"some ids", []hstock.SMSProject{item("a", "一", ""), item("b", "二", "gb")}, []hstock.SMSProject{item("a", "One", ""), item("b", "Two", "gb")}, []Project{project("a", "一", "One")}},
 		{"empty", nil, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				m.projects = map[string][]hstock.SMSProject{"": test.common, "zh": test.named}
 				for _, calls := range []int{2, 0} {
 					got, freshness, err := c.Projects(t.Context(), key, "zh", "us")
 					if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
 						t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 					}
-					if asked := m.asked(); len(asked) != calls {
+					if asked := m.takeCalls(); len(asked) != calls {
 						t.Errorf("asked %q, want %d calls", asked, calls)
 					}
 				}
@@ -85,22 +85,22 @@ func TestProjects(t *testing.T) {
 		})
 	}
 
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, country := range []string{"us", "gb", "us"} { // each is a question of its own
 			if _, _, err := c.Projects(t.Context(), key, "en", country); err != nil {
 				t.Error(err)
 			}
 		}
-		mustAsk(t, m, "sms_projects us ", "sms_projects gb ")
+		wantCalls(t, m, "sms_projects us ", "sms_projects gb ")
 		if got, _, err := c.Projects(t.Context(), key, "zh", "us"); err != nil || len(got) != 2 || got[1].Name != "微信" {
 			t.Errorf("in Chinese after English: %v, %v", got, err)
 		}
 	})
 }
 
-// TestNumbersOfTheMarketplace reads the lists as they come over the wire, in
+// TestSMSListsFromSandboxMarket reads the lists as they come over the wire, in
 // every language, and while the marketplace is down.
-func TestNumbersOfTheMarketplace(t *testing.T) {
+func TestSMSListsFromSandboxMarket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shop, net := market.New(market.Options{}), memnet.New()
 		url, stop := net.Serve("market", shop)

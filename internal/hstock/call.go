@@ -21,26 +21,26 @@ import (
 // the pauses, or what ctx allows.
 const (
 	readTimeout  = 10 * time.Second // of one attempt, its answer included
-	maxReadBytes = 8 << 20          // 10,000 rows are about 4 MiB
+	maxReadBytes = 8 << 20          // 10,000 items are about 4 MiB
 	maxAttempts  = 3
-	turnTimeout  = 10 * time.Second       // of the wait for the rate limit; a purchase's deadline leaves 20 s for the answer
-	firstPause   = 250 * time.Millisecond // before the second attempt, ±50 %; then four times as long
+	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; a purchase's deadline leaves 20 s for the answer
+	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; then four times as long
 
 	// The breaker opens after three calls have failed in all their attempts, and
-	// lets one attempt pass after breakerPause.
+	// lets one attempt pass after breakerTimeout.
 	breakerFailures = 3 * maxAttempts
-	breakerPause    = 5 * time.Second
+	breakerTimeout  = 5 * time.Second
 )
 
 // What is wrong with an answer. Nothing of the answer itself is ever told.
 var (
-	errEmpty    = errors.New("empty answer")
-	errTooLarge = errors.New("answer too large")
-	errCutOff   = errors.New("answer cut off")
-	errNotJSON  = errors.New("not JSON")
-	errShape    = errors.New("JSON of an unexpected shape")
-	errBroken   = errors.New("connection broken")
-	errPaced    = errors.New("no turn under the rate limit in time")
+	errEmpty           = errors.New("empty answer")
+	errTooLarge        = errors.New("answer too large")
+	errCutOff          = errors.New("answer cut off")
+	errNotJSON         = errors.New("not JSON")
+	errUnexpectedShape = errors.New("JSON of an unexpected shape")
+	errConnection      = errors.New("connection broken")
+	errRateLimited     = errors.New("no turn under the rate limit in time")
 )
 
 // call is one request to be made.
@@ -77,13 +77,13 @@ func (q call) failure(kind Kind, status int, err error) *Error {
 	return &Error{Action: q.action, Kind: kind, Status: status, Err: err}
 }
 
-// refusal makes the Error of an {"error": words} answer.
+// newRefusal makes the Error of an {"error": words} answer.
 func (q call) refusal(status int, words string) *Error {
 	hidden := []string{q.key.Reveal()}
 	for _, values := range q.form {
 		hidden = append(hidden, values...)
 	}
-	return refusal(q.action, status, words, q.key, hidden)
+	return newRefusal(q.action, status, words, q.key, hidden)
 }
 
 // request makes the POST of this call with the given body.
@@ -98,12 +98,12 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 	return req, nil
 }
 
-type singleKey struct{}
+type singleAttemptKey struct{}
 
 // SingleAttempt returns a context whose reads are tried once: for whoever asks
 // again on a schedule of their own.
 func SingleAttempt(ctx context.Context) context.Context {
-	return context.WithValue(ctx, singleKey{}, true)
+	return context.WithValue(ctx, singleAttemptKey{}, true)
 }
 
 // read makes a call that changes nothing: again when the marketplace was out of
@@ -111,7 +111,7 @@ func SingleAttempt(ctx context.Context) context.Context {
 // answer that is not empty and says whether it is JSON of the expected shape.
 func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
 	began := time.Now()
-	value, failure := readAgain(ctx, c, q, decode)
+	value, failure := readWithRetries(ctx, c, q, decode)
 	if failure != nil {
 		c.observe(q.action, failure.Kind.String(), time.Since(began))
 		var none T
@@ -121,15 +121,15 @@ func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T,
 	return value, nil
 }
 
-func readAgain[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
-	pause, most := firstPause, maxAttempts
-	if ctx.Value(singleKey{}) != nil {
+func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
+	pause, most := firstBackoff, maxAttempts
+	if ctx.Value(singleAttemptKey{}) != nil {
 		most = 1
 	}
 	for attempt := 1; ; attempt++ {
-		value, failure = readOnce(ctx, c, q, decode)
+		value, failure = readAttempt(ctx, c, q, decode)
 		again := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !again || attempt == most || isOpen(failure) || errors.Is(failure, errPaced) {
+		if !again || attempt == most || isOpen(failure) || errors.Is(failure, errRateLimited) {
 			return value, failure
 		}
 		if !sleep(ctx, pause/2+rand.N(pause)) { //nolint:gosec // jitter, not a secret
@@ -139,10 +139,10 @@ func readAgain[T any](ctx context.Context, c *Client, q call, decode func([]byte
 	}
 }
 
-// readOnce makes one attempt through the breaker and the rate limit.
-func readOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
+// readAttempt makes one attempt through the breaker and the rate limit.
+func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
 	_, err := c.breaker.Execute(func() (struct{}, error) {
-		if err := c.turn(ctx); err != nil {
+		if err := c.waitForRate(ctx); err != nil {
 			return struct{}{}, q.failure(Unreachable, 0, err)
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -162,15 +162,15 @@ func readOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
 	req, err := q.request(ctx, c.url, strings.NewReader(q.body()))
 	if err != nil {
-		return value, q.failure(Unreachable, 0, errBroken)
+		return value, q.failure(Unreachable, 0, errConnection)
 	}
 	resp, err := c.reads.Do(req)
 	if err != nil {
-		return value, q.failure(Unreachable, 0, cause(ctx, err))
+		return value, q.failure(Unreachable, 0, safeCause(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	status := resp.StatusCode
-	if troubled(status) {
+	if inconclusive(status) {
 		return value, q.failure(Unreachable, status, nil)
 	}
 	body, err := readBody(ctx, resp.Body, maxReadBytes)
@@ -178,9 +178,9 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		if ctx.Err() != nil {
 			return value, q.failure(Unreachable, status, err)
 		}
-		return value, q.failure(unreadable(status), status, err)
+		return value, q.failure(kindOfUnreadable(status), status, err)
 	}
-	if words, refused := refusalWords(body); refused {
+	if words, refused := refusalMessage(body); refused {
 		return value, q.refusal(status, words)
 	}
 	if status < http.StatusBadRequest {
@@ -188,37 +188,37 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 			return value, nil
 		}
 	}
-	return value, q.failure(unreadable(status), status, misread(body))
+	return value, q.failure(kindOfUnreadable(status), status, decodeError(body))
 }
 
-// troubled says that a status tells of the server or the way to it, whatever
+// inconclusive says that a status tells of the server or the way to it, whatever
 // the body.
-func troubled(status int) bool {
+func inconclusive(status int) bool {
 	return status < 200 || status >= 300 && status < 400 || status >= 500 ||
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
-// unreadable is the kind of an answer without sense: a proxy's 403 page says
+// kindOfUnreadable is the kind of an answer without sense: a proxy's 403 page says
 // only that the marketplace was not reached.
-func unreadable(status int) Kind {
+func kindOfUnreadable(status int) Kind {
 	if status >= http.StatusBadRequest {
 		return Unreachable
 	}
 	return Unreadable
 }
 
-// turn waits for the rate limit. Its error is the context's or errPaced.
-func (c *Client) turn(ctx context.Context) error {
+// waitForRate waits for the rate limit. Its error is the context's or errRateLimited.
+func (c *Client) waitForRate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, turnTimeout)
+	bounded, cancel := context.WithTimeout(ctx, rateTimeout)
 	defer cancel()
 	if err := c.limiter.Wait(bounded); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return errPaced
+		return errRateLimited
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) 
 	case err != nil:
 		return nil, errCutOff
 	}
-	if body = trim(body); len(body) == 0 {
+	if body = trimBody(body); len(body) == 0 {
 		return nil, errEmpty
 	}
 	return body, nil
@@ -245,14 +245,14 @@ func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) 
 func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        "hstockplus",
-		Timeout:     breakerPause,
+		Timeout:     breakerTimeout,
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
 		IsSuccessful: func(err error) bool {
 			kind, failed := KindOf(err)
-			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errShape))
+			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errUnexpectedShape))
 		},
 		IsExcluded: func(err error) bool {
-			return errors.Is(err, context.Canceled) || errors.Is(err, errPaced)
+			return errors.Is(err, context.Canceled) || errors.Is(err, errRateLimited)
 		},
 	})
 }
@@ -261,9 +261,9 @@ func isOpen(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
-// cause reduces an error of net/http to what is safe to tell: its texts may
+// safeCause reduces an error of net/http to what is safe to tell: its texts may
 // quote the URL and pieces of the answer.
-func cause(ctx context.Context, err error) error {
+func safeCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -284,7 +284,7 @@ func cause(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	}
-	return errBroken
+	return errConnection
 }
 
 // sleep waits for d and reports whether it was let finish.

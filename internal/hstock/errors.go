@@ -80,7 +80,7 @@ type Error struct {
 	Status  int    // HTTP status, 0 when there was no answer
 	Err     error  // the documented refusal, the context's error, or what went wrong below
 
-	hidden []string // values of the request that a refusal might repeat
+	requestValues []string // values of the request that a refusal might repeat
 }
 
 // Error implements error.
@@ -91,7 +91,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (status %d)", e.Status)
 	}
 	if e.Refusal != "" {
-		fmt.Fprintf(&b, ": %q", hide(e.Refusal, e.hidden))
+		fmt.Fprintf(&b, ": %q", maskValues(e.Refusal, e.requestValues))
 	} else if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
@@ -113,11 +113,11 @@ func KindOf(err error) (Kind, bool) {
 	return 0, false
 }
 
-// refusal makes the error of an {"error": words} answer.
-func refusal(action string, status int, words string, key redact.Secret, hidden []string) *Error {
+// newRefusal makes the error of an {"error": words} answer.
+func newRefusal(action string, status int, words string, key redact.Secret, hidden []string) *Error {
 	e := &Error{
-		Action: action, Kind: RefusedOther, Status: status, hidden: hidden,
-		Refusal: clean(hide(words, []string{key.Reveal()})),
+		Action: action, Kind: RefusedOther, Status: status, requestValues: hidden,
+		Refusal: sanitize(maskValues(words, []string{key.Reveal()})),
 	}
 	if e.Err = DocumentedRefusal(words); e.Err != nil {
 		e.Kind = Refused
@@ -142,12 +142,12 @@ func DocumentedRefusal(words string) error {
 	return nil
 }
 
-// maxWords bounds a sentence of the marketplace, in runes.
-const maxWords = 200
+// maxRefusalRunes bounds a sentence of the marketplace, in runes.
+const maxRefusalRunes = 200
 
-// clean makes a sentence of the marketplace fit to be shown: one line, without
-// control or direction characters, at most maxWords runes.
-func clean(words string) string {
+// sanitize makes a sentence of the marketplace fit to be shown: one line, without
+// control or direction characters, at most maxRefusalRunes runes.
+func sanitize(words string) string {
 	words = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -158,14 +158,14 @@ func clean(words string) string {
 		return r
 	}, words)
 	runes := []rune(strings.Join(strings.Fields(words), " "))
-	if len(runes) > maxWords {
-		runes = append(runes[:maxWords-1], '…')
+	if len(runes) > maxRefusalRunes {
+		runes = append(runes[:maxRefusalRunes-1], '…')
 	}
 	return string(runes)
 }
 
-// hide replaces every one of the values in text.
-func hide(text string, values []string) string {
+// maskValues replaces every one of the values in text.
+func maskValues(text string, values []string) string {
 	for _, value := range values {
 		if value != "" {
 			text = strings.ReplaceAll(text, value, redact.Placeholder)

@@ -53,13 +53,13 @@ func TestReadFailures(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			for action, call := range readings {
+			for action, call := range readCalls {
 				t.Run(action, func(t *testing.T) {
 					answer := func(w http.ResponseWriter, r *http.Request) {
 						w.Header().Set("Location", "/elsewhere")
-						says(test.status, test.body)(w, r)
+						respond(test.status, test.body)(w, r)
 					}
-					bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+					inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 						value, err := call(t.Context(), c)
 						var failure *Error
 						if !errors.As(err, &failure) || failure.Kind != test.kind || failure.Action != action {
@@ -68,10 +68,10 @@ func TestReadFailures(t *testing.T) {
 						if failure.Status != test.status {
 							t.Errorf("status %d, want %d", failure.Status, test.status)
 						}
-						if got := len(m.recorded()); got != test.calls {
+						if got := len(m.requests()); got != test.calls {
 							t.Errorf("%d requests, want %d", got, test.calls)
 						}
-						for _, call := range m.recorded() {
+						for _, call := range m.requests() {
 							if call.URI != "/api/v2" {
 								t.Errorf("followed a redirect to %s", call.URI)
 							}
@@ -89,12 +89,12 @@ func TestReadTooLarge(t *testing.T) {
 		_, _ = io.CopyN(w, spaces{}, maxReadBytes)
 		_, _ = io.WriteString(w, `]}`)
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 		_, err := c.Services(t.Context(), secretKey, Filter{})
 		if kind, _ := KindOf(err); kind != Unreadable || !errors.Is(err, errTooLarge) {
 			t.Errorf("got %v, want unreadable", err)
 		}
-		if got := len(m.recorded()); got != maxAttempts {
+		if got := len(m.requests()); got != maxAttempts {
 			t.Errorf("%d requests, want %d", got, maxAttempts)
 		}
 	})
@@ -109,41 +109,41 @@ func (spaces) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestReadRecovers tries again after trouble, and not after an answer.
-func TestReadRecovers(t *testing.T) {
+// TestReadRetriesAfterFailures tries again after trouble, and not after an answer.
+func TestReadRetriesAfterFailures(t *testing.T) {
 	calls := 0
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		calls++
 		switch calls {
 		case 1:
-			says(502, "<html>")(w, r)
+			respond(502, "<html>")(w, r)
 		case 2:
-			hangUp(w)
+			closeConnection(w)
 		default:
-			says(200, `{"balance":"1.00","currency":"USD"}`)(w, r)
+			respond(200, `{"balance":"1.00","currency":"USD"}`)(w, r)
 		}
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 		balance, err := c.Balance(t.Context(), secretKey)
 		if err != nil || !balance.Amount.Equal(amount("1")) {
 			t.Errorf("got %v, %v", balance, err)
 		}
-		if got := len(m.recorded()); got != 3 {
+		if got := len(m.requests()); got != 3 {
 			t.Errorf("%d requests, want 3", got)
 		}
 	})
 }
 
-// hangUp cuts the connection without an answer.
-func hangUp(w http.ResponseWriter) {
+// closeConnection cuts the connection without an answer.
+func closeConnection(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
 		_ = conn.Close()
 	}
 }
 
-func TestBatchBounds(t *testing.T) {
-	c, m := setup(t, says(200, `[]`))
+func TestBatchLimits(t *testing.T) {
+	c, m := newTestClient(t, respond(200, `[]`))
 	many := make([]int64, MaxBatch+1)
 	ids := make([]string, MaxBatch+1)
 	for name, call := range map[string]func() error{
@@ -159,7 +159,7 @@ func TestBatchBounds(t *testing.T) {
 			t.Errorf("%s: kind %s, want not_sent", name, kind)
 		}
 	}
-	if got := len(m.recorded()); got != 0 {
+	if got := len(m.requests()); got != 0 {
 		t.Errorf("%d requests, want none", got)
 	}
 }
@@ -174,16 +174,16 @@ func cancelledAdd(t *testing.T, c *Client) error {
 	return err
 }
 
-// TestNothingLeaks prints every failure in every way and looks for the key,
+// TestErrorsAreRedacted prints every failure in every way and looks for the key,
 // the rest of the request, the URL and the answer.
-func TestNothingLeaks(t *testing.T) {
+func TestErrorsAreRedacted(t *testing.T) {
 	const (
 		link    = "https://instagram.com/username"
 		account = "canary-user:canary-pass"
 	)
 	echo := func(status int, format string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			says(status, strings.ReplaceAll(format, "KEY", secretKey.Reveal()))(w, r)
+			respond(status, strings.ReplaceAll(format, "KEY", secretKey.Reveal()))(w, r)
 		}
 	}
 	answers := map[string]http.HandlerFunc{
@@ -196,7 +196,7 @@ func TestNothingLeaks(t *testing.T) {
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://canary-host.example/?key="+secretKey.Reveal(), http.StatusTemporaryRedirect)
 		},
-		"hang up": func(w http.ResponseWriter, _ *http.Request) { hangUp(w) },
+		"hang up": func(w http.ResponseWriter, _ *http.Request) { closeConnection(w) },
 		"not HTTP": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
@@ -219,9 +219,9 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		},
 	}
-	calls := map[string]attempt{
-		"status": readings["status"],
-		"add": of(func(ctx context.Context, c *Client) (int64, error) {
+	calls := map[string]apiCall{
+		"status": readCalls["status"],
+		"add": callOf(func(ctx context.Context, c *Client) (int64, error) {
 			return c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1000, Link: link})
 		}),
 	}
@@ -229,21 +229,21 @@ func TestNothingLeaks(t *testing.T) {
 		for action, call := range calls {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				o := Options{URL: "http://market.test/api/v2?canary=1"}
-				bubble(t, o, answer, func(t *testing.T, c *Client, _ *market) {
+				inBubble(t, o, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 					_, err := call(t.Context(), c)
 					canaries := []string{secretKey.Reveal(), "canary"}
 					if action == "add" {
 						canaries = append(canaries, link)
 					}
-					mustHide(t, err, canaries)
+					checkRedacted(t, err, canaries)
 				})
 			})
 		}
 	}
 }
 
-// mustHide prints an error, and all that it wraps, in every way.
-func mustHide(t *testing.T, err error, canaries []string) {
+// checkRedacted prints an error, and all that it wraps, in every way.
+func checkRedacted(t *testing.T, err error, canaries []string) {
 	t.Helper()
 	var failure *Error
 	if !errors.As(err, &failure) {
@@ -270,7 +270,7 @@ func mustHide(t *testing.T, err error, canaries []string) {
 	}
 }
 
-func TestNewRefusesOtherURLs(t *testing.T) {
+func TestNewRejectsInvalidURLs(t *testing.T) {
 	for _, target := range []string{"", "hstockplus.com/api", "ftp://hstockplus.com", "https://", "http://[canary", "unix:///canary"} {
 		c, err := New(Options{URL: target})
 		if err == nil || c != nil {
@@ -281,29 +281,29 @@ func TestNewRefusesOtherURLs(t *testing.T) {
 	}
 }
 
-func TestRefusalIsFitToShow(t *testing.T) {
+func TestRefusalIsSanitized(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{" Not\tenough\r\nstock \x1b[31m\u202e\x00", "Not enough stock [31m"},
 		{"Ключ неверен", "Ключ неверен"},
-		{strings.Repeat("я", 500), strings.Repeat("я", maxWords-1) + "…"},
+		{strings.Repeat("я", 500), strings.Repeat("я", maxRefusalRunes-1) + "…"},
 		{"key=" + secretKey.Reveal(), "key=" + redact.Placeholder},
 		{"", ""},
 	}
 	for _, test := range tests {
-		e := refusal("add", 200, test.in, secretKey, nil)
+		e := newRefusal("add", 200, test.in, secretKey, nil)
 		if e.Refusal != test.want || e.Kind != RefusedOther {
 			t.Errorf("%q became %s %q, want %q", test.in, e.Kind, e.Refusal, test.want)
 		}
-		if utf8.RuneCountInString(e.Refusal) > maxWords {
+		if utf8.RuneCountInString(e.Refusal) > maxRefusalRunes {
 			t.Errorf("%d runes", utf8.RuneCountInString(e.Refusal))
 		}
 	}
 	for _, words := range []string{"insufficient balance", "Insufficient balance.", " INSUFFICIENT BALANCE "} {
-		if e := refusal("add", 200, words, secretKey, nil); !errors.Is(e, ErrInsufficientBalance) || e.Kind != Refused {
+		if e := newRefusal("add", 200, words, secretKey, nil); !errors.Is(e, ErrInsufficientBalance) || e.Kind != Refused {
 			t.Errorf("%q is %v", words, e)
 		}
 	}
-	if e := refusal("add", 200, "Insufficient balance for the fee", secretKey, nil); e.Kind != RefusedOther {
+	if e := newRefusal("add", 200, "Insufficient balance for the fee", secretKey, nil); e.Kind != RefusedOther {
 		t.Errorf("half a sentence became %s", e.Kind)
 	}
 	if kind, ok := KindOf(errors.New("other")); ok {

@@ -105,33 +105,33 @@ func (s *secrets) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// sentence is what an "error" field says.
-type sentence struct {
-	words string
-	ok    bool
+// errorField is what an "error" field says.
+type errorField struct {
+	message string
+	ok      bool
 }
 
-func (s *sentence) UnmarshalJSON(data []byte) error {
-	*s = sentence{}
+func (s *errorField) UnmarshalJSON(data []byte) error {
+	*s = errorField{}
 	switch data[0] {
 	case '{':
 		var inner struct{ Message, Error, Code text }
-		fill(data, &inner)
+		unmarshal(data, &inner)
 		for _, words := range []text{inner.Message, inner.Error, inner.Code} {
-			if s.words == "" {
-				s.words = string(words)
+			if s.message == "" {
+				s.message = string(words)
 			}
 		}
 		s.ok = string(data) != "{}"
 	case '[':
 		var inner []text
-		fill(data, &inner)
+		unmarshal(data, &inner)
 		if s.ok = len(inner) > 0; s.ok {
-			s.words = string(inner[0])
+			s.message = string(inner[0])
 		}
 	case '"':
-		s.words = scalar(data)
-		s.ok = strings.TrimSpace(s.words) != ""
+		s.message = scalar(data)
+		s.ok = strings.TrimSpace(s.message) != ""
 	default: // true and 1 say that there is one, not which
 		words := scalar(data)
 		s.ok = words != "" && words != "0"
@@ -139,51 +139,51 @@ func (s *sentence) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// refusalWords reports whether the answer is {"error": …} and what it says.
-func refusalWords(body []byte) (string, bool) {
+// refusalMessage reports whether the answer is {"error": …} and what it says.
+func refusalMessage(body []byte) (string, bool) {
 	if body[0] != '{' || !bytes.Contains(body, []byte(`"error"`)) {
 		return "", false
 	}
 	var answer struct {
-		Error   sentence
+		Error   errorField
 		Message text
 	}
-	fill(body, &answer)
-	if answer.Error.ok && answer.Error.words == "" {
+	unmarshal(body, &answer)
+	if answer.Error.ok && answer.Error.message == "" {
 		return string(answer.Message), true
 	}
-	return answer.Error.words, answer.Error.ok
+	return answer.Error.message, answer.Error.ok
 }
 
-// trim returns body without a byte order mark and outer spaces.
-func trim(body []byte) []byte {
+// trimBody returns body without a byte order mark and outer spaces.
+func trimBody(body []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 }
 
-// misread says why no sense could be made of body.
-func misread(body []byte) error {
+// decodeError says why no sense could be made of body.
+func decodeError(body []byte) error {
 	if json.Valid(body) {
-		return errShape
+		return errUnexpectedShape
 	}
 	return errNotJSON
 }
 
-// fill reads what fits of a JSON value into v. A member of the wrong type reads
+// unmarshal reads what fits of a JSON value into v. A member of the wrong type reads
 // as missing; false means that body is not one whole value, and v is untouched.
-func fill(data []byte, v any) bool {
+func unmarshal(data []byte, v any) bool {
 	err := json.Unmarshal(data, v)
 	var mismatch *json.UnmarshalTypeError
 	return err == nil || errors.As(err, &mismatch)
 }
 
-// list reads a bare array, or the first of the named members that is one.
+// decodeList reads a bare array, or the first of the named members that is one.
 // An element of the wrong type reads as an empty one, so that positions keep.
-func list[T any](body []byte, names ...string) ([]T, bool) {
+func decodeList[T any](body []byte, names ...string) ([]T, bool) {
 	switch body[0] {
 	case '[':
 	case '{':
 		var members map[string]json.RawMessage
-		if !fill(body, &members) {
+		if !unmarshal(body, &members) {
 			return nil, false
 		}
 		body = nil
@@ -199,7 +199,7 @@ func list[T any](body []byte, names ...string) ([]T, bool) {
 		return nil, false
 	}
 	var elements []T
-	return elements, fill(body, &elements)
+	return elements, unmarshal(body, &elements)
 }
 
 // scalar is a string's content, or a number or true as it is written; "" for

@@ -31,7 +31,7 @@ type Seller struct {
 	HasRating bool
 }
 
-// EntityType is what a row sells, as the marketplace spells it.
+// EntityType is what a item sells, as the marketplace spells it.
 type EntityType string
 
 // The two documented entity types.
@@ -40,7 +40,7 @@ const (
 	EntitySMM     EntityType = "smm"
 )
 
-// Filter chooses rows of Services and Products. The zero value means all of
+// Filter chooses items of Services and Products. The zero value means all of
 // them. Category and Subcategory are the canonical English names, whatever
 // Lang is. Page counts from 1 and is sent only when Limit > 0; ProductIDs holds at
 // most 100 service numbers or entity ids. EntityType is read by Services only,
@@ -54,8 +54,8 @@ type Filter struct {
 	Lang                          string
 }
 
-// Page is one page of rows. Where the marketplace leaves them out, Total is the
-// number of rows, Page and Limit are those asked for (the total when all
+// Page is one page of items. Where the marketplace leaves them out, Total is the
+// number of items, Page and Limit are those asked for (the total when all
 // were), and TotalPages follows from them.
 type Page struct {
 	Items                          []Item
@@ -110,7 +110,7 @@ type Balance struct {
 // delivery is partial.
 type Status struct {
 	State               OrderState
-	Word                string
+	RawStatus           string
 	Charge              decimal.NullDecimal
 	StartCount, Remains *int64
 	Currency            string
@@ -156,15 +156,15 @@ type SMSCountry struct {
 
 // SMSNumber is one rented number (HStockPlus: add_sms).
 type SMSNumber struct {
-	Order                int64
-	Phone, Country, Word string
+	Order                     int64
+	Phone, Country, RawStatus string
 }
 
 // SMSCode is the code received by a number so far (HStockPlus: sms_code).
 // Message is the marketplace's own sentence while there is none.
 type SMSCode struct {
 	State         SMSState
-	Word          string
+	RawStatus     string
 	Code, Content redact.Secret
 	Message       string
 }
@@ -172,12 +172,12 @@ type SMSCode struct {
 // SMSStatus is the state of a rented number (HStockPlus: sms_status).
 // ExpiresAt is zero when it is missing or unreadable.
 type SMSStatus struct {
-	State       SMSState
-	Word, Phone string
-	Code        redact.Secret
-	Charge      decimal.NullDecimal
-	Currency    string
-	ExpiresAt   time.Time
+	State            SMSState
+	RawStatus, Phone string
+	Code             redact.Secret
+	Charge           decimal.NullDecimal
+	Currency         string
+	ExpiresAt        time.Time
 }
 
 // AddRequest is one order. Link is required for SMM services and optional for

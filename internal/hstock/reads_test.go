@@ -13,17 +13,17 @@ import (
 
 func TestReadDeadlines(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	bubble(t, Options{}, hang, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, hang, func(t *testing.T, c *Client, m *fakeServer) {
 		began := time.Now()
 		_, err := c.Balance(t.Context(), secretKey)
 		if kind, _ := KindOf(err); kind != Unreachable || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want unreachable by the deadline", err)
 		}
-		least, most := maxAttempts*readTimeout, maxAttempts*readTimeout+2*5*firstPause
+		least, most := maxAttempts*readTimeout, maxAttempts*readTimeout+2*5*firstBackoff
 		if took := time.Since(began); took <= least || took >= most {
 			t.Errorf("took %s, want between %s and %s", took, least, most)
 		}
-		if got := len(m.recorded()); got != maxAttempts {
+		if got := len(m.requests()); got != maxAttempts {
 			t.Errorf("%d requests, want %d", got, maxAttempts)
 		}
 
@@ -34,35 +34,35 @@ func TestReadDeadlines(t *testing.T) {
 		if kind, _ := KindOf(err); kind != Unreachable || time.Since(began) != 3*time.Second {
 			t.Errorf("got %v after %s, want unreachable after 3s", err, time.Since(began))
 		}
-		if got := len(m.recorded()); got != maxAttempts+1 {
+		if got := len(m.requests()); got != maxAttempts+1 {
 			t.Errorf("%d requests, want one more", got)
 		}
 	})
 }
 
-// TestReadCancelledInAPause returns at once, with what the last attempt said.
-func TestReadCancelledInAPause(t *testing.T) {
-	bubble(t, Options{}, says(502, ""), func(t *testing.T, c *Client, m *market) {
+// TestReadCancelledDuringBackoff returns at once, with what the last attempt said.
+func TestReadCancelledDuringBackoff(t *testing.T) {
+	inBubble(t, Options{}, respond(502, ""), func(t *testing.T, c *Client, m *fakeServer) {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(firstPause/4, cancel)
+		time.AfterFunc(firstBackoff/4, cancel)
 		began := time.Now()
 		_, err := c.Balance(ctx, secretKey)
-		if kind, _ := KindOf(err); kind != Unreachable || time.Since(began) != firstPause/4 || len(m.recorded()) != 1 {
-			t.Errorf("got %v after %s and %d requests", err, time.Since(began), len(m.recorded()))
+		if kind, _ := KindOf(err); kind != Unreachable || time.Since(began) != firstBackoff/4 || len(m.requests()) != 1 {
+			t.Errorf("got %v after %s and %d requests", err, time.Since(began), len(m.requests()))
 		}
 	})
 }
 
-func TestBreaker(t *testing.T) {
+func TestBreakerOpensAndRecovers(t *testing.T) {
 	down := true
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		if down {
-			says(503, "")(w, r)
+			respond(503, "")(w, r)
 			return
 		}
-		says(200, `{"balance":"1","order":1}`)(w, r)
+		respond(200, `{"balance":"1","order":1}`)(w, r)
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 		ask := func() error {
 			_, err := c.Balance(t.Context(), secretKey)
 			return err
@@ -72,13 +72,13 @@ func TestBreaker(t *testing.T) {
 				t.Fatalf("kind %s", kind)
 			}
 		}
-		before, began := len(m.recorded()), time.Now()
+		before, began := len(m.requests()), time.Now()
 		for range 100 {
 			if kind, _ := KindOf(ask()); kind != Unreachable {
 				t.Fatalf("kind %s", kind)
 			}
 		}
-		if got := len(m.recorded()); got != before || time.Since(began) != 0 {
+		if got := len(m.requests()); got != before || time.Since(began) != 0 {
 			t.Errorf("%d requests in %s while the breaker is open", got-before, time.Since(began))
 		}
 
@@ -86,7 +86,7 @@ func TestBreaker(t *testing.T) {
 		if _, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err != nil {
 			t.Errorf("purchase while the breaker is open: %v", err)
 		}
-		time.Sleep(breakerPause + time.Second)
+		time.Sleep(breakerTimeout + time.Second)
 		for range 5 {
 			if err := ask(); err != nil {
 				t.Errorf("after the pause: %v", err)
@@ -95,12 +95,12 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestBreakerStaysShut: refusals, an invalid key, odd shapes of one action and callers who leave
+// TestBreakerStaysClosed: refusals, an invalid key, odd shapes of one action and callers who leave
 // say nothing about the marketplace.
-func TestBreakerStaysShut(t *testing.T) {
+func TestBreakerStaysClosed(t *testing.T) {
 	body := `{"error":"Order not found"}`
-	answer := func(w http.ResponseWriter, r *http.Request) { says(200, body)(w, r) }
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, _ *market) {
+	answer := func(w http.ResponseWriter, r *http.Request) { respond(200, body)(w, r) }
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 		for _, body = range []string{body, `{"error":"Invalid API key"}`, `{"error":"Other"}`, `{"odd":1}`} {
 			for range 2 * breakerFailures {
 				_, err := c.Balance(t.Context(), secretKey)
@@ -115,20 +115,20 @@ func TestBreakerStaysShut(t *testing.T) {
 		}
 	})
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	bubble(t, Options{}, hang, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, hang, func(t *testing.T, c *Client, m *fakeServer) {
 		for n := range 2 * breakerFailures {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			if _, err := c.Balance(ctx, secretKey); isOpen(err) || len(m.recorded()) != n+1 {
+			if _, err := c.Balance(ctx, secretKey); isOpen(err) || len(m.requests()) != n+1 {
 				t.Fatalf("call %d: %v", n, err)
 			}
 		}
 	})
 }
 
-// TestRate counts what passes in bubble time, purchases and reads together.
-func TestRate(t *testing.T) {
-	bubble(t, Options{Rate: 20}, says(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *market) {
+// TestRateLimit counts what passes in bubble time, purchases and reads together.
+func TestRateLimit(t *testing.T) {
+	inBubble(t, Options{Rate: 20}, respond(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *fakeServer) {
 		done := make(chan error)
 		for n := range 45 {
 			go func() {
@@ -164,9 +164,9 @@ func TestObserve(t *testing.T) {
 			<-r.Context().Done()
 			return
 		}
-		says(200, body)(w, r)
+		respond(200, body)(w, r)
 	}
-	bubble(t, Options{Observe: observe}, answer, func(t *testing.T, c *Client, _ *market) {
+	inBubble(t, Options{Observe: observe}, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 		for _, body = range []string{body, `{"error":"Insufficient balance"}`, `{"error":"x"}`, `{"error":"Invalid API key"}`, `<html>`, ""} {
 			_, _ = c.Balance(t.Context(), secretKey)
 			_, _ = c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})

@@ -11,31 +11,31 @@ import (
 // SMSProjects returns the websites to receive codes of; country "" is all
 // (HStockPlus: sms_projects).
 func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]SMSProject, error) {
-	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", language(lang)), decodeSMSProjects)
+	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
 }
 
-// ProjectsIn returns the rows of an answer that belong to a country: the document
-// does not promise that the filter is heeded, nor that a row names its country
-// by the code. Where no row does, rows of one and the same country are those
+// ProjectsIn returns the items of an answer that belong to a country: the document
+// does not promise that the filter is heeded, nor that a item names its country
+// by the code. Where no item does, items of one and the same country are those
 // that were asked for, under another id.
-func ProjectsIn(country string, rows []SMSProject) []SMSProject {
+func ProjectsIn(country string, items []SMSProject) []SMSProject {
 	var own []SMSProject
 	alike := true
-	for _, row := range rows {
-		if row.CountryID == "" || strings.EqualFold(row.CountryID, country) {
-			own = append(own, row)
+	for _, item := range items {
+		if item.CountryID == "" || strings.EqualFold(item.CountryID, country) {
+			own = append(own, item)
 		}
-		alike = alike && row.CountryID == rows[0].CountryID
+		alike = alike && item.CountryID == items[0].CountryID
 	}
 	if len(own) == 0 && alike {
-		return rows
+		return items
 	}
 	return own
 }
 
 // SMSCountries returns the countries of numbers (HStockPlus: sms_countries).
 func (c *Client) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]SMSCountry, error) {
-	return read(ctx, c, newCall("sms_countries", key, "lang", language(lang)), decodeSMSCountries)
+	return read(ctx, c, newCall("sms_countries", key, "lang", langParam(lang)), decodeSMSCountries)
 }
 
 // AddSMS rents numbers, perhaps fewer than asked for. It is sent once, as Add
@@ -44,7 +44,7 @@ func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest)
 	q := newCall(
 		"add_sms", key,
 		"project_id", r.ProjectID,
-		"quantity", positive(r.Quantity),
+		"quantity", formatPositive(r.Quantity),
 		"country", r.Country,
 		"phone", r.Phone,
 	)
@@ -53,16 +53,16 @@ func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest)
 
 // SMSCode returns the code that a number has received (HStockPlus: sms_code).
 func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order int64) (SMSCode, error) {
-	return read(ctx, c, newCall("sms_code", key, "order", number(order)), decodeSMSCode)
+	return read(ctx, c, newCall("sms_code", key, "order", formatInt(order)), decodeSMSCode)
 }
 
 // SMSStatus returns the state of a rented number (HStockPlus: sms_status).
 func (c *Client) SMSStatus(ctx context.Context, key redact.Secret, order int64) (SMSStatus, error) {
-	return read(ctx, c, newCall("sms_status", key, "order", number(order)), decodeSMSStatus)
+	return read(ctx, c, newCall("sms_status", key, "order", formatInt(order)), decodeSMSStatus)
 }
 
 func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
-	elements, ok := list[struct {
+	elements, ok := decodeList[struct {
 		ProjectID    text `json:"project_id"`
 		Name         text
 		Price        money
@@ -87,7 +87,7 @@ func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
 }
 
 func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
-	elements, ok := list[struct {
+	elements, ok := decodeList[struct {
 		Code text `json:"country_code"`
 		Name text `json:"country_name"`
 	}](body, "countries", "data")
@@ -106,7 +106,7 @@ func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
 // decodeSMSNumbers keeps each order once; without any, nothing proves that
 // numbers were rented.
 func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
-	elements, _ := list[struct {
+	elements, _ := decodeList[struct {
 		Order   integer
 		Phone   text
 		Country text
@@ -120,7 +120,7 @@ func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
 		}
 		seen[e.Order.value] = true
 		numbers = append(numbers, SMSNumber{
-			Order: e.Order.value, Phone: string(e.Phone), Country: string(e.Country), Word: clean(string(e.Status)),
+			Order: e.Order.value, Phone: string(e.Phone), Country: string(e.Country), RawStatus: sanitize(string(e.Status)),
 		})
 	}
 	return numbers, len(numbers) > 0
@@ -133,20 +133,20 @@ func decodeSMSCode(body []byte) (SMSCode, bool) {
 		SMSContent text `json:"sms_content"`
 		Message    text
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SMSCode{}, false
 	}
 	code := SMSCode{
-		State:   ParseSMSState(string(answer.Status)),
-		Word:    clean(string(answer.Status)),
-		Code:    redact.Secret(answer.Code),
-		Content: redact.Secret(answer.SMSContent),
-		Message: clean(string(answer.Message)),
+		State:     ParseSMSState(string(answer.Status)),
+		RawStatus: sanitize(string(answer.Status)),
+		Code:      redact.Secret(answer.Code),
+		Content:   redact.Secret(answer.SMSContent),
+		Message:   sanitize(string(answer.Message)),
 	}
-	if code.Word == "" && code.Code != "" {
+	if code.RawStatus == "" && code.Code != "" {
 		code.State = SMSReceived
 	}
-	return code, code.Word != "" || code.Code != ""
+	return code, code.RawStatus != "" || code.Code != ""
 }
 
 func decodeSMSStatus(body []byte) (SMSStatus, bool) {
@@ -158,22 +158,22 @@ func decodeSMSStatus(body []byte) (SMSStatus, bool) {
 		Currency  text
 		ExpiresAt text `json:"expires_at"`
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SMSStatus{}, false
 	}
 	status := SMSStatus{
-		State:    ParseSMSState(string(answer.Status)),
-		Word:     clean(string(answer.Status)),
-		Phone:    string(answer.Phone),
-		Code:     redact.Secret(answer.Code),
-		Charge:   answer.Charge.NullDecimal,
-		Currency: string(answer.Currency),
+		State:     ParseSMSState(string(answer.Status)),
+		RawStatus: sanitize(string(answer.Status)),
+		Phone:     string(answer.Phone),
+		Code:      redact.Secret(answer.Code),
+		Charge:    answer.Charge.NullDecimal,
+		Currency:  string(answer.Currency),
 	}
 	if expires, err := time.Parse(time.RFC3339, strings.TrimSpace(string(answer.ExpiresAt))); err == nil {
 		status.ExpiresAt = expires
 	}
-	if status.Word == "" && status.Code != "" {
+	if status.RawStatus == "" && status.Code != "" {
 		status.State = SMSReceived
 	}
-	return status, status.Word != "" || status.Code != ""
+	return status, status.RawStatus != "" || status.Code != ""
 }

@@ -43,7 +43,7 @@ func (s OrderState) String() string {
 // ParseOrderState reads the marketplace's word without regard to case,
 // surrounding spaces, or the sign between words.
 func ParseOrderState(word string) OrderState {
-	switch plain(word) {
+	switch normalizeStatus(word) {
 	case "pending":
 		return StatePending
 	case "in progress", "inprogress", "processing":
@@ -96,7 +96,7 @@ func (s SMSState) String() string {
 
 // ParseSMSState reads the marketplace's word as ParseOrderState does.
 func ParseSMSState(word string) SMSState {
-	switch plain(word) {
+	switch normalizeStatus(word) {
 	case "active", "waiting", "pending":
 		return SMSWaiting
 	case "completed", "code received", "received":
@@ -112,9 +112,9 @@ func ParseSMSState(word string) SMSState {
 	}
 }
 
-// plain lowers a word and makes "code_received", "Code-Received" and
+// normalizeStatus lowers a word and makes "code_received", "Code-Received" and
 // " code received" the same.
-func plain(word string) string {
+func normalizeStatus(word string) string {
 	word = strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(word))
 	return strings.Join(strings.Fields(word), " ")
 }

@@ -73,25 +73,25 @@ func TestPurchaseOutcomes(t *testing.T) {
 		{"other words with 403", 403, `{"error":{"code":"E_MIN"}}`, RefusedOther},
 	}
 	for _, test := range tests {
-		for action, call := range purchasings {
+		for action, call := range purchaseCalls {
 			t.Run(test.name+"/"+action, func(t *testing.T) {
-				c, m := setup(t, func(w http.ResponseWriter, r *http.Request) {
+				c, m := newTestClient(t, func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Location", "/elsewhere")
 					w.Header().Set("Retry-After", "0")
-					says(test.status, test.body)(w, r)
+					respond(test.status, test.body)(w, r)
 				})
 				value, err := call(t.Context(), c)
 				var failure *Error
 				if !errors.As(err, &failure) || failure.Kind != test.kind || failure.Status != test.status {
 					t.Errorf("got %v, %v, want %s", value, err, test.kind)
 				}
-				mustBeSentOnce(t, m.recorded())
+				checkSentOnce(t, m.requests())
 			})
 		}
 	}
 }
 
-func mustBeSentOnce(t *testing.T, calls []recorded) {
+func checkSentOnce(t *testing.T, calls []request) {
 	t.Helper()
 	if len(calls) != 1 {
 		t.Fatalf("%d requests arrived, want 1", len(calls))
@@ -103,28 +103,28 @@ func mustBeSentOnce(t *testing.T, calls []recorded) {
 	}
 }
 
-// wire is a marketplace below HTTP: it counts connections and whole requests,
+// tcpServer is a marketplace below HTTP: it counts connections and whole requests,
 // and does with each connection as it is told.
-type wire struct {
+type tcpServer struct {
 	net.Listener
-	connections, requests atomic.Int32
-	served                sync.WaitGroup
+	connected, requests atomic.Int32
+	served              sync.WaitGroup
 }
 
-func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) (*Client, *wire) {
+func newTCPServer(t *testing.T, serve func(w *tcpServer, conn *net.TCPConn)) (*Client, *tcpServer) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{Listener: listener}
+	w := &tcpServer{Listener: listener}
 	w.served.Go(func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			w.connections.Add(1)
+			w.connected.Add(1)
 			w.served.Go(func() {
 				serve(w, conn.(*net.TCPConn))
 				_ = conn.Close()
@@ -135,11 +135,11 @@ func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) (*Client, *wir
 		_ = listener.Close()
 		w.served.Wait()
 	})
-	return client(t, Options{URL: "http://" + listener.Addr().String()}), w
+	return newClient(t, Options{URL: "http://" + listener.Addr().String()}), w
 }
 
-// take reads one whole request; false when it is not one.
-func (w *wire) take(conn net.Conn) bool {
+// readRequest reads one whole request; false when it is not one.
+func (w *tcpServer) readRequest(conn net.Conn) bool {
 	r, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
 		return false
@@ -155,44 +155,44 @@ func TestPurchaseOverBrokenConnections(t *testing.T) {
 	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n"
 	tests := []struct {
 		name  string
-		serve func(w *wire, conn *net.TCPConn)
+		serve func(w *tcpServer, conn *net.TCPConn)
 		kinds []Kind // any of them; more than one where it depends on who is faster
 		sent  int32
 	}{
-		{"reset after reading", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"reset after reading", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_ = conn.SetLinger(0)
 		}, []Kind{OutcomeUnknown}, 1},
-		{"closed after reading", func(w *wire, conn *net.TCPConn) { w.take(conn) }, []Kind{OutcomeUnknown}, 1},
-		{"reset before reading", func(_ *wire, conn *net.TCPConn) {
+		{"closed after reading", func(w *tcpServer, conn *net.TCPConn) { w.readRequest(conn) }, []Kind{OutcomeUnknown}, 1},
+		{"reset before reading", func(_ *tcpServer, conn *net.TCPConn) {
 			_ = conn.SetLinger(0)
 		}, []Kind{NotSent, OutcomeUnknown}, 0},
-		{"closed before reading", func(_ *wire, _ *net.TCPConn) {}, []Kind{NotSent, OutcomeUnknown}, 0},
-		{"closed in the headers", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"closed before reading", func(_ *tcpServer, _ *net.TCPConn) {}, []Kind{NotSent, OutcomeUnknown}, 0},
+		{"closed in the headers", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_, _ = io.WriteString(conn, answer[:20])
 		}, []Kind{OutcomeUnknown}, 1},
-		{"closed in the body", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"closed in the body", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_, _ = io.WriteString(conn, answer+`{"order":`)
 		}, []Kind{OutcomeUnknown}, 1},
-		{"not HTTP", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"not HTTP", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.6\r\n\r\n")
 		}, []Kind{OutcomeUnknown}, 1},
-		{"100 and then nothing", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"100 and then nothing", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
 		}, []Kind{OutcomeUnknown}, 1},
-		{"another protocol", func(w *wire, conn *net.TCPConn) {
-			w.take(conn)
+		{"another protocol", func(w *tcpServer, conn *net.TCPConn) {
+			w.readRequest(conn)
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
 		}, []Kind{OutcomeUnknown}, 1},
 	}
 	for _, test := range tests {
-		for action, call := range purchasings {
+		for action, call := range purchaseCalls {
 			t.Run(test.name+"/"+action, func(t *testing.T) {
-				c, w := listen(t, test.serve)
+				c, w := newTCPServer(t, test.serve)
 				value, err := call(t.Context(), c)
 				kind, ok := KindOf(err)
 				found := false
@@ -204,7 +204,7 @@ func TestPurchaseOverBrokenConnections(t *testing.T) {
 				}
 				_ = w.Close()
 				w.served.Wait()
-				if n := w.connections.Load(); n != 1 {
+				if n := w.connected.Load(); n != 1 {
 					t.Errorf("%d connections, want 1", n)
 				}
 				if n := w.requests.Load(); n != test.sent {
@@ -219,8 +219,8 @@ func TestPurchaseOverBrokenConnections(t *testing.T) {
 // make net/http wonder whether to send again.
 func TestPurchaseReusesNoConnection(t *testing.T) {
 	const body = `{"order":23501}`
-	c, w := listen(t, func(w *wire, conn *net.TCPConn) {
-		if w.take(conn) {
+	c, w := newTCPServer(t, func(w *tcpServer, conn *net.TCPConn) {
+		if w.readRequest(conn) {
 			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		}
 	})
@@ -228,13 +228,13 @@ func TestPurchaseReusesNoConnection(t *testing.T) {
 		if order, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err != nil || order != 23501 {
 			t.Fatalf("got %d, %v", order, err)
 		}
-		if w.connections.Load() != n || w.requests.Load() != n {
-			t.Fatalf("%d connections and %d requests after %d purchases", w.connections.Load(), w.requests.Load(), n)
+		if w.connected.Load() != n || w.requests.Load() != n {
+			t.Fatalf("%d connections and %d requests after %d purchases", w.connected.Load(), w.requests.Load(), n)
 		}
 	}
 }
 
-func TestPurchaseSurelyNotSent(t *testing.T) {
+func TestPurchaseNotSent(t *testing.T) {
 	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -265,9 +265,9 @@ func TestPurchaseSurelyNotSent(t *testing.T) {
 		"no route (TLS)": {URL: "https://market.test", Dial: nameless},
 	}
 	for name, o := range tests {
-		for action, call := range purchasings {
+		for action, call := range purchaseCalls {
 			t.Run(name+"/"+action, func(t *testing.T) {
-				_, err := call(t.Context(), client(t, o))
+				_, err := call(t.Context(), newClient(t, o))
 				if kind, ok := KindOf(err); !ok || kind != NotSent {
 					t.Errorf("got %v, want not sent", err)
 				}
@@ -276,16 +276,16 @@ func TestPurchaseSurelyNotSent(t *testing.T) {
 	}
 }
 
-func TestPurchaseSpeaksHTTP1(t *testing.T) {
+func TestPurchaseUsesHTTP1(t *testing.T) {
 	protocol := make(chan string, 1)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protocol <- fmt.Sprint(r.Proto, " ", r.Header.Get("Connection"), " ", r.Close)
-		says(200, `{"order":1}`)(w, r)
+		respond(200, `{"order":1}`)(w, r)
 	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	c := client(t, Options{URL: server.URL})
+	c := newClient(t, Options{URL: server.URL})
 	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	c.purchases.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	if _, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err != nil {
@@ -324,9 +324,9 @@ func TestPurchaseDeadlines(t *testing.T) {
 		}, 3 * time.Second, context.Canceled},
 	}
 	for _, test := range tests {
-		for action, call := range purchasings {
+		for action, call := range purchaseCalls {
 			t.Run(test.name+"/"+action, func(t *testing.T) {
-				bubble(t, Options{}, test.answer, func(t *testing.T, c *Client, m *market) {
+				inBubble(t, Options{}, test.answer, func(t *testing.T, c *Client, m *fakeServer) {
 					ctx, cancel := test.ctx(t.Context())
 					defer cancel()
 					began := time.Now()
@@ -337,16 +337,16 @@ func TestPurchaseDeadlines(t *testing.T) {
 					if took := time.Since(began); took != test.took {
 						t.Errorf("took %s, want %s", took, test.took)
 					}
-					mustBeSentOnce(t, m.recorded())
+					checkSentOnce(t, m.requests())
 				})
 			})
 		}
 	}
 }
 
-// TestPurchaseWaitsItsTurn: whoever gets no turn under the rate limit has sent nothing.
-func TestPurchaseWaitsItsTurn(t *testing.T) {
-	bubble(t, Options{Rate: 0.01}, says(200, `{"order":1}`), func(t *testing.T, c *Client, m *market) {
+// TestPurchaseWaitsForRateLimit: whoever gets no turn under the rate limit has sent nothing.
+func TestPurchaseWaitsForRateLimit(t *testing.T) {
+	inBubble(t, Options{Rate: 0.01}, respond(200, `{"order":1}`), func(t *testing.T, c *Client, m *fakeServer) {
 		buy := func(ctx context.Context) error {
 			_, err := c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1})
 			return err
@@ -364,7 +364,7 @@ func TestPurchaseWaitsItsTurn(t *testing.T) {
 		if kind, _ := KindOf(err); kind != NotSent || !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled while waiting: %v, want not sent", err)
 		}
-		mustBeSentOnce(t, m.recorded())
+		checkSentOnce(t, m.requests())
 	})
 }
 
@@ -377,13 +377,13 @@ func TestPurchaseCancelledAtAnyMoment(t *testing.T) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			arrived <- struct{}{}
 		}
-		says(200, `{"order":1}`)(w, r)
+		respond(200, `{"order":1}`)(w, r)
 	}))
 	defer m.Close()
 	said := map[Kind]int{}
 	for range rounds {
 		ctx, cancel := context.WithCancel(t.Context())
-		c := client(t, Options{URL: m.URL, Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
+		c := newClient(t, Options{URL: m.URL, Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(t.Context(), network, addr)
 			go cancel()
 			return conn, err
@@ -409,17 +409,17 @@ func TestGate(t *testing.T) {
 	open := func() *gate { return &gate{body: strings.NewReader("key=…")} }
 
 	g := open()
-	if !g.shut() {
+	if !g.tryClose() {
 		t.Error("nothing was written, but it would not shut")
 	}
-	g.wrote()
+	g.markWritten()
 	if body, err := io.ReadAll(g); err == nil || len(body) > 0 {
 		t.Errorf("a shut gate let %q pass", body)
 	}
 
 	g = open()
-	g.wrote()
-	if g.shut() {
+	g.markWritten()
+	if g.tryClose() {
 		t.Error("it shut behind headers")
 	}
 	if body, err := io.ReadAll(g); err != nil || string(body) != "key=…" {
@@ -427,7 +427,7 @@ func TestGate(t *testing.T) {
 	}
 
 	g = open()
-	if _, err := g.Read(make([]byte, 1)); err != nil || g.shut() {
+	if _, err := g.Read(make([]byte, 1)); err != nil || g.tryClose() {
 		t.Errorf("it shut behind a body: %v", err)
 	}
 }

@@ -31,31 +31,31 @@ func once[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T,
 func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
 	ctx, cancel := context.WithTimeout(ctx, PurchaseTimeout)
 	defer cancel()
-	if err := c.turn(ctx); err != nil {
+	if err := c.waitForRate(ctx); err != nil {
 		return value, q.failure(NotSent, 0, err)
 	}
 
 	form := q.body()
 	gate := &gate{body: strings.NewReader(form)}
-	trace := &httptrace.ClientTrace{WroteHeaders: gate.wrote}
+	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
 	// gate is of no type that net/http knows, so the request has no GetBody and
 	// can't be sent again; nor has it an Idempotency-Key, which allows that.
 	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, gate)
 	if err != nil {
-		return value, q.failure(NotSent, 0, errBroken)
+		return value, q.failure(NotSent, 0, errConnection)
 	}
 	req.ContentLength = int64(len(form))
 	req.GetBody = nil
 
 	resp, err := c.purchases.Do(req)
 	if err != nil {
-		if gate.shut() {
-			return value, q.failure(NotSent, 0, cause(ctx, err))
+		if gate.tryClose() {
+			return value, q.failure(NotSent, 0, safeCause(ctx, err))
 		}
-		return value, q.failure(OutcomeUnknown, 0, cause(ctx, err))
+		return value, q.failure(OutcomeUnknown, 0, safeCause(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if troubled(resp.StatusCode) {
+	if inconclusive(resp.StatusCode) {
 		return value, q.failure(OutcomeUnknown, resp.StatusCode, nil)
 	}
 	body, err := readBody(ctx, resp.Body, maxPurchaseBytes)
@@ -65,10 +65,10 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	if value, done := decode(body); done {
 		return value, nil
 	}
-	if words, refused := refusalWords(body); refused {
+	if words, refused := refusalMessage(body); refused {
 		return value, q.refusal(resp.StatusCode, words)
 	}
-	return value, q.failure(OutcomeUnknown, resp.StatusCode, misread(body))
+	return value, q.failure(OutcomeUnknown, resp.StatusCode, decodeError(body))
 }
 
 // gate is the body of a purchase, and knows whether any of it may have left.
@@ -81,23 +81,23 @@ type gate struct {
 }
 
 const (
-	gateOpen   int32 = iota // nothing written yet
-	gatePassed              // headers may have been written
-	gateShut                // given up: nothing will be written
+	gateUnwritten int32 = iota // nothing written yet
+	gateWritten                // headers may have been written
+	gateClosed                 // given up: nothing will be written
 )
 
-// wrote is httptrace's WroteHeaders. It is called before the headers leave the
+// markWritten is httptrace's WroteHeaders. It is called before the headers leave the
 // buffer that they share with the body.
-func (g *gate) wrote() { g.state.CompareAndSwap(gateOpen, gatePassed) }
+func (g *gate) markWritten() { g.state.CompareAndSwap(gateUnwritten, gateWritten) }
 
 // Read implements io.Reader.
 func (g *gate) Read(p []byte) (int, error) {
-	g.wrote()
-	if g.state.Load() == gateShut {
-		return 0, errBroken
+	g.markWritten()
+	if g.state.Load() == gateClosed {
+		return 0, errConnection
 	}
 	return g.body.Read(p)
 }
 
-// shut reports that nothing was written, and makes sure that nothing will be.
-func (g *gate) shut() bool { return g.state.CompareAndSwap(gateOpen, gateShut) }
+// tryClose reports that nothing was written, and makes sure that nothing will be.
+func (g *gate) tryClose() bool { return g.state.CompareAndSwap(gateUnwritten, gateClosed) }

@@ -11,20 +11,20 @@ import (
 // Categories returns all categories with their subcategories, in the order in
 // which the marketplace gives them; lang "" is English (HStockPlus: categories).
 func (c *Client) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, error) {
-	return read(ctx, c, newCall("categories", key, "lang", language(lang)), decodeCategories)
+	return read(ctx, c, newCall("categories", key, "lang", langParam(lang)), decodeCategories)
 }
 
 // SubcategoryInfo returns a subcategory by the id that products carry
 // (HStockPlus: subcategory_info).
 func (c *Client) SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (SubcategoryInfo, error) {
-	q := newCall("subcategory_info", key, "subcategoryId", subcategoryID, "lang", language(lang))
+	q := newCall("subcategory_info", key, "subcategoryId", subcategoryID, "lang", langParam(lang))
 	return read(ctx, c, q, decodeSubcategoryInfo)
 }
 
 // Shops returns one page of active shops. Page counts from 1; 0 leaves page and
 // limit to the marketplace: 1 and 20 (HStockPlus: shops).
 func (c *Client) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]Seller, error) {
-	return read(ctx, c, newCall("shops", key, "page", positive(page), "limit", positive(limit)), decodeShops)
+	return read(ctx, c, newCall("shops", key, "page", formatPositive(page), "limit", formatPositive(limit)), decodeSellers)
 }
 
 // Products returns marketplace products, without SMM services. Filter.EntityType
@@ -50,13 +50,13 @@ func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Pag
 // Inventory returns live stock and price of a service; lang is that of the
 // subproducts' names (HStockPlus: inventory).
 func (c *Client) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (Inventory, error) {
-	q := newCall("inventory", key, "service", number(service), "lang", language(lang))
+	q := newCall("inventory", key, "service", formatInt(service), "lang", langParam(lang))
 	return read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
 }
 
 func readPage(ctx context.Context, c *Client, q call, f Filter, entity EntityType) (Page, error) {
 	if len(f.ProductIDs) > MaxBatch {
-		return Page{}, q.failure(NotSent, 0, errBatch)
+		return Page{}, q.failure(NotSent, 0, errBatchSize)
 	}
 	return read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
 }
@@ -68,7 +68,7 @@ func (f Filter) call(action string, key redact.Secret) call {
 		"subcategory", f.Subcategory,
 		"shopId", f.ShopID,
 		"productIds", strings.Join(f.ProductIDs, ","),
-		"lang", language(f.Lang),
+		"lang", langParam(f.Lang),
 	)
 	if f.Limit > 0 {
 		q.form.Set("limit", strconv.Itoa(f.Limit))
@@ -79,17 +79,17 @@ func (f Filter) call(action string, key redact.Secret) call {
 	return q
 }
 
-// language leaves the default out (HStockPlus: lang).
-func language(lang string) string {
+// langParam leaves the default out (HStockPlus: lang).
+func langParam(lang string) string {
 	if lang == "en" {
 		return ""
 	}
 	return lang
 }
 
-func number(n int64) string { return strconv.FormatInt(n, 10) }
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-func positive(n int) string {
+func formatPositive(n int) string {
 	if n <= 0 {
 		return ""
 	}
@@ -102,7 +102,7 @@ type categoryJSON struct {
 }
 
 func decodeCategories(body []byte) ([]Category, bool) {
-	elements, ok := list[categoryJSON](body, "categories", "data")
+	elements, ok := decodeList[categoryJSON](body, "categories", "data")
 	if !ok {
 		return nil, false
 	}
@@ -124,7 +124,7 @@ func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 		SubcategoryID, Name, Slug, ImageURL, Description text
 		Category                                         struct{ CategoryID, Name, Slug text }
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SubcategoryInfo{}, false
 	}
 	return SubcategoryInfo{
@@ -139,8 +139,8 @@ func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 	}, answer.Name != ""
 }
 
-// shopJSON has every name that a field may go by: the document shows no example.
-type shopJSON struct {
+// sellerJSON has every name that a field may go by: the document shows no example.
+type sellerJSON struct {
 	ShopID text
 	ID     text
 	Object text `json:"_id"`
@@ -158,16 +158,16 @@ type shopJSON struct {
 	Stars         money
 }
 
-func decodeShops(body []byte) ([]Seller, bool) {
-	elements, ok := list[shopJSON](body, "shops", "data")
+func decodeSellers(body []byte) ([]Seller, bool) {
+	elements, ok := decodeList[sellerJSON](body, "shops", "data")
 	if !ok {
 		return nil, false
 	}
 	shops := make([]Seller, 0, len(elements))
 	for _, element := range elements {
 		shop := Seller{
-			ID:   first(element.ShopID, element.ID, element.Object),
-			Name: first(element.Name, element.ShopName, element.Title),
+			ID:   firstNonEmpty(element.ShopID, element.ID, element.Object),
+			Name: firstNonEmpty(element.Name, element.ShopName, element.Title),
 		}
 		for _, products := range []integer{element.ProductCount, element.ProductsCount, element.TotalProducts} {
 			if products.ok {
@@ -188,7 +188,7 @@ func decodeShops(body []byte) ([]Seller, bool) {
 	return shops, len(shops) > 0 || len(elements) == 0
 }
 
-func first(names ...text) string {
+func firstNonEmpty(names ...text) string {
 	for _, name := range names {
 		if name != "" {
 			return string(name)
@@ -197,7 +197,7 @@ func first(names ...text) string {
 	return ""
 }
 
-type rowJSON struct {
+type itemJSON struct {
 	ID            text
 	Service       integer
 	Name          text
@@ -217,9 +217,9 @@ type rowJSON struct {
 	SubcategoryID text
 }
 
-// row returns the row and whether it can be ordered: one without a number or a
+// item returns the item and whether it can be ordered: one without a number or a
 // price can't, and a missing price must not look like a free one.
-func (r *rowJSON) row(entity EntityType) (Item, bool) {
+func (r *itemJSON) item(entity EntityType) (Item, bool) {
 	rate, priced := r.Rate.price()
 	if r.EntityType != "" {
 		entity = EntityType(r.EntityType)
@@ -249,17 +249,17 @@ func (r *rowJSON) row(entity EntityType) (Item, bool) {
 // documented: any of three names, or a bare array), and what may be missing.
 func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	var answer struct {
-		Services, Products, Data []rowJSON
+		Services, Products, Data []itemJSON
 		Total, Page, Limit       integer
 		TotalPages               integer `json:"total_pages"`
 	}
-	var rows []rowJSON
+	var items []itemJSON
 	listed := false
 	if body[0] == '[' {
-		listed = fill(body, &rows)
-	} else if fill(body, &answer) {
-		for _, rows = range [][]rowJSON{answer.Services, answer.Products, answer.Data} {
-			if listed = rows != nil; listed {
+		listed = unmarshal(body, &items)
+	} else if unmarshal(body, &answer) {
+		for _, items = range [][]itemJSON{answer.Services, answer.Products, answer.Data} {
+			if listed = items != nil; listed {
 				break
 			}
 		}
@@ -269,13 +269,13 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 		return Page{}, false
 	}
 
-	page := Page{Items: make([]Item, 0, len(rows)), Page: f.Page, Limit: f.Limit}
-	for i := range rows {
-		if row, ok := rows[i].row(entity); ok {
-			page.Items = append(page.Items, row)
+	page := Page{Items: make([]Item, 0, len(items)), Page: f.Page, Limit: f.Limit}
+	for i := range items {
+		if item, ok := items[i].item(entity); ok {
+			page.Items = append(page.Items, item)
 		}
 	}
-	page.Total = len(rows)
+	page.Total = len(items)
 	if answer.Total.ok {
 		page.Total = int(answer.Total.count())
 	}
@@ -296,7 +296,7 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	case page.Limit > 0:
 		page.TotalPages = (page.Total + page.Limit - 1) / page.Limit
 	}
-	return page, len(page.Items) > 0 || len(rows) == 0
+	return page, len(page.Items) > 0 || len(items) == 0
 }
 
 func decodeInventory(body []byte, asked int64) (Inventory, bool) {
@@ -314,7 +314,7 @@ func decodeInventory(body []byte, asked int64) (Inventory, bool) {
 			Stock        integer
 		}
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return Inventory{}, false
 	}
 	rate, priced := answer.Rate.price()

@@ -10,8 +10,8 @@ import (
 	"hstockbot/internal/search"
 )
 
-// allItems is the whole catalogue in one language. Its index is made when it is
-// first searched, once for everybody, and goes with it.
+// allItems is the whole catalogue in one language. Its index is built at the
+// first search.
 type allItems struct {
 	items []hstock.Item
 
@@ -19,9 +19,9 @@ type allItems struct {
 	index   *search.Index
 }
 
-// Search returns the items that have all typed words in their name or description,
-// in that language or in English: the best first, those that are sold out last,
-// at most maxResults of them. A query without words finds nothing.
+// Search returns the items that match all words of the query, in their name or
+// description, in that language or in English: best match first, sold-out items
+// last, at most maxResults. A query without words finds nothing.
 func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query string) ([]hstock.Item, Freshness, error) {
 	lang = normalizeLang(lang)
 	var (
@@ -41,8 +41,7 @@ func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query str
 	return all.find(english, query), freshness, nil
 }
 
-// allItems returns the whole catalogue in a language, at most maxItems items. It is
-// asked for in pages, because it may be too much for one answer.
+// all returns the whole catalogue in a language, at most maxItems.
 func (c *Catalog) all(ctx context.Context, key redact.Secret, lang string) (*allItems, Freshness, error) {
 	return get(ctx, c, cacheKey{kind: kindAll, lang: lang}, func(ctx context.Context) (*allItems, error) {
 		items, err := fetchAll(ctx, c.market, key, lang)
@@ -54,8 +53,8 @@ func (c *Catalog) all(ctx context.Context, key redact.Secret, lang string) (*all
 	})
 }
 
-// fetchAll asks for page after page. The catalogue may change in between: a item
-// that has moved to the next page is there twice, and counts once.
+// fetchAll fetches page after page. The catalogue may change in between, so that
+// an item is on two pages; it is returned once.
 func fetchAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hstock.Item, error) {
 	var all []hstock.Item
 	seen := map[int64]bool{}
@@ -77,41 +76,41 @@ func fetchAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]
 	}
 }
 
-func (w *allItems) find(english *allItems, query string) []hstock.Item {
-	places := w.searchIndex(english).Search(query)
-	var items []hstock.Item
+func (a *allItems) find(english *allItems, query string) []hstock.Item {
+	matches := a.searchIndex(english).Search(query)
+	var found []hstock.Item
 	for _, soldOut := range []bool{false, true} {
-		for _, place := range places {
-			if item := &w.items[place]; (item.Stock <= 0) == soldOut && len(items) < maxResults {
-				items = append(items, *item)
+		for _, i := range matches {
+			if item := &a.items[i]; (item.Stock <= 0) == soldOut && len(found) < maxResults {
+				found = append(found, *item)
 			}
 		}
 	}
-	return items
+	return found
 }
 
-// searchIndex returns the index, which has the English names and descriptions too.
-func (w *allItems) searchIndex(english *allItems) *search.Index {
-	w.indexMu.Lock()
-	defer w.indexMu.Unlock()
-	if w.index == nil {
-		w.index = search.NewIndex(documents(w.items, english.items))
+// searchIndex returns the index, which includes the English names and descriptions.
+func (a *allItems) searchIndex(english *allItems) *search.Index {
+	a.indexMu.Lock()
+	defer a.indexMu.Unlock()
+	if a.index == nil {
+		a.index = search.NewIndex(documents(a.items, english.items))
 	}
-	return w.index
+	return a.index
 }
 
 func documents(items, english []hstock.Item) []search.Document {
-	places := make(map[int64]int, len(english))
+	englishIndex := make(map[int64]int, len(english))
 	for i := range english {
-		places[english[i].Service] = i
+		englishIndex[english[i].Service] = i
 	}
 	all := make([]search.Document, len(items))
 	for i := range items {
 		item := &items[i]
 		all[i] = search.Document{Names: []string{item.Name}, Texts: []string{item.Description}}
-		if place, known := places[item.Service]; known {
-			all[i].Names = append(all[i].Names, english[place].Name)
-			all[i].Texts = append(all[i].Texts, english[place].Description)
+		if j, known := englishIndex[item.Service]; known {
+			all[i].Names = append(all[i].Names, english[j].Name)
+			all[i].Texts = append(all[i].Texts, english[j].Description)
 		}
 		all[i].Names = slices.Compact(all[i].Names)
 		all[i].Texts = slices.Compact(all[i].Texts)

@@ -90,10 +90,10 @@ func TestSoldOutItemsComeLast(t *testing.T) {
 // whatever happens to it in between.
 func TestFetchAllPages(t *testing.T) {
 	for _, test := range []struct {
-		name        string
+		name         string
 		items, moved int
-		deaf        bool // a marketplace that gives the first page whatever is asked for
-		want, calls int
+		deaf         bool // a marketplace that gives the first page whatever is asked for
+		want, calls  int
 	}{
 		{name: "nothing", items: 0, want: 0, calls: 1},
 		{name: "one page", items: pageSize, want: pageSize, calls: 1},

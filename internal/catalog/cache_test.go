@@ -14,7 +14,8 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// TestCachedAnswersNeedNoCall: what is cached costs no call, for anybody, until its time is over.
+// TestCachedAnswersNeedNoCall checks that a cached answer is returned for every key
+// until its TTL has passed.
 func TestCachedAnswersNeedNoCall(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
@@ -25,12 +26,12 @@ func TestCachedAnswersNeedNoCall(t *testing.T) {
 				}
 				cold := m.takeCalls()
 				if len(cold) == 0 {
-					t.Fatal("a cold cache answered")
+					t.Fatal("an empty cache answered")
 				}
 
-				time.Sleep(inventoryTTL - time.Second) // the shortest of them
-				for _, who := range []redact.Secret{key, otherKey, badKey} {
-					again, _, err := method.call(t.Context(), c, who)
+				time.Sleep(inventoryTTL - time.Second) // the shortest TTL
+				for _, caller := range []redact.Secret{key, otherKey, badKey} {
+					again, _, err := method.call(t.Context(), c, caller)
 					if diff := cmp.Diff(first, again); err != nil || diff != "" {
 						t.Errorf("%v, (-first +again):\n%s", err, diff)
 					}
@@ -42,18 +43,18 @@ func TestCachedAnswersNeedNoCall(t *testing.T) {
 					t.Errorf("after the TTL: %v, %v", freshness, err)
 				}
 				if diff := cmp.Diff(len(cold) > 0, len(m.takeCalls()) > 0); diff != "" {
-					t.Error("believed for longer than the TTL")
+					t.Error("cached for longer than the TTL")
 				}
 			})
 		})
 	}
 }
 
-// TestStaleDuringOutage follows an outage from its beginning to its end.
+// TestStaleDuringOutage covers an outage from start to end.
 func TestStaleDuringOutage(t *testing.T) {
 	for _, outage := range []error{down, unreadable} {
 		for _, method := range methods {
-			if method.name == "Counts" { // tells no freshness
+			if method.name == "Counts" { // returns no Freshness
 				continue
 			}
 			t.Run(outage.Error()+"/"+method.name, func(t *testing.T) {
@@ -62,38 +63,38 @@ func TestStaleDuringOutage(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					said := time.Now()
+					answeredAt := time.Now()
 					m.takeCalls()
 					m.set(outage, 0)
 					time.Sleep(ttl + time.Second)
 
-					stale := func() {
+					checkStale := func() {
 						t.Helper()
 						value, freshness, err := method.call(t.Context(), c, key)
 						if diff := cmp.Diff(first, value); err != nil || diff != "" {
 							t.Errorf("%v, (-first +stale):\n%s", err, diff)
 						}
-						if !freshness.Stale || !freshness.At.Equal(said) {
-							t.Errorf("freshness %v, want stale of %v", freshness, said)
+						if !freshness.Stale || !freshness.At.Equal(answeredAt) {
+							t.Errorf("freshness %v, want stale of %v", freshness, answeredAt)
 						}
 					}
-					stale()
-					tried := len(m.takeCalls())
-					if tried == 0 {
-						t.Error("did not try")
+					checkStale()
+					attempts := len(m.takeCalls())
+					if attempts == 0 {
+						t.Error("the marketplace was not called")
 					}
 					for range 14 {
 						time.Sleep(time.Second)
-						stale()
+						checkStale()
 					}
 					wantCalls(t, m)
 					time.Sleep(2 * time.Second)
-					stale()
+					checkStale()
 					if len(m.takeCalls()) == 0 {
-						t.Error("did not try again after the hold")
+						t.Error("the marketplace was not called again after staleTTL")
 					}
 
-					// An answer that speaks of the key is no outage.
+					// A rejected key is not an outage.
 					time.Sleep(staleTTL + time.Second)
 					_, _, err = method.call(t.Context(), c, badKey)
 					wantError(t, err, hstock.ErrInvalidKey)
@@ -108,7 +109,7 @@ func TestStaleDuringOutage(t *testing.T) {
 	}
 }
 
-// TestStaleAnswersExpire: what is older than a day is not shown at all.
+// TestStaleAnswersExpire checks that answers older than maxStaleAge are not returned.
 func TestStaleAnswersExpire(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, method := range methods {
@@ -126,8 +127,8 @@ func TestStaleAnswersExpire(t *testing.T) {
 	})
 }
 
-// TestSlowRefreshServesStale: an older answer is better than a long wait, and the new one comes
-// all the same.
+// TestSlowRefreshServesStale checks that a slow refresh returns the stale answer and
+// still replaces it.
 func TestSlowRefreshServesStale(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 20*time.Second)
@@ -137,11 +138,11 @@ func TestSlowRefreshServesStale(t *testing.T) {
 			return time.Since(began), freshness, err
 		}
 		if took, freshness, err := shelf(); took != 20*time.Second || freshness.Stale || err != nil {
-			t.Errorf("cold: %s, %v, %v", took, freshness, err)
+			t.Errorf("empty cache: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(ttl)
 		if took, freshness, err := shelf(); took != refreshTimeout || !freshness.Stale || err != nil {
-			t.Errorf("warm: %s, %v, %v", took, freshness, err)
+			t.Errorf("expired: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(20 * time.Second)
 		if took, freshness, err := shelf(); took != 0 || freshness.Stale || err != nil {
@@ -151,36 +152,36 @@ func TestSlowRefreshServesStale(t *testing.T) {
 	})
 }
 
-// TestConcurrentCallersShareOneCall: many people, one call.
 func TestConcurrentCallersShareOneCall(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
-		var people sync.WaitGroup
+		var callers sync.WaitGroup
 		for range 50 {
-			people.Go(func() {
+			callers.Go(func() {
 				items, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
 				if err != nil || len(items) != 2 {
 					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
-		people.Wait()
+		callers.Wait()
 		wantCalls(t, m, "services zh Email Accounts/ 0 ")
 	})
 }
 
-// TestFirstCallerCancels: whoever joined gets the answer though the first gave up.
+// TestFirstCallerCancels checks that a second caller gets the answer of a load whose
+// first caller has left.
 func TestFirstCallerCancels(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 2*time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
-		var people sync.WaitGroup
-		people.Go(func() {
+		var callers sync.WaitGroup
+		callers.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
 			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
-		people.Go(func() {
+		callers.Go(func() {
 			items, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
 			if err != nil || len(items) != 1 {
 				t.Errorf("%d items, %v", len(items), err)
@@ -189,7 +190,7 @@ func TestFirstCallerCancels(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		cancel()
-		people.Wait()
+		callers.Wait()
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("took %s, want 2s", took)
 		}
@@ -197,29 +198,31 @@ func TestFirstCallerCancels(t *testing.T) {
 	})
 }
 
-// TestFirstCallerHasInvalidKey: whoever joined is asked for with their own key.
+// TestFirstCallerHasInvalidKey checks that callers who joined its load fetch with
+// their own keys.
 func TestFirstCallerHasInvalidKey(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
-		var people sync.WaitGroup
-		people.Go(func() {
+		var callers sync.WaitGroup
+		callers.Go(func() {
 			_, _, err := c.Shelf(t.Context(), badKey, "", "Instagram", "")
 			wantError(t, err, hstock.ErrInvalidKey)
 		})
 		synctest.Wait()
 		for range 5 {
-			people.Go(func() {
+			callers.Go(func() {
 				if items, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(items) != 1 {
 					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
-		people.Wait()
+		callers.Wait()
 		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
 	})
 }
 
-// TestOutageWithEmptyCache: with nothing to show, the error is the marketplace's.
+// TestOutageWithEmptyCache checks that the marketplace's error is returned and not
+// cached.
 func TestOutageWithEmptyCache(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
@@ -227,17 +230,17 @@ func TestOutageWithEmptyCache(t *testing.T) {
 				m.set(down, 0)
 				_, _, err := method.call(t.Context(), c, key)
 				wantError(t, err, down)
-				synctest.Wait() // what was asked for side by side has failed, too
+				synctest.Wait() // the parallel calls have failed too
 				m.set(nil, 0)
 				if _, _, err := method.call(t.Context(), c, key); err != nil {
-					t.Errorf("an outage was remembered: %v", err)
+					t.Errorf("an outage was cached: %v", err)
 				}
 			})
 		})
 	}
 }
 
-// TestRefusalIsNotAnOutage: what was refused is not answered from memory.
+// TestRefusalIsNotAnOutage checks that a refusal does not return the last good answer.
 func TestRefusalIsNotAnOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		refused := &hstock.Error{Action: "services", Kind: hstock.RefusedOther, Refusal: "No such category"}
@@ -256,14 +259,14 @@ func TestCloseDuringLoad(t *testing.T) {
 		m := &fakeMarket{delay: time.Hour}
 		c := New(m, Options{TTL: ttl})
 		ctx, cancel := context.WithCancel(t.Context())
-		var person sync.WaitGroup
-		person.Go(func() {
+		var caller sync.WaitGroup
+		caller.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
 			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
 		cancel()
-		person.Wait()
+		caller.Wait()
 		began := time.Now()
 		c.Close() // the bubble fails if the load outlives it
 		if took := time.Since(began); took != 0 {
@@ -272,7 +275,7 @@ func TestCloseDuringLoad(t *testing.T) {
 	})
 }
 
-// panickingMarket fails in a way that is nobody's fault but ours.
+// panickingMarket has a bug in some of its methods.
 type panickingMarket struct{ fakeMarket }
 
 func (*panickingMarket) Services(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error) {
@@ -287,8 +290,8 @@ func (*panickingMarket) SMSCountries(context.Context, redact.Secret, string) ([]
 	panic("bug")
 }
 
-// TestPanicReachesCaller: a panic reaches the caller's goroutine, which is guarded, instead
-// of ending the program in one that is not.
+// TestPanicReachesCaller checks that a panic is raised in the caller's goroutine,
+// where the bot recovers it, and does not end the program.
 func TestPanicReachesCaller(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, c *Catalog) error{
 		"shelf": func(ctx context.Context, c *Catalog) error {
@@ -325,7 +328,7 @@ func TestPanicReachesCaller(t *testing.T) {
 	}
 }
 
-// TestCacheSizeIsLimited: shelves beyond the bound push out others.
+// TestCacheSizeIsLimited checks that shelves beyond the limits evict others.
 func TestCacheSizeIsLimited(t *testing.T) {
 	c := New(&fakeMarket{}, Options{TTL: ttl})
 	defer c.Close()

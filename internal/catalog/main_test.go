@@ -20,30 +20,30 @@ import (
 )
 
 const (
-	key      = redact.Secret("a key that works")
-	otherKey = redact.Secret("another key that works")
-	badKey   = redact.Secret("a key that does not")
+	key      = redact.Secret("a valid key")
+	otherKey = redact.Secret("another valid key")
+	badKey   = redact.Secret("an invalid key")
 	ttl      = 5 * time.Minute
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeMarket is a marketplace of a few items that counts what it is asked and can be
-// told to fail and to be slow.
+// fakeMarket is a marketplace with a few items. It records its calls, and can fail
+// and answer late.
 type fakeMarket struct {
 	mu                    sync.Mutex
 	categories            map[string][]hstock.Category // by language
 	items                 []hstock.Item
-	names                 map[string]map[int64]string // of items, by language
+	names                 map[string]map[int64]string // of items by service, by language
 	inventory             map[int64]hstock.Inventory
 	countries             map[string][]hstock.SMSCountry // by language
-	projects              map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
+	projects              map[string][]hstock.SMSProject // by language; the country is ignored
 	sellers               []hstock.Seller
-	perPage               int // of shops, whatever is asked for; 0: all of them, on any page
+	perPage               int // sellers on a page, whatever limit is requested; 0: all of them, on any page
 	fail                  error
 	delay                 time.Duration
 	calls                 []string
-	inFlight, maxInFlight int // calls at once
+	inFlight, maxInFlight int // calls
 }
 
 func (f *fakeMarket) enter(ctx context.Context, key redact.Secret, call string) error {
@@ -183,7 +183,7 @@ func (f *fakeMarket) SMSProjects(ctx context.Context, key redact.Secret, country
 	return f.projects[lang], nil
 }
 
-// takeCalls returns the calls since the last asked.
+// takeCalls returns and clears the recorded calls.
 func (f *fakeMarket) takeCalls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,7 +211,7 @@ var (
 	followers = hstock.Item{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
 )
 
-// inBubble runs f with a catalogue in a synctest bubble, where time costs nothing.
+// inBubble runs f with a catalogue in a synctest bubble.
 func inBubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fakeMarket)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -250,7 +250,7 @@ func wantCalls(t *testing.T, m *fakeMarket, want ...string) {
 	}
 }
 
-// method calls one method and reduces what it gives to what all have in common.
+// method is a call of one method of Catalog, for tests that cover all of them.
 type method struct {
 	name string
 	call func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error)
@@ -293,13 +293,13 @@ var methods = []method{
 	methodOf("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Recommended(ctx, key, "zh")
 	}),
-	methodOf("Shops", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
+	methodOf("Sellers", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
 		return c.Sellers(ctx, key)
 	}),
-	methodOf("ShopGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+	methodOf("SellerGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.SellerGoods(ctx, key, "zh", "68d1")
 	}),
-	methodOf("Rows", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
+	methodOf("Items", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
 		return c.Items(ctx, key, "zh", []int64{2}, nil)
 	}),
 	methodOf("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[CategoryPath]int, Freshness, error) {
@@ -315,7 +315,7 @@ func wantError(t *testing.T, err, want error) {
 	}
 }
 
-// changingMarket gives another list at each call.
+// changingMarket returns the next of its lists at each call.
 type changingMarket struct {
 	fakeMarket
 	lists map[string][][]hstock.Category

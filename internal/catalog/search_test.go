@@ -16,7 +16,7 @@ import (
 
 var chineseNames = map[string]map[int64]string{"zh": {1: "Instagram 粉丝", 2: "谷歌邮箱账号", 3: "Outlook 邮箱账号"}}
 
-// TestSearch finds by both languages and shows the one that was asked for.
+// TestSearch searches in both languages and returns names in the requested one.
 func TestSearch(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.names = chineseNames
@@ -29,7 +29,7 @@ func TestSearch(t *testing.T) {
 		}{
 			{"zh", "gmail", []string{"谷歌邮箱账号", "Outlook 邮箱账号"}},
 			{"en", "gmail", []string{"Gmail Account - USA", "Outlook"}},
-			{"en", "谷歌", nil}, // neither English nor the person's own
+			{"en", "谷歌", nil}, // neither English nor the requested language
 			{"zh", "谷歌", []string{"谷歌邮箱账号"}},
 			{"zh", "邮箱", []string{"谷歌邮箱账号", "Outlook 邮箱账号"}},
 			{"zh", "账号 usa", []string{"谷歌邮箱账号"}},
@@ -43,9 +43,9 @@ func TestSearch(t *testing.T) {
 			}
 		}
 		if calls := m.takeCalls(); len(calls) != 2 {
-			t.Errorf("asked %q, want each language once", calls)
+			t.Errorf("called %q, want each language once", calls)
 		}
-		// A product that was found costs no call.
+		// Opening a found product needs no call.
 		if item, _, err := c.Product(t.Context(), key, "zh", 2); err != nil || item.Name != "谷歌邮箱账号" {
 			t.Errorf("%v, %v", item, err)
 		}
@@ -61,7 +61,7 @@ func namesOf(items []hstock.Item) []string {
 	return all
 }
 
-// TestSoldOutItemsComeLast, however well it fits, and all of it is bounded.
+// TestSoldOutItemsComeLast checks the order of sold-out items and the limit of results.
 func TestSoldOutItemsComeLast(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.items = []hstock.Item{
@@ -86,21 +86,21 @@ func TestSoldOutItemsComeLast(t *testing.T) {
 	})
 }
 
-// TestFetchAllPages, however many there are, up to a bound; and
-// whatever happens to it in between.
+// TestFetchAllPages fetches catalogues of several sizes, also ones that change between
+// two pages.
 func TestFetchAllPages(t *testing.T) {
 	for _, test := range []struct {
 		name         string
 		items, moved int
-		deaf         bool // a marketplace that gives the first page whatever is asked for
+		ignoresPage  bool // the marketplace always returns the first page
 		want, calls  int
 	}{
-		{name: "nothing", items: 0, want: 0, calls: 1},
+		{name: "empty", items: 0, want: 0, calls: 1},
 		{name: "one page", items: pageSize, want: pageSize, calls: 1},
 		{name: "one more", items: pageSize + 1, want: pageSize + 1, calls: 2},
-		{name: "a item that moves on", items: 2 * pageSize, moved: 1, want: 2*pageSize - 1, calls: 2},
+		{name: "an item moved between pages", items: 2 * pageSize, moved: 1, want: 2*pageSize - 1, calls: 2},
 		{name: "too many", items: maxItems + 2*pageSize, want: maxItems, calls: maxItems / pageSize},
-		{name: "pages are ignored", items: 2 * pageSize, deaf: true, want: pageSize, calls: 2},
+		{name: "pages are ignored", items: 2 * pageSize, ignoresPage: true, want: pageSize, calls: 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			calls := 0
@@ -108,7 +108,7 @@ func TestFetchAllPages(t *testing.T) {
 				calls++
 				page := hstock.Page{TotalPages: (test.items + f.Limit - 1) / f.Limit}
 				from := (f.Page - 1) * f.Limit
-				if test.deaf {
+				if test.ignoresPage {
 					from = 0
 				}
 				if f.Page > 1 {
@@ -127,7 +127,7 @@ func TestFetchAllPages(t *testing.T) {
 	}
 }
 
-// pagedMarket answers services as it is told to.
+// pagedMarket answers services with a function.
 type pagedMarket struct {
 	fakeMarket
 	answer func(hstock.Filter) hstock.Page
@@ -137,20 +137,20 @@ func (p *pagedMarket) Services(_ context.Context, _ redact.Secret, f hstock.Filt
 	return p.answer(f), nil
 }
 
-// TestIndexIsBuiltOnce: many people, one index for each answer.
+// TestIndexIsBuiltOnce checks that concurrent searches build one index for each answer.
 func TestIndexIsBuiltOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
 		search := func() {
-			var people sync.WaitGroup
+			var callers sync.WaitGroup
 			for n := range 30 {
-				people.Go(func() {
+				callers.Go(func() {
 					if items, _, err := c.Search(t.Context(), redact.Secret(fmt.Sprint("key ", n)), "zh", "gmail"); err != nil || len(items) != 1 {
 						t.Errorf("%d items, %v", len(items), err)
 					}
 				})
 			}
-			people.Wait()
+			callers.Wait()
 		}
 		index := func(lang string) any {
 			all, _, err := c.all(t.Context(), key, lang)
@@ -163,24 +163,24 @@ func TestIndexIsBuiltOnce(t *testing.T) {
 		first := index("zh")
 		search()
 		if index("zh") != first {
-			t.Error("made anew for the same answer")
+			t.Error("built again for the same answer")
 		}
 		if calls := m.takeCalls(); len(calls) != 2 {
-			t.Errorf("asked %q, want each language once", calls)
+			t.Errorf("called %q, want each language once", calls)
 		}
 		if all, _, _ := c.all(t.Context(), key, ""); all.index != nil {
-			t.Error("the English catalogue was indexed though nobody searched it")
+			t.Error("the English catalogue was indexed without a search")
 		}
 		time.Sleep(ttl)
 		search()
 		if index("zh") == first {
-			t.Error("kept for another answer")
+			t.Error("reused for another answer")
 		}
 	})
 }
 
-// BenchmarkSearch is a search from the words to the items, in 50,000 items of two
-// languages; "cold" asks for them and makes the index first.
+// BenchmarkSearch searches 50,000 items in two languages; "cold" fetches them and
+// builds the index first.
 func BenchmarkSearch(b *testing.B) {
 	m := &fakeMarket{names: map[string]map[int64]string{"zh": {}}}
 	brands := []string{"Gmail", "Outlook", "Instagram", "Telegram", "TikTok", "YouTube", "Netflix", "Spotify"}

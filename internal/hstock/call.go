@@ -17,40 +17,39 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// How reads are sent. A call takes at most maxAttempts times readTimeout plus
-// the pauses, or what ctx allows.
+// A read takes at most maxAttempts times readTimeout plus the backoff.
 const (
-	readTimeout  = 10 * time.Second // of one attempt, its answer included
+	readTimeout  = 10 * time.Second // of one attempt, including its answer
 	maxReadBytes = 8 << 20          // 10,000 items are about 4 MiB
 	maxAttempts  = 3
-	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; a purchase's deadline leaves 20 s for the answer
-	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; then four times as long
+	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; leaves a purchase 20 s for the answer
+	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; four times as long before the third
 
-	// The breaker opens after three calls have failed in all their attempts, and
-	// lets one attempt pass after breakerTimeout.
+	// The breaker opens when three calls have failed in all their attempts, and
+	// allows one attempt after breakerTimeout.
 	breakerFailures = 3 * maxAttempts
 	breakerTimeout  = 5 * time.Second
 )
 
-// What is wrong with an answer. Nothing of the answer itself is ever told.
+// Errors of an attempt. They quote nothing of the answer.
 var (
 	errEmpty           = errors.New("empty answer")
 	errTooLarge        = errors.New("answer too large")
 	errCutOff          = errors.New("answer cut off")
 	errNotJSON         = errors.New("not JSON")
 	errUnexpectedShape = errors.New("JSON of an unexpected shape")
-	errConnection      = errors.New("connection broken")
-	errRateLimited     = errors.New("no turn under the rate limit in time")
+	errConnection      = errors.New("connection failed")
+	errRateLimited     = errors.New("rate limit: no slot in time")
 )
 
-// call is one request to be made.
+// call is one request.
 type call struct {
 	action string
 	key    redact.Secret
 	form   url.Values // without key and action
 }
 
-// newCall makes a call of name-value pairs; empty values are not sent.
+// newCall returns a call with name-value pairs; empty values are not sent.
 func newCall(action string, key redact.Secret, pairs ...string) call {
 	form := make(url.Values, len(pairs)/2+2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -61,7 +60,7 @@ func newCall(action string, key redact.Secret, pairs ...string) call {
 	return call{action: action, key: key, form: form}
 }
 
-// body returns the form as it goes over the wire.
+// body returns the encoded form.
 func (q call) body() string {
 	form := make(url.Values, len(q.form)+2)
 	for name, values := range q.form {
@@ -72,21 +71,21 @@ func (q call) body() string {
 	return form.Encode()
 }
 
-// failure makes an Error of this call.
+// failure returns an Error of this call.
 func (q call) failure(kind Kind, status int, err error) *Error {
 	return &Error{Action: q.action, Kind: kind, Status: status, Err: err}
 }
 
-// newRefusal makes the Error of an {"error": words} answer.
-func (q call) refusal(status int, words string) *Error {
-	hidden := []string{q.key.Reveal()}
-	for _, values := range q.form {
-		hidden = append(hidden, values...)
+// refusal returns the Error of an {"error": message} answer.
+func (q call) refusal(status int, message string) *Error {
+	values := []string{q.key.Reveal()}
+	for _, v := range q.form {
+		values = append(values, v...)
 	}
-	return newRefusal(q.action, status, words, q.key, hidden)
+	return newRefusal(q.action, status, message, q.key, values)
 }
 
-// request makes the POST of this call with the given body.
+// request returns the POST of this call with the given body.
 func (q call) request(ctx context.Context, target string, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err != nil {
@@ -100,42 +99,47 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 
 type singleAttemptKey struct{}
 
-// SingleAttempt returns a context whose reads are tried once: for whoever asks
-// again on a schedule of their own.
+// SingleAttempt returns a context in which reads are tried once, for callers that
+// retry on their own schedule.
 func SingleAttempt(ctx context.Context) context.Context {
 	return context.WithValue(ctx, singleAttemptKey{}, true)
 }
 
-// read makes a call that changes nothing: again when the marketplace was out of
-// reach or unreadable, and not at all while the breaker is open. decode gets an
-// answer that is not empty and says whether it is JSON of the expected shape.
-func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
-	began := time.Now()
-	value, failure := readWithRetries(ctx, c, q, decode)
+// observed makes a call and passes its outcome and duration to Options.Observe.
+func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
+	start := time.Now()
+	value, failure := send()
 	if failure != nil {
-		c.observe(q.action, failure.Kind.String(), time.Since(began))
-		var none T
-		return none, failure
+		c.observe(q.action, failure.Kind.String(), time.Since(start))
+		var zero T
+		return zero, failure
 	}
-	c.observe(q.action, "ok", time.Since(began))
+	c.observe(q.action, "ok", time.Since(start))
 	return value, nil
 }
 
+// read makes a call that changes nothing. It retries when the marketplace is
+// Unreachable or Unreadable, and fails at once while the breaker is open. decode
+// gets a non-empty answer and reports whether it is JSON of the expected shape.
+func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
+	return observed(c, q, func() (T, *Error) { return readWithRetries(ctx, c, q, decode) })
+}
+
 func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
-	pause, most := firstBackoff, maxAttempts
+	backoff, attempts := firstBackoff, maxAttempts
 	if ctx.Value(singleAttemptKey{}) != nil {
-		most = 1
+		attempts = 1
 	}
 	for attempt := 1; ; attempt++ {
 		value, failure = readAttempt(ctx, c, q, decode)
-		again := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !again || attempt == most || isOpen(failure) || errors.Is(failure, errRateLimited) {
+		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
+		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) {
 			return value, failure
 		}
-		if !sleep(ctx, pause/2+rand.N(pause)) { //nolint:gosec // jitter, not a secret
+		if !sleep(ctx, backoff/2+rand.N(backoff)) { //nolint:gosec // jitter, not a secret
 			return value, failure
 		}
-		pause *= 4
+		backoff *= 4
 	}
 }
 
@@ -156,7 +160,7 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 	if err == nil || errors.As(err, &failure) {
 		return value, failure
 	}
-	return value, q.failure(Unreachable, 0, err) // the breaker's own
+	return value, q.failure(Unreachable, 0, err) // the breaker is open
 }
 
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
@@ -180,8 +184,8 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		}
 		return value, q.failure(kindOfUnreadable(status), status, err)
 	}
-	if words, refused := refusalMessage(body); refused {
-		return value, q.refusal(status, words)
+	if message, refused := refusalMessage(body); refused {
+		return value, q.refusal(status, message)
 	}
 	if status < http.StatusBadRequest {
 		if value, ok := decode(body); ok {
@@ -191,15 +195,15 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	return value, q.failure(kindOfUnreadable(status), status, decodeError(body))
 }
 
-// inconclusive says that a status tells of the server or the way to it, whatever
-// the body.
+// inconclusive reports whether a status is about the server or a proxy, so that the
+// body does not tell what the marketplace did.
 func inconclusive(status int) bool {
 	return status < 200 || status >= 300 && status < 400 || status >= 500 ||
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
-// kindOfUnreadable is the kind of an answer without sense: a proxy's 403 page says
-// only that the marketplace was not reached.
+// kindOfUnreadable returns the kind of an unreadable answer. With an error status it
+// is likely a proxy's page, so the marketplace was not reached.
 func kindOfUnreadable(status int) Kind {
 	if status >= http.StatusBadRequest {
 		return Unreachable
@@ -223,7 +227,7 @@ func (c *Client) waitForRate(ctx context.Context) error {
 	return nil
 }
 
-// readBody reads at most limit bytes, and at least one that is not a space.
+// readBody reads an answer of at most limit bytes that is not blank.
 func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(from, limit+1))
 	switch {
@@ -240,8 +244,9 @@ func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) 
 	return body, nil
 }
 
-// newBreaker opens when the marketplace does not answer sense. An answer of
-// an unexpected shape is one action's matter, and a caller who left says nothing.
+// newBreaker returns a breaker that opens when the marketplace is unreachable or
+// answers no JSON. JSON of an unexpected shape concerns one action only, and a
+// canceled or rate-limited call does not count.
 func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        "hstockplus",
@@ -261,8 +266,8 @@ func isOpen(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
-// safeCause reduces an error of net/http to what is safe to tell: its texts may
-// quote the URL and pieces of the answer.
+// safeCause reduces an error of net/http to one that is safe to print: the original
+// may quote the URL and parts of the answer.
 func safeCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -270,15 +275,15 @@ func safeCause(ctx context.Context, err error) error {
 	var (
 		timeout interface{ Timeout() bool }
 		network *net.OpError
-		trust   *tls.CertificateVerificationError
+		cert    *tls.CertificateVerificationError
 	)
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return context.DeadlineExceeded
 	case errors.As(err, &network):
 		return network
-	case errors.As(err, &trust):
-		return trust
+	case errors.As(err, &cert):
+		return cert
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	case errors.Is(err, io.EOF):
@@ -287,7 +292,8 @@ func safeCause(ctx context.Context, err error) error {
 	return errConnection
 }
 
-// sleep waits for d and reports whether it was let finish.
+// sleep waits for d. It returns false if ctx ends first, at once if its deadline is
+// earlier.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false

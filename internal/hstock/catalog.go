@@ -1,6 +1,7 @@
 package hstock
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -8,8 +9,8 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// Categories returns all categories with their subcategories, in the order in
-// which the marketplace gives them; lang "" is English (HStockPlus: categories).
+// Categories returns all categories with their subcategories, in the marketplace's
+// order; lang "" is English (HStockPlus: categories).
 func (c *Client) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, error) {
 	return read(ctx, c, newCall("categories", key, "lang", langParam(lang)), decodeCategories)
 }
@@ -21,8 +22,8 @@ func (c *Client) SubcategoryInfo(ctx context.Context, key redact.Secret, subcate
 	return read(ctx, c, q, decodeSubcategoryInfo)
 }
 
-// Shops returns one page of active shops. Page counts from 1; 0 leaves page and
-// limit to the marketplace: 1 and 20 (HStockPlus: shops).
+// Shops returns one page of active sellers. Page counts from 1; a page or limit of 0
+// is not sent and means 1 and 20 (HStockPlus: shops).
 func (c *Client) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]Seller, error) {
 	return read(ctx, c, newCall("shops", key, "page", formatPositive(page), "limit", formatPositive(limit)), decodeSellers)
 }
@@ -37,7 +38,7 @@ func (c *Client) Products(ctx context.Context, key redact.Secret, f Filter) (Pag
 	return readPage(ctx, c, q, f, EntityProduct)
 }
 
-// Services returns everything on sale; with ProductIDs, products only.
+// Services returns products and SMM services; with ProductIDs, products only.
 // Filter.Recommended is not sent (HStockPlus: services).
 func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Page, error) {
 	q := f.call("services", key)
@@ -47,8 +48,8 @@ func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Pag
 	return readPage(ctx, c, q, f, f.EntityType)
 }
 
-// Inventory returns live stock and price of a service; lang is that of the
-// subproducts' names (HStockPlus: inventory).
+// Inventory returns the live stock and price of a service; lang is the language of
+// the subproducts' names (HStockPlus: inventory).
 func (c *Client) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (Inventory, error) {
 	q := newCall("inventory", key, "service", formatInt(service), "lang", langParam(lang))
 	return read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
@@ -79,7 +80,7 @@ func (f Filter) call(action string, key redact.Secret) call {
 	return q
 }
 
-// langParam leaves the default out (HStockPlus: lang).
+// langParam returns the lang parameter, "" for the default (HStockPlus: lang).
 func langParam(lang string) string {
 	if lang == "en" {
 		return ""
@@ -139,7 +140,8 @@ func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 	}, answer.Name != ""
 }
 
-// sellerJSON has every name that a field may go by: the document shows no example.
+// sellerJSON has several names for each field, because the document shows no
+// example.
 type sellerJSON struct {
 	ShopID text
 	ID     text
@@ -163,38 +165,29 @@ func decodeSellers(body []byte) ([]Seller, bool) {
 	if !ok {
 		return nil, false
 	}
-	shops := make([]Seller, 0, len(elements))
+	sellers := make([]Seller, 0, len(elements))
 	for _, element := range elements {
-		shop := Seller{
-			ID:   firstNonEmpty(element.ShopID, element.ID, element.Object),
-			Name: firstNonEmpty(element.Name, element.ShopName, element.Title),
+		seller := Seller{
+			ID:   string(cmp.Or(element.ShopID, element.ID, element.Object)),
+			Name: string(cmp.Or(element.Name, element.ShopName, element.Title)),
 		}
 		for _, products := range []integer{element.ProductCount, element.ProductsCount, element.TotalProducts} {
 			if products.ok {
-				shop.Products = products.count()
+				seller.Products = products.count()
 				break
 			}
 		}
 		for _, rating := range []money{element.Rating, element.AverageRating, element.Stars} {
 			if rating.Valid {
-				shop.Rating, shop.HasRating = rating.Decimal, true
+				seller.Rating, seller.HasRating = rating.Decimal, true
 				break
 			}
 		}
-		if shop.ID != "" {
-			shops = append(shops, shop)
+		if seller.ID != "" {
+			sellers = append(sellers, seller)
 		}
 	}
-	return shops, len(shops) > 0 || len(elements) == 0
-}
-
-func firstNonEmpty(names ...text) string {
-	for _, name := range names {
-		if name != "" {
-			return string(name)
-		}
-	}
-	return ""
+	return sellers, len(sellers) > 0 || len(elements) == 0
 }
 
 type itemJSON struct {
@@ -217,8 +210,8 @@ type itemJSON struct {
 	SubcategoryID text
 }
 
-// item returns the item and whether it can be ordered: one without a number or a
-// price can't, and a missing price must not look like a free one.
+// item returns the item and whether it can be ordered. Items without a number or a
+// price are dropped: a missing price must not be displayed as 0.
 func (r *itemJSON) item(entity EntityType) (Item, bool) {
 	rate, priced := r.Rate.price()
 	if r.EntityType != "" {
@@ -245,8 +238,8 @@ func (r *itemJSON) item(entity EntityType) (Item, bool) {
 	}, r.Service.value > 0 && priced
 }
 
-// decodePage reads the envelope of services, that of products (which is not
-// documented: any of three names, or a bare array), and what may be missing.
+// decodePage decodes the answer to services and products. The envelope of products
+// is undocumented: the list may be a member of one of three names, or a bare array.
 func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	var answer struct {
 		Services, Products, Data []itemJSON
@@ -299,7 +292,7 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	return page, len(page.Items) > 0 || len(items) == 0
 }
 
-func decodeInventory(body []byte, asked int64) (Inventory, bool) {
+func decodeInventory(body []byte, requested int64) (Inventory, bool) {
 	var answer struct {
 		Service      integer
 		Stock        integer
@@ -319,7 +312,7 @@ func decodeInventory(body []byte, asked int64) (Inventory, bool) {
 	}
 	rate, priced := answer.Rate.price()
 	inventory := Inventory{
-		Service:      asked,
+		Service:      requested,
 		Stock:        answer.Stock.count(),
 		Available:    answer.Available.value,
 		Rate:         rate,

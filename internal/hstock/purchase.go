@@ -6,26 +6,17 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // maxPurchaseBytes bounds the answer to a purchase.
 const maxPurchaseBytes = 64 << 10
 
-// once makes a call that may move money: one POST, over a connection of its
-// own, never again. Whatever can't be proven not to have arrived is
-// OutcomeUnknown. decode gets an answer that is not empty and says whether
-// it proves that the thing was done.
-func once[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
-	began := time.Now()
-	value, failure := sendOnce(ctx, c, q, decode)
-	if failure != nil {
-		c.observe(q.action, failure.Kind.String(), time.Since(began))
-		var none T
-		return none, failure
-	}
-	c.observe(q.action, "ok", time.Since(began))
-	return value, nil
+// purchase makes a call that may move money: one POST over its own connection,
+// never repeated. A failure is OutcomeUnknown unless nothing was sent or the
+// marketplace refused. decode gets a non-empty answer and reports whether it proves
+// success.
+func purchase[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
+	return observed(c, q, func() (T, *Error) { return sendOnce(ctx, c, q, decode) })
 }
 
 func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
@@ -38,8 +29,8 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	form := q.body()
 	gate := &gate{body: strings.NewReader(form)}
 	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
-	// gate is of no type that net/http knows, so the request has no GetBody and
-	// can't be sent again; nor has it an Idempotency-Key, which allows that.
+	// net/http repeats a request that has a GetBody or an Idempotency-Key. It sets
+	// GetBody only for body types that it knows, and gate is not one of them.
 	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, gate)
 	if err != nil {
 		return value, q.failure(NotSent, 0, errConnection)
@@ -65,16 +56,16 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	if value, done := decode(body); done {
 		return value, nil
 	}
-	if words, refused := refusalMessage(body); refused {
-		return value, q.refusal(resp.StatusCode, words)
+	if message, refused := refusalMessage(body); refused {
+		return value, q.refusal(resp.StatusCode, message)
 	}
 	return value, q.failure(OutcomeUnknown, resp.StatusCode, decodeError(body))
 }
 
-// gate is the body of a purchase, and knows whether any of it may have left.
-// net/http writes a request in a goroutine that outlives Do when the context
-// ends: so asking "was it written?" afterwards is not enough, the way out has
-// to be shut in the same step.
+// gate is the body of a purchase and records whether any of the request may have
+// been sent. net/http writes a request in a goroutine that outlives Do when the
+// context ends, so checking after Do is not enough: tryClose checks and prevents
+// later writes in one step.
 type gate struct {
 	state atomic.Int32
 	body  io.Reader
@@ -83,11 +74,11 @@ type gate struct {
 const (
 	gateUnwritten int32 = iota // nothing written yet
 	gateWritten                // headers may have been written
-	gateClosed                 // given up: nothing will be written
+	gateClosed                 // nothing will be written
 )
 
-// markWritten is httptrace's WroteHeaders. It is called before the headers leave the
-// buffer that they share with the body.
+// markWritten is httptrace's WroteHeaders. net/http calls it before it flushes the
+// buffer that headers and body share.
 func (g *gate) markWritten() { g.state.CompareAndSwap(gateUnwritten, gateWritten) }
 
 // Read implements io.Reader.
@@ -99,5 +90,6 @@ func (g *gate) Read(p []byte) (int, error) {
 	return g.body.Read(p)
 }
 
-// tryClose reports that nothing was written, and makes sure that nothing will be.
+// tryClose prevents any write and returns true, unless something may have been
+// written already.
 func (g *gate) tryClose() bool { return g.state.CompareAndSwap(gateUnwritten, gateClosed) }

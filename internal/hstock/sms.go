@@ -8,38 +8,39 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// SMSProjects returns the websites to receive codes of; country "" is all
-// (HStockPlus: sms_projects).
+// SMSProjects returns the websites whose codes numbers of a country can receive;
+// country "" is all countries (HStockPlus: sms_projects).
 func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]SMSProject, error) {
 	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
 }
 
-// ProjectsIn returns the items of an answer that belong to a country: the document
-// does not promise that the filter is heeded, nor that a item names its country
-// by the code. Where no item does, items of one and the same country are those
-// that were asked for, under another id.
-func ProjectsIn(country string, items []SMSProject) []SMSProject {
+// ProjectsIn returns the projects of an answer that belong to a country. The document
+// does not promise that the marketplace applies the filter, nor that CountryID is
+// the country's code. If no project has the code but all have the same CountryID,
+// that is taken to be the requested country.
+func ProjectsIn(country string, projects []SMSProject) []SMSProject {
 	var own []SMSProject
-	alike := true
-	for _, item := range items {
-		if item.CountryID == "" || strings.EqualFold(item.CountryID, country) {
-			own = append(own, item)
+	sameCountry := true
+	for _, project := range projects {
+		if project.CountryID == "" || strings.EqualFold(project.CountryID, country) {
+			own = append(own, project)
 		}
-		alike = alike && item.CountryID == items[0].CountryID
+		sameCountry = sameCountry && project.CountryID == projects[0].CountryID
 	}
-	if len(own) == 0 && alike {
-		return items
+	if len(own) == 0 && sameCountry {
+		return projects
 	}
 	return own
 }
 
-// SMSCountries returns the countries of numbers (HStockPlus: sms_countries).
+// SMSCountries returns the countries in which numbers are offered (HStockPlus:
+// sms_countries).
 func (c *Client) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]SMSCountry, error) {
 	return read(ctx, c, newCall("sms_countries", key, "lang", langParam(lang)), decodeSMSCountries)
 }
 
-// AddSMS rents numbers, perhaps fewer than asked for. It is sent once, as Add
-// is (HStockPlus: add_sms).
+// AddSMS rents numbers, possibly fewer than requested. It is sent once, like Add
+// (HStockPlus: add_sms).
 func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest) ([]SMSNumber, error) {
 	q := newCall(
 		"add_sms", key,
@@ -48,7 +49,7 @@ func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest)
 		"country", r.Country,
 		"phone", r.Phone,
 	)
-	return once(ctx, c, q, decodeSMSNumbers)
+	return purchase(ctx, c, q, decodeSMSNumbers)
 }
 
 // SMSCode returns the code that a number has received (HStockPlus: sms_code).
@@ -75,7 +76,7 @@ func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
 	projects := make([]SMSProject, 0, len(elements))
 	for _, e := range elements {
 		price, priced := e.Price.price()
-		if e.ProjectID == "" || !priced { // can't be ordered, and must not look free
+		if e.ProjectID == "" || !priced { // a missing price must not be displayed as 0
 			continue
 		}
 		projects = append(projects, SMSProject{
@@ -103,8 +104,8 @@ func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
 	return countries, len(countries) > 0 || len(elements) == 0
 }
 
-// decodeSMSNumbers keeps each order once; without any, nothing proves that
-// numbers were rented.
+// decodeSMSNumbers returns each order once. An answer without orders does not prove
+// that numbers were rented.
 func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
 	elements, _ := decodeList[struct {
 		Order   integer
@@ -136,17 +137,24 @@ func decodeSMSCode(body []byte) (SMSCode, bool) {
 	if !unmarshal(body, &answer) {
 		return SMSCode{}, false
 	}
-	code := SMSCode{
-		State:     ParseSMSState(string(answer.Status)),
-		RawStatus: sanitize(string(answer.Status)),
+	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
+	return SMSCode{
+		State:     state,
+		RawStatus: rawStatus,
 		Code:      redact.Secret(answer.Code),
 		Content:   redact.Secret(answer.SMSContent),
 		Message:   sanitize(string(answer.Message)),
+	}, ok
+}
+
+// parseSMSStatus returns the state and the sanitized status of a number, and whether
+// the answer has a status or a code. A code without a status means SMSReceived.
+func parseSMSStatus(status, code text) (state SMSState, rawStatus string, ok bool) {
+	state, rawStatus = ParseSMSState(string(status)), sanitize(string(status))
+	if rawStatus == "" && code != "" {
+		state = SMSReceived
 	}
-	if code.RawStatus == "" && code.Code != "" {
-		code.State = SMSReceived
-	}
-	return code, code.RawStatus != "" || code.Code != ""
+	return state, rawStatus, rawStatus != "" || code != ""
 }
 
 func decodeSMSStatus(body []byte) (SMSStatus, bool) {
@@ -161,9 +169,10 @@ func decodeSMSStatus(body []byte) (SMSStatus, bool) {
 	if !unmarshal(body, &answer) {
 		return SMSStatus{}, false
 	}
+	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
 	status := SMSStatus{
-		State:     ParseSMSState(string(answer.Status)),
-		RawStatus: sanitize(string(answer.Status)),
+		State:     state,
+		RawStatus: rawStatus,
 		Phone:     string(answer.Phone),
 		Code:      redact.Secret(answer.Code),
 		Charge:    answer.Charge.NullDecimal,
@@ -172,8 +181,5 @@ func decodeSMSStatus(body []byte) (SMSStatus, bool) {
 	if expires, err := time.Parse(time.RFC3339, strings.TrimSpace(string(answer.ExpiresAt))); err == nil {
 		status.ExpiresAt = expires
 	}
-	if status.RawStatus == "" && status.Code != "" {
-		status.State = SMSReceived
-	}
-	return status, status.RawStatus != "" || status.Code != ""
+	return status, ok
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// exampleFiles are the examples of the upstream document, byte for byte.
+// exampleFiles are the examples of the marketplace's document, byte for byte.
 //
 //go:embed testdata/document/*.json
 var exampleFiles embed.FS
@@ -27,7 +28,8 @@ func example(t testing.TB, name string) string {
 	return string(body)
 }
 
-// TestDocumentedExamples sends every documented request and reads every documented answer.
+// TestDocumentedExamples sends every documented request and decodes every documented
+// answer.
 func TestDocumentedExamples(t *testing.T) {
 	instagram := Item{
 		ID: "507f1f77bcf86cd799439011", Service: 1, Name: "Instagram Followers", Type: "Default", Category: "Instagram",
@@ -128,7 +130,7 @@ func TestDocumentedExamples(t *testing.T) {
 			services,
 		},
 		{
-			"services by everything", "services",
+			"services with every filter", "services",
 			servicesOf(Filter{Page: 2, Limit: 5, Category: "A & B", Subcategory: "С=1", ShopID: "s1", ProductIDs: []string{"2"}, Lang: "pt-BR"}),
 			fields{
 				"action": "services", "page": "2", "limit": "5", "category": "A & B", "subcategory": "С=1", "shopId": "s1",
@@ -228,7 +230,7 @@ func TestDocumentedExamples(t *testing.T) {
 			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", RawStatus: "active"}},
 		},
 		{
-			"add_sms of a known number", "add_sms",
+			"add_sms with a phone number", "add_sms",
 			callOf(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
 				return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f", Phone: "+1234567890"})
 			}),
@@ -271,25 +273,25 @@ func TestDocumentedExamples(t *testing.T) {
 			if diff := cmp.Diff(test.form, calls[0].form(t)); diff != "" {
 				t.Errorf("form (-want +got):\n%s", diff)
 			}
-			wire := calls[0]
-			if wire.Method != http.MethodPost || wire.URI != "/api/v2" || wire.ContentType != "application/x-www-form-urlencoded" {
-				t.Errorf("%s %s of %s", wire.Method, wire.URI, wire.ContentType)
+			sent := calls[0]
+			if sent.Method != http.MethodPost || sent.URI != "/api/v2" || sent.ContentType != "application/x-www-form-urlencoded" {
+				t.Errorf("sent as %s %s with type %s", sent.Method, sent.URI, sent.ContentType)
 			}
-			if wire.Length == "" || wire.Header.Get("Idempotency-Key") != "" || wire.Header.Get("X-Idempotency-Key") != "" {
-				t.Errorf("headers %v", wire.Header)
+			if sent.Length == "" || sent.Header.Get("Idempotency-Key") != "" || sent.Header.Get("X-Idempotency-Key") != "" {
+				t.Errorf("headers %v", sent.Header)
 			}
 		})
 	}
 }
 
-// TestDocumentedRefusals tries each documented sentence on every action, under
-// each status that it may come with.
+// TestDocumentedRefusals answers every action with each documented refusal and each
+// status.
 func TestDocumentedRefusals(t *testing.T) {
 	tests := []struct {
 		example string
 		kind    Kind
 		want    error
-		words   string
+		message string
 	}{
 		{"error_invalid_api_key", InvalidKey, ErrInvalidKey, "Invalid API key"},
 		{"error_invalid_action", Refused, ErrInvalidAction, "Invalid action"},
@@ -309,25 +311,21 @@ func TestDocumentedRefusals(t *testing.T) {
 				if !errors.As(err, &failure) || !errors.Is(err, test.want) {
 					t.Fatalf("%s with %d: %v, want %v", action, status, err, test.want)
 				}
-				if failure.Kind != test.kind || failure.Refusal != test.words || failure.Status != status || failure.Action != action {
-					t.Errorf("%s with %d: %s of %s with %d: %q", action, status, failure.Kind, failure.Action, failure.Status, failure.Refusal)
+				if failure.Kind != test.kind || failure.Refusal != test.message || failure.Status != status || failure.Action != action {
+					t.Errorf("%s with %d: kind %s, action %s, status %d, refusal %q", action, status, failure.Kind, failure.Action, failure.Status, failure.Refusal)
 				}
 			}
 			if got := len(m.requests()); got != calls {
-				t.Errorf("%s with %d: %d requests for %d calls: a refusal is final", test.example, status, got, calls)
+				t.Errorf("%s with %d: %d requests for %d calls, want one each", test.example, status, got, calls)
 			}
 		}
 	}
 }
 
-// allCalls is every action.
+// allCalls returns a call of every action.
 func allCalls() map[string]apiCall {
-	actions := map[string]apiCall{}
-	for _, some := range []map[string]apiCall{readCalls, purchaseCalls} {
-		for action, call := range some {
-			actions[action] = call
-		}
-	}
+	actions := maps.Clone(readCalls)
+	maps.Copy(actions, purchaseCalls)
 	return actions
 }
 

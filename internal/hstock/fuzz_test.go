@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// decoders are all answers by action, as the methods read them.
+// decoders are the decoders of all actions.
 var decoders = map[string]func(body []byte) (any, bool){
 	"categories":       func(b []byte) (any, bool) { return decodeCategories(b) },
 	"subcategory_info": func(b []byte) (any, bool) { return decodeSubcategoryInfo(b) },
@@ -27,8 +27,8 @@ var decoders = map[string]func(body []byte) (any, bool){
 	"sms_status":       func(b []byte) (any, bool) { return decodeSMSStatus(b) },
 }
 
-// FuzzDecode gives every answer to every reader: none may panic, grow without
-// bound, or take something for an order that is not one.
+// FuzzDecode gives any answer to every decoder. None may panic, return far more than
+// it got, or return an invalid order or item.
 func FuzzDecode(f *testing.F) {
 	examples, err := exampleFiles.ReadDir("testdata/document")
 	if err != nil || len(examples) != 23 {
@@ -48,8 +48,8 @@ func FuzzDecode(f *testing.F) {
 		if len(body) == 0 {
 			return
 		}
-		if words, refused := refusalMessage(body); refused {
-			e := newRefusal("add", 200, words, secretKey, nil)
+		if message, refused := refusalMessage(body); refused {
+			e := newRefusal("add", 200, message, secretKey, nil)
 			if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxRefusalRunes {
 				t.Errorf("refusal %q", e.Refusal)
 			}
@@ -57,10 +57,10 @@ func FuzzDecode(f *testing.F) {
 		for action, decode := range decoders {
 			value, ok := decode(body)
 			if ok && !json.Valid(body) {
-				t.Errorf("%s: made sense of %q", action, body)
+				t.Errorf("%s: decoded invalid JSON %q", action, body)
 			}
 			if printed := fmt.Sprintf("%+v", value); len(printed) > 60*len(raw)+1000 {
-				t.Errorf("%s: %d bytes became %d", action, len(raw), len(printed))
+				t.Errorf("%s: %d bytes decoded to %d", action, len(raw), len(printed))
 			}
 			switch value := value.(type) {
 			case int64:
@@ -81,15 +81,15 @@ func FuzzDecode(f *testing.F) {
 				}
 			case Status:
 				if ok && value.RawStatus == "" {
-					t.Error("a status without a word")
+					t.Error("Status without a RawStatus")
 				}
 			}
 		}
 	})
 }
 
-// servicesBody is an answer of so many items, alternating the document's two.
-func servicesBody(tb testing.TB, items int) []byte {
+// servicesBody returns an answer with n items, alternating the document's two.
+func servicesBody(tb testing.TB, n int) []byte {
 	tb.Helper()
 	var page struct{ Services []json.RawMessage }
 	if err := json.Unmarshal([]byte(example(tb, "services")), &page); err != nil {
@@ -97,13 +97,13 @@ func servicesBody(tb testing.TB, items int) []byte {
 	}
 	var b strings.Builder
 	b.WriteString(`{"services":[`)
-	for n := range items {
-		if n > 0 {
+	for i := range n {
+		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(page.Services[n%2])
+		b.Write(page.Services[i%2])
 	}
-	fmt.Fprintf(&b, `],"total":%d}`, items)
+	fmt.Fprintf(&b, `],"total":%d}`, n)
 	return []byte(b.String())
 }
 

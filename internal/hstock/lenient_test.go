@@ -13,8 +13,7 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// TestLenientDecoding reads answers that the document does not show but does not rule
-// out either.
+// TestLenientDecoding decodes answers that the document neither shows nor excludes.
 func TestLenientDecoding(t *testing.T) {
 	item := Item{Service: 2, Name: "Gmail", Rate: amount("25.00"), EntityType: EntityProduct}
 	services := func(f Filter) apiCall {
@@ -29,20 +28,20 @@ func TestLenientDecoding(t *testing.T) {
 	}{
 		// lists and envelopes
 		{
-			"shops in an envelope", `{"shops":[{"shopId":"s1","name":"S***p","productCount":12,"rating":4.75}]}`, readCalls["shops"],
+			"sellers in an envelope", `{"shops":[{"shopId":"s1","name":"S***p","productCount":12,"rating":4.75}]}`, readCalls["shops"],
 			[]Seller{{ID: "s1", Name: "S***p", Products: 12, Rating: amount("4.75"), HasRating: true}},
 		},
 		{
-			"shops under data", `{"data":[{"id":7,"shopName":"A","productsCount":"12","averageRating":"4.50"}],"total":1}`, readCalls["shops"],
+			"sellers under data", `{"data":[{"id":7,"shopName":"A","productsCount":"12","averageRating":"4.50"}],"total":1}`, readCalls["shops"],
 			[]Seller{{ID: "7", Name: "A", Products: 12, Rating: amount("4.50"), HasRating: true}},
 		},
 		{
-			"shops as an array", `[{"_id":"x","title":"B","totalProducts":3,"stars":5},{"shopId":"y"},{"name":"no id"}]`, readCalls["shops"],
+			"sellers as an array", `[{"_id":"x","title":"B","totalProducts":3,"stars":5},{"shopId":"y"},{"name":"no id"}]`, readCalls["shops"],
 			[]Seller{{ID: "x", Name: "B", Products: 3, Rating: amount("5"), HasRating: true}, {ID: "y"}},
 		},
-		{"no shops", `{"shops":[]}`, readCalls["shops"], []Seller{}},
+		{"no sellers", `{"shops":[]}`, readCalls["shops"], []Seller{}},
 		{
-			"a shop of empty fields", `{"shops":[{"shopId":"","id":null,"_id":"z","name":null,"shopName":"","title":"Z","productCount":"","productsCount":null,"totalProducts":"9","rating":null,"averageRating":""}]}`,
+			"a seller with empty fields", `{"shops":[{"shopId":"","id":null,"_id":"z","name":null,"shopName":"","title":"Z","productCount":"","productsCount":null,"totalProducts":"9","rating":null,"averageRating":""}]}`,
 			readCalls["shops"],
 			[]Seller{{ID: "z", Name: "Z", Products: 9}},
 		},
@@ -72,17 +71,17 @@ func TestLenientDecoding(t *testing.T) {
 			Page{Items: []Item{untyped}, Total: 1, Page: 1, Limit: 50, TotalPages: 1},
 		},
 		{
-			"services of one type without saying so", `{"services":[{"service":2,"name":"Gmail","rate":"25.00","entityType":null}],"total":1}`,
+			"services of a requested type without entityType", `{"services":[{"service":2,"name":"Gmail","rate":"25.00","entityType":null}],"total":1}`,
 			services(Filter{Limit: 1, EntityType: EntityProduct}),
 			Page{Items: []Item{item}, Total: 1, Page: 1, Limit: 1, TotalPages: 1},
 		},
 		{
-			"items without number or price are not for sale", `{"services":[{"service":2,"name":"Gmail","rate":"25.00"},{"name":"x","rate":"1"},{"service":3},{"service":4,"rate":"-1"},{"service":5,"rate":"free"},null,"x",{"service":0,"rate":1}],"total":8}`,
+			"items without number or price are dropped", `{"services":[{"service":2,"name":"Gmail","rate":"25.00"},{"name":"x","rate":"1"},{"service":3},{"service":4,"rate":"-1"},{"service":5,"rate":"free"},null,"x",{"service":0,"rate":1}],"total":8}`,
 			services(Filter{}),
 			Page{Items: []Item{untyped}, Total: 8, Page: 8, Limit: 8, TotalPages: 1},
 		},
 		{
-			"a item in strings", `[{"id":11,"service":"1","name":5,"type":null,"category":"","rate":0.50,"min":"100","max":"1e4","refill":"true","cancel":0,"stock":-3,"entityType":"smm","autoDelivery":1,"isRecommended":"1","subcategoryId":{},"unknown":[1,{"a":2}]}]`,
+			"an item in strings", `[{"id":11,"service":"1","name":5,"type":null,"category":"","rate":0.50,"min":"100","max":"1e4","refill":"true","cancel":0,"stock":-3,"entityType":"smm","autoDelivery":1,"isRecommended":"1","subcategoryId":{},"unknown":[1,{"a":2}]}]`,
 			services(Filter{}),
 			Page{
 				Items: []Item{{
@@ -108,7 +107,7 @@ func TestLenientDecoding(t *testing.T) {
 			SubcategoryInfo{ID: "5", Name: "Gmail"},
 		},
 		{
-			"inventory without most", `{"stock":"7","rate":1e-2,"subproducts":null}`, readCalls["inventory"],
+			"inventory with few fields", `{"stock":"7","rate":1e-2,"subproducts":null}`, readCalls["inventory"],
 			Inventory{Service: 23501, Stock: 7, Available: true, Rate: decimal.New(1, -2)},
 		},
 		{
@@ -118,22 +117,22 @@ func TestLenientDecoding(t *testing.T) {
 
 		// money
 		{"balance as a number", `{"balance":100.10,"currency":"EUR"}`, readCalls["balance"], Balance{Amount: amount("100.10"), Currency: "EUR"}},
-		{"balance exactly", `{"balance":90071992547409931.0000000001}`, readCalls["balance"], Balance{Amount: amount("90071992547409931.0000000001")}},
+		{"balance with many digits", `{"balance":90071992547409931.0000000001}`, readCalls["balance"], Balance{Amount: amount("90071992547409931.0000000001")}},
 		{"balance below zero", `{"balance":"-0.30","currency":""}`, readCalls["balance"], Balance{Amount: amount("-0.30")}},
-		{"an error of nothing", `{"error":null,"balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
+		{"a null error", `{"error":null,"balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
 		{"an empty error", `{"error":"","balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
 		{"an error that is false", `{"error":false,"balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
 
 		// orders
 		{"order as a string", `{"order":"23501"}`, purchaseCalls["add"], int64(23501)},
-		{"order with its error", `{"error":"Insufficient balance","order":23501}`, purchaseCalls["add"], int64(23501)},
+		{"order number with an error", `{"error":"Insufficient balance","order":23501}`, purchaseCalls["add"], int64(23501)},
 		{"order beyond 32 bits", `{"order":9007199254740993}`, purchaseCalls["add"], int64(9007199254740993)},
 		{
 			"status in capitals", `{"status":" CANCELLED ","charge":null,"start_count":"","remains":"0","currency":null}`, readCalls["status"],
 			Status{State: StateCanceled, RawStatus: "CANCELLED", Remains: pointer(int64(0))},
 		},
 		{
-			"a state nobody knows", `{"status":"Awaiting moderation","charge":0.000001}`, readCalls["status"],
+			"an unknown status", `{"status":"Awaiting moderation","charge":0.000001}`, readCalls["status"],
 			Status{State: StateUnknown, RawStatus: "Awaiting moderation", Charge: nullAmount("0.000001")},
 		},
 		{
@@ -149,24 +148,24 @@ func TestLenientDecoding(t *testing.T) {
 		{"accounts as one string", `{"status":"Completed","accounts":"u:p"}`, readCalls["status"], Status{State: StateCompleted, RawStatus: "Completed", Accounts: []redact.Secret{"u:p"}}},
 		{"no accounts", `{"status":"Completed","accounts":null,"autoDelivery":"0"}`, readCalls["status"], Status{State: StateCompleted, RawStatus: "Completed", AutoDelivery: pointer(false)}},
 		{
-			"cancel in words", `[{"order":"23501","cancel":"1"},{"order":23502,"cancel":true}]`, purchaseCalls["cancel"],
+			"cancel with other types", `[{"order":"23501","cancel":"1"},{"order":23502,"cancel":true}]`, purchaseCalls["cancel"],
 			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Done: true}},
 		},
 		{
-			"cancel refused each in its way", `{"orders":[{"order":23501,"cancel":0,"error":"Too early"},{"order":23502,"cancel":"Not\u202e allowed\n"}]}`, purchaseCalls["cancel"],
+			"cancel refused in several forms", `{"orders":[{"order":23501,"cancel":0,"error":"Too early"},{"order":23502,"cancel":"Not\u202e allowed\n"}]}`, purchaseCalls["cancel"],
 			[]Cancellation{{Order: 23501, Error: "Too early"}, {Order: 23502, Error: "Not allowed"}},
 		},
 		{
-			"cancel without numbers", `[{"cancel":1},{"cancel":{"error":{"message":"No"}}}]`, purchaseCalls["cancel"],
+			"cancel without order numbers", `[{"cancel":1},{"cancel":{"error":{"message":"No"}}}]`, purchaseCalls["cancel"],
 			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Error: "No"}},
 		},
 		{
-			"cancel of one and of a stranger", `[{"order":23502,"cancel":1},{"order":99,"cancel":1},{"order":23501}]`, purchaseCalls["cancel"],
+			"cancel with an order that was not requested", `[{"order":23502,"cancel":1},{"order":99,"cancel":1},{"order":23501}]`, purchaseCalls["cancel"],
 			[]Cancellation{{Order: 23502, Done: true}},
 		},
 		{"cancel as an object", `{"order":23502,"cancel":1}`, purchaseCalls["cancel"], []Cancellation{{Order: 23502, Done: true}}},
 		{
-			"allowcancel in words", `[{"order":"23501","allowcancel":true,"refundAmount":"1.50"},{"order":23502,"allowcancel":{"error":"Incorrect order ID"},"reason":null}]`, readCalls["allowcancel"],
+			"allowcancel with other types", `[{"order":"23501","allowcancel":true,"refundAmount":"1.50"},{"order":23502,"allowcancel":{"error":"Incorrect order ID"},"reason":null}]`, readCalls["allowcancel"],
 			[]CancelAllowance{{Order: 23501, Allowed: true, Refund: nullAmount("1.50")}, {Order: 23502, Error: "Incorrect order ID"}},
 		},
 
@@ -178,17 +177,17 @@ func TestLenientDecoding(t *testing.T) {
 		{"no projects", `[]`, readCalls["sms_projects"], []SMSProject{}},
 		{"countries under data", `{"data":[{"country_code":"us","country_name":null},{"country_name":"?"}]}`, readCalls["sms_countries"], []SMSCountry{{Code: "us"}}},
 		{
-			"numbers beside an error", `{"error":"Only 1 left","orders":[{"order":"12345","phone":1234567890,"status":null},{"order":12345},{"order":null},{"order":0}]}`, purchaseCalls["add_sms"],
+			"numbers with an error", `{"error":"Only 1 left","orders":[{"order":"12345","phone":1234567890,"status":null},{"order":12345},{"order":null},{"order":0}]}`, purchaseCalls["add_sms"],
 			[]SMSNumber{{Order: 12345, Phone: "1234567890"}},
 		},
 		{"numbers as an array", `[{"order":1,"phone":"+1"},{"order":2,"phone":"+2"}]`, purchaseCalls["add_sms"], []SMSNumber{{Order: 1, Phone: "+1"}, {Order: 2, Phone: "+2"}}},
-		{"a code with zeros", `{"status":"CODE_RECEIVED","code":"001234","sms_content":" G-001234\n"}`, readCalls["sms_code"], SMSCode{State: SMSReceived, RawStatus: "CODE_RECEIVED", Code: "001234", Content: " G-001234\n"}},
+		{"a code with leading zeros", `{"status":"CODE_RECEIVED","code":"001234","sms_content":" G-001234\n"}`, readCalls["sms_code"], SMSCode{State: SMSReceived, RawStatus: "CODE_RECEIVED", Code: "001234", Content: " G-001234\n"}},
 		{"a code as a number", `{"status":"","code":1234}`, readCalls["sms_code"], SMSCode{State: SMSReceived, Code: "1234"}},
 		{
 			"a status without a date", `{"status":"timeout","phone":null,"code":"","charge":"","expires_at":null}`, readCalls["sms_status"],
 			SMSStatus{State: SMSExpired, RawStatus: "timeout"},
 		},
-		{"a date nobody reads", `{"status":"active","expires_at":"tomorrow"}`, readCalls["sms_status"], SMSStatus{State: SMSWaiting, RawStatus: "active"}},
+		{"an unreadable date", `{"status":"active","expires_at":"tomorrow"}`, readCalls["sms_status"], SMSStatus{State: SMSWaiting, RawStatus: "active"}},
 		{
 			"a date with a zone", `{"status":"active","expires_at":"2026-01-01T12:00:00+02:00"}`, readCalls["sms_status"],
 			SMSStatus{State: SMSWaiting, RawStatus: "active", ExpiresAt: time.Date(2026, 1, 1, 10, 0, 0, 0, time.UTC)},
@@ -274,9 +273,9 @@ func TestStates(t *testing.T) {
 		"COMPLETED": StateCompleted, "Partial": StatePartial, "Canceled": StateCanceled, "Cancelled": StateCanceled,
 		"Refunded": StateRefunded, "Fail": StateFailed, "failed": StateFailed, "": StateUnknown, "Awaiting": StateUnknown,
 	}
-	for word, want := range orders {
-		if got := ParseOrderState(word); got != want {
-			t.Errorf("ParseOrderState(%q) = %s, want %s", word, got, want)
+	for rawStatus, want := range orders {
+		if got := ParseOrderState(rawStatus); got != want {
+			t.Errorf("ParseOrderState(%q) = %s, want %s", rawStatus, got, want)
 		}
 	}
 	numbers := map[string]SMSState{
@@ -284,9 +283,9 @@ func TestStates(t *testing.T) {
 		"expired": SMSExpired, "timeout": SMSExpired, "cancelled": SMSCanceled, "canceled": SMSCanceled, "refunded": SMSRefunded,
 		"": SMSUnknown, "other": SMSUnknown,
 	}
-	for word, want := range numbers {
-		if got := ParseSMSState(word); got != want {
-			t.Errorf("ParseSMSState(%q) = %s, want %s", word, got, want)
+	for rawStatus, want := range numbers {
+		if got := ParseSMSState(rawStatus); got != want {
+			t.Errorf("ParseSMSState(%q) = %s, want %s", rawStatus, got, want)
 		}
 	}
 	names := map[string]bool{}
@@ -297,6 +296,6 @@ func TestStates(t *testing.T) {
 		names[fmt.Sprint("sms ", state)] = true
 	}
 	if want := int(StateFailed) + int(SMSRefunded) + 2; len(names) != want {
-		t.Errorf("%d different names of %d states: %v", len(names), want, names)
+		t.Errorf("%d distinct names for %d states: %v", len(names), want, names)
 	}
 }

@@ -19,12 +19,12 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// secretKey is the canary: it must never appear in an error.
+// secretKey must never appear in an error.
 const secretKey = redact.Secret("hsk_canary_5f3a9b+/=&7d")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeServer answers every call alike and keeps what it was asked, exactly.
+// fakeServer passes every request to one handler and records it.
 type fakeServer struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -36,17 +36,17 @@ type request struct {
 	Header                                 http.Header
 }
 
-// form is the request's fields without the key.
+// form returns the form fields without the key.
 func (r request) form(t *testing.T) map[string]string {
 	t.Helper()
 	values, err := url.ParseQuery(r.Body)
 	if err != nil {
-		t.Fatalf("body is not a form: %v", err)
+		t.Fatalf("parsing the form: %v", err)
 	}
 	fields := map[string]string{}
 	for name, all := range values {
 		if len(all) != 1 {
-			t.Errorf("field %s comes %d times", name, len(all))
+			t.Errorf("field %s is sent %d times", name, len(all))
 		}
 		fields[name] = all[0]
 	}
@@ -57,8 +57,8 @@ func (r request) form(t *testing.T) map[string]string {
 	return fields
 }
 
-// newTestClient starts a market on loopback, under a base path that is not empty, and
-// its client.
+// newTestClient starts a server on loopback, with a base path, and returns a client
+// for it.
 func newTestClient(t *testing.T, answer http.HandlerFunc) (*Client, *fakeServer) {
 	t.Helper()
 	m := &fakeServer{}
@@ -67,8 +67,7 @@ func newTestClient(t *testing.T, answer http.HandlerFunc) (*Client, *fakeServer)
 	return newClient(t, Options{URL: m.URL + "/api/v2"}), m
 }
 
-// inBubble runs f with a market and its client in a synctest bubble, where
-// pauses and deadlines take no time.
+// inBubble runs f with a server and its client in a synctest bubble.
 func inBubble(t *testing.T, o Options, answer http.HandlerFunc, f func(t *testing.T, c *Client, m *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,12 +89,12 @@ func inBubble(t *testing.T, o Options, answer http.HandlerFunc, f func(t *testin
 	})
 }
 
-// record records requests before they are answered.
+// record returns a handler that records requests before answer is called.
 func (m *fakeServer) record(t *testing.T, answer http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			t.Errorf("reading the request: %v", err)
+			t.Errorf("reading the request body: %v", err)
 		}
 		m.mu.Lock()
 		m.received = append(m.received, request{
@@ -107,14 +106,14 @@ func (m *fakeServer) record(t *testing.T, answer http.HandlerFunc) http.Handler 
 	})
 }
 
-// pipes is a listener of connections in memory.
+// pipes is a listener for connections in memory.
 type pipes chan net.Conn
 
 func (p pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
+	client, server := net.Pipe()
 	select {
-	case p <- far:
-		return near, nil
+	case p <- server:
+		return client, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -147,7 +146,7 @@ func (m *fakeServer) requests() []request {
 	return m.received
 }
 
-// respond answers with a status and a body, byte for byte.
+// respond returns a handler that answers with a status and a body, byte for byte.
 func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -157,7 +156,7 @@ func respond(status int, body string) http.HandlerFunc {
 }
 
 var cmpOptions = cmp.Options{
-	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }), // 5.00 is not 5
+	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }), // 5.00 differs from 5
 	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
 	cmp.Comparer(func(a, b redact.Secret) bool { return a.Reveal() == b.Reveal() }),
 }
@@ -170,14 +169,14 @@ func nullAmount(s string) decimal.NullDecimal {
 
 func pointer[T any](v T) *T { return &v }
 
-// apiCall makes a call and gives its answer as any, for tables over actions.
+// apiCall makes a call and returns its answer as any, for tables over actions.
 type apiCall func(ctx context.Context, c *Client) (any, error)
 
 func callOf[T any](f func(ctx context.Context, c *Client) (T, error)) apiCall {
 	return func(ctx context.Context, c *Client) (any, error) { return f(ctx, c) }
 }
 
-// readings are all reads, purchasings all that is sent once.
+// readCalls are all reads, purchaseCalls all calls that are sent once.
 var (
 	readCalls = map[string]apiCall{
 		"categories": callOf(func(ctx context.Context, c *Client) ([]Category, error) {

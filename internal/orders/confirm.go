@@ -270,7 +270,7 @@ func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placemen
 	})
 	given := make([]storage.Placement, 0, len(numbers))
 	for _, n := range numbers {
-		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.Word})
+		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.RawStatus})
 	}
 	return given, err
 }

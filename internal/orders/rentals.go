@@ -91,7 +91,7 @@ type numberAnswer struct {
 func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
 	a.phone, a.charge, a.currency, a.expiresAt = status.Phone, status.Charge, status.Currency, status.ExpiresAt
 	if ended(status.State) || !ended(a.state) {
-		a.state, a.word = status.State, status.Word
+		a.state, a.word = status.State, status.RawStatus
 	}
 	if a.sms.empty() {
 		a.sms.Code = status.Code
@@ -101,7 +101,7 @@ func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
 // addCode adds what sms_code says. How a number ended sms_status knows better.
 func (a *numberAnswer) addCode(code hstock.SMSCode) {
 	if !ended(a.state) {
-		a.state, a.word = code.State, code.Word
+		a.state, a.word = code.State, code.RawStatus
 	}
 	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
 		a.sms = sms

@@ -317,7 +317,7 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
-	o.RawStatus = status.Word
+	o.RawStatus = status.RawStatus
 	if status.Charge.Valid {
 		o.Charge = status.Charge
 	}

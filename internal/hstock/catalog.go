@@ -1,6 +1,7 @@
 package hstock
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -8,23 +9,23 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// Categories returns all categories with their subcategories, in the order in
-// which the marketplace gives them; lang "" is English (HStockPlus: categories).
+// Categories returns all categories with their subcategories, in the marketplace's
+// order; lang "" is English (HStockPlus: categories).
 func (c *Client) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, error) {
-	return read(ctx, c, newCall("categories", key, "lang", language(lang)), decodeCategories)
+	return read(ctx, c, newCall("categories", key, "lang", langParam(lang)), decodeCategories)
 }
 
 // SubcategoryInfo returns a subcategory by the id that products carry
 // (HStockPlus: subcategory_info).
 func (c *Client) SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (SubcategoryInfo, error) {
-	q := newCall("subcategory_info", key, "subcategoryId", subcategoryID, "lang", language(lang))
+	q := newCall("subcategory_info", key, "subcategoryId", subcategoryID, "lang", langParam(lang))
 	return read(ctx, c, q, decodeSubcategoryInfo)
 }
 
-// Shops returns one page of active shops. Page counts from 1; 0 leaves page and
-// limit to the marketplace: 1 and 20 (HStockPlus: shops).
+// Shops returns one page of active sellers. Page counts from 1; a page or limit of 0
+// is not sent and means 1 and 20 (HStockPlus: shops).
 func (c *Client) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]Seller, error) {
-	return read(ctx, c, newCall("shops", key, "page", positive(page), "limit", positive(limit)), decodeShops)
+	return read(ctx, c, newCall("shops", key, "page", formatPositive(page), "limit", formatPositive(limit)), decodeSellers)
 }
 
 // Products returns marketplace products, without SMM services. Filter.EntityType
@@ -37,7 +38,7 @@ func (c *Client) Products(ctx context.Context, key redact.Secret, f Filter) (Pag
 	return readPage(ctx, c, q, f, EntityProduct)
 }
 
-// Services returns everything on sale; with ProductIDs, products only.
+// Services returns products and SMM services; with ProductIDs, products only.
 // Filter.Recommended is not sent (HStockPlus: services).
 func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Page, error) {
 	q := f.call("services", key)
@@ -47,16 +48,16 @@ func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Pag
 	return readPage(ctx, c, q, f, f.EntityType)
 }
 
-// Inventory returns live stock and price of a service; lang is that of the
-// subproducts' names (HStockPlus: inventory).
+// Inventory returns the live stock and price of a service; lang is the language of
+// the subproducts' names (HStockPlus: inventory).
 func (c *Client) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (Inventory, error) {
-	q := newCall("inventory", key, "service", number(service), "lang", language(lang))
+	q := newCall("inventory", key, "service", formatInt(service), "lang", langParam(lang))
 	return read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
 }
 
 func readPage(ctx context.Context, c *Client, q call, f Filter, entity EntityType) (Page, error) {
 	if len(f.ProductIDs) > MaxBatch {
-		return Page{}, q.failure(NotSent, 0, errBatch)
+		return Page{}, q.failure(NotSent, 0, errBatchSize)
 	}
 	return read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
 }
@@ -68,7 +69,7 @@ func (f Filter) call(action string, key redact.Secret) call {
 		"subcategory", f.Subcategory,
 		"shopId", f.ShopID,
 		"productIds", strings.Join(f.ProductIDs, ","),
-		"lang", language(f.Lang),
+		"lang", langParam(f.Lang),
 	)
 	if f.Limit > 0 {
 		q.form.Set("limit", strconv.Itoa(f.Limit))
@@ -79,17 +80,17 @@ func (f Filter) call(action string, key redact.Secret) call {
 	return q
 }
 
-// language leaves the default out (HStockPlus: lang).
-func language(lang string) string {
+// langParam returns the lang parameter, "" for the default (HStockPlus: lang).
+func langParam(lang string) string {
 	if lang == "en" {
 		return ""
 	}
 	return lang
 }
 
-func number(n int64) string { return strconv.FormatInt(n, 10) }
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-func positive(n int) string {
+func formatPositive(n int) string {
 	if n <= 0 {
 		return ""
 	}
@@ -102,7 +103,7 @@ type categoryJSON struct {
 }
 
 func decodeCategories(body []byte) ([]Category, bool) {
-	elements, ok := list[categoryJSON](body, "categories", "data")
+	elements, ok := decodeList[categoryJSON](body, "categories", "data")
 	if !ok {
 		return nil, false
 	}
@@ -124,7 +125,7 @@ func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 		SubcategoryID, Name, Slug, ImageURL, Description text
 		Category                                         struct{ CategoryID, Name, Slug text }
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SubcategoryInfo{}, false
 	}
 	return SubcategoryInfo{
@@ -139,8 +140,9 @@ func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 	}, answer.Name != ""
 }
 
-// shopJSON has every name that a field may go by: the document shows no example.
-type shopJSON struct {
+// sellerJSON has several names for each field, because the document shows no
+// example.
+type sellerJSON struct {
 	ShopID text
 	ID     text
 	Object text `json:"_id"`
@@ -158,46 +160,37 @@ type shopJSON struct {
 	Stars         money
 }
 
-func decodeShops(body []byte) ([]Seller, bool) {
-	elements, ok := list[shopJSON](body, "shops", "data")
+func decodeSellers(body []byte) ([]Seller, bool) {
+	elements, ok := decodeList[sellerJSON](body, "shops", "data")
 	if !ok {
 		return nil, false
 	}
-	shops := make([]Seller, 0, len(elements))
+	sellers := make([]Seller, 0, len(elements))
 	for _, element := range elements {
-		shop := Seller{
-			ID:   first(element.ShopID, element.ID, element.Object),
-			Name: first(element.Name, element.ShopName, element.Title),
+		seller := Seller{
+			ID:   string(cmp.Or(element.ShopID, element.ID, element.Object)),
+			Name: string(cmp.Or(element.Name, element.ShopName, element.Title)),
 		}
 		for _, products := range []integer{element.ProductCount, element.ProductsCount, element.TotalProducts} {
 			if products.ok {
-				shop.Products = products.count()
+				seller.Products = products.count()
 				break
 			}
 		}
 		for _, rating := range []money{element.Rating, element.AverageRating, element.Stars} {
 			if rating.Valid {
-				shop.Rating, shop.HasRating = rating.Decimal, true
+				seller.Rating, seller.HasRating = rating.Decimal, true
 				break
 			}
 		}
-		if shop.ID != "" {
-			shops = append(shops, shop)
+		if seller.ID != "" {
+			sellers = append(sellers, seller)
 		}
 	}
-	return shops, len(shops) > 0 || len(elements) == 0
+	return sellers, len(sellers) > 0 || len(elements) == 0
 }
 
-func first(names ...text) string {
-	for _, name := range names {
-		if name != "" {
-			return string(name)
-		}
-	}
-	return ""
-}
-
-type rowJSON struct {
+type itemJSON struct {
 	ID            text
 	Service       integer
 	Name          text
@@ -217,9 +210,9 @@ type rowJSON struct {
 	SubcategoryID text
 }
 
-// row returns the row and whether it can be ordered: one without a number or a
-// price can't, and a missing price must not look like a free one.
-func (r *rowJSON) row(entity EntityType) (Item, bool) {
+// item returns the item and whether it can be ordered. Items without a number or a
+// price are dropped: a missing price must not be displayed as 0.
+func (r *itemJSON) item(entity EntityType) (Item, bool) {
 	rate, priced := r.Rate.price()
 	if r.EntityType != "" {
 		entity = EntityType(r.EntityType)
@@ -245,21 +238,21 @@ func (r *rowJSON) row(entity EntityType) (Item, bool) {
 	}, r.Service.value > 0 && priced
 }
 
-// decodePage reads the envelope of services, that of products (which is not
-// documented: any of three names, or a bare array), and what may be missing.
+// decodePage decodes the answer to services and products. The envelope of products
+// is undocumented: the list may be a member of one of three names, or a bare array.
 func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	var answer struct {
-		Services, Products, Data []rowJSON
+		Services, Products, Data []itemJSON
 		Total, Page, Limit       integer
 		TotalPages               integer `json:"total_pages"`
 	}
-	var rows []rowJSON
+	var items []itemJSON
 	listed := false
 	if body[0] == '[' {
-		listed = fill(body, &rows)
-	} else if fill(body, &answer) {
-		for _, rows = range [][]rowJSON{answer.Services, answer.Products, answer.Data} {
-			if listed = rows != nil; listed {
+		listed = unmarshal(body, &items)
+	} else if unmarshal(body, &answer) {
+		for _, items = range [][]itemJSON{answer.Services, answer.Products, answer.Data} {
+			if listed = items != nil; listed {
 				break
 			}
 		}
@@ -269,13 +262,13 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 		return Page{}, false
 	}
 
-	page := Page{Items: make([]Item, 0, len(rows)), Page: f.Page, Limit: f.Limit}
-	for i := range rows {
-		if row, ok := rows[i].row(entity); ok {
-			page.Items = append(page.Items, row)
+	page := Page{Items: make([]Item, 0, len(items)), Page: f.Page, Limit: f.Limit}
+	for i := range items {
+		if item, ok := items[i].item(entity); ok {
+			page.Items = append(page.Items, item)
 		}
 	}
-	page.Total = len(rows)
+	page.Total = len(items)
 	if answer.Total.ok {
 		page.Total = int(answer.Total.count())
 	}
@@ -296,10 +289,10 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	case page.Limit > 0:
 		page.TotalPages = (page.Total + page.Limit - 1) / page.Limit
 	}
-	return page, len(page.Items) > 0 || len(rows) == 0
+	return page, len(page.Items) > 0 || len(items) == 0
 }
 
-func decodeInventory(body []byte, asked int64) (Inventory, bool) {
+func decodeInventory(body []byte, requested int64) (Inventory, bool) {
 	var answer struct {
 		Service      integer
 		Stock        integer
@@ -314,12 +307,12 @@ func decodeInventory(body []byte, asked int64) (Inventory, bool) {
 			Stock        integer
 		}
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return Inventory{}, false
 	}
 	rate, priced := answer.Rate.price()
 	inventory := Inventory{
-		Service:      asked,
+		Service:      requested,
 		Stock:        answer.Stock.count(),
 		Available:    answer.Available.value,
 		Rate:         rate,

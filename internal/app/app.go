@@ -79,6 +79,9 @@ func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	}
 	a := &App{DB: db}
 	if err := a.build(cfg, o, bundle); err != nil {
+		if a.Catalog != nil {
+			a.Catalog.Close()
+		}
 		return nil, errors.Join(err, db.Close())
 	}
 	return a, nil

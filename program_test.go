@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/telegram"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -16,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
 )
 
 // asProgram makes the test binary run the program.

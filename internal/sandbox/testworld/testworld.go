@@ -30,7 +30,7 @@ const (
 	// Token is the bot's.
 	Token = "1234567:AAcanary-token-of-the-pretend-bot"
 	// SecretKey seals the databases of tests.
-	SecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	SecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" //nolint:gosec // of tests only
 	// AnnaKey and OperatorKey are API keys with 100 dollars each, PoorKey has one.
 	AnnaKey     = redact.Secret("canary-key-anna-0123456789")
 	OperatorKey = redact.Secret("canary-key-operator-012345")

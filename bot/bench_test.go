@@ -95,17 +95,17 @@ func BenchmarkTap(b *testing.B) {
 		benchmarkTaps(b, func(url string, t *tapper) func() {
 			bot, err := New(Config{
 				Token: telegram.DefaultToken, APIURL: url, Inbox: newInbox(),
-				Observe: func(event string, _ time.Duration) {
-					if event == "answerCallbackQuery" || event == "editMessageText" {
+				ObserveCall: func(method, _ string, _ time.Duration) {
+					if method == "answerCallbackQuery" || method == "editMessageText" {
 						t.count(nil)
 					}
 				},
-				Hooks: Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }},
 			})
 			if err != nil {
 				b.Fatal(err)
 			}
-			Handle(bot, tapRoute, func(_ context.Context, _ *Request, args numberArgs) (View, error) {
+			bot.SetHooks(Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }})
+			Screen(bot, tapRoute, func(_ context.Context, _ *Request, args numberArgs) (View, error) {
 				text, keyboard := menu(args.N)
 				return View{Text: text, Keyboard: keyboard}, nil
 			})

@@ -63,14 +63,14 @@ type Config struct {
 	Inbox   Inbox
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil for TCP
 	Log     *slog.Logger                                                      // nil for none
-	// Observe is told what happened and how long it took: "tap", "text",
-	// "command", "step", "group", "member", "inline" from receipt to the end, "panic",
-	// "parked", "poll_failed", "flood".
-	Observe func(event string, took time.Duration)
-	// ObserveCall is told of every call to the Bot API: the method, how long it
-	// took, and what became of it (an Outcome).
+	// ObserveUpdate is called for each handled update with its kind ("tap", "text",
+	// "command", "step", "group", "member", "inline") and the time from its receipt.
+	ObserveUpdate func(kind string, took time.Duration)
+	// CountEvent is called for "panic", "dead_lettered", "poll_failed" and "flood".
+	CountEvent func(event string)
+	// ObserveCall is called for each call to the Bot API with its method, an
+	// Outcome and the time that it took.
 	ObserveCall func(method, outcome string, took time.Duration)
-	Hooks
 }
 
 // Hooks is what the shop says and decides where the runtime itself must ask.
@@ -112,6 +112,7 @@ type User struct {
 // Start; everything else may be called at any time, from any goroutine.
 type Bot struct {
 	cfg        Config
+	hooks      Hooks
 	log        *slog.Logger
 	library    *telegram.Bot
 	client     *client
@@ -136,14 +137,17 @@ type Bot struct {
 
 // AsNewMessage returns a Bot. It does not call Telegram.
 func New(cfg Config) (*Bot, error) {
-	if cfg.Inbox == nil || cfg.Identify == nil {
-		return nil, errors.New("bot: Inbox and Greet are required")
+	if cfg.Inbox == nil {
+		return nil, errors.New("bot: Inbox is required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, time.Duration) {}
+	if cfg.ObserveUpdate == nil {
+		cfg.ObserveUpdate = func(string, time.Duration) {}
+	}
+	if cfg.CountEvent == nil {
+		cfg.CountEvent = func(string) {}
 	}
 	if cfg.ObserveCall == nil {
 		cfg.ObserveCall = func(string, string, time.Duration) {}
@@ -175,6 +179,9 @@ func New(cfg Config) (*Bot, error) {
 	return b, nil
 }
 
+// SetHooks sets what the screens say and decide. Call it before Start.
+func (b *Bot) SetHooks(h Hooks) { b.hooks = h }
+
 // Start begins to receive: first what was left unfinished, then what is new.
 // Its errors are those of the inbox and of listening for the webhook; Telegram
 // need not be up. Starting twice is starting once, after Stop it is an error.
@@ -186,6 +193,8 @@ func (b *Bot) Start(ctx context.Context) error {
 		return errors.New("bot: start after stop")
 	case b.started:
 		return nil
+	case b.hooks.Identify == nil:
+		return errors.New("bot: start without Hooks.Identify")
 	}
 	ids, chats, err := b.cfg.Inbox.Unfinished(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 )
 
@@ -212,6 +213,6 @@ func (c *client) asError(method string, err error) error {
 		return e
 	}
 	e = c.unsent(method, err)
-	e.meaning = ErrRejected
+	e.meaning = outbox.ErrRejected
 	return e
 }

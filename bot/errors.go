@@ -4,25 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hstockbot/internal/outbox"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// What became of a message, for errors.Is. An error that is none of these is
-// of the moment: nothing was sent, and it may be tried again.
-var (
-	// ErrUnreachable: the person has blocked the bot, is gone, or never wrote.
-	ErrUnreachable = errors.New("the person can't be reached")
-	// ErrRejected: Telegram will never take this message.
-	ErrRejected = errors.New("telegram refuses this message")
-	// ErrUncertain: the request left and no answer came back, so that Telegram
-	// may have done it.
-	ErrUncertain = errors.New("telegram's answer was lost")
-)
-
-// What a refusal may mean beyond that.
+// What a refusal may mean beyond the errors of the outbox package.
 var (
 	errNotModified = errors.New("the message looks like that already")
 	errGone        = errors.New("the message can't be edited")
@@ -30,7 +19,9 @@ var (
 	errTooOld      = errors.New("the tap or query is too old to be answered")
 )
 
-// Error is a call to the Bot API that failed. Its text holds no secret.
+// Error is a call to the Bot API that failed. Its text holds no secret. For
+// errors.Is it is one of the outbox package's errors, or none where it is
+// transient; for errors.As it is an *outbox.RetryAfterError where RetryAfter is set.
 type Error struct {
 	Method      string        // of the Bot API
 	Code        int           // error_code, or the HTTP status of an answer that is not Telegram's own; 0 without an answer
@@ -62,6 +53,16 @@ func (e *Error) Error() string {
 // Is reports whether this is what the error means.
 func (e *Error) Is(target error) bool { return e.meaning != nil && e.meaning == target }
 
+// As makes it an *outbox.RetryAfterError.
+func (e *Error) As(target any) bool {
+	retry, ok := target.(**outbox.RetryAfterError)
+	if !ok || e.RetryAfter <= 0 {
+		return false
+	}
+	*retry = &outbox.RetryAfterError{After: e.RetryAfter, Err: e}
+	return true
+}
+
 // Unwrap returns what went wrong on the way.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -90,7 +91,7 @@ func outcomeOf(err error) string {
 		return OutcomeOK
 	case errors.Is(err, context.Canceled):
 		return OutcomeStopped
-	case !errors.As(err, &e) || e.Code == 0 || e.Code >= http.StatusInternalServerError || errors.Is(e, ErrUncertain):
+	case !errors.As(err, &e) || e.Code == 0 || e.Code >= http.StatusInternalServerError || errors.Is(e, outbox.ErrUncertain):
 		return OutcomeFailed
 	case e.Code == http.StatusTooManyRequests:
 		return OutcomeFlood
@@ -112,7 +113,7 @@ func (c *client) unsent(method string, err error) *Error {
 
 // noResponse is a call that left, and whose answer did not come or can't be read.
 func (c *client) noResponse(method string, code int, err error) *Error {
-	return &Error{Method: method, Code: code, Err: c.cause(err), meaning: ErrUncertain}
+	return &Error{Method: method, Code: code, Err: c.cause(err), meaning: outbox.ErrUncertain}
 }
 
 // cause keeps what callers ask about and the redacted text of the rest: other
@@ -153,13 +154,13 @@ func (c *client) refused(method string, answer refusal) *Error {
 			e.RetryAfter = floodPause
 		}
 	case e.Code >= http.StatusInternalServerError:
-		e.meaning = ErrUncertain
+		e.meaning = outbox.ErrUncertain
 	case e.Code == http.StatusForbidden:
-		e.meaning = ErrUnreachable
+		e.meaning = outbox.ErrUnreachable
 	case e.Code == http.StatusBadRequest:
 		e.meaning = meaningOf(answer.Description)
 	case e.Code == http.StatusRequestEntityTooLarge:
-		e.meaning = ErrRejected
+		e.meaning = outbox.ErrRejected
 	}
 	return e
 }
@@ -170,7 +171,7 @@ func (c *client) unexpected(method string, status int) *Error {
 	case status == http.StatusTooManyRequests:
 		return &Error{Method: method, Code: status, RetryAfter: floodPause, Err: errUnreadable}
 	case status == http.StatusRequestEntityTooLarge:
-		return &Error{Method: method, Code: status, Err: errUnreadable, meaning: ErrRejected}
+		return &Error{Method: method, Code: status, Err: errUnreadable, meaning: outbox.ErrRejected}
 	case status >= http.StatusMultipleChoices && status < http.StatusInternalServerError:
 		return &Error{Method: method, Code: status, Err: errUnreadable}
 	default:
@@ -194,15 +195,15 @@ func meaningOf(description string) error {
 		{"message can't be edited", errGone},
 		{"there is no text in the message to edit", errGone},
 		{"message_id_invalid", errGone},
-		{"chat not found", ErrUnreachable},
-		{"user not found", ErrUnreachable},
-		{"peer_id_invalid", ErrUnreachable},
-		{"user_is_blocked", ErrUnreachable},
-		{"input_user_deactivated", ErrUnreachable},
+		{"chat not found", outbox.ErrUnreachable},
+		{"user not found", outbox.ErrUnreachable},
+		{"peer_id_invalid", outbox.ErrUnreachable},
+		{"user_is_blocked", outbox.ErrUnreachable},
+		{"input_user_deactivated", outbox.ErrUnreachable},
 	} {
 		if strings.Contains(description, known.words) {
 			return known.meaning
 		}
 	}
-	return ErrRejected
+	return outbox.ErrRejected
 }

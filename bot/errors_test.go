@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/sandbox/telegram"
 )
 
@@ -20,20 +21,20 @@ func TestForeignAnswers(t *testing.T) {
 		meaning error
 		moment  bool
 	}{
-		{200, "<html>", ErrUncertain, false},
-		{200, "", ErrUncertain, false},
-		{200, `{"ok":true,"result":{"message_id"`, ErrUncertain, false},
-		{200, `{"ok":true,"result":{}}`, ErrUncertain, false},
-		{200, `{"result":{"message_id":1}}`, ErrUncertain, false},
+		{200, "<html>", outbox.ErrUncertain, false},
+		{200, "", outbox.ErrUncertain, false},
+		{200, `{"ok":true,"result":{"message_id"`, outbox.ErrUncertain, false},
+		{200, `{"ok":true,"result":{}}`, outbox.ErrUncertain, false},
+		{200, `{"result":{"message_id":1}}`, outbox.ErrUncertain, false},
 		{302, "", nil, true},
 		{403, "<html>Forbidden</html>", nil, true},
 		{404, "<html>", nil, true},
-		{413, "<html>", ErrRejected, false},
-		{502, "<html>", ErrUncertain, false},
-		{504, "", ErrUncertain, false},
-		{400, `{"ok":false,"description":"Bad Request: chat not found"}`, ErrUnreachable, false},
-		{200, `{"ok":false,"error_code":403,"description":"Forbidden"}`, ErrUnreachable, false},
-		{403, `{"ok":false,"error_code":403,"description":"Forbidden: ` + strings.Repeat("x", 1000) + canary + `"}`, ErrUnreachable, false},
+		{413, "<html>", outbox.ErrRejected, false},
+		{502, "<html>", outbox.ErrUncertain, false},
+		{504, "", outbox.ErrUncertain, false},
+		{400, `{"ok":false,"description":"Bad Request: chat not found"}`, outbox.ErrUnreachable, false},
+		{200, `{"ok":false,"error_code":403,"description":"Forbidden"}`, outbox.ErrUnreachable, false},
+		{403, `{"ok":false,"error_code":403,"description":"Forbidden: ` + strings.Repeat("x", 1000) + canary + `"}`, outbox.ErrUnreachable, false},
 	} {
 		t.Run(fmt.Sprint(test.status, test.body[:min(len(test.body), 20)]), func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -42,7 +43,7 @@ func TestForeignAnswers(t *testing.T) {
 					_, _ = rw.Write([]byte(test.body))
 					return true
 				}
-				_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
+				_, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
 				var e *Error
 				if !errors.As(err, &e) || e.Method != "sendMessage" {
 					t.Fatalf("error %v", err)
@@ -69,7 +70,7 @@ func TestHalfAnAnswer(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":1`))
 			return true
 		}
-		if err := w.bot.Edit(t.Context(), 1, 1, PriorityStatus, View{Text: "b"}); !errors.Is(err, ErrUncertain) {
+		if err := w.bot.Edit(t.Context(), 1, 1, View{Text: "b"}); !errors.Is(err, outbox.ErrUncertain) {
 			t.Error(err)
 		}
 	})
@@ -89,7 +90,7 @@ func TestFloodWithoutTime(t *testing.T) {
 				return true
 			}
 			w.join(1)
-			if _, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"}); err != nil {
+			if _, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -110,8 +111,8 @@ func TestAnswerIsBounded(t *testing.T) {
 				}
 			}
 		}
-		_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
-		if !errors.Is(err, errTooLarge) || !errors.Is(err, ErrUncertain) {
+		_, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
+		if !errors.Is(err, errTooLarge) || !errors.Is(err, outbox.ErrUncertain) {
 			t.Error(err)
 		}
 	})
@@ -122,13 +123,13 @@ func TestCancelledPush(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		w.join(1)
-		_, err := w.bot.Send(ctx, 1, PriorityGoods, View{Text: "goods"})
-		if !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) {
+		_, err := w.bot.Send(ctx, 1, outbox.PriorityGoods, View{Text: "goods"})
+		if !errors.Is(err, context.Canceled) || errors.Is(err, outbox.ErrUncertain) {
 			t.Error(err)
 		}
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 2 * callTimeout})
-		_, err = w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUncertain) {
+		_, err = w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, outbox.ErrUncertain) {
 			t.Error(err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hstockbot/internal/outbox"
 	"html"
 	"runtime/debug"
 	"strings"
@@ -97,7 +98,7 @@ func (b *Bot) handle(ctx context.Context, _ *telegram.Bot, u *models.Update) {
 	if !out.left {
 		b.finish(ctx, item, out)
 	}
-	b.cfg.Observe(out.event, time.Since(item.received))
+	b.cfg.ObserveUpdate(out.event, time.Since(item.received))
 }
 
 // finish records that the update is done. Stopping does not cut it off.
@@ -141,7 +142,7 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		return out
 	}
 	return b.respond(ctx, req, out, true, func(ctx context.Context, req *Request) (View, error) {
-		return b.Open(ctx, req, req.CallbackData)
+		return b.open(ctx, req, req.CallbackData)
 	})
 }
 
@@ -184,7 +185,7 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) outcome {
 	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
 	out := outcome{event: "group", user: req.User.ID}
-	if b.cfg.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
+	if b.hooks.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
 	if served, done := b.identify(ctx, req, false); !served {
@@ -192,7 +193,7 @@ func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message
 		return out
 	}
 	return b.respond(ctx, req, out, false, func(ctx context.Context, req *Request) (View, error) {
-		v, speak := b.cfg.Group(ctx, req)
+		v, speak := b.hooks.Group(ctx, req)
 		if !speak {
 			return View{}, nil
 		}
@@ -221,7 +222,10 @@ func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) out
 // panic comes to. replaces says that the person's dialog ends with this.
 func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces bool, h handler) outcome {
 	hctx, cancel := context.WithTimeout(ctx, handlerTimeout)
-	v, err := b.safely(req, func() (View, error) { return h(hctx, req) })
+	v, err := b.safely(req, func() (View, error) {
+		v, err := h(hctx, req)
+		return b.follow(hctx, req, v, err)
+	})
 	cancel()
 	if err != nil && b.work.Err() != nil {
 		out.left = true // cut off by Stop
@@ -246,7 +250,7 @@ func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces b
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.toastShown && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
-	if errors.Is(err, ErrRejected) {
+	if errors.Is(err, outbox.ErrRejected) {
 		// Nobody would see anything: too long, or not the HTML that Telegram reads.
 		b.log.Error("telegram refuses what a handler shows", "update", req.UpdateID, "error", err)
 		err = req.draw(ctx, b.errorView(ctx, req, err))
@@ -254,18 +258,18 @@ func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 	if err == nil && late {
 		_, err = b.reply(ctx, req.Chat, View{Text: html.EscapeString(v.Toast)})
 	}
-	if err != nil && !errors.Is(err, ErrUnreachable) {
+	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
 		b.log.Warn("what a handler shows was not drawn", "update", req.UpdateID, "error", err)
 	}
 	return err
 }
 
 func (b *Bot) errorView(ctx context.Context, req *Request, err error) View {
-	if b.cfg.Error == nil {
+	if b.hooks.Error == nil {
 		b.log.Error("a handler failed", "update", req.UpdateID, "error", err)
 		return View{}
 	}
-	v, _ := b.safely(req, func() (View, error) { return b.cfg.Error(ctx, req, err), nil })
+	v, _ := b.safely(req, func() (View, error) { return b.hooks.Error(ctx, req, err), nil })
 	return v
 }
 
@@ -278,8 +282,8 @@ func (b *Bot) safely(req *Request, f func() (View, error)) (v View, err error) {
 		}
 		reference := b.notePanic(req.UpdateID, p)
 		v, err = View{}, nil
-		if b.cfg.Panicked != nil {
-			v = b.cfg.Panicked(req, reference)
+		if b.hooks.Panicked != nil {
+			v = b.hooks.Panicked(req, reference)
 		}
 	}()
 	return f()
@@ -288,7 +292,7 @@ func (b *Bot) safely(req *Request, f func() (View, error)) (v View, err error) {
 // notePanic logs a panic under a reference that people can quote.
 func (b *Bot) notePanic(update int64, p any) (reference string) {
 	reference = rand.Text()[:8]
-	b.cfg.Observe("panic", 0)
+	b.cfg.CountEvent("panic")
 	b.log.Error("a handler panicked", "reference", reference, "update", update,
 		"panic", b.client.sanitize(fmt.Sprint(p)), "stack", b.client.redactor.String(string(debug.Stack())))
 	return reference
@@ -302,7 +306,7 @@ var ErrIgnored = errors.New("the person is not served")
 func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served, done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handlerTimeout)
 	defer cancel()
-	l, err := b.cfg.Identify(ctx, req.User, private)
+	l, err := b.hooks.Identify(ctx, req.User, private)
 	switch {
 	case errors.Is(err, ErrIgnored):
 		return false, true
@@ -314,7 +318,7 @@ func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served,
 	return true, true
 }
 
-func (b *Bot) allowed(u User) bool { return b.cfg.Allowed == nil || b.cfg.Allowed(u) }
+func (b *Bot) allowed(u User) bool { return b.hooks.Allowed == nil || b.hooks.Allowed(u) }
 
 // readCommand fills in what command the text is, if it is one of this bot's.
 func (b *Bot) readCommand(ctx context.Context, req *Request) bool {

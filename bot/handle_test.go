@@ -170,11 +170,11 @@ func TestDialogs(t *testing.T) {
 // In a group nothing happens but what the shop says to a command.
 func TestGroup(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.cfg.Group = func(_ context.Context, req *Request) (View, bool) {
+		w.hooks.Group = func(_ context.Context, req *Request) (View, bool) {
 			return View{Text: "come to a private chat", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
 		}
 		greeted := 0
-		w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
+		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
 		w.build()
 		w.bot.Command("menu", echo("menu"))
 		w.bot.Text(echo("text"))
@@ -207,8 +207,8 @@ func TestGroup(t *testing.T) {
 // Who is not allowed is neither greeted nor answered.
 func TestNotAllowed(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.cfg.Allowed = func(u User) bool { return u.ID == 1 }
-		w.cfg.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
+		w.hooks.Allowed = func(u User) bool { return u.ID == 1 }
+		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			if u.ID != 1 {
 				t.Errorf("greeted %d", u.ID)
 			}
@@ -234,8 +234,8 @@ func TestNotAllowed(t *testing.T) {
 func TestBlockAndUnblock(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var log []string
-		w.cfg.Unreachable = func(_ context.Context, id int64) { log = append(log, fmt.Sprint("unreachable ", id)) }
-		w.cfg.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
+		w.hooks.Unreachable = func(_ context.Context, id int64) { log = append(log, fmt.Sprint("unreachable ", id)) }
+		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			log = append(log, fmt.Sprint("greet ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
 			return nil, nil
 		}
@@ -256,7 +256,7 @@ func TestBlockAndUnblock(t *testing.T) {
 func TestGreetFails(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		broken := true
-		w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
+		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
 			if broken {
 				return nil, errInbox
 			}
@@ -283,14 +283,14 @@ func TestGreetFails(t *testing.T) {
 }
 
 func TestRegisteredTwice(t *testing.T) {
-	b, err := New(Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }}})
+	b, err := New(Config{Token: canary, Inbox: newInbox()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = b.Stop(t.Context()) }()
 	screen := func(context.Context, *Request, numberArgs) (View, error) { return View{}, nil }
 	for name, register := range map[string]func(){
-		"route":   func() { Handle(b, tapRoute, screen) },
+		"route":   func() { Screen(b, tapRoute, screen) },
 		"command": func() { b.Command("menu", echo("")) },
 		"step":    func() { b.Step("number", echo("")) },
 	} {
@@ -313,7 +313,7 @@ func TestOpen(t *testing.T) {
 			return View{Text: fmt.Sprint("screen ", args.N)}, nil
 		})
 		for data, want := range map[string]string{"t:7": "screen 7", "t:x x": "the menu", "gone": "the menu", "": "the menu"} {
-			v, err := w.bot.Open(t.Context(), &Request{}, data)
+			v, err := w.bot.open(t.Context(), &Request{}, data)
 			if err != nil || v.Text != want {
 				t.Errorf("%q: %q, %v", data, v.Text, err)
 			}

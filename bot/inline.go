@@ -29,7 +29,12 @@ type InlineRequest struct {
 	L        *locales.Localizer
 	Query    string // at most 256 characters; may be empty
 	Offset   string // "" for the first results, else the Next of the answer before
+
+	bot *Bot
 }
+
+// BotUsername returns the bot's own username without @, "" while it is not known.
+func (r *InlineRequest) BotUsername(ctx context.Context) string { return r.bot.Username(ctx) }
 
 // InlineAnswer is what is shown to that person alone (Bot API: answerInlineQuery).
 type InlineAnswer struct {
@@ -56,10 +61,10 @@ type InlineButton struct{ Text, Start string }
 // handleInline answers an inline query while it is worth it. One that waited
 // for a restart is let be.
 func (b *Bot) handleInline(ctx context.Context, item *delivery, q *models.InlineQuery) outcome {
-	req := &InlineRequest{UpdateID: item.id, User: userOf(q.From), Query: q.Query, Offset: q.Offset}
+	req := &InlineRequest{bot: b, UpdateID: item.id, User: userOf(q.From), Query: q.Query, Offset: q.Offset}
 	out := outcome{event: "inline", user: req.User.ID}
 	end := time.UnixMilli(item.update.InlineQuery.Received).Add(inlineLife)
-	if b.cfg.Inline == nil || !b.allowed(req.User) || !time.Now().Before(end) {
+	if b.hooks.Inline == nil || !b.allowed(req.User) || !time.Now().Before(end) {
 		return out
 	}
 	if runes := []rune(req.Query); len(runes) > maxInlineQuery {
@@ -87,7 +92,7 @@ func (b *Bot) findInline(ctx context.Context, req *InlineRequest) (answer Inline
 			answer = InlineAnswer{Cache: inlineRetry}
 		}
 	}()
-	answer, err := b.cfg.Inline(ctx, req)
+	answer, err := b.hooks.Inline(ctx, req)
 	if err != nil {
 		b.log.Warn("an inline query failed", "update", req.UpdateID, "error", err)
 		return InlineAnswer{Cache: inlineRetry}

@@ -32,7 +32,7 @@ func echoInline(_ context.Context, req *InlineRequest) (InlineAnswer, error) {
 
 func TestInline(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.cfg.Inline = echoInline
+		w.hooks.Inline = echoInline
 		w.build()
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "what?"}, nil })
 		w.start()
@@ -102,9 +102,9 @@ func TestInlineTrouble(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-				w.cfg.Inline = test.inline
-				w.cfg.Allowed = func(User) bool { return !test.shut }
-				w.cfg.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
+				w.hooks.Inline = test.inline
+				w.hooks.Allowed = func(User) bool { return !test.shut }
+				w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
 					if test.broken {
 						return nil, errInbox
 					}
@@ -144,7 +144,7 @@ func TestInlineAfterARestart(t *testing.T) {
 		calls int
 	}{{inlineLife - 2*time.Second, 1}, {inlineLife, 0}} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-			w.cfg.Inline = echoInline
+			w.hooks.Inline = echoInline
 			w.inbox.failEnd = true
 			w.build()
 			w.start()

@@ -2,23 +2,11 @@ package bot
 
 import (
 	"context"
+	"hstockbot/internal/outbox"
 	"math"
 	"slices"
 	"sync"
 	"time"
-)
-
-// Priority is how urgent a message is: where messages have to wait, those of the
-// lower class go first.
-type Priority int
-
-// From the most urgent on.
-const (
-	PriorityCode   Priority = iota // a code that somebody waits for with a form open
-	PriorityGoods                  // what was bought
-	PriorityReply                  // the answer to what a person did
-	PriorityStatus                 // news about an order
-	PriorityNews                   // to everybody
 )
 
 // Telegram's limits on messages (Bot FAQ: "My bot is hitting limits"), beside
@@ -55,9 +43,9 @@ type chatPace struct {
 }
 
 type waiter struct {
-	chat  int64
-	class Priority
-	turn  chan struct{} // closed at its turn
+	chat     int64
+	priority outbox.Priority
+	turn     chan struct{} // closed at its turn
 }
 
 const minSweep = 1024
@@ -73,7 +61,7 @@ func newPacer(rate float64) *pacer {
 // message waits for the turn of a message, ctx's end at the longest. It does
 // not wait where Telegram has asked for more than patience: it returns how long
 // instead.
-func (p *pacer) message(ctx context.Context, chat int64, class Priority, patience time.Duration) (hold time.Duration, err error) {
+func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priority, patience time.Duration) (hold time.Duration, err error) {
 	p.mu.Lock()
 	now := time.Now()
 	if hold := p.heldFor(chat, now); hold > patience {
@@ -85,8 +73,8 @@ func (p *pacer) message(ctx context.Context, chat int64, class Priority, patienc
 		p.mu.Unlock()
 		return 0, nil
 	}
-	w := &waiter{chat: chat, class: class, turn: make(chan struct{})}
-	at, _ := slices.BinarySearchFunc(p.waiting, class+1, func(w *waiter, c Priority) int { return int(w.class - c) })
+	w := &waiter{chat: chat, priority: priority, turn: make(chan struct{})}
+	at, _ := slices.BinarySearchFunc(p.waiting, priority+1, func(w *waiter, c outbox.Priority) int { return int(w.priority - c) })
 	p.waiting = slices.Insert(p.waiting, at, w)
 	p.pump(now)
 	p.mu.Unlock()

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"hstockbot/internal/outbox"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ func TestPacerHoldsTheLimits(t *testing.T) {
 			const messages = 600
 			for range messages {
 				chat := random.Int64N(12) - 2
-				class := Priority(random.IntN(5))
+				class := outbox.Priority(random.IntN(5))
 				time.Sleep(rand.N(2 * time.Second / 30))
 				go func() {
 					if _, err := p.message(t.Context(), chat, class, time.Hour); err != nil {
@@ -66,22 +67,22 @@ func TestPacerGivingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(1)
 		start := time.Now()
-		message := func(ctx context.Context, class Priority) error {
+		message := func(ctx context.Context, class outbox.Priority) error {
 			_, err := p.message(ctx, 1, class, time.Hour)
 			return err
 		}
-		if err := message(t.Context(), PriorityReply); err != nil {
+		if err := message(t.Context(), outbox.PriorityReply); err != nil {
 			t.Error(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
 		go func() {
-			if err := message(ctx, PriorityCode); !errors.Is(err, context.DeadlineExceeded) {
+			if err := message(ctx, outbox.PriorityCode); !errors.Is(err, context.DeadlineExceeded) {
 				t.Error(err)
 			}
 		}()
 		synctest.Wait()
-		if err := message(t.Context(), PriorityNews); err != nil || time.Since(start) != time.Second {
+		if err := message(t.Context(), outbox.PriorityNews); err != nil || time.Since(start) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		p.mu.Lock()
@@ -97,7 +98,7 @@ func TestPacerForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(1e6)
 		for chat := range int64(20 * minSweep) {
-			if _, err := p.message(t.Context(), chat, PriorityNews, 0); err != nil {
+			if _, err := p.message(t.Context(), chat, outbox.PriorityNews, 0); err != nil {
 				t.Fatal(err)
 			}
 			p.holdEdits(chat, time.Second)
@@ -109,7 +110,7 @@ func TestPacerForgets(t *testing.T) {
 	})
 	p := newPacer(0)
 	for chat := range int64(10) {
-		if _, err := p.message(t.Context(), chat, PriorityNews, 0); err != nil {
+		if _, err := p.message(t.Context(), chat, outbox.PriorityNews, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -104,7 +104,7 @@ func (t *pollBackoff) again(err error) bool {
 		b.ready.Store(true)
 		return false
 	}
-	b.cfg.Observe("poll_failed", 0)
+	b.cfg.CountEvent("poll_failed")
 	var e *Error
 	code := -1
 	if errors.As(err, &e) {
@@ -280,8 +280,8 @@ func (b *Bot) deadLetter(ctx context.Context, id int64) {
 		b.log.Error("an update could not be parked", "update", id, "error", err)
 		return
 	}
-	b.cfg.Observe("parked", 0)
-	if b.cfg.DeadLettered != nil {
-		b.cfg.DeadLettered(ctx, id)
+	b.cfg.CountEvent("dead_lettered")
+	if b.hooks.DeadLettered != nil {
+		b.hooks.DeadLettered(ctx, id)
 	}
 }

@@ -114,7 +114,7 @@ func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var handled []string
 		var parked []int64
-		w.cfg.DeadLettered = func(_ context.Context, id int64) { parked = append(parked, id) }
+		w.hooks.DeadLettered = func(_ context.Context, id int64) { parked = append(parked, id) }
 		run := func(stuck bool) {
 			w.build()
 			w.bot.Text(func(ctx context.Context, req *Request) (View, error) {
@@ -139,8 +139,8 @@ func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
 		if diff := cmp.Diff(want, handled); diff != "" {
 			t.Error(diff)
 		}
-		if len(parked) != 1 || w.observed("parked") != 1 {
-			t.Errorf("parked %v, observed %d", parked, w.observed("parked"))
+		if len(parked) != 1 || w.observed("dead_lettered") != 1 {
+			t.Errorf("parked %v, observed %d", parked, w.observed("dead_lettered"))
 		}
 		if diff := cmp.Diff(map[string]int{"parked": 1, "done": 1}, w.inbox.states()); diff != "" {
 			t.Error(diff)
@@ -319,7 +319,7 @@ func TestStopCutsOff(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		slow := true
 		var handled []string
-		w.cfg.Error = func(_ context.Context, _ *Request, err error) View {
+		w.hooks.Error = func(_ context.Context, _ *Request, err error) View {
 			t.Errorf("the person is told of the stop: %v", err)
 			return View{}
 		}

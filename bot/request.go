@@ -5,26 +5,29 @@ import (
 	"errors"
 	"time"
 
+	"hstockbot/internal/route"
 	"hstockbot/locales"
 )
 
 // Request is what a person typed or tapped. It is not for use by several
 // goroutines.
 type Request struct {
-	UpdateID     int64
-	Received     time.Time // when the update came or, after a restart, was found
-	Chat         int64
-	Private      bool
-	User         User
-	L            *locales.Localizer
-	MessageID    int    // of the tapped message, or of the person's own
-	Tapped       bool   // a button; otherwise typed
-	Text         string // what was typed; "" for a sticker, a photo and the like
-	Command      string // of a typed command, lower case, without the slash
-	Args         string // what stands behind the command
-	Addressed    bool   // the command names this bot: /menu@thisbot
-	Data         string // of the dialog that is being answered
-	CallbackData string // of the tapped button
+	UpdateID  int64
+	Received  time.Time // when the update came or, after a restart, was found
+	Chat      int64
+	Private   bool
+	User      User
+	L         *locales.Localizer
+	MessageID int    // of the tapped message, or of the person's own
+	Tapped    bool   // a button; otherwise typed
+	Text      string // what was typed; "" for a sticker, a photo and the like
+	Command   string // of a typed command, lower case, without the slash
+	Args      string // what stands behind the command
+	Addressed bool   // the command names this bot: /menu@thisbot
+	Data      string // of the dialog that is being answered
+	// CallbackData is that of the tapped button, or of the screen that the request
+	// was redirected to; "" for typed text.
+	CallbackData string
 
 	bot             *Bot
 	tap             *tap   // nil unless Tapped
@@ -41,6 +44,19 @@ func (r *Request) Show(ctx context.Context, v View) error {
 	}
 	return r.draw(ctx, v)
 }
+
+// RetryData returns the callback data that "Try again" may carry when this request
+// fails: what the route of CallbackData was registered with, "" for none.
+func (r *Request) RetryData() string {
+	name, rest := route.Split(r.CallbackData)
+	if screen, ok := r.bot.router.screens[name]; ok {
+		return screen.retry(rest)
+	}
+	return ""
+}
+
+// BotUsername returns the bot's own username without @, "" while it is not known.
+func (r *Request) BotUsername(ctx context.Context) string { return r.bot.Username(ctx) }
 
 // Delete deletes the person's own message, which Telegram allows for 48 hours
 // (Bot API: deleteMessage).

@@ -2,18 +2,24 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"unicode"
 
 	"hstockbot/internal/route"
 )
 
-type (
-	handler func(context.Context, *Request) (View, error)
-	screen  func(ctx context.Context, req *Request, args string) (View, error)
-)
+type handler func(context.Context, *Request) (View, error)
 
-// router knows which handler is for what.
+// screen is what a route leads to.
+type screen struct {
+	open func(ctx context.Context, req *Request, args string) (View, error)
+	// retry returns the callback data that "Try again" may carry after an error, ""
+	// for none.
+	retry func(args string) string
+}
+
+// router finds the handler of a button, a command or a typed answer.
 type router struct {
 	screens  map[string]screen
 	commands map[string]handler
@@ -28,15 +34,33 @@ func newRouter() router {
 	}
 }
 
-// Handle registers the screen of a route. It panics on a name that is taken: a
-// mistake in the program, found when it starts.
-func Handle[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error)) {
-	add(b.router.screens, "route", r.Name(), func(ctx context.Context, req *Request, rest string) (View, error) {
-		args, err := r.Parse(rest)
-		if err != nil {
-			return b.outdated(ctx, req), nil //nolint:nilerr // an old button is no failure
-		}
-		return h(ctx, req, args)
+// Screen registers the handler of a route that only draws: after an error
+// "Try again" opens it again. It panics on a name that is taken: a mistake in the
+// program, found when it starts.
+func Screen[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error)) {
+	Action(b, r, h, r.Data)
+}
+
+// Action registers the handler of a route that does something. retry returns the
+// callback data that "Try again" may carry after an error: that of a screen that
+// leads there, of the route itself where it is harmless to repeat, or "" for none.
+// A nil retry means none. It panics as Screen does.
+func Action[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error), retry func(A) string) {
+	add(b.router.screens, "route", r.Name(), screen{
+		open: func(ctx context.Context, req *Request, rest string) (View, error) {
+			args, err := r.Parse(rest)
+			if err != nil {
+				return b.outdated(ctx, req), nil //nolint:nilerr // an old button is no failure
+			}
+			return h(ctx, req, args)
+		},
+		retry: func(rest string) string {
+			args, err := r.Parse(rest)
+			if err != nil || retry == nil {
+				return ""
+			}
+			return retry(args)
+		},
 	})
 }
 
@@ -56,21 +80,59 @@ func (b *Bot) Step(name string, h func(context.Context, *Request) (View, error))
 // commands.
 func (b *Bot) Text(h func(context.Context, *Request) (View, error)) { b.router.text = h }
 
-// Open returns the screen that callback data leads to, as if it had been
-// tapped: to come back to it after a question.
-func (b *Bot) Open(ctx context.Context, req *Request, data string) (View, error) {
+// open returns the view that callback data leads to.
+func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error) {
 	name, rest := route.Split(data)
-	if open, ok := b.router.screens[name]; ok {
-		return open(ctx, req, rest)
+	if screen, ok := b.router.screens[name]; ok {
+		return screen.open(ctx, req, rest)
 	}
 	return b.outdated(ctx, req), nil
 }
 
+// ErrorAt returns err as one that happened on the screen that callback data leads
+// to: "Try again" and Back after a question lead there. nil stays nil.
+func ErrorAt(data string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &errorAt{data: data, err: err}
+}
+
+type errorAt struct {
+	data string
+	err  error
+}
+
+func (e *errorAt) Error() string { return e.err.Error() }
+
+func (e *errorAt) Unwrap() error { return e.err }
+
+// maxRedirects bounds the redirects of one request; more are a mistake in the program.
+const maxRedirects = 4
+
+// follow opens the screen that a view redirects to.
+func (b *Bot) follow(ctx context.Context, req *Request, v View, err error) (View, error) {
+	for range maxRedirects {
+		if at := (*errorAt)(nil); errors.As(err, &at) {
+			req.CallbackData = at.data
+		}
+		if err != nil || v.Redirect == "" {
+			return v, err
+		}
+		from := v
+		req.CallbackData = from.Redirect
+		if v, err = b.open(ctx, req, from.Redirect); err == nil {
+			v = v.after(from)
+		}
+	}
+	return View{}, errors.New("bot: too many redirects")
+}
+
 func (b *Bot) outdated(ctx context.Context, req *Request) View {
-	if b.cfg.Outdated == nil {
+	if b.hooks.Outdated == nil {
 		return View{}
 	}
-	return b.cfg.Outdated(ctx, req)
+	return b.hooks.Outdated(ctx, req)
 }
 
 func add[H any](handlers map[string]H, what, name string, h H) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"hstockbot/internal/outbox"
 	"net/http"
 	"time"
 
@@ -26,26 +27,26 @@ const (
 
 // Send sends a message that nobody tapped for, and returns its number (Bot
 // API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx
-// lasts. Of PriorityNews only the wait ends with ctx: cutting off a call that has
+// lasts. Of outbox.PriorityNews only the wait ends with ctx: cutting off a call that has
 // begun would leave somebody of whom nobody knows whether they got it.
 //
 // It repeats only what Telegram surely has not done: where no connection came
-// about, and after a short retry_after. The errors are ErrUnreachable,
-// ErrRejected, ErrUncertain (it may have been sent) and others: it was not
+// about, and after a short retry_after. The errors are outbox.ErrUnreachable,
+// outbox.ErrRejected, outbox.ErrUncertain (it may have been sent) and others: it was not
 // sent, try later; an *Error says by RetryAfter when.
-func (b *Bot) Send(ctx context.Context, chat int64, class Priority, v View) (messageID int, err error) {
-	return b.sendView(ctx, chat, class, v, sendTimeout)
+func (b *Bot) Send(ctx context.Context, chat int64, priority outbox.Priority, v View) (messageID int, err error) {
+	return b.sendView(ctx, chat, priority, v, sendTimeout)
 }
 
 // Edit draws a message again that nobody tapped on (Bot API: editMessageText).
-// That it looks so already is no error; a message that is gone is ErrRejected.
-// Edits are not paced, whatever their class, but wait out a short retry_after.
+// That it looks so already is no error; a message that is gone is outbox.ErrRejected.
+// Edits are not paced, whatever their priority, but wait out a short retry_after.
 // Other errors are those of Push; a lost answer has been repeated.
-func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Priority, v View) error {
+func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error {
 	err := b.edit(ctx, chat, messageID, v, sendTimeout)
 	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(e, errGone) {
 		gone := *e
-		gone.meaning = ErrRejected
+		gone.meaning = outbox.ErrRejected
 		return &gone
 	}
 	return err
@@ -55,19 +56,19 @@ func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, _ Priority, v
 func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	return b.sendView(ctx, chat, PriorityReply, v, replyTimeout)
+	return b.sendView(ctx, chat, outbox.PriorityReply, v, replyTimeout)
 }
 
 // sendView sends a new message. What it is refused by retry_after for longer than
 // patience is an error at once.
-func (b *Bot) sendView(ctx context.Context, chat int64, class Priority, v View, patience time.Duration) (messageID int, err error) {
+func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, patience time.Duration) (messageID int, err error) {
 	method := v.method()
 	calling := ctx
-	if class == PriorityNews {
+	if priority == outbox.PriorityNews {
 		calling = context.WithoutCancel(ctx)
 	}
 	for attempt := 1; ; attempt++ {
-		hold, err := b.pacer.message(ctx, chat, class, patience)
+		hold, err := b.pacer.message(ctx, chat, priority, patience)
 		switch {
 		case err != nil:
 			return 0, b.client.unsent(method, err)
@@ -88,9 +89,9 @@ func (b *Bot) sendView(ctx context.Context, chat int64, class Priority, v View, 
 		wait := retryAfter(err)
 		switch {
 		case wait > 0:
-			b.cfg.Observe("flood", wait)
+			b.cfg.CountEvent("flood")
 			b.pacer.holdMessages(chat, wait) // the next turn is waited for above
-		case errors.Is(err, ErrUnreachable):
+		case errors.Is(err, outbox.ErrUnreachable):
 			b.unreachable(ctx, chat)
 			return 0, err
 		case attempt == maxAttempts || ctx.Err() != nil || !isTransient(err):
@@ -127,14 +128,14 @@ func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patie
 		wait := retryAfter(err)
 		switch {
 		case wait > 0:
-			b.cfg.Observe("flood", wait)
+			b.cfg.CountEvent("flood")
 			b.pacer.holdEdits(chat, wait)
-		case errors.Is(err, ErrUnreachable):
+		case errors.Is(err, outbox.ErrUnreachable):
 			b.unreachable(ctx, chat)
 			return err
-		case errors.Is(err, ErrUncertain) && attempt > 1,
+		case errors.Is(err, outbox.ErrUncertain) && attempt > 1,
 			attempt == maxAttempts, ctx.Err() != nil,
-			!isTransient(err) && !errors.Is(err, ErrUncertain):
+			!isTransient(err) && !errors.Is(err, outbox.ErrUncertain):
 			return err
 		default:
 			if pause(ctx, retryPause<<(attempt-1)) != nil {
@@ -248,7 +249,7 @@ func retryOnce(ctx context.Context, benign error, call func(context.Context) err
 			return nil
 		}
 		wait := max(retryAfter(err), retryPause)
-		again := retryAfter(err) > 0 || errors.Is(err, ErrUncertain) || isTransient(err)
+		again := retryAfter(err) > 0 || errors.Is(err, outbox.ErrUncertain) || isTransient(err)
 		if !again || attempt > 1 || wait > sendTimeout || pause(ctx, wait) != nil {
 			return err
 		}
@@ -256,7 +257,7 @@ func retryOnce(ctx context.Context, benign error, call func(context.Context) err
 }
 
 func (b *Bot) unreachable(ctx context.Context, chat int64) {
-	if chat > 0 && b.cfg.Unreachable != nil { // in private chats it is the person's id (Bot API: Chat)
-		b.cfg.Unreachable(ctx, chat)
+	if chat > 0 && b.hooks.Unreachable != nil { // in private chats it is the person's id (Bot API: Chat)
+		b.hooks.Unreachable(ctx, chat)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-telegram/bot/models"
 	"github.com/google/go-cmp/cmp"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/sandbox/telegram"
 )
 
@@ -28,14 +29,14 @@ func TestPushErrors(t *testing.T) {
 		calls   int
 	}{
 		{name: "well", sent: 1, calls: 1},
-		{name: "forbidden", fault: telegram.Fault{Code: 403, Description: "Forbidden: bot was blocked by the user"}, meaning: ErrUnreachable, calls: 1},
-		{name: "chat not found", fault: telegram.Fault{Code: 400, Description: "Bad Request: chat not found"}, meaning: ErrUnreachable, calls: 1},
-		{name: "unparsable", fault: telegram.Fault{Code: 400, Description: "Bad Request: can't parse entities"}, meaning: ErrRejected, calls: 1},
-		{name: "too large", fault: telegram.Fault{Code: 413, Description: "Request Entity Too Large"}, meaning: ErrRejected, calls: 1},
-		{name: "lost answer", fault: telegram.Fault{LoseAnswer: true}, meaning: ErrUncertain, sent: 1, calls: 1},
-		{name: "cut", fault: telegram.Fault{Cut: true}, meaning: ErrUncertain, calls: 1},
-		{name: "gateway", fault: telegram.Fault{HTML: true}, meaning: ErrUncertain, calls: 1},
-		{name: "server error", fault: telegram.Fault{Code: 500, Description: "Internal Server Error"}, meaning: ErrUncertain, calls: 1},
+		{name: "forbidden", fault: telegram.Fault{Code: 403, Description: "Forbidden: bot was blocked by the user"}, meaning: outbox.ErrUnreachable, calls: 1},
+		{name: "chat not found", fault: telegram.Fault{Code: 400, Description: "Bad Request: chat not found"}, meaning: outbox.ErrUnreachable, calls: 1},
+		{name: "unparsable", fault: telegram.Fault{Code: 400, Description: "Bad Request: can't parse entities"}, meaning: outbox.ErrRejected, calls: 1},
+		{name: "too large", fault: telegram.Fault{Code: 413, Description: "Request Entity Too Large"}, meaning: outbox.ErrRejected, calls: 1},
+		{name: "lost answer", fault: telegram.Fault{LoseAnswer: true}, meaning: outbox.ErrUncertain, sent: 1, calls: 1},
+		{name: "cut", fault: telegram.Fault{Cut: true}, meaning: outbox.ErrUncertain, calls: 1},
+		{name: "gateway", fault: telegram.Fault{HTML: true}, meaning: outbox.ErrUncertain, calls: 1},
+		{name: "server error", fault: telegram.Fault{Code: 500, Description: "Internal Server Error"}, meaning: outbox.ErrUncertain, calls: 1},
 		{name: "revoked token", fault: telegram.Fault{Code: 401, Description: "Unauthorized"}, moment: true, calls: 1},
 		{name: "flood, short", fault: telegram.Fault{RetryAfter: 4}, sent: 1, calls: 2},
 		{name: "flood, long", fault: telegram.Fault{RetryAfter: 60}, moment: true, calls: 1},
@@ -47,11 +48,11 @@ func TestPushErrors(t *testing.T) {
 					test.fault.Method = "sendMessage"
 					w.telegram.Fault(test.fault)
 				}
-				id, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
+				id, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
 				if (err == nil) != (id != 0) || (err == nil) != (test.meaning == nil && !test.moment) {
 					t.Fatalf("message %d, error %v", id, err)
 				}
-				for _, meaning := range []error{ErrUnreachable, ErrRejected, ErrUncertain} {
+				for _, meaning := range []error{outbox.ErrUnreachable, outbox.ErrRejected, outbox.ErrUncertain} {
 					if got := errors.Is(err, meaning); got != errors.Is(test.meaning, meaning) {
 						t.Errorf("%v: errors.Is %v: %v", err, meaning, got)
 					}
@@ -87,13 +88,13 @@ func TestPushAgainAfterDialFailed(t *testing.T) {
 			}
 			w.build()
 			ann := w.join(1)
-			_, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
+			_, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
 			if got, want := err == nil, fails < maxAttempts; got != want {
 				t.Errorf("after %d failures: %v", fails, err)
 			}
 			if err != nil {
 				w.refuseCanary("the error", err.Error())
-				if errors.Is(err, ErrUncertain) || len(ann.Messages()) != 0 {
+				if errors.Is(err, outbox.ErrUncertain) || len(ann.Messages()) != 0 {
 					t.Errorf("taken for sent: %v", err)
 				}
 			}
@@ -109,7 +110,7 @@ func TestAnswerWithUnknownWords(t *testing.T) {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":77,"date":1,"chat":{"id":1,"type":"private"},"forward_origin":{"type":"from the future"}}}`))
 			return true
 		}
-		id, err := w.bot.Send(t.Context(), 1, PriorityGoods, View{Text: "goods"})
+		id, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
 		if id != 77 || err != nil {
 			t.Errorf("message %d, %v", id, err)
 		}
@@ -129,15 +130,15 @@ func TestEdit(t *testing.T) {
 		{name: "not modified", text: "a", want: "a"},
 		{name: "lost answer", text: "b", fault: telegram.Fault{LoseAnswer: true}, want: "b"},
 		{name: "gateway", text: "b", fault: telegram.Fault{HTML: true}, want: "b"},
-		{name: "gateway twice", text: "b", fault: telegram.Fault{HTML: true, Times: 2}, meaning: ErrUncertain, want: "a"},
+		{name: "gateway twice", text: "b", fault: telegram.Fault{HTML: true, Times: 2}, meaning: outbox.ErrUncertain, want: "a"},
 		{name: "flood", text: "b", fault: telegram.Fault{RetryAfter: 3}, want: "b"},
-		{name: "gone", text: "b", delete: true, meaning: ErrRejected},
-		{name: "blocked", text: "b", fault: telegram.Fault{Code: 403}, meaning: ErrUnreachable, want: "a"},
+		{name: "gone", text: "b", delete: true, meaning: outbox.ErrRejected},
+		{name: "blocked", text: "b", fault: telegram.Fault{Code: 403}, meaning: outbox.ErrUnreachable, want: "a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				ann := w.join(1)
-				id, err := w.bot.Send(t.Context(), 1, PriorityStatus, View{Text: "a"})
+				id, err := w.bot.Send(t.Context(), 1, outbox.PriorityStatus, View{Text: "a"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -150,7 +151,7 @@ func TestEdit(t *testing.T) {
 					test.fault.Method = "editMessageText"
 					w.telegram.Fault(test.fault)
 				}
-				err = w.bot.Edit(t.Context(), 1, id, PriorityStatus, View{Text: test.text})
+				err = w.bot.Edit(t.Context(), 1, id, View{Text: test.text})
 				if (err == nil) != (test.meaning == nil) || (err != nil && !errors.Is(err, test.meaning)) {
 					t.Errorf("error %v", err)
 				}
@@ -185,7 +186,7 @@ func TestViewFields(t *testing.T) {
 	} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 			w.join(1)
-			if _, err := w.bot.Send(t.Context(), 1, PriorityGoods, test.view); err != nil {
+			if _, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, test.view); err != nil {
 				t.Fatal(err)
 			}
 			calls := w.calls(test.method)
@@ -224,7 +225,7 @@ func TestPacing(t *testing.T) {
 		}
 		group := w.telegram.Group(-5, "Friends")
 		start := time.Now()
-		for _, class := range []Priority{PriorityNews, PriorityStatus, PriorityReply, PriorityGoods, PriorityCode} {
+		for _, class := range []outbox.Priority{outbox.PriorityNews, outbox.PriorityStatus, outbox.PriorityReply, outbox.PriorityGoods, outbox.PriorityCode} {
 			for chat := range int64(each) {
 				go func() {
 					if _, err := w.bot.Send(t.Context(), chat+1, class, View{Text: fmt.Sprint(int(class))}); err != nil {
@@ -235,7 +236,7 @@ func TestPacing(t *testing.T) {
 		}
 		for range 30 {
 			go func() {
-				if _, err := w.bot.Send(t.Context(), group.ChatID(), PriorityCode, View{Text: "group"}); err != nil {
+				if _, err := w.bot.Send(t.Context(), group.ChatID(), outbox.PriorityCode, View{Text: "group"}); err != nil {
 					t.Error(err)
 				}
 			}()
@@ -278,7 +279,7 @@ func TestRetryAfterIsPerChat(t *testing.T) {
 		id := w.showButtons(1, tapButton(1))
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: 1, RetryAfter: 20})
 		push := func(chat int64) error {
-			_, err := w.bot.Send(t.Context(), chat, PriorityGoods, View{Text: "goods"})
+			_, err := w.bot.Send(t.Context(), chat, outbox.PriorityGoods, View{Text: "goods"})
 			return err
 		}
 		start := time.Now()
@@ -291,7 +292,7 @@ func TestRetryAfterIsPerChat(t *testing.T) {
 		if err := push(2); err != nil {
 			t.Errorf("chat 2: %v", err)
 		}
-		if err := w.bot.Edit(t.Context(), 1, id, PriorityStatus, View{Text: "edited"}); err != nil {
+		if err := w.bot.Edit(t.Context(), 1, id, View{Text: "edited"}); err != nil {
 			t.Errorf("edit: %v", err)
 		}
 		if time.Since(start) != 0 {
@@ -341,7 +342,7 @@ func TestABroadcastIsNotCutOff(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		begun, waiting := make(chan error, 1), make(chan error, 1)
 		push := func(chat int64, done chan<- error) {
-			_, err := w.bot.Send(ctx, chat, PriorityNews, View{Text: "to all"})
+			_, err := w.bot.Send(ctx, chat, outbox.PriorityNews, View{Text: "to all"})
 			done <- err
 		}
 		go push(1, begun)
@@ -349,7 +350,7 @@ func TestABroadcastIsNotCutOff(t *testing.T) {
 		go push(2, waiting)
 		synctest.Wait()
 		stop()
-		if err := <-waiting; !errors.Is(err, context.Canceled) || errors.Is(err, ErrUncertain) || len(bob.Messages()) != 0 {
+		if err := <-waiting; !errors.Is(err, context.Canceled) || errors.Is(err, outbox.ErrUncertain) || len(bob.Messages()) != 0 {
 			t.Errorf("who had no turn: %v", err)
 		}
 		if err := <-begun; err != nil || len(ann.Messages()) != 1 {
@@ -362,7 +363,7 @@ func TestABroadcastIsNotCutOff(t *testing.T) {
 func TestUnreachableIsTold(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var told []int64
-		w.cfg.Unreachable = func(_ context.Context, id int64) { told = append(told, id) }
+		w.hooks.Unreachable = func(_ context.Context, id int64) { told = append(told, id) }
 		w.build()
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
 		w.start()
@@ -370,7 +371,7 @@ func TestUnreachableIsTold(t *testing.T) {
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Code: 403, Times: 2})
 		ann.Type("hi")
 		w.idle()
-		if _, err := w.bot.Send(t.Context(), 7, PriorityGoods, View{Text: "goods"}); !errors.Is(err, ErrUnreachable) {
+		if _, err := w.bot.Send(t.Context(), 7, outbox.PriorityGoods, View{Text: "goods"}); !errors.Is(err, outbox.ErrUnreachable) {
 			t.Error(err)
 		}
 		if diff := cmp.Diff([]int64{7, 7}, told); diff != "" {
@@ -383,14 +384,13 @@ func TestUnreachableIsTold(t *testing.T) {
 }
 
 func TestNewRefusesWithoutSecrets(t *testing.T) {
-	good := Config{Token: canary, Inbox: newInbox(), Hooks: Hooks{Identify: noGreeting}}
+	good := Config{Token: canary, Inbox: newInbox()}
 	for name, change := range map[string]func(*Config){
 		"no token":         func(c *Config) { c.Token = "" },
 		"token with space": func(c *Config) { c.Token = canary + " x" },
 		"address":          func(c *Config) { c.APIURL = "ftp://" + canary },
 		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
 		"no inbox":         func(c *Config) { c.Inbox = nil },
-		"no greeting":      func(c *Config) { c.Identify = nil },
 		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
 	} {
 		cfg := good

@@ -11,12 +11,13 @@ import (
 	"github.com/go-telegram/bot/models"
 	"github.com/google/go-cmp/cmp"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/sandbox/telegram"
 )
 
 // onTap registers the one screen of these tests.
 func (w *world) onTap(h func(context.Context, *Request, numberArgs) (View, error)) {
-	Handle(w.bot, tapRoute, h)
+	Screen(w.bot, tapRoute, h)
 }
 
 // A tap is answered half a second after its receipt, also while it waits in
@@ -141,7 +142,7 @@ func TestWhereViewsAreDrawn(t *testing.T) {
 		{
 			name: "a document stays",
 			prepare: func(w *world, _ *telegram.Client, _ int) int {
-				id, err := w.bot.Send(w.t.Context(), 1, PriorityGoods, View{
+				id, err := w.bot.Send(w.t.Context(), 1, outbox.PriorityGoods, View{
 					Text: "goods", Document: &Document{Name: "a.txt", Data: []byte("x\n")},
 					Keyboard: [][]models.InlineKeyboardButton{{tapButton(1)}},
 				})
@@ -415,8 +416,8 @@ func TestHandlerDeadline(t *testing.T) {
 // Even a panic in what tells of panics ends nothing but its update.
 func TestPanicInHooks(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.cfg.Error = func(context.Context, *Request, error) View { panic("error") }
-		w.cfg.Panicked = func(*Request, string) View { panic("panicked") }
+		w.hooks.Error = func(context.Context, *Request, error) View { panic("error") }
+		w.hooks.Panicked = func(*Request, string) View { panic("panicked") }
 		w.build()
 		w.bot.Text(func(_ context.Context, req *Request) (View, error) {
 			if req.Text == "fail" {

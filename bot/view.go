@@ -22,6 +22,10 @@ type View struct {
 	// dialog before, unless Keep leaves that as it is.
 	Dialog     *Dialog
 	KeepDialog bool
+	// Redirect is the callback data of the screen to show instead, as if its button
+	// had been tapped: "Try again" and Back after a question lead there. Beside it
+	// only Toast, Alert and AsNewMessage count.
+	Redirect string
 }
 
 // Document is a file, sent byte for byte.
@@ -36,6 +40,19 @@ type Dialog struct {
 	Step string
 	Data string
 	TTL  time.Duration
+}
+
+// RedirectTo returns a View that redirects to callback data.
+func RedirectTo(data string) View { return View{Redirect: data} }
+
+// after returns the view that a redirect led to, with what the redirect itself
+// asks for.
+func (v View) after(redirect View) View {
+	v.AsNewMessage = v.AsNewMessage || redirect.AsNewMessage
+	if v.Toast == "" {
+		v.Toast, v.Alert = redirect.Toast, redirect.Alert
+	}
+	return v
 }
 
 // empty reports whether there is nothing to draw.

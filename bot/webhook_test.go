@@ -115,12 +115,12 @@ func TestWebhookListens(t *testing.T) {
 	config := Config{
 		Token: canary, APIURL: "http://telegram", Dial: memnet.New().Dial, Inbox: newInbox(),
 		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secret: hookSecret},
-		Hooks:   Hooks{Identify: noGreeting},
 	}
 	b, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.SetHooks(Hooks{Identify: noGreeting})
 	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +137,7 @@ func TestWebhookListens(t *testing.T) {
 	if b, err = New(config); err != nil {
 		t.Fatal(err)
 	}
+	b.SetHooks(Hooks{Identify: noGreeting})
 	if err := b.Start(t.Context()); err == nil {
 		t.Error("two listen on one address")
 	}

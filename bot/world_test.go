@@ -16,6 +16,7 @@ import (
 	"github.com/go-telegram/bot/models"
 	"go.uber.org/goleak"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/memnet"
 	"hstockbot/internal/sandbox/telegram"
@@ -34,6 +35,7 @@ type world struct {
 	telegram *telegram.Server
 	inbox    *memoryInbox
 	cfg      Config
+	hooks    Hooks
 	bot      *Bot
 	logs     *logBuffer
 	network  *memnet.Network
@@ -61,18 +63,18 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 		}))
 		w.cfg = Config{
 			Token: canary, APIURL: url, Inbox: w.inbox, Dial: network.Dial,
-			Log:     slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Observe: w.observe,
-			Hooks: Hooks{
-				Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
-				Error: func(_ context.Context, _ *Request, err error) View {
-					w.refuseCanary("a handler's error", err.Error())
-					return View{Text: "error: " + err.Error(), AsNewMessage: true}
-				},
-				Panicked: func(_ *Request, reference string) View { return View{Text: "panic " + reference, AsNewMessage: true} },
-				Outdated: func(context.Context, *Request) View {
-					return View{Text: "the menu", Toast: "out of date", AsNewMessage: true}
-				},
+			Log:        slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			CountEvent: w.observe, ObserveUpdate: func(kind string, _ time.Duration) { w.observe(kind) },
+		}
+		w.hooks = Hooks{
+			Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
+			Error: func(_ context.Context, _ *Request, err error) View {
+				w.refuseCanary("a handler's error", err.Error())
+				return View{Text: "error: " + err.Error(), AsNewMessage: true}
+			},
+			Panicked: func(_ *Request, reference string) View { return View{Text: "panic " + reference, AsNewMessage: true} },
+			Outdated: func(context.Context, *Request) View {
+				return View{Text: "the menu", Toast: "out of date", AsNewMessage: true}
 			},
 		}
 		w.build()
@@ -91,11 +93,13 @@ func (w *world) build() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	b.SetHooks(w.hooks)
 	w.bot = b
 }
 
 func (w *world) start() {
 	w.t.Helper()
+	w.bot.SetHooks(w.hooks) // the test may have changed them
 	if err := w.bot.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -127,7 +131,7 @@ func (w *world) join(id int64) *telegram.Client {
 	return w.telegram.Join(telegram.Person{ID: id, FirstName: "Ann", LanguageCode: "en"})
 }
 
-func (w *world) observe(event string, _ time.Duration) {
+func (w *world) observe(event string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events[event]++
@@ -154,7 +158,7 @@ func (w *world) calls(method string) []telegram.Call {
 // showButtons sends a message with these buttons and returns its number.
 func (w *world) showButtons(chat int64, buttons ...models.InlineKeyboardButton) int {
 	w.t.Helper()
-	id, err := w.bot.Send(w.t.Context(), chat, PriorityReply, View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{buttons}})
+	id, err := w.bot.Send(w.t.Context(), chat, outbox.PriorityReply, View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{buttons}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

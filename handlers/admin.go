@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/ops"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -20,79 +21,78 @@ const (
 	stepBalanceWarn     = "threshold"
 )
 
-// attachAdmin registers what exists for admins only. This is the list of their
+// registerAdmin registers what exists for admins only. This is the list of their
 // routes.
-func (s *Screens) attachAdmin() {
-	s.adminCommand(adminCommand, s.adminHomeCommand)
+func (s *Screens) registerAdmin(b *bot.Bot) {
+	b.Command(adminCommand, s.forAdmins(s.adminHomeCommand))
 
-	adminScreen(s, keyboards.Admin, s.adminHome)
-	adminScreen(s, keyboards.Maintenance, s.maintenance)
-	adminScreen(s, keyboards.MaintenanceSwitch, s.maintenanceSwitch)
-	adminScreen(s, keyboards.MaintenanceText, s.maintenanceText)
-	adminScreen(s, keyboards.MaintenanceOwn, s.maintenanceOwn)
-	adminScreen(s, keyboards.PersonFind, s.personFind)
-	adminScreen(s, keyboards.Person, s.person)
-	adminScreen(s, keyboards.PersonBlock, s.personBlock)
-	adminScreen(s, keyboards.PersonBlockSure, s.personBlockSure)
-	adminScreen(s, keyboards.PersonUnblock, s.personUnblock)
-	adminScreen(s, keyboards.AdminLog, s.adminLog)
+	adminScreen(s, b, keyboards.Admin, s.adminHome)
+	adminScreen(s, b, keyboards.Maintenance, s.maintenance)
+	adminAction(s, b, keyboards.MaintenanceSwitch, s.maintenanceSwitch, keyboards.MaintenanceSwitch.Data)
+	adminScreen(s, b, keyboards.MaintenanceText, s.maintenanceText)
+	adminAction(s, b, keyboards.MaintenanceOwn, s.maintenanceOwn, keyboards.MaintenanceOwn.Data)
+	adminScreen(s, b, keyboards.PersonFind, s.personFind)
+	adminScreen(s, b, keyboards.Person, s.person)
+	adminScreen(s, b, keyboards.PersonBlock, s.personBlock)
+	adminAction(s, b, keyboards.PersonBlockSure, s.personBlockSure, keyboards.PersonBlockSure.Data)
+	adminAction(s, b, keyboards.PersonUnblock, s.personUnblock, keyboards.PersonUnblock.Data)
+	adminScreen(s, b, keyboards.AdminLog, s.adminLog)
 
-	adminScreen(s, keyboards.AdminOrders, s.allOrders)
-	adminScreen(s, keyboards.AdminOrdersPerson, s.allOrdersPerson)
-	adminScreen(s, keyboards.AdminOrdersCategories, s.allOrdersCategories)
-	adminScreen(s, keyboards.AdminOrdersDays, s.allOrdersDays)
-	adminScreen(s, keyboards.AdminOrdersTotals, s.allOrdersTotals)
-	adminScreen(s, keyboards.AdminOrdersPicture, s.allOrdersPicture)
-	adminScreen(s, keyboards.AdminOrdersExport, s.allOrdersExport)
-	adminScreen(s, keyboards.AdminOrder, s.anyOrder)
-	adminScreen(s, keyboards.AdminUnresolvedList, s.allUnknown)
-	adminScreen(s, keyboards.AdminUnresolved, s.anyUnknown)
-	adminScreen(s, keyboards.BalanceWarn, s.balanceWarn)
-	adminScreen(s, keyboards.BalanceWarnOff, s.balanceWarnOff)
-	adminScreen(s, keyboards.Broadcasts, s.broadcastList)
-	adminScreen(s, keyboards.BroadcastWrite, s.broadcastWrite)
-	adminScreen(s, keyboards.BroadcastText, s.broadcastAsk)
-	adminScreen(s, keyboards.BroadcastRemove, s.broadcastRemove)
-	adminScreen(s, keyboards.BroadcastPreview, s.broadcastPreview)
-	adminScreen(s, keyboards.BroadcastSend, s.broadcastSend)
-	adminScreen(s, keyboards.BroadcastDiscard, s.broadcastDiscard)
-	adminScreen(s, keyboards.BroadcastShow, s.broadcastShow)
-	adminScreen(s, keyboards.BroadcastStop, s.broadcastStop)
+	adminScreen(s, b, keyboards.AdminOrders, s.allOrders)
+	adminScreen(s, b, keyboards.AdminOrdersPerson, s.allOrdersPerson)
+	adminScreen(s, b, keyboards.AdminOrdersCategories, s.allOrdersCategories)
+	adminScreen(s, b, keyboards.AdminOrdersDays, s.allOrdersDays)
+	adminScreen(s, b, keyboards.AdminOrdersTotals, s.allOrdersTotals)
+	adminScreen(s, b, keyboards.AdminOrdersPicture, s.allOrdersPicture)
+	adminScreen(s, b, keyboards.AdminOrdersExport, s.allOrdersExport)
+	adminScreen(s, b, keyboards.AdminOrder, s.anyOrder)
+	adminScreen(s, b, keyboards.AdminUnresolvedList, s.allUnknown)
+	adminScreen(s, b, keyboards.AdminUnresolved, s.anyUnknown)
+	adminScreen(s, b, keyboards.BalanceWarn, s.balanceWarn)
+	adminAction(s, b, keyboards.BalanceWarnOff, s.balanceWarnOff, keyboards.BalanceWarnOff.Data)
+	adminScreen(s, b, keyboards.Broadcasts, s.broadcastList)
+	adminScreen(s, b, keyboards.BroadcastWrite, s.broadcastWrite)
+	adminScreen(s, b, keyboards.BroadcastText, s.broadcastAsk)
+	adminAction(s, b, keyboards.BroadcastRemove, s.broadcastRemove, func(keyboards.LanguageArgs) string { return keyboards.BroadcastWrite.Data(struct{}{}) })
+	adminScreen(s, b, keyboards.BroadcastPreview, s.broadcastPreview)
+	adminAction(s, b, keyboards.BroadcastSend, s.broadcastSend, func(keyboards.BroadcastSendArgs) string { return keyboards.Broadcasts.Data(struct{}{}) })
+	adminAction(s, b, keyboards.BroadcastDiscard, s.broadcastDiscard, keyboards.BroadcastWrite.Data)
+	adminScreen(s, b, keyboards.BroadcastShow, s.broadcastShow)
+	adminAction(s, b, keyboards.BroadcastStop, s.broadcastStop, func(keyboards.BroadcastArgs) string { return keyboards.Broadcasts.Data(struct{}{}) })
 
-	s.adminStep(stepMaintenance, s.maintenanceTyped)
-	s.adminStep(stepPerson, s.personTyped)
-	s.adminStep(stepAllOrdersPerson, s.allOrdersPersonTyped)
-	s.adminStep(stepAllOrdersDay, s.allOrdersDayTyped)
-	s.adminStep(stepBalanceWarn, s.balanceWarnTyped)
-	s.adminStep(stepBroadcast, s.broadcastTyped)
+	b.Step(stepMaintenance, s.forAdmins(s.maintenanceTyped))
+	b.Step(stepPerson, s.forAdmins(s.personTyped))
+	b.Step(stepAllOrdersPerson, s.forAdmins(s.allOrdersPersonTyped))
+	b.Step(stepAllOrdersDay, s.forAdmins(s.allOrdersDayTyped))
+	b.Step(stepBalanceWarn, s.forAdmins(s.balanceWarnTyped))
+	b.Step(stepBroadcast, s.forAdmins(s.broadcastTyped))
 }
 
 // adminScreen registers a screen that exists for admins only: to anyone else its
-// buttons are what forged ones are. Who is one is looked up at every tap.
-func adminScreen[A any](s *Screens, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error)) {
-	bot.Handle(s.bot, r, func(ctx context.Context, req *bot.Request, args A) (bot.View, error) {
-		if !s.admin(req.User.ID) {
+// buttons are out of date. Who is an admin is checked on every call.
+func adminScreen[A any](s *Screens, b *bot.Bot, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error)) {
+	bot.Screen(b, r, onlyAdmins(s, h))
+}
+
+// adminAction registers an action that exists for admins only.
+func adminAction[A any](s *Screens, b *bot.Bot, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error), retry func(A) string) {
+	bot.Action(b, r, onlyAdmins(s, h), retry)
+}
+
+func onlyAdmins[A any](s *Screens, h func(context.Context, *bot.Request, A) (bot.View, error)) func(context.Context, *bot.Request, A) (bot.View, error) {
+	return func(ctx context.Context, req *bot.Request, args A) (bot.View, error) {
+		if !s.IsAdmin(req.User.ID) {
 			return outdated(ctx, req), nil
 		}
 		return h(ctx, req, args)
-	})
+	}
 }
 
-// adminCommand registers a command likewise: to anyone else it is one that the
-// bot does not have.
-func (s *Screens) adminCommand(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
-	s.bot.Command(name, s.forAdmins(h))
-}
-
-// adminStep registers a step likewise, for who stops being an admin while they
-// are asked something.
-func (s *Screens) adminStep(name string, h func(context.Context, *bot.Request) (bot.View, error)) {
-	s.bot.Step(name, s.forAdmins(h))
-}
-
+// forAdmins wraps a command or a step: to anyone else the command is unknown and
+// the answer is ordinary text.
 func (s *Screens) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)) func(context.Context, *bot.Request) (bot.View, error) {
 	return func(ctx context.Context, req *bot.Request) (bot.View, error) {
-		if !s.admin(req.User.ID) {
+		if !s.IsAdmin(req.User.ID) {
 			return s.text(ctx, req)
 		}
 		return h(ctx, req)
@@ -130,8 +130,8 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 	lines = appendSince(lines, l, "admin_oldest", census.OldestPending)
 	lines = append(lines, "", l.T("admin_inbox", locales.Args{"Unfinished": census.Unfinished, "Parked": census.DeadLettered}))
 	lines = appendSince(lines, l, "admin_oldest", census.OldestUnfinished)
-	if s.Traffic != nil {
-		market, telegram := s.Traffic()
+	if s.CallStats != nil {
+		market, telegram := s.CallStats()
 		lines = append(append(lines, ""), trafficLines(l, "admin_market", market)...)
 		lines = append(append(lines, ""), trafficLines(l, "admin_telegram", telegram)...)
 	}
@@ -141,8 +141,8 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 }
 
 func (s *Screens) adminHomeCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	s.noticeAdmin(ctx, req.User.ID)
-	return s.adminHome(ctx, withCallback(req, keyboards.Admin.Data(struct{}{})), struct{}{})
+	s.Announcer.noticeAdmin(ctx, req.User.ID)
+	return bot.RedirectTo(keyboards.Admin.Data(struct{}{})), nil
 }
 
 func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) []string {
@@ -153,7 +153,7 @@ func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) [
 }
 
 // trafficLines tell how the calls to a service went. id is the message about it.
-func trafficLines(l *locales.Localizer, id string, t CallStats) []string {
+func trafficLines(l *locales.Localizer, id string, t ops.Snapshot) []string {
 	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
 	if t.LastError != "" {
 		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))

@@ -92,11 +92,11 @@ func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
-		drafts, err := w.db.PersonalData(w.t.Context(), anna.ID)
+		drafts, err := w.app.DB.PersonalData(w.t.Context(), anna.ID)
 		must(w.t, err)
-		must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
+		must(w.t, w.app.DB.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
 		for _, p := range drafts.Purchases {
-			claimed, err := w.db.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
+			claimed, err := w.app.DB.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
 			if err != nil || claimed {
 				w.t.Errorf("a purchase was claimed during maintenance (%v)", err)
 			}
@@ -164,10 +164,10 @@ func TestLogOfAForgottenPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for _, what := range []string{"block", "unblock"} {
-			_, err := w.db.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
+			_, err := w.app.DB.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
 			must(w.t, err)
 		}
-		must(w.t, w.db.Forget(w.t.Context(), anna.ID, time.Now()))
+		must(w.t, w.app.DB.Forget(w.t.Context(), anna.ID, time.Now()))
 		w.beAdmin()
 		w.types("/admin")
 		w.tap("admin_button_log")
@@ -183,7 +183,7 @@ func TestAdminsAreNotBlocked(t *testing.T) {
 		w.anna.TapData(w.anna.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
 		pass(time.Second)
 		w.says(w.l.Label("person_is_admin"))
-		user, err := w.db.User(w.t.Context(), adminID)
+		user, err := w.app.DB.User(w.t.Context(), adminID)
 		if err != nil || user.Blocked {
 			w.t.Errorf("an admin was blocked (%v)", err)
 		}
@@ -215,11 +215,11 @@ func TestAdminIsLookedUpAtEachTap(t *testing.T) {
 		w.types("not the sentence any more")
 		w.types("/admin")
 		w.says(w.l.Label("text_not_understood"))
-		m, err := w.db.Maintenance(w.t.Context())
+		m, err := w.app.DB.Maintenance(w.t.Context())
 		if err != nil || m.On() || m.Text != "" {
 			w.t.Errorf("somebody who is no admin set %+v (%v)", m, err)
 		}
-		if _, total, err := w.db.AuditLog(w.t.Context(), 8, 0); err != nil || total != 0 {
+		if _, total, err := w.app.DB.AuditLog(w.t.Context(), 8, 0); err != nil || total != 0 {
 			w.t.Errorf("%d deeds are written down (%v)", total, err)
 		}
 	})
@@ -237,7 +237,7 @@ func TestAdminCommand(t *testing.T) {
 			}
 			return ""
 		}
-		must(w.t, w.shop.Announce(w.t.Context())) // nobody has written yet
+		must(w.t, w.app.Announcer.Announce(w.t.Context())) // nobody has written yet
 		person := w.anna.Person()
 		w.types("/start")
 		w.beAdmin()
@@ -254,13 +254,13 @@ func TestAdminCommand(t *testing.T) {
 			w.t.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
 		}
 		calls := len(w.telegram.Calls())
-		must(w.t, w.shop.Announce(w.t.Context()))
+		must(w.t, w.app.Announcer.Announce(w.t.Context()))
 		if n := len(w.telegram.Calls()); n != calls {
 			w.t.Errorf("%d calls to say what was said", n-calls)
 		}
 		w.admins = nil
 		w.restart()
-		must(w.t, w.shop.Announce(w.t.Context()))
+		must(w.t, w.app.Announcer.Announce(w.t.Context()))
 		if got := listed(w.anna); got != "" {
 			w.t.Errorf("who is no admin any more sees %q", got)
 		}
@@ -273,7 +273,7 @@ func TestAdminDoesNotWaitForTheProfile(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
 		told := make(chan error, 1)
-		go func() { told <- w.shop.Announce(w.t.Context()) }()
+		go func() { told <- w.app.Announcer.Announce(w.t.Context()) }()
 		settle()
 		w.beAdmin()
 		w.types("/admin")

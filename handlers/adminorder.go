@@ -53,9 +53,7 @@ func (s *Screens) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int6
 	case err != nil || len(orders) == 0:
 		return bot.View{}, false, err
 	case len(orders) == 1:
-		args := keyboards.AdminOrderArgs{Order: orders[0].ID}
-		view, err := s.anyOrder(ctx, withCallback(req, keyboards.AdminOrder.Data(args)), args)
-		return view, true, err
+		return bot.RedirectTo(keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: orders[0].ID})), true, nil
 	}
 	return bot.View{
 		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, n)}),

@@ -80,7 +80,7 @@ func (s *Screens) allOrdersCommand(ctx context.Context, req *bot.Request) (bot.V
 		}
 		args.Person = person
 	}
-	return s.allOrders(ctx, withCallback(req, keyboards.AdminOrders.Data(args)), args)
+	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
 // shopFilter is what the arguments of a button select. What names no filter, no
@@ -161,7 +161,7 @@ func (s *Screens) allOrdersPersonTyped(ctx context.Context, req *bot.Request) (b
 		return askAgain(req.L.T("person_bad"), keyboards.Foot(req.L, req.Data)), nil
 	}
 	args.Person, args.Page = person, 0
-	return s.allOrders(ctx, withCallback(req, keyboards.AdminOrders.Data(args)), args)
+	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
 // allOrdersCategories offers the categories that orders are of.
@@ -214,7 +214,7 @@ func (s *Screens) allOrdersDayTyped(ctx context.Context, req *bot.Request) (bot.
 		return askAgain(req.L.T("allorders_bad_day"), keyboards.Foot(req.L, req.Data)), nil
 	}
 	args.Day, args.Page = day, 0
-	return s.allOrders(ctx, withCallback(req, keyboards.AdminOrders.Data(args)), args)
+	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
 // parseDay reads a day like 2026-11-25, in any script's digits.

@@ -69,7 +69,7 @@ func TestEveryonesOrdersTellNoSecrets(t *testing.T) {
 		for _, number := range w.market.Numbers() {
 			canaries = append(canaries, number.Phone, strings.TrimPrefix(number.Phone, "+"))
 		}
-		_, unknown, err := w.db.AdminUnresolvedPurchases(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
+		_, unknown, err := w.app.DB.AdminUnresolvedPurchases(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
 		must(w.t, err)
 		if unknown != 4 || len(canaries) < 30 {
 			w.t.Fatalf("%d doubts, %q", unknown, canaries)
@@ -122,7 +122,7 @@ func TestEveryonesOrdersTellNoSecrets(t *testing.T) {
 		if balance := regexp.MustCompile(`4242[0-9]{2}\.`).FindString(seen); balance != "" {
 			w.t.Errorf("the admin has got a balance: %s", around(seen, balance))
 		}
-		for _, shown := range []string{"Anna (1001)", "Bob (2002)", "Telegram · 🇺🇸 United States", "It has fallen by"} {
+		for _, shown := range []string{"Anna (1001)", "Bob (2002)", "Telegram · 🇺🇸 United States", "It has gone down by"} {
 			if !strings.Contains(seen, shown) {
 				w.t.Errorf("the admin has not got %q, so the walk was not whole", shown)
 			}

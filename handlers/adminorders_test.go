@@ -46,7 +46,7 @@ func (w *world) twoPeople() {
 // lets no other poll happen.
 func (w *world) still() {
 	w.t.Helper()
-	w.halt()
+	w.stop()
 	for _, column := range []string{"updated_at", "last_poll_at", "delivered_at", "notified_at", "closed_at"} {
 		w.changeDB(`UPDATE orders SET ` + column + ` = (created_at / 60000 + 1) * 60000 WHERE ` + column + ` > 0`)
 	}
@@ -160,7 +160,7 @@ func TestAllExport(t *testing.T) {
 		w.beAdmin()
 		w.types("/orders @2002")
 		w.tap("orders_button_export")
-		deeds, _, err := w.db.AuditLog(w.t.Context(), 9, 0)
+		deeds, _, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
 		must(w.t, err)
 		if len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Subject != 2002 || deeds[0].Detail != "3" {
 			w.t.Errorf("written down is %+v", deeds)
@@ -192,7 +192,7 @@ func TestOperatorsAccount(t *testing.T) {
 		w.tap("balance_button_warn_off")
 		w.wantThreshold("")
 		w.tap("nav_button_refresh")
-		deeds, n, err := w.db.AuditLog(w.t.Context(), 9, 0)
+		deeds, n, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
 		must(w.t, err)
 		if n != 2 || deeds[1].Detail != "12.5" || deeds[0].Detail != "" || deeds[0].AdminID != adminID {
 			w.t.Errorf("written down is %+v", deeds)
@@ -202,7 +202,7 @@ func TestOperatorsAccount(t *testing.T) {
 
 func (w *world) wantThreshold(want string) {
 	w.t.Helper()
-	got, err := w.db.Setting(w.t.Context(), storage.OperatorThreshold)
+	got, err := w.app.DB.Setting(w.t.Context(), storage.OperatorThreshold)
 	must(w.t, err)
 	if got != want {
 		w.t.Errorf("the threshold is %q, want %q", got, want)
@@ -266,12 +266,12 @@ func (w *world) everyoneRoutes() []string {
 		keyboards.AdminUnresolvedList.Data(args.Part(0)), keyboards.BalanceWarn.Data(struct{}{}), keyboards.BalanceWarnOff.Data(struct{}{}),
 		keyboards.AdminOrders.Data(keyboards.AdminOrdersArgs{Person: anna.ID}),
 	}
-	found, err := w.db.AdminOrders(ctx, storage.AdminOrderFilter{}, 100, 0)
+	found, err := w.app.DB.AdminOrders(ctx, storage.AdminOrderFilter{}, 100, 0)
 	must(w.t, err)
 	for _, o := range found {
 		routes = append(routes, keyboards.AdminOrder.Data(args.Order(o.ID)))
 	}
-	unknown, _, err := w.db.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, 100, 0)
+	unknown, _, err := w.app.DB.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, 100, 0)
 	must(w.t, err)
 	for _, u := range unknown {
 		routes = append(routes, keyboards.AdminUnresolved.Data(args.Part(0).Unresolved(u.ID)))
@@ -484,7 +484,7 @@ func TestACategoryThatCantBeRead(t *testing.T) {
 		pass(time.Minute)
 		w.market.ClearFaults()
 		w.buyGmail("1")
-		found, err := w.db.AdminOrders(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
+		found, err := w.app.DB.AdminOrders(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
 		must(w.t, err)
 		if len(found) != 2 || found[0].Category != "Accounts-Email" || found[1].Category != "" {
 			w.t.Errorf("the orders are %+v", found)

@@ -16,7 +16,7 @@ func TestAnnounce(t *testing.T) {
 		announced := func() (methods map[string]int) {
 			w.t.Helper()
 			before := len(w.telegram.Calls())
-			must(w.t, w.shop.Announce(w.t.Context()))
+			must(w.t, w.app.Announcer.Announce(w.t.Context()))
 			methods = map[string]int{}
 			for _, call := range w.telegram.Calls()[before:] {
 				methods[call.Method]++
@@ -40,21 +40,21 @@ func TestAnnounce(t *testing.T) {
 		if got := announced(); len(got) != 0 {
 			w.t.Errorf("said again: %v", got)
 		}
-		text, err := w.db.Setting(w.t.Context(), "telegram_profile")
+		text, err := w.app.DB.Setting(w.t.Context(), "telegram_profile")
 		must(w.t, err)
 		var told map[string]string
 		must(w.t, json.Unmarshal([]byte(text), &told))
 		told["short zh"] = "that of an older version"
 		changed, err := json.Marshal(told)
 		must(w.t, err)
-		must(w.t, w.db.SetSetting(w.t.Context(), "telegram_profile", string(changed)))
+		must(w.t, w.app.DB.SetSetting(w.t.Context(), "telegram_profile", string(changed)))
 		if got := announced(); !maps.Equal(got, map[string]int{"setMyShortDescription": 1}) {
 			w.t.Errorf("said anew: %v", got)
 		}
 
-		must(w.t, w.db.SetSetting(w.t.Context(), "telegram_profile", "what an older version kept"))
+		must(w.t, w.app.DB.SetSetting(w.t.Context(), "telegram_profile", "what an older version kept"))
 		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Code: 500, Times: 2})
-		if err := w.shop.Announce(w.t.Context()); err == nil {
+		if err := w.app.Announcer.Announce(w.t.Context()); err == nil {
 			w.t.Error("a refusal is no error")
 		}
 		if got := announced(); !maps.Equal(got, map[string]int{"setMyDescription": 1}) {

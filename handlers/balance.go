@@ -20,7 +20,7 @@ import (
 // the bot's records. To admins the operator's account is shown first.
 func (s *Screens) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
 	l := req.L
-	text, operated := "", s.admin(req.User.ID) && s.OperatorKey != ""
+	text, operated := "", s.IsAdmin(req.User.ID) && s.OperatorKey != ""
 	if operated {
 		lines, err := s.operatorAccount(ctx, l)
 		if err != nil {
@@ -61,7 +61,7 @@ func balanceLine(l *locales.Localizer, balance hstock.Balance) string {
 
 func (s *Screens) balanceCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.BalanceArgs{Refresh: true}
-	return s.balance(ctx, withCallback(req, keyboards.Balance.Data(args)), args)
+	return bot.RedirectTo(keyboards.Balance.Data(args)), nil
 }
 
 // sums lists money per currency, "$3.00 + 2.00 EUR".
@@ -102,7 +102,7 @@ func (s *Screens) ownBalance(ctx context.Context, userID int64, fresh bool) (hst
 		if err := s.DB.AcceptKey(ctx, key.ID, time.Now()); err != nil {
 			return hstock.Balance{}, err
 		}
-		s.orders.WakeWatcher()
+		s.Orders.WakeWatcher()
 	}
 	s.balances.put(userID, balance)
 	return balance, nil

@@ -15,17 +15,12 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"hstockbot/bot"
-	"hstockbot/handlers"
-	"hstockbot/internal/broadcasts"
-	"hstockbot/internal/catalog"
-	"hstockbot/internal/hstock"
-	"hstockbot/internal/monitor"
-	"hstockbot/internal/orders"
+	"hstockbot/internal/app"
+	"hstockbot/internal/config"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
 // people is how many chats tap at once, each as soon as its last tap was drawn.
@@ -67,59 +62,36 @@ func newTelegramWith(b *testing.B, options telegram.Options) loopbackTelegram {
 	return loopbackTelegram{server, listener.URL}
 }
 
-// startBot starts everything that main starts, without pacing.
+// startBot starts the whole program, without pacing.
 func startBot(b *testing.B, url string) { startBotAt(b, url, 0) }
 
-// loopbackBot is what benchmarks look into.
-type loopbackBot struct {
-	db       *storage.DB
-	messages *broadcasts.Service
-	floods   atomic.Int64 // how often Telegram said "too many"
+// loopbackApp is what benchmarks look into.
+type loopbackApp struct {
+	*app.App
+	floods atomic.Int64 // how often Telegram said "too many"
 }
 
-// startBotAt starts everything that main starts, at this many messages a second.
-func startBotAt(b *testing.B, url string, rate float64) *loopbackBot {
+// startBotAt starts the whole program, at this many messages a second.
+func startBotAt(b *testing.B, url string, rate float64) *loopbackApp {
 	b.Helper()
-	whole := &loopbackBot{}
-	shop := market.New(market.Options{})
-	listener := httptest.NewServer(shop)
-	log := slog.New(slog.DiscardHandler)
-	keys, err := storage.ParseKeys(secretKey)
+	marketplace := market.New(market.Options{})
+	listener := httptest.NewServer(marketplace)
+	whole := &loopbackApp{}
+	var err error
+	whole.App, err = app.New(b.Context(), config.Config{
+		TelegramToken: token, TelegramAPIURL: url, TelegramRate: rate, HStockAPIURL: listener.URL, HStockRate: 20,
+		CatalogTTL: 5 * time.Minute, SMMRatePer: 1000, DatabaseURL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), SecretKey: secretKey,
+		AdminIDs: []int64{adminID}, DefaultLang: "en",
+	}, app.Options{Log: slog.New(slog.DiscardHandler), ObserveCall: func(_, outcome string) {
+		if outcome == bot.OutcomeFlood {
+			whole.floods.Add(1)
+		}
+	}})
 	must(b, err)
-	db, err := storage.Open(b.Context(), storage.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), Keys: keys})
-	must(b, err)
-	client, err := hstock.New(hstock.Options{URL: listener.URL})
-	must(b, err)
-	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
-	bundle, err := locales.Load()
-	must(b, err)
-	screens := handlers.New(handlers.Options{DB: db, Catalog: goods, Market: client, Bundle: bundle, Log: log, AdminIDs: []int64{adminID}, DefaultLang: "en", SMMRatePer: 1000, TelegramRate: rate})
-	trade := orders.New(orders.Options{DB: db, Market: client, Send: screens.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
-	runtime, err := bot.New(bot.Config{
-		Token: token, APIURL: url, Rate: rate, Inbox: db, Log: log, Hooks: screens.Hooks(),
-		Observe: func(event string, _ time.Duration) {
-			if event == "flood" {
-				whole.floods.Add(1)
-			}
-		},
-	})
-	must(b, err)
-	messages := broadcasts.New(screens.Broadcasting())
-	whole.db, whole.messages = db, messages
-	screens.Attach(runtime, trade, messages, monitor.New(monitor.Options{DB: db, Log: log}))
-	trade.Start()
-	messages.Start()
-	must(b, runtime.Start(b.Context()))
+	must(b, whole.Start(b.Context()))
 	b.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), 10*time.Second)
-		defer cancel()
-		must(b, runtime.Stop(ctx))
-		must(b, messages.Stop(ctx))
-		must(b, trade.Stop(ctx))
-		goods.Close()
-		client.Close()
-		must(b, db.Close())
-		shop.Close()
+		must(b, whole.Stop(context.WithoutCancel(b.Context())))
+		marketplace.Close()
 		listener.Close()
 	})
 	return whole

@@ -11,6 +11,7 @@ import (
 
 	"hstockbot/bot"
 	"hstockbot/internal/broadcasts"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -26,69 +27,49 @@ const (
 	speedKnown = 10 * time.Second
 )
 
-// Broadcasting is what the sending of broadcasts needs of the shop.
-func (s *Screens) Broadcasting() broadcasts.Options {
-	return broadcasts.Options{
-		DB: s.DB, Log: s.Log, Rate: s.TelegramRate, Send: s.sendBroadcast, Progress: s.drawBroadcast, Admin: s.admin, OnlyIDs: s.served(),
-		Language: func(u storage.User) string { return s.localizer(u).Lang() },
-	}
+// SendBroadcast sends one person their copy, behind everything else.
+func (n *Notifier) SendBroadcast(ctx context.Context, userID int64, text string) error {
+	_, err := n.Bot.Send(ctx, userID, outbox.PriorityNews, bot.View{Text: text})
+	return err
 }
 
-// sendBroadcast sends one person their copy, behind everything else.
-func (s *Screens) sendBroadcast(ctx context.Context, userID int64, text string) error {
-	_, err := s.bot.Send(ctx, userID, bot.PriorityNews, bot.View{Text: text})
-	var failure *bot.Error
-	switch {
-	case errors.Is(err, bot.ErrUnreachable):
-		return fmt.Errorf("%w: %w", broadcasts.ErrUnreachable, err)
-	case errors.Is(err, bot.ErrRejected):
-		return fmt.Errorf("%w: %w", broadcasts.ErrUnsendable, err)
-	case errors.Is(err, bot.ErrUncertain):
-		return fmt.Errorf("%w: %w", broadcasts.ErrUncertain, err)
-	case errors.As(err, &failure) && failure.RetryAfter > 0:
-		return &broadcasts.LaterError{After: failure.RetryAfter, Err: err}
-	default:
-		return err
-	}
-}
-
-// drawBroadcast shows its author how far a broadcast is. Taps and the sending call
+// DrawBroadcast shows its author how far a broadcast is. Taps and the sending call
 // it side by side; each reads the state after it has come to its turn, so that what
 // is drawn last is never older than what was there. To somebody who is no admin any
 // more nothing is said.
-func (s *Screens) drawBroadcast(ctx context.Context, id int64) error {
+func (n *Notifier) DrawBroadcast(ctx context.Context, id int64) error {
 	select {
-	case s.drawing <- struct{}{}:
-		defer func() { <-s.drawing }()
+	case n.drawing <- struct{}{}:
+		defer func() { <-n.drawing }()
 	case <-ctx.Done():
 		return fmt.Errorf("wait to draw a broadcast: %w", ctx.Err())
 	}
-	b, err := s.DB.Broadcast(ctx, id)
+	b, err := n.DB.Broadcast(ctx, id)
 	if err != nil {
 		return err
 	}
-	if b.ChatID == 0 || !s.admin(b.Author) {
+	if b.ChatID == 0 || !n.IsAdmin(b.Author) {
 		return nil
 	}
-	author, err := s.DB.User(ctx, b.Author)
+	author, err := n.DB.User(ctx, b.Author)
 	if err != nil {
 		return err
 	}
-	l := s.localizer(author)
-	text, err := s.broadcastText(ctx, l, b)
+	l := n.Localizer(author)
+	text, err := n.broadcastText(ctx, l, b)
 	if err != nil {
 		return err
 	}
 	view := bot.View{Text: text, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isGoing(b))}
-	err = s.bot.Edit(ctx, b.ChatID, int(b.MessageID), bot.PriorityStatus, view)
-	if errors.Is(err, bot.ErrRejected) && !isGoing(b) {
+	err = n.Bot.Edit(ctx, b.ChatID, int(b.MessageID), view)
+	if errors.Is(err, outbox.ErrRejected) && !isGoing(b) {
 		// They have deleted it. The end is told all the same.
 		var message int
-		if message, err = s.bot.Send(ctx, b.ChatID, bot.PriorityStatus, view); err == nil {
-			return s.DB.SetBroadcastMessage(ctx, b.ID, b.ChatID, int64(message))
+		if message, err = n.Bot.Send(ctx, b.ChatID, outbox.PriorityStatus, view); err == nil {
+			return n.DB.SetBroadcastMessage(ctx, b.ID, b.ChatID, int64(message))
 		}
 	}
-	for _, known := range []error{bot.ErrRejected, bot.ErrUnreachable, bot.ErrUncertain} {
+	for _, known := range []error{outbox.ErrRejected, outbox.ErrUnreachable, outbox.ErrUncertain} {
 		if errors.Is(err, known) {
 			return nil // trying again would not help
 		}
@@ -198,7 +179,7 @@ func (s *Screens) broadcastTyped(ctx context.Context, req *bot.Request) (bot.Vie
 	if err := s.DB.SetBroadcastText(ctx, req.User.ID, req.Data, req.Text); err != nil {
 		return bot.View{}, err
 	}
-	return s.broadcastWrite(ctx, withCallback(req, keyboards.BroadcastWrite.Data(struct{}{})), struct{}{})
+	return bot.RedirectTo(keyboards.BroadcastWrite.Data(struct{}{})), nil
 }
 
 // markupFault says what is wrong with a text; "": nothing.
@@ -254,14 +235,14 @@ type audience struct {
 }
 
 func (s *Screens) audience(ctx context.Context, texts map[string]string) (audience, error) {
-	groups, err := s.DB.AudienceLanguages(ctx, s.served())
+	groups, err := s.DB.AudienceLanguages(ctx, s.ServedIDs())
 	if err != nil {
 		return audience{}, err
 	}
 	found := audience{readers: map[string]int64{}}
 	_, forAll := texts[""]
 	for _, group := range groups {
-		lang := s.localizer(storage.User{Lang: group.Lang, TelegramLang: group.TelegramLang}).Lang()
+		lang := s.Localizer(storage.User{Lang: group.Lang, TelegramLang: group.TelegramLang}).Lang()
 		if _, own := texts[lang]; own || forAll {
 			found.readers[lang] += group.Count
 			found.total += group.Count
@@ -289,7 +270,7 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 		}
 		var failure *bot.Error
 		err := req.Show(ctx, bot.View{Text: text, AsNewMessage: true})
-		if errors.Is(err, bot.ErrRejected) && errors.As(err, &failure) {
+		if errors.Is(err, outbox.ErrRejected) && errors.As(err, &failure) {
 			why := l.T("broadcast_fault_telegram", locales.Args{"Language": l.Name(language.Name), "Words": l.Isolate(failure.Description)})
 			return bot.View{
 				Text:     l.T("broadcast_fault", locales.Args{"Why": locales.HTML(why)}),
@@ -321,8 +302,8 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 		return bot.View{}, err
 	case busy:
 		lines = append(lines, "", l.T("broadcast_busy"))
-	case s.TelegramRate > 0:
-		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.atRate(people.total)))}))
+	case s.Notifier.TelegramRate > 0:
+		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.Notifier.atRate(people.total)))}))
 	}
 	return bot.View{
 		Text:         strings.Join(lines, "\n"),
@@ -332,8 +313,8 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 }
 
 // atRate is how long so many messages take if nothing else is sent.
-func (s *Screens) atRate(messages int64) time.Duration {
-	return time.Duration(float64(messages) / s.TelegramRate * float64(time.Second))
+func (n *Notifier) atRate(messages int64) time.Duration {
+	return time.Duration(float64(messages) / n.TelegramRate * float64(time.Second))
 }
 
 // broadcastBusy reports whether another one goes first.
@@ -372,10 +353,10 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 	if !confirmed && b.State == storage.BroadcastDraft && b.Revision != args.Revision {
 		return bot.View{}, message("broadcast_changed")
 	}
-	if err := s.drawBroadcast(ctx, args.ID); err != nil {
+	if err := s.Notifier.DrawBroadcast(ctx, args.ID); err != nil {
 		s.Log.Warn("a broadcast that was confirmed is not shown yet", "broadcast", args.ID, "error", err)
 	}
-	s.broadcasts.Wake() // after that it is drawn by whoever sends
+	s.Broadcasts.Wake() // after that it is drawn by whoever sends
 	return bot.View{Toast: req.L.Label("broadcast_sent_toast")}, nil
 }
 
@@ -388,7 +369,7 @@ func (s *Screens) broadcastShow(ctx context.Context, req *bot.Request, args keyb
 	if b.State == storage.BroadcastDraft {
 		return bot.View{}, storage.ErrNotFound // its author's alone
 	}
-	text, err := s.broadcastText(ctx, req.L, b)
+	text, err := s.Notifier.broadcastText(ctx, req.L, b)
 	return bot.View{Text: text, Keyboard: keyboards.BroadcastKeyboard(req.L, b.ID, isGoing(b))}, err
 }
 
@@ -403,14 +384,14 @@ func (s *Screens) broadcastStop(ctx context.Context, req *bot.Request, args keyb
 	toast := req.L.Label("broadcast_over_toast")
 	if stopped {
 		toast = req.L.Label("broadcast_stopped_toast")
-		s.broadcasts.Wake()
+		s.Broadcasts.Wake()
 	}
 	b, err := s.DB.Broadcast(ctx, args.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if b.ChatID == req.Chat && b.MessageID == int64(req.MessageID) { // which is drawn by itself
-		return bot.View{Toast: toast}, s.drawBroadcast(ctx, b.ID)
+		return bot.View{Toast: toast}, s.Notifier.DrawBroadcast(ctx, b.ID)
 	}
 	view, err := s.broadcastShow(ctx, req, args)
 	view.Toast = toast
@@ -418,9 +399,9 @@ func (s *Screens) broadcastStop(ctx context.Context, req *bot.Request, args keyb
 }
 
 // broadcastText says how far a broadcast that was confirmed is, or what came of it.
-func (s *Screens) broadcastText(ctx context.Context, l *locales.Localizer, b storage.Broadcast) (string, error) {
+func (n *Notifier) broadcastText(ctx context.Context, l *locales.Localizer, b storage.Broadcast) (string, error) {
 	name := strconv.FormatInt(b.Author, 10)
-	switch author, err := s.DB.User(ctx, b.Author); {
+	switch author, err := n.DB.User(ctx, b.Author); {
 	case err == nil:
 		name = author.Name
 	case !errors.Is(err, storage.ErrNotFound):
@@ -459,7 +440,7 @@ func (s *Screens) broadcastText(ctx context.Context, l *locales.Localizer, b sto
 			lines = append(lines, l.T(count.id, locales.Args{"Number": l.Number(count.n)}))
 		}
 	}
-	switch left := s.timeLeft(b); {
+	switch left := n.timeLeft(b); {
 	case b.State == storage.BroadcastSending && left > 0:
 		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(left))}))
 	case !b.StartedAt.IsZero() && !b.EndedAt.IsZero():
@@ -470,13 +451,13 @@ func (s *Screens) broadcastText(ctx context.Context, l *locales.Localizer, b sto
 
 // timeLeft is how long a broadcast goes on at the speed that it had so far; at
 // first, at the speed that it can have.
-func (s *Screens) timeLeft(b storage.Broadcast) time.Duration {
+func (n *Notifier) timeLeft(b storage.Broadcast) time.Duration {
 	left, done, running := max(b.Total-b.Handled(), 0), b.Handled(), time.Since(b.StartedAt)
 	switch {
 	case done > 0 && running >= speedKnown:
 		return time.Duration(float64(running) / float64(done) * float64(left))
-	case s.TelegramRate > 0:
-		return s.atRate(left)
+	case n.TelegramRate > 0:
+		return n.atRate(left)
 	default:
 		return 0
 	}

@@ -39,7 +39,7 @@ func BenchmarkBroadcast(b *testing.B) {
 func benchBroadcast(b *testing.B) {
 	server := newTelegramWith(b, telegram.Options{Token: token, NoLog: true, Flood: true})
 	bot := startBotAt(b, server.URL, benchRate)
-	joinAudience(b, bot.db, server.Server)
+	joinAudience(b, bot.DB, server.Server)
 	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 	defer cancel()
 
@@ -53,24 +53,24 @@ func benchBroadcast(b *testing.B) {
 	}
 	server.Fault(telegram.Fault{Method: "sendMessage", Delay: *latency, Times: telegram.Always})
 
-	must(b, bot.db.SetBroadcastText(ctx, adminID, "", "Hello"))
-	draft, err := bot.db.BroadcastDraft(ctx, adminID)
+	must(b, bot.DB.SetBroadcastText(ctx, adminID, "", "Hello"))
+	draft, err := bot.DB.BroadcastDraft(ctx, adminID)
 	must(b, err)
 	total := int64(*audience + benchTappers)
 	began := time.Now()
-	ok, err := bot.db.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
+	ok, err := bot.DB.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
 	must(b, err)
 	if !ok {
 		b.Fatal("not confirmed")
 	}
 	b.ResetTimer()
-	bot.messages.Wake()
+	bot.Broadcasts.Wake()
 	tapping, stop := context.WithCancel(ctx)
 	defer stop()
 	taps := tapBeside(tapping, b, tappers)
 	var sent storage.Broadcast
 	for tick := time.NewTicker(100 * time.Millisecond); sent.EndedAt.IsZero(); <-tick.C {
-		sent, err = bot.db.Broadcast(ctx, draft.ID)
+		sent, err = bot.DB.Broadcast(ctx, draft.ID)
 		must(b, err)
 	}
 	b.StopTimer()

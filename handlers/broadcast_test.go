@@ -50,7 +50,7 @@ func (w *world) broadcast(text string) {
 // last is the newest broadcast as the database has it.
 func (w *world) lastBroadcast() storage.Broadcast {
 	w.t.Helper()
-	all, err := w.db.Broadcasts(w.t.Context(), 1)
+	all, err := w.app.DB.Broadcasts(w.t.Context(), 1)
 	must(w.t, err)
 	if len(all) == 0 {
 		w.t.Fatal("no broadcast was confirmed")
@@ -106,7 +106,7 @@ func TestBroadcast(t *testing.T) {
 				t.Errorf("person %d got %v copies, want %v:\n%s", i, got, want, person.Transcript())
 			}
 		}
-		deeds, _, err := w.db.AuditLog(w.t.Context(), 9, 0)
+		deeds, _, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
 		if err != nil || len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Detail != "8" {
 			t.Errorf("recorded %+v, %v", deeds, err)
 		}
@@ -150,7 +150,7 @@ func TestBroadcastToNobody(t *testing.T) {
 		w.types("大家好")
 		w.tap("broadcast_button_preview")
 		w.says(w.l.Label("broadcast_nobody"))
-		if all, err := w.db.Broadcasts(w.t.Context(), 9); len(all) > 0 || err != nil {
+		if all, err := w.app.DB.Broadcasts(w.t.Context(), 9); len(all) > 0 || err != nil {
 			t.Errorf("sent to nobody: %v, %v", all, err)
 		}
 	})
@@ -194,7 +194,7 @@ func TestBroadcastOfAnother(t *testing.T) {
 		w.tap("broadcast_button_all")
 		w.types("Not yet for everybody")
 		w.tap("broadcast_button_preview")
-		draft, err := w.db.BroadcastDraft(w.t.Context(), adminID)
+		draft, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID)
 		must(t, err)
 		args := keyboards.BroadcastArgs{ID: draft.ID}
 		forge := func(person telegram.Person, data ...string) {
@@ -325,7 +325,7 @@ func TestBroadcastOfNoAdmin(t *testing.T) {
 		w.types("/admin")
 		w.tap("broadcast_button")
 		w.tapLike("⏹ 2")
-		w.says("no admin any more")
+		w.says("no longer an admin")
 
 		w.anna = olga
 		before := olga.History()
@@ -353,7 +353,7 @@ func TestBroadcastTypedByNoAdmin(t *testing.T) {
 		w.admins = nil
 		w.restart()
 		w.types("gmail")
-		if _, err := w.db.BroadcastDraft(w.t.Context(), adminID); err == nil {
+		if _, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID); err == nil {
 			t.Error("it was kept as a text to everybody")
 		}
 	})

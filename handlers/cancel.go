@@ -17,7 +17,7 @@ import (
 // person whether it should be.
 func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
-	order, allowance, err := s.orders.CancelAllowance(ctx, req.User.ID, args.Order)
+	order, allowance, err := s.Orders.CancelAllowance(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
 		return s.afterCancel(l, order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
 	}
@@ -70,7 +70,7 @@ func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order s
 // by now, they are asked at once.
 func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
-	r, err := s.orders.Remind(ctx, req.User.ID, args.Order)
+	r, err := s.Orders.Remind(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
 		return s.afterCancel(l, r.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
 	}
@@ -123,7 +123,7 @@ func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) strin
 // orderCancelSure cancels. What the marketplace says is shown, and no more is promised.
 func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
-	outcome, err := s.orders.Cancel(ctx, req.User.ID, args.Order)
+	outcome, err := s.Orders.Cancel(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
 		outcome.Refused, outcome.Refusal, err = true, words, nil
 	}

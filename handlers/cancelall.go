@@ -28,7 +28,7 @@ const (
 // cancelAll asks the marketplace which open orders can be cancelled, and the
 // person whether all of them should be.
 func (s *Screens) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	asked, err := s.orders.CancelAllowances(ctx, req.User.ID)
+	asked, err := s.Orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -114,7 +114,7 @@ func hashOf(ids []int64) route.Hash { return route.HashOf(fmt.Sprint(ids)) }
 // is shown.
 func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (bot.View, error) {
 	l := req.L
-	asked, err := s.orders.CancelAllowances(ctx, req.User.ID)
+	asked, err := s.Orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -131,7 +131,7 @@ func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyb
 	if err != nil {
 		s.Log.Warn("the question was not redrawn before cancelling", "error", err)
 	}
-	outcomes, err := s.orders.CancelAll(ctx, req.User.ID, ids)
+	outcomes, err := s.Orders.CancelAll(ctx, req.User.ID, ids)
 	if err != nil {
 		if drawErr := req.Show(ctx, question); drawErr != nil {
 			s.Log.Warn("the question was not redrawn after a failure", "error", drawErr)

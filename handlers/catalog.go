@@ -43,7 +43,7 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 }
 
 func (s *Screens) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.catalog(ctx, withCallback(req, keyboards.Catalog.Data(keyboards.CatalogArgs{})), keyboards.CatalogArgs{})
+	return bot.RedirectTo(keyboards.Catalog.Data(keyboards.CatalogArgs{})), nil
 }
 
 // count fills in how many goods stand on each shelf; what can't be had soon

@@ -16,7 +16,7 @@ import (
 
 // confirmView draws the card of a draft: what, how many, for how much, and
 // what is left of the balance. changes say why it is drawn again.
-func (s *Screens) confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
+func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
 	p := quote.Purchase
 	var lines []string
 	for _, change := range changes {
@@ -108,16 +108,16 @@ func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.
 			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
 		}
 	}
-	outcome, err := s.orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
+	outcome, err := s.Orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
 	if err != nil {
 		s.showState(ctx, req, args.Purchase)
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
-	view := s.outcomeView(req.L, outcome)
+	view := outcomeView(req.L, outcome)
 	if err := req.Show(ctx, view); err != nil {
 		s.Log.Warn("the outcome of a purchase was not drawn", "purchase", p.ID, "error", err)
-		return bot.View{}, s.orders.NotifyOutcome(ctx, req.User.ID, p.ID)
+		return bot.View{}, s.Orders.NotifyOutcome(ctx, req.User.ID, p.ID)
 	}
 	return bot.View{Toast: view.Toast, Alert: view.Alert}, nil
 }
@@ -125,25 +125,25 @@ func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.
 // showState draws the card as the purchase stands, where confirming it failed:
 // the sentence about that is a message of its own.
 func (s *Screens) showState(ctx context.Context, req *bot.Request, purchaseID int64) {
-	outcome, err := s.orders.Outcome(ctx, req.User.ID, purchaseID)
+	outcome, err := s.Orders.Outcome(ctx, req.User.ID, purchaseID)
 	if err == nil {
-		err = req.Show(ctx, s.outcomeView(req.L, outcome))
+		err = req.Show(ctx, outcomeView(req.L, outcome))
 	}
 	if err != nil {
 		s.Log.Warn("the card was not redrawn after a failure", "purchase", purchaseID, "error", err)
 	}
 }
 
-func (s *Screens) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
+func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	p := outcome.Purchase
 	args := itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)
 	switch outcome.Result {
 	case orders.Placed:
-		return s.placedView(l, outcome.Orders, p)
+		return placedView(l, outcome.Orders, p)
 	case orders.Rejected:
-		return s.rejectedView(l, p)
+		return rejectedView(l, p)
 	case orders.Redrawn:
-		view := s.confirmView(l, outcome.Quote, outcome.Changes)
+		view := confirmView(l, outcome.Quote, outcome.Changes)
 		view.Toast = l.Label("confirm_redrawn")
 		return view
 	case orders.Unknown:
@@ -151,18 +151,18 @@ func (s *Screens) outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
-		view := s.confirmView(l, outcome.Quote, nil)
+		view := confirmView(l, outcome.Quote, nil)
 		view.Toast, view.Alert = l.Label("confirm_busy"), true
 		return view
 	case orders.Drafted:
-		return s.confirmView(l, outcome.Quote, nil)
+		return confirmView(l, outcome.Quote, nil)
 	default:
 		return bot.View{Text: l.T("confirm_gone"), Keyboard: keyboards.Foot(l, p.Origin)}
 	}
 }
 
 // rejectedView says that nothing was bought, and why.
-func (s *Screens) rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
+func rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
 			l.T("confirm_what", itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)),
@@ -198,15 +198,15 @@ func (s *Screens) abandon(ctx context.Context, req *bot.Request, args keyboards.
 	if err != nil {
 		return bot.View{}, err
 	}
-	if _, err := s.orders.Discard(ctx, req.User.ID, p.ID); err != nil {
+	if _, err := s.Orders.Discard(ctx, req.User.ID, p.ID); err != nil {
 		return bot.View{}, err
 	}
-	outcome, err := s.orders.Outcome(ctx, req.User.ID, p.ID)
+	outcome, err := s.Orders.Outcome(ctx, req.User.ID, p.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if outcome.Result != orders.Gone { // it was confirmed by a quicker tap
-		return s.outcomeView(req.L, outcome), nil
+		return outcomeView(req.L, outcome), nil
 	}
 	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, p.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
 }
@@ -224,7 +224,7 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 	case storage.PurchaseDismissed:
 		return s.redraftBeside(ctx, req, p)
 	case storage.PurchaseOutcomeUnknown:
-		evidence, err := s.orders.Evidence(ctx, req.User.ID, p.ID)
+		evidence, err := s.Orders.Evidence(ctx, req.User.ID, p.ID)
 		if err != nil {
 			return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 		}
@@ -233,11 +233,11 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 		}
 		return unresolvedView(req.L, p, evidence.Now, evidence.Verdict, false), nil
 	default:
-		outcome, err := s.orders.Outcome(ctx, req.User.ID, p.ID)
+		outcome, err := s.Orders.Outcome(ctx, req.User.ID, p.ID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		return s.outcomeView(req.L, outcome), nil
+		return outcomeView(req.L, outcome), nil
 	}
 }
 
@@ -273,11 +273,11 @@ func (s *Screens) redraft(ctx context.Context, req *bot.Request, p storage.Purch
 	if err != nil {
 		return bot.View{}, err
 	}
-	quote, err := s.orders.Draft(ctx, orders.Intent{
+	quote, err := s.Orders.Draft(ctx, orders.Intent{
 		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key.Secret, row), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
 	})
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.confirmView(req.L, quote, nil), nil
+	return confirmView(req.L, quote, nil), nil
 }

@@ -55,7 +55,7 @@ func TestATapThatTelegramRepeatsHoursLater(t *testing.T) {
 		w.anna.TapData(card.ID, data)
 		pass(time.Second)
 		w.wantAdds(0)
-		w.says("more than ten minutes old")
+		w.says("over ten minutes old")
 	})
 }
 
@@ -104,7 +104,7 @@ func TestForgedButtons(t *testing.T) {
 		pass(10 * time.Second)
 
 		// Anna's order, in Mallory's hands.
-		order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
+		order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
 		must(w.t, err)
 		for _, data := range []string{
 			keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID}),
@@ -240,7 +240,7 @@ func TestBackNeverOverwritesGoods(t *testing.T) {
 		pass(10 * time.Minute) // nothing is cached any more
 		tapAll()
 		w.market.ClearFaults()
-		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
 		tapAll()
 		now := w.anna.Messages()
 		i := slices.IndexFunc(now, func(m telegram.Message) bool { return m.ID == goods.ID })
@@ -276,7 +276,7 @@ func TestTheSecondTapOfAMenuAsksNobody(t *testing.T) {
 func TestAKeyTypedBuysNothing(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
 		w.tap("confirm_button_confirm")
 		w.says(w.l.T("key_needed"))
 		w.types(annaKey)
@@ -327,7 +327,7 @@ func TestARemovedKeysDoubt(t *testing.T) {
 		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		w.tap("confirm_button_confirm")
 		pass(time.Minute)
-		must(w.t, w.db.RemoveKey(w.t.Context(), anna.ID))
+		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
 		w.withKey(poorKey)
 		w.types("/orders")
 		w.tapLike("❔")

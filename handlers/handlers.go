@@ -9,9 +9,7 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -21,11 +19,11 @@ import (
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/monitor"
+	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
 // Market is what screens ask of the marketplace beyond the catalogue.
@@ -33,185 +31,174 @@ type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 }
 
-// Options configures a Shop. OperatorKey, AdminIDs and AllowedIDs may be empty.
+// Options is what the screens are made of. All fields are required but Version
+// and CallStats.
 type Options struct {
-	DB          *storage.DB
-	Catalog     *catalog.Catalog
-	Market      Market
-	Bundle      *locales.Bundle
-	Log         *slog.Logger
-	OperatorKey redact.Secret
-	AdminIDs    []int64
-	AllowedIDs  []int64
-	DefaultLang string
+	People
+	Catalog    *catalog.Catalog
+	Market     Market
+	Orders     *orders.Service
+	Broadcasts *broadcasts.Service
+	Monitor    *monitor.Service
+	Notifier   *Notifier
+	Announcer  *Announcer
+	Log        *slog.Logger
+
 	SupportText string
-	SMMRatePer  int64
-	// TelegramRate is how many messages a second are sent in all, 0 = no limit.
-	TelegramRate float64
-	// What admins see of the process: may be nil and empty.
-	Version string // of the program, and of what it was built with
-	Traffic func() (market, telegram CallStats)
+	SMMRatePer  int64 // pieces
+	// Wake has stored messages sent now.
+	Wake func()
+	// What admins see of the process.
+	Version   string                                 // of the program, and of the Go that built it
+	CallStats func() (market, telegram ops.Snapshot) // of the last hour
 }
 
-// CallStats is how the calls to a service went in the last hour.
-type CallStats struct {
-	Calls, Errors int64
-	LastError     string    // in the code's own words, "" for none
-	LastErrorAt   time.Time // zero for none
-}
-
-// Monitor says what is wrong at the moment.
-type Monitor interface {
-	Active(ctx context.Context) ([]monitor.Alert, error)
-}
-
-// Screens is the screens of one bot.
+// Screens is everything that people and admins see.
 type Screens struct {
 	Options
-	bot        *bot.Bot
-	orders     *orders.Service
-	broadcasts *broadcasts.Service
-	monitor    Monitor
-	balances   *balances
-	began      time.Time
-
-	// Each has room for one: who draws how far a broadcast is, and who tells
-	// Telegram the commands.
-	drawing    chan struct{}
-	announcing chan struct{}
+	balances *balances
+	began    time.Time
 }
 
-// New returns a Shop. Attach gives it the bot, the trade, the broadcasts and the
-// alarms, which need its Hooks, its Notify and its Broadcasting first.
+// New returns the screens.
 func New(o Options) *Screens {
-	return &Screens{
-		Options: o, balances: newBalances(), began: time.Now(), drawing: make(chan struct{}, 1), announcing: make(chan struct{}, 1),
-	}
+	return &Screens{Options: o, balances: newBalances(), began: time.Now()}
 }
 
-// Hooks returns what the runtime asks the shop.
-func (s *Screens) Hooks() bot.Hooks {
-	return bot.Hooks{
+// Register lists every route, command and dialog step. Routes that only draw are
+// screens, those that do something are actions (bot.Action says what "Try again"
+// may repeat).
+func (s *Screens) Register(b *bot.Bot) {
+	b.SetHooks(bot.Hooks{
 		Identify:    s.identify,
-		Allowed:     s.allowed,
+		Allowed:     func(u bot.User) bool { return s.Allows(u.ID) },
 		Error:       s.errorView,
 		Panicked:    panicked,
 		Outdated:    outdated,
 		Group:       s.group,
 		Inline:      s.inline,
-		Unreachable: s.unreachable,
+		Unreachable: s.Notifier.SetUnreachable,
 		DeadLettered: func(_ context.Context, updateID int64) {
-			s.Log.Error("an update was given up: it could not be read, or three attempts at it failed", "update", updateID)
+			s.Log.Error("update dead-lettered", "update", updateID)
 		},
-	}
-}
-
-// Attach registers every screen, command and dialog. This is the list of routes.
-func (s *Screens) Attach(b *bot.Bot, trade *orders.Service, messages *broadcasts.Service, wrong Monitor) {
-	s.bot, s.orders, s.broadcasts, s.monitor = b, trade, messages, wrong
+	})
 
 	b.Command("start", s.start)
 	b.Command("menu", s.menuCommand)
-	b.Command("catalog", s.catalogCommand)
-	b.Command("search", s.searchCommand)
-	b.Command("sms", s.smsCommand)
-	b.Command("orders", s.ordersCommand)
-	b.Command("balance", s.balanceCommand)
-	b.Command("key", s.keyCommand)
-	b.Command("language", s.languageCommand)
 	b.Command("help", s.helpCommand)
-	b.Command("forget", s.forgetCommand)
+	b.Command("language", s.languageCommand)
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
+	bot.Screen(b, keyboards.Nothing, s.nothing)
+	bot.Screen(b, keyboards.Menu, s.menu)
+	bot.Screen(b, keyboards.Help, s.help)
+	bot.Screen(b, keyboards.Language, s.language)
+	bot.Action(b, keyboards.SetLanguage, s.setLanguage, nil)
 
-	bot.Handle(b, keyboards.Nothing, s.nothing)
-	bot.Handle(b, keyboards.Menu, s.menu)
-	bot.Handle(b, keyboards.Key, s.key)
-	bot.Handle(b, keyboards.KeyReplace, s.keyReplace)
-	bot.Handle(b, keyboards.KeyRemove, s.keyRemove)
-	bot.Handle(b, keyboards.KeyRemoveSure, s.keyRemoveSure)
-	bot.Handle(b, keyboards.Language, s.language)
-	bot.Handle(b, keyboards.SetLanguage, s.setLanguage)
-	bot.Handle(b, keyboards.Help, s.help)
-	bot.Handle(b, keyboards.Balance, s.balance)
-	bot.Handle(b, keyboards.Catalog, s.catalog)
-	bot.Handle(b, keyboards.Category, s.category)
-	bot.Handle(b, keyboards.Shelf, s.shelf)
-	bot.Handle(b, keyboards.Search, s.search)
-	bot.Handle(b, keyboards.Found, s.found)
-	bot.Handle(b, keyboards.Product, s.product)
-	bot.Handle(b, keyboards.ProductRefresh, s.productRefresh)
-	bot.Handle(b, keyboards.OtherAmount, s.otherAmount)
-	bot.Handle(b, keyboards.Quantity, s.quantity)
-	bot.Handle(b, keyboards.SkipEmail, s.skipEmail)
-	bot.Handle(b, keyboards.Confirm, s.confirm)
-	bot.Handle(b, keyboards.Discard, s.abandon)
-	bot.Handle(b, keyboards.Again, s.again)
-	bot.Handle(b, keyboards.OrderIt, s.orderIt)
-	bot.Handle(b, keyboards.Orders, s.orderList)
-	bot.Handle(b, keyboards.Order, s.order)
-	bot.Handle(b, keyboards.OrderRefresh, s.orderRefresh)
-	bot.Handle(b, keyboards.CardRefresh, s.cardRefresh)
-	bot.Handle(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Handle(b, keyboards.OrderWrong, s.orderWrong)
-	bot.Handle(b, keyboards.OrderCancel, s.orderCancel)
-	bot.Handle(b, keyboards.OrderCancelSure, s.orderCancelSure)
-	bot.Handle(b, keyboards.SMSCountries, s.smsCountries)
-	bot.Handle(b, keyboards.SMSFindCountry, s.smsFindCountry)
-	bot.Handle(b, keyboards.SMSProjects, s.smsProjects)
-	bot.Handle(b, keyboards.SMSFindProject, s.smsFindProject)
-	bot.Handle(b, keyboards.SMSProject, s.smsProject)
-	bot.Handle(b, keyboards.SMSQuantity, s.smsQuantity)
-	bot.Handle(b, keyboards.PhoneShow, s.numberShow)
-	bot.Handle(b, keyboards.PhoneCheck, s.numberCheck)
-	bot.Handle(b, keyboards.PhoneAgain, s.numberAgain)
-	bot.Handle(b, keyboards.PhoneAnother, s.numberAnother)
-	bot.Handle(b, keyboards.PhoneCode, s.numberCode)
-	bot.Handle(b, keyboards.UnresolvedBalance, s.unknownBalance)
-	bot.Handle(b, keyboards.UnresolvedAdopt, s.unknownNumber)
-	bot.Handle(b, keyboards.UnresolvedAdoptSure, s.unknownAdopt)
-	bot.Handle(b, keyboards.UnresolvedDismiss, s.unknownDismiss)
-
-	bot.Handle(b, keyboards.Recommended, s.recommended)
-	bot.Handle(b, keyboards.Sellers, s.shops)
-	bot.Handle(b, keyboards.SellerGoods, s.shopGoods)
-	bot.Handle(b, keyboards.Saved, s.saved)
-	bot.Handle(b, keyboards.SavedRemove, s.savedRemove)
-	bot.Handle(b, keyboards.Save, s.save)
-	bot.Handle(b, keyboards.Unsave, s.unsave)
-	bot.Handle(b, keyboards.WatchRestock, s.tellBack)
-	bot.Handle(b, keyboards.WatchRestockOff, s.tellBackOff)
-	bot.Handle(b, keyboards.WatchPrice, s.tellPrice)
-	bot.Handle(b, keyboards.WatchPriceOff, s.tellPriceOff)
-	bot.Handle(b, keyboards.Spending, s.spending)
-	bot.Handle(b, keyboards.Linked, s.linked)
-	bot.Handle(b, keyboards.LinkedService, s.linkedService)
-	bot.Handle(b, keyboards.LinkedAmount, s.linkedAmount)
-	bot.Handle(b, keyboards.LinkedOrder, s.linkedOrder)
-
-	bot.Handle(b, keyboards.OrderRemind, s.orderRemind)
-	bot.Handle(b, keyboards.CancelAll, s.cancelAll)
-	bot.Handle(b, keyboards.CancelAllSure, s.cancelAllSure)
-	bot.Handle(b, keyboards.ExternalFind, s.elsewhereFind)
-	bot.Handle(b, keyboards.ExternalImport, s.elsewhereTake)
-	bot.Handle(b, keyboards.OrdersExport, s.ordersExport)
-	bot.Handle(b, keyboards.MyData, s.myData)
-	bot.Handle(b, keyboards.Forget, s.forget)
-	bot.Handle(b, keyboards.ForgetAsk, s.forgetAsk)
-	bot.Handle(b, keyboards.ForgetSure, s.forgetSure)
-
-	s.attachAdmin()
-
+	// The API key and the account.
+	b.Command("key", s.keyCommand)
+	b.Command("balance", s.balanceCommand)
 	b.Step(stepKey, s.keyTyped)
+	bot.Screen(b, keyboards.Key, s.key)
+	bot.Screen(b, keyboards.KeyReplace, s.keyReplace)
+	bot.Screen(b, keyboards.KeyRemove, s.keyRemove)
+	bot.Action(b, keyboards.KeyRemoveSure, s.keyRemoveSure, nil)
+	bot.Screen(b, keyboards.Balance, s.balance)
+	bot.Screen(b, keyboards.Spending, s.spending)
+
+	// The catalogue and the search.
+	b.Command("catalog", s.catalogCommand)
+	b.Command("search", s.searchCommand)
+	b.Step(stepSearch, s.searchTyped)
+	bot.Screen(b, keyboards.Catalog, s.catalog)
+	bot.Screen(b, keyboards.Category, s.category)
+	bot.Screen(b, keyboards.Shelf, s.shelf)
+	bot.Screen(b, keyboards.Recommended, s.recommended)
+	bot.Screen(b, keyboards.Sellers, s.shops)
+	bot.Screen(b, keyboards.SellerGoods, s.shopGoods)
+	bot.Screen(b, keyboards.Search, s.search)
+	bot.Screen(b, keyboards.Found, s.found)
+
+	// A product, what is saved, and what is watched.
 	b.Step(stepAmount, s.amountTyped)
-	b.Step(stepLink, s.linkTyped)
-	b.Step(stepEmail, s.emailTyped)
-	b.Step(stepNumber, s.numberTyped)
+	b.Step(stepPrice, s.priceTyped)
+	bot.Screen(b, keyboards.Product, s.product)
+	bot.Screen(b, keyboards.ProductRefresh, s.productRefresh)
+	bot.Screen(b, keyboards.OtherAmount, s.otherAmount)
+	bot.Screen(b, keyboards.Quantity, s.quantity)
+	bot.Screen(b, keyboards.Saved, s.saved)
+	bot.Action(b, keyboards.SavedRemove, s.savedRemove, keyboards.SavedRemove.Data)
+	bot.Action(b, keyboards.Save, s.save, keyboards.Save.Data)
+	bot.Action(b, keyboards.Unsave, s.unsave, keyboards.Unsave.Data)
+	bot.Action(b, keyboards.WatchRestock, s.tellBack, keyboards.WatchRestock.Data)
+	bot.Action(b, keyboards.WatchRestockOff, s.tellBackOff, keyboards.WatchRestockOff.Data)
+	bot.Screen(b, keyboards.WatchPrice, s.tellPrice)
+	bot.Action(b, keyboards.WatchPriceOff, s.tellPriceOff, keyboards.WatchPriceOff.Data)
+
+	// A pasted link.
+	b.Step(stepLinked, s.linkedAmountTyped)
+	bot.Screen(b, keyboards.Linked, s.linked)
+	bot.Screen(b, keyboards.LinkedService, s.linkedService)
+	bot.Screen(b, keyboards.LinkedAmount, s.linkedAmount)
+	bot.Screen(b, keyboards.LinkedOrder, s.linkedOrder)
+
+	// Rented phones.
+	b.Command("sms", s.smsCommand)
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
-	b.Step(stepSearch, s.searchTyped)
-	b.Step(stepPrice, s.priceTyped)
-	b.Step(stepLinked, s.linkedAmountTyped)
+	bot.Screen(b, keyboards.SMSCountries, s.smsCountries)
+	bot.Screen(b, keyboards.SMSFindCountry, s.smsFindCountry)
+	bot.Screen(b, keyboards.SMSProjects, s.smsProjects)
+	bot.Screen(b, keyboards.SMSFindProject, s.smsFindProject)
+	bot.Screen(b, keyboards.SMSProject, s.smsProject)
+	bot.Screen(b, keyboards.SMSQuantity, s.smsQuantity)
+	bot.Screen(b, keyboards.PhoneShow, s.numberShow)
+	bot.Screen(b, keyboards.PhoneCheck, s.numberCheck)
+	bot.Screen(b, keyboards.PhoneAgain, s.numberAgain)
+	bot.Screen(b, keyboards.PhoneAnother, s.numberAnother)
+	bot.Screen(b, keyboards.PhoneCode, s.numberCode)
+
+	// The confirm card. Only Confirm buys; "Try again" draws the card anew.
+	b.Step(stepLink, s.linkTyped)
+	b.Step(stepEmail, s.emailTyped)
+	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
+	bot.Screen(b, keyboards.Again, s.again)
+	bot.Screen(b, keyboards.OrderIt, s.orderIt)
+	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.Again.Data)
+	bot.Action(b, keyboards.Discard, s.abandon, nil)
+
+	// Orders.
+	b.Command("orders", s.ordersCommand)
+	bot.Screen(b, keyboards.Orders, s.orderList)
+	bot.Screen(b, keyboards.Order, s.order)
+	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
+	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
+	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
+	bot.Screen(b, keyboards.OrderWrong, s.orderWrong)
+	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
+	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
+	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)
+	bot.Screen(b, keyboards.CancelAll, s.cancelAll)
+	bot.Action(b, keyboards.CancelAllSure, s.cancelAllSure, func(keyboards.CancelAllArgs) string { return keyboards.CancelAll.Data(struct{}{}) })
+	bot.Screen(b, keyboards.ExternalFind, s.elsewhereFind)
+	bot.Action(b, keyboards.ExternalImport, s.elsewhereTake, keyboards.ExternalFind.Data)
+
+	// Purchases whose outcome is unknown.
+	b.Step(stepNumber, s.numberTyped)
+	bot.Screen(b, keyboards.UnresolvedBalance, s.unknownBalance)
+	bot.Screen(b, keyboards.UnresolvedAdopt, s.unknownNumber)
+	bot.Action(b, keyboards.UnresolvedAdoptSure, s.unknownAdopt, nil)
+	bot.Action(b, keyboards.UnresolvedDismiss, s.unknownDismiss, nil)
+
+	// One's own data.
+	b.Command("forget", s.forgetCommand)
+	bot.Screen(b, keyboards.OrdersExport, s.ordersExport)
+	bot.Screen(b, keyboards.MyData, s.myData)
+	bot.Screen(b, keyboards.Forget, s.forget)
+	bot.Screen(b, keyboards.ForgetAsk, s.forgetAsk)
+	bot.Action(b, keyboards.ForgetSure, s.forgetSure, nil)
+
+	s.registerAdmin(b)
 }
 
 // Steps of dialogs: what the next text of a person is taken for.
@@ -237,77 +224,29 @@ func dialog(step, data string) *bot.Dialog {
 	return &bot.Dialog{Step: step, Data: data, TTL: dialogLife}
 }
 
-// identify records a person who writes and returns their language: the one they
-// chose, else the one of their Telegram.
+// identify records a person who writes and returns their language.
 func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
 	user, released, err := s.DB.TouchUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
 	if err != nil {
 		return nil, err
 	}
-	if user.Blocked && !s.admin(u.ID) {
+	if user.Blocked && !s.IsAdmin(u.ID) {
 		return nil, bot.ErrIgnored
 	}
 	if released {
-		s.orders.Wake()
+		s.Wake()
 	}
-	return s.localizer(user), nil
-}
-
-func (s *Screens) localizer(u storage.User) *locales.Localizer {
-	if u.Lang != "" {
-		return s.Bundle.Localizer(u.Lang)
-	}
-	return s.Bundle.Localizer(s.Bundle.Match(u.TelegramLang, s.DefaultLang))
-}
-
-// unreachable holds what waits for a person who has blocked the bot.
-func (s *Screens) unreachable(ctx context.Context, userID int64) {
-	if err := s.DB.SetUnreachable(ctx, userID); err != nil {
-		s.Log.Error("noting an unreachable person failed", "error", err)
-	}
-}
-
-func (s *Screens) allowed(u bot.User) bool {
-	return len(s.AllowedIDs) == 0 || slices.Contains(s.AllowedIDs, u.ID) || s.admin(u.ID)
-}
-
-// served are the ids of all who are served, none for everybody.
-func (s *Screens) served() []int64 {
-	if len(s.AllowedIDs) == 0 {
-		return nil
-	}
-	return slices.Concat(s.AllowedIDs, s.AdminIDs)
-}
-
-func (s *Screens) admin(userID int64) bool { return slices.Contains(s.AdminIDs, userID) }
-
-// ownKey returns the person's API key, or orders.ErrNoKey.
-func (s *Screens) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
-	key, err := s.DB.ActiveKey(ctx, userID)
-	if errors.Is(err, storage.ErrNotFound) {
-		return storage.Key{}, orders.ErrNoKey
-	}
-	return key, err
+	return s.Localizer(user), nil
 }
 
 // canBuy says why a person can't buy now, before they are asked anything:
 // looking is free, buying needs a key of one's own and no maintenance.
 func (s *Screens) canBuy(ctx context.Context, userID int64) error {
-	if err := s.orders.CanBuy(ctx); err != nil {
+	if err := s.Orders.CanBuy(ctx); err != nil {
 		return err
 	}
 	_, err := s.ownKey(ctx, userID)
 	return err
-}
-
-// browseKey returns the key to look round with: the person's own, else the
-// operator's. It never buys.
-func (s *Screens) browseKey(ctx context.Context, userID int64) (redact.Secret, error) {
-	key, err := s.ownKey(ctx, userID)
-	if errors.Is(err, orders.ErrNoKey) && s.OperatorKey != "" {
-		return s.OperatorKey, nil
-	}
-	return key.Secret, err
 }
 
 // price formats a unit price in the currency of the person's account.

@@ -18,7 +18,7 @@ var errNowhere = message("elsewhere_none")
 // person whether it is to be taken in.
 func (s *Screens) elsewhereFind(ctx context.Context, req *bot.Request, args keyboards.ExternalArgs) (bot.View, error) {
 	l := req.L
-	found, err := s.orders.FindExternal(ctx, req.User.ID, args.ExternalID)
+	found, err := s.Orders.FindExternal(ctx, req.User.ID, args.ExternalID)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
 		return bot.View{}, errNowhere
 	}
@@ -48,7 +48,7 @@ func (s *Screens) elsewhereFind(ctx context.Context, req *bot.Request, args keyb
 
 // elsewhereTake takes the order in and shows it.
 func (s *Screens) elsewhereTake(ctx context.Context, req *bot.Request, args keyboards.ExternalArgs) (bot.View, error) {
-	order, err := s.orders.Import(ctx, req.User.ID, args.ExternalID)
+	order, err := s.Orders.Import(ctx, req.User.ID, args.ExternalID)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
 		return bot.View{}, errNowhere
 	}

@@ -55,7 +55,7 @@ func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.Inlin
 		answer.Button = &bot.InlineButton{Text: req.L.Label("inline_button_none"), Start: startShop}
 		return answer, nil
 	}
-	username := s.bot.Username(ctx)
+	username := req.BotUsername(ctx)
 	if username == "" {
 		return bot.InlineAnswer{}, errNoName
 	}

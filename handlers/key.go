@@ -19,7 +19,7 @@ import (
 func (s *Screens) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	key, err := s.ownKey(ctx, req.User.ID)
 	if errors.Is(err, orders.ErrNoKey) {
-		return s.askKey(req, req.L.T("key_none")), nil
+		return askKey(req.L, req.L.T("key_none"), ""), nil
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -35,7 +35,7 @@ func (s *Screens) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.Vi
 }
 
 func (s *Screens) keyReplace(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	return s.askKey(req, req.L.T("key_replace")), nil
+	return askKey(req.L, req.L.T("key_replace"), ""), nil
 }
 
 // keyRemove asks once more, and says what stands on the key.
@@ -63,24 +63,25 @@ func (s *Screens) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
-	view := s.askKey(req, req.L.T("key_removed")+"\n\n"+req.L.T("key_none"))
+	view := askKey(req.L, req.L.T("key_removed")+"\n\n"+req.L.T("key_none"), "")
 	view.Toast = req.L.Label("key_removed_toast")
 	return view, nil
 }
 
-// askKey is the screen that whatever needs a key opens where there is none.
-// The screen that was asked for opens once a key is there.
-func (s *Screens) askKey(req *bot.Request, text string) bot.View {
+// askKey asks for a key. next is the callback data of the screen that opens once
+// the key is there, "" for the menu.
+func askKey(l *locales.Localizer, text, next string) bot.View {
 	return bot.View{
-		Text:     text + "\n\n" + req.L.T("key_ask"),
-		Keyboard: keyboards.Foot(req.L, ""),
-		Dialog:   dialog(stepKey, screenOf(req.CallbackData)),
+		Text:     text + "\n\n" + l.T("key_ask"),
+		Keyboard: keyboards.Foot(l, ""),
+		Dialog:   dialog(stepKey, next),
 	}
 }
 
-// askKeyBeside is askKey as a message of its own: what was tapped may be goods.
-func (s *Screens) askKeyBeside(req *bot.Request, text string) bot.View {
-	view := s.askKey(req, text)
+// askKeyFirst asks for the key that a screen needs, in a message of its own (the
+// tapped message may hold goods), and opens the screen then.
+func askKeyFirst(req *bot.Request, text string) bot.View {
+	view := askKey(req.L, text, req.RetryData())
 	view.AsNewMessage = true
 	return view
 }
@@ -111,7 +112,7 @@ func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next stri
 	again := func(text string) bot.View {
 		return bot.View{Text: warning + text, Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true, Dialog: dialog(stepKey, next)}
 	}
-	if !plausibleKey(secret) || (s.OperatorKey != "" && secret == s.OperatorKey && !s.admin(req.User.ID)) {
+	if !plausibleKey(secret) || (s.OperatorKey != "" && secret == s.OperatorKey && !s.IsAdmin(req.User.ID)) {
 		return again(req.L.T("key_refused")), nil
 	}
 	balance, err := s.Market.Balance(ctx, secret)
@@ -128,7 +129,7 @@ func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next stri
 	if err := s.DB.ResumeOrders(ctx, req.User.ID, time.Now()); err != nil {
 		return bot.View{}, err
 	}
-	s.orders.WakeWatcher()
+	s.Orders.WakeWatcher()
 	view := bot.View{
 		Text: warning + req.L.T("key_saved", locales.Args{
 			"Tail": req.L.Isolate(secret.Tail()), "Balance": req.L.Money(balance.Amount, balance.Currency),
@@ -142,9 +143,7 @@ func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next stri
 	if err := req.Show(ctx, view); err != nil {
 		return bot.View{}, err
 	}
-	view, err = s.bot.Open(ctx, req, next)
-	view.AsNewMessage = true
-	return view, err
+	return bot.View{Redirect: next, AsNewMessage: true}, nil
 }
 
 // plausibleKey keeps what can't be a key from being sent anywhere.

@@ -31,7 +31,7 @@ func (s *Screens) setLanguage(ctx context.Context, req *bot.Request, args keyboa
 		if err := s.DB.SetLang(ctx, req.User.ID, language.Code); err != nil {
 			return bot.View{}, err
 		}
-		s.noticeAdmin(ctx, req.User.ID)
+		s.Announcer.noticeAdmin(ctx, req.User.ID)
 		l := s.Bundle.Localizer(language.Code)
 		view := menuView(l)
 		view.Toast = l.Label("language_saved")

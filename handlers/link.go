@@ -44,7 +44,7 @@ func (s *Screens) linkPasted(ctx context.Context, req *bot.Request, link string)
 		return bot.View{}, err
 	}
 	args := keyboards.LinkedArgs{Link: id}
-	return s.linked(ctx, withCallback(req, keyboards.Linked.Data(args)), args)
+	return bot.RedirectTo(keyboards.Linked.Data(args)), nil
 }
 
 // linked lists the SMM services of the link's platform.
@@ -197,12 +197,12 @@ func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
 	order := args.Order(n)
-	view, err := s.linkedOrder(ctx, withCallback(req, keyboards.LinkedOrder.Data(order)), order)
+	view, err := s.linkedOrder(ctx, req, order)
 	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
 		return askAgain(amountSentence(req.L, amount), foot), nil
 	}
-	return view, err
+	return view, bot.ErrorAt(keyboards.LinkedOrder.Data(order), err)
 }
 
 // linkedOrder draws the confirm card: what it would ask for is there already.

@@ -106,9 +106,9 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 		if text := mallory.Transcript(); strings.Contains(text, "secret") {
 			w.t.Errorf("Mallory sees Anna's link:\n%s", text)
 		}
-		link, err := w.db.AddSearch(w.t.Context(), anna.ID, "https://instagram.com/p/mine")
+		link, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "https://instagram.com/p/mine")
 		must(w.t, err)
-		words, err := w.db.AddSearch(w.t.Context(), anna.ID, "an")
+		words, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "an")
 		must(w.t, err)
 		before := w.anna.Last().ID
 		for _, forged := range []string{

@@ -52,7 +52,7 @@ func (s *Screens) closedSentence(ctx context.Context, l *locales.Localizer) stri
 
 // closedNote stands below what could be bought, "" while it can.
 func (s *Screens) closedNote(ctx context.Context, l *locales.Localizer) string {
-	if err := s.orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
+	if err := s.Orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
 		return ""
 	}
 	return "\n\n" + s.closedSentence(ctx, l)
@@ -89,7 +89,7 @@ func (s *Screens) maintenanceTyped(ctx context.Context, req *bot.Request) (bot.V
 	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, Detail: text, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
-	return s.maintenance(ctx, withCallback(req, keyboards.Maintenance.Data(struct{}{})), struct{}{})
+	return bot.RedirectTo(keyboards.Maintenance.Data(struct{}{})), nil
 }
 
 // maintenanceOwn goes back to the bot's own sentence, in everybody's language.

@@ -13,7 +13,7 @@ import (
 // start greets with the menu, or opens what a deep link names: p_<service> a
 // product, o_<order> an order of the person's own, startKey the API key.
 func (s *Screens) start(ctx context.Context, req *bot.Request) (bot.View, error) {
-	s.noticeAdmin(ctx, req.User.ID)
+	s.Announcer.noticeAdmin(ctx, req.User.ID)
 	if req.Args == startKey {
 		return s.key(ctx, req, struct{}{})
 	}
@@ -21,7 +21,7 @@ func (s *Screens) start(ctx context.Context, req *bot.Request) (bot.View, error)
 		switch kind {
 		case "p":
 			args := keyboards.ProductArgs{Service: number}
-			return s.product(ctx, withCallback(req, keyboards.Product.Data(args)), args)
+			return bot.RedirectTo(keyboards.Product.Data(args)), nil
 		case "o":
 			order, err := s.DB.OrderByExternalID(ctx, req.User.ID, number)
 			if err != nil {
@@ -80,7 +80,7 @@ func (s *Screens) group(ctx context.Context, req *bot.Request) (bot.View, bool) 
 }
 
 func (s *Screens) privateLink(ctx context.Context, req *bot.Request) keyboards.Rows {
-	name := s.bot.Username(ctx)
+	name := req.BotUsername(ctx)
 	if name == "" {
 		return nil
 	}

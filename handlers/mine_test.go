@@ -93,13 +93,13 @@ func TestEligibleAfterAsItCame(t *testing.T) {
 			screen := w.anna.Last()
 			w.market.SetEligibleWord(word)
 			w.tap("cancel_button_refund")
-			w.says("It can be cancelled from " + word + ".")
+			w.says("You can cancel it after " + word + ".")
 			if data := buttonData(w.anna.Last(), w.l.Label("cancel_button_remind")); data != "" {
 				w.t.Errorf("%q: a reminder is offered:\n%s", word, w.anna.Transcript())
 			}
 			w.anna.TapData(screen.ID, buttonData(screen, w.l.Label("cancel_button_remind")))
 			pass(time.Second)
-			if at, err := w.db.ReminderOf(w.t.Context(), anna.ID, w.orderID(market.FirstOrder)); err != nil || !at.IsZero() {
+			if at, err := w.app.DB.ReminderOf(w.t.Context(), anna.ID, w.orderID(market.FirstOrder)); err != nil || !at.IsZero() {
 				w.t.Errorf("%q: reminded at %v, %v", word, at, err)
 			}
 		})
@@ -108,7 +108,7 @@ func TestEligibleAfterAsItCame(t *testing.T) {
 
 func (w *world) orderID(number int64) int64 {
 	w.t.Helper()
-	order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, number)
+	order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, number)
 	must(w.t, err)
 	return order.ID
 }
@@ -126,7 +126,7 @@ func TestARemindersOrderHasEnded(t *testing.T) {
 		w.tap("cancel_button_remind")
 		must(w.t, w.market.Finish(market.FirstOrder))
 		pass(time.Hour)
-		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
 			w.t.Errorf("reminded of an order that was delivered:\n%s", text)
 		}
 	})
@@ -140,11 +140,11 @@ func TestAReminderBehindACode(t *testing.T) {
 		w.rent("1")
 		must(w.t, w.market.SendCode(market.FirstOrder, "40312"))
 		pass(5 * time.Second)
-		must(w.t, w.db.AddMessage(w.t.Context(), storage.Message{
+		must(w.t, w.app.DB.AddMessage(w.t.Context(), storage.Message{
 			UserID: anna.ID, OrderID: w.orderID(market.FirstOrder), Kind: "reminder", CreatedAt: time.Now(),
 		}))
 		pass(time.Minute)
-		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled from now on") {
+		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
 			w.t.Errorf("reminded of a number whose code has come:\n%s", text)
 		}
 	})
@@ -235,19 +235,19 @@ func TestCancelAllOfMany(t *testing.T) {
 func (w *world) place(given []storage.Placement) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	key, err := w.db.ActiveKey(ctx, anna.ID)
+	key, err := w.app.DB.ActiveKey(ctx, anna.ID)
 	must(w.t, err)
 	now := time.Now()
-	p, err := w.db.InsertDraft(ctx, storage.Purchase{
+	p, err := w.app.DB.InsertDraft(ctx, storage.Purchase{
 		UserID: anna.ID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: storage.KindProduct, Service: market.GmailUSA, Name: "Gmail, \"USA\"", Quantity: 1,
 		RatePer: 1, Currency: "USD", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
 	must(w.t, err)
-	claimed, err := w.db.ClaimPurchase(ctx, anna.ID, p.ID, "test", now, now.Add(time.Minute))
+	claimed, err := w.app.DB.ClaimPurchase(ctx, anna.ID, p.ID, "test", now, now.Add(time.Minute))
 	must(w.t, err)
-	sending, err := w.db.StartSending(ctx, p.ID, "test", storage.Terms{Currency: "USD"}, now, now.Add(time.Minute))
+	sending, err := w.app.DB.StartSending(ctx, p.ID, "test", storage.Terms{Currency: "USD"}, now, now.Add(time.Minute))
 	must(w.t, err)
-	_, placed, err := w.db.PlacePurchase(ctx, p, given, now, now.Add(time.Hour), func(storage.Order) []storage.Message { return nil })
+	_, placed, err := w.app.DB.PlacePurchase(ctx, p, given, now, now.Add(time.Hour), func(storage.Order) []storage.Message { return nil })
 	must(w.t, err)
 	if !claimed || !sending || !placed {
 		w.t.Fatal("the orders were not placed")
@@ -319,7 +319,7 @@ func TestTakingInWhatIsSomebodyElses(t *testing.T) {
 				w.t.Errorf("taking in %d: %q", number, answer)
 			}
 		}
-		if n, err := w.db.CountOrders(w.t.Context(), 6666, storage.FilterAll); err != nil || n != 0 {
+		if n, err := w.app.DB.CountOrders(w.t.Context(), 6666, storage.FilterAll); err != nil || n != 0 {
 			w.t.Errorf("Mallory has %d orders, %v", n, err)
 		}
 	})
@@ -337,9 +337,9 @@ func TestTakingInTwice(t *testing.T) {
 		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("elsewhere_button_yes")))
 		must(w.t, w.anna.RepeatTap())
 		pass(10 * time.Second)
-		order, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
+		order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
 		must(w.t, err)
-		if n, err := w.db.CountOrders(w.t.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
+		if n, err := w.app.DB.CountOrders(w.t.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
 			w.t.Errorf("%d orders, %v", n, err)
 		}
 		arrived := 0
@@ -510,7 +510,7 @@ func TestForgetWaitsForAPurchase(t *testing.T) {
 		w.confirmCard()
 		p := w.draftOf(w.anna.Last())
 		now := time.Now()
-		claimed, err := w.db.ClaimPurchase(w.t.Context(), anna.ID, p, "another process", now, now.Add(time.Minute))
+		claimed, err := w.app.DB.ClaimPurchase(w.t.Context(), anna.ID, p, "another process", now, now.Add(time.Minute))
 		must(w.t, err)
 		if !claimed {
 			w.t.Fatal("not claimed")
@@ -522,7 +522,7 @@ func TestForgetWaitsForAPurchase(t *testing.T) {
 		if n := strings.Count(w.anna.Transcript(), w.l.T("forget_on_its_way")); n != 2 {
 			w.t.Errorf("it is said %d times that an order is on its way:\n%s", n, w.anna.Transcript())
 		}
-		if _, err := w.db.ActiveKey(w.t.Context(), anna.ID); err != nil {
+		if _, err := w.app.DB.ActiveKey(w.t.Context(), anna.ID); err != nil {
 			w.t.Errorf("the key is gone: %v", err)
 		}
 		pass(2 * time.Minute) // the claim is over
@@ -567,7 +567,7 @@ func TestForgetAsksAgain(t *testing.T) {
 		pass(time.Minute)
 		w.anna.TapData(old.ID, buttonData(old, w.l.Label("forget_button")))
 		pass(time.Second)
-		if _, err := w.db.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
+		if _, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
 			w.t.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.anna.Transcript())
 		}
 		w.types("/forget")
@@ -595,7 +595,7 @@ func TestForgetTakesNobodyElsesThings(t *testing.T) {
 		if after := w.kept(); after != before {
 			w.t.Errorf("Anna's things are now\n%s\nwere\n%s", after, before)
 		}
-		if _, err := w.db.ActiveKey(w.t.Context(), 7777); err == nil {
+		if _, err := w.app.DB.ActiveKey(w.t.Context(), 7777); err == nil {
 			w.t.Error("Boris's key is still there")
 		}
 	})

@@ -18,7 +18,7 @@ const alarmsLength = 3500
 
 // wrongNow says what is wrong at the moment, a line each.
 func (s *Screens) wrongNow(ctx context.Context, l *locales.Localizer) ([]string, error) {
-	entries, err := s.monitor.Active(ctx)
+	entries, err := s.Monitor.Active(ctx)
 	if err != nil {
 		return nil, err
 	}

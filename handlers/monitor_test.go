@@ -33,7 +33,7 @@ func TestEveryAlarmInEveryLanguage(t *testing.T) {
 						}
 						body, err := json.Marshal(monitor.Report{Entries: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
 						must(w.t, err)
-						_, err = w.shop.Notify(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
+						_, err = w.app.Notifier.Send(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
 						must(w.t, err)
 						pass(time.Second)
 						text := w.anna.Last().Text
@@ -73,7 +73,7 @@ func TestEveryDeedInEveryLanguage(t *testing.T) {
 				w.beAdmin()
 				for _, deed := range deeds {
 					deed.AdminID, deed.At = adminID, time.Now()
-					must(w.t, w.db.RecordAudit(w.t.Context(), deed))
+					must(w.t, w.app.DB.RecordAudit(w.t.Context(), deed))
 					pass(time.Second)
 					w.types("/admin")
 					w.tap("admin_button_log")

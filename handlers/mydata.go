@@ -258,7 +258,7 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 }
 
 func (s *Screens) forgetCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.forget(ctx, withCallback(req, keyboards.Forget.Data(struct{}{})), struct{}{})
+	return bot.RedirectTo(keyboards.Forget.Data(struct{}{})), nil
 }
 
 // forgetAsk asks once more, and names what is still under way.

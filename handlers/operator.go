@@ -102,5 +102,5 @@ func (s *Screens) setOperatorThreshold(ctx context.Context, req *bot.Request, be
 		return bot.View{}, err
 	}
 	args := keyboards.BalanceArgs{}
-	return s.balance(ctx, withCallback(req, keyboards.Balance.Data(args)), args)
+	return bot.RedirectTo(keyboards.Balance.Data(args)), nil
 }

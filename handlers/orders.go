@@ -65,7 +65,7 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListActions{
 		CancelAll: filter == storage.FilterOpen && total > 1,
 		Export:    filter == storage.FilterAll && total > 0,
-		Everyones: s.admin(req.User.ID),
+		Everyones: s.IsAdmin(req.User.ID),
 	})
 	return view, nil
 }
@@ -93,12 +93,12 @@ func filterID(filter uint8) string {
 func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if n, ok := orderNumber(req.Args); ok {
 		view, err := s.orderOfNumber(ctx, req, n)
-		if errors.Is(err, orders.ErrNoKey) && s.admin(req.User.ID) { // who asked for anybody's
+		if errors.Is(err, orders.ErrNoKey) && s.IsAdmin(req.User.ID) { // who asked for anybody's
 			return bot.View{}, message("allorders_no_number", locales.Args{"Number": externalID(req.L, n)})
 		}
 		return view, err
 	}
-	if s.admin(req.User.ID) {
+	if s.IsAdmin(req.User.ID) {
 		return s.allOrdersCommand(ctx, req)
 	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
@@ -108,14 +108,15 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 // placed elsewhere; for admins it may be anybody's.
 func (s *Screens) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
 	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, n)
-	if errors.Is(err, storage.ErrNotFound) && s.admin(req.User.ID) {
+	if errors.Is(err, storage.ErrNotFound) && s.IsAdmin(req.User.ID) {
 		if view, found, err := s.anyOrderOfNumber(ctx, req, n); found || err != nil {
 			return view, err
 		}
 	}
 	if errors.Is(err, storage.ErrNotFound) {
 		args := keyboards.ExternalArgs{ExternalID: n}
-		return s.elsewhereFind(ctx, withCallback(req, keyboards.ExternalFind.Data(args)), args)
+		view, err := s.elsewhereFind(ctx, req, args)
+		return view, bot.ErrorAt(keyboards.ExternalFind.Data(args), err)
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -184,7 +185,7 @@ func (s *Screens) order(ctx context.Context, req *bot.Request, args keyboards.Or
 
 // orderRefresh asks the marketplace first.
 func (s *Screens) orderRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
-	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	order, err := s.Orders.Refresh(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -303,7 +304,7 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 }
 
 // placedView is what a confirm card becomes.
-func (s *Screens) placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
+func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
 	o := placed[0]
 	if o.Kind == storage.KindSMS {
 		return rentedView(l, placed, p)
@@ -323,11 +324,11 @@ func (s *Screens) placedView(l *locales.Localizer, placed []storage.Order, p sto
 }
 
 func (s *Screens) cardRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	order, err := s.Orders.Refresh(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := s.placedView(req.L, []storage.Order{order}, storage.Purchase{})
+	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
 	view.Toast = req.L.Label("order_refreshed")
 	return view, nil
 }
@@ -335,7 +336,7 @@ func (s *Screens) cardRefresh(ctx context.Context, req *bot.Request, args keyboa
 // orderAccounts asks the marketplace for the goods again and sends them as a
 // message of its own: they are not kept here.
 func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, accounts, err := s.orders.Accounts(ctx, req.User.ID, args.Order)
+	order, accounts, err := s.Orders.Accounts(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -34,11 +34,11 @@ func (s *Screens) personTyped(ctx context.Context, req *bot.Request) (bot.View, 
 		return askAgain(req.L.T("person_bad"), foot), nil
 	}
 	args := keyboards.PersonArgs{Person: id}
-	view, err := s.person(ctx, withCallback(req, keyboards.Person.Data(args)), args)
+	view, err := s.person(ctx, req, args)
 	if errors.Is(err, storage.ErrNotFound) {
 		return askAgain(req.L.T("person_none", locales.Args{"ID": personNumber(req.L, id)}), foot), nil
 	}
-	return view, err
+	return view, bot.ErrorAt(keyboards.Person.Data(args), err)
 }
 
 // personID reads the id of a person, with or without the @ before it.
@@ -90,7 +90,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 	}
 	lines := []string{
 		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
-		l.T("person_language", locales.Args{"Language": s.languageName(s.localizer(user).Lang())}),
+		l.T("person_language", locales.Args{"Language": s.languageName(s.Localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
 		l.T("person_orders", locales.Args{"All": kept.Orders, "Open": kept.Open, "Unknown": kept.OutcomeUnknown}),
@@ -103,7 +103,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 	case !user.Private:
 		lines = append(lines, "", l.T("person_elsewhere"))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.admin(user.ID))}, nil
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.IsAdmin(user.ID))}, nil
 }
 
 func (s *Screens) languageName(code string) string {
@@ -130,7 +130,7 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 }
 
 func (s *Screens) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
-	if s.admin(args.Person) {
+	if s.IsAdmin(args.Person) {
 		return bot.View{}, message("person_is_admin")
 	}
 	return s.setBlocked(ctx, req, args, true, deedBlock)

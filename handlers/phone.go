@@ -113,7 +113,7 @@ func (s *Screens) numberShow(ctx context.Context, req *bot.Request, args keyboar
 
 // numberCheck asks the marketplace first. The code itself comes as a message.
 func (s *Screens) numberCheck(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, err := s.orders.Refresh(ctx, req.User.ID, args.Order)
+	order, err := s.Orders.Refresh(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -163,7 +163,7 @@ func (s *Screens) rentBeside(ctx context.Context, req *bot.Request, order storag
 // numberCode asks the marketplace for what a number has received, and shows it
 // as a message of its own: it is not kept here.
 func (s *Screens) numberCode(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, sms, err := s.orders.Code(ctx, req.User.ID, args.Order)
+	order, sms, err := s.Orders.Code(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -203,12 +203,12 @@ func (s *Screens) amountTyped(ctx context.Context, req *bot.Request) (bot.View, 
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
 	order := args.Order(n)
-	view, err := s.quantity(ctx, withCallback(req, keyboards.Quantity.Data(order)), order)
+	view, err := s.quantity(ctx, req, order)
 	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
 		return askAgain(amountSentence(req.L, amount), foot), nil
 	}
-	return view, err
+	return view, bot.ErrorAt(keyboards.Quantity.Data(order), err)
 }
 
 // quantity goes on to what the purchase still needs: the link of an SMM
@@ -296,13 +296,13 @@ func (s *Screens) draftGoods(ctx context.Context, req *bot.Request, row hstock.I
 	if err != nil {
 		return bot.View{}, err
 	}
-	quote, err := s.orders.Draft(ctx, orders.Intent{
+	quote, err := s.Orders.Draft(ctx, orders.Intent{
 		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.confirmView(req.L, quote, nil), nil
+	return confirmView(req.L, quote, nil), nil
 }
 
 // englishCategory is the English name of a row's category, "" where that can't be read

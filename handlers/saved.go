@@ -11,6 +11,7 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/watches"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -241,22 +242,22 @@ func (s *Screens) marks(ctx context.Context, l *locales.Localizer, userID, servi
 
 // watchView says what somebody wanted to be told, in the words of now where the
 // catalogue has them at hand.
-func (s *Screens) newsView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
+func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
 	news, err := watches.DecodeNotification(message)
 	if err != nil {
-		return bot.View{}, fmt.Errorf("%w: %w", orders.ErrUnsendable, err)
+		return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 	}
 	name := news.Name
-	if key, err := s.browseKey(ctx, message.UserID); err == nil {
+	if key, err := n.browseKey(ctx, message.UserID); err == nil {
 		asking, cancel := context.WithTimeout(ctx, courtesy)
-		if row, _, err := s.Catalog.Product(asking, key, l.Lang(), news.Service); err == nil {
+		if row, _, err := n.Catalog.Product(asking, key, l.Lang(), news.Service); err == nil {
 			name = row.Name
 		}
 		cancel()
 	}
 	price := l.T("product_price", locales.Args{"Price": l.Money(news.Rate, news.Currency)})
-	if news.SMM && s.SMMRatePer > 1 {
-		price = l.T("product_price_per", locales.Args{"Price": l.Money(news.Rate, news.Currency), "Per": l.Number(s.SMMRatePer)})
+	if news.SMM && n.SMMRatePer > 1 {
+		price = l.T("product_price_per", locales.Args{"Price": l.Money(news.Rate, news.Currency), "Per": l.Number(n.SMMRatePer)})
 	}
 	about := locales.Args{"Name": title(l, name), "Price": l.Money(news.Named, news.Currency)}
 	first, last := l.T("news_back", about), l.T("news_back_again")

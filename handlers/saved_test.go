@@ -135,7 +135,7 @@ func TestNewsInTheLanguageOfNow(t *testing.T) {
 		must(w.t, w.market.SetStock(market.TikTokLikes, 0))
 		w.open("18")
 		w.tap("product_button_back")
-		must(w.t, w.db.SetLang(w.t.Context(), anna.ID, "zh"))
+		must(w.t, w.app.DB.SetLang(w.t.Context(), anna.ID, "zh"))
 		must(w.t, w.market.SetStock(market.TikTokLikes, 5000))
 		pass(watches.Every)
 		if text := w.anna.Last().Text; !strings.Contains(text, "到货了") || strings.Contains(text, "TikTok Likes") {
@@ -155,7 +155,7 @@ func TestNewsSurvivesARestart(t *testing.T) {
 		w.restart()
 		w.telegram.ClearFaults()
 		pass(10 * time.Minute)
-		if n := strings.Count(w.anna.Transcript(), "is back!"); n != 1 {
+		if n := strings.Count(w.anna.Transcript(), "is back in stock!"); n != 1 {
 			w.t.Errorf("told %d times:\n%s", n, w.anna.Transcript())
 		}
 	})
@@ -166,16 +166,16 @@ func TestSavedIsFull(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for i := range int64(200) {
-			must(w.t, w.db.AddFavourite(w.t.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
+			must(w.t, w.app.DB.AddFavourite(w.t.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
 		}
 		for i := range int64(100) {
-			must(w.t, w.db.SetWatch(w.t.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
+			must(w.t, w.app.DB.SetWatch(w.t.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
 		}
 		w.open("5")
 		w.tap("product_button_save")
-		w.says("You have saved 200 things")
+		w.says("You’ve saved 200 items")
 		w.tap("product_button_back")
-		w.says("I am watching 100 things")
+		w.says("I’m already watching 100 items")
 		w.types("/catalog")
 		w.tap("catalog_button_saved")
 		w.says("1/25")
@@ -203,13 +203,13 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		} {
 			mallory.TapData(mallory.Last().ID, data)
 			pass(time.Second)
-			if text := mallory.Transcript(); strings.Contains(text, "★ Saved ] [ 🏷") || strings.Contains(text, "I tell you when") || strings.Contains(text, "1.50") {
+			if text := mallory.Transcript(); strings.Contains(text, "★ Saved ] [ 🏷") || strings.Contains(text, "I’ll tell you") || strings.Contains(text, "1.50") {
 				w.t.Errorf("after %s Mallory sees what Anna has said:\n%s", data, text)
 			}
 		}
-		saved, err := w.db.IsFavourite(w.t.Context(), anna.ID, market.SoldOut)
+		saved, err := w.app.DB.IsFavourite(w.t.Context(), anna.ID, market.SoldOut)
 		must(w.t, err)
-		told, err := w.db.Watches(w.t.Context(), anna.ID, market.SoldOut)
+		told, err := w.app.DB.Watches(w.t.Context(), anna.ID, market.SoldOut)
 		must(w.t, err)
 		if !saved || len(told) != 2 {
 			w.t.Errorf("Anna has saved it: %v; her alerts: %+v", saved, told)
@@ -217,10 +217,10 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		must(w.t, w.market.SetStock(market.SoldOut, 4))
 		must(w.t, w.market.SetRate(market.SoldOut, "1.40"))
 		pass(watches.Every)
-		if strings.Contains(mallory.Transcript(), "is back!") {
+		if strings.Contains(mallory.Transcript(), "is back in stock!") {
 			w.t.Error("Mallory is told what Anna wanted to know")
 		}
-		w.says("is back!")
+		w.says("is back in stock!")
 		w.says("costs $1.50 or less!")
 	})
 }
@@ -233,7 +233,7 @@ func TestTheQuestionForAPriceStands(t *testing.T) {
 		w.types("too cheap to say")
 		w.restart()
 		w.types("0.5")
-		told, err := w.db.Watches(w.t.Context(), anna.ID, market.GmailUSA)
+		told, err := w.app.DB.Watches(w.t.Context(), anna.ID, market.GmailUSA)
 		must(w.t, err)
 		if len(told) != 1 || !told[0].Price.Equal(decimal.New(5, -1)) {
 			w.t.Errorf("alerts: %+v", told)

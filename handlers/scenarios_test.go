@@ -261,7 +261,7 @@ func TestRestartInTheMiddle(t *testing.T) {
 		w.restart()
 		must(w.t, w.market.Hold(market.GmailUSA, true))
 		w.tap("confirm_button_confirm")
-		w.halt()
+		w.stop()
 		must(w.t, w.market.Finish(market.FirstOrder))
 		w.start()
 		pass(time.Minute)

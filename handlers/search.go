@@ -70,8 +70,7 @@ func (s *Screens) find(ctx context.Context, req *bot.Request, words string, none
 	}
 	args := keyboards.FoundArgs{Search: search}
 	if err != nil {
-		withCallback(req, keyboards.Found.Data(args))
-		return bot.View{}, err
+		return bot.View{}, bot.ErrorAt(keyboards.Found.Data(args), err)
 	}
 	return s.foundView(ctx, req, args, words, rows, fresh), nil
 }

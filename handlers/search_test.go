@@ -123,7 +123,7 @@ func TestTheNumberOfAnOrder(t *testing.T) {
 			w.t.Errorf("it was searched for, too")
 		}
 		w.types("23599")
-		w.says("Nothing found for “23599”")
+		w.says("No results for “23599”")
 	})
 }
 

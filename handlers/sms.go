@@ -27,7 +27,7 @@ const (
 
 func (s *Screens) smsCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	var args keyboards.SMSCountriesArgs
-	return s.smsCountries(ctx, withCallback(req, keyboards.SMSCountries.Data(args)), args)
+	return bot.RedirectTo(keyboards.SMSCountries.Data(args)), nil
 }
 
 // smsCountries lists the countries, those that the person rented in lately
@@ -120,7 +120,7 @@ func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View,
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{}))), nil
 	case 1:
 		args := keyboards.SMSProjectsArgs{Country: route.HashOf(found[0].Code)}
-		return s.smsProjects(ctx, withCallback(req, keyboards.SMSProjects.Data(args)), args)
+		return bot.RedirectTo(keyboards.SMSProjects.Data(args)), nil
 	}
 	search, err := s.DB.AddSearch(ctx, req.User.ID, query)
 	if err != nil {
@@ -265,7 +265,7 @@ func (s *Screens) projectTyped(ctx context.Context, req *bot.Request) (bot.View,
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSProjects.Data(args))), nil
 	case 1:
 		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), Via: asked.Via}
-		return s.smsProject(ctx, withCallback(req, keyboards.SMSProject.Data(one)), one)
+		return bot.RedirectTo(keyboards.SMSProject.Data(one)), nil
 	}
 	if args.Found, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
 		return bot.View{}, err
@@ -323,11 +323,11 @@ func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboa
 
 // draftNumbers stores which numbers are about to be rented and draws the card.
 func (s *Screens) draftNumbers(ctx context.Context, req *bot.Request, rental storage.Rental, quantity int64, origin string, replaces int64) (bot.View, error) {
-	quote, err := s.orders.Draft(ctx, orders.Intent{
+	quote, err := s.Orders.Draft(ctx, orders.Intent{
 		UserID: req.User.ID, Rental: rental, Quantity: quantity, Origin: origin, Lang: req.L.Lang(), Replaces: replaces,
 	})
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.confirmView(req.L, quote, nil), nil
+	return confirmView(req.L, quote, nil), nil
 }

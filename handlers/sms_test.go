@@ -165,7 +165,7 @@ func TestKilledWhileWaitingForACode(t *testing.T) {
 	inBoth(t, "sms_restart", func(w *world) {
 		w.withKey(annaKey)
 		w.rent("1")
-		w.halt()
+		w.stop()
 		must(w.t, w.market.SendCode(market.FirstOrder, "555555"))
 		pass(time.Minute)
 		w.start()

@@ -18,7 +18,7 @@ func (w *world) buyGmail(quantity string) {
 // later lets days pass without the bot, whose waiting would take long to simulate.
 func (w *world) later(days int) {
 	w.t.Helper()
-	w.halt()
+	w.stop()
 	time.Sleep(time.Duration(days) * 24 * time.Hour) // in a bubble: no real time
 	w.start()
 }

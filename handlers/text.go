@@ -27,7 +27,6 @@ func (s *Screens) text(ctx context.Context, req *bot.Request) (bot.View, error) 
 			return view, err
 		}
 		// Digits alone may be words, too: "163" is a mail service.
-		withCallback(req, "")
 	}
 	isNew, err := s.isNew(ctx, req)
 	if err != nil {

@@ -15,10 +15,10 @@ import (
 
 // unknownBalance reads the balance again and says what it suggests.
 func (s *Screens) unknownBalance(ctx context.Context, req *bot.Request, args keyboards.UnresolvedArgs) (bot.View, error) {
-	if missing, err := s.orders.CountMissing(ctx, req.User.ID, args.Purchase); err != nil || missing > 0 {
+	if missing, err := s.Orders.CountMissing(ctx, req.User.ID, args.Purchase); err != nil || missing > 0 {
 		return stillMissing(req.L, args.Purchase, missing), err
 	}
-	evidence, err := s.orders.Evidence(ctx, req.User.ID, args.Purchase)
+	evidence, err := s.Orders.Evidence(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
@@ -92,7 +92,7 @@ func (s *Screens) numberTyped(ctx context.Context, req *bot.Request) (bot.View, 
 	if !ok {
 		return bot.View{}, message("unknown_not_number")
 	}
-	found, err := s.orders.LookUp(ctx, req.User.ID, args.Purchase, n)
+	found, err := s.Orders.LookUp(ctx, req.User.ID, args.Purchase, n)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
@@ -113,13 +113,13 @@ func (s *Screens) numberTyped(ctx context.Context, req *bot.Request) (bot.View, 
 
 // unknownAdopt takes the order in as this purchase.
 func (s *Screens) unknownAdopt(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
-	order, err := s.orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
+	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
-	view := s.placedView(req.L, []storage.Order{order}, storage.Purchase{})
+	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
 	view.Toast = req.L.Label("unknown_adopted")
-	missing, err := s.orders.CountMissing(ctx, req.User.ID, args.Purchase)
+	missing, err := s.Orders.CountMissing(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -140,7 +140,7 @@ func stillMissing(l *locales.Localizer, purchase, missing int64) bot.View {
 
 // unknownDismiss takes the person's word that nothing was bought.
 func (s *Screens) unknownDismiss(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
-	if err := s.orders.Dismiss(ctx, req.User.ID, args.Purchase); err != nil {
+	if err := s.Orders.Dismiss(ctx, req.User.ID, args.Purchase); err != nil {
 		return bot.View{}, err
 	}
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)

@@ -18,20 +18,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"hstockbot/bot"
-	"hstockbot/handlers"
-	"hstockbot/internal/broadcasts"
-	"hstockbot/internal/catalog"
-	"hstockbot/internal/hstock"
-	"hstockbot/internal/monitor"
-	"hstockbot/internal/orders"
+	"hstockbot/internal/app"
+	"hstockbot/internal/config"
+	"hstockbot/internal/ops"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/memnet"
 	"hstockbot/internal/sandbox/telegram"
-	"hstockbot/internal/watches"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
 var update = flag.Bool("update", false, "write the golden transcripts anew")
@@ -69,10 +63,7 @@ type world struct {
 
 	marketDown moment // since when the marketplace counts as down
 
-	bot  *bot.Bot
-	shop *handlers.Screens
-	db   *storage.DB
-	halt func() // ends the bot, not the world
+	app *app.App
 }
 
 // inWorld runs a scenario with a person whose Telegram speaks lang. The bot's
@@ -101,7 +92,7 @@ func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 
 		scenario(w)
 
-		w.halt()
+		w.stop()
 		w.telegram.Close()
 		w.market.Close()
 		stopTelegram()
@@ -113,62 +104,39 @@ func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 	})
 }
 
-// start starts the bot on the world's database, as main does.
+// start builds and starts the program on the world's database.
 func (w *world) start() {
 	w.t.Helper()
 	log := slog.New(redact.New(redact.Secret(token), operatorKey).Handler(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	keys, err := storage.ParseKeys(secretKey)
-	must(w.t, err)
-	w.db, err = storage.Open(w.t.Context(), storage.Options{URL: "sqlite:" + filepath.Join(w.dir, "bot.db"), Keys: keys})
-	must(w.t, err)
-	client, err := hstock.New(hstock.Options{URL: "http://market", Dial: w.net.Dial})
-	must(w.t, err)
-	goods := catalog.New(client, catalog.Options{TTL: 5 * time.Minute})
-	w.shop = handlers.New(handlers.Options{
-		DB: w.db, Catalog: goods, Market: client, Bundle: w.bundle, Log: log, OperatorKey: w.operator,
-		AdminIDs: w.admins, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net", SMMRatePer: 1000,
-		Version: "v1.2.3 · go1.26",
-		Traffic: func() (market, telegram handlers.CallStats) {
-			return handlers.CallStats{Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute)}, handlers.CallStats{Calls: 1234}
+	var err error
+	w.app, err = app.New(w.t.Context(), config.Config{
+		TelegramToken: token, TelegramAPIURL: "http://telegram", TelegramRate: w.rate,
+		HStockAPIURL: "http://market", HStockAPIKey: w.operator, HStockRate: 20, CatalogTTL: 5 * time.Minute, SMMRatePer: 1000,
+		DatabaseURL: "sqlite:" + filepath.Join(w.dir, "bot.db"), SecretKey: secretKey,
+		AdminIDs: w.admins, AllowedIDs: w.allowed, DefaultLang: "en", SupportText: "support@hstockplus.net",
+	}, app.Options{
+		Log: log, Version: "v1.2.3", GoVersion: "go1.26", Bundle: w.bundle, Dial: w.net.Dial,
+		CallStats: func() (market, telegram ops.Snapshot) {
+			return ops.Snapshot{
+				Calls: 320, Errors: 3, LastError: "balance: unreachable", LastErrorAt: time.Now().Add(-time.Minute), DownSince: w.marketDown.get(), Answers: true,
+			}, ops.Snapshot{Calls: 1234}
 		},
-		TelegramRate: w.rate,
-	})
-	trade := orders.New(orders.Options{DB: w.db, Market: client, Send: w.shop.Notify, Log: log, SMMRatePer: 1000, Rate: 20})
-	w.bot, err = bot.New(bot.Config{
-		Token: token, APIURL: "http://telegram", Rate: w.rate, Inbox: w.db, Dial: w.net.Dial, Log: log, Hooks: w.shop.Hooks(),
 	})
 	must(w.t, err)
-	messages := broadcasts.New(w.shop.Broadcasting())
-	wrong := monitor.New(monitor.Options{
-		DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, AdminIDs: w.admins,
-		MarketDown: func() (time.Time, bool) { return w.marketDown.get(), true }, PollConflict: w.bot.PollConflict, Wake: trade.Wake,
-	})
-	w.shop.Attach(w.bot, trade, messages, wrong)
-	trade.Start()
-	messages.Start()
-	news := watches.New(watches.Options{DB: w.db, Market: client, Log: log, OperatorKey: operatorKey, Wake: trade.Wake})
-	news.Start()
-	wrong.Start()
-	must(w.t, w.bot.Start(w.t.Context()))
-	w.halt = func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		must(w.t, w.bot.Stop(ctx))
-		must(w.t, wrong.Stop(ctx))
-		must(w.t, news.Stop(ctx))
-		must(w.t, messages.Stop(ctx))
-		must(w.t, trade.Stop(ctx))
-		goods.Close()
-		client.Close()
-		must(w.t, w.db.Close())
-	}
+	must(w.t, w.app.Start(w.t.Context()))
 	settle()
+}
+
+// stop ends the program, not the world.
+func (w *world) stop() {
+	w.t.Helper()
+	must(w.t, w.app.Stop(context.WithoutCancel(w.t.Context())))
 }
 
 // restart ends the bot and starts another one on the same database.
 func (w *world) restart() {
 	w.t.Helper()
-	w.halt()
+	w.stop()
 	w.start()
 }
 

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Clock returns a time as plain text, absolute with its zone and relative to
-// now: "12:05 UTC (in 14 min)", and on another day "3 Nov, 12:05 UTC (2 days
-// ago)". Zones are always UTC: Telegram does not tell a person's own.
+// Clock returns a time as plain text, absolute and relative to now: "12:05 UTC
+// (in 14 min)", and on another day "3 Nov, 12:05 UTC (2 days ago)". The zone is
+// always UTC, because Telegram does not send the person's zone.
 func (l *Localizer) Clock(t, now time.Time) string {
 	t, now = t.UTC(), now.UTC()
 	args := Args{"Time": l.Isolate(t.Format("15:04") + " UTC"), "Relative": l.relative(t.Sub(now))}
@@ -29,27 +29,27 @@ func (l *Localizer) Clock(t, now time.Time) string {
 
 const day = 24 * time.Hour
 
-// relative says how far off a moment is, to the nearest minute, from two hours
-// on to the nearest hour, from two days on to the nearest day.
-func (l *Localizer) relative(off time.Duration) string {
-	future := off > 0
-	off = off.Abs()
-	minutes, hours, days := nearest(off, time.Minute), nearest(off, time.Hour), nearest(off, day)
+// relative returns the words for a time that is offset from now: in minutes,
+// from two hours on in hours, from two days on in days.
+func (l *Localizer) relative(offset time.Duration) string {
+	future := offset > 0
+	offset = offset.Abs()
+	minutes, hours, days := roundTo(offset, time.Minute), roundTo(offset, time.Hour), roundTo(offset, day)
 	switch {
 	case minutes == 0:
 		return l.Label("clock_now")
 	case minutes < 120:
-		return l.towards(future, "clock_in_minutes", "clock_minutes_ago", minutes)
+		return l.inOrAgo(future, "clock_in_minutes", "clock_minutes_ago", minutes)
 	case hours < 48:
-		return l.towards(future, "clock_in_hours", "clock_hours_ago", hours)
+		return l.inOrAgo(future, "clock_in_hours", "clock_hours_ago", hours)
 	default:
-		return l.towards(future, "clock_in_days", "clock_days_ago", days)
+		return l.inOrAgo(future, "clock_in_days", "clock_days_ago", days)
 	}
 }
 
-func nearest(off, unit time.Duration) int64 { return int64(off.Round(unit) / unit) }
+func roundTo(offset, unit time.Duration) int64 { return int64(offset.Round(unit) / unit) }
 
-func (l *Localizer) towards(future bool, in, ago string, count int64) string {
+func (l *Localizer) inOrAgo(future bool, in, ago string, count int64) string {
 	if future {
 		return l.LabelN(in, count)
 	}

@@ -7,25 +7,23 @@ import (
 	"github.com/biter777/countries"
 )
 
-// TestCountries: every country there is has a flag, and a name in every
-// language.
-func TestCountries(t *testing.T) {
+func TestEveryCountryHasFlagAndNames(t *testing.T) {
 	loaded, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := loadAll(t)
-	var speakers []*Localizer
+	var localizers []*Localizer
 	for _, language := range loaded.Languages() {
-		speakers = append(speakers, loaded.Localizer(language.Code))
+		localizers = append(localizers, loaded.Localizer(language.Code))
 	}
 	for _, code := range codes {
-		speakers = append(speakers, all.Localizer(code))
+		localizers = append(localizers, all.Localizer(code))
 	}
 	isIndicator := func(r rune) bool { return '🇦' <= r && r <= '🇿' }
 	for _, country := range countries.All() {
 		code := country.Alpha2()
-		if country == countries.ANT || country == countries.YUG { // the library's two that are no more
+		if country == countries.ANT || country == countries.YUG { // withdrawn
 			if flag := Flag(code); flag != "" {
 				t.Errorf("%s has a flag: %q", code, flag)
 			}
@@ -40,7 +38,7 @@ func TestCountries(t *testing.T) {
 		if other := Flag(country.Alpha3()); other != flag {
 			t.Errorf("Flag(%q) = %q, want %q", country.Alpha3(), other, flag)
 		}
-		for _, l := range speakers {
+		for _, l := range localizers {
 			switch name := l.Country(code, "as given"); name {
 			case "", "as given", code:
 				t.Errorf("%s: Country(%q) = %q", l.Lang(), code, name)
@@ -67,13 +65,13 @@ func TestCountry(t *testing.T) {
 
 		{"zh", "any", "Any country", "", "Any country"},
 		{"zh", "any", "", "", "any"},
-		{"en", "187", "USA", "", "USA"}, // nor is 840, its number in ISO 3166
+		{"en", "187", "USA", "", "USA"}, // not the number of the United States, which is 840
 		{"en", "840", "", "", "840"},
 		{"en", "001", "", "", "001"}, // the world in M.49
 		{"en", "zz", "", "", "zz"},   // CLDR's "Unknown Region"
 		{"en", "xx", "", "", "xx"},
-		{"en", "EU", "", "", "EU"}, // known to CLDR, no country
-		{"en", "an", "", "", "an"}, // once
+		{"en", "EU", "", "", "EU"}, // in CLDR, but not a country
+		{"en", "an", "", "", "an"}, // withdrawn
 		{"en", "biz", "", "", "biz"},
 		{"en", "sun", "", "", "sun"},
 		{"en", "england", "", "", "england"},

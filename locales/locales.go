@@ -1,19 +1,3 @@
-// Package locales owns every word that the bot says: one message file per
-// language, choosing a language for a person, and how numbers, money and times
-// are written in it.
-//
-// A message file is named after the marketplace's code for the language
-// ("zh.toml", "pt-BR.toml") and is embedded. A language is added by adding its
-// file; nothing else changes. en.toml is the original that the others are held
-// against, and the text that is shown where another file lacks a message.
-//
-// Message ids are lower_snake and begin with their screen ("menu_title",
-// "menu_button_catalog"). In code an id stands as a whole string literal, or,
-// where it is put together, its beginning does, with the underscore that the
-// rest follows ("clock_month_" + n). That is how the package's tests find ids
-// that are missing or no longer used.
-//
-// The package knows neither Telegram nor the shop.
 package locales
 
 import (
@@ -30,30 +14,30 @@ import (
 //go:embed *.toml
 var files embed.FS
 
-// English is the original language, which is always there.
+// English is the code of the original language, which always has a file.
 const English = "en"
 
-// Language is one that people can choose.
+// Language is a language that people can choose.
 type Language struct {
-	Code string // the marketplace's spelling: "zh", "pt-BR"
+	Code string // in the marketplace's spelling: "zh", "pt-BR"
 	Name string // in the language itself: "中文"
 }
 
-// Bundle holds all languages. It is safe for concurrent use.
+// Bundle contains all languages. It is safe for concurrent use.
 type Bundle struct {
 	languages  []Language
 	localizers map[string]*Localizer
 }
 
-// Load reads the embedded message files. Its errors are mistakes in a file and
-// name it.
+// Load reads the embedded message files. Its error names the file that is not
+// valid.
 func Load() (*Bundle, error) { return load(files) }
 
-// Languages returns the languages that have a file, in the order to offer them.
+// Languages returns the languages that have a file, in the order of the menu.
 func (b *Bundle) Languages() []Language { return b.languages }
 
-// Localizer returns the Localizer of one of Languages, always the same one, and
-// the English one for any other code.
+// Localizer returns the Localizer of a language, the same one at each call. For a
+// code without a file it is the English one.
 func (b *Bundle) Localizer(lang string) *Localizer {
 	if l, ok := b.localizers[lang]; ok {
 		return l
@@ -70,7 +54,7 @@ func load(fsys fs.FS) (*Bundle, error) {
 	for _, name := range names {
 		code := strings.TrimSuffix(name, ".toml")
 		if canonical[strings.ToLower(code)] != code {
-			return nil, fmt.Errorf("message file %s: %q is no language of the marketplace", name, code)
+			return nil, fmt.Errorf("message file %s: %q is not a language of the marketplace", name, code)
 		}
 		l, err := loadFile(fsys, name, code)
 		if err != nil {
@@ -93,8 +77,8 @@ func load(fsys fs.FS) (*Bundle, error) {
 	return b, nil
 }
 
-// loadFile gives each language a go-i18n bundle of its own: in a shared one
-// the matcher may answer "pt" with "pt-BR", depending on the order of loading.
+// loadFile uses a separate go-i18n bundle for each language: in a shared one the
+// matcher may return "pt-BR" for "pt", depending on the order of loading.
 func loadFile(fsys fs.FS, name, code string) (*Localizer, error) {
 	tag, err := language.Parse(code)
 	if err != nil {

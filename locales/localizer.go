@@ -8,18 +8,18 @@ import (
 	"golang.org/x/text/message"
 )
 
-// Args are the values of a message's placeholders, by name. Strings are data:
-// T and N escape them. An HTML is markup already and goes in as it is. Integers
-// are written as Number writes them, anything else as fmt does.
+// Args are the values of a message's placeholders by name. T and N escape
+// strings; a value of type HTML is inserted unchanged. Integers are formatted by
+// Number, other types by fmt.
 type Args map[string]any
 
-// HTML is text in which &, <, > and " are escaped and tags are meant (Bot API:
-// "HTML style"), for instance what T has returned.
+// HTML is text with markup, in which &, <, > and " are escaped (Bot API: "HTML
+// style"), for instance the result of T.
 type HTML string
 
-// Localizer speaks one language. It never fails: a message that its file lacks
-// is said in English, and one that English lacks too is the id itself. It is
-// safe for concurrent use.
+// Localizer renders messages in one language. It never fails: a message that its
+// file lacks is rendered in English, and for one that en.toml lacks as well the
+// result is the id. It is safe for concurrent use.
 type Localizer struct {
 	code        string
 	rightToLeft bool
@@ -30,10 +30,11 @@ type Localizer struct {
 	english     *Localizer // nil in English itself
 }
 
-// Lang returns the marketplace's code of the language: "zh", "pt-BR".
+// Lang returns the code of the language in the marketplace's spelling: "zh",
+// "pt-BR".
 func (l *Localizer) Lang() string { return l.code }
 
-// Has reports whether T would find a message of this id.
+// Has reports whether the language or English has a message with this id.
 func (l *Localizer) Has(id string) bool {
 	found, _ := l.find(id)
 	return found != nil
@@ -48,8 +49,8 @@ func (l *Localizer) T(id string, args ...Args) string {
 	return l.render(found.form(other), args, true)
 }
 
-// N returns the form of a message that the language uses for count, as HTML.
-// Its placeholder {{.Count}} is the count, written as Number does.
+// N returns the plural form of a message for count, as HTML. The placeholder
+// {{.Count}} is the count, formatted by Number.
 func (l *Localizer) N(id string, count int64, args ...Args) string {
 	form, args := l.plural(id, count, args)
 	if form == nil {
@@ -58,8 +59,8 @@ func (l *Localizer) N(id string, count int64, args ...Args) string {
 	return l.render(form, args, true)
 }
 
-// Label returns a message as plain text, for what takes no markup: buttons,
-// toasts, and strings that are put into other messages.
+// Label returns a message as plain text, for texts without markup: buttons,
+// toasts, and arguments of other messages.
 func (l *Localizer) Label(id string, args ...Args) string {
 	found, _ := l.find(id)
 	if found == nil {
@@ -68,7 +69,7 @@ func (l *Localizer) Label(id string, args ...Args) string {
 	return l.render(found.form(other), args, false)
 }
 
-// LabelN returns the form of a message for count as plain text.
+// LabelN returns the plural form of a message for count, as plain text.
 func (l *Localizer) LabelN(id string, count int64, args ...Args) string {
 	form, args := l.plural(id, count, args)
 	if form == nil {
@@ -77,8 +78,8 @@ func (l *Localizer) LabelN(id string, count int64, args ...Args) string {
 	return l.render(form, args, false)
 }
 
-// Escape returns data as it must stand in HTML (Bot API: "HTML style" knows
-// the entities &lt; &gt; &amp; and &quot; only).
+// Escape returns data with &, <, > and " escaped (Bot API: "HTML style" has the
+// entities &lt; &gt; &amp; and &quot; only).
 func Escape(data string) string { return escaper.Replace(data) }
 
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
@@ -95,7 +96,7 @@ func newLocalizer(code string, tag language.Tag, messages map[string]*text, plur
 	}
 }
 
-// find returns a message and the language whose words it is in.
+// find returns a message and the Localizer of the language that it is in.
 func (l *Localizer) find(id string) (*text, *Localizer) {
 	if found, ok := l.messages[id]; ok {
 		return found, l
@@ -107,13 +108,13 @@ func (l *Localizer) find(id string) (*text, *Localizer) {
 }
 
 func (l *Localizer) plural(id string, count int64, args []Args) (*template, []Args) {
-	found, speaker := l.find(id)
+	found, owner := l.find(id)
 	if found == nil {
 		return nil, nil
 	}
 	category := other
 	if found.plurals != nil {
-		category = speaker.plurals.form(count)
+		category = owner.plurals.form(count)
 	}
 	return found.form(category), append(args[:len(args):len(args)], Args{"Count": count})
 }

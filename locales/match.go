@@ -2,11 +2,11 @@ package locales
 
 import "strings"
 
-// codes are the marketplace's languages in its spelling (HStockPlus: lang), in
-// the order in which they are offered.
+// codes are the languages of the marketplace in its spelling (HStockPlus: lang),
+// in the order of the menu.
 var codes = []string{"en", "zh", "es", "fr", "de", "ja", "ko", "pt", "pt-BR", "ru", "ar", "hi", "vi", "ur", "bn-BD"}
 
-// canonical leads from a code in lower case to the marketplace's spelling.
+// canonical maps a code in lower case to the marketplace's spelling.
 var canonical = func() map[string]string {
 	spellings := make(map[string]string, len(codes))
 	for _, code := range codes {
@@ -15,9 +15,8 @@ var canonical = func() map[string]string {
 	return spellings
 }()
 
-// aliases are what apps say for a language that the marketplace spells
-// otherwise: the bare code of one that it names with a region, old codes, and
-// countries taken for languages.
+// aliases maps codes that apps send to the marketplace's spelling: a language
+// without its region, an old code, or the code of a country.
 var aliases = map[string]string{
 	"bn":  "bn-BD",
 	"br":  "pt-BR",
@@ -29,16 +28,17 @@ var aliases = map[string]string{
 	"yue": "zh",
 }
 
-// Match returns the language to speak with a person whose app says code (Bot
-// API: User.language_code, an IETF tag; in life also "pt_BR", "jp", nothing at
-// all): the very code, else its alias, else the same without its last part
-// ("zh-hans-cn", "zh-hans", "zh"), else fallback, else English.
+// Match returns the language for a person whose app has the language code (Bot
+// API: User.language_code, an IETF tag; apps also send "pt_BR", "jp" or nothing).
+// It is the language with that code, else the one with that alias, else the same
+// for the code without its last part ("zh-hans-cn", "zh-hans", "zh"), else
+// fallback, else English.
 //
-// An explicit table rather than a matcher of languages, which finds Breton
-// close to French and answers by the order of loading.
+// The table is explicit because a general matcher considers Breton close to
+// French, and its results depend on the order of loading.
 func (b *Bundle) Match(code, fallback string) string {
-	for _, wanted := range []string{code, fallback} {
-		if found := b.match(wanted); found != "" {
+	for _, candidate := range []string{code, fallback} {
+		if found := b.match(candidate); found != "" {
 			return found
 		}
 	}

@@ -15,31 +15,31 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Limits of what is written into message files. A button's and a toast's are
-// what a phone shows (28 characters in one of two columns) and what Telegram
-// takes (Bot API: answerCallbackQuery, "0-200 characters").
+// The limits of labels, in characters. Those of buttons are what a phone shows,
+// that of a toast is Telegram's (Bot API: answerCallbackQuery, "0-200
+// characters").
 const (
-	halfRow  = 28
-	fullRow  = 48
-	maxToast = 200
+	maxHalfRow = 28 // a button in two columns
+	maxFullRow = 48
+	maxToast   = 200
 )
 
-// wide are the buttons that always have a row to themselves.
-var wide = map[string]bool{
+// fullRowButtons are the buttons that always have a row of their own.
+var fullRowButtons = map[string]bool{
 	"unknown_button_balance": true,
 	"unknown_button_dismiss": true,
 	"unknown_button_number":  true,
 }
 
-// file is a message file as it is written.
+// file is the content of a message file.
 type file struct {
 	code     string
 	ids      []string                     // in the order of the file
-	messages map[string]map[string]string // id → plural form → words
+	messages map[string]map[string]string // id → plural form → text
 }
 
-// readFiles reads all message files, English first, without go-i18n, which
-// forgives much.
+// readFiles reads all message files, English first. It does not use go-i18n, which
+// accepts many mistakes.
 func readFiles(t *testing.T) []file {
 	t.Helper()
 	names, err := fs.Glob(files, "*.toml")
@@ -80,10 +80,10 @@ func readFile(code, content string) (file, error) {
 			f.messages[id] = map[string]string{"other": value}
 		case map[string]any:
 			f.messages[id] = map[string]string{}
-			for form, words := range value {
-				text, ok := words.(string)
+			for form, value := range value {
+				text, ok := value.(string)
 				if !ok || !slices.Contains(forms[:], form) {
-					return file{}, fmt.Errorf("%s.%s is no plural form", id, form)
+					return file{}, fmt.Errorf("%s.%s is not a plural form", id, form)
 				}
 				f.messages[id][form] = text
 			}
@@ -107,13 +107,12 @@ func TestMessageFiles(t *testing.T) {
 	}
 }
 
-// idPattern is how a message is named: its screen, then what it is there.
+// idPattern matches message ids: the screen, then the message on it.
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)+$`)
 
-// checkFile lists what is wrong with a message file, held against the English
-// one. categories are the plural forms of its language, with how many of the
-// sampled numbers each stands for; labels are the ids that code asks for as
-// plain text.
+// checkFile returns the faults of a message file compared with the English one.
+// categories are the plural forms of its language, each with the number of sampled
+// counts that have it; labels are the ids that the code uses as plain text.
 func checkFile(f, english file, categories map[string]int, labels map[string]bool) []string {
 	var faults []string
 	report := func(id, format string, args ...any) {
@@ -124,11 +123,11 @@ func checkFile(f, english file, categories map[string]int, labels map[string]boo
 			report(id, "missing")
 		}
 	}
-	common := slices.DeleteFunc(slices.Clone(f.ids), func(id string) bool { return english.messages[id] == nil })
-	if order := slices.DeleteFunc(slices.Clone(english.ids), func(id string) bool { return f.messages[id] == nil }); !slices.Equal(common, order) {
-		for i := range order {
-			if order[i] != common[i] {
-				report(common[i], "stands where en.toml has %s", order[i])
+	got := slices.DeleteFunc(slices.Clone(f.ids), func(id string) bool { return english.messages[id] == nil })
+	if want := slices.DeleteFunc(slices.Clone(english.ids), func(id string) bool { return f.messages[id] == nil }); !slices.Equal(got, want) {
+		for i := range want {
+			if want[i] != got[i] {
+				report(got[i], "is at the position where en.toml has %s", want[i])
 				break
 			}
 		}
@@ -140,25 +139,25 @@ func checkFile(f, english file, categories map[string]int, labels map[string]boo
 			continue
 		}
 		if !idPattern.MatchString(id) {
-			report(id, "an id is lower_snake and begins with its screen")
+			report(id, "ids must be lower_snake and begin with their screen")
 		}
 		got, want := slices.Sorted(maps.Keys(f.messages[id])), []string{"other"}
 		if isPlural(original) {
 			want = slices.Sorted(maps.Keys(categories))
 		}
 		if !slices.Equal(got, want) {
-			report(id, "has the plural forms %v, wants %v", got, want)
+			report(id, "has the plural forms %v, want %v", got, want)
 		}
-		for form, words := range f.messages[id] {
-			checkWords(id, words, labels[id], func(format string, args ...any) {
+		for form, text := range f.messages[id] {
+			checkText(id, text, labels[id], func(format string, args ...any) {
 				report(id, form+": "+format, args...)
 			})
-			wantNames, names := placeholders(original["other"]), placeholders(words)
+			wantNames, names := placeholders(original["other"]), placeholders(text)
 			if isPlural(original) && !slices.Contains(names, "Count") && form != "other" && categories[form] == 1 {
 				wantNames = slices.DeleteFunc(wantNames, func(name string) bool { return name == "Count" })
 			}
 			if !slices.Equal(names, wantNames) {
-				report(id, "%s: has the placeholders %v, wants %v", form, names, wantNames)
+				report(id, "%s: has the placeholders %v, want %v", form, names, wantNames)
 			}
 		}
 	}
@@ -167,52 +166,53 @@ func checkFile(f, english file, categories map[string]int, labels map[string]boo
 
 func isPlural(forms map[string]string) bool { return len(forms) > 1 }
 
-// placeholders returns the names in a message, each once, sorted.
-func placeholders(words string) []string {
+// placeholders returns the names of the placeholders in a text, sorted, without
+// duplicates.
+func placeholders(text string) []string {
 	var names []string
-	for _, match := range placeholder.FindAllStringSubmatch(words, -1) {
+	for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
 		names = append(names, match[1])
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// checkWords looks at one form of a message by itself.
-func checkWords(id, words string, label bool, report func(string, ...any)) {
-	if words != strings.TrimSpace(words) || words == "" {
-		report("empty, or begins or ends with a space: %q", words)
+// checkText reports the faults of one form of a message.
+func checkText(id, text string, label bool, report func(string, ...any)) {
+	if text != strings.TrimSpace(text) || text == "" {
+		report("empty, or begins or ends with a space: %q", text)
 	}
 	if label {
-		if regexp.MustCompile(`[<>]|&\w+;`).MatchString(words) {
-			report("a label is plain text: %q", words)
+		if regexp.MustCompile(`[<>]|&\w+;`).MatchString(text) {
+			report("a label must be plain text: %q", text)
 		}
-		if strings.Contains(words, "\n") {
-			report("a label is one line: %q", words)
+		if strings.Contains(text, "\n") {
+			report("a label must be one line: %q", text)
 		}
-	} else if err := checkHTML(words); err != nil {
-		report("%v: %q", err, words)
+	} else if err := checkHTML(text); err != nil {
+		report("%v: %q", err, text)
 	}
-	switch length := visible(words); {
-	case strings.Contains(id, "_button_") && wide[id]:
-		if length > fullRow {
-			report("%d characters, a button takes %d", length, fullRow)
+	switch length := visibleLength(text); {
+	case strings.Contains(id, "_button_") && fullRowButtons[id]:
+		if length > maxFullRow {
+			report("%d characters, more than the %d of a button", length, maxFullRow)
 		}
 	case strings.Contains(id, "_button_"):
-		if length > halfRow {
-			report("%d characters, a button in two columns takes %d", length, halfRow)
+		if length > maxHalfRow {
+			report("%d characters, more than the %d of a button in two columns", length, maxHalfRow)
 		}
 	case strings.HasSuffix(id, "_toast"):
 		if length > maxToast {
-			report("%d characters, a toast takes %d", length, maxToast)
+			report("%d characters, more than the %d of a toast", length, maxToast)
 		}
 	}
 }
 
-// visible counts the characters that take room: no combining marks, joiners
-// and variation selectors. A placeholder counts as three.
-func visible(words string) int {
+// visibleLength counts characters without combining marks, joiners and variation
+// selectors. A placeholder counts as three characters.
+func visibleLength(text string) int {
 	n := 0
-	for _, r := range placeholder.ReplaceAllString(words, "123") {
+	for _, r := range placeholder.ReplaceAllString(text, "123") {
 		if !unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
 			n++
 		}
@@ -227,22 +227,22 @@ var (
 	closePattern  = regexp.MustCompile(`^</(b|i|u|s|code|pre|blockquote|a)>$`)
 )
 
-// checkHTML reports why Telegram might not take a message, whatever its
-// arguments are: escaped strings, or markup that is whole in itself. So a
-// placeholder stands in the text, or in a link's address.
-func checkHTML(words string) error {
+// checkHTML returns an error if Telegram may reject a message with some arguments.
+// Arguments are escaped strings or complete markup, so a placeholder is allowed
+// in the text or in the address of a link.
+func checkHTML(text string) error {
 	var open []string
-	for _, tag := range tagPattern.FindAllString(words, -1) {
+	for _, tag := range tagPattern.FindAllString(text, -1) {
 		if match := closePattern.FindStringSubmatch(tag); match != nil {
 			if len(open) == 0 || open[len(open)-1] != match[1] {
-				return fmt.Errorf("%s closes nothing", tag)
+				return fmt.Errorf("%s without an opening tag", tag)
 			}
 			open = open[:len(open)-1]
 			continue
 		}
 		match := openPattern.FindStringSubmatch(tag)
 		if match == nil {
-			return fmt.Errorf("%s is no tag of ours", tag)
+			return fmt.Errorf("%s is not an allowed tag", tag)
 		}
 		name, _, _ := strings.Cut(match[1], " ")
 		if slices.Contains(open, name) || slices.Contains(open, "code") || slices.Contains(open, "pre") {
@@ -251,17 +251,17 @@ func checkHTML(words string) error {
 		open = append(open, name)
 	}
 	if len(open) > 0 {
-		return fmt.Errorf("%v left open", open)
+		return fmt.Errorf("%v is not closed", open)
 	}
-	rest := entityPattern.ReplaceAllString(tagPattern.ReplaceAllString(words, ""), "")
+	rest := entityPattern.ReplaceAllString(tagPattern.ReplaceAllString(text, ""), "")
 	if strings.ContainsAny(rest, "<>&") {
-		return errors.New("a lone < > or &")
+		return errors.New("an unescaped < > or &")
 	}
 	return nil
 }
 
-// categoriesOf asks go-i18n which plural categories a language has, and says
-// for how many of the sampled numbers each of them stands.
+// categoriesOf returns the plural categories of a language according to go-i18n,
+// each with the number of sampled counts that have it.
 func categoriesOf(t *testing.T, code string) map[string]int {
 	t.Helper()
 	rule, err := newPluralRule(language.MustParse(code))
@@ -272,7 +272,7 @@ func categoriesOf(t *testing.T, code string) map[string]int {
 	for n := range int64(1000) {
 		categories[forms[rule.form(n)]]++
 	}
-	// es fr pt have "many" for millions, and ru "other" for fractions only.
+	// es, fr and pt have "many" for millions, ru has "other" for fractions only.
 	for _, rare := range []any{int64(1_000_000), int64(2_000_000), "1.5", "2.5"} {
 		categories[forms[rule.form(rare)]]++
 	}
@@ -292,13 +292,13 @@ func TestPluralCategories(t *testing.T) {
 	}
 	for _, code := range codes {
 		if got := strings.Join(slices.Sorted(maps.Keys(categoriesOf(t, code))), " "); got != want[code] {
-			t.Errorf("%s has %q, want %q: tell the translators in en.toml", code, got, want[code])
+			t.Errorf("%s has %q, want %q: correct the comment for translators in en.toml", code, got, want[code])
 		}
 	}
 }
 
 func TestCheckHTML(t *testing.T) {
-	for words, valid := range map[string]bool{
+	for text, valid := range map[string]bool{
 		"plain {{.Name}}, it's \"x\"":                            true,
 		"<b>{{.Name}}</b> &amp; <i>x <u>y</u></i>":               true,
 		`<a href="https://t.me/{{.Name}}?a=1&amp;b=2">x</a>`:     true,
@@ -323,8 +323,8 @@ func TestCheckHTML(t *testing.T) {
 		"&apos;":                        false,
 		"{{.Name}} <code>{{.X}}</code>": true,
 	} {
-		if err := checkHTML(words); (err == nil) != valid {
-			t.Errorf("%q: got error %v", words, err)
+		if err := checkHTML(text); (err == nil) != valid {
+			t.Errorf("%q: got error %v", text, err)
 		}
 	}
 }
@@ -340,26 +340,26 @@ list_left.other = "{{.Count}} things of {{.Name}}"
 	labels := map[string]bool{"list_button_all": true, "list_removed_toast": true}
 	change := func(old, replacement string) string {
 		if !strings.Contains(original, old) {
-			t.Fatalf("nothing to change: %q", old)
+			t.Fatalf("the original lacks %q", old)
 		}
 		return strings.Replace(original, old, replacement, 1)
 	}
 	for _, tt := range []struct{ name, code, content, want string }{
-		{"the same", "de", original, ""},
-		{"one without a number, where it is 1 alone", "de", change("{{.Count}} thing of", "a thing of"), ""},
-		{"one without a number, where it is 0 too", "hi", change("{{.Count}} thing of", "a thing of"), "list_left: one: has the placeholders [Name]"},
-		{"other without a number", "de", change("{{.Count}} things", "things"), "list_left: other: has the placeholders [Name]"},
+		{"no change", "de", original, ""},
+		{"form one without count, which has only 1", "de", change("{{.Count}} thing of", "a thing of"), ""},
+		{"form one without count, which has 0 as well", "hi", change("{{.Count}} thing of", "a thing of"), "list_left: one: has the placeholders [Name]"},
+		{"form other without count", "de", change("{{.Count}} things", "things"), "list_left: other: has the placeholders [Name]"},
 		{"message missing", "de", change(`list_removed_toast = "Removed"`, ""), "list_removed_toast: missing"},
-		{"message too many", "de", original + `list_more = "x"`, "list_more: not in en.toml"},
-		{"other order", "de", change(`list_removed_toast = "Removed"`, "") + `list_removed_toast = "Removed"`, "list_text: stands where"},
+		{"additional message", "de", original + `list_more = "x"`, "list_more: not in en.toml"},
+		{"different order", "de", change(`list_removed_toast = "Removed"`, "") + `list_removed_toast = "Removed"`, "list_text: is at the position where"},
 		{"placeholder missing", "de", change("<b>{{.Name}}</b>", "x"), "list_text: other: has the placeholders []"},
 		{"placeholder renamed", "de", change("<b>{{.Name}}</b>", "{{.Nom}}"), "list_text: other: has the placeholders [Nom]"},
-		{"form missing", "fr", original, "list_left: has the plural forms [one other], wants [many one other]"},
-		{"form too many", "de", original + `list_left.few = "{{.Count}} {{.Name}}"`, "list_left: has the plural forms [few one other]"},
+		{"form missing", "fr", original, "list_left: has the plural forms [one other], want [many one other]"},
+		{"additional form", "de", original + `list_left.few = "{{.Count}} {{.Name}}"`, "list_left: has the plural forms [few one other]"},
 		{"forms where English has none", "de", change(`list_text =`, `list_text.one = "{{.Name}}"`+"\nlist_text.other ="), "list_text: has the plural forms [one other]"},
-		{"bad markup", "de", change("</b>", ""), "list_text: other: [b] left open"},
-		{"markup in a label", "de", change("& more", "<b>&</b>"), "list_button_all: other: a label is plain"},
-		{"entity in a label", "de", change("& more", "&amp; more"), "list_button_all: other: a label is plain"},
+		{"bad markup", "de", change("</b>", ""), "list_text: other: [b] is not closed"},
+		{"markup in a label", "de", change("& more", "<b>&</b>"), "list_button_all: other: a label must be plain"},
+		{"entity in a label", "de", change("& more", "&amp; more"), "list_button_all: other: a label must be plain"},
 		{"long button", "de", change("All", strings.Repeat("ü", 20)), "list_button_all: other: 29 characters"},
 		{"long toast", "de", change("Removed", strings.Repeat("ü", 201)), "list_removed_toast: other: 201 characters"},
 		{"space at the end", "de", change("Removed", "Removed "), "list_removed_toast: other: empty, or begins"},

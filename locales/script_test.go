@@ -9,15 +9,15 @@ import (
 	"unicode"
 )
 
-// sameAsEnglish are messages that a language says exactly as English does, with
-// the reason: the word is its own, too.
+// sameAsEnglish lists messages whose translation equals the English text, because
+// the language has the same word.
 var sameAsEnglish = map[string][]string{
-	"orders_button_sms":        {"ar", "bn-BD", "de", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi"}, // the same everywhere but in Chinese
+	"orders_button_sms":        {"ar", "bn-BD", "de", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi"}, // an abbreviation, the same in all but Chinese
 	"menu_button_shops":        {"de"},                                                                               // Shops
 	"order_state":              {"de", "pt-BR"},                                                                      // Status
 	"export_state":             {"de", "pt-BR"},
 	"export_name":              {"de"},                            // Name
-	"order_button_accounts":    {"de"},                            // Accounts: of a service, other than Konten
+	"order_button_accounts":    {"de"},                            // Accounts of a service are not "Konten"
 	"number_button_code":       {"de", "fr"},                      // Code
 	"confirm_total":            {"es", "pt", "pt-BR"},             // Total
 	"elsewhere_button_no":      {"es"},                            // No
@@ -27,24 +27,24 @@ var sameAsEnglish = map[string][]string{
 	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"}, // euro
 }
 
-// words are what a message says beside its placeholders and markup.
-func words(message string) string {
+// prose returns a message without its placeholders and markup.
+func prose(message string) string {
 	return tagPattern.ReplaceAllString(placeholder.ReplaceAllString(message, " "), " ")
 }
 
-// TestNoEnglishLeft: no message is the English one, but for those above and those
-// that are signs and names only.
-func TestNoEnglishLeft(t *testing.T) {
+// TestTranslationsDifferFromEnglish makes an exception for sameAsEnglish and for
+// messages of names and symbols only.
+func TestTranslationsDifferFromEnglish(t *testing.T) {
 	all := readFiles(t)
 	english := all[0]
 	used := map[string][]string{}
 	for _, f := range all[1:] {
 		for id, forms := range f.messages {
-			if forms["other"] != english.messages[id]["other"] || !strings.ContainsFunc(names.ReplaceAllString(words(forms["other"]), ""), unicode.IsLetter) && id != "orders_button_sms" {
+			if forms["other"] != english.messages[id]["other"] || !strings.ContainsFunc(names.ReplaceAllString(prose(forms["other"]), ""), unicode.IsLetter) && id != "orders_button_sms" {
 				continue
 			}
 			if !slices.Contains(sameAsEnglish[id], f.code) {
-				t.Errorf("%s: %s is said in English: %q", f.code, id, forms["other"])
+				t.Errorf("%s: %s is not translated: %q", f.code, id, forms["other"])
 			}
 			used[id] = append(used[id], f.code)
 		}
@@ -52,37 +52,35 @@ func TestNoEnglishLeft(t *testing.T) {
 	for id, codes := range sameAsEnglish {
 		for _, code := range codes {
 			if !slices.Contains(used[id], code) {
-				t.Errorf("%s: %s is not the English one: take it off the list", code, id)
+				t.Errorf("%s: %s differs from English: remove it from sameAsEnglish", code, id)
 			}
 		}
 	}
 }
 
-// names are what is called so in every language: brands, settings, addresses,
+// names matches what is the same in every language: brands, settings, addresses,
 // commands, and tags as examples.
 var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|Tether|API|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
 
-// scripts are those that a language is written in.
+// scripts are the scripts of the languages that are not written in Latin.
 var scripts = map[string][]*unicode.RangeTable{
 	"zh": {unicode.Han}, "ja": {unicode.Han, unicode.Hiragana, unicode.Katakana}, "ko": {unicode.Hangul}, "ru": {unicode.Cyrillic},
 	"ar": {unicode.Arabic}, "ur": {unicode.Arabic}, "hi": {unicode.Devanagari}, "bn-BD": {unicode.Bengali},
 }
 
-// TestScripts: every letter of a message is of its language's script, but for names
-// and for the languages' own names.
-func TestScripts(t *testing.T) {
+func TestLettersBelongToScriptOfLanguage(t *testing.T) {
 	for _, f := range readFiles(t) {
 		tables, ok := scripts[f.code]
 		if !ok {
 			tables = []*unicode.RangeTable{unicode.Latin}
 		}
-		// ー of Japanese and a few others belong to several scripts.
+		// Some letters, such as the Japanese ー, belong to several scripts.
 		tables = append(slices.Clone(tables), unicode.Common, unicode.Inherited)
 		for id, forms := range f.messages {
 			for form, message := range forms {
-				for _, r := range names.ReplaceAllString(words(message), " ") {
+				for _, r := range names.ReplaceAllString(prose(message), " ") {
 					if unicode.IsLetter(r) && !unicode.In(r, tables...) {
-						t.Errorf("%s: %s (%s): %q is of another script: %q", f.code, id, form, r, message)
+						t.Errorf("%s: %s (%s): %q belongs to another script: %q", f.code, id, form, r, message)
 						break
 					}
 				}
@@ -91,14 +89,13 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestLettersOfArabicAndUrdu: the two share a script and differ in letters that look
-// alike.
+// Arabic and Urdu share a script, but have different letters that look alike.
 func TestLettersOfArabicAndUrdu(t *testing.T) {
-	foreign := map[string]string{"ar": "ٹڈڑگچپژکیےہھں", "ur": "يكةىه"}
+	letters := map[string]string{"ar": "ٹڈڑگچپژکیےہھں", "ur": "يكةىه"}
 	for _, f := range readFiles(t) {
 		for id, forms := range f.messages {
 			for _, message := range forms {
-				if i := strings.IndexAny(message, foreign[f.code]); foreign[f.code] != "" && i >= 0 {
+				if i := strings.IndexAny(message, letters[f.code]); letters[f.code] != "" && i >= 0 {
 					t.Errorf("%s: %s has a letter of the other language: %q", f.code, id, message)
 				}
 			}
@@ -106,8 +103,9 @@ func TestLettersOfArabicAndUrdu(t *testing.T) {
 	}
 }
 
-// TestNoInvisibleCharacters: directions are the code's to mark, and what can't be
-// seen can't be read by the next translator. Joiners belong to Indian scripts and Urdu.
+// TestNoInvisibleCharacters makes an exception for the joiners of emoji, Indian
+// scripts and Urdu. The code marks directions, and translators can't see such
+// characters.
 func TestNoInvisibleCharacters(t *testing.T) {
 	for _, f := range readFiles(t) {
 		for id, forms := range f.messages {
@@ -124,8 +122,7 @@ func TestNoInvisibleCharacters(t *testing.T) {
 	}
 }
 
-// TestMemory: all languages together take less than 5 MB.
-func TestMemory(t *testing.T) {
+func TestAllLanguagesTakeLessThan5MB(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()
 		runtime.GC()

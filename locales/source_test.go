@@ -13,37 +13,37 @@ import (
 	"testing"
 )
 
-// source is what the project's code says about messages.
+// source describes how the code of the project uses messages.
 type source struct {
-	literals map[string]bool   // every string literal: what a message may be used by
+	literals map[string]bool   // every string literal, any of which may use a message
 	wanted   map[string]string // ids that must exist → where
-	prefixes map[string]string // beginnings of ids, some of which must exist → where
-	texts    map[string]bool   // ids asked for as HTML
-	labels   map[string]bool   // ids asked for as plain text
-	plurals  map[string]string // ids asked for with a count → where
-	singles  map[string]string // ids asked for without one → where
-	given    []given           // arguments of calls that the code spells out
-	twice    []string          // where HTML is handed on as data, to be escaped again
+	prefixes map[string]string // prefixes of ids, of which at least one must exist → where
+	texts    map[string]bool   // ids used as HTML
+	labels   map[string]bool   // ids used as plain text
+	plurals  map[string]string // ids used with a count → where
+	singles  map[string]string // ids used without a count → where
+	calls    []call            // calls whose arguments are known
+	escaped  []string          // faults: HTML passed as data, which is escaped twice
 }
 
-type given struct {
+// call is a call that renders a message with the arguments of these names.
+type call struct {
 	id, where string
 	names     map[string]bool
 }
 
-// speaks are the folders in which a lower_snake string is a message id and
-// nothing else. Elsewhere only the first argument of T, N, Label, LabelN and
-// Has is one.
-var speaks = []string{"handlers", "keyboards", "locales"}
+// messageFolders are the folders in which each lower_snake string is a message id.
+// In other folders only the first argument of T, N, Label, LabelN and Has is one.
+var messageFolders = []string{"handlers", "keyboards", "locales"}
 
-// otherNames are strings in those folders that look like ids and are not.
+// otherNames are strings in those folders that match idPattern, but are not ids.
 var otherNames = map[string]bool{
-	"telegram_profile": true, // a row of settings
-	"telegram_admins":  true, // another
+	"telegram_profile": true, // a key of the table settings
+	"telegram_admins":  true, // likewise
 }
 
-// scanProject reads all of the project's code but tests, the pretend world and
-// the linter's module.
+// scanProject scans all Go files of the project but tests, the sandbox and the
+// module of the tools.
 func scanProject(t *testing.T) *source {
 	t.Helper()
 	root := ".."
@@ -61,7 +61,7 @@ func scanProject(t *testing.T) *source {
 			return nil
 		}
 		folder, _, _ := strings.Cut(strings.TrimPrefix(path, root+"/"), "/")
-		return s.scan(path, nil, slices.Contains(speaks, folder))
+		return s.scan(path, nil, slices.Contains(messageFolders, folder))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,8 +77,9 @@ func newSource() *source {
 	}
 }
 
-// scan reads one file; content is as in parser.ParseFile.
-func (s *source) scan(path string, content any, speaking bool) error {
+// scan scans one file. content has the meaning of src in parser.ParseFile;
+// inMessageFolder says whether the file is in one of messageFolders.
+func (s *source) scan(path string, content any, inMessageFolder bool) error {
 	files := token.NewFileSet()
 	parsed, err := parser.ParseFile(files, path, content, parser.SkipObjectResolution)
 	if err != nil {
@@ -92,13 +93,13 @@ func (s *source) scan(path string, content any, speaking bool) error {
 		ast.Inspect(declaration, func(node ast.Node) bool {
 			switch node := node.(type) {
 			case *ast.Field:
-				node.Tag = nil // a column or a variable of the environment
+				node.Tag = nil // not a message id
 			case *ast.BasicLit:
 				if text, ok := stringOf(node); ok {
-					s.literal(text, files.Position(node.Pos()).String(), speaking)
+					s.literal(text, files.Position(node.Pos()).String(), inMessageFolder)
 				}
 			case *ast.CompositeLit:
-				s.escapedTwice(node, files)
+				s.checkArguments(node, files)
 			case *ast.CallExpr:
 				s.call(node, arguments, files.Position(node.Pos()).String())
 			}
@@ -108,9 +109,9 @@ func (s *source) scan(path string, content any, speaking bool) error {
 	return nil
 }
 
-func (s *source) literal(text, where string, speaking bool) {
+func (s *source) literal(text, where string, inMessageFolder bool) {
 	s.literals[text] = true
-	if !speaking {
+	if !inMessageFolder {
 		return
 	}
 	if idPattern.MatchString(text) && !otherNames[text] {
@@ -121,35 +122,35 @@ func (s *source) literal(text, where string, speaking bool) {
 	}
 }
 
-// call notes what a call of a Localizer, or of a function say that takes the
-// same arguments, tells about its message.
-func (s *source) call(call *ast.CallExpr, arguments map[string]map[string]bool, where string) {
+// call records a call of a method of Localizer, or of a function say with the same
+// parameters.
+func (s *source) call(expression *ast.CallExpr, arguments map[string]map[string]bool, where string) {
 	name := ""
-	switch function := call.Fun.(type) {
+	switch function := expression.Fun.(type) {
 	case *ast.SelectorExpr:
 		name = function.Sel.Name
 	case *ast.Ident:
 		name = function.Name
 	}
-	if len(call.Args) == 0 {
+	if len(expression.Args) == 0 {
 		return
 	}
-	id, ok := stringOf(call.Args[0])
+	id, ok := stringOf(expression.Args[0])
 	if !ok || !idPattern.MatchString(id) {
 		return
 	}
-	rest := call.Args[1:]
+	rest := expression.Args[1:]
 	switch name {
 	case "T", "say":
 		s.texts[id], s.singles[id] = true, where
 	case "N":
 		s.texts[id], s.plurals[id] = true, where
-		rest = call.Args[min(2, len(call.Args)):]
+		rest = expression.Args[min(2, len(expression.Args)):]
 	case "Label":
 		s.labels[id], s.singles[id] = true, where
 	case "LabelN":
 		s.labels[id], s.plurals[id] = true, where
-		rest = call.Args[min(2, len(call.Args)):]
+		rest = expression.Args[min(2, len(expression.Args)):]
 	case "Has":
 		s.wanted[id] = where
 		return
@@ -164,16 +165,16 @@ func (s *source) call(call *ast.CallExpr, arguments map[string]map[string]bool, 
 			some = arguments[variable.Name]
 		}
 		if some == nil {
-			return // made elsewhere: the screens' own tests see it
+			return // unknown here; the tests of the screens cover it
 		}
 		maps.Copy(names, some)
 	}
-	s.given = append(s.given, given{id: id, where: where, names: names})
+	s.calls = append(s.calls, call{id: id, where: where, names: names})
 }
 
-// escapedTwice notes where an argument is what T or N returned and is not
-// marked as HTML.
-func (s *source) escapedTwice(literal *ast.CompositeLit, files *token.FileSet) {
+// checkArguments records a fault for each argument that is a result of T or N and
+// not converted to HTML.
+func (s *source) checkArguments(literal *ast.CompositeLit, files *token.FileSet) {
 	if namesIn(literal) == nil {
 		return
 	}
@@ -187,13 +188,13 @@ func (s *source) escapedTwice(literal *ast.CompositeLit, files *token.FileSet) {
 			continue
 		}
 		if method, ok := call.Fun.(*ast.SelectorExpr); ok && (method.Sel.Name == "T" || method.Sel.Name == "N") {
-			s.twice = append(s.twice, files.Position(pair.Pos()).String()+": an argument that is HTML already: locales.HTML(…), or Label")
+			s.escaped = append(s.escaped, files.Position(pair.Pos()).String()+": the argument is HTML: convert it with locales.HTML(…) or use Label")
 		}
 	}
 }
 
-// argumentsIn finds the variables of a function that hold Args, with the names
-// of all that is ever put into them.
+// argumentsIn returns the variables of a declaration that contain Args, each with
+// the names of all arguments that are assigned to it.
 func argumentsIn(declaration ast.Decl) map[string]map[string]bool {
 	found := map[string]map[string]bool{}
 	ast.Inspect(declaration, func(node ast.Node) bool {
@@ -260,9 +261,9 @@ func stringOf(expression ast.Expr) (string, bool) {
 	return text, err == nil
 }
 
-// faults holds the code against the English messages.
+// faults compares the use of messages with the English file.
 func (s *source) faults(english file) []string {
-	faults := slices.Clone(s.twice)
+	faults := slices.Clone(s.escaped)
 	for id, where := range s.wanted {
 		if english.messages[id] == nil {
 			faults = append(faults, where+": "+id+" is not in en.toml")
@@ -270,16 +271,16 @@ func (s *source) faults(english file) []string {
 	}
 	for prefix, where := range s.prefixes {
 		if !slices.ContainsFunc(english.ids, func(id string) bool { return strings.HasPrefix(id, prefix) }) {
-			faults = append(faults, where+": nothing in en.toml begins with "+prefix)
+			faults = append(faults, where+": no id in en.toml begins with "+prefix)
 		}
 	}
 	for _, id := range english.ids {
-		begun := false
+		hasPrefix := false
 		for prefix := range s.prefixes {
-			begun = begun || strings.HasPrefix(id, prefix)
+			hasPrefix = hasPrefix || strings.HasPrefix(id, prefix)
 		}
-		if !begun && !s.literals[id] {
-			faults = append(faults, "en.toml: "+id+" is used nowhere")
+		if !hasPrefix && !s.literals[id] {
+			faults = append(faults, "en.toml: "+id+" is not used")
 		}
 		if s.labels[id] && s.texts[id] && strings.ContainsAny(english.messages[id]["other"], "<>&") {
 			faults = append(faults, "en.toml: "+id+" is used as HTML and as plain text")
@@ -292,13 +293,13 @@ func (s *source) faults(english file) []string {
 	}
 	for id, where := range s.singles {
 		if isPlural(english.messages[id]) {
-			faults = append(faults, where+": "+id+" has plural forms and wants a count")
+			faults = append(faults, where+": "+id+" has plural forms, but is used without a count")
 		}
 	}
-	for _, call := range s.given {
+	for _, call := range s.calls {
 		for _, name := range placeholders(english.messages[call.id]["other"]) {
 			if !call.names[name] {
-				faults = append(faults, call.where+": "+call.id+" wants "+name)
+				faults = append(faults, call.where+": "+call.id+" lacks the argument "+name)
 			}
 		}
 	}
@@ -306,13 +307,13 @@ func (s *source) faults(english file) []string {
 	return faults
 }
 
-func TestMessagesOfCode(t *testing.T) {
+func TestCodeUsesMessagesCorrectly(t *testing.T) {
 	for _, fault := range scanProject(t).faults(readFiles(t)[0]) {
 		t.Error(fault)
 	}
 }
 
-func TestSourceFaults(t *testing.T) {
+func TestFaultsOfSource(t *testing.T) {
 	const messages = `
 list_text = "<b>{{.Name}}</b> {{.Price}}"
 list_button_all = "All & more"
@@ -321,31 +322,31 @@ list_left.other = "{{.Count}} {{.Name}}"
 state_open = "Open"
 state_done = "Done"
 `
-	const whole = `
+	const valid = `
 		l.T("list_text", locales.Args{"Name": 1, "Price": 2, "More": 3})
 		l.Label("list_button_all")
 		l.N("list_left", 2, locales.Args{"Name": 1})
 		l.Label("state_" + word)
 	`
-	change := func(old, replacement string) string { return strings.Replace(whole, old, replacement, 1) }
+	change := func(old, replacement string) string { return strings.Replace(valid, old, replacement, 1) }
 	for _, tt := range []struct{ name, body, want string }{
-		{"whole", whole, ""},
-		{"by a variable", change(`"list_button_all"`, "id") + `id := "list_button_all"`, ""},
+		{"valid", valid, ""},
+		{"id in a variable", change(`"list_button_all"`, "id") + `id := "list_button_all"`, ""},
 		{"arguments in a variable", change(`locales.Args{"Name": 1, "Price": 2, "More": 3}`, "a") + `a := locales.Args{"Name": 1}; a["Price"] = 2`, ""},
-		{"arguments from elsewhere", change(`locales.Args{"Name": 1, "Price": 2, "More": 3}`, "f()"), ""},
-		{"an error's message", whole + `return say("list_text", locales.Args{"Name": 1, "Price": 2})`, ""},
-		{"missing", whole + `l.T("list_more")`, "x.go:7:6: list_more is not in en.toml"},
-		{"missing, by a variable", whole + `id := "list_more"`, "x.go:7:8: list_more is not in en.toml"},
-		{"missing prefix", whole + `l.T("kind_" + word)`, "x.go:7:6: nothing in en.toml begins with kind_"},
-		{"unused", change(`l.Label("list_button_all")`, ""), "en.toml: list_button_all is used nowhere"},
-		{"argument missing", change(`"Price": 2, `, ""), "x.go:3:3: list_text wants Price"},
-		{"no arguments", whole + `return say("list_text")`, "x.go:7:9: list_text wants Name\nx.go:7:9: list_text wants Price"},
-		{"argument of a plural missing", change(`2, locales.Args{"Name": 1}`, "2"), "x.go:5:3: list_left wants Name"},
-		{"count for none", whole + `l.N("state_open", 2)`, "x.go:7:2: state_open has no plural forms"},
-		{"no count", whole + `l.T("list_left", locales.Args{"Name": 1, "Count": 1})`, "x.go:7:2: list_left has plural forms and wants a count"},
-		{"HTML as data", change(`"More": 3`, `"More": l.T("state_open")`), "x.go:3:56: an argument that is HTML already: locales.HTML(…), or Label"},
+		{"arguments of a function", change(`locales.Args{"Name": 1, "Price": 2, "More": 3}`, "f()"), ""},
+		{"message of an error", valid + `return say("list_text", locales.Args{"Name": 1, "Price": 2})`, ""},
+		{"missing", valid + `l.T("list_more")`, "x.go:7:6: list_more is not in en.toml"},
+		{"missing id in a variable", valid + `id := "list_more"`, "x.go:7:8: list_more is not in en.toml"},
+		{"missing prefix", valid + `l.T("kind_" + word)`, "x.go:7:6: no id in en.toml begins with kind_"},
+		{"unused", change(`l.Label("list_button_all")`, ""), "en.toml: list_button_all is not used"},
+		{"argument missing", change(`"Price": 2, `, ""), "x.go:3:3: list_text lacks the argument Price"},
+		{"no arguments", valid + `return say("list_text")`, "x.go:7:9: list_text lacks the argument Name\nx.go:7:9: list_text lacks the argument Price"},
+		{"argument of a plural missing", change(`2, locales.Args{"Name": 1}`, "2"), "x.go:5:3: list_left lacks the argument Name"},
+		{"count for a message without forms", valid + `l.N("state_open", 2)`, "x.go:7:2: state_open has no plural forms"},
+		{"no count", valid + `l.T("list_left", locales.Args{"Name": 1, "Count": 1})`, "x.go:7:2: list_left has plural forms, but is used without a count"},
+		{"HTML as data", change(`"More": 3`, `"More": l.T("state_open")`), "x.go:3:56: the argument is HTML: convert it with locales.HTML(…) or use Label"},
 		{"HTML as HTML", change(`"More": 3`, `"More": locales.HTML(l.T("state_open"))`), ""},
-		{"both kinds of text", whole + `l.T("list_button_all")`, "en.toml: list_button_all is used as HTML and as plain text"},
+		{"both kinds of text", valid + `l.T("list_button_all")`, "en.toml: list_button_all is used as HTML and as plain text"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			english, err := readFile("en", messages)

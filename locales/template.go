@@ -10,24 +10,24 @@ import (
 	"golang.org/x/text/language"
 )
 
-// text is a message with its plural forms, taken apart once when it is loaded:
-// go-i18n's Localize matches languages at each call and runs text/template,
-// which together cost seven times as much.
+// text is a message with its plural forms, parsed once when it is loaded.
+// go-i18n's Localize matches languages and runs text/template at each call,
+// which takes seven times as long.
 type text struct {
 	other   template
 	plurals *[other]template // nil in a message without plural forms
 }
 
-// template is a message's words with its placeholders.
+// template is one form of a message with its placeholders.
 type template struct {
-	parts []part // nil where the language has no such form
-	size  int    // of the words, in bytes
+	parts []part // nil if the message lacks this form
+	size  int    // of the literals, in bytes
 }
 
-// part is words followed by a placeholder; the last part of a template has none.
+// part is literal text followed by a placeholder.
 type part struct {
-	words string
-	name  string
+	literal string
+	name    string // "" in the last part of a template
 }
 
 // form is one of CLDR's plural categories.
@@ -39,13 +39,13 @@ const (
 	two
 	few
 	many
-	other // the one that every language has
+	other // the form that every language has
 )
 
-// forms spells the categories as message files do.
+// forms are the names of the categories in message files.
 var forms = [...]string{"zero", "one", "two", "few", "many", "other"}
 
-// placeholder is all of the template syntax that message files may use.
+// placeholder matches the only template syntax that message files may use.
 var placeholder = regexp.MustCompile(`\{\{\.([A-Z][A-Za-z0-9]*)\}\}`)
 
 func compile(source *i18n.Message) (*text, error) {
@@ -57,14 +57,14 @@ func compile(source *i18n.Message) (*text, error) {
 	if result.other, err = compileForm(source.Other); err != nil {
 		return nil, err
 	}
-	for category, words := range []string{source.Zero, source.One, source.Two, source.Few, source.Many} {
-		if words == "" {
+	for category, source := range []string{source.Zero, source.One, source.Two, source.Few, source.Many} {
+		if source == "" {
 			continue
 		}
 		if result.plurals == nil {
 			result.plurals = new([other]template)
 		}
-		if result.plurals[category], err = compileForm(words); err != nil {
+		if result.plurals[category], err = compileForm(source); err != nil {
 			return nil, err
 		}
 	}
@@ -75,21 +75,21 @@ func compileForm(source string) (template, error) {
 	var result template
 	from := 0
 	for _, at := range placeholder.FindAllStringSubmatchIndex(source, -1) {
-		result.parts = append(result.parts, part{words: source[from:at[0]], name: source[at[2]:at[3]]})
+		result.parts = append(result.parts, part{literal: source[from:at[0]], name: source[at[2]:at[3]]})
 		from = at[1]
 	}
-	result.parts = append(result.parts, part{words: source[from:]})
+	result.parts = append(result.parts, part{literal: source[from:]})
 	for _, p := range result.parts {
-		if strings.Contains(p.words, "{{") || strings.Contains(p.words, "}}") {
-			return template{}, fmt.Errorf("%q: a placeholder is written {{.Name}}, nothing else", p.words)
+		if strings.Contains(p.literal, "{{") || strings.Contains(p.literal, "}}") {
+			return template{}, fmt.Errorf("%q: placeholders must have the form {{.Name}}", p.literal)
 		}
-		result.size += len(p.words)
+		result.size += len(p.literal)
 	}
 	return result, nil
 }
 
-// form returns the template of a plural category, or of "other" where the
-// message has none of its own.
+// form returns the template of a plural category, or of "other" if the message
+// lacks that category.
 func (t *text) form(category form) *template {
 	if category == other || t.plurals == nil || t.plurals[category].parts == nil {
 		return &t.other
@@ -97,17 +97,17 @@ func (t *text) form(category form) *template {
 	return &t.plurals[category]
 }
 
-// render puts the arguments in, escaped where the result is HTML. A later Args
-// wins over an earlier one. A placeholder without an argument stays as it is
-// written, which harms no markup and is seen.
-func (l *Localizer) render(t *template, args []Args, markup bool) string {
+// render replaces the placeholders by their arguments, escaped if asHTML. A later
+// Args has priority over an earlier one. A placeholder without an argument
+// remains as it is.
+func (l *Localizer) render(t *template, args []Args, asHTML bool) string {
 	if len(t.parts) == 1 {
-		return t.parts[0].words
+		return t.parts[0].literal
 	}
 	var result strings.Builder
 	result.Grow(t.size + 24*len(t.parts))
 	for _, p := range t.parts {
-		result.WriteString(p.words)
+		result.WriteString(p.literal)
 		if p.name == "" {
 			continue
 		}
@@ -117,13 +117,13 @@ func (l *Localizer) render(t *template, args []Args, markup bool) string {
 		case HTML:
 			result.WriteString(string(value))
 		case string:
-			writeData(&result, value, markup)
+			writeData(&result, value, asHTML)
 		case int64:
 			result.WriteString(l.Number(value))
 		case int:
 			result.WriteString(l.Number(int64(value)))
 		default:
-			writeData(&result, fmt.Sprint(value), markup)
+			writeData(&result, fmt.Sprint(value), asHTML)
 		}
 	}
 	return result.String()
@@ -138,18 +138,18 @@ func argument(args []Args, name string) any {
 	return nil
 }
 
-func writeData(result *strings.Builder, data string, markup bool) {
-	if markup {
-		// A strings.Builder takes everything.
+func writeData(result *strings.Builder, data string, asHTML bool) {
+	if asHTML {
+		// Writes to a strings.Builder do not fail.
 		_, _ = escaper.WriteString(result, data)
 		return
 	}
 	result.WriteString(data)
 }
 
-// pluralRule knows which plural category a language uses for a count. The
-// rules are go-i18n's, which keeps them to itself: they are asked for by
-// localizing a message whose every form is the name of that form.
+// pluralRule maps a count to the plural category of a language. The rules are
+// those of go-i18n, which does not export them, so pluralRule localizes a
+// message whose forms are the names of the categories.
 type pluralRule struct {
 	localizer *i18n.Localizer
 }
@@ -169,8 +169,8 @@ func newPluralRule(tag language.Tag) (*pluralRule, error) {
 	return &pluralRule{localizer: i18n.NewLocalizer(bundle, tag.String())}, nil
 }
 
-// form returns the category of count, which may be any of those that
-// i18n.LocalizeConfig.PluralCount takes.
+// form returns the category of count, which has a type that
+// i18n.LocalizeConfig.PluralCount accepts.
 func (r *pluralRule) form(count any) form {
 	name, err := r.localizer.Localize(&i18n.LocalizeConfig{MessageID: ruleMessage, PluralCount: count})
 	if err != nil {

@@ -9,6 +9,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
+// Priority is the urgency of a message; the lowest is sent first. The values are
+// those of the outbox package.
+type Priority int
+
 // Message is a message to a person, stored in the transaction that gives rise to it. It
 // holds a kind and its arguments, not a text: it is rendered when it is sent, in the
 // language that the person has then.
@@ -17,8 +21,8 @@ type Message struct {
 	UserID     int64     `db:"user_id"`
 	PurchaseID int64     `db:"purchase_id"`
 	OrderID    int64     `db:"order_id"`
-	Kind       string    `db:"kind"`                           // a word of the orders package
-	Priority   int       `db:"priority"`                       // lower goes first
+	Kind       string    `db:"kind"` // a word of the orders package
+	Priority   Priority  `db:"priority"`
 	Body       []byte    `db:"body_sealed" seal:"outbox.body"` // deleted once sent
 	CreatedAt  time.Time `db:"created_at"`
 	Tries      int       `db:"tries"`
@@ -102,7 +106,7 @@ func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now ti
 
 // HasMoreUrgent reports whether a due message to this person has a lower priority
 // value.
-func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, priority int, now time.Time) (bool, error) {
+func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, priority Priority, now time.Time) (bool, error) {
 	n, err := db.countRows(ctx, "look for urgent messages",
 		`SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state = 'pending' AND priority < ? AND next_try_at <= ? AND lease_until <= ?`,
 		userID, priority, toMillis(now), toMillis(now))

@@ -21,28 +21,6 @@ import (
 	"hstockbot/storage"
 )
 
-// What Options.Send may say of a message, wrapped. Any other error, and a
-// LaterError, mean that it surely was not sent and may be tried again.
-var (
-	// ErrUnreachable: the person has blocked the bot or is gone.
-	ErrUnreachable = errors.New("the person can't be reached")
-	// ErrUnsendable: this person will never be sent this message.
-	ErrUnsendable = errors.New("the message can't be sent")
-	// ErrUncertain: it may have been sent.
-	ErrUncertain = errors.New("it is not known whether the message was sent")
-)
-
-// LaterError says when messages may be tried again.
-type LaterError struct {
-	After time.Duration
-	Err   error
-}
-
-func (e *LaterError) Error() string { return e.Err.Error() }
-
-// Unwrap returns what went wrong.
-func (e *LaterError) Unwrap() error { return e.Err }
-
 // What is written down of admins (storage.AuditEntry), with the id of the broadcast.
 const (
 	ActionSend    = "broadcast_send" // Detail: the number of people
@@ -71,7 +49,7 @@ const (
 // Options configures a Service. All but the last three are required.
 type Options struct {
 	DB *storage.DB
-	// Send sends the text to one person. The end of ctx ends the wait for its turn,
+	// Send sends the text to one person; its errors are those of the outbox package. The end of ctx ends the wait for its turn,
 	// and should not cut off what has begun: then nobody knows whether it was sent.
 	Send func(ctx context.Context, userID int64, text string) error
 	// Progress draws how far a broadcast is, where its author can see it. An error

@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hstockbot/internal/broadcasts"
+	"hstockbot/internal/outbox"
 	"hstockbot/storage"
 )
 
@@ -181,14 +182,14 @@ func (w *world) send(ctx context.Context, id int64, text string) error {
 	if err == nil && sendErr != nil {
 		err = sendErr(id)
 	}
-	if err == nil || errors.Is(err, broadcasts.ErrUncertain) && !errors.Is(err, errLostBefore) {
+	if err == nil || errors.Is(err, outbox.ErrUncertain) && !errors.Is(err, errLostBefore) {
 		w.copies[id] = append(w.copies[id], text)
 	}
 	return err
 }
 
 // errLostBefore is an uncertain end of a message that was not sent.
-var errLostBefore = fmt.Errorf("%w: before", broadcasts.ErrUncertain)
+var errLostBefore = fmt.Errorf("%w: before", outbox.ErrUncertain)
 
 func (w *world) read(id int64) storage.Broadcast {
 	w.t.Helper()
@@ -298,17 +299,17 @@ func TestWhatBecomesOfMessages(t *testing.T) {
 			tries[id]++
 			switch {
 			case id == 3:
-				return fmt.Errorf("%w: blocked", broadcasts.ErrUnreachable)
+				return fmt.Errorf("%w: blocked", outbox.ErrUnreachable)
 			case id == 5:
-				return fmt.Errorf("%w: odd", broadcasts.ErrUnsendable)
+				return fmt.Errorf("%w: odd", outbox.ErrRejected)
 			case id == 7:
-				return fmt.Errorf("%w: lost", broadcasts.ErrUncertain)
+				return fmt.Errorf("%w: lost", outbox.ErrUncertain)
 			case id == 8:
 				panic("eight")
 			case id == 9 && tries[id] < 4:
 				return errors.New("no connection")
 			case id == 11 && tries[id] < 2:
-				return &broadcasts.LaterError{After: 40 * time.Second, Err: errors.New("flood")}
+				return &outbox.RetryAfterError{After: 40 * time.Second, Err: errors.New("flood")}
 			}
 			return nil
 		}
@@ -600,17 +601,17 @@ func TestWhateverHappens(t *testing.T) {
 				tries[id]++
 				switch fate := fates[id-1]; {
 				case fate == 1:
-					return broadcasts.ErrUnreachable
+					return outbox.ErrUnreachable
 				case fate == 2:
-					return broadcasts.ErrUnsendable
+					return outbox.ErrRejected
 				case fate == 3:
-					return broadcasts.ErrUncertain
+					return outbox.ErrUncertain
 				case fate == 4:
 					return errLostBefore
 				case fate == 5 && tries[id] < 3:
 					return errors.New("no connection")
 				case fate == 6 && tries[id] < 3:
-					return &broadcasts.LaterError{After: 3 * time.Second, Err: errors.New("flood")}
+					return &outbox.RetryAfterError{After: 3 * time.Second, Err: errors.New("flood")}
 				}
 				return nil
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/storage"
 )
 
@@ -234,7 +235,7 @@ func (d *delivery) deliver(ctx context.Context, person storage.Recipient) result
 func (d *delivery) trySend(ctx context.Context, person storage.Recipient) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", ErrUncertain, p, debug.Stack())
+			err = fmt.Errorf("%w: panic: %v\n%s", outbox.ErrUncertain, p, debug.Stack())
 		}
 	}()
 	return d.Send(ctx, person.UserID, d.texts[person.Lang])
@@ -249,19 +250,19 @@ func (d *delivery) record(ctx context.Context, person storage.Recipient, sendErr
 	settle := func(outcome storage.BroadcastOutcome) (result, error) {
 		return result{}, d.DB.SettleRecipient(ctx, d.b.ID, person.UserID, outcome)
 	}
-	var later *LaterError
+	var later *outbox.RetryAfterError
 	switch {
 	case sendErr == nil:
 		return settle(storage.OutcomeSent)
-	case errors.Is(sendErr, ErrUnreachable):
+	case errors.Is(sendErr, outbox.ErrUnreachable):
 		if err := d.DB.SetUnreachable(ctx, person.UserID); err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return result{}, err
 		}
 		return settle(storage.OutcomeUnreachable)
-	case errors.Is(sendErr, ErrUncertain):
+	case errors.Is(sendErr, outbox.ErrUncertain):
 		d.Log.Warn("a message of a broadcast may have been sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
 		return settle(storage.OutcomeUncertain)
-	case errors.Is(sendErr, ErrUnsendable):
+	case errors.Is(sendErr, outbox.ErrRejected):
 		d.Log.Warn("a message of a broadcast can't be sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
 		return settle(storage.OutcomeFailed)
 	case stopped: // no fault of anybody's

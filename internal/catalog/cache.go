@@ -11,33 +11,32 @@ import (
 	"hstockbot/internal/hstock"
 )
 
-// How long things are believed, kept and waited for, and how much of them.
 const (
-	keepFor      = 24 * time.Hour   // the last good answer, while the marketplace is down
-	hold         = 15 * time.Second // before a marketplace that is down is asked again
-	inventoryTTL = 15 * time.Second // stock moves; a purchase reads it anew
-	loadTimeout  = 45 * time.Second // of one load: a read tries three times 10 s
-	patience     = 3 * time.Second  // with a refresh, when an older answer is at hand
+	maxStaleAge    = 24 * time.Hour   // of an answer that is returned while the marketplace is down
+	staleTTL       = 15 * time.Second // between attempts while the marketplace is down
+	inventoryTTL   = 15 * time.Second // stock changes fast; a purchase reads it again
+	loadTimeout    = 45 * time.Second // of one load: a read makes three attempts of 10 s
+	refreshTimeout = 3 * time.Second  // of the wait for a refresh when an older answer exists
 
-	countsPatience = 3 * time.Second
-	countsAtOnce   = 6
+	countsTimeout       = 3 * time.Second
+	maxConcurrentCounts = 6
 
-	maxBytes    = 192 << 20 // of answers; each of fresh and kept, which share nearly all of them. Two languages of maxWhole rows are about 120
-	maxRowsSeen = 50_000
-	maxShelf    = 20_000 // rows; bounded by hstock's 8 MiB before
-	maxWhole    = 50_000 // rows of the whole catalogue, in one language
-	pageRows    = 5000   // of those that are asked for at a time; 8 MiB are 1.6 KiB for each
-	maxFound    = 1000   // nobody turns more pages
+	maxCacheBytes = 192 << 20 // each of fresh and lastGood, which share nearly all answers; two languages of maxItems take about 120 MiB
+	maxSeenItems  = 50_000
+	maxShelfItems = 20_000
+	maxItems      = 50_000 // of the whole catalogue, in one language
+	pageSize      = 5000   // items; hstock reads at most 8 MiB, 1.6 KiB for each
+	maxResults    = 1000   // of a search
 )
 
-// kind is what an answer is about.
+// kind is the kind of a question.
 type kind uint8
 
 const (
 	kindCategories kind = iota
 	kindCount
 	kindShelf
-	kindWhole
+	kindAll
 	kindSMM
 	kindProduct
 	kindInventory
@@ -45,117 +44,116 @@ const (
 	kindCountries
 	kindProjects
 	kindRecommended
-	kindShops
-	kindShopGoods
-	kindRows
+	kindSellers
+	kindSellerGoods
+	kindItems
 )
 
-// id is one question, whoever asks it.
-type id struct {
+// cacheKey is one question to the marketplace, without the API key.
+type cacheKey struct {
 	kind                        kind
 	lang, category, subcategory string
-	country, shop               string
-	number                      int64
-	numbers                     string // several, comma-separated
+	country, seller             string
+	service                     int64
+	services                    string // comma-separated
 }
 
-// entry is one answer. It is stale when it is shown for want of a better one.
-type entry struct {
+// cacheEntry is one answer.
+type cacheEntry struct {
 	value any
 	at    time.Time
 	ttl   time.Duration
 	stale bool
 }
 
-func (e entry) freshness() Freshness { return Freshness{Stale: e.stale, At: e.at} }
+func (e cacheEntry) freshness() Freshness { return Freshness{Stale: e.stale, At: e.at} }
 
-// rowID is a row in one language.
-type rowID struct {
+// itemKey is an item in one language.
+type itemKey struct {
 	lang    string
 	service int64
 }
 
-type rowSeen struct {
-	row hstock.Item
-	at  time.Time
+type seenItem struct {
+	item hstock.Item
+	at   time.Time
 }
 
-// see remembers rows, so that a product opened from a shelf costs no call.
-func (c *Catalog) see(lang string, rows []hstock.Item) {
+// rememberItems stores items, so that opening a product from a list needs no call.
+func (c *Catalog) rememberItems(lang string, items []hstock.Item) {
 	now := time.Now()
-	for _, row := range rows {
-		c.rows.Set(rowID{lang, row.Service}, rowSeen{row, now})
+	for _, item := range items {
+		c.seenItems.Set(itemKey{lang, item.Service}, seenItem{item, now})
 	}
 }
 
-// get returns the answer that is believed, or asks. fetch gets a context that
-// does not end with ctx, because others may be waiting for the same answer.
-func get[T any](ctx context.Context, c *Catalog, question id, fetch func(ctx context.Context) (T, error)) (T, Freshness, error) {
+// get returns the fresh answer to a question, or fetches it. The context of fetch
+// does not end with ctx, because other callers may wait for the same answer.
+func get[T any](ctx context.Context, c *Catalog, question cacheKey, fetch func(ctx context.Context) (T, error)) (T, Freshness, error) {
 	e, err := c.entry(ctx, question, func(ctx context.Context) (any, error) { return fetch(ctx) })
 	if err != nil {
-		var none T
-		return none, Freshness{}, err
+		var zero T
+		return zero, Freshness{}, err
 	}
 	value, ok := e.value.(T)
 	if !ok {
-		return value, Freshness{}, fmt.Errorf("catalog: a cached %T is no %T", e.value, value)
+		return value, Freshness{}, fmt.Errorf("catalog: the cached value is a %T, not a %T", e.value, value)
 	}
 	return value, e.freshness(), nil
 }
 
-type loaded struct {
-	entry    entry
+type loadResult struct {
+	entry    cacheEntry
 	err      error
-	panicked any // belongs to the goroutine of the caller, where it is caught
+	panicked any // raised again in the caller's goroutine, where it is recovered
 }
 
-func (c *Catalog) entry(ctx context.Context, question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
+func (c *Catalog) entry(ctx context.Context, question cacheKey, fetch func(ctx context.Context) (any, error)) (cacheEntry, error) {
 	if e, ok := c.fresh.GetIfPresent(question); ok {
 		return e, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return entry{}, fmt.Errorf("catalog: %w", err)
+		return cacheEntry{}, fmt.Errorf("catalog: %w", err)
 	}
-	answer := make(chan loaded, 1)
+	result := make(chan loadResult, 1)
 	c.loads.Go(func() {
-		var l loaded
+		var r loadResult
 		defer func() {
-			l.panicked = recover()
-			answer <- l
+			r.panicked = recover()
+			result <- r
 		}()
-		l.entry, l.err = c.load(question, fetch)
+		r.entry, r.err = c.load(question, fetch)
 	})
-	// A slow marketplace is as good as one that is down.
-	old, known := c.lastGood(question)
-	var enough <-chan time.Time
+	stale, known := c.staleAnswer(question)
+	var timeout <-chan time.Time
 	if known {
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(refreshTimeout)
 		defer timer.Stop()
-		enough = timer.C
+		timeout = timer.C
 	}
 	select {
-	case l := <-answer:
-		if l.panicked != nil {
-			panic(l.panicked)
+	case r := <-result:
+		if r.panicked != nil {
+			panic(r.panicked)
 		}
-		return l.entry, l.err
-	case <-enough:
-		return old, nil
+		return r.entry, r.err
+	case <-timeout:
+		return stale, nil
 	case <-ctx.Done():
-		return entry{}, fmt.Errorf("catalog: %w", ctx.Err())
+		return cacheEntry{}, fmt.Errorf("catalog: %w", ctx.Err())
 	}
 }
 
-// load joins the load of question that is under way, or makes one. A load that
-// failed for another's key says nothing about this one's.
-func (c *Catalog) load(question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
-	ctx, cancel := context.WithTimeout(c.base, loadTimeout)
+// load joins the running load of a question, or starts one. It starts its own if
+// the load it joined failed for another caller's key.
+func (c *Catalog) load(question cacheKey, fetch func(ctx context.Context) (any, error)) (cacheEntry, error) {
+	ctx, cancel := context.WithTimeout(c.baseCtx, loadTimeout)
 	defer cancel()
 	for {
 		own := false
-		e, err := c.fresh.Get(ctx, question, otter.LoaderFunc[id, entry](func(ctx context.Context, question id) (entry, error) {
+		e, err := c.fresh.Get(ctx, question, otter.LoaderFunc[cacheKey, cacheEntry](func(ctx context.Context, question cacheKey) (cacheEntry, error) {
 			own = true
-			return c.ask(ctx, question, fetch)
+			return c.fetchOrStale(ctx, question, fetch)
 		}))
 		if err == nil || own || isOutage(err) || ctx.Err() != nil {
 			return e, err
@@ -163,61 +161,61 @@ func (c *Catalog) load(question id, fetch func(ctx context.Context) (any, error)
 	}
 }
 
-// ask fetches an answer and keeps it, or brings back the last good one when
+// fetchOrStale fetches and stores an answer, or returns the last good one while
 // the marketplace is down.
-func (c *Catalog) ask(ctx context.Context, question id, fetch func(ctx context.Context) (any, error)) (entry, error) {
+func (c *Catalog) fetchOrStale(ctx context.Context, question cacheKey, fetch func(ctx context.Context) (any, error)) (cacheEntry, error) {
 	value, err := fetch(ctx)
 	if err == nil {
-		return c.keep(question, value), nil
+		return c.store(question, value), nil
 	}
-	if old, known := c.lastGood(question); known && isOutage(err) {
-		return old, nil
+	if stale, known := c.staleAnswer(question); known && isOutage(err) {
+		return stale, nil
 	}
-	return entry{}, err
+	return cacheEntry{}, err
 }
 
-// keep makes an answer of now the last good one.
-func (c *Catalog) keep(question id, value any) entry {
-	e := entry{value: value, at: time.Now(), ttl: c.ttl}
-	if question.kind == kindInventory || question.kind == kindRows {
+// store makes value the last good answer.
+func (c *Catalog) store(question cacheKey, value any) cacheEntry {
+	e := cacheEntry{value: value, at: time.Now(), ttl: c.ttl}
+	if question.kind == kindInventory || question.kind == kindItems {
 		e.ttl = min(c.ttl, inventoryTTL)
 	}
-	c.kept.Set(question, e)
+	c.lastGood.Set(question, e)
 	return e
 }
 
-// lastGood returns the last good answer as one to be shown for a short while. For
-// a product that may be the row of a shelf.
-func (c *Catalog) lastGood(question id) (entry, bool) {
-	old, known := c.kept.GetIfPresent(question)
+// staleAnswer returns the last good answer, to be cached for staleTTL. For a product
+// that may be an item of a list.
+func (c *Catalog) staleAnswer(question cacheKey) (cacheEntry, bool) {
+	e, known := c.lastGood.GetIfPresent(question)
 	if question.kind == kindProduct {
-		if seen, ok := c.rows.GetIfPresent(rowID{question.lang, question.number}); ok && !seen.at.Before(old.at) {
-			old, known = entry{value: []hstock.Item{seen.row}, at: seen.at}, true
+		if seen, ok := c.seenItems.GetIfPresent(itemKey{question.lang, question.service}); ok && !seen.at.Before(e.at) {
+			e, known = cacheEntry{value: []hstock.Item{seen.item}, at: seen.at}, true
 		}
 	}
-	old.stale, old.ttl = true, hold
-	return old, known && time.Since(old.at) < keepFor
+	e.stale, e.ttl = true, staleTTL
+	return e, known && time.Since(e.at) < maxStaleAge
 }
 
-// isOutage reports whether err tells of the marketplace, not of the question or
-// the key.
+// isOutage reports whether err is about the marketplace, not about the question
+// or the key.
 func isOutage(err error) bool {
 	kind, ok := hstock.KindOf(err)
 	return ok && (kind == hstock.Unreachable || kind == hstock.Unreadable)
 }
 
-// weigh is about how many bytes an answer takes.
-func weigh(question id, e entry) uint32 {
+// weigh estimates the size of an answer in bytes.
+func weigh(question cacheKey, e cacheEntry) uint32 {
 	const fixed, perText = 256, 16
-	size := fixed + len(question.category) + len(question.subcategory) + len(question.country) + len(question.shop) + len(question.numbers)
+	size := fixed + len(question.category) + len(question.subcategory) + len(question.country) + len(question.seller) + len(question.services)
 	add := func(texts ...string) {
 		for _, text := range texts {
 			size += perText + len(text)
 		}
 	}
-	addRows := func(rows []hstock.Item) {
-		for i := range rows {
-			r := &rows[i]
+	addRows := func(items []hstock.Item) {
+		for i := range items {
+			r := &items[i]
 			size += fixed
 			add(r.ID, r.Name, r.Type, r.Category, r.Description, r.ImageURL, r.SubcategoryID)
 		}
@@ -225,9 +223,9 @@ func weigh(question id, e entry) uint32 {
 	switch value := e.value.(type) {
 	case []hstock.Item:
 		addRows(value)
-	case *whole:
-		addRows(value.rows)
-		size *= 2 // the index takes about as much
+	case *allItems:
+		addRows(value.items)
+		size *= 2 // the index is about as large
 	case []Category:
 		for _, category := range value {
 			add(category.English, category.Name)
@@ -242,9 +240,9 @@ func weigh(question id, e entry) uint32 {
 	case hstock.SubcategoryInfo:
 		add(value.Name, value.ImageURL, value.Description, value.CategoryName)
 	case []hstock.Seller:
-		for _, shop := range value {
+		for _, seller := range value {
 			size += fixed
-			add(shop.ID, shop.Name)
+			add(seller.ID, seller.Name)
 		}
 	case []Country:
 		for _, country := range value {
@@ -257,5 +255,5 @@ func weigh(question id, e entry) uint32 {
 			add(p.ID, p.Name, p.English)
 		}
 	}
-	return uint32(min(size, math.MaxUint32)) //nolint:gosec // bounded in this line, and never negative
+	return uint32(min(size, math.MaxUint32)) //nolint:gosec // bounded in this line and never negative
 }

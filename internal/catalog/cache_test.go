@@ -14,89 +14,90 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// TestWarm: what is cached costs no call, for anybody, until its time is over.
-func TestWarm(t *testing.T) {
+// TestCachedAnswersNeedNoCall checks that a cached answer is returned for every key
+// until its TTL has passed.
+func TestCachedAnswersNeedNoCall(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				first, freshness, err := method.call(t.Context(), c, key)
 				if err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Fatalf("got %v, %v", freshness, err)
 				}
-				cold := m.asked()
+				cold := m.takeCalls()
 				if len(cold) == 0 {
-					t.Fatal("a cold cache answered")
+					t.Fatal("an empty cache answered")
 				}
 
-				time.Sleep(inventoryTTL - time.Second) // the shortest of them
-				for _, who := range []redact.Secret{key, otherKey, badKey} {
-					again, _, err := method.call(t.Context(), c, who)
+				time.Sleep(inventoryTTL - time.Second) // the shortest TTL
+				for _, caller := range []redact.Secret{key, otherKey, badKey} {
+					again, _, err := method.call(t.Context(), c, caller)
 					if diff := cmp.Diff(first, again); err != nil || diff != "" {
 						t.Errorf("%v, (-first +again):\n%s", err, diff)
 					}
 				}
-				mustAsk(t, m)
+				wantCalls(t, m)
 
 				time.Sleep(ttl)
 				if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Errorf("after the TTL: %v, %v", freshness, err)
 				}
-				if diff := cmp.Diff(len(cold) > 0, len(m.asked()) > 0); diff != "" {
-					t.Error("believed for longer than the TTL")
+				if diff := cmp.Diff(len(cold) > 0, len(m.takeCalls()) > 0); diff != "" {
+					t.Error("cached for longer than the TTL")
 				}
 			})
 		})
 	}
 }
 
-// TestStale follows an outage from its beginning to its end.
-func TestStale(t *testing.T) {
+// TestStaleDuringOutage covers an outage from start to end.
+func TestStaleDuringOutage(t *testing.T) {
 	for _, outage := range []error{down, unreadable} {
 		for _, method := range methods {
-			if method.name == "Counts" { // tells no freshness
+			if method.name == "Counts" { // returns no Freshness
 				continue
 			}
 			t.Run(outage.Error()+"/"+method.name, func(t *testing.T) {
-				bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+				inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 					first, _, err := method.call(t.Context(), c, key)
 					if err != nil {
 						t.Fatal(err)
 					}
-					said := time.Now()
-					m.asked()
+					answeredAt := time.Now()
+					m.takeCalls()
 					m.set(outage, 0)
 					time.Sleep(ttl + time.Second)
 
-					stale := func() {
+					checkStale := func() {
 						t.Helper()
 						value, freshness, err := method.call(t.Context(), c, key)
 						if diff := cmp.Diff(first, value); err != nil || diff != "" {
 							t.Errorf("%v, (-first +stale):\n%s", err, diff)
 						}
-						if !freshness.Stale || !freshness.At.Equal(said) {
-							t.Errorf("freshness %v, want stale of %v", freshness, said)
+						if !freshness.Stale || !freshness.At.Equal(answeredAt) {
+							t.Errorf("freshness %v, want stale of %v", freshness, answeredAt)
 						}
 					}
-					stale()
-					tried := len(m.asked())
-					if tried == 0 {
-						t.Error("did not try")
+					checkStale()
+					attempts := len(m.takeCalls())
+					if attempts == 0 {
+						t.Error("the marketplace was not called")
 					}
 					for range 14 {
 						time.Sleep(time.Second)
-						stale()
+						checkStale()
 					}
-					mustAsk(t, m)
+					wantCalls(t, m)
 					time.Sleep(2 * time.Second)
-					stale()
-					if len(m.asked()) == 0 {
-						t.Error("did not try again after the hold")
+					checkStale()
+					if len(m.takeCalls()) == 0 {
+						t.Error("the marketplace was not called again after staleTTL")
 					}
 
-					// An answer that speaks of the key is no outage.
-					time.Sleep(hold + time.Second)
+					// A rejected key is not an outage.
+					time.Sleep(staleTTL + time.Second)
 					_, _, err = method.call(t.Context(), c, badKey)
-					mustBe(t, err, hstock.ErrInvalidKey)
+					wantError(t, err, hstock.ErrInvalidKey)
 
 					m.set(nil, 0)
 					if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
@@ -108,16 +109,16 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestForgotten: what is older than a day is not shown at all.
-func TestForgotten(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestStaleAnswersExpire checks that answers older than maxStaleAge are not returned.
+func TestStaleAnswersExpire(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, method := range methods {
 			if _, _, err := method.call(t.Context(), c, key); err != nil {
 				t.Fatal(err)
 			}
 		}
 		m.set(down, 0)
-		time.Sleep(keepFor)
+		time.Sleep(maxStaleAge)
 		for _, method := range methods {
 			if _, _, err := method.call(t.Context(), c, key); !isOutage(err) {
 				t.Errorf("%s: %v, want an outage", method.name, err)
@@ -126,10 +127,10 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// TestSlow: an older answer is better than a long wait, and the new one comes
-// all the same.
-func TestSlow(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestSlowRefreshServesStale checks that a slow refresh returns the stale answer and
+// still replaces it.
+func TestSlowRefreshServesStale(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 20*time.Second)
 		shelf := func() (time.Duration, Freshness, error) {
 			began := time.Now()
@@ -137,109 +138,111 @@ func TestSlow(t *testing.T) {
 			return time.Since(began), freshness, err
 		}
 		if took, freshness, err := shelf(); took != 20*time.Second || freshness.Stale || err != nil {
-			t.Errorf("cold: %s, %v, %v", took, freshness, err)
+			t.Errorf("empty cache: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(ttl)
-		if took, freshness, err := shelf(); took != patience || !freshness.Stale || err != nil {
-			t.Errorf("warm: %s, %v, %v", took, freshness, err)
+		if took, freshness, err := shelf(); took != refreshTimeout || !freshness.Stale || err != nil {
+			t.Errorf("expired: %s, %v, %v", took, freshness, err)
 		}
 		time.Sleep(20 * time.Second)
 		if took, freshness, err := shelf(); took != 0 || freshness.Stale || err != nil {
 			t.Errorf("refreshed: %s, %v, %v", took, freshness, err)
 		}
-		mustAsk(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
 	})
 }
 
-// TestJoined: many people, one call.
-func TestJoined(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+func TestConcurrentCallersShareOneCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
-		var people sync.WaitGroup
+		var callers sync.WaitGroup
 		for range 50 {
-			people.Go(func() {
-				rows, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
-				if err != nil || len(rows) != 2 {
-					t.Errorf("%d rows, %v", len(rows), err)
+			callers.Go(func() {
+				items, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
+				if err != nil || len(items) != 2 {
+					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
-		people.Wait()
-		mustAsk(t, m, "services zh Email Accounts/ 0 ")
+		callers.Wait()
+		wantCalls(t, m, "services zh Email Accounts/ 0 ")
 	})
 }
 
-// TestFirstLeaves: whoever joined gets the answer though the first gave up.
-func TestFirstLeaves(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestFirstCallerCancels checks that a second caller gets the answer of a load whose
+// first caller has left.
+func TestFirstCallerCancels(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, 2*time.Second)
 		ctx, cancel := context.WithCancel(t.Context())
-		var people sync.WaitGroup
-		people.Go(func() {
+		var callers sync.WaitGroup
+		callers.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
-			mustBe(t, err, context.Canceled)
+			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
-		people.Go(func() {
-			rows, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
-			if err != nil || len(rows) != 1 {
-				t.Errorf("%d rows, %v", len(rows), err)
+		callers.Go(func() {
+			items, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
+			if err != nil || len(items) != 1 {
+				t.Errorf("%d items, %v", len(items), err)
 			}
 		})
 		synctest.Wait()
 		began := time.Now()
 		cancel()
-		people.Wait()
+		callers.Wait()
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("took %s, want 2s", took)
 		}
-		mustAsk(t, m, "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 0 ")
 	})
 }
 
-// TestFirstHasABadKey: whoever joined is asked for with their own key.
-func TestFirstHasABadKey(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestFirstCallerHasInvalidKey checks that callers who joined its load fetch with
+// their own keys.
+func TestFirstCallerHasInvalidKey(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
-		var people sync.WaitGroup
-		people.Go(func() {
+		var callers sync.WaitGroup
+		callers.Go(func() {
 			_, _, err := c.Shelf(t.Context(), badKey, "", "Instagram", "")
-			mustBe(t, err, hstock.ErrInvalidKey)
+			wantError(t, err, hstock.ErrInvalidKey)
 		})
 		synctest.Wait()
 		for range 5 {
-			people.Go(func() {
-				if rows, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(rows) != 1 {
-					t.Errorf("%d rows, %v", len(rows), err)
+			callers.Go(func() {
+				if items, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(items) != 1 {
+					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
 		}
-		people.Wait()
-		mustAsk(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		callers.Wait()
+		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
 	})
 }
 
-// TestColdOutage: with nothing to show, the error is the marketplace's.
-func TestColdOutage(t *testing.T) {
+// TestOutageWithEmptyCache checks that the marketplace's error is returned and not
+// cached.
+func TestOutageWithEmptyCache(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				m.set(down, 0)
 				_, _, err := method.call(t.Context(), c, key)
-				mustBe(t, err, down)
-				synctest.Wait() // what was asked for side by side has failed, too
+				wantError(t, err, down)
+				synctest.Wait() // the parallel calls have failed too
 				m.set(nil, 0)
 				if _, _, err := method.call(t.Context(), c, key); err != nil {
-					t.Errorf("an outage was remembered: %v", err)
+					t.Errorf("an outage was cached: %v", err)
 				}
 			})
 		})
 	}
 }
 
-// TestRefusalIsNoOutage: what was refused is not answered from memory.
-func TestRefusalIsNoOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestRefusalIsNotAnOutage checks that a refusal does not return the last good answer.
+func TestRefusalIsNotAnOutage(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		refused := &hstock.Error{Action: "services", Kind: hstock.RefusedOther, Refusal: "No such category"}
 		if _, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil {
 			t.Fatal(err)
@@ -247,23 +250,23 @@ func TestRefusalIsNoOutage(t *testing.T) {
 		m.set(refused, 0)
 		time.Sleep(ttl)
 		_, _, err := c.Shelf(t.Context(), key, "", "Instagram", "")
-		mustBe(t, err, refused)
+		wantError(t, err, refused)
 	})
 }
 
-func TestClosedWhileLoading(t *testing.T) {
+func TestCloseDuringLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &fake{takes: time.Hour}
+		m := &fakeMarket{delay: time.Hour}
 		c := New(m, Options{TTL: ttl})
 		ctx, cancel := context.WithCancel(t.Context())
-		var person sync.WaitGroup
-		person.Go(func() {
+		var caller sync.WaitGroup
+		caller.Go(func() {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
-			mustBe(t, err, context.Canceled)
+			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
 		cancel()
-		person.Wait()
+		caller.Wait()
 		began := time.Now()
 		c.Close() // the bubble fails if the load outlives it
 		if took := time.Since(began); took != 0 {
@@ -272,24 +275,24 @@ func TestClosedWhileLoading(t *testing.T) {
 	})
 }
 
-// panicking fails in a way that is nobody's fault but ours.
-type panicking struct{ fake }
+// panickingMarket has a bug in some of its methods.
+type panickingMarket struct{ fakeMarket }
 
-func (*panicking) Services(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error) {
+func (*panickingMarket) Services(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error) {
 	panic("bug")
 }
 
-func (*panicking) Categories(context.Context, redact.Secret, string) ([]hstock.Category, error) {
+func (*panickingMarket) Categories(context.Context, redact.Secret, string) ([]hstock.Category, error) {
 	panic("bug")
 }
 
-func (*panicking) SMSCountries(context.Context, redact.Secret, string) ([]hstock.SMSCountry, error) {
+func (*panickingMarket) SMSCountries(context.Context, redact.Secret, string) ([]hstock.SMSCountry, error) {
 	panic("bug")
 }
 
-// TestPanic: a panic reaches the caller's goroutine, which is guarded, instead
-// of ending the program in one that is not.
-func TestPanic(t *testing.T) {
+// TestPanicReachesCaller checks that a panic is raised in the caller's goroutine,
+// where the bot recovers it, and does not end the program.
+func TestPanicReachesCaller(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, c *Catalog) error{
 		"shelf": func(ctx context.Context, c *Catalog) error {
 			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
@@ -313,7 +316,7 @@ func TestPanic(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := New(&panicking{}, Options{TTL: ttl})
+			c := New(&panickingMarket{}, Options{TTL: ttl})
 			defer c.Close()
 			defer func() {
 				if recover() == nil {
@@ -325,32 +328,32 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestBounded: shelves beyond the bound push out others.
-func TestBounded(t *testing.T) {
-	c := New(&fake{}, Options{TTL: ttl})
+// TestCacheSizeIsLimited checks that shelves beyond the limits evict others.
+func TestCacheSizeIsLimited(t *testing.T) {
+	c := New(&fakeMarket{}, Options{TTL: ttl})
 	defer c.Close()
-	rows := make([]hstock.Item, 10_000)
-	for i := range rows {
-		rows[i] = gmail
+	items := make([]hstock.Item, 10_000)
+	for i := range items {
+		items[i] = gmail
 	}
-	one := entry{value: rows, at: time.Now(), ttl: ttl}
-	shelves := maxBytes/int(weigh(id{}, one)) + 1
+	one := cacheEntry{value: items, at: time.Now(), ttl: ttl}
+	shelves := maxCacheBytes/int(weigh(cacheKey{}, one)) + 1
 	for n := range 3 * shelves {
-		question := id{kind: kindShelf, number: int64(n)}
-		c.kept.Set(question, one)
+		question := cacheKey{kind: kindShelf, service: int64(n)}
+		c.lastGood.Set(question, one)
 		c.fresh.Set(question, one)
 	}
-	for n := range int64(2 * maxRowsSeen) {
-		c.rows.Set(rowID{"", n}, rowSeen{})
+	for n := range int64(2 * maxSeenItems) {
+		c.seenItems.Set(itemKey{"", n}, seenItem{})
 	}
-	c.kept.CleanUp()
+	c.lastGood.CleanUp()
 	c.fresh.CleanUp()
-	c.rows.CleanUp()
-	if kept, fresh := c.kept.WeightedSize(), c.fresh.WeightedSize(); kept > maxBytes || fresh > maxBytes || kept == 0 || fresh == 0 {
-		t.Errorf("%d and %d bytes, want at most %d", kept, fresh, maxBytes)
+	c.seenItems.CleanUp()
+	if kept, fresh := c.lastGood.WeightedSize(), c.fresh.WeightedSize(); kept > maxCacheBytes || fresh > maxCacheBytes || kept == 0 || fresh == 0 {
+		t.Errorf("%d and %d bytes, want at most %d", kept, fresh, maxCacheBytes)
 	}
-	if size := c.rows.EstimatedSize(); size > maxRowsSeen || size == 0 {
-		t.Errorf("%d rows, want at most %d", size, maxRowsSeen)
+	if size := c.seenItems.EstimatedSize(); size > maxSeenItems || size == 0 {
+		t.Errorf("%d items, want at most %d", size, maxSeenItems)
 	}
 }
 

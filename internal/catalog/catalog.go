@@ -1,17 +1,9 @@
-// Package catalog is the marketplace's catalogue as screens want it: in a
-// person's language with the English names kept beside, cached for everybody,
-// and still there while the marketplace is not.
-//
-// It owns what is asked, for how long it is believed, and how two languages are
-// joined. It knows nothing of screens, of people, or of the database.
 package catalog
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -21,10 +13,10 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// ErrDelisted says that the marketplace has no such service any more.
+// ErrDelisted means that the marketplace no longer has a service.
 var ErrDelisted = errors.New("catalog: the marketplace has no such service")
 
-// Market is what the catalogue asks of the marketplace. *hstock.Client is one.
+// Market is the part of *hstock.Client that the catalogue calls.
 type Market interface {
 	Categories(ctx context.Context, key redact.Secret, lang string) ([]hstock.Category, error)
 	SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error)
@@ -38,27 +30,24 @@ type Market interface {
 
 // Options configures a Catalog.
 type Options struct {
-	TTL time.Duration // how long an answer is believed; at least a second
+	TTL time.Duration // how long an answer is fresh; at least a second
 }
 
-// Catalog caches answers per language and shares them between keys. Its methods
-// may be used by several goroutines at once. The slices they return are shared:
-// read them, don't change or sort them.
-//
-// Their errors are those of hstock, ErrDelisted, or the context's. Whoever asks
-// for what somebody else is asking already waits for that answer, and gets one
-// of their own when that one failed for the other's key.
+// Catalog caches answers per language and shares them between API keys. Its
+// methods may be called by several goroutines at once. The slices they return
+// are shared: callers must not change or sort them. Errors are those of hstock,
+// ErrDelisted, or the context's.
 type Catalog struct {
 	market Market
 	ttl    time.Duration
 
-	fresh *otter.Cache[id, entry]      // what is believed now
-	kept  *otter.Cache[id, entry]      // the last good answers, for when there is no other
-	rows  *otter.Cache[rowID, rowSeen] // the rows of all shelves seen
+	fresh     *otter.Cache[cacheKey, cacheEntry]
+	lastGood  *otter.Cache[cacheKey, cacheEntry] // read while the marketplace is down
+	seenItems *otter.Cache[itemKey, seenItem]    // items of every list returned
 
-	base   context.Context // of all loads; ends with Close
-	cancel context.CancelFunc
-	loads  sync.WaitGroup
+	baseCtx context.Context // of all loads; canceled by Close
+	cancel  context.CancelFunc
+	loads   sync.WaitGroup
 }
 
 // New returns an empty Catalog.
@@ -66,189 +55,114 @@ func New(m Market, o Options) *Catalog {
 	c := &Catalog{
 		market: m,
 		ttl:    max(o.TTL, time.Second),
-		fresh: otter.Must(&otter.Options[id, entry]{
-			MaximumWeight:    maxBytes,
+		fresh: otter.Must(&otter.Options[cacheKey, cacheEntry]{
+			MaximumWeight:    maxCacheBytes,
 			Weigher:          weigh,
-			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[id, entry]) time.Duration { return e.Value.ttl }),
+			ExpiryCalculator: otter.ExpiryWritingFunc(func(e otter.Entry[cacheKey, cacheEntry]) time.Duration { return e.Value.ttl }),
 			Logger:           &otter.NoopLogger{},
 		}),
-		kept: otter.Must(&otter.Options[id, entry]{
-			MaximumWeight: maxBytes,
+		lastGood: otter.Must(&otter.Options[cacheKey, cacheEntry]{
+			MaximumWeight: maxCacheBytes,
 			Weigher:       weigh,
 			Logger:        &otter.NoopLogger{},
 		}),
-		rows: otter.Must(&otter.Options[rowID, rowSeen]{MaximumSize: maxRowsSeen, Logger: &otter.NoopLogger{}}),
+		seenItems: otter.Must(&otter.Options[itemKey, seenItem]{MaximumSize: maxSeenItems, Logger: &otter.NoopLogger{}}),
 	}
-	c.base, c.cancel = context.WithCancel(context.Background())
+	c.baseCtx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
-// Close ends loads under way and waits for them. No call may follow.
+// Close cancels running loads and waits for them. No method may be called afterwards.
 func (c *Catalog) Close() {
 	c.cancel()
 	c.loads.Wait()
 	c.fresh.StopAllGoroutines()
-	c.kept.StopAllGoroutines()
-	c.rows.StopAllGoroutines()
+	c.lastGood.StopAllGoroutines()
+	c.seenItems.StopAllGoroutines()
 }
 
-// Freshness says how far an answer is to be believed. Stale: the marketplace is
-// down, and this is what it said At.
+// Freshness tells how current an answer is. A Stale answer is the last good one,
+// received At, returned because the marketplace is down or slow.
 type Freshness struct {
 	Stale bool
 	At    time.Time
 }
 
-// Category is a category with its canonical name, which filters take, and the
-// one to show.
+// Category is a category. English is the name that filters take, Name the one to
+// show.
 type Category struct {
 	English, Name string
 	Subcategories []Subcategory
 }
 
-// Subcategory is to a Category what that is to the catalogue.
+// Subcategory has names like those of a Category.
 type Subcategory struct{ English, Name string }
 
-// Categories returns all categories in the marketplace's order. Where the
-// translation can't be matched with the English list, names are English.
+// Categories returns all categories in the marketplace's order. Names are English
+// where the translated list does not match the English one.
 func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, Freshness, error) {
-	lang = canonical(lang)
-	return get(ctx, c, id{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
-		return askCategories(ctx, c.market, key, lang)
+	lang = normalizeLang(lang)
+	return get(ctx, c, cacheKey{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
+		return fetchCategories(ctx, c.market, key, lang)
 	})
 }
 
-// CategoryPath is a shelf: a category and, unless all of it is meant, a subcategory.
-// Names are English; the zero value is the whole catalogue.
+// CategoryPath is a category or, with Subcategory, a part of it. Names are
+// English; the zero value is the whole catalogue.
 type CategoryPath struct{ Category, Subcategory string }
 
-// Counts returns how many rows there are in each place. It asks for a few at a
-// time and waits at most countsPatience: what is not known by then is missing,
-// and will be known later. The error is given only when nothing is known.
-func (c *Catalog) Counts(ctx context.Context, key redact.Secret, places ...CategoryPath) (map[CategoryPath]int, error) {
-	ctx, cancel := context.WithTimeout(ctx, countsPatience)
+// Counts returns the number of items under each path. It waits at most
+// countsTimeout: counts that are unknown by then are missing, and are cached when
+// they arrive. The error is returned only when no count is known.
+func (c *Catalog) Counts(ctx context.Context, key redact.Secret, paths ...CategoryPath) (map[CategoryPath]int, error) {
+	ctx, cancel := context.WithTimeout(ctx, countsTimeout)
 	defer cancel()
 	var (
 		mu     sync.Mutex
 		failed error
-		counts = make(map[CategoryPath]int, len(places))
-		do     []func(ctx context.Context) error
+		counts = make(map[CategoryPath]int, len(paths))
+		tasks  []func(ctx context.Context) error
 	)
-	for _, place := range places {
-		do = append(do, func(ctx context.Context) error {
-			count, err := c.count(ctx, key, place)
+	for _, path := range paths {
+		tasks = append(tasks, func(ctx context.Context) error {
+			count, err := c.count(ctx, key, path)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err == nil:
-				counts[place] = count
+				counts[path] = count
 			case failed == nil:
 				failed = err
 				if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey {
-					cancel() // the others would hear the same
+					cancel() // the other calls would fail alike
 				}
 			}
 			return nil
 		})
 	}
-	_ = beside(ctx, countsAtOnce, do...) // they give no errors
+	_ = parallel(ctx, maxConcurrentCounts, tasks...) // tasks return no errors
 	if len(counts) == 0 && failed != nil {
 		return nil, failed
 	}
 	return counts, nil
 }
 
-func (c *Catalog) count(ctx context.Context, key redact.Secret, place CategoryPath) (int, error) {
-	total := id{kind: kindCount, category: place.Category, subcategory: place.Subcategory}
-	count, _, err := get(ctx, c, total, func(ctx context.Context) (int, error) {
-		page, err := c.market.Services(ctx, key, hstock.Filter{Category: place.Category, Subcategory: place.Subcategory, Limit: 1})
+func (c *Catalog) count(ctx context.Context, key redact.Secret, path CategoryPath) (int, error) {
+	question := cacheKey{kind: kindCount, category: path.Category, subcategory: path.Subcategory}
+	count, _, err := get(ctx, c, question, func(ctx context.Context) (int, error) {
+		page, err := c.market.Services(ctx, key, hstock.Filter{Category: path.Category, Subcategory: path.Subcategory, Limit: 1})
 		return page.Total, err
 	})
 	return count, err
 }
 
-// Shelf returns all rows of a place, at most maxShelf of them, in the
-// marketplace's order. Category and subcategory are English and may be empty:
-// without either it is the whole catalogue, at most maxWhole rows, which is what
-// Search looks at.
-func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Item, Freshness, error) {
-	if category == "" && subcategory == "" {
-		all, freshness, err := c.whole(ctx, key, canonical(lang))
-		if err != nil {
-			return nil, Freshness{}, err
-		}
-		return all.rows, freshness, nil
-	}
-	return c.shelf(ctx, key, kindShelf, hstock.Filter{Category: category, Subcategory: subcategory, Lang: canonical(lang)})
-}
-
-func (c *Catalog) shelf(ctx context.Context, key redact.Secret, k kind, f hstock.Filter) ([]hstock.Item, Freshness, error) {
-	shelf := id{kind: k, lang: f.Lang, category: f.Category, subcategory: f.Subcategory}
-	return get(ctx, c, shelf, func(ctx context.Context) ([]hstock.Item, error) {
-		page, err := c.market.Services(ctx, key, f)
-		if err != nil {
-			return nil, err
-		}
-		rows := page.Items
-		if len(rows) > maxShelf {
-			rows = slices.Clone(rows[:maxShelf])
-		}
-		c.see(f.Lang, rows)
-		return rows, nil
-	})
-}
-
-// Product returns one row by its service number: from a shelf seen lately, or
-// else from the marketplace. ErrDelisted: it has no such service.
-func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
-	lang = canonical(lang)
-	seen, known := c.rows.GetIfPresent(rowID{lang, service})
-	if known && time.Since(seen.at) < c.ttl {
-		return seen.row, Freshness{At: seen.at}, nil
-	}
-	isSMM := known && seen.row.EntityType == hstock.EntitySMM
-	product := id{kind: kindProduct, lang: lang, number: service}
-	rows, freshness, err := get(ctx, c, product, func(ctx context.Context) ([]hstock.Item, error) {
-		return c.askProduct(ctx, key, lang, service, isSMM)
-	})
-	switch {
-	case err != nil:
-		return hstock.Item{}, Freshness{}, err
-	case len(rows) == 0:
-		return hstock.Item{}, freshness, ErrDelisted
-	}
-	return rows[0], freshness, nil
-}
-
-// askProduct asks for the row of that number, and gives none when there is none.
-// Only products can be asked for by number; of SMM services, all are.
-func (c *Catalog) askProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Item, error) {
-	other := func(r hstock.Item) bool { return r.Service != service }
-	if !isSMM {
-		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: []string{strconv.FormatInt(service, 10)}, Lang: lang})
-		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) {
-			return nil, err
-		}
-		if rows := slices.DeleteFunc(page.Items, other); len(rows) > 0 {
-			c.see(lang, rows)
-			return rows, nil
-		}
-	}
-	shelf, freshness, err := c.shelf(ctx, key, kindSMM, hstock.Filter{EntityType: hstock.EntitySMM, Lang: lang})
-	if err == nil && freshness.Stale {
-		// What was not there then may be there now, so this is no answer.
-		err = &hstock.Error{Action: "services", Kind: hstock.Unreachable}
-	}
-	return slices.DeleteFunc(slices.Clone(shelf), other), err
-}
-
-// Inventory returns stock and price of a service. With fresh it is read now and
-// with this very key, and an error stays one: what is about to be paid is never
-// stale. Without, it may be inventoryTTL old. ErrDelisted: there is no such service.
+// Inventory returns stock and price of a service. With fresh it calls the
+// marketplace with this key and returns its error; without, the answer may be
+// inventoryTTL old or stale. It returns ErrDelisted if there is no such service.
 func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
-	lang = canonical(lang)
-	stock := id{kind: kindInventory, lang: lang, number: service}
-	ask := func(ctx context.Context) (hstock.Inventory, error) {
+	lang = normalizeLang(lang)
+	question := cacheKey{kind: kindInventory, lang: lang, service: service}
+	fetch := func(ctx context.Context) (hstock.Inventory, error) {
 		inventory, err := c.market.Inventory(ctx, key, service, lang)
 		if errors.Is(err, hstock.ErrServiceNotFound) {
 			err = fmt.Errorf("%w: %w", ErrDelisted, err)
@@ -256,28 +170,29 @@ func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string,
 		return inventory, err
 	}
 	if !fresh {
-		return get(ctx, c, stock, ask)
+		return get(ctx, c, question, fetch)
 	}
-	inventory, err := ask(ctx)
+	inventory, err := fetch(ctx)
 	if err != nil {
 		return hstock.Inventory{}, Freshness{}, err
 	}
-	read := c.keep(stock, inventory)
-	c.fresh.Set(stock, read)
-	return inventory, read.freshness(), nil
+	answer := c.store(question, inventory)
+	c.fresh.Set(question, answer)
+	return inventory, answer.freshness(), nil
 }
 
 // SubcategoryInfo returns a subcategory by the id that products carry.
 func (c *Catalog) SubcategoryInfo(ctx context.Context, key redact.Secret, lang, subcategoryID string) (hstock.SubcategoryInfo, Freshness, error) {
-	lang = canonical(lang)
-	info := id{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
-	return get(ctx, c, info, func(ctx context.Context) (hstock.SubcategoryInfo, error) {
+	lang = normalizeLang(lang)
+	question := cacheKey{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
+	return get(ctx, c, question, func(ctx context.Context) (hstock.SubcategoryInfo, error) {
 		return c.market.SubcategoryInfo(ctx, key, subcategoryID, lang)
 	})
 }
 
-// canonical makes the two ways of asking for English one.
-func canonical(lang string) string {
+// normalizeLang maps both spellings of English, "en" and "", to "", so that they
+// share cache entries.
+func normalizeLang(lang string) string {
 	if lang == "en" {
 		return ""
 	}

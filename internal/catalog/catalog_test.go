@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +13,7 @@ import (
 )
 
 func TestCategories(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		english := []Category{
 			{"Instagram", "Instagram", []Subcategory{{"Followers", "Followers"}, {"Likes", "Likes"}}},
 			{"Email Accounts", "Email Accounts", []Subcategory{{"Gmail", "Gmail"}, {"Outlook", "Outlook"}}},
@@ -29,7 +28,7 @@ func TestCategories(t *testing.T) {
 			calls int
 		}{
 			{"en", english, 1},
-			{"", english, 0}, // the same
+			{"", english, 0}, // also English
 			{"zh", chinese, 2},
 			{"zh", chinese, 0},
 		}
@@ -38,104 +37,38 @@ func TestCategories(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%q: %v, (-want +got):\n%s", test.lang, err, diff)
 			}
-			if calls := m.asked(); len(calls) != test.calls {
-				t.Errorf("%q: asked %q, want %d calls", test.lang, calls, test.calls)
+			if calls := m.takeCalls(); len(calls) != test.calls {
+				t.Errorf("%q: called %q, want %d calls", test.lang, calls, test.calls)
 			}
 		}
 
-		// Another catalogue in the other language: once more, then English.
+		// The lists do not match: both are fetched again, then names are English.
 		m.categories["de"] = m.categories["zh"][:1]
 		got, freshness, err := c.Categories(t.Context(), key, "de")
 		if diff := cmp.Diff(english, got); err != nil || freshness.Stale || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
-		if calls := m.asked(); len(calls) != 4 {
-			t.Errorf("asked %q, want both lists twice", calls)
+		if calls := m.takeCalls(); len(calls) != 4 {
+			t.Errorf("called %q, want both lists twice", calls)
 		}
 	})
 }
 
-// TestCategoriesChangeBetween: a catalogue that changes between the two calls
-// is asked for again.
-func TestCategoriesChangeBetween(t *testing.T) {
-	english := []hstock.Category{{Name: "A"}, {Name: "B"}}
-	m := &changing{lists: map[string][][]hstock.Category{
-		"":   {{{Name: "A"}}, english},
-		"zh": {{{Name: "甲"}, {Name: "乙"}}, {{Name: "甲"}, {Name: "乙"}}},
-	}}
-	got, err := askCategories(t.Context(), m, key, "zh")
-	want := []Category{{English: "A", Name: "甲"}, {English: "B", Name: "乙"}}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Errorf("%v, (-want +got):\n%s", err, diff)
-	}
-}
-
-func TestZip(t *testing.T) {
-	list := func(categories ...hstock.Category) []hstock.Category { return categories }
-	category := func(name string, subcategories ...string) hstock.Category {
-		return hstock.Category{Name: name, Subcategories: subcategories}
-	}
-	english := list(category("Games", "Steam", "Xbox"), category("Email", "Gmail"), category("VPN"))
-	tests := []struct {
-		name       string
-		english    []hstock.Category
-		translated []hstock.Category
-		want       []Category
-		refused    bool
-	}{
-		{
-			name: "translated", english: english,
-			translated: list(category("游戏", "蒸汽", "Xbox"), category("邮箱", "谷歌"), category("VPN")),
-			want: []Category{
-				{"Games", "游戏", []Subcategory{{"Steam", "蒸汽"}, {"Xbox", "Xbox"}}},
-				{"Email", "邮箱", []Subcategory{{"Gmail", "谷歌"}}},
-				{"VPN", "VPN", nil},
-			},
-		},
-		{name: "empty", want: []Category{}},
-		{name: "longer", english: english, translated: append(list(category("a", "b", "c"), category("d", "e")), category("f"), category("g")), refused: true},
-		{name: "shorter", english: english, translated: list(category("a", "b", "c"), category("d", "e")), refused: true},
-		{name: "another number of subcategories", english: english, translated: list(category("a", "b"), category("c", "d"), category("e")), refused: true},
-		{name: "an English name has moved", english: english, translated: list(category("VPN", "b", "c"), category("d", "e"), category("f")), refused: true},
-		{name: "two have changed places", english: list(category("A"), category("B")), translated: list(category("B"), category("A")), refused: true},
-		{name: "an English subcategory has moved", english: english, translated: list(category("a", "Xbox", "c"), category("d", "e"), category("f")), refused: true},
-		{
-			name: "the same name twice", english: list(category("A", "x", "x"), category("A")), translated: list(category("A", "x", "x"), category("A")),
-			want: []Category{{"A", "A", []Subcategory{{"x", "x"}, {"x", "x"}}}, {"A", "A", nil}},
-		},
-		{
-			name: "names missing", english: list(category("", "x"), category("B", "", "y")), translated: list(category("甲", "乙"), category("", "丙", "")),
-			want: []Category{{"B", "B", []Subcategory{{"y", "y"}}}},
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got, ok := zip(test.english, test.translated)
-			if ok == test.refused {
-				t.Errorf("accepted: %v", ok)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 func TestCounts(t *testing.T) {
-	places := []CategoryPath{
+	paths := []CategoryPath{
 		{"Instagram", ""}, {"Email Accounts", ""}, {"Email Accounts", "Gmail"}, {"Email Accounts", "Nothing"}, {},
 	}
 	want := map[CategoryPath]int{
 		{"Instagram", ""}: 1, {"Email Accounts", ""}: 2, {"Email Accounts", "Gmail"}: 1, {"Email Accounts", "Nothing"}: 0, {}: 3,
 	}
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		for _, calls := range []int{len(places), 0} {
-			got, err := c.Counts(t.Context(), key, places...)
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		for _, calls := range []int{len(paths), 0} {
+			got, err := c.Counts(t.Context(), key, paths...)
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%v, (-want +got):\n%s", err, diff)
 			}
-			if asked := m.asked(); len(asked) != calls {
-				t.Errorf("asked %q, want %d calls", asked, calls)
+			if called := m.takeCalls(); len(called) != calls {
+				t.Errorf("called %q, want %d calls", called, calls)
 			}
 		}
 	})
@@ -144,172 +77,39 @@ func TestCounts(t *testing.T) {
 	for n := range 30 {
 		many = append(many, CategoryPath{Category: fmt.Sprint(n)})
 	}
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second-time.Millisecond)
 		began := time.Now()
 		got, err := c.Counts(t.Context(), key, many...)
-		if took := time.Since(began); took != countsPatience || err != nil || len(got) != 3*countsAtOnce {
-			t.Errorf("%d counts after %s, %v; want %d after %s", len(got), took, err, 3*countsAtOnce, countsPatience)
+		if took := time.Since(began); took != countsTimeout || err != nil || len(got) != 3*maxConcurrentCounts {
+			t.Errorf("%d counts after %s, %v; want %d after %s", len(got), took, err, 3*maxConcurrentCounts, countsTimeout)
 		}
-		time.Sleep(time.Second) // those under way come in late, and are kept
+		time.Sleep(time.Second) // running calls end late, and their answers are cached
 		synctest.Wait()
-		if m.most != countsAtOnce {
-			t.Errorf("%d at once, want %d", m.most, countsAtOnce)
+		if m.maxInFlight != maxConcurrentCounts {
+			t.Errorf("%d calls at once, want %d", m.maxInFlight, maxConcurrentCounts)
 		}
-		m.asked()
+		m.takeCalls()
 		m.set(down, 0)
-		if got, err = c.Counts(t.Context(), key, many...); err != nil || len(got) != 4*countsAtOnce {
-			t.Errorf("%d counts, %v, want %d", len(got), err, 4*countsAtOnce)
+		if got, err = c.Counts(t.Context(), key, many...); err != nil || len(got) != 4*maxConcurrentCounts {
+			t.Errorf("%d counts, %v, want %d", len(got), err, 4*maxConcurrentCounts)
 		}
 	})
 
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		got, err := c.Counts(t.Context(), badKey, many...)
-		mustBe(t, err, hstock.ErrInvalidKey)
-		if asked := len(m.asked()); got != nil || asked > countsAtOnce {
-			t.Errorf("got %v after %d calls with a bad key", got, asked)
+		wantError(t, err, hstock.ErrInvalidKey)
+		if called := len(m.takeCalls()); got != nil || called > maxConcurrentCounts {
+			t.Errorf("got %v after %d calls with an invalid key", got, called)
 		}
 		if got, err := c.Counts(t.Context(), key); err != nil || len(got) != 0 {
-			t.Errorf("no places: %v, %v", got, err)
-		}
-	})
-}
-
-func TestShelf(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		tests := []struct {
-			lang, category, subcategory string
-			want                        []hstock.Item
-			call                        string
-		}{
-			{"zh", "Email Accounts", "Gmail", []hstock.Item{gmail}, "services zh Email Accounts/Gmail 0 "},
-			{"en", "Email Accounts", "", []hstock.Item{gmail, outlook}, "services  Email Accounts/ 0 "},
-			{"", "", "", []hstock.Item{followers, gmail, outlook}, "services  / 5000 "},
-			{"", "Nothing", "", nil, "services  Nothing/ 0 "},
-		}
-		for _, test := range tests {
-			got, _, err := c.Shelf(t.Context(), key, test.lang, test.category, test.subcategory)
-			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
-				t.Errorf("%v, (-want +got):\n%s", err, diff)
-			}
-			mustAsk(t, m, test.call)
-		}
-	})
-}
-
-func TestShelfIsBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = slices.Repeat([]hstock.Item{gmail}, maxShelf+5)
-		rows, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
-		if err != nil || len(rows) != maxShelf {
-			t.Errorf("%d rows, %v, want %d", len(rows), err, maxShelf)
-		}
-	})
-}
-
-func TestProduct(t *testing.T) {
-	tests := []struct {
-		name    string
-		shelf   string // opened before
-		service int64
-		want    hstock.Item
-		calls   []string
-	}{
-		{"from a shelf", "Email Accounts", 2, gmail, nil},
-		{"SMM from a shelf", "Instagram", 1, followers, nil},
-		{"by number", "", 2, gmail, []string{"products zh / 0 2"}},
-		{"SMM by number", "", 1, followers, []string{"products zh / 0 1", "services zh / 0 smm"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-				if test.shelf != "" {
-					if _, _, err := c.Shelf(t.Context(), key, "zh", test.shelf, ""); err != nil {
-						t.Fatal(err)
-					}
-					m.asked()
-				}
-				got, freshness, err := c.Product(t.Context(), key, "zh", test.service)
-				if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
-					t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
-				}
-				mustAsk(t, m, test.calls...)
-			})
-		})
-	}
-}
-
-func TestProductGone(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		_, _, err := c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrDelisted)
-		mustAsk(t, m, "products  / 0 99", "services  / 0 smm")
-		_, _, err = c.Product(t.Context(), key, "", 99)
-		mustBe(t, err, ErrDelisted)
-		mustAsk(t, m)
-
-		// One that was on a shelf and is no more.
-		for _, shelf := range []string{"Email Accounts", "Instagram"} {
-			if _, _, err := c.Shelf(t.Context(), key, "", shelf, ""); err != nil {
-				t.Fatal(err)
-			}
-		}
-		m.rows = nil
-		time.Sleep(ttl)
-		for _, service := range []int64{1, 2} {
-			_, _, err = c.Product(t.Context(), key, "", service)
-			mustBe(t, err, ErrDelisted)
-		}
-	})
-}
-
-// TestProductOfAShelfWhileDown: a row that was only ever seen on a shelf is
-// shown as stale, and not asked for at each tap.
-func TestProductOfAShelfWhileDown(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		if _, _, err := c.Shelf(t.Context(), key, "", "", ""); err != nil {
-			t.Fatal(err)
-		}
-		said := time.Now()
-		time.Sleep(ttl)
-		m.set(down, 0)
-		m.asked()
-		for _, want := range []hstock.Item{followers, gmail} {
-			for range 5 {
-				got, freshness, err := c.Product(t.Context(), key, "", want.Service)
-				if diff := cmp.Diff(want, got); err != nil || diff != "" {
-					t.Errorf("%v, (-want +got):\n%s", err, diff)
-				}
-				if !freshness.Stale || !freshness.At.Equal(said) {
-					t.Errorf("freshness %v, want stale of %v", freshness, said)
-				}
-			}
-		}
-		mustAsk(t, m, "services  / 0 smm", "products  / 0 2")
-		if _, _, err := c.Product(t.Context(), key, "", 99); !isOutage(err) {
-			t.Errorf("one never seen: %v, want an outage", err)
-		}
-	})
-}
-
-// TestProductMissingFromAStaleList: that it was not there then does not mean
-// that it is gone.
-func TestProductMissingFromAStaleList(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		if _, _, err := c.Product(t.Context(), key, "", 1); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(ttl)
-		m.set(down, 0)
-		_, _, err := c.Product(t.Context(), key, "", 99)
-		if !isOutage(err) {
-			t.Errorf("got %v, want an outage", err)
+			t.Errorf("no paths: %v, %v", got, err)
 		}
 	})
 }
 
 func TestInventory(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		read := func(key redact.Secret, fresh bool) (hstock.Inventory, Freshness, error) {
 			return c.Inventory(t.Context(), key, "zh", 2, fresh)
 		}
@@ -322,27 +122,27 @@ func TestInventory(t *testing.T) {
 		stock(false, 50)
 		m.inventory[2] = hstock.Inventory{Service: 2, Stock: 49}
 		stock(false, 50)
-		mustAsk(t, m, "inventory 2 zh")
+		wantCalls(t, m, "inventory 2 zh")
 		stock(true, 49)
-		stock(false, 49) // what was read anew is what is believed
-		mustAsk(t, m, "inventory 2 zh")
+		stock(false, 49) // the fresh read has replaced the cached answer
+		wantCalls(t, m, "inventory 2 zh")
 		time.Sleep(inventoryTTL)
 		stock(false, 49)
-		mustAsk(t, m, "inventory 2 zh")
+		wantCalls(t, m, "inventory 2 zh")
 
-		// About to be paid: never stale, and with one's own key.
+		// A fresh read is never stale and uses the caller's key.
 		_, _, err := read(badKey, true)
-		mustBe(t, err, hstock.ErrInvalidKey)
+		wantError(t, err, hstock.ErrInvalidKey)
 		m.set(down, 0)
 		_, _, err = read(key, true)
-		mustBe(t, err, down)
+		wantError(t, err, down)
 		stock(false, 49)
 		m.set(nil, 0)
 
 		_, _, err = c.Inventory(t.Context(), key, "", 99, false)
-		mustBe(t, err, ErrDelisted)
-		mustBe(t, err, hstock.ErrServiceNotFound)
+		wantError(t, err, ErrDelisted)
+		wantError(t, err, hstock.ErrServiceNotFound)
 		_, _, err = c.Inventory(t.Context(), key, "", 99, true)
-		mustBe(t, err, ErrDelisted)
+		wantError(t, err, ErrDelisted)
 	})
 }

@@ -1,75 +1,85 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 )
 
-// askCategories returns the categories of a language. The marketplace gives them
-// no ids, so the English and the translated list are asked for side by side and
-// joined by position; twice, because the catalogue may have changed in between.
-func askCategories(ctx context.Context, m Market, key redact.Secret, lang string) ([]Category, error) {
-	var english []hstock.Category
-	for range 2 {
-		var translated []hstock.Category
-		do := []func(context.Context) error{func(ctx context.Context) (err error) {
-			english, err = m.Categories(ctx, key, "")
-			return err
-		}}
-		if lang != "" {
-			do = append(do, func(ctx context.Context) (err error) {
-				translated, err = m.Categories(ctx, key, lang)
-				return err
-			})
-		}
-		if err := beside(ctx, -1, do...); err != nil {
-			return nil, err
-		}
-		if lang == "" {
-			break
-		}
-		if zipped, ok := zip(english, translated); ok {
-			return zipped, nil
-		}
+// fetchBoth fetches a list in a language and in English, in parallel; for
+// English it makes one call and returns the list twice.
+func fetchBoth[T any](ctx context.Context, lang string, fetch func(ctx context.Context, lang string) ([]T, error)) (translated, english []T, err error) {
+	if lang == "" {
+		english, err = fetch(ctx, "")
+		return english, english, err
 	}
-	zipped, _ := zip(english, english)
-	return zipped, nil
+	err = parallel(ctx, -1, func(ctx context.Context) (err error) {
+		translated, err = fetch(ctx, lang)
+		return err
+	}, func(ctx context.Context) (err error) {
+		english, err = fetch(ctx, "")
+		return err
+	})
+	return translated, english, err
 }
 
-// zip joins an English and a translated list by position. It refuses lists that
-// can't be of the same catalogue: ones of other lengths, or in which an English
-// name has moved. Categories without an English name are left out, since no
-// filter finds them; without a translation the English name is shown.
-func zip(english, translated []hstock.Category) ([]Category, bool) {
-	if len(english) != len(translated) || moved(names(english), names(translated)) {
+// fetchCategories returns the categories of a language. It tries twice, because
+// the catalogue may change between the calls for the two lists, and then returns
+// the English names.
+func fetchCategories(ctx context.Context, m Market, key redact.Secret, lang string) ([]Category, error) {
+	var translated, english []hstock.Category
+	for range 2 {
+		var err error
+		translated, english, err = fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.Category, error) {
+			return m.Categories(ctx, key, lang)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if joined, ok := joinCategories(english, translated); ok {
+			return joined, nil
+		}
+	}
+	joined, _ := joinCategories(english, english)
+	return joined, nil
+}
+
+// joinCategories joins an English and a translated list by position. It rejects
+// lists that are not of the same catalogue: of different lengths, or with an
+// English name at another position. Categories without an English name are left
+// out, since no filter finds them; a missing translation is replaced by the
+// English name.
+func joinCategories(english, translated []hstock.Category) ([]Category, bool) {
+	if len(english) != len(translated) || hasMovedName(names(english), names(translated)) {
 		return nil, false
 	}
-	zipped := make([]Category, 0, len(english))
+	joined := make([]Category, 0, len(english))
 	for i, category := range english {
 		other := translated[i]
-		if len(category.Subcategories) != len(other.Subcategories) || moved(category.Subcategories, other.Subcategories) {
+		if len(category.Subcategories) != len(other.Subcategories) || hasMovedName(category.Subcategories, other.Subcategories) {
 			return nil, false
 		}
 		if category.Name == "" {
 			continue
 		}
-		joined := Category{English: category.Name, Name: either(other.Name, category.Name)}
+		c := Category{English: category.Name, Name: cmp.Or(other.Name, category.Name)}
 		for j, name := range category.Subcategories {
 			if name != "" {
-				joined.Subcategories = append(joined.Subcategories, Subcategory{English: name, Name: either(other.Subcategories[j], name)})
+				c.Subcategories = append(c.Subcategories, Subcategory{English: name, Name: cmp.Or(other.Subcategories[j], name)})
 			}
 		}
-		zipped = append(zipped, joined)
+		joined = append(joined, c)
 	}
-	return zipped, true
+	return joined, true
 }
 
-// moved reports whether a translated list has an English name at a place where
-// the English list has another: untranslated names come in English, so it would
-// have shifted.
-func moved(english, translated []string) bool {
+// hasMovedName reports whether a translated list contains an English name at a
+// position where the English list has another. Untranslated names come in
+// English, so the lists are shifted against each other.
+func hasMovedName(english, translated []string) bool {
 	known := make(map[string]bool, len(english))
 	for _, name := range english {
 		known[name] = true
@@ -90,9 +100,26 @@ func names(categories []hstock.Category) []string {
 	return all
 }
 
-func either(name, fallback string) string {
-	if name == "" {
-		return fallback
+// joinByID joins a translated and an English list by the id that idAndName
+// returns. Entries of only the English list come last, because the lists may be
+// from different moments. Of several entries with one id the first counts. A missing
+// name is replaced by the one in the other language, then by the id.
+func joinByID[T, R any](translated, english []T, idAndName func(T) (id, name string), build func(entry T, name, english string) R) []R {
+	englishNames := map[string]string{}
+	for _, entry := range slices.Backward(english) {
+		id, name := idAndName(entry)
+		englishNames[id] = name
 	}
-	return name
+	var joined []R
+	seen := map[string]bool{}
+	for _, entry := range slices.Concat(translated, english) {
+		id, name := idAndName(entry)
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		name = cmp.Or(name, englishNames[id], id)
+		joined = append(joined, build(entry, name, cmp.Or(englishNames[id], name)))
+	}
+	return joined
 }

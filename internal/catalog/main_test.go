@@ -20,47 +20,47 @@ import (
 )
 
 const (
-	key      = redact.Secret("a key that works")
-	otherKey = redact.Secret("another key that works")
-	badKey   = redact.Secret("a key that does not")
+	key      = redact.Secret("a valid key")
+	otherKey = redact.Secret("another valid key")
+	badKey   = redact.Secret("an invalid key")
 	ttl      = 5 * time.Minute
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a marketplace of a few rows that counts what it is asked and can be
-// told to fail and to be slow.
-type fake struct {
-	mu         sync.Mutex
-	categories map[string][]hstock.Category // by language
-	rows       []hstock.Item
-	names      map[string]map[int64]string // of rows, by language
-	inventory  map[int64]hstock.Inventory
-	countries  map[string][]hstock.SMSCountry // by language
-	projects   map[string][]hstock.SMSProject // likewise; of all countries, whichever is asked for
-	shops      []hstock.Seller
-	perPage    int // of shops, whatever is asked for; 0: all of them, on any page
-	fail       error
-	takes      time.Duration
-	calls      []string
-	now, most  int // calls at once
+// fakeMarket is a marketplace with a few items. It records its calls, and can fail
+// and answer late.
+type fakeMarket struct {
+	mu                    sync.Mutex
+	categories            map[string][]hstock.Category // by language
+	items                 []hstock.Item
+	names                 map[string]map[int64]string // of items by service, by language
+	inventory             map[int64]hstock.Inventory
+	countries             map[string][]hstock.SMSCountry // by language
+	projects              map[string][]hstock.SMSProject // by language; the country is ignored
+	sellers               []hstock.Seller
+	perPage               int // sellers on a page, whatever limit is requested; 0: all of them, on any page
+	fail                  error
+	delay                 time.Duration
+	calls                 []string
+	inFlight, maxInFlight int // calls
 }
 
-func (f *fake) enter(ctx context.Context, key redact.Secret, call string) error {
+func (f *fakeMarket) enter(ctx context.Context, key redact.Secret, call string) error {
 	f.mu.Lock()
 	f.calls = append(f.calls, call)
-	f.now++
-	f.most = max(f.most, f.now)
-	fail, takes := f.fail, f.takes
+	f.inFlight++
+	f.maxInFlight = max(f.maxInFlight, f.inFlight)
+	fail, delay := f.fail, f.delay
 	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
-		f.now--
+		f.inFlight--
 		f.mu.Unlock()
 	}()
-	if takes > 0 {
+	if delay > 0 {
 		select {
-		case <-time.After(takes):
+		case <-time.After(delay):
 		case <-ctx.Done():
 			return &hstock.Error{Action: call, Kind: hstock.Unreachable, Err: ctx.Err()}
 		}
@@ -71,7 +71,7 @@ func (f *fake) enter(ctx context.Context, key redact.Secret, call string) error 
 	return fail
 }
 
-func (f *fake) Categories(ctx context.Context, key redact.Secret, lang string) ([]hstock.Category, error) {
+func (f *fakeMarket) Categories(ctx context.Context, key redact.Secret, lang string) ([]hstock.Category, error) {
 	if err := f.enter(ctx, key, "categories "+lang); err != nil {
 		return nil, err
 	}
@@ -80,20 +80,20 @@ func (f *fake) Categories(ctx context.Context, key redact.Secret, lang string) (
 	return f.categories[lang], nil
 }
 
-func (f *fake) SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error) {
+func (f *fakeMarket) SubcategoryInfo(ctx context.Context, key redact.Secret, subcategoryID, lang string) (hstock.SubcategoryInfo, error) {
 	err := f.enter(ctx, key, fmt.Sprint("subcategory_info ", subcategoryID, " ", lang))
 	return hstock.SubcategoryInfo{ID: subcategoryID, Name: "Gmail"}, err
 }
 
-func (f *fake) Products(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
+func (f *fakeMarket) Products(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
 	return f.page(ctx, key, "products", filter)
 }
 
-func (f *fake) Services(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
+func (f *fakeMarket) Services(ctx context.Context, key redact.Secret, filter hstock.Filter) (hstock.Page, error) {
 	return f.page(ctx, key, "services", filter)
 }
 
-func (f *fake) page(ctx context.Context, key redact.Secret, action string, filter hstock.Filter) (hstock.Page, error) {
+func (f *fakeMarket) page(ctx context.Context, key redact.Secret, action string, filter hstock.Filter) (hstock.Page, error) {
 	call := fmt.Sprintf(
 		"%s %s %s/%s %d %s%s", action, filter.Lang, filter.Category, filter.Subcategory, filter.Limit,
 		strings.Join(filter.ProductIDs, ","), filter.EntityType,
@@ -113,24 +113,24 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	page := hstock.Page{}
-	for _, row := range f.rows {
-		isProduct := row.EntityType == hstock.EntityProduct
+	for _, item := range f.items {
+		isProduct := item.EntityType == hstock.EntityProduct
 		switch {
-		case filter.Category != "" && row.Category != filter.Category,
-			filter.Subcategory != "" && row.Type != filter.Subcategory,
-			filter.EntityType != "" && row.EntityType != filter.EntityType,
+		case filter.Category != "" && item.Category != filter.Category,
+			filter.Subcategory != "" && item.Type != filter.Subcategory,
+			filter.EntityType != "" && item.EntityType != filter.EntityType,
 			action == "products" && !isProduct,
-			filter.Recommended && !row.Recommended,
-			filter.ShopID != "" && row.SubcategoryID != filter.ShopID,
-			len(filter.ProductIDs) > 0 && (!isProduct || !slices.Contains(filter.ProductIDs, fmt.Sprint(row.Service))):
+			filter.Recommended && !item.Recommended,
+			filter.ShopID != "" && item.SubcategoryID != filter.ShopID,
+			len(filter.ProductIDs) > 0 && (!isProduct || !slices.Contains(filter.ProductIDs, fmt.Sprint(item.Service))):
 			continue
 		}
 		page.Total++
-		if translated, ok := f.names[filter.Lang][row.Service]; ok {
-			row.Name = translated
+		if translated, ok := f.names[filter.Lang][item.Service]; ok {
+			item.Name = translated
 		}
 		if filter.Limit == 0 || page.Total > (filter.Page-1)*filter.Limit && len(page.Items) < filter.Limit {
-			page.Items = append(page.Items, row)
+			page.Items = append(page.Items, item)
 		}
 	}
 	if filter.Limit > 0 {
@@ -139,20 +139,20 @@ func (f *fake) page(ctx context.Context, key redact.Secret, action string, filte
 	return page, nil
 }
 
-func (f *fake) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Seller, error) {
+func (f *fakeMarket) Shops(ctx context.Context, key redact.Secret, page, limit int) ([]hstock.Seller, error) {
 	if err := f.enter(ctx, key, fmt.Sprint("shops ", page, " ", limit)); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.perPage == 0 {
-		return f.shops, nil
+		return f.sellers, nil
 	}
-	from := min((page-1)*f.perPage, len(f.shops))
-	return f.shops[from:min(from+f.perPage, len(f.shops))], nil
+	from := min((page-1)*f.perPage, len(f.sellers))
+	return f.sellers[from:min(from+f.perPage, len(f.sellers))], nil
 }
 
-func (f *fake) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
+func (f *fakeMarket) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
 	if err := f.enter(ctx, key, fmt.Sprint("inventory ", service, " ", lang)); err != nil {
 		return hstock.Inventory{}, err
 	}
@@ -165,7 +165,7 @@ func (f *fake) Inventory(ctx context.Context, key redact.Secret, service int64, 
 	return inventory, nil
 }
 
-func (f *fake) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error) {
+func (f *fakeMarket) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error) {
 	if err := f.enter(ctx, key, "sms_countries "+lang); err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (f *fake) SMSCountries(ctx context.Context, key redact.Secret, lang string)
 	return f.countries[lang], nil
 }
 
-func (f *fake) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error) {
+func (f *fakeMarket) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error) {
 	if err := f.enter(ctx, key, fmt.Sprint("sms_projects ", country, " ", lang)); err != nil {
 		return nil, err
 	}
@@ -183,8 +183,8 @@ func (f *fake) SMSProjects(ctx context.Context, key redact.Secret, country, lang
 	return f.projects[lang], nil
 }
 
-// asked returns the calls since the last asked.
-func (f *fake) asked() []string {
+// takeCalls returns and clears the recorded calls.
+func (f *fakeMarket) takeCalls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	calls := f.calls
@@ -192,10 +192,10 @@ func (f *fake) asked() []string {
 	return calls
 }
 
-func (f *fake) set(fail error, takes time.Duration) {
+func (f *fakeMarket) set(fail error, delay time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail, f.takes = fail, takes
+	f.fail, f.delay = fail, delay
 }
 
 var (
@@ -211,11 +211,11 @@ var (
 	followers = hstock.Item{Service: 1, Name: "Instagram Followers", Category: "Instagram", Type: "Followers", EntityType: hstock.EntitySMM}
 )
 
-// bubble runs f with a catalogue in a synctest bubble, where time costs nothing.
-func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
+// inBubble runs f with a catalogue in a synctest bubble.
+func inBubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fakeMarket)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		m := &fake{
+		m := &fakeMarket{
 			categories: map[string][]hstock.Category{
 				"": {
 					{Name: "Instagram", Subcategories: []string{"Followers", "Likes"}},
@@ -226,7 +226,7 @@ func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
 					{Name: "邮箱账号", Subcategories: []string{"Gmail", "Outlook"}},
 				},
 			},
-			rows:      []hstock.Item{followers, gmail, outlook},
+			items:     []hstock.Item{followers, gmail, outlook},
 			inventory: map[int64]hstock.Inventory{2: {Service: 2, Stock: 50, Available: true}},
 			countries: map[string][]hstock.SMSCountry{
 				"":   {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}},
@@ -243,85 +243,85 @@ func bubble(t *testing.T, f func(t *testing.T, c *Catalog, m *fake)) {
 	})
 }
 
-func mustAsk(t *testing.T, m *fake, want ...string) {
+func wantCalls(t *testing.T, m *fakeMarket, want ...string) {
 	t.Helper()
-	if diff := cmp.Diff(want, m.asked()); diff != "" {
+	if diff := cmp.Diff(want, m.takeCalls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
 
-// method calls one method and reduces what it gives to what all have in common.
+// method is a call of one method of Catalog, for tests that cover all of them.
 type method struct {
 	name string
 	call func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error)
 }
 
-func of[T any](name string, f func(ctx context.Context, c *Catalog, key redact.Secret) (T, Freshness, error)) method {
+func methodOf[T any](name string, f func(ctx context.Context, c *Catalog, key redact.Secret) (T, Freshness, error)) method {
 	return method{name, func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error) {
 		return f(ctx, c, key)
 	}}
 }
 
 var methods = []method{
-	of("Categories", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Category, Freshness, error) {
+	methodOf("Categories", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Category, Freshness, error) {
 		return c.Categories(ctx, key, "zh")
 	}),
-	of("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+	methodOf("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
 	}),
-	of("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+	methodOf("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Search(ctx, key, "zh", "gmial")
 	}),
-	of("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
+	methodOf("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
 		return c.Product(ctx, key, "zh", 2)
 	}),
-	of("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
+	methodOf("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
 		return c.Product(ctx, key, "zh", 1)
 	}),
-	of("Inventory", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Inventory, Freshness, error) {
+	methodOf("Inventory", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Inventory, Freshness, error) {
 		return c.Inventory(ctx, key, "zh", 2, false)
 	}),
-	of("SubcategoryInfo", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.SubcategoryInfo, Freshness, error) {
+	methodOf("SubcategoryInfo", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.SubcategoryInfo, Freshness, error) {
 		return c.SubcategoryInfo(ctx, key, "zh", "674a")
 	}),
-	of("Countries", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Country, Freshness, error) {
+	methodOf("Countries", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Country, Freshness, error) {
 		return c.Countries(ctx, key, "zh")
 	}),
-	of("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
+	methodOf("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
 		return c.Projects(ctx, key, "zh", "us")
 	}),
-	of("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+	methodOf("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.Recommended(ctx, key, "zh")
 	}),
-	of("Shops", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
+	methodOf("Sellers", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
 		return c.Sellers(ctx, key)
 	}),
-	of("ShopGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
+	methodOf("SellerGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
 		return c.SellerGoods(ctx, key, "zh", "68d1")
 	}),
-	of("Rows", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
+	methodOf("Items", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
 		return c.Items(ctx, key, "zh", []int64{2}, nil)
 	}),
-	of("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[CategoryPath]int, Freshness, error) {
+	methodOf("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[CategoryPath]int, Freshness, error) {
 		counts, err := c.Counts(ctx, key, CategoryPath{"Email Accounts", "Gmail"})
 		return counts, Freshness{At: time.Now()}, err
 	}),
 }
 
-func mustBe(t *testing.T, err, want error) {
+func wantError(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }
 
-// changing gives another list at each call.
-type changing struct {
-	fake
+// changingMarket returns the next of its lists at each call.
+type changingMarket struct {
+	fakeMarket
 	lists map[string][][]hstock.Category
 }
 
-func (m *changing) Categories(_ context.Context, _ redact.Secret, lang string) ([]hstock.Category, error) {
+func (m *changingMarket) Categories(_ context.Context, _ redact.Secret, lang string) ([]hstock.Category, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	list := m.lists[lang][0]

@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// beside runs all of do beside each other, at most most at once (-1: all), and
-// returns the first error, with which the context of the others ends. A panic of one
-// of them goes on in the caller's goroutine, which is guarded, once all are done.
-func beside(ctx context.Context, most int, do ...func(ctx context.Context) error) error {
-	group, shared := errgroup.WithContext(ctx)
-	group.SetLimit(most)
-	panics := make([]any, len(do))
-	for i, f := range do {
+// parallel runs tasks in parallel, at most limit at once (-1: all), and returns
+// the first error, which cancels the context of the others. A panic in a task is
+// raised again in the caller's goroutine, where it is recovered, when all are done.
+func parallel(ctx context.Context, limit int, tasks ...func(ctx context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	panics := make([]any, len(tasks))
+	for i, task := range tasks {
 		group.Go(func() error {
 			defer func() { panics[i] = recover() }()
-			return f(shared)
+			return task(ctx)
 		})
 	}
 	err := group.Wait()

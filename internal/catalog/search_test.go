@@ -16,20 +16,20 @@ import (
 
 var chineseNames = map[string]map[int64]string{"zh": {1: "Instagram 粉丝", 2: "谷歌邮箱账号", 3: "Outlook 邮箱账号"}}
 
-// TestSearch finds by both languages and shows the one that was asked for.
+// TestSearch searches in both languages and returns names in the requested one.
 func TestSearch(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.names = chineseNames
-		m.rows = slices.Clone(m.rows)
-		m.rows[0].Stock, m.rows[2].Stock = 1000, 7
-		m.rows[2].Description = "not Gmail"
+		m.items = slices.Clone(m.items)
+		m.items[0].Stock, m.items[2].Stock = 1000, 7
+		m.items[2].Description = "not Gmail"
 		for _, test := range []struct {
 			lang, query string
 			want        []string
 		}{
 			{"zh", "gmail", []string{"谷歌邮箱账号", "Outlook 邮箱账号"}},
 			{"en", "gmail", []string{"Gmail Account - USA", "Outlook"}},
-			{"en", "谷歌", nil}, // neither English nor the person's own
+			{"en", "谷歌", nil}, // neither English nor the requested language
 			{"zh", "谷歌", []string{"谷歌邮箱账号"}},
 			{"zh", "邮箱", []string{"谷歌邮箱账号", "Outlook 邮箱账号"}},
 			{"zh", "账号 usa", []string{"谷歌邮箱账号"}},
@@ -37,123 +37,123 @@ func TestSearch(t *testing.T) {
 			{"zh", "", nil},
 			{"zh", "atlantis", nil},
 		} {
-			rows, freshness, err := c.Search(t.Context(), key, test.lang, test.query)
-			if diff := cmp.Diff(test.want, namesOf(rows)); err != nil || freshness.Stale || diff != "" {
+			items, freshness, err := c.Search(t.Context(), key, test.lang, test.query)
+			if diff := cmp.Diff(test.want, namesOf(items)); err != nil || freshness.Stale || diff != "" {
 				t.Errorf("%s %q: %v, %v, (-want +got):\n%s", test.lang, test.query, freshness, err, diff)
 			}
 		}
-		if calls := m.asked(); len(calls) != 2 {
-			t.Errorf("asked %q, want each language once", calls)
+		if calls := m.takeCalls(); len(calls) != 2 {
+			t.Errorf("called %q, want each language once", calls)
 		}
-		// A product that was found costs no call.
-		if row, _, err := c.Product(t.Context(), key, "zh", 2); err != nil || row.Name != "谷歌邮箱账号" {
-			t.Errorf("%v, %v", row, err)
+		// Opening a found product needs no call.
+		if item, _, err := c.Product(t.Context(), key, "zh", 2); err != nil || item.Name != "谷歌邮箱账号" {
+			t.Errorf("%v, %v", item, err)
 		}
-		mustAsk(t, m)
+		wantCalls(t, m)
 	})
 }
 
-func namesOf(rows []hstock.Item) []string {
+func namesOf(items []hstock.Item) []string {
 	var all []string
-	for _, row := range rows {
-		all = append(all, row.Name)
+	for _, item := range items {
+		all = append(all, item.Name)
 	}
 	return all
 }
 
-// TestSoldOutIsFoundLast, however well it fits, and all of it is bounded.
-func TestSoldOutIsFoundLast(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		m.rows = []hstock.Item{
+// TestSoldOutItemsComeLast checks the order of sold-out items and the limit of results.
+func TestSoldOutItemsComeLast(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		m.items = []hstock.Item{
 			{Service: 1, Name: "Gmail", Stock: 0},
 			{Service: 2, Name: "Outlook", Description: "like Gmail", Stock: 5},
 			{Service: 3, Name: "Aged Gmail", Stock: 0},
 			{Service: 4, Name: "Gmail USA", Stock: 5},
 		}
-		rows, _, err := c.Search(t.Context(), key, "", "gmail")
-		if diff := cmp.Diff([]string{"Gmail USA", "Outlook", "Gmail", "Aged Gmail"}, namesOf(rows)); err != nil || diff != "" {
+		items, _, err := c.Search(t.Context(), key, "", "gmail")
+		if diff := cmp.Diff([]string{"Gmail USA", "Outlook", "Gmail", "Aged Gmail"}, namesOf(items)); err != nil || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
 		time.Sleep(ttl)
-		m.rows = nil
-		for n := range int64(maxFound + 10) {
-			m.rows = append(m.rows, hstock.Item{Service: n + 1, Name: "Gmail", Stock: n % 2})
+		m.items = nil
+		for n := range int64(maxResults + 10) {
+			m.items = append(m.items, hstock.Item{Service: n + 1, Name: "Gmail", Stock: n % 2})
 		}
-		rows, _, err = c.Search(t.Context(), key, "", "gmail")
-		if err != nil || len(rows) != maxFound || rows[maxFound/2].Stock != 1 || rows[maxFound-1].Stock != 0 {
-			t.Errorf("%d rows, %v", len(rows), err)
+		items, _, err = c.Search(t.Context(), key, "", "gmail")
+		if err != nil || len(items) != maxResults || items[maxResults/2].Stock != 1 || items[maxResults-1].Stock != 0 {
+			t.Errorf("%d items, %v", len(items), err)
 		}
 	})
 }
 
-// TestTheWholeCatalogueComesInPages, however many there are, up to a bound; and
-// whatever happens to it in between.
-func TestTheWholeCatalogueComesInPages(t *testing.T) {
+// TestFetchAllPages fetches catalogues of several sizes, also ones that change between
+// two pages.
+func TestFetchAllPages(t *testing.T) {
 	for _, test := range []struct {
-		name        string
-		rows, moved int
-		deaf        bool // a marketplace that gives the first page whatever is asked for
-		want, calls int
+		name         string
+		items, moved int
+		ignoresPage  bool // the marketplace always returns the first page
+		want, calls  int
 	}{
-		{name: "nothing", rows: 0, want: 0, calls: 1},
-		{name: "one page", rows: pageRows, want: pageRows, calls: 1},
-		{name: "one more", rows: pageRows + 1, want: pageRows + 1, calls: 2},
-		{name: "a row that moves on", rows: 2 * pageRows, moved: 1, want: 2*pageRows - 1, calls: 2},
-		{name: "too many", rows: maxWhole + 2*pageRows, want: maxWhole, calls: maxWhole / pageRows},
-		{name: "pages are ignored", rows: 2 * pageRows, deaf: true, want: pageRows, calls: 2},
+		{name: "empty", items: 0, want: 0, calls: 1},
+		{name: "one page", items: pageSize, want: pageSize, calls: 1},
+		{name: "one more", items: pageSize + 1, want: pageSize + 1, calls: 2},
+		{name: "an item moved between pages", items: 2 * pageSize, moved: 1, want: 2*pageSize - 1, calls: 2},
+		{name: "too many", items: maxItems + 2*pageSize, want: maxItems, calls: maxItems / pageSize},
+		{name: "pages are ignored", items: 2 * pageSize, ignoresPage: true, want: pageSize, calls: 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			calls := 0
-			m := &pager{answer: func(f hstock.Filter) hstock.Page {
+			m := &pagedMarket{answer: func(f hstock.Filter) hstock.Page {
 				calls++
-				page := hstock.Page{TotalPages: (test.rows + f.Limit - 1) / f.Limit}
+				page := hstock.Page{TotalPages: (test.items + f.Limit - 1) / f.Limit}
 				from := (f.Page - 1) * f.Limit
-				if test.deaf {
+				if test.ignoresPage {
 					from = 0
 				}
 				if f.Page > 1 {
 					from -= test.moved
 				}
-				for n := from; n < min(from+f.Limit, test.rows-test.moved); n++ {
+				for n := from; n < min(from+f.Limit, test.items-test.moved); n++ {
 					page.Items = append(page.Items, hstock.Item{Service: int64(n) + 1})
 				}
 				return page
 			}}
-			rows, err := askAll(t.Context(), m, key, "")
-			if err != nil || len(rows) != test.want || calls != test.calls {
-				t.Errorf("%d rows in %d calls, %v, want %d in %d", len(rows), calls, err, test.want, test.calls)
+			items, err := fetchAll(t.Context(), m, key, "")
+			if err != nil || len(items) != test.want || calls != test.calls {
+				t.Errorf("%d items in %d calls, %v, want %d in %d", len(items), calls, err, test.want, test.calls)
 			}
 		})
 	}
 }
 
-// pager answers services as it is told to.
-type pager struct {
-	fake
+// pagedMarket answers services with a function.
+type pagedMarket struct {
+	fakeMarket
 	answer func(hstock.Filter) hstock.Page
 }
 
-func (p *pager) Services(_ context.Context, _ redact.Secret, f hstock.Filter) (hstock.Page, error) {
+func (p *pagedMarket) Services(_ context.Context, _ redact.Secret, f hstock.Filter) (hstock.Page, error) {
 	return p.answer(f), nil
 }
 
-// TestIndexedOnce: many people, one index for each answer.
-func TestIndexedOnce(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+// TestIndexIsBuiltOnce checks that concurrent searches build one index for each answer.
+func TestIndexIsBuiltOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second)
 		search := func() {
-			var people sync.WaitGroup
+			var callers sync.WaitGroup
 			for n := range 30 {
-				people.Go(func() {
-					if rows, _, err := c.Search(t.Context(), redact.Secret(fmt.Sprint("key ", n)), "zh", "gmail"); err != nil || len(rows) != 1 {
-						t.Errorf("%d rows, %v", len(rows), err)
+				callers.Go(func() {
+					if items, _, err := c.Search(t.Context(), redact.Secret(fmt.Sprint("key ", n)), "zh", "gmail"); err != nil || len(items) != 1 {
+						t.Errorf("%d items, %v", len(items), err)
 					}
 				})
 			}
-			people.Wait()
+			callers.Wait()
 		}
 		index := func(lang string) any {
-			all, _, err := c.whole(t.Context(), key, lang)
+			all, _, err := c.all(t.Context(), key, lang)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,30 +163,30 @@ func TestIndexedOnce(t *testing.T) {
 		first := index("zh")
 		search()
 		if index("zh") != first {
-			t.Error("made anew for the same answer")
+			t.Error("built again for the same answer")
 		}
-		if calls := m.asked(); len(calls) != 2 {
-			t.Errorf("asked %q, want each language once", calls)
+		if calls := m.takeCalls(); len(calls) != 2 {
+			t.Errorf("called %q, want each language once", calls)
 		}
-		if all, _, _ := c.whole(t.Context(), key, ""); all.index != nil {
-			t.Error("the English catalogue was indexed though nobody searched it")
+		if all, _, _ := c.all(t.Context(), key, ""); all.index != nil {
+			t.Error("the English catalogue was indexed without a search")
 		}
 		time.Sleep(ttl)
 		search()
 		if index("zh") == first {
-			t.Error("kept for another answer")
+			t.Error("reused for another answer")
 		}
 	})
 }
 
-// BenchmarkSearch is a search from the words to the rows, in 50,000 rows of two
-// languages; "cold" asks for them and makes the index first.
+// BenchmarkSearch searches 50,000 items in two languages; "cold" fetches them and
+// builds the index first.
 func BenchmarkSearch(b *testing.B) {
-	m := &fake{names: map[string]map[int64]string{"zh": {}}}
+	m := &fakeMarket{names: map[string]map[int64]string{"zh": {}}}
 	brands := []string{"Gmail", "Outlook", "Instagram", "Telegram", "TikTok", "YouTube", "Netflix", "Spotify"}
-	for n := range int64(maxWhole) {
+	for n := range int64(maxItems) {
 		brand := brands[n%int64(len(brands))]
-		m.rows = append(m.rows, hstock.Item{
+		m.items = append(m.items, hstock.Item{
 			Service: n + 1, Name: fmt.Sprintf("%s Account - USA %d", brand, n), Stock: n % 3,
 			Description: fmt.Sprintf("Verified %s account with recovery e-mail, batch %d, delivered at once", brand, n/7),
 		})
@@ -195,8 +195,8 @@ func BenchmarkSearch(b *testing.B) {
 	b.Run("cold", func(b *testing.B) {
 		for b.Loop() {
 			c := New(m, Options{TTL: ttl})
-			if rows, _, err := c.Search(b.Context(), key, "zh", "gmail 77"); err != nil || len(rows) == 0 {
-				b.Fatal(len(rows), err)
+			if items, _, err := c.Search(b.Context(), key, "zh", "gmail 77"); err != nil || len(items) == 0 {
+				b.Fatal(len(items), err)
 			}
 			c.Close()
 		}
@@ -210,8 +210,8 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(query, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if rows, _, err := c.Search(b.Context(), key, "zh", query); err != nil || len(rows) == 0 {
-					b.Fatal(len(rows), err)
+				if items, _, err := c.Search(b.Context(), key, "zh", query); err != nil || len(items) == 0 {
+					b.Fatal(len(items), err)
 				}
 			}
 		})

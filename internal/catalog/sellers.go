@@ -2,121 +2,48 @@ package catalog
 
 import (
 	"context"
-	"slices"
-	"strconv"
-	"strings"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 )
 
 const (
-	// shopsPerCall asks for more than the 20 that are the default; a marketplace
-	// that gives no more than those is asked for the next page.
-	shopsPerCall = 100
-	shopsDefault = 20
-	// shopCalls bounds a marketplace whose pages never end.
-	shopCalls = 20
+	// sellersPerCall is requested; a marketplace that caps pages at its default
+	// returns at least defaultSellersPerPage on every page but the last.
+	sellersPerCall        = 100
+	defaultSellersPerPage = 20
+	// maxSellerCalls stops a marketplace whose pages never end.
+	maxSellerCalls = 20
 )
 
-// Recommended returns what the marketplace recommends, in its order.
-func (c *Catalog) Recommended(ctx context.Context, key redact.Secret, lang string) ([]hstock.Item, Freshness, error) {
-	return c.products(ctx, key, id{kind: kindRecommended, lang: canonical(lang)}, hstock.Filter{Recommended: true})
-}
-
-// Sellers returns all shops in the marketplace's order. Their names are masked and
-// the same in every language.
+// Sellers returns all sellers in the marketplace's order. Their names are masked
+// and the same in every language.
 func (c *Catalog) Sellers(ctx context.Context, key redact.Secret) ([]hstock.Seller, Freshness, error) {
-	return get(ctx, c, id{kind: kindShops}, func(ctx context.Context) ([]hstock.Seller, error) {
-		return askShops(ctx, c.market, key)
+	return get(ctx, c, cacheKey{kind: kindSellers}, func(ctx context.Context) ([]hstock.Seller, error) {
+		return fetchSellers(ctx, c.market, key)
 	})
 }
 
-// SellerGoods returns the goods of a shop by its id, in the marketplace's order.
-func (c *Catalog) SellerGoods(ctx context.Context, key redact.Secret, lang, shopID string) ([]hstock.Item, Freshness, error) {
-	return c.products(ctx, key, id{kind: kindShopGoods, lang: canonical(lang), shop: shopID}, hstock.Filter{ShopID: shopID})
-}
-
-// Items returns the rows of these services as they are now, give or take
-// inventoryTTL, by their numbers. What the marketplace does not sell any more is
-// missing. Only products can be asked for by number, so the numbers of SMM
-// services are given apart and come from the list of all of those.
-func (c *Catalog) Items(ctx context.Context, key redact.Secret, lang string, products, smm []int64) (map[int64]hstock.Item, Freshness, error) {
-	lang = canonical(lang)
-	rows := make(map[int64]hstock.Item, len(products)+len(smm))
-	var freshness Freshness
-	add := func(found []hstock.Item, fresh Freshness, wanted []int64) {
-		for _, row := range found {
-			if slices.Contains(wanted, row.Service) {
-				rows[row.Service] = row
-			}
-		}
-		if freshness.At.IsZero() || fresh.Stale && !freshness.Stale || fresh.Stale == freshness.Stale && fresh.At.Before(freshness.At) {
-			freshness = fresh
-		}
-	}
-	for some := range slices.Chunk(products, hstock.MaxBatch) {
-		numbers := numbersOf(some)
-		found, fresh, err := c.products(ctx, key, id{kind: kindRows, lang: lang, numbers: strings.Join(numbers, ",")}, hstock.Filter{ProductIDs: numbers})
-		if err != nil {
-			return nil, Freshness{}, err
-		}
-		add(found, fresh, some)
-	}
-	if len(smm) > 0 {
-		found, fresh, err := c.shelf(ctx, key, kindSMM, hstock.Filter{EntityType: hstock.EntitySMM, Lang: lang})
-		if err != nil {
-			return nil, Freshness{}, err
-		}
-		add(found, fresh, smm)
-	}
-	return rows, freshness, nil
-}
-
-func numbersOf(services []int64) []string {
-	numbers := make([]string, len(services))
-	for i, service := range services {
-		numbers[i] = strconv.FormatInt(service, 10)
-	}
-	return numbers
-}
-
-// products asks for products with a filter, whose language is the question's.
-func (c *Catalog) products(ctx context.Context, key redact.Secret, question id, f hstock.Filter) ([]hstock.Item, Freshness, error) {
-	f.Lang = question.lang
-	return get(ctx, c, question, func(ctx context.Context) ([]hstock.Item, error) {
-		page, err := c.market.Products(ctx, key, f)
-		if err != nil {
-			return nil, err
-		}
-		rows := page.Items
-		if len(rows) > maxShelf {
-			rows = slices.Clone(rows[:maxShelf])
-		}
-		c.see(f.Lang, rows)
-		return rows, nil
-	})
-}
-
-// askShops turns the pages until one brings nothing new.
-func askShops(ctx context.Context, market Market, key redact.Secret) ([]hstock.Seller, error) {
-	var shops []hstock.Seller
+// fetchSellers fetches pages until one is short or contains no new seller: the
+// document shows no example of their answer.
+func fetchSellers(ctx context.Context, market Market, key redact.Secret) ([]hstock.Seller, error) {
+	var sellers []hstock.Seller
 	seen := map[string]bool{}
-	for page := 1; page <= shopCalls; page++ {
-		found, err := market.Shops(ctx, key, page, shopsPerCall)
+	for page := 1; page <= maxSellerCalls; page++ {
+		found, err := market.Shops(ctx, key, page, sellersPerCall)
 		if err != nil {
 			return nil, err
 		}
-		before := len(shops)
-		for _, shop := range found {
-			if !seen[shop.ID] {
-				seen[shop.ID] = true
-				shops = append(shops, shop)
+		before := len(sellers)
+		for _, seller := range found {
+			if !seen[seller.ID] {
+				seen[seller.ID] = true
+				sellers = append(sellers, seller)
 			}
 		}
-		if len(shops) == before || len(found) < shopsDefault {
+		if len(sellers) == before || len(found) < defaultSellersPerPage {
 			break
 		}
 	}
-	return shops, nil
+	return sellers, nil
 }

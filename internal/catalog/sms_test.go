@@ -15,10 +15,10 @@ import (
 )
 
 func TestCountries(t *testing.T) {
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.countries = map[string][]hstock.SMSCountry{
 			"": {{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}, {Code: "any"}, {Code: "us", Name: "Again"}, {Code: "fr", Name: "France"}},
-			// In an order of its own, with a country that is new.
+			// In a different order, with a new country.
 			"zh": {{Code: "gb", Name: "英国"}, {Code: "us"}, {Code: "any"}, {Code: "187", Name: "法国"}, {Code: "us", Name: "又"}},
 		}
 		english := []Country{{"us", "United States", "United States"}, {"gb", "United Kingdom", "United Kingdom"}, {"any", "any", "any"}, {"fr", "France", "France"}}
@@ -28,10 +28,10 @@ func TestCountries(t *testing.T) {
 			calls int
 		}{
 			{"en", english, 1},
-			{"", english, 0}, // the same
+			{"", english, 0}, // also English
 			{"zh", []Country{{"gb", "英国", "United Kingdom"}, {"us", "United States", "United States"}, {"any", "any", "any"}, {"187", "法国", "法国"}, {"fr", "France", "France"}}, 2},
 			{"zh", nil, 0},
-			{"xx", english, 2}, // as if only the English list came
+			{"xx", english, 2}, // the translated list is empty
 		} {
 			got, freshness, err := c.Countries(t.Context(), key, test.lang)
 			if err != nil || freshness.Stale {
@@ -40,8 +40,8 @@ func TestCountries(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); test.want != nil && diff != "" {
 				t.Errorf("%q: (-want +got):\n%s", test.lang, diff)
 			}
-			if calls := m.asked(); len(calls) != test.calls {
-				t.Errorf("%q: asked %q, want %d calls", test.lang, calls, test.calls)
+			if calls := m.takeCalls(); len(calls) != test.calls {
+				t.Errorf("%q: called %q, want %d calls", test.lang, calls, test.calls)
 			}
 		}
 	})
@@ -49,58 +49,58 @@ func TestCountries(t *testing.T) {
 
 func TestProjects(t *testing.T) {
 	price := func(text string) decimal.Decimal { return decimal.RequireFromString(text) }
-	row := func(id, name, country string) hstock.SMSProject {
+	item := func(id, name, country string) hstock.SMSProject {
 		return hstock.SMSProject{ID: id, Name: name, CountryID: country, Price: price("0.25")}
 	}
 	project := func(id, name, english string) Project { return Project{id, name, english, price("0.25")} }
 	for _, test := range []struct {
-		name          string
-		named, common []hstock.SMSProject // in Chinese and in English
-		want          []Project           // of "us"
+		name             string
+		chinese, english []hstock.SMSProject
+		want             []Project // of "us"
 	}{
-		{"translated", []hstock.SMSProject{row("b", "微信", "us"), row("a", "Telegram", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "WeChat", "us")}, []Project{project("b", "微信", "WeChat"), project("a", "Telegram", "Telegram")}},
-		{"names missing", []hstock.SMSProject{row("a", "", "us"), row("b", "微信", "us"), row("c", "", "us")}, []hstock.SMSProject{row("a", "Telegram", "us"), row("b", "", "us"), row("c", "", "us")}, []Project{project("a", "Telegram", "Telegram"), project("b", "微信", "微信"), project("c", "c", "c")}},
-		{"twice", []hstock.SMSProject{row("a", "一", "us"), row("a", "二", "us")}, []hstock.SMSProject{row("a", "One", "us"), row("a", "Two", "us")}, []Project{project("a", "一", "One")}},
-		{"in one language only", []hstock.SMSProject{row("a", "一", "us")}, []hstock.SMSProject{row("b", "Two", "us")}, []Project{project("a", "一", "一"), project("b", "Two", "Two")}},
-		{"filter ignored", []hstock.SMSProject{row("a", "一", "gb"), row("a", "二", "US"), row("b", "三", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("a", "Two", "us"), row("b", "Three", "fr")}, []Project{project("a", "二", "Two")}},
-		{"filter ignored, and not there", []hstock.SMSProject{row("a", "一", "gb"), row("b", "二", "fr")}, []hstock.SMSProject{row("a", "One", "gb"), row("b", "Two", "fr")}, nil},
-		{"ids of its own", []hstock.SMSProject{row("a", "一", "187"), row("b", "二", "187")}, []hstock.SMSProject{row("a", "One", "187"), row("b", "Two", "187")}, []Project{project("a", "一", "One"), project("b", "二", "Two")}},
-		{"no ids", []hstock.SMSProject{row("a", "一", "")}, []hstock.SMSProject{row("a", "One", "")}, []Project{project("a", "一", "One")}},
-		{"some ids", []hstock.SMSProject{row("a", "一", ""), row("b", "二", "gb")}, []hstock.SMSProject{row("a", "One", ""), row("b", "Two", "gb")}, []Project{project("a", "一", "One")}},
+		{"translated", []hstock.SMSProject{item("b", "微信", "us"), item("a", "Telegram", "us")}, []hstock.SMSProject{item("a", "Telegram", "us"), item("b", "WeChat", "us")}, []Project{project("b", "微信", "WeChat"), project("a", "Telegram", "Telegram")}},
+		{"names missing", []hstock.SMSProject{item("a", "", "us"), item("b", "微信", "us"), item("c", "", "us")}, []hstock.SMSProject{item("a", "Telegram", "us"), item("b", "", "us"), item("c", "", "us")}, []Project{project("a", "Telegram", "Telegram"), project("b", "微信", "微信"), project("c", "c", "c")}},
+		{"duplicate ids", []hstock.SMSProject{item("a", "一", "us"), item("a", "二", "us")}, []hstock.SMSProject{item("a", "One", "us"), item("a", "Two", "us")}, []Project{project("a", "一", "One")}},
+		{"in one language only", []hstock.SMSProject{item("a", "一", "us")}, []hstock.SMSProject{item("b", "Two", "us")}, []Project{project("a", "一", "一"), project("b", "Two", "Two")}},
+		{"filter ignored", []hstock.SMSProject{item("a", "一", "gb"), item("a", "二", "US"), item("b", "三", "fr")}, []hstock.SMSProject{item("a", "One", "gb"), item("a", "Two", "us"), item("b", "Three", "fr")}, []Project{project("a", "二", "Two")}},
+		{"filter ignored, country without projects", []hstock.SMSProject{item("a", "一", "gb"), item("b", "二", "fr")}, []hstock.SMSProject{item("a", "One", "gb"), item("b", "Two", "fr")}, nil},
+		{"unknown country ids", []hstock.SMSProject{item("a", "一", "187"), item("b", "二", "187")}, []hstock.SMSProject{item("a", "One", "187"), item("b", "Two", "187")}, []Project{project("a", "一", "One"), project("b", "二", "Two")}},
+		{"no country ids", []hstock.SMSProject{item("a", "一", "")}, []hstock.SMSProject{item("a", "One", "")}, []Project{project("a", "一", "One")}},
+		{"some country ids", []hstock.SMSProject{item("a", "一", ""), item("b", "二", "gb")}, []hstock.SMSProject{item("a", "One", ""), item("b", "Two", "gb")}, []Project{project("a", "一", "One")}},
 		{"empty", nil, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-				m.projects = map[string][]hstock.SMSProject{"": test.common, "zh": test.named}
+			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+				m.projects = map[string][]hstock.SMSProject{"": test.english, "zh": test.chinese}
 				for _, calls := range []int{2, 0} {
 					got, freshness, err := c.Projects(t.Context(), key, "zh", "us")
 					if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
 						t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 					}
-					if asked := m.asked(); len(asked) != calls {
-						t.Errorf("asked %q, want %d calls", asked, calls)
+					if called := m.takeCalls(); len(called) != calls {
+						t.Errorf("called %q, want %d calls", called, calls)
 					}
 				}
 			})
 		})
 	}
 
-	bubble(t, func(t *testing.T, c *Catalog, m *fake) {
-		for _, country := range []string{"us", "gb", "us"} { // each is a question of its own
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		for _, country := range []string{"us", "gb", "us"} { // each country is cached separately
 			if _, _, err := c.Projects(t.Context(), key, "en", country); err != nil {
 				t.Error(err)
 			}
 		}
-		mustAsk(t, m, "sms_projects us ", "sms_projects gb ")
+		wantCalls(t, m, "sms_projects us ", "sms_projects gb ")
 		if got, _, err := c.Projects(t.Context(), key, "zh", "us"); err != nil || len(got) != 2 || got[1].Name != "微信" {
 			t.Errorf("in Chinese after English: %v, %v", got, err)
 		}
 	})
 }
 
-// TestNumbersOfTheMarketplace reads the lists as they come over the wire, in
-// every language, and while the marketplace is down.
-func TestNumbersOfTheMarketplace(t *testing.T) {
+// TestSMSListsFromSandboxMarket fetches the lists over HTTP in every language, and
+// during an outage.
+func TestSMSListsFromSandboxMarket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shop, net := market.New(market.Options{}), memnet.New()
 		url, stop := net.Serve("market", shop)
@@ -116,7 +116,7 @@ func TestNumbersOfTheMarketplace(t *testing.T) {
 			stop()
 			shop.Close()
 			if violations := shop.Violations(); len(violations) > 0 {
-				t.Errorf("asked what the document does not allow: %q", violations)
+				t.Errorf("calls that the document does not allow: %q", violations)
 			}
 		}()
 
@@ -124,9 +124,9 @@ func TestNumbersOfTheMarketplace(t *testing.T) {
 		if err != nil || len(english) < 60 {
 			t.Fatalf("%d countries, %v", len(english), err)
 		}
-		offers, _, err := c.Projects(t.Context(), key, "en", market.CountryUS)
-		if err != nil || len(offers) < 20 {
-			t.Fatalf("%d projects, %v", len(offers), err)
+		projectsUS, _, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		if err != nil || len(projectsUS) < 20 {
+			t.Fatalf("%d projects, %v", len(projectsUS), err)
 		}
 		langs := []string{"zh", "es", "fr", "de", "ja", "ko", "pt", "pt-BR", "ru", "ar", "hi", "vi", "ur", "bn-BD"}
 		for _, lang := range langs {
@@ -160,15 +160,15 @@ func TestNumbersOfTheMarketplace(t *testing.T) {
 			}
 		}
 
-		said := time.Now()
+		answeredAt := time.Now()
 		shop.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		time.Sleep(ttl + time.Second)
 		stale, freshness, err := c.Countries(t.Context(), key, "en")
-		if diff := cmp.Diff(english, stale); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(said) {
+		if diff := cmp.Diff(english, stale); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(answeredAt) {
 			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 		}
-		still, freshness, err := c.Projects(t.Context(), key, "en", market.CountryUS)
-		if diff := cmp.Diff(offers, still); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(said) {
+		staleProjects, freshness, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		if diff := cmp.Diff(projectsUS, staleProjects); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(answeredAt) {
 			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 		}
 	})
@@ -196,14 +196,14 @@ func TestFindCountries(t *testing.T) {
 		"美国":          {"us"},
 		"国":           {"us", "gb", "do", "DEU", "any"},
 		"cote d'ivo":  {"ci"},
-		"us":          {"us", "ru"}, // the code, then what has it in its name
+		"us":          {"us", "ru"}, // the code, then names that contain it
 		"ｕｓ":          {"us", "ru"},
 		"USA":         {"us"},
 		"uk":          {"gb", "ua"},
 		"gbr":         {"gb"},
 		"de":          {"DEU"},
 		"any":         {"any", "DEU"},
-		"eu":          nil, // a part of a code is none
+		"eu":          nil, // part of a code
 		"+44":         {"gb", "gg"},
 		"44":          {"gb", "gg"},
 		"0044":        {"gb", "gg"},
@@ -213,10 +213,10 @@ func TestFindCountries(t *testing.T) {
 		"۰۰۴۴":        {"gb", "gg"},
 		"+1":          {"us", "ca", "jm", "do"},
 		"+1-876":      {"jm"},
-		"1 (829)":     {"do"}, // one of three
+		"1 (829)":     {"do"}, // one of three calling codes
 		"7":           {"ru", "kz"},
 		"38":          {"ua"},
-		"187":         {"jm"}, // rather than what nobody is shown
+		"187":         {"jm"}, // a calling code, not the marketplace's code 187
 		"0":           nil,
 		"00":          nil,
 		"000":         nil,
@@ -224,7 +224,7 @@ func TestFindCountries(t *testing.T) {
 		"999":         nil,
 		"+":           nil,
 		"":            nil,
-		"sun":         nil, // once the code of Russia
+		"sun":         nil, // formerly the code of Russia
 		"atlantis":    nil,
 	} {
 		var got []string
@@ -236,7 +236,7 @@ func TestFindCountries(t *testing.T) {
 		}
 	}
 	if got := FindCountries(all[12:], "187"); len(got) != 1 {
-		t.Errorf("by a code of digits: %v", got)
+		t.Errorf("by a numeric code: %v", got)
 	}
 }
 
@@ -253,7 +253,7 @@ func TestFindProjects(t *testing.T) {
 		"wechat":      {"2"},
 		"谷歌 google":   {"3"},
 		"chatgpt ope": {"1"},
-		"1":           nil, // ids are not for people
+		"1":           nil, // ids are not searched
 		"":            nil,
 	} {
 		var got []string

@@ -1,5 +1,10 @@
-// Package chart draws bars as a PNG. It knows nothing of what they count, and
-// writes no words: what its font can't spell stands beside the picture.
+// Package chart draws bar charts as a PNG.
+//
+// It owns the layout: panels below each other, each with its own axis, and the
+// exact amounts above the bars while there are few. Amounts become floating
+// point numbers only to be drawn as pixels. It contains nothing of what the bars
+// count. Its font has Latin letters, digits and signs only, so texts in the
+// person's language belong into the caption of the picture.
 package chart
 
 import (
@@ -11,13 +16,13 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Panel is one set of bars with an axis of its own.
+// Panel is one set of bars with its own axis.
 type Panel struct {
-	Title string // Latin letters, digits and signs; the font has no others
+	Title string // Latin letters, digits and signs only
 	Bars  []Bar  // at least one
 }
 
-// Bar is one bar; what is negative is drawn as nothing.
+// Bar is one bar. A negative amount is drawn as 0.
 type Bar struct {
 	Label  string // as Panel.Title
 	Amount decimal.Decimal
@@ -25,13 +30,13 @@ type Bar struct {
 
 const (
 	width  = 1000 // pixels
-	height = 460  // of a panel
+	height = 460  // of one panel, pixels
 
-	// mostLabels is up to how many bars each has its amount above it, exactly.
-	mostLabels = 12
+	// maxLabels is the largest number of bars that have their amounts above them.
+	maxLabels = 12
 )
 
-// Draw returns a picture of the panels, one below the other.
+// Draw returns the panels as a PNG, one below the other.
 func Draw(panels []Panel) ([]byte, error) {
 	painter := charts.NewPainter(charts.PainterOptions{
 		OutputFormat: charts.ChartOutputPNG, Width: width, Height: height * len(panels), Theme: charts.GetTheme(charts.ThemeLight),
@@ -49,8 +54,8 @@ func Draw(panels []Panel) ([]byte, error) {
 	return picture, nil
 }
 
-// options is where amounts become floating point: they are pixels from here on.
-// What is written above the bars is not.
+// options converts the amounts to floating point numbers for the height of the
+// bars. The labels above the bars are exact.
 func options(panel Panel) charts.BarChartOption {
 	values, labels, highest := make([]float64, len(panel.Bars)), make([]string, len(panel.Bars)), 0.0
 	for i, bar := range panel.Bars {
@@ -65,13 +70,13 @@ func options(panel Panel) charts.BarChartOption {
 	option.CategoryAxis.LabelFontStyle.FontSize = 10
 	option.ValueAxis[0].Min = charts.Ptr(0.0)
 	option.ValueAxis[0].ValueFormatter = func(value float64) string {
-		return strconv.FormatFloat(value, 'f', places(highest), 64)
+		return strconv.FormatFloat(value, 'f', decimals(highest), 64)
 	}
-	if len(panel.Bars) <= mostLabels {
+	if len(panel.Bars) <= maxLabels {
 		option.CategoryAxis.LabelCount = len(labels)
 		option.SeriesList[0].Label = charts.SeriesLabel{
 			Show: charts.Ptr(true),
-			// It is told the number of the series, not that of the bar.
+			// The first argument is the index of the series, not of the bar.
 			LabelFormatter: func(_ int, _ string, value float64) (string, *charts.LabelStyle) {
 				if i := slices.Index(values, value); i >= 0 && value > 0 {
 					return panel.Bars[i].Amount.String(), nil
@@ -83,11 +88,11 @@ func options(panel Panel) charts.BarChartOption {
 	return option
 }
 
-// places is how many decimals tell the values of an axis apart.
-func places(highest float64) int {
-	places := 0
-	for ; highest < 100 && places < 8; places++ {
+// decimals returns how many decimals the values of an axis need to differ.
+func decimals(highest float64) int {
+	n := 0
+	for ; highest < 100 && n < 8; n++ {
 		highest *= 10
 	}
-	return places
+	return n
 }

@@ -18,7 +18,7 @@ func bars(amounts ...string) []Bar {
 	return all
 }
 
-// inked counts the pixels in a box that are not those of the background.
+// inked counts the pixels in a box that differ from the background.
 func inked(picture image.Image, box image.Rectangle) (n int) {
 	background := picture.At(1, 1)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
@@ -48,11 +48,11 @@ func TestDraw(t *testing.T) {
 	year := bars("0", "3.5", "12.0125", "0", "100", "99999.99", "40000", "1", "0.0001", "7000", "80000.5", "2")
 	picture := draw(t, Panel{"USD", year}, Panel{"EUR", bars("0.0125", "0", "0.001")})
 	if got, want := picture.Bounds(), image.Rect(0, 0, width, 2*height); got != want {
-		t.Fatalf("the picture measures %v, want %v", got, want)
+		t.Fatalf("the picture has the bounds %v, want %v", got, want)
 	}
-	// Each panel has its own bars: the highest of the right half, and of the left.
-	half := image.Rect(width/2-120, 80, width/2+120, height-80)
-	if n := inked(picture, half); n < 2000 {
+	// Each panel has its own high bar: the first in the middle, the second at the left.
+	middle := image.Rect(width/2-120, 80, width/2+120, height-80)
+	if n := inked(picture, middle); n < 2000 {
 		t.Errorf("%d pixels in the middle of the first panel", n)
 	}
 	if n := inked(picture, image.Rect(60, height+80, width/3, 2*height-80)); n < 2000 {
@@ -65,8 +65,7 @@ func TestDraw(t *testing.T) {
 	draw(t, Panel{"USD", days})
 }
 
-// TestHigherAmountsAreHigherBars: the picture follows the figures.
-func TestHigherAmountsAreHigherBars(t *testing.T) {
+func TestHigherAmountHasHigherBar(t *testing.T) {
 	picture := draw(t, Panel{"USD", bars("10", "40")})
 	left, right := image.Rect(60, 60, width/2-10, height-60), image.Rect(width/2+10, 60, width-24, height-60)
 	if low, high := inked(picture, left), inked(picture, right); high < 3*low {
@@ -74,8 +73,8 @@ func TestHigherAmountsAreHigherBars(t *testing.T) {
 	}
 }
 
-// TestEachBarHasItsOwnAmount: what stands above a bar does not depend on the others.
-func TestEachBarHasItsOwnAmount(t *testing.T) {
+// The label above a bar is that of its own amount, also beside an equal one.
+func TestEachBarIsLabelledWithItsOwnAmount(t *testing.T) {
 	right := image.Rect(width/2+10, 0, width, height)
 	crop := func(picture image.Image) (pixels []byte) {
 		for y := right.Min.Y; y < right.Max.Y; y++ {
@@ -87,14 +86,14 @@ func TestEachBarHasItsOwnAmount(t *testing.T) {
 		return pixels
 	}
 	if !bytes.Equal(crop(draw(t, Panel{"", bars("10", "40")})), crop(draw(t, Panel{"", bars("40", "40")}))) {
-		t.Error("the bar of 40 looks otherwise beside one of 10")
+		t.Error("the bar of 40 looks different beside a bar of 10")
 	}
 	if bytes.Equal(crop(draw(t, Panel{"", bars("40", "39.9")})), crop(draw(t, Panel{"", bars("40", "40")}))) {
 		t.Error("the bars of 39.9 and of 40 look alike")
 	}
 }
 
-func TestOddPanels(t *testing.T) {
+func TestDrawAcceptsAnyPanel(t *testing.T) {
 	for _, panel := range []Panel{
 		{"", bars("0")},
 		{"USD", bars("-3", "0")},

@@ -16,27 +16,27 @@ import (
 )
 
 var (
-	// A token that redact would not recognize in other people's errors must not
-	// get in, so this is the same shape (Bot API: "Authorizing your bot").
-	tokenShape = regexp.MustCompile(`^\d{3,20}:[A-Za-z0-9_-]{20,}$`)
+	// The same pattern as in redact, so that every accepted token is recognized
+	// in errors of other packages (Bot API: "Authorizing your bot").
+	tokenPattern = regexp.MustCompile(`^\d{3,20}:[A-Za-z0-9_-]{20,}$`)
 	// Bot API: setWebhook, secret_token.
-	webhookSecretShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+	webhookSecretPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 )
 
 const (
-	maxKeyBytes     = 512 // an API key; the document gives no length
-	maxSupportRunes = 500 // leaves room for the sentences around it in one message
+	maxKeyBytes     = 512 // of an API key; the marketplace documents no length
+	maxSupportRunes = 500 // leaves space for the rest of the message
 )
 
-// UnmarshalText reads "1, 2, 3". Ids of people are positive (Bot API: User);
-// the negative ones are groups.
+// UnmarshalText reads ids separated by commas: "1, 2, 3". Ids of people are
+// positive (Bot API: User), those of groups are negative and an error.
 func (ids *IDs) UnmarshalText(text []byte) error {
 	*ids = nil
 	if strings.TrimSpace(string(text)) == "" {
 		return nil
 	}
-	for word := range strings.SplitSeq(string(text), ",") {
-		id, err := strconv.ParseInt(strings.TrimSpace(word), 10, 64)
+	for part := range strings.SplitSeq(string(text), ",") {
+		id, err := strconv.ParseInt(strings.TrimSpace(part), 10, 64)
 		if err != nil {
 			return err
 		}
@@ -48,11 +48,12 @@ func (ids *IDs) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalText takes the four names only; slog itself also reads "INFO+2".
+// UnmarshalText reads one of the four names in any case; slog itself would also
+// read "INFO+2".
 func (l *Level) UnmarshalText(text []byte) error {
-	word := strings.ToLower(strings.TrimSpace(string(text)))
+	name := strings.ToLower(strings.TrimSpace(string(text)))
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
-		if word == strings.ToLower(level.String()) {
+		if name == strings.ToLower(level.String()) {
 			*l = Level(level)
 			return nil
 		}
@@ -60,8 +61,8 @@ func (l *Level) UnmarshalText(text []byte) error {
 	return strconv.ErrSyntax
 }
 
-// trim takes off what files and shells leave around a value: a token with a
-// newline at its end makes net/http print the whole URL.
+// trim removes space around values. A token that ends with a newline would make
+// net/http print the whole URL in its error.
 func (c *Config) trim() {
 	for _, secret := range []*redact.Secret{&c.TelegramToken, &c.HStockAPIKey, &c.SecretKey, &c.WebhookSecret} {
 		*secret = redact.Secret(strings.TrimSpace(secret.Reveal()))
@@ -74,7 +75,7 @@ func (c *Config) trim() {
 	}
 }
 
-// check goes through the settings in their order and reports the first that is wrong.
+// check returns an error for the first invalid setting in the order of Config.
 func (c *Config) check(known Known) error {
 	if c.TelegramToken == "" {
 		return missing("TELEGRAM_TOKEN")
@@ -83,7 +84,7 @@ func (c *Config) check(known Known) error {
 		variable string
 		holds    bool
 	}{
-		{"TELEGRAM_TOKEN", tokenShape.MatchString(c.TelegramToken.Reveal())},
+		{"TELEGRAM_TOKEN", tokenPattern.MatchString(c.TelegramToken.Reveal())},
 		{"TELEGRAM_API_URL", isURL(c.TelegramAPIURL, "http", "https")},
 		{"HSTOCK_API_URL", isURL(c.HStockAPIURL, "http", "https")},
 		{"HSTOCK_API_KEY", isKey(c.HStockAPIKey.Reveal())},
@@ -91,7 +92,7 @@ func (c *Config) check(known Known) error {
 		{"DEFAULT_LANG", slices.Contains(known.Languages, c.DefaultLang)},
 		{"HTTP_ADDR", c.HTTPAddr == "" || isHostPort(c.HTTPAddr)},
 		{"WEBHOOK_URL", c.WebhookURL == "" || isURL(c.WebhookURL, "https")},
-		{"WEBHOOK_SECRET", c.WebhookSecret == "" || webhookSecretShape.MatchString(c.WebhookSecret.Reveal())},
+		{"WEBHOOK_SECRET", c.WebhookSecret == "" || webhookSecretPattern.MatchString(c.WebhookSecret.Reveal())},
 		{"WEBHOOK_ADDR", isHostPort(c.WebhookAddr)},
 		{"SMM_RATE_PER", c.SMMRatePer >= 1},
 		{"SUPPORT_TEXT", isSentence(c.SupportText)},
@@ -100,7 +101,7 @@ func (c *Config) check(known Known) error {
 		{"LOG_FORMAT", c.LogFormat == "text" || c.LogFormat == "json"},
 	} {
 		if !rule.holds {
-			return wrong(rule.variable)
+			return invalid(rule.variable)
 		}
 	}
 	if c.WebhookURL != "" && c.WebhookSecret == "" {
@@ -110,13 +111,13 @@ func (c *Config) check(known Known) error {
 		return err
 	}
 	if c.SecretKey != "" && known.SecretKey(c.SecretKey.Reveal()) != nil {
-		return wrong("SECRET_KEY")
+		return invalid("SECRET_KEY")
 	}
 	return nil
 }
 
-// checkDatabase also refuses :memory:, which is one database for each
-// connection of the pool and gone with the process.
+// checkDatabase does not accept :memory:, because each connection of the pool
+// would have its own database.
 func checkDatabase(value string) error {
 	if strings.HasPrefix(value, "postgres://") || strings.HasPrefix(value, "postgresql://") {
 		return &Error{
@@ -126,7 +127,7 @@ func checkDatabase(value string) error {
 	}
 	path, ok := strings.CutPrefix(value, "sqlite:")
 	if !ok || path == "" || strings.HasPrefix(path, ":memory:") || hasControl(path) {
-		return wrong("DATABASE_URL")
+		return invalid("DATABASE_URL")
 	}
 	return nil
 }
@@ -144,10 +145,10 @@ func isHostPort(value string) bool {
 	})
 }
 
-// isPort holds for 0 as well, which lets the system choose.
-func isPort(value string, orNone bool) bool {
+// isPort accepts 0 as well: the system then chooses the port.
+func isPort(value string, optional bool) bool {
 	if value == "" {
-		return orNone
+		return optional
 	}
 	_, err := strconv.ParseUint(value, 10, 16)
 	return err == nil

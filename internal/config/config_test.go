@@ -21,7 +21,7 @@ const token = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
 
 var errKey = errors.New("not 32 bytes in base64")
 
-// known stands for the packages that config asks.
+// known has simplified rules of the other packages.
 var known = config.Known{
 	Languages: []string{"en", "zh"},
 	SecretKey: func(value string) error {
@@ -34,11 +34,11 @@ var known = config.Known{
 	},
 }
 
-// environment makes these the only settings.
+// environment sets these settings and unsets all others.
 func environment(t *testing.T, values map[string]string) {
 	t.Helper()
 	for _, s := range config.Settings() {
-		t.Setenv(s.Name, "") // restores whatever it was
+		t.Setenv(s.Name, "") // restores the value after the test
 		if value, ok := values[s.Name]; ok {
 			t.Setenv(s.Name, value)
 		} else if err := os.Unsetenv(s.Name); err != nil {
@@ -74,7 +74,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestEverySettingIsRead(t *testing.T) {
+func TestLoadReadsEverySetting(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))
 	older := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("o"), 32))
 	environment(t, map[string]string{
@@ -129,7 +129,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	scrubbed := redact.New(got.Secrets()...).String(strings.Join([]string{token, "operator-key", key, older}, " | "))
 	for _, secret := range []string{token, "operator-key", key, older} {
 		if strings.Contains(scrubbed, secret) {
-			t.Errorf("Secrets leaves one out: %s", scrubbed)
+			t.Errorf("Secrets lacks a value: %s", scrubbed)
 		}
 	}
 	if shown := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(shown, token) || strings.Contains(shown, key) {
@@ -137,12 +137,12 @@ func TestEverySettingIsRead(t *testing.T) {
 	}
 }
 
-// Each wrong value carries the canary, so that an error that quotes any part of
-// the value is seen.
-func TestWrongValues(t *testing.T) {
+// Each invalid value contains the canary, so the test detects an error that
+// quotes any part of the value.
+func TestInvalidValues(t *testing.T) {
 	const canary = "CANARY"
 	long := strings.Repeat(canary, 100)
-	wrong := map[string][]string{
+	invalid := map[string][]string{
 		"TELEGRAM_TOKEN":   {canary, "123:" + canary, token + " " + canary, canary + ":AAabcdefghijklmnopqrstuvwxyz", token + "/../" + canary},
 		"TELEGRAM_API_URL": {canary, "ftp://" + canary, "https://user:" + canary + "@host", "https://host/?" + canary, "https://host#" + canary, "http://" + canary + ":port", "http://%zz" + canary, "http:///" + canary, "https://host:99999/" + canary},
 		"HSTOCK_API_URL":   {canary, "//" + canary, "https://" + canary + "@host/api", "https://host/api?key=" + canary},
@@ -165,16 +165,16 @@ func TestWrongValues(t *testing.T) {
 		"LOG_FORMAT":       {canary, "json" + canary},
 	}
 	for _, s := range config.Settings() {
-		if len(wrong[s.Name]) == 0 {
-			t.Errorf("%s has no wrong value here", s.Name)
+		if len(invalid[s.Name]) == 0 {
+			t.Errorf("%s has no invalid value here", s.Name)
 		}
-		for _, value := range wrong[s.Name] {
+		for _, value := range invalid[s.Name] {
 			t.Run(s.Name+"="+value[:min(len(value), 40)], func(t *testing.T) {
 				values := map[string]string{"TELEGRAM_TOKEN": token}
 				values[s.Name] = value
 				environment(t, values)
 				_, err := config.Load(known)
-				report(t, err, s.Name)
+				assertError(t, err, s.Name)
 				if err != nil && strings.Contains(err.Error(), canary) {
 					t.Errorf("the error shows the value: %v", err)
 				}
@@ -183,8 +183,8 @@ func TestWrongValues(t *testing.T) {
 	}
 }
 
-// Wrong values that are too short to carry a canary.
-func TestWrongNumbersAndGaps(t *testing.T) {
+// Invalid values that are too short to contain the canary.
+func TestInvalidNumbersAndEmptyValues(t *testing.T) {
 	for _, test := range []struct{ variable, value string }{
 		{"HSTOCK_RATE", "-1"},
 		{"HSTOCK_RATE", "NaN"},
@@ -219,25 +219,25 @@ func TestWrongNumbersAndGaps(t *testing.T) {
 			values[test.variable] = test.value
 			environment(t, values)
 			_, err := config.Load(known)
-			report(t, err, test.variable)
+			assertError(t, err, test.variable)
 		})
 	}
 }
 
-func TestMissing(t *testing.T) {
+func TestMissingSettings(t *testing.T) {
 	environment(t, nil)
 	_, err := config.Load(known)
-	report(t, err, "TELEGRAM_TOKEN")
+	assertError(t, err, "TELEGRAM_TOKEN")
 
 	environment(t, map[string]string{"TELEGRAM_TOKEN": token, "WEBHOOK_URL": "https://bot.example/"})
 	_, err = config.Load(known)
-	report(t, err, "WEBHOOK_SECRET")
+	assertError(t, err, "WEBHOOK_SECRET")
 }
 
-func TestPostgresSaysNotYet(t *testing.T) {
+func TestPostgresIsNotSupportedYet(t *testing.T) {
 	environment(t, map[string]string{"TELEGRAM_TOKEN": token, "DATABASE_URL": "postgres://u:hunter22@db/bot"})
 	_, err := config.Load(known)
-	report(t, err, "DATABASE_URL")
+	assertError(t, err, "DATABASE_URL")
 	if err != nil && !strings.Contains(err.Error(), "PostgreSQL is not supported yet") {
 		t.Errorf("got %q", err)
 	}
@@ -246,12 +246,12 @@ func TestPostgresSaysNotYet(t *testing.T) {
 func TestLoadHTTPAddr(t *testing.T) {
 	for _, test := range []struct {
 		name, value, want string
-		set, wrong        bool
+		set, invalid      bool
 	}{
 		{name: "unset", want: "127.0.0.1:8080"},
 		{name: "off", set: true},
 		{name: "set", set: true, value: ":9090\n", want: ":9090"},
-		{name: "wrong", set: true, value: "nonsense", wrong: true},
+		{name: "invalid", set: true, value: "nonsense", invalid: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := map[string]string{} // no token: the command does not need one
@@ -260,8 +260,8 @@ func TestLoadHTTPAddr(t *testing.T) {
 			}
 			environment(t, values)
 			got, err := config.LoadHTTPAddr()
-			if test.wrong {
-				report(t, err, "HTTP_ADDR")
+			if test.invalid {
+				assertError(t, err, "HTTP_ADDR")
 				return
 			}
 			if err != nil || got != test.want {
@@ -271,17 +271,17 @@ func TestLoadHTTPAddr(t *testing.T) {
 	}
 }
 
-// report fails unless err is one line about the variable.
-func report(t *testing.T, err error, variable string) {
+// assertError fails unless err is one line about the variable.
+func assertError(t *testing.T, err error, variable string) {
 	t.Helper()
-	wrong, ok := errors.AsType[*config.Error](err)
+	invalid, ok := errors.AsType[*config.Error](err)
 	if !ok {
 		t.Fatalf("got %v, want an error about %s", err, variable)
 	}
-	if wrong.Variable != variable || !strings.HasPrefix(err.Error(), variable+" ") {
+	if invalid.Variable != variable || !strings.HasPrefix(err.Error(), variable+" ") {
 		t.Errorf("got %q, want one about %s", err, variable)
 	}
-	if strings.ContainsAny(err.Error(), "\r\n") || wrong.Takes == "" {
-		t.Errorf("not one full line: %q", err)
+	if strings.ContainsAny(err.Error(), "\r\n") || invalid.Takes == "" {
+		t.Errorf("not one complete line: %q", err)
 	}
 }

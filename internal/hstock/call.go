@@ -17,40 +17,39 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// How reads are sent. A call takes at most maxAttempts times readTimeout plus
-// the pauses, or what ctx allows.
+// A read takes at most maxAttempts times readTimeout plus the backoff.
 const (
-	readTimeout  = 10 * time.Second // of one attempt, its answer included
-	maxReadBytes = 8 << 20          // 10,000 rows are about 4 MiB
+	readTimeout  = 10 * time.Second // of one attempt, including its answer
+	maxReadBytes = 8 << 20          // 10,000 items are about 4 MiB
 	maxAttempts  = 3
-	turnTimeout  = 10 * time.Second       // of the wait for the rate limit; a purchase's deadline leaves 20 s for the answer
-	firstPause   = 250 * time.Millisecond // before the second attempt, ±50 %; then four times as long
+	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; leaves a purchase 20 s for the answer
+	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; four times as long before the third
 
-	// The breaker opens after three calls have failed in all their attempts, and
-	// lets one attempt pass after breakerPause.
+	// The breaker opens when three calls have failed in all their attempts, and
+	// allows one attempt after breakerTimeout.
 	breakerFailures = 3 * maxAttempts
-	breakerPause    = 5 * time.Second
+	breakerTimeout  = 5 * time.Second
 )
 
-// What is wrong with an answer. Nothing of the answer itself is ever told.
+// Errors of an attempt. They quote nothing of the answer.
 var (
-	errEmpty    = errors.New("empty answer")
-	errTooLarge = errors.New("answer too large")
-	errCutOff   = errors.New("answer cut off")
-	errNotJSON  = errors.New("not JSON")
-	errShape    = errors.New("JSON of an unexpected shape")
-	errBroken   = errors.New("connection broken")
-	errPaced    = errors.New("no turn under the rate limit in time")
+	errEmpty           = errors.New("empty answer")
+	errTooLarge        = errors.New("answer too large")
+	errCutOff          = errors.New("answer cut off")
+	errNotJSON         = errors.New("not JSON")
+	errUnexpectedShape = errors.New("JSON of an unexpected shape")
+	errConnection      = errors.New("connection failed")
+	errRateLimited     = errors.New("rate limit: no slot in time")
 )
 
-// call is one request to be made.
+// call is one request.
 type call struct {
 	action string
 	key    redact.Secret
 	form   url.Values // without key and action
 }
 
-// newCall makes a call of name-value pairs; empty values are not sent.
+// newCall returns a call with name-value pairs; empty values are not sent.
 func newCall(action string, key redact.Secret, pairs ...string) call {
 	form := make(url.Values, len(pairs)/2+2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -61,7 +60,7 @@ func newCall(action string, key redact.Secret, pairs ...string) call {
 	return call{action: action, key: key, form: form}
 }
 
-// body returns the form as it goes over the wire.
+// body returns the encoded form.
 func (q call) body() string {
 	form := make(url.Values, len(q.form)+2)
 	for name, values := range q.form {
@@ -72,21 +71,21 @@ func (q call) body() string {
 	return form.Encode()
 }
 
-// failure makes an Error of this call.
+// failure returns an Error of this call.
 func (q call) failure(kind Kind, status int, err error) *Error {
 	return &Error{Action: q.action, Kind: kind, Status: status, Err: err}
 }
 
-// refusal makes the Error of an {"error": words} answer.
-func (q call) refusal(status int, words string) *Error {
-	hidden := []string{q.key.Reveal()}
-	for _, values := range q.form {
-		hidden = append(hidden, values...)
+// refusal returns the Error of an {"error": message} answer.
+func (q call) refusal(status int, message string) *Error {
+	values := []string{q.key.Reveal()}
+	for _, v := range q.form {
+		values = append(values, v...)
 	}
-	return refusal(q.action, status, words, q.key, hidden)
+	return newRefusal(q.action, status, message, q.key, values)
 }
 
-// request makes the POST of this call with the given body.
+// request returns the POST of this call with the given body.
 func (q call) request(ctx context.Context, target string, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err != nil {
@@ -98,51 +97,56 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 	return req, nil
 }
 
-type singleKey struct{}
+type singleAttemptKey struct{}
 
-// SingleAttempt returns a context whose reads are tried once: for whoever asks
-// again on a schedule of their own.
+// SingleAttempt returns a context in which reads are tried once, for callers that
+// retry on their own schedule.
 func SingleAttempt(ctx context.Context) context.Context {
-	return context.WithValue(ctx, singleKey{}, true)
+	return context.WithValue(ctx, singleAttemptKey{}, true)
 }
 
-// read makes a call that changes nothing: again when the marketplace was out of
-// reach or unreadable, and not at all while the breaker is open. decode gets an
-// answer that is not empty and says whether it is JSON of the expected shape.
-func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
-	began := time.Now()
-	value, failure := readAgain(ctx, c, q, decode)
+// observed makes a call and passes its outcome and duration to Options.Observe.
+func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
+	start := time.Now()
+	value, failure := send()
 	if failure != nil {
-		c.observe(q.action, failure.Kind.String(), time.Since(began))
-		var none T
-		return none, failure
+		c.observe(q.action, failure.Kind.String(), time.Since(start))
+		var zero T
+		return zero, failure
 	}
-	c.observe(q.action, "ok", time.Since(began))
+	c.observe(q.action, "ok", time.Since(start))
 	return value, nil
 }
 
-func readAgain[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
-	pause, most := firstPause, maxAttempts
-	if ctx.Value(singleKey{}) != nil {
-		most = 1
+// read makes a call that changes nothing. It retries when the marketplace is
+// Unreachable or Unreadable, and fails at once while the breaker is open. decode
+// gets a non-empty answer and reports whether it is JSON of the expected shape.
+func read[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
+	return observed(c, q, func() (T, *Error) { return readWithRetries(ctx, c, q, decode) })
+}
+
+func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
+	backoff, attempts := firstBackoff, maxAttempts
+	if ctx.Value(singleAttemptKey{}) != nil {
+		attempts = 1
 	}
 	for attempt := 1; ; attempt++ {
-		value, failure = readOnce(ctx, c, q, decode)
-		again := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !again || attempt == most || isOpen(failure) || errors.Is(failure, errPaced) {
+		value, failure = readAttempt(ctx, c, q, decode)
+		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
+		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) {
 			return value, failure
 		}
-		if !sleep(ctx, pause/2+rand.N(pause)) { //nolint:gosec // jitter, not a secret
+		if !sleep(ctx, backoff/2+rand.N(backoff)) { //nolint:gosec // jitter, not a secret
 			return value, failure
 		}
-		pause *= 4
+		backoff *= 4
 	}
 }
 
-// readOnce makes one attempt through the breaker and the rate limit.
-func readOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
+// readAttempt makes one attempt through the breaker and the rate limit.
+func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, failure *Error) {
 	_, err := c.breaker.Execute(func() (struct{}, error) {
-		if err := c.turn(ctx); err != nil {
+		if err := c.waitForRate(ctx); err != nil {
 			return struct{}{}, q.failure(Unreachable, 0, err)
 		}
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
@@ -156,21 +160,21 @@ func readOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	if err == nil || errors.As(err, &failure) {
 		return value, failure
 	}
-	return value, q.failure(Unreachable, 0, err) // the breaker's own
+	return value, q.failure(Unreachable, 0, err) // the breaker is open
 }
 
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
 	req, err := q.request(ctx, c.url, strings.NewReader(q.body()))
 	if err != nil {
-		return value, q.failure(Unreachable, 0, errBroken)
+		return value, q.failure(Unreachable, 0, errConnection)
 	}
 	resp, err := c.reads.Do(req)
 	if err != nil {
-		return value, q.failure(Unreachable, 0, cause(ctx, err))
+		return value, q.failure(Unreachable, 0, safeCause(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	status := resp.StatusCode
-	if troubled(status) {
+	if inconclusive(status) {
 		return value, q.failure(Unreachable, status, nil)
 	}
 	body, err := readBody(ctx, resp.Body, maxReadBytes)
@@ -178,52 +182,52 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		if ctx.Err() != nil {
 			return value, q.failure(Unreachable, status, err)
 		}
-		return value, q.failure(unreadable(status), status, err)
+		return value, q.failure(kindOfUnreadable(status), status, err)
 	}
-	if words, refused := refusalWords(body); refused {
-		return value, q.refusal(status, words)
+	if message, refused := refusalMessage(body); refused {
+		return value, q.refusal(status, message)
 	}
 	if status < http.StatusBadRequest {
 		if value, ok := decode(body); ok {
 			return value, nil
 		}
 	}
-	return value, q.failure(unreadable(status), status, misread(body))
+	return value, q.failure(kindOfUnreadable(status), status, decodeError(body))
 }
 
-// troubled says that a status tells of the server or the way to it, whatever
-// the body.
-func troubled(status int) bool {
+// inconclusive reports whether a status is about the server or a proxy, so that the
+// body does not tell what the marketplace did.
+func inconclusive(status int) bool {
 	return status < 200 || status >= 300 && status < 400 || status >= 500 ||
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
-// unreadable is the kind of an answer without sense: a proxy's 403 page says
-// only that the marketplace was not reached.
-func unreadable(status int) Kind {
+// kindOfUnreadable returns the kind of an unreadable answer. With an error status it
+// is likely a proxy's page, so the marketplace was not reached.
+func kindOfUnreadable(status int) Kind {
 	if status >= http.StatusBadRequest {
 		return Unreachable
 	}
 	return Unreadable
 }
 
-// turn waits for the rate limit. Its error is the context's or errPaced.
-func (c *Client) turn(ctx context.Context) error {
+// waitForRate waits for the rate limit. Its error is the context's or errRateLimited.
+func (c *Client) waitForRate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	bounded, cancel := context.WithTimeout(ctx, turnTimeout)
+	bounded, cancel := context.WithTimeout(ctx, rateTimeout)
 	defer cancel()
 	if err := c.limiter.Wait(bounded); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return errPaced
+		return errRateLimited
 	}
 	return nil
 }
 
-// readBody reads at most limit bytes, and at least one that is not a space.
+// readBody reads an answer of at most limit bytes that is not blank.
 func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(from, limit+1))
 	switch {
@@ -234,25 +238,26 @@ func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) 
 	case err != nil:
 		return nil, errCutOff
 	}
-	if body = trim(body); len(body) == 0 {
+	if body = trimBody(body); len(body) == 0 {
 		return nil, errEmpty
 	}
 	return body, nil
 }
 
-// newBreaker opens when the marketplace does not answer sense. An answer of
-// an unexpected shape is one action's matter, and a caller who left says nothing.
+// newBreaker returns a breaker that opens when the marketplace is unreachable or
+// answers no JSON. JSON of an unexpected shape concerns one action only, and a
+// canceled or rate-limited call does not count.
 func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        "hstockplus",
-		Timeout:     breakerPause,
+		Timeout:     breakerTimeout,
 		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
 		IsSuccessful: func(err error) bool {
 			kind, failed := KindOf(err)
-			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errShape))
+			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errUnexpectedShape))
 		},
 		IsExcluded: func(err error) bool {
-			return errors.Is(err, context.Canceled) || errors.Is(err, errPaced)
+			return errors.Is(err, context.Canceled) || errors.Is(err, errRateLimited)
 		},
 	})
 }
@@ -261,33 +266,34 @@ func isOpen(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
-// cause reduces an error of net/http to what is safe to tell: its texts may
-// quote the URL and pieces of the answer.
-func cause(ctx context.Context, err error) error {
+// safeCause reduces an error of net/http to one that is safe to print: the original
+// may quote the URL and parts of the answer.
+func safeCause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var (
 		timeout interface{ Timeout() bool }
 		network *net.OpError
-		trust   *tls.CertificateVerificationError
+		cert    *tls.CertificateVerificationError
 	)
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return context.DeadlineExceeded
 	case errors.As(err, &network):
 		return network
-	case errors.As(err, &trust):
-		return trust
+	case errors.As(err, &cert):
+		return cert
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	}
-	return errBroken
+	return errConnection
 }
 
-// sleep waits for d and reports whether it was let finish.
+// sleep waits for d. It returns false if ctx ends first, at once if its deadline is
+// earlier.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false

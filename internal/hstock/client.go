@@ -1,8 +1,3 @@
-// Package hstock is the client of the HStockPlus API v2, one method per action.
-//
-// It owns the wire: forms, lenient reading, deadlines, retries of reads, and the
-// rule that a purchase is sent once. It knows nothing of Telegram, of caching,
-// or of what a person wanted.
 package hstock
 
 import (
@@ -17,24 +12,24 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// PurchaseTimeout is the deadline of Add, AddSMS and Cancel, all told. A lease
-// on a purchase has to be longer.
+// PurchaseTimeout is the deadline of Add, AddSMS and Cancel, including the wait for
+// the rate limit. A lease on a purchase must be longer.
 const PurchaseTimeout = 30 * time.Second
 
-// MaxBatch is how many orders Cancel and AllowCancel take, and how many
-// ProductIDs a Filter (HStockPlus: cancel, allowcancel, products).
+// MaxBatch is the largest number of orders in Cancel and AllowCancel, and of
+// ProductIDs in a Filter (HStockPlus: cancel, allowcancel, products).
 const MaxBatch = 100
 
 // Options configures a Client.
 type Options struct {
 	URL     string                                                            // https://hstockplus.com/api/v2
-	Rate    float64                                                           // calls a second, all keys together; 0 = no limit
-	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; instead of the network
+	Rate    float64                                                           // calls per second, all keys together; 0: no limit
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; replaces the network
 	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String or "ok"
 }
 
-// Client calls one marketplace, with any number of keys. Its methods may be
-// used by several goroutines at once; every error they return is an *Error.
+// Client calls one marketplace with any number of API keys. Its methods may be
+// called by several goroutines at once; every error they return is an *Error.
 type Client struct {
 	url       string
 	reads     *http.Client
@@ -44,8 +39,8 @@ type Client struct {
 	observe   func(action, outcome string, took time.Duration)
 }
 
-// New returns a Client. It connects to nothing yet. The error says that the URL
-// is not http(s), without repeating it.
+// New returns a Client without connecting. The error says that the URL is not
+// http(s), without quoting it.
 func New(o Options) (*Client, error) {
 	target, err := url.Parse(o.URL)
 	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") {
@@ -60,8 +55,8 @@ func New(o Options) (*Client, error) {
 		observe:   o.Observe,
 	}
 	if o.Rate > 0 {
-		// A small burst: a burst as large as the rate would let twice the rate
-		// pass in the first second.
+		// A burst as large as the rate would allow twice the rate in the first
+		// second.
 		c.limiter = rate.NewLimiter(rate.Limit(o.Rate), max(1, int(o.Rate/4)))
 	}
 	if c.observe == nil {
@@ -70,7 +65,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Close lets go of idle connections. Calls under way are not cut.
+// Close closes idle connections. Running calls are not interrupted.
 func (c *Client) Close() {
 	c.reads.CloseIdleConnections()
 	c.purchases.CloseIdleConnections()
@@ -79,7 +74,7 @@ func (c *Client) Close() {
 const (
 	connectTimeout   = 5 * time.Second
 	maxHeaderBytes   = 64 << 10
-	idleConnsPerHost = 512 // Go's default of 2 would open a connection for nearly every call
+	idleConnsPerHost = 512 // with Go's default of 2, nearly every call opens a connection
 )
 
 func readTransport(o Options) *http.Transport {
@@ -90,8 +85,8 @@ func readTransport(o Options) *http.Transport {
 	return t
 }
 
-// purchaseTransport never uses a connection twice and never speaks HTTP/2, the
-// two cases in which net/http sends a request again by itself.
+// purchaseTransport never reuses a connection and never speaks HTTP/2: in both
+// cases net/http may send a request again.
 func purchaseTransport(o Options) *http.Transport {
 	t := baseTransport(o)
 	t.DisableKeepAlives = true
@@ -114,6 +109,6 @@ func baseTransport(o Options) *http.Transport {
 	return t
 }
 
-// noRedirect makes a redirect the answer: following one would hand the key to
-// whoever it names, and 307 and 308 would send a purchase again.
+// noRedirect returns a redirect as the answer: following one would send the key to
+// another server, and 307 and 308 would send a purchase again.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

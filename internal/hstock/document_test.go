@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -13,22 +14,23 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// documents are the examples of the upstream document, byte for byte.
+// exampleFiles are the examples of the marketplace's document, byte for byte.
 //
 //go:embed testdata/document/*.json
-var documents embed.FS
+var exampleFiles embed.FS
 
-func document(t testing.TB, name string) string {
+func example(t testing.TB, name string) string {
 	t.Helper()
-	body, err := documents.ReadFile("testdata/document/" + name + ".json")
+	body, err := exampleFiles.ReadFile("testdata/document/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(body)
 }
 
-// TestDocument sends every documented request and reads every documented answer.
-func TestDocument(t *testing.T) {
+// TestDocumentedExamples sends every documented request and decodes every documented
+// answer.
+func TestDocumentedExamples(t *testing.T) {
 	instagram := Item{
 		ID: "507f1f77bcf86cd799439011", Service: 1, Name: "Instagram Followers", Type: "Default", Category: "Instagram",
 		Rate: amount("0.50"), Min: 100, Max: 10000, Refill: true, Stock: 10000, EntityType: EntitySMM, AutoDelivery: true,
@@ -40,22 +42,22 @@ func TestDocument(t *testing.T) {
 		Recommended: true, SubcategoryID: "674a1f77bcf86cd799439099",
 	}
 	services := Page{Items: []Item{instagram, gmail}, Total: 150, Page: 1, Limit: 50, TotalPages: 3}
-	servicesOf := func(f Filter) attempt {
-		return of(func(ctx context.Context, c *Client) (Page, error) { return c.Services(ctx, secretKey, f) })
+	servicesOf := func(f Filter) apiCall {
+		return callOf(func(ctx context.Context, c *Client) (Page, error) { return c.Services(ctx, secretKey, f) })
 	}
-	productsOf := func(f Filter) attempt {
-		return of(func(ctx context.Context, c *Client) (Page, error) { return c.Products(ctx, secretKey, f) })
+	productsOf := func(f Filter) apiCall {
+		return callOf(func(ctx context.Context, c *Client) (Page, error) { return c.Products(ctx, secretKey, f) })
 	}
 	type fields = map[string]string
 	tests := []struct {
 		name    string
 		example string
-		call    attempt
+		call    apiCall
 		form    fields
 		want    any
 	}{
 		{
-			"categories", "categories", readings["categories"],
+			"categories", "categories", readCalls["categories"],
 			fields{"action": "categories", "lang": "zh"},
 			[]Category{
 				{Name: "Instagram", Subcategories: []string{"Followers", "Comments", "Likes"}},
@@ -63,7 +65,7 @@ func TestDocument(t *testing.T) {
 			},
 		},
 		{
-			"subcategory_info", "subcategory_info", readings["subcategory_info"],
+			"subcategory_info", "subcategory_info", readCalls["subcategory_info"],
 			fields{"action": "subcategory_info", "subcategoryId": "674a1f77bcf86cd799439099", "lang": "zh"},
 			SubcategoryInfo{
 				ID: "674a1f77bcf86cd799439099", Name: "Gmail", Slug: "gmail",
@@ -128,7 +130,7 @@ func TestDocument(t *testing.T) {
 			services,
 		},
 		{
-			"services by everything", "services",
+			"services with every filter", "services",
 			servicesOf(Filter{Page: 2, Limit: 5, Category: "A & B", Subcategory: "С=1", ShopID: "s1", ProductIDs: []string{"2"}, Lang: "pt-BR"}),
 			fields{
 				"action": "services", "page": "2", "limit": "5", "category": "A & B", "subcategory": "С=1", "shopId": "s1",
@@ -143,13 +145,13 @@ func TestDocument(t *testing.T) {
 		},
 		{
 			"inventory of SMM", "inventory_smm",
-			of(func(ctx context.Context, c *Client) (Inventory, error) { return c.Inventory(ctx, secretKey, 1, "en") }),
+			callOf(func(ctx context.Context, c *Client) (Inventory, error) { return c.Inventory(ctx, secretKey, 1, "en") }),
 			fields{"action": "inventory", "service": "1"},
 			Inventory{Service: 1, Stock: 10000, Available: true, Rate: amount("0.5000"), EntityType: EntitySMM, AutoDelivery: true},
 		},
 		{
 			"inventory of a product", "inventory_product",
-			of(func(ctx context.Context, c *Client) (Inventory, error) {
+			callOf(func(ctx context.Context, c *Client) (Inventory, error) {
 				return c.Inventory(ctx, secretKey, 23501, "jp")
 			}),
 			fields{"action": "inventory", "service": "23501", "lang": "jp"},
@@ -162,45 +164,45 @@ func TestDocument(t *testing.T) {
 			},
 		},
 		{
-			"add", "add", purchasings["add"],
+			"add", "add", purchaseCalls["add"],
 			fields{"action": "add", "service": "1", "link": "https://instagram.com/username", "quantity": "1000"},
 			int64(23501),
 		},
 		{
 			"add without a link", "add",
-			of(func(ctx context.Context, c *Client) (int64, error) {
+			callOf(func(ctx context.Context, c *Client) (int64, error) {
 				return c.Add(ctx, secretKey, AddRequest{Service: 2, Quantity: 1})
 			}),
 			fields{"action": "add", "service": "2", "quantity": "1"},
 			int64(23501),
 		},
 		{
-			"status of an open order", "status_open", readings["status"],
+			"status of an open order", "status_open", readCalls["status"],
 			fields{"action": "status", "order": "23501"},
 			Status{
-				State: StateInProgress, Word: "In progress", Charge: charged("5.00"), StartCount: pointer(int64(1000)),
+				State: StateInProgress, RawStatus: "In progress", Charge: nullAmount("5.00"), StartCount: pointer(int64(1000)),
 				Remains: pointer(int64(500)), Currency: "USD", AutoDelivery: pointer(true),
 			},
 		},
 		{
-			"status of a delivered order", "status_completed", readings["status"],
+			"status of a delivered order", "status_completed", readCalls["status"],
 			fields{"action": "status", "order": "23501"},
 			Status{
-				State: StateCompleted, Word: "Completed", Charge: charged("10.00"), StartCount: pointer(int64(5)),
+				State: StateCompleted, RawStatus: "Completed", Charge: nullAmount("10.00"), StartCount: pointer(int64(5)),
 				Remains: pointer(int64(0)), Currency: "USD", EntityType: EntityProduct, AutoDelivery: pointer(true),
 				Accounts: []redact.Secret{"user1:pass1", "user2:pass2"},
 			},
 		},
 		{
-			"cancel", "cancel", purchasings["cancel"],
+			"cancel", "cancel", purchaseCalls["cancel"],
 			fields{"action": "cancel", "orders": "23501,23502"},
 			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Error: "Incorrect order ID"}},
 		},
 		{
-			"allowcancel", "allowcancel", readings["allowcancel"],
+			"allowcancel", "allowcancel", readCalls["allowcancel"],
 			fields{"action": "allowcancel", "orders": "23501,23502"},
 			[]CancelAllowance{
-				{Order: 23501, Allowed: true, Refund: charged("5.00")},
+				{Order: 23501, Allowed: true, Refund: nullAmount("5.00")},
 				{
 					Order: 23502, Error: "Early auto refund is not available for this order",
 					Reason: "BEFORE_MIN_WAIT", EligibleAfter: "2026-06-23T12:30:00.000Z",
@@ -208,88 +210,88 @@ func TestDocument(t *testing.T) {
 			},
 		},
 		{
-			"balance", "balance", readings["balance"],
+			"balance", "balance", readCalls["balance"],
 			fields{"action": "balance"},
 			Balance{Amount: amount("100.00"), Currency: "USD"},
 		},
 		{
-			"sms_projects", "sms_projects", readings["sms_projects"],
+			"sms_projects", "sms_projects", readCalls["sms_projects"],
 			fields{"action": "sms_projects", "country": "us", "lang": "zh"},
 			[]SMSProject{{ID: "65f...", Name: "OpenAI / ChatGPT", Price: amount("0.5000"), CountryID: "us", CountryTitle: "United States"}},
 		},
 		{
-			"sms_countries", "sms_countries", readings["sms_countries"],
+			"sms_countries", "sms_countries", readCalls["sms_countries"],
 			fields{"action": "sms_countries", "lang": "zh"},
 			[]SMSCountry{{Code: "us", Name: "United States"}, {Code: "gb", Name: "United Kingdom"}},
 		},
 		{
-			"add_sms", "add_sms", purchasings["add_sms"],
+			"add_sms", "add_sms", purchaseCalls["add_sms"],
 			fields{"action": "add_sms", "project_id": "65f...", "quantity": "1", "country": "us"},
-			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", Word: "active"}},
+			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", RawStatus: "active"}},
 		},
 		{
-			"add_sms of a known number", "add_sms",
-			of(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
+			"add_sms with a phone number", "add_sms",
+			callOf(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
 				return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f", Phone: "+1234567890"})
 			}),
 			fields{"action": "add_sms", "project_id": "65f", "phone": "+1234567890"},
-			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", Word: "active"}},
+			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", RawStatus: "active"}},
 		},
 		{
-			"sms_code received", "sms_code_completed", readings["sms_code"],
+			"sms_code received", "sms_code_completed", readCalls["sms_code"],
 			fields{"action": "sms_code", "order": "12345"},
-			SMSCode{State: SMSReceived, Word: "completed", Code: "123456", Content: "Your verification code is 123456"},
+			SMSCode{State: SMSReceived, RawStatus: "completed", Code: "123456", Content: "Your verification code is 123456"},
 		},
 		{
-			"sms_code waiting", "sms_code_waiting", readings["sms_code"],
+			"sms_code waiting", "sms_code_waiting", readCalls["sms_code"],
 			fields{"action": "sms_code", "order": "12345"},
-			SMSCode{State: SMSWaiting, Word: "waiting", Message: "Waiting for code"},
+			SMSCode{State: SMSWaiting, RawStatus: "waiting", Message: "Waiting for code"},
 		},
 		{
-			"sms_status", "sms_status", readings["sms_status"],
+			"sms_status", "sms_status", readCalls["sms_status"],
 			fields{"action": "sms_status", "order": "12345"},
 			SMSStatus{
-				State: SMSReceived, Word: "code_received", Phone: "+1234567890", Code: "123456", Charge: charged("0.5000"),
+				State: SMSReceived, RawStatus: "code_received", Phone: "+1234567890", Code: "123456", Charge: nullAmount("0.5000"),
 				Currency: "USD", ExpiresAt: time.Date(2023, 1, 1, 12, 0, 0, 0, time.UTC),
 			},
 		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, m := setup(t, says(http.StatusOK, document(t, test.example)))
+			c, m := newTestClient(t, respond(http.StatusOK, example(t, test.example)))
 			got, err := test.call(t.Context(), c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, equal); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmpOptions); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
-			calls := m.recorded()
+			calls := m.requests()
 			if len(calls) != 1 {
 				t.Fatalf("%d calls, want 1", len(calls))
 			}
 			if diff := cmp.Diff(test.form, calls[0].form(t)); diff != "" {
 				t.Errorf("form (-want +got):\n%s", diff)
 			}
-			wire := calls[0]
-			if wire.Method != http.MethodPost || wire.URI != "/api/v2" || wire.ContentType != "application/x-www-form-urlencoded" {
-				t.Errorf("%s %s of %s", wire.Method, wire.URI, wire.ContentType)
+			sent := calls[0]
+			if sent.Method != http.MethodPost || sent.URI != "/api/v2" || sent.ContentType != "application/x-www-form-urlencoded" {
+				t.Errorf("sent as %s %s with type %s", sent.Method, sent.URI, sent.ContentType)
 			}
-			if wire.Length == "" || wire.Header.Get("Idempotency-Key") != "" || wire.Header.Get("X-Idempotency-Key") != "" {
-				t.Errorf("headers %v", wire.Header)
+			if sent.Length == "" || sent.Header.Get("Idempotency-Key") != "" || sent.Header.Get("X-Idempotency-Key") != "" {
+				t.Errorf("headers %v", sent.Header)
 			}
 		})
 	}
 }
 
-// TestDocumentedRefusals tries each documented sentence on every action, under
-// each status that it may come with.
+// TestDocumentedRefusals answers every action with each documented refusal and each
+// status.
 func TestDocumentedRefusals(t *testing.T) {
 	tests := []struct {
 		example string
 		kind    Kind
 		want    error
-		words   string
+		message string
 	}{
 		{"error_invalid_api_key", InvalidKey, ErrInvalidKey, "Invalid API key"},
 		{"error_invalid_action", Refused, ErrInvalidAction, "Invalid action"},
@@ -300,39 +302,35 @@ func TestDocumentedRefusals(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, status := range []int{200, 201, 400, 401, 402, 403, 404, 409, 422} {
-			c, m := setup(t, says(status, document(t, test.example)))
+			c, m := newTestClient(t, respond(status, example(t, test.example)))
 			calls := 0
-			for action, call := range all() {
+			for action, call := range allCalls() {
 				calls++
 				_, err := call(t.Context(), c)
 				var failure *Error
 				if !errors.As(err, &failure) || !errors.Is(err, test.want) {
 					t.Fatalf("%s with %d: %v, want %v", action, status, err, test.want)
 				}
-				if failure.Kind != test.kind || failure.Refusal != test.words || failure.Status != status || failure.Action != action {
-					t.Errorf("%s with %d: %s of %s with %d: %q", action, status, failure.Kind, failure.Action, failure.Status, failure.Refusal)
+				if failure.Kind != test.kind || failure.Refusal != test.message || failure.Status != status || failure.Action != action {
+					t.Errorf("%s with %d: kind %s, action %s, status %d, refusal %q", action, status, failure.Kind, failure.Action, failure.Status, failure.Refusal)
 				}
 			}
-			if got := len(m.recorded()); got != calls {
-				t.Errorf("%s with %d: %d requests for %d calls: a refusal is final", test.example, status, got, calls)
+			if got := len(m.requests()); got != calls {
+				t.Errorf("%s with %d: %d requests for %d calls, want one each", test.example, status, got, calls)
 			}
 		}
 	}
 }
 
-// all is every action.
-func all() map[string]attempt {
-	actions := map[string]attempt{}
-	for _, some := range []map[string]attempt{readings, purchasings} {
-		for action, call := range some {
-			actions[action] = call
-		}
-	}
+// allCalls returns a call of every action.
+func allCalls() map[string]apiCall {
+	actions := maps.Clone(readCalls)
+	maps.Copy(actions, purchaseCalls)
 	return actions
 }
 
-func TestAllActionsAreTried(t *testing.T) {
-	if got := len(all()); got != 16 {
+func TestAllActionsAreCovered(t *testing.T) {
+	if got := len(allCalls()); got != 16 {
 		t.Errorf("%d actions in the tables, want 16", got)
 	}
 }

@@ -10,19 +10,19 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// Kind says what a failed call means for the caller.
+// Kind classifies failed calls by what they mean for the caller.
 type Kind int
 
-// The kinds of failures. NotSent and OutcomeUnknown come from Add, AddSMS and
-// Cancel; NotSent also from a read whose arguments the document forbids.
+// The kinds of failures. NotSent and OutcomeUnknown are returned by Add, AddSMS and
+// Cancel; NotSent also by a read with arguments that the document forbids.
 const (
-	Refused        Kind = iota + 1 // one of the documented sentences: errors.Is knows which
-	RefusedOther                   // another {"error": …}, with a status under 500
+	Refused        Kind = iota + 1 // a documented error, see errors.Is
+	RefusedOther                   // another {"error": …} with a status under 500
 	InvalidKey                     // "Invalid API key": nothing was done
 	Unreachable                    // no connection, a timeout, 5xx, 408, 429, a redirect, or the breaker is open
-	Unreadable                     // a 2xx answer that can't be understood: HTML, empty, cut off, too large
-	NotSent                        // surely nothing reached the marketplace
-	OutcomeUnknown                 // it may have been done, and paid for
+	Unreadable                     // a 2xx answer that is HTML, empty, cut off, too large or of an unexpected shape
+	NotSent                        // nothing reached the marketplace
+	OutcomeUnknown                 // the marketplace may have done it and charged for it
 )
 
 // String returns the kind as a label for metrics ("refused_other").
@@ -47,8 +47,8 @@ func (k Kind) String() string {
 	}
 }
 
-// IsNoResponse reports whether a label (of Options.Observe) says that nothing was
-// heard from the marketplace, or nothing that could be understood.
+// IsNoResponse reports whether an outcome of Options.Observe means that the
+// marketplace sent no readable answer.
 func IsNoResponse(outcome string) bool {
 	for _, k := range []Kind{Unreachable, Unreadable, NotSent, OutcomeUnknown} {
 		if outcome == k.String() {
@@ -58,29 +58,29 @@ func IsNoResponse(outcome string) bool {
 	return false
 }
 
-// What the marketplace refuses in documented words (HStockPlus: common errors,
-// cancel, allowcancel). The text is the documented sentence.
+// The documented refusals (HStockPlus: common errors, cancel, allowcancel). Their
+// texts are the marketplace's.
 var (
-	ErrInvalidKey          = errors.New("Invalid API key")                                   //nolint:staticcheck // the marketplace's sentence
-	ErrInvalidAction       = errors.New("Invalid action")                                    //nolint:staticcheck // the marketplace's sentence
-	ErrServiceRequired     = errors.New("Service ID is required")                            //nolint:staticcheck // the marketplace's sentence
-	ErrInsufficientBalance = errors.New("Insufficient balance")                              //nolint:staticcheck // the marketplace's sentence
-	ErrOrderNotFound       = errors.New("Order not found")                                   //nolint:staticcheck // the marketplace's sentence
-	ErrServiceNotFound     = errors.New("Service not found")                                 //nolint:staticcheck // the marketplace's sentence
-	ErrIncorrectOrder      = errors.New("Incorrect order ID")                                //nolint:staticcheck // the marketplace's sentence
-	ErrNoEarlyRefund       = errors.New("Early auto refund is not available for this order") //nolint:staticcheck // the marketplace's sentence
+	ErrInvalidKey          = errors.New("Invalid API key")                                   //nolint:staticcheck // the marketplace's text
+	ErrInvalidAction       = errors.New("Invalid action")                                    //nolint:staticcheck // the marketplace's text
+	ErrServiceRequired     = errors.New("Service ID is required")                            //nolint:staticcheck // the marketplace's text
+	ErrInsufficientBalance = errors.New("Insufficient balance")                              //nolint:staticcheck // the marketplace's text
+	ErrOrderNotFound       = errors.New("Order not found")                                   //nolint:staticcheck // the marketplace's text
+	ErrServiceNotFound     = errors.New("Service not found")                                 //nolint:staticcheck // the marketplace's text
+	ErrIncorrectOrder      = errors.New("Incorrect order ID")                                //nolint:staticcheck // the marketplace's text
+	ErrNoEarlyRefund       = errors.New("Early auto refund is not available for this order") //nolint:staticcheck // the marketplace's text
 )
 
-// Error is a failed call. However it is printed, it shows neither the key nor
-// anything else of the request, nor any part of an answer but Refusal.
+// Error is a failed call. No format verb prints the key, another value of the
+// request, or any part of an answer except Refusal.
 type Error struct {
 	Action  string // "add"
 	Kind    Kind
-	Refusal string // the marketplace's own words: at most 200 runes, one line, without the key
-	Status  int    // HTTP status, 0 when there was no answer
-	Err     error  // the documented refusal, the context's error, or what went wrong below
+	Refusal string // the marketplace's message: at most 200 runes, one line, without the key
+	Status  int    // HTTP status, 0 without an answer
+	Err     error  // the documented refusal, the context's error, or the cause
 
-	hidden []string // values of the request that a refusal might repeat
+	requestValues []string // masked in Refusal when it is printed
 }
 
 // Error implements error.
@@ -91,17 +91,17 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (status %d)", e.Status)
 	}
 	if e.Refusal != "" {
-		fmt.Fprintf(&b, ": %q", hide(e.Refusal, e.hidden))
+		fmt.Fprintf(&b, ": %q", maskValues(e.Refusal, e.requestValues))
 	} else if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
 }
 
-// Unwrap gives errors.Is the documented refusal or the cause.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Format implements fmt.Formatter: %#v and %+v show no more than Error.
+// Format implements fmt.Formatter, so that %#v and %+v print no more than Error.
 func (e *Error) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
 // KindOf returns the kind of a failure of this package anywhere in err's chain.
@@ -113,13 +113,13 @@ func KindOf(err error) (Kind, bool) {
 	return 0, false
 }
 
-// refusal makes the error of an {"error": words} answer.
-func refusal(action string, status int, words string, key redact.Secret, hidden []string) *Error {
+// newRefusal returns the Error of an {"error": message} answer.
+func newRefusal(action string, status int, message string, key redact.Secret, requestValues []string) *Error {
 	e := &Error{
-		Action: action, Kind: RefusedOther, Status: status, hidden: hidden,
-		Refusal: clean(hide(words, []string{key.Reveal()})),
+		Action: action, Kind: RefusedOther, Status: status, requestValues: requestValues,
+		Refusal: sanitize(maskValues(message, []string{key.Reveal()})),
 	}
-	if e.Err = DocumentedRefusal(words); e.Err != nil {
+	if e.Err = DocumentedRefusal(message); e.Err != nil {
 		e.Kind = Refused
 	}
 	if errors.Is(e.Err, ErrInvalidKey) {
@@ -128,27 +128,27 @@ func refusal(action string, status int, words string, key redact.Secret, hidden 
 	return e
 }
 
-// DocumentedRefusal returns the sentinel of a documented sentence, or nil.
-func DocumentedRefusal(words string) error {
-	words = strings.TrimRight(strings.TrimSpace(words), ".!")
+// DocumentedRefusal returns the error variable of a documented message, or nil.
+func DocumentedRefusal(message string) error {
+	message = strings.TrimRight(strings.TrimSpace(message), ".!")
 	for _, known := range []error{
 		ErrInvalidKey, ErrInvalidAction, ErrServiceRequired, ErrInsufficientBalance,
 		ErrOrderNotFound, ErrServiceNotFound, ErrIncorrectOrder, ErrNoEarlyRefund,
 	} {
-		if strings.EqualFold(words, known.Error()) {
+		if strings.EqualFold(message, known.Error()) {
 			return known
 		}
 	}
 	return nil
 }
 
-// maxWords bounds a sentence of the marketplace, in runes.
-const maxWords = 200
+// maxRefusalRunes is the longest message of the marketplace that is kept.
+const maxRefusalRunes = 200
 
-// clean makes a sentence of the marketplace fit to be shown: one line, without
-// control or direction characters, at most maxWords runes.
-func clean(words string) string {
-	words = strings.Map(func(r rune) rune {
+// sanitize makes a message of the marketplace safe to display: one line without
+// control or direction characters, at most maxRefusalRunes.
+func sanitize(message string) string {
+	message = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -156,16 +156,16 @@ func clean(words string) string {
 			return -1
 		}
 		return r
-	}, words)
-	runes := []rune(strings.Join(strings.Fields(words), " "))
-	if len(runes) > maxWords {
-		runes = append(runes[:maxWords-1], '…')
+	}, message)
+	runes := []rune(strings.Join(strings.Fields(message), " "))
+	if len(runes) > maxRefusalRunes {
+		runes = append(runes[:maxRefusalRunes-1], '…')
 	}
 	return string(runes)
 }
 
-// hide replaces every one of the values in text.
-func hide(text string, values []string) string {
+// maskValues replaces the values in text by redact.Placeholder.
+func maskValues(text string, values []string) string {
 	for _, value := range values {
 		if value != "" {
 			text = strings.ReplaceAll(text, value, redact.Placeholder)

@@ -15,7 +15,7 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// TestReadFailures gives each reading each kind of bad answer.
+// TestReadFailures answers each read with each kind of bad answer.
 func TestReadFailures(t *testing.T) {
 	const attempts = maxAttempts
 	tests := []struct {
@@ -25,11 +25,11 @@ func TestReadFailures(t *testing.T) {
 		kind   Kind
 		calls  int
 	}{
-		{"a refusal in other words", 200, `{"error":"The shop is on holiday"}`, RefusedOther, 1},
-		{"a refusal with 422", 422, `{"error":"The shop is on holiday"}`, RefusedOther, 1},
+		{"an undocumented refusal", 200, `{"error":"The shop is on holiday"}`, RefusedOther, 1},
+		{"an undocumented refusal with 422", 422, `{"error":"The shop is on holiday"}`, RefusedOther, 1},
 		{"a refusal as an object", 400, `{"error":{"message":"No"}}`, RefusedOther, 1},
 		{"a refusal as a list", 400, `{"error":["No"]}`, RefusedOther, 1},
-		{"a refusal that only says so", 400, `{"error":true,"message":"No"}`, RefusedOther, 1},
+		{"a refusal with a separate message", 400, `{"error":true,"message":"No"}`, RefusedOther, 1},
 		{"500 with a documented error", 500, `{"error":"Order not found"}`, Unreachable, attempts},
 		{"502 in HTML", 502, `<html>Bad Gateway</html>`, Unreachable, attempts},
 		{"503", 503, ``, Unreachable, attempts},
@@ -42,24 +42,24 @@ func TestReadFailures(t *testing.T) {
 		{"empty", 200, ``, Unreadable, attempts},
 		{"blank", 200, " \n", Unreadable, attempts},
 		{"cut off", 200, `{"services":[{"service":1,`, Unreadable, attempts},
-		{"two values", 200, `{}{}`, Unreadable, attempts},
+		{"two JSON values", 200, `{}{}`, Unreadable, attempts},
 		{"null", 200, `null`, Unreadable, attempts},
 		{"a string", 200, `"OK"`, Unreadable, attempts},
 		{"a number", 200, `0`, Unreadable, attempts},
 		{"an empty object", 200, `{}`, Unreadable, attempts},
-		{"an object of other things", 200, `{"success":true,"message":"hello"}`, Unreadable, attempts},
-		{"a list of nonsense", 200, `[1,"a",null,{},[]]`, Unreadable, attempts},
-		{"nothing with 204", 204, ``, Unreadable, attempts},
+		{"an object of other fields", 200, `{"success":true,"message":"hello"}`, Unreadable, attempts},
+		{"a list of other types", 200, `[1,"a",null,{},[]]`, Unreadable, attempts},
+		{"204 without a body", 204, ``, Unreadable, attempts},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			for action, call := range readings {
+			for action, call := range readCalls {
 				t.Run(action, func(t *testing.T) {
 					answer := func(w http.ResponseWriter, r *http.Request) {
 						w.Header().Set("Location", "/elsewhere")
-						says(test.status, test.body)(w, r)
+						respond(test.status, test.body)(w, r)
 					}
-					bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+					inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 						value, err := call(t.Context(), c)
 						var failure *Error
 						if !errors.As(err, &failure) || failure.Kind != test.kind || failure.Action != action {
@@ -68,12 +68,12 @@ func TestReadFailures(t *testing.T) {
 						if failure.Status != test.status {
 							t.Errorf("status %d, want %d", failure.Status, test.status)
 						}
-						if got := len(m.recorded()); got != test.calls {
+						if got := len(m.requests()); got != test.calls {
 							t.Errorf("%d requests, want %d", got, test.calls)
 						}
-						for _, call := range m.recorded() {
+						for _, call := range m.requests() {
 							if call.URI != "/api/v2" {
-								t.Errorf("followed a redirect to %s", call.URI)
+								t.Errorf("a redirect to %s was followed", call.URI)
 							}
 						}
 					})
@@ -89,12 +89,12 @@ func TestReadTooLarge(t *testing.T) {
 		_, _ = io.CopyN(w, spaces{}, maxReadBytes)
 		_, _ = io.WriteString(w, `]}`)
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 		_, err := c.Services(t.Context(), secretKey, Filter{})
 		if kind, _ := KindOf(err); kind != Unreadable || !errors.Is(err, errTooLarge) {
 			t.Errorf("got %v, want unreadable", err)
 		}
-		if got := len(m.recorded()); got != maxAttempts {
+		if got := len(m.requests()); got != maxAttempts {
 			t.Errorf("%d requests, want %d", got, maxAttempts)
 		}
 	})
@@ -109,57 +109,57 @@ func (spaces) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestReadRecovers tries again after trouble, and not after an answer.
-func TestReadRecovers(t *testing.T) {
+// TestReadRetriesAfterFailures fails two attempts and answers the third.
+func TestReadRetriesAfterFailures(t *testing.T) {
 	calls := 0
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		calls++
 		switch calls {
 		case 1:
-			says(502, "<html>")(w, r)
+			respond(502, "<html>")(w, r)
 		case 2:
-			hangUp(w)
+			closeConnection(w)
 		default:
-			says(200, `{"balance":"1.00","currency":"USD"}`)(w, r)
+			respond(200, `{"balance":"1.00","currency":"USD"}`)(w, r)
 		}
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
 		balance, err := c.Balance(t.Context(), secretKey)
 		if err != nil || !balance.Amount.Equal(amount("1")) {
 			t.Errorf("got %v, %v", balance, err)
 		}
-		if got := len(m.recorded()); got != 3 {
+		if got := len(m.requests()); got != 3 {
 			t.Errorf("%d requests, want 3", got)
 		}
 	})
 }
 
-// hangUp cuts the connection without an answer.
-func hangUp(w http.ResponseWriter) {
+// closeConnection closes the connection without an answer.
+func closeConnection(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
 		_ = conn.Close()
 	}
 }
 
-func TestBatchBounds(t *testing.T) {
-	c, m := setup(t, says(200, `[]`))
+func TestBatchLimits(t *testing.T) {
+	c, m := newTestClient(t, respond(200, `[]`))
 	many := make([]int64, MaxBatch+1)
 	ids := make([]string, MaxBatch+1)
 	for name, call := range map[string]func() error{
-		"cancel of none":       func() error { _, err := c.Cancel(t.Context(), secretKey, nil); return err },
-		"cancel of 101":        func() error { _, err := c.Cancel(t.Context(), secretKey, many); return err },
-		"allowcancel of none":  func() error { _, err := c.AllowCancel(t.Context(), secretKey, nil); return err },
-		"allowcancel of 101":   func() error { _, err := c.AllowCancel(t.Context(), secretKey, many); return err },
-		"products of 101 ids":  func() error { _, err := c.Products(t.Context(), secretKey, Filter{ProductIDs: ids}); return err },
-		"services of 101 ids":  func() error { _, err := c.Services(t.Context(), secretKey, Filter{ProductIDs: ids}); return err },
-		"cancelled beforehand": func() error { return cancelledAdd(t, c) },
+		"cancel of none":              func() error { _, err := c.Cancel(t.Context(), secretKey, nil); return err },
+		"cancel of 101":               func() error { _, err := c.Cancel(t.Context(), secretKey, many); return err },
+		"allowcancel of none":         func() error { _, err := c.AllowCancel(t.Context(), secretKey, nil); return err },
+		"allowcancel of 101":          func() error { _, err := c.AllowCancel(t.Context(), secretKey, many); return err },
+		"products of 101 ids":         func() error { _, err := c.Products(t.Context(), secretKey, Filter{ProductIDs: ids}); return err },
+		"services of 101 ids":         func() error { _, err := c.Services(t.Context(), secretKey, Filter{ProductIDs: ids}); return err },
+		"add with a canceled context": func() error { return cancelledAdd(t, c) },
 	} {
 		if kind, _ := KindOf(call()); kind != NotSent {
 			t.Errorf("%s: kind %s, want not_sent", name, kind)
 		}
 	}
-	if got := len(m.recorded()); got != 0 {
+	if got := len(m.requests()); got != 0 {
 		t.Errorf("%d requests, want none", got)
 	}
 }
@@ -174,29 +174,29 @@ func cancelledAdd(t *testing.T, c *Client) error {
 	return err
 }
 
-// TestNothingLeaks prints every failure in every way and looks for the key,
+// TestErrorsAreRedacted prints every failure with every verb and looks for the key,
 // the rest of the request, the URL and the answer.
-func TestNothingLeaks(t *testing.T) {
+func TestErrorsAreRedacted(t *testing.T) {
 	const (
 		link    = "https://instagram.com/username"
 		account = "canary-user:canary-pass"
 	)
-	echo := func(status int, format string) http.HandlerFunc {
+	respondWithKey := func(status int, format string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			says(status, strings.ReplaceAll(format, "KEY", secretKey.Reveal()))(w, r)
+			respond(status, strings.ReplaceAll(format, "KEY", secretKey.Reveal()))(w, r)
 		}
 	}
 	answers := map[string]http.HandlerFunc{
-		"refusal with the key": echo(400, `{"error":"Key KEY may not order `+link+`"}`),
-		"documented refusal":   echo(400, `{"error":"Invalid API key"}`),
-		"500":                  echo(500, `{"error":"KEY"}`),
-		"HTML":                 echo(200, `<html>KEY `+account),
-		"other JSON":           echo(200, `{"key":"KEY","accounts2":["`+account+`"]}`),
-		"cut off":              echo(200, `{"status":"Completed","accounts":["`+account),
+		"refusal with the key": respondWithKey(400, `{"error":"Key KEY may not order `+link+`"}`),
+		"documented refusal":   respondWithKey(400, `{"error":"Invalid API key"}`),
+		"500":                  respondWithKey(500, `{"error":"KEY"}`),
+		"HTML":                 respondWithKey(200, `<html>KEY `+account),
+		"other JSON":           respondWithKey(200, `{"key":"KEY","accounts2":["`+account+`"]}`),
+		"cut off":              respondWithKey(200, `{"status":"Completed","accounts":["`+account),
 		"redirect": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://canary-host.example/?key="+secretKey.Reveal(), http.StatusTemporaryRedirect)
 		},
-		"hang up": func(w http.ResponseWriter, _ *http.Request) { hangUp(w) },
+		"connection closed": func(w http.ResponseWriter, _ *http.Request) { closeConnection(w) },
 		"not HTTP": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
@@ -219,9 +219,9 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		},
 	}
-	calls := map[string]attempt{
-		"status": readings["status"],
-		"add": of(func(ctx context.Context, c *Client) (int64, error) {
+	calls := map[string]apiCall{
+		"status": readCalls["status"],
+		"add": callOf(func(ctx context.Context, c *Client) (int64, error) {
 			return c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1000, Link: link})
 		}),
 	}
@@ -229,21 +229,21 @@ func TestNothingLeaks(t *testing.T) {
 		for action, call := range calls {
 			t.Run(name+"/"+action, func(t *testing.T) {
 				o := Options{URL: "http://market.test/api/v2?canary=1"}
-				bubble(t, o, answer, func(t *testing.T, c *Client, _ *market) {
+				inBubble(t, o, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 					_, err := call(t.Context(), c)
 					canaries := []string{secretKey.Reveal(), "canary"}
 					if action == "add" {
 						canaries = append(canaries, link)
 					}
-					mustHide(t, err, canaries)
+					checkRedacted(t, err, canaries)
 				})
 			})
 		}
 	}
 }
 
-// mustHide prints an error, and all that it wraps, in every way.
-func mustHide(t *testing.T, err error, canaries []string) {
+// checkRedacted prints an error, and the errors that it wraps, with every verb.
+func checkRedacted(t *testing.T, err error, canaries []string) {
 	t.Helper()
 	var failure *Error
 	if !errors.As(err, &failure) {
@@ -261,50 +261,50 @@ func mustHide(t *testing.T, err error, canaries []string) {
 	for _, text := range texts {
 		for _, canary := range canaries {
 			if strings.Contains(text, canary) {
-				t.Errorf("%q shows %q", text, canary)
+				t.Errorf("%q contains %q", text, canary)
 			}
 		}
 	}
 	if strings.Contains(failure.Refusal, secretKey.Reveal()) {
-		t.Errorf("the refusal %q shows the key", failure.Refusal)
+		t.Errorf("the refusal %q contains the key", failure.Refusal)
 	}
 }
 
-func TestNewRefusesOtherURLs(t *testing.T) {
+func TestNewRejectsInvalidURLs(t *testing.T) {
 	for _, target := range []string{"", "hstockplus.com/api", "ftp://hstockplus.com", "https://", "http://[canary", "unix:///canary"} {
 		c, err := New(Options{URL: target})
 		if err == nil || c != nil {
-			t.Errorf("New(%q) gave no error", target)
+			t.Errorf("New(%q) returned no error", target)
 		} else if strings.Contains(err.Error(), "canary") {
-			t.Errorf("%v repeats the URL", err)
+			t.Errorf("%v quotes the URL", err)
 		}
 	}
 }
 
-func TestRefusalIsFitToShow(t *testing.T) {
+func TestRefusalIsSanitized(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{" Not\tenough\r\nstock \x1b[31m\u202e\x00", "Not enough stock [31m"},
 		{"Ключ неверен", "Ключ неверен"},
-		{strings.Repeat("я", 500), strings.Repeat("я", maxWords-1) + "…"},
+		{strings.Repeat("я", 500), strings.Repeat("я", maxRefusalRunes-1) + "…"},
 		{"key=" + secretKey.Reveal(), "key=" + redact.Placeholder},
 		{"", ""},
 	}
 	for _, test := range tests {
-		e := refusal("add", 200, test.in, secretKey, nil)
+		e := newRefusal("add", 200, test.in, secretKey, nil)
 		if e.Refusal != test.want || e.Kind != RefusedOther {
 			t.Errorf("%q became %s %q, want %q", test.in, e.Kind, e.Refusal, test.want)
 		}
-		if utf8.RuneCountInString(e.Refusal) > maxWords {
+		if utf8.RuneCountInString(e.Refusal) > maxRefusalRunes {
 			t.Errorf("%d runes", utf8.RuneCountInString(e.Refusal))
 		}
 	}
-	for _, words := range []string{"insufficient balance", "Insufficient balance.", " INSUFFICIENT BALANCE "} {
-		if e := refusal("add", 200, words, secretKey, nil); !errors.Is(e, ErrInsufficientBalance) || e.Kind != Refused {
-			t.Errorf("%q is %v", words, e)
+	for _, message := range []string{"insufficient balance", "Insufficient balance.", " INSUFFICIENT BALANCE "} {
+		if e := newRefusal("add", 200, message, secretKey, nil); !errors.Is(e, ErrInsufficientBalance) || e.Kind != Refused {
+			t.Errorf("%q is %v", message, e)
 		}
 	}
-	if e := refusal("add", 200, "Insufficient balance for the fee", secretKey, nil); e.Kind != RefusedOther {
-		t.Errorf("half a sentence became %s", e.Kind)
+	if e := newRefusal("add", 200, "Insufficient balance for the fee", secretKey, nil); e.Kind != RefusedOther {
+		t.Errorf("a longer message than the documented one became %s", e.Kind)
 	}
 	if kind, ok := KindOf(errors.New("other")); ok {
 		t.Errorf("KindOf(other) = %s", kind)

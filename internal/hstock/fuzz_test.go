@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// decoders are all answers by action, as the methods read them.
+// decoders are the decoders of all actions.
 var decoders = map[string]func(body []byte) (any, bool){
 	"categories":       func(b []byte) (any, bool) { return decodeCategories(b) },
 	"subcategory_info": func(b []byte) (any, bool) { return decodeSubcategoryInfo(b) },
-	"shops":            func(b []byte) (any, bool) { return decodeShops(b) },
+	"shops":            func(b []byte) (any, bool) { return decodeSellers(b) },
 	"services":         func(b []byte) (any, bool) { return decodePage(b, Filter{Limit: 50}, "") },
 	"products":         func(b []byte) (any, bool) { return decodePage(b, Filter{}, EntityProduct) },
 	"inventory":        func(b []byte) (any, bool) { return decodeInventory(b, 1) },
@@ -27,15 +27,15 @@ var decoders = map[string]func(body []byte) (any, bool){
 	"sms_status":       func(b []byte) (any, bool) { return decodeSMSStatus(b) },
 }
 
-// FuzzDecode gives every answer to every reader: none may panic, grow without
-// bound, or take something for an order that is not one.
+// FuzzDecode gives any answer to every decoder. None may panic, return far more than
+// it got, or return an invalid order or item.
 func FuzzDecode(f *testing.F) {
-	examples, err := documents.ReadDir("testdata/document")
+	examples, err := exampleFiles.ReadDir("testdata/document")
 	if err != nil || len(examples) != 23 {
 		f.Fatalf("%d examples, %v", len(examples), err)
 	}
-	for _, example := range examples {
-		f.Add([]byte(document(f, strings.TrimSuffix(example.Name(), ".json"))))
+	for _, file := range examples {
+		f.Add([]byte(example(f, strings.TrimSuffix(file.Name(), ".json"))))
 	}
 	for _, body := range []string{
 		``, `null`, `0`, `""`, `[]`, `{}`, `[[]]`, `[{}]`, `{"error":{}}`, `{"error":[]}`, `{"error":[[]]}`, `{"order":1e3}`,
@@ -44,23 +44,23 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		body := trim(raw)
+		body := trimBody(raw)
 		if len(body) == 0 {
 			return
 		}
-		if words, refused := refusalWords(body); refused {
-			e := refusal("add", 200, words, secretKey, nil)
-			if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxWords {
+		if message, refused := refusalMessage(body); refused {
+			e := newRefusal("add", 200, message, secretKey, nil)
+			if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxRefusalRunes {
 				t.Errorf("refusal %q", e.Refusal)
 			}
 		}
 		for action, decode := range decoders {
 			value, ok := decode(body)
 			if ok && !json.Valid(body) {
-				t.Errorf("%s: made sense of %q", action, body)
+				t.Errorf("%s: decoded invalid JSON %q", action, body)
 			}
 			if printed := fmt.Sprintf("%+v", value); len(printed) > 60*len(raw)+1000 {
-				t.Errorf("%s: %d bytes became %d", action, len(raw), len(printed))
+				t.Errorf("%s: %d bytes decoded to %d", action, len(raw), len(printed))
 			}
 			switch value := value.(type) {
 			case int64:
@@ -74,56 +74,56 @@ func FuzzDecode(f *testing.F) {
 					}
 				}
 			case Page:
-				for _, row := range value.Items {
-					if row.Service <= 0 || row.Rate.IsNegative() || row.Stock < 0 || row.Min < 0 || row.Max < 0 {
-						t.Errorf("row %+v", row)
+				for _, item := range value.Items {
+					if item.Service <= 0 || item.Rate.IsNegative() || item.Stock < 0 || item.Min < 0 || item.Max < 0 {
+						t.Errorf("item %+v", item)
 					}
 				}
 			case Status:
-				if ok && value.Word == "" {
-					t.Error("a status without a word")
+				if ok && value.RawStatus == "" {
+					t.Error("Status without a RawStatus")
 				}
 			}
 		}
 	})
 }
 
-// servicesOf is an answer of so many rows, alternating the document's two.
-func servicesOf(tb testing.TB, rows int) []byte {
+// servicesBody returns an answer with n items, alternating the document's two.
+func servicesBody(tb testing.TB, n int) []byte {
 	tb.Helper()
 	var page struct{ Services []json.RawMessage }
-	if err := json.Unmarshal([]byte(document(tb, "services")), &page); err != nil {
+	if err := json.Unmarshal([]byte(example(tb, "services")), &page); err != nil {
 		tb.Fatal(err)
 	}
 	var b strings.Builder
 	b.WriteString(`{"services":[`)
-	for n := range rows {
-		if n > 0 {
+	for i := range n {
+		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(page.Services[n%2])
+		b.Write(page.Services[i%2])
 	}
-	fmt.Fprintf(&b, `],"total":%d}`, rows)
+	fmt.Fprintf(&b, `],"total":%d}`, n)
 	return []byte(b.String())
 }
 
 func BenchmarkServices10k(b *testing.B) {
-	raw := servicesOf(b, 10_000)
+	raw := servicesBody(b, 10_000)
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, ok := decodePage(trim(raw), Filter{}, ""); !ok || len(page.Items) != 10_000 {
+		if page, ok := decodePage(trimBody(raw), Filter{}, ""); !ok || len(page.Items) != 10_000 {
 			b.Fatal(len(page.Items))
 		}
 	}
 }
 
 func BenchmarkStatus(b *testing.B) {
-	raw := []byte(document(b, "status_completed"))
+	raw := []byte(example(b, "status_completed"))
 	b.ReportAllocs()
 	for b.Loop() {
 		if status, ok := decodeStatus(raw); !ok || len(status.Accounts) != 2 {
-			b.Fatal(status.Word)
+			b.Fatal(status.RawStatus)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package hstock
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -13,11 +14,11 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// The types below read one field in whatever form it comes: as a string or a
-// number, null, "" and missing alike. Something quite different reads as
-// missing; what a missing field means is for the answer to decide.
+// The types below decode one field, given as a string, number or bool. null, "" and
+// values of another type decode like a missing field; the decoder of each answer
+// decides which fields it requires.
 
-// text is a string. A number or true reads as it is written.
+// text is a string. A number or true decodes to its JSON text.
 type text string
 
 func (t *text) UnmarshalJSON(data []byte) error {
@@ -43,7 +44,7 @@ func (n integer) pointer() *int64 {
 	return &n.value
 }
 
-// count is the number, or 0 where it is missing or negative.
+// count returns the number, or 0 if it is missing or negative.
 func (n integer) count() int64 { return max(0, n.value) }
 
 // money is an exact decimal.
@@ -54,12 +55,12 @@ func (m *money) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// price is the amount and whether it is one that a thing can cost.
+// price returns the amount and whether it is valid as a price.
 func (m money) price() (decimal.Decimal, bool) {
 	return m.Decimal, m.Valid && !m.Decimal.IsNegative()
 }
 
-// flag is true, 1, "1", "true", or their opposites.
+// flag is a bool, also given as 1, "1", "true", "yes" or their opposites.
 type flag struct{ value, ok bool }
 
 func (f *flag) UnmarshalJSON(data []byte) error {
@@ -81,8 +82,8 @@ func (f flag) pointer() *bool {
 	return &f.value
 }
 
-// secrets is a list of strings kept byte for byte. What is delivered in another
-// form is kept as it is written: better odd than lost.
+// secrets is a list of strings, kept byte for byte. Elements of another type are kept
+// as JSON text, so that no delivered goods are lost.
 type secrets []redact.Secret
 
 func (s *secrets) UnmarshalJSON(data []byte) error {
@@ -105,85 +106,82 @@ func (s *secrets) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// sentence is what an "error" field says.
-type sentence struct {
-	words string
-	ok    bool
+// errorField is an "error" field: a message, an object or list with one, or a flag.
+type errorField struct {
+	message string
+	ok      bool
 }
 
-func (s *sentence) UnmarshalJSON(data []byte) error {
-	*s = sentence{}
+func (s *errorField) UnmarshalJSON(data []byte) error {
+	*s = errorField{}
 	switch data[0] {
 	case '{':
 		var inner struct{ Message, Error, Code text }
-		fill(data, &inner)
-		for _, words := range []text{inner.Message, inner.Error, inner.Code} {
-			if s.words == "" {
-				s.words = string(words)
-			}
-		}
+		unmarshal(data, &inner)
+		s.message = string(cmp.Or(inner.Message, inner.Error, inner.Code))
 		s.ok = string(data) != "{}"
 	case '[':
 		var inner []text
-		fill(data, &inner)
+		unmarshal(data, &inner)
 		if s.ok = len(inner) > 0; s.ok {
-			s.words = string(inner[0])
+			s.message = string(inner[0])
 		}
 	case '"':
-		s.words = scalar(data)
-		s.ok = strings.TrimSpace(s.words) != ""
-	default: // true and 1 say that there is one, not which
-		words := scalar(data)
-		s.ok = words != "" && words != "0"
+		s.message = scalar(data)
+		s.ok = strings.TrimSpace(s.message) != ""
+	default: // true and 1 mean an error without a message
+		value := scalar(data)
+		s.ok = value != "" && value != "0"
 	}
 	return nil
 }
 
-// refusalWords reports whether the answer is {"error": …} and what it says.
-func refusalWords(body []byte) (string, bool) {
+// refusalMessage returns the message of an {"error": …} answer, and whether it is one.
+func refusalMessage(body []byte) (string, bool) {
 	if body[0] != '{' || !bytes.Contains(body, []byte(`"error"`)) {
 		return "", false
 	}
 	var answer struct {
-		Error   sentence
+		Error   errorField
 		Message text
 	}
-	fill(body, &answer)
-	if answer.Error.ok && answer.Error.words == "" {
+	unmarshal(body, &answer)
+	if answer.Error.ok && answer.Error.message == "" {
 		return string(answer.Message), true
 	}
-	return answer.Error.words, answer.Error.ok
+	return answer.Error.message, answer.Error.ok
 }
 
-// trim returns body without a byte order mark and outer spaces.
-func trim(body []byte) []byte {
+// trimBody removes a byte order mark and surrounding spaces.
+func trimBody(body []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
 }
 
-// misread says why no sense could be made of body.
-func misread(body []byte) error {
+// decodeError returns why body could not be decoded.
+func decodeError(body []byte) error {
 	if json.Valid(body) {
-		return errShape
+		return errUnexpectedShape
 	}
 	return errNotJSON
 }
 
-// fill reads what fits of a JSON value into v. A member of the wrong type reads
-// as missing; false means that body is not one whole value, and v is untouched.
-func fill(data []byte, v any) bool {
+// unmarshal decodes a JSON value into v and skips members of the wrong type. It
+// returns false and leaves v unchanged if data is not one complete value.
+func unmarshal(data []byte, v any) bool {
 	err := json.Unmarshal(data, v)
 	var mismatch *json.UnmarshalTypeError
 	return err == nil || errors.As(err, &mismatch)
 }
 
-// list reads a bare array, or the first of the named members that is one.
-// An element of the wrong type reads as an empty one, so that positions keep.
-func list[T any](body []byte, names ...string) ([]T, bool) {
+// decodeList decodes a bare array, or the first of the named members that is an
+// array. Elements of the wrong type decode to the zero value, so that positions
+// are kept.
+func decodeList[T any](body []byte, names ...string) ([]T, bool) {
 	switch body[0] {
 	case '[':
 	case '{':
 		var members map[string]json.RawMessage
-		if !fill(body, &members) {
+		if !unmarshal(body, &members) {
 			return nil, false
 		}
 		body = nil
@@ -199,11 +197,11 @@ func list[T any](body []byte, names ...string) ([]T, bool) {
 		return nil, false
 	}
 	var elements []T
-	return elements, fill(body, &elements)
+	return elements, unmarshal(body, &elements)
 }
 
-// scalar is a string's content, or a number or true as it is written; "" for
-// null, false, objects and arrays.
+// scalar returns the content of a string, or the JSON text of a number or true; ""
+// for null, false, objects and arrays.
 func scalar(data []byte) string {
 	switch data[0] {
 	case '"':
@@ -234,8 +232,8 @@ func parseInteger(s string) (int64, bool) {
 	return d.IntPart(), true
 }
 
-// parseDecimal reads a plain or scientific number of a size that money can
-// have: "1e999999999" would fill the memory when printed.
+// parseDecimal parses a plain or scientific number with limited size and exponent:
+// "1e999999999" would fill the memory when printed.
 func parseDecimal(s string) (decimal.Decimal, bool) {
 	if s == "" || len(s) > 40 || strings.Trim(s, "+-.0123456789eE") != "" {
 		return decimal.Decimal{}, false

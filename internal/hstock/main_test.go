@@ -19,34 +19,34 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// secretKey is the canary: it must never appear in an error.
+// secretKey must never appear in an error.
 const secretKey = redact.Secret("hsk_canary_5f3a9b+/=&7d")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// market answers every call alike and keeps what it was asked, exactly.
-type market struct {
+// fakeServer passes every request to one handler and records it.
+type fakeServer struct {
 	*httptest.Server
-	mu    sync.Mutex
-	calls []recorded
+	mu       sync.Mutex
+	received []request
 }
 
-type recorded struct {
+type request struct {
 	Method, URI, ContentType, Length, Body string
 	Header                                 http.Header
 }
 
-// form is the request's fields without the key.
-func (r recorded) form(t *testing.T) map[string]string {
+// form returns the form fields without the key.
+func (r request) form(t *testing.T) map[string]string {
 	t.Helper()
 	values, err := url.ParseQuery(r.Body)
 	if err != nil {
-		t.Fatalf("body is not a form: %v", err)
+		t.Fatalf("parsing the form: %v", err)
 	}
 	fields := map[string]string{}
 	for name, all := range values {
 		if len(all) != 1 {
-			t.Errorf("field %s comes %d times", name, len(all))
+			t.Errorf("field %s is sent %d times", name, len(all))
 		}
 		fields[name] = all[0]
 	}
@@ -57,23 +57,22 @@ func (r recorded) form(t *testing.T) map[string]string {
 	return fields
 }
 
-// setup starts a market on loopback, under a base path that is not empty, and
-// its client.
-func setup(t *testing.T, answer http.HandlerFunc) (*Client, *market) {
+// newTestClient starts a server on loopback, with a base path, and returns a client
+// for it.
+func newTestClient(t *testing.T, answer http.HandlerFunc) (*Client, *fakeServer) {
 	t.Helper()
-	m := &market{}
-	m.Server = httptest.NewServer(m.keep(t, answer))
+	m := &fakeServer{}
+	m.Server = httptest.NewServer(m.record(t, answer))
 	t.Cleanup(m.Close)
-	return client(t, Options{URL: m.URL + "/api/v2"}), m
+	return newClient(t, Options{URL: m.URL + "/api/v2"}), m
 }
 
-// bubble runs f with a market and its client in a synctest bubble, where
-// pauses and deadlines take no time.
-func bubble(t *testing.T, o Options, answer http.HandlerFunc, f func(t *testing.T, c *Client, m *market)) {
+// inBubble runs f with a server and its client in a synctest bubble.
+func inBubble(t *testing.T, o Options, answer http.HandlerFunc, f func(t *testing.T, c *Client, m *fakeServer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		m, pipes := &market{}, make(pipes)
-		server := &http.Server{Handler: m.keep(t, answer), ReadHeaderTimeout: time.Hour}
+		m, pipes := &fakeServer{}, make(pipes)
+		server := &http.Server{Handler: m.record(t, answer), ReadHeaderTimeout: time.Hour}
 		var served sync.WaitGroup
 		served.Go(func() { _ = server.Serve(pipes) })
 		if o.Dial = pipes.dial; o.URL == "" {
@@ -90,15 +89,15 @@ func bubble(t *testing.T, o Options, answer http.HandlerFunc, f func(t *testing.
 	})
 }
 
-// keep records requests before they are answered.
-func (m *market) keep(t *testing.T, answer http.HandlerFunc) http.Handler {
+// record returns a handler that records requests before answer is called.
+func (m *fakeServer) record(t *testing.T, answer http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			t.Errorf("reading the request: %v", err)
+			t.Errorf("reading the request body: %v", err)
 		}
 		m.mu.Lock()
-		m.calls = append(m.calls, recorded{
+		m.received = append(m.received, request{
 			Method: r.Method, URI: r.RequestURI, ContentType: r.Header.Get("Content-Type"),
 			Length: r.Header.Get("Content-Length"), Body: string(body), Header: r.Header.Clone(),
 		})
@@ -107,14 +106,14 @@ func (m *market) keep(t *testing.T, answer http.HandlerFunc) http.Handler {
 	})
 }
 
-// pipes is a listener of connections in memory.
+// pipes is a listener for connections in memory.
 type pipes chan net.Conn
 
 func (p pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
+	client, server := net.Pipe()
 	select {
-	case p <- far:
-		return near, nil
+	case p <- server:
+		return client, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -131,7 +130,7 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { close(p); return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-func client(t *testing.T, o Options) *Client {
+func newClient(t *testing.T, o Options) *Client {
 	t.Helper()
 	c, err := New(o)
 	if err != nil {
@@ -141,14 +140,14 @@ func client(t *testing.T, o Options) *Client {
 	return c
 }
 
-func (m *market) recorded() []recorded {
+func (m *fakeServer) requests() []request {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.calls
+	return m.received
 }
 
-// says answers with a status and a body, byte for byte.
-func says(status int, body string) http.HandlerFunc {
+// respond returns a handler that answers with a status and a body, byte for byte.
+func respond(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
@@ -156,68 +155,68 @@ func says(status int, body string) http.HandlerFunc {
 	}
 }
 
-var equal = cmp.Options{
-	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }), // 5.00 is not 5
+var cmpOptions = cmp.Options{
+	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }), // 5.00 differs from 5
 	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
 	cmp.Comparer(func(a, b redact.Secret) bool { return a.Reveal() == b.Reveal() }),
 }
 
 func amount(s string) decimal.Decimal { return decimal.RequireFromString(s) }
 
-func charged(s string) decimal.NullDecimal {
+func nullAmount(s string) decimal.NullDecimal {
 	return decimal.NullDecimal{Decimal: amount(s), Valid: true}
 }
 
 func pointer[T any](v T) *T { return &v }
 
-// attempt makes a call and gives its answer as any, for tables over actions.
-type attempt func(ctx context.Context, c *Client) (any, error)
+// apiCall makes a call and returns its answer as any, for tables over actions.
+type apiCall func(ctx context.Context, c *Client) (any, error)
 
-func of[T any](f func(ctx context.Context, c *Client) (T, error)) attempt {
+func callOf[T any](f func(ctx context.Context, c *Client) (T, error)) apiCall {
 	return func(ctx context.Context, c *Client) (any, error) { return f(ctx, c) }
 }
 
-// readings are all reads, purchasings all that is sent once.
+// readCalls are all reads, purchaseCalls all calls that are sent once.
 var (
-	readings = map[string]attempt{
-		"categories": of(func(ctx context.Context, c *Client) ([]Category, error) {
+	readCalls = map[string]apiCall{
+		"categories": callOf(func(ctx context.Context, c *Client) ([]Category, error) {
 			return c.Categories(ctx, secretKey, "zh")
 		}),
-		"subcategory_info": of(func(ctx context.Context, c *Client) (SubcategoryInfo, error) {
+		"subcategory_info": callOf(func(ctx context.Context, c *Client) (SubcategoryInfo, error) {
 			return c.SubcategoryInfo(ctx, secretKey, "674a1f77bcf86cd799439099", "zh")
 		}),
-		"shops": of(func(ctx context.Context, c *Client) ([]Seller, error) { return c.Shops(ctx, secretKey, 1, 20) }),
-		"products": of(func(ctx context.Context, c *Client) (Page, error) {
+		"shops": callOf(func(ctx context.Context, c *Client) ([]Seller, error) { return c.Shops(ctx, secretKey, 1, 20) }),
+		"products": callOf(func(ctx context.Context, c *Client) (Page, error) {
 			return c.Products(ctx, secretKey, Filter{})
 		}),
-		"services": of(func(ctx context.Context, c *Client) (Page, error) {
+		"services": callOf(func(ctx context.Context, c *Client) (Page, error) {
 			return c.Services(ctx, secretKey, Filter{})
 		}),
-		"inventory": of(func(ctx context.Context, c *Client) (Inventory, error) {
+		"inventory": callOf(func(ctx context.Context, c *Client) (Inventory, error) {
 			return c.Inventory(ctx, secretKey, 23501, "")
 		}),
-		"status": of(func(ctx context.Context, c *Client) (Status, error) { return c.Status(ctx, secretKey, 23501) }),
-		"allowcancel": of(func(ctx context.Context, c *Client) ([]CancelAllowance, error) {
+		"status": callOf(func(ctx context.Context, c *Client) (Status, error) { return c.Status(ctx, secretKey, 23501) }),
+		"allowcancel": callOf(func(ctx context.Context, c *Client) ([]CancelAllowance, error) {
 			return c.AllowCancel(ctx, secretKey, []int64{23501, 23502})
 		}),
-		"balance": of(func(ctx context.Context, c *Client) (Balance, error) { return c.Balance(ctx, secretKey) }),
-		"sms_projects": of(func(ctx context.Context, c *Client) ([]SMSProject, error) {
+		"balance": callOf(func(ctx context.Context, c *Client) (Balance, error) { return c.Balance(ctx, secretKey) }),
+		"sms_projects": callOf(func(ctx context.Context, c *Client) ([]SMSProject, error) {
 			return c.SMSProjects(ctx, secretKey, "us", "zh")
 		}),
-		"sms_countries": of(func(ctx context.Context, c *Client) ([]SMSCountry, error) {
+		"sms_countries": callOf(func(ctx context.Context, c *Client) ([]SMSCountry, error) {
 			return c.SMSCountries(ctx, secretKey, "zh")
 		}),
-		"sms_code":   of(func(ctx context.Context, c *Client) (SMSCode, error) { return c.SMSCode(ctx, secretKey, 12345) }),
-		"sms_status": of(func(ctx context.Context, c *Client) (SMSStatus, error) { return c.SMSStatus(ctx, secretKey, 12345) }),
+		"sms_code":   callOf(func(ctx context.Context, c *Client) (SMSCode, error) { return c.SMSCode(ctx, secretKey, 12345) }),
+		"sms_status": callOf(func(ctx context.Context, c *Client) (SMSStatus, error) { return c.SMSStatus(ctx, secretKey, 12345) }),
 	}
-	purchasings = map[string]attempt{
-		"add": of(func(ctx context.Context, c *Client) (int64, error) {
+	purchaseCalls = map[string]apiCall{
+		"add": callOf(func(ctx context.Context, c *Client) (int64, error) {
 			return c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1000, Link: "https://instagram.com/username"})
 		}),
-		"add_sms": of(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
+		"add_sms": callOf(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
 			return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f...", Quantity: 1, Country: "us"})
 		}),
-		"cancel": of(func(ctx context.Context, c *Client) ([]Cancellation, error) {
+		"cancel": callOf(func(ctx context.Context, c *Client) ([]Cancellation, error) {
 			return c.Cancel(ctx, secretKey, []int64{23501, 23502})
 		}),
 	}

@@ -8,9 +8,9 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// Category is one category and its subcategories, in the order and language
-// of the answer (HStockPlus: categories). A name may be empty: positions are
-// kept, because they are all that joins two languages.
+// Category is a category with its subcategories, in the order and language of the
+// answer (HStockPlus: categories). A name may be empty; it is kept, because lists
+// in two languages can only be joined by position.
 type Category struct {
 	Name          string
 	Subcategories []string
@@ -22,8 +22,8 @@ type SubcategoryInfo struct {
 	CategoryID, CategoryName, CategorySlug string
 }
 
-// Seller is a seller with a masked name (HStockPlus: shops). Rating is in stars
-// and means something only when HasRating is true.
+// Seller is a seller with a masked name (HStockPlus: shops). Rating is in stars and
+// valid only if HasRating is true.
 type Seller struct {
 	ID, Name  string
 	Products  int64
@@ -31,7 +31,7 @@ type Seller struct {
 	HasRating bool
 }
 
-// EntityType is what a row sells, as the marketplace spells it.
+// EntityType is the kind of an item, in the marketplace's spelling.
 type EntityType string
 
 // The two documented entity types.
@@ -40,11 +40,10 @@ const (
 	EntitySMM     EntityType = "smm"
 )
 
-// Filter chooses rows of Services and Products. The zero value means all of
-// them. Category and Subcategory are the canonical English names, whatever
-// Lang is. Page counts from 1 and is sent only when Limit > 0; ProductIDs holds at
-// most 100 service numbers or entity ids. EntityType is read by Services only,
-// Recommended by Products only.
+// Filter selects items in Services and Products. The zero value selects all.
+// Category and Subcategory are English names in every Lang. Page counts from 1 and
+// is sent only if Limit > 0. ProductIDs are at most MaxBatch service numbers or
+// entity ids. Only Services sends EntityType, only Products sends Recommended.
 type Filter struct {
 	Page, Limit                   int
 	Category, Subcategory, ShopID string
@@ -54,17 +53,17 @@ type Filter struct {
 	Lang                          string
 }
 
-// Page is one page of rows. Where the marketplace leaves them out, Total is the
-// number of rows, Page and Limit are those asked for (the total when all
-// were), and TotalPages follows from them.
+// Page is one page of items. If the answer omits them, Total is the number of items,
+// Page and Limit are those of the request (without a limit, Total), and TotalPages
+// is computed from these.
 type Page struct {
 	Items                          []Item
 	Total, Page, Limit, TotalPages int
 }
 
 // Item is something on sale (HStockPlus: services, products). Service is the
-// number that Add and Inventory take. Rate is in the account's currency: for
-// a product, the price of one piece. Min and Max are 0 when not given.
+// number that Add and Inventory take. Rate is in the account's currency; for a
+// product it is the price of one piece. Min and Max are 0 if not given.
 type Item struct {
 	ID                    string
 	Service               int64
@@ -81,7 +80,7 @@ type Item struct {
 }
 
 // Inventory is the live stock and price of a service (HStockPlus: inventory).
-// For products Min and Max are those of the main subproduct; 0 when not given.
+// For products Min and Max are those of the main subproduct; 0 if not given.
 type Inventory struct {
 	Service, Stock int64
 	Available      bool
@@ -98,19 +97,18 @@ type Subproduct struct {
 	Stock    int64
 }
 
-// Balance is the money of the key's account (HStockPlus: balance).
+// Balance is the balance of the key's account (HStockPlus: balance).
 type Balance struct {
 	Amount   decimal.Decimal
 	Currency string
 }
 
-// Status is what the marketplace says about an order (HStockPlus: status).
-// Word is its own word for State. Missing figures are nil or not Valid.
-// Accounts are the delivered credentials byte for byte, those so far when the
-// delivery is partial.
+// Status is the status of an order (HStockPlus: status). RawStatus is the
+// marketplace's text for State. Missing figures are nil or not Valid. Accounts are
+// the credentials delivered so far, byte for byte.
 type Status struct {
 	State               OrderState
-	Word                string
+	RawStatus           string
 	Charge              decimal.NullDecimal
 	StartCount, Remains *int64
 	Currency            string
@@ -119,13 +117,12 @@ type Status struct {
 	Accounts            []redact.Secret
 }
 
-// ReasonTooEarly is the reason of an order that can be cancelled later
-// (HStockPlus: allowcancel).
+// ReasonTooEarly is the CancelAllowance.Reason of an order that can be cancelled
+// later (HStockPlus: allowcancel).
 const ReasonTooEarly = "BEFORE_MIN_WAIT"
 
-// CancelAllowance says whether an order can be cancelled now (HStockPlus:
-// allowcancel). Error, Reason (ReasonTooEarly is the documented one) and
-// EligibleAfter are as they came.
+// CancelAllowance tells whether an order can be cancelled now (HStockPlus:
+// allowcancel). Error, Reason and EligibleAfter are the marketplace's texts.
 type CancelAllowance struct {
 	Order                        int64
 	Allowed                      bool
@@ -133,15 +130,15 @@ type CancelAllowance struct {
 	Error, Reason, EligibleAfter string
 }
 
-// Cancellation is what became of one order of a Cancel (HStockPlus: cancel).
-// Error is the marketplace's sentence when Done is false; it may be empty.
+// Cancellation is the result for one order of a Cancel (HStockPlus: cancel). Error is
+// the marketplace's message if Done is false; it may be empty.
 type Cancellation struct {
 	Order int64
 	Done  bool
 	Error string
 }
 
-// SMSProject is a website that numbers can receive codes of, in one country
+// SMSProject is a website whose codes numbers of one country can receive
 // (HStockPlus: sms_projects). Price is for one number.
 type SMSProject struct {
 	ID, Name                string
@@ -149,46 +146,46 @@ type SMSProject struct {
 	CountryID, CountryTitle string
 }
 
-// SMSCountry is a country that numbers are offered in (HStockPlus: sms_countries).
+// SMSCountry is a country in which numbers are offered (HStockPlus: sms_countries).
 type SMSCountry struct {
 	Code, Name string
 }
 
 // SMSNumber is one rented number (HStockPlus: add_sms).
 type SMSNumber struct {
-	Order                int64
-	Phone, Country, Word string
+	Order                     int64
+	Phone, Country, RawStatus string
 }
 
-// SMSCode is the code received by a number so far (HStockPlus: sms_code).
-// Message is the marketplace's own sentence while there is none.
+// SMSCode is the code that a number has received (HStockPlus: sms_code). Message is
+// the marketplace's message while there is none.
 type SMSCode struct {
 	State         SMSState
-	Word          string
+	RawStatus     string
 	Code, Content redact.Secret
 	Message       string
 }
 
 // SMSStatus is the state of a rented number (HStockPlus: sms_status).
-// ExpiresAt is zero when it is missing or unreadable.
+// ExpiresAt is zero if it is missing or unreadable.
 type SMSStatus struct {
-	State       SMSState
-	Word, Phone string
-	Code        redact.Secret
-	Charge      decimal.NullDecimal
-	Currency    string
-	ExpiresAt   time.Time
+	State            SMSState
+	RawStatus, Phone string
+	Code             redact.Secret
+	Charge           decimal.NullDecimal
+	Currency         string
+	ExpiresAt        time.Time
 }
 
 // AddRequest is one order. Link is required for SMM services and optional for
-// products; empty is not sent.
+// products; an empty one is not sent.
 type AddRequest struct {
 	Service, Quantity int64
 	Link              string
 }
 
-// AddSMSRequest rents numbers. Quantity is 1 to 10, 0 leaves it to the
-// marketplace (1). Country and Phone (a number to reuse) may be empty.
+// AddSMSRequest rents numbers. Quantity is 1 to 10; 0 is not sent and means 1.
+// Country and Phone (a number to rent again) may be empty.
 type AddSMSRequest struct {
 	ProjectID      string
 	Quantity       int

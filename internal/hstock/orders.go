@@ -1,6 +1,7 @@
 package hstock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,66 +11,66 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// errBatch says that a list is longer than the document allows, or empty.
-var errBatch = errors.New("1 to " + strconv.Itoa(MaxBatch) + " at a time")
+// errBatchSize means that a list is empty or longer than the document allows.
+var errBatchSize = errors.New("batch size is not 1 to " + strconv.Itoa(MaxBatch))
 
-// Add places an order and returns its number. It is sent once: NotSent and the
-// refusals mean that nothing was bought, OutcomeUnknown that it may have been
-// (HStockPlus: add).
+// Add places an order and returns its number. It is sent once: NotSent and refusals
+// mean that nothing was bought, OutcomeUnknown that the order may exist (HStockPlus:
+// add).
 func (c *Client) Add(ctx context.Context, key redact.Secret, r AddRequest) (int64, error) {
-	q := newCall("add", key, "service", number(r.Service), "quantity", number(r.Quantity), "link", r.Link)
-	return once(ctx, c, q, decodeOrder)
+	q := newCall("add", key, "service", formatInt(r.Service), "quantity", formatInt(r.Quantity), "link", r.Link)
+	return purchase(ctx, c, q, decodeOrder)
 }
 
-// Status returns the state of an order and what was delivered of it so far
-// (HStockPlus: status).
+// Status returns the status of an order and the goods delivered so far (HStockPlus:
+// status).
 func (c *Client) Status(ctx context.Context, key redact.Secret, order int64) (Status, error) {
-	return read(ctx, c, newCall("status", key, "order", number(order)), decodeStatus)
+	return read(ctx, c, newCall("status", key, "order", formatInt(order)), decodeStatus)
 }
 
-// Cancel cancels 1 to 100 orders, each of which may be refused by itself. It is
-// sent once, as Add is. Orders that the answer passes over are missing
+// Cancel cancels 1 to MaxBatch orders, each of which may be refused separately. It
+// is sent once, like Add. Orders that the answer omits are missing from the result
 // (HStockPlus: cancel).
 func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]Cancellation, error) {
-	q := newCall("cancel", key, "orders", numbers(orders))
+	q := newCall("cancel", key, "orders", formatInts(orders))
 	if len(orders) == 0 || len(orders) > MaxBatch {
-		return nil, q.failure(NotSent, 0, errBatch)
+		return nil, q.failure(NotSent, 0, errBatchSize)
 	}
-	return once(ctx, c, q, func(body []byte) ([]Cancellation, bool) { return decodeCancellations(body, orders) })
+	return purchase(ctx, c, q, func(body []byte) ([]Cancellation, bool) { return decodeCancellations(body, orders) })
 }
 
-// AllowCancel says which of 1 to 100 orders Cancel would take, and refunds
-// nothing. Orders that the answer passes over are missing
-// (HStockPlus: allowcancel).
+// AllowCancel returns which of 1 to MaxBatch orders can be cancelled now. It changes
+// nothing. Orders that the answer omits are missing from the result (HStockPlus:
+// allowcancel).
 func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]CancelAllowance, error) {
-	q := newCall("allowcancel", key, "orders", numbers(orders))
+	q := newCall("allowcancel", key, "orders", formatInts(orders))
 	if len(orders) == 0 || len(orders) > MaxBatch {
-		return nil, q.failure(NotSent, 0, errBatch)
+		return nil, q.failure(NotSent, 0, errBatchSize)
 	}
 	return read(ctx, c, q, func(body []byte) ([]CancelAllowance, bool) { return decodeAllowances(body, orders) })
 }
 
-// Balance returns what the key's account holds (HStockPlus: balance).
+// Balance returns the balance of the key's account (HStockPlus: balance).
 func (c *Client) Balance(ctx context.Context, key redact.Secret) (Balance, error) {
 	return read(ctx, c, newCall("balance", key), decodeBalance)
 }
 
-func numbers(orders []int64) string {
+func formatInts(orders []int64) string {
 	var b strings.Builder
 	for i, order := range orders {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(number(order))
+		b.WriteString(formatInt(order))
 	}
 	return b.String()
 }
 
-// decodeOrder finds the number of the new order, also beside an error: what has
-// a number was bought.
+// decodeOrder returns the number of the new order, also if the answer contains an
+// error: an order with a number was bought.
 func decodeOrder(body []byte) (int64, bool) {
 	var answer struct{ Order integer }
-	if body[0] != '{' || !fill(body, &answer) {
+	if body[0] != '{' || !unmarshal(body, &answer) {
 		return 0, false
 	}
 	return answer.Order.value, answer.Order.value > 0
@@ -86,12 +87,12 @@ func decodeStatus(body []byte) (Status, bool) {
 		AutoDelivery flag
 		Accounts     secrets
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return Status{}, false
 	}
 	return Status{
 		State:        ParseOrderState(string(answer.Status)),
-		Word:         clean(string(answer.Status)),
+		RawStatus:    sanitize(string(answer.Status)),
 		Charge:       answer.Charge.NullDecimal,
 		StartCount:   answer.StartCount.pointer(),
 		Remains:      answer.Remains.pointer(),
@@ -99,7 +100,7 @@ func decodeStatus(body []byte) (Status, bool) {
 		EntityType:   EntityType(answer.EntityType),
 		AutoDelivery: answer.AutoDelivery.pointer(),
 		Accounts:     answer.Accounts,
-	}, clean(string(answer.Status)) != ""
+	}, sanitize(string(answer.Status)) != ""
 }
 
 func decodeBalance(body []byte) (Balance, bool) {
@@ -107,94 +108,87 @@ func decodeBalance(body []byte) (Balance, bool) {
 		Balance  money
 		Currency text
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return Balance{}, false
 	}
 	return Balance{Amount: answer.Balance.Decimal, Currency: string(answer.Currency)}, answer.Balance.Valid
 }
 
-// verdict is 1, "1" or true, their opposites, or an error, inside or as it is.
-type verdict struct {
+// cancelField is a flag, an error message, or an object with an error.
+type cancelField struct {
 	flag
-	words string
+	message string
 }
 
-func (v *verdict) UnmarshalJSON(data []byte) error {
-	*v = verdict{}
+func (v *cancelField) UnmarshalJSON(data []byte) error {
+	*v = cancelField{}
 	if data[0] == '{' {
-		var inner struct{ Error sentence }
-		fill(data, &inner)
-		v.words = inner.Error.words
+		var inner struct{ Error errorField }
+		unmarshal(data, &inner)
+		v.message = inner.Error.message
 		return nil
 	}
 	if err := v.flag.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	if !v.ok {
-		v.words = scalar(data)
+		v.message = scalar(data)
 	}
 	return nil
 }
 
-// verdictJSON is an element of the answer to cancel and to allowcancel.
-type verdictJSON struct {
+// cancelJSON is an element of the answers to cancel and allowcancel.
+type cancelJSON struct {
 	Order         integer
-	Cancel        verdict
-	AllowCancel   verdict
+	Cancel        cancelField
+	AllowCancel   cancelField
 	RefundAmount  money
-	Error         sentence
+	Error         errorField
 	Reason        text
 	EligibleAfter text
 }
 
-// verdicts reads the elements that say something of the orders asked for. An
-// element may leave its number out when there is one for each order; a single
-// one may come without an array.
-func verdicts(body []byte, orders []int64) []verdictJSON {
-	elements, listed := list[verdictJSON](body, "orders", "data")
+// decodeCancelElements returns the elements about the requested orders. Elements may
+// omit the order's number if there is one for each order; a single element may come
+// without an array.
+func decodeCancelElements(body []byte, orders []int64) []cancelJSON {
+	elements, listed := decodeList[cancelJSON](body, "orders", "data")
 	if !listed {
-		elements = make([]verdictJSON, 1)
-		fill(body, &elements[0])
+		elements = make([]cancelJSON, 1)
+		unmarshal(body, &elements[0])
 	}
 	for i := range elements {
 		if listed && !elements[i].Order.ok && len(elements) == len(orders) {
 			elements[i].Order.value = orders[i]
 		}
 	}
-	return slices.DeleteFunc(elements, func(v verdictJSON) bool {
-		silent := !v.Cancel.ok && !v.AllowCancel.ok && v.Cancel.words == "" && v.AllowCancel.words == "" && !v.Error.ok
-		return silent || !slices.Contains(orders, v.Order.value)
+	return slices.DeleteFunc(elements, func(v cancelJSON) bool {
+		empty := !v.Cancel.ok && !v.AllowCancel.ok && v.Cancel.message == "" && v.AllowCancel.message == "" && !v.Error.ok
+		return empty || !slices.Contains(orders, v.Order.value)
 	})
 }
 
 func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
-	elements := verdicts(body, orders)
+	elements := decodeCancelElements(body, orders)
 	cancellations := make([]Cancellation, 0, len(elements))
 	for _, v := range elements {
-		words := v.Cancel.words
-		if words == "" {
-			words = v.Error.words
-		}
-		cancellations = append(cancellations, Cancellation{Order: v.Order.value, Done: v.Cancel.value, Error: clean(words)})
+		message := cmp.Or(v.Cancel.message, v.Error.message)
+		cancellations = append(cancellations, Cancellation{Order: v.Order.value, Done: v.Cancel.value, Error: sanitize(message)})
 	}
 	return cancellations, len(cancellations) > 0
 }
 
 func decodeAllowances(body []byte, orders []int64) ([]CancelAllowance, bool) {
-	elements := verdicts(body, orders)
+	elements := decodeCancelElements(body, orders)
 	allowances := make([]CancelAllowance, 0, len(elements))
 	for _, v := range elements {
-		words := v.Error.words
-		if words == "" {
-			words = v.AllowCancel.words
-		}
 		allowances = append(allowances, CancelAllowance{
 			Order:         v.Order.value,
 			Allowed:       v.AllowCancel.value,
 			Refund:        v.RefundAmount.NullDecimal,
-			Error:         clean(words),
-			Reason:        clean(string(v.Reason)),
-			EligibleAfter: clean(string(v.EligibleAfter)),
+			Error:         sanitize(cmp.Or(v.Error.message, v.AllowCancel.message)),
+			Reason:        sanitize(string(v.Reason)),
+			EligibleAfter: sanitize(string(v.EligibleAfter)),
 		})
 	}
 	return allowances, len(allowances) > 0

@@ -13,94 +13,95 @@ import (
 
 func TestReadDeadlines(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	bubble(t, Options{}, hang, func(t *testing.T, c *Client, m *market) {
-		began := time.Now()
+	inBubble(t, Options{}, hang, func(t *testing.T, c *Client, m *fakeServer) {
+		start := time.Now()
 		_, err := c.Balance(t.Context(), secretKey)
 		if kind, _ := KindOf(err); kind != Unreachable || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want unreachable by the deadline", err)
+			t.Errorf("got %v, want Unreachable after the deadline", err)
 		}
-		least, most := maxAttempts*readTimeout, maxAttempts*readTimeout+2*5*firstPause
-		if took := time.Since(began); took <= least || took >= most {
+		least, most := maxAttempts*readTimeout, maxAttempts*readTimeout+2*5*firstBackoff
+		if took := time.Since(start); took <= least || took >= most {
 			t.Errorf("took %s, want between %s and %s", took, least, most)
 		}
-		if got := len(m.recorded()); got != maxAttempts {
+		if got := len(m.requests()); got != maxAttempts {
 			t.Errorf("%d requests, want %d", got, maxAttempts)
 		}
 
-		began = time.Now()
+		start = time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err = c.Balance(ctx, secretKey)
-		if kind, _ := KindOf(err); kind != Unreachable || time.Since(began) != 3*time.Second {
-			t.Errorf("got %v after %s, want unreachable after 3s", err, time.Since(began))
+		if kind, _ := KindOf(err); kind != Unreachable || time.Since(start) != 3*time.Second {
+			t.Errorf("got %v after %s, want unreachable after 3s", err, time.Since(start))
 		}
-		if got := len(m.recorded()); got != maxAttempts+1 {
+		if got := len(m.requests()); got != maxAttempts+1 {
 			t.Errorf("%d requests, want one more", got)
 		}
 	})
 }
 
-// TestReadCancelledInAPause returns at once, with what the last attempt said.
-func TestReadCancelledInAPause(t *testing.T) {
-	bubble(t, Options{}, says(502, ""), func(t *testing.T, c *Client, m *market) {
+// TestReadCancelledDuringBackoff checks that a read returns at once, with the error of
+// its last attempt.
+func TestReadCancelledDuringBackoff(t *testing.T) {
+	inBubble(t, Options{}, respond(502, ""), func(t *testing.T, c *Client, m *fakeServer) {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(firstPause/4, cancel)
-		began := time.Now()
+		time.AfterFunc(firstBackoff/4, cancel)
+		start := time.Now()
 		_, err := c.Balance(ctx, secretKey)
-		if kind, _ := KindOf(err); kind != Unreachable || time.Since(began) != firstPause/4 || len(m.recorded()) != 1 {
-			t.Errorf("got %v after %s and %d requests", err, time.Since(began), len(m.recorded()))
+		if kind, _ := KindOf(err); kind != Unreachable || time.Since(start) != firstBackoff/4 || len(m.requests()) != 1 {
+			t.Errorf("got %v after %s and %d requests", err, time.Since(start), len(m.requests()))
 		}
 	})
 }
 
-func TestBreaker(t *testing.T) {
+func TestBreakerOpensAndRecovers(t *testing.T) {
 	down := true
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		if down {
-			says(503, "")(w, r)
+			respond(503, "")(w, r)
 			return
 		}
-		says(200, `{"balance":"1","order":1}`)(w, r)
+		respond(200, `{"balance":"1","order":1}`)(w, r)
 	}
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, m *market) {
-		ask := func() error {
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
+		readBalance := func() error {
 			_, err := c.Balance(t.Context(), secretKey)
 			return err
 		}
 		for range breakerFailures / maxAttempts {
-			if kind, _ := KindOf(ask()); kind != Unreachable {
+			if kind, _ := KindOf(readBalance()); kind != Unreachable {
 				t.Fatalf("kind %s", kind)
 			}
 		}
-		before, began := len(m.recorded()), time.Now()
+		before, start := len(m.requests()), time.Now()
 		for range 100 {
-			if kind, _ := KindOf(ask()); kind != Unreachable {
+			if kind, _ := KindOf(readBalance()); kind != Unreachable {
 				t.Fatalf("kind %s", kind)
 			}
 		}
-		if got := len(m.recorded()); got != before || time.Since(began) != 0 {
-			t.Errorf("%d requests in %s while the breaker is open", got-before, time.Since(began))
+		if got := len(m.requests()); got != before || time.Since(start) != 0 {
+			t.Errorf("%d requests in %s while the breaker is open", got-before, time.Since(start))
 		}
 
-		down = false // a purchase does not ask the breaker
+		down = false // a purchase ignores the breaker
 		if _, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err != nil {
 			t.Errorf("purchase while the breaker is open: %v", err)
 		}
-		time.Sleep(breakerPause + time.Second)
+		time.Sleep(breakerTimeout + time.Second)
 		for range 5 {
-			if err := ask(); err != nil {
-				t.Errorf("after the pause: %v", err)
+			if err := readBalance(); err != nil {
+				t.Errorf("after the timeout: %v", err)
 			}
 		}
 	})
 }
 
-// TestBreakerStaysShut: refusals, an invalid key, odd shapes of one action and callers who leave
-// say nothing about the marketplace.
-func TestBreakerStaysShut(t *testing.T) {
+// TestBreakerStaysClosed checks that refusals, invalid keys, unexpected shapes and
+// canceled calls do not open the breaker.
+func TestBreakerStaysClosed(t *testing.T) {
 	body := `{"error":"Order not found"}`
-	answer := func(w http.ResponseWriter, r *http.Request) { says(200, body)(w, r) }
-	bubble(t, Options{}, answer, func(t *testing.T, c *Client, _ *market) {
+	answer := func(w http.ResponseWriter, r *http.Request) { respond(200, body)(w, r) }
+	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 		for _, body = range []string{body, `{"error":"Invalid API key"}`, `{"error":"Other"}`, `{"odd":1}`} {
 			for range 2 * breakerFailures {
 				_, err := c.Balance(t.Context(), secretKey)
@@ -115,20 +116,20 @@ func TestBreakerStaysShut(t *testing.T) {
 		}
 	})
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	bubble(t, Options{}, hang, func(t *testing.T, c *Client, m *market) {
+	inBubble(t, Options{}, hang, func(t *testing.T, c *Client, m *fakeServer) {
 		for n := range 2 * breakerFailures {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			if _, err := c.Balance(ctx, secretKey); isOpen(err) || len(m.recorded()) != n+1 {
+			if _, err := c.Balance(ctx, secretKey); isOpen(err) || len(m.requests()) != n+1 {
 				t.Fatalf("call %d: %v", n, err)
 			}
 		}
 	})
 }
 
-// TestRate counts what passes in bubble time, purchases and reads together.
-func TestRate(t *testing.T) {
-	bubble(t, Options{Rate: 20}, says(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *market) {
+// TestRateLimit checks how long reads and purchases together take under one limit.
+func TestRateLimit(t *testing.T) {
+	inBubble(t, Options{Rate: 20}, respond(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *fakeServer) {
 		done := make(chan error)
 		for n := range 45 {
 			go func() {
@@ -141,22 +142,22 @@ func TestRate(t *testing.T) {
 				done <- err
 			}()
 		}
-		began := time.Now()
+		start := time.Now()
 		for range 45 {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		}
-		if took := time.Since(began); took != 2*time.Second { // a burst of 5, then 40 at 20 a second
+		if took := time.Since(start); took != 2*time.Second { // a burst of 5, then 40 at 20 per second
 			t.Errorf("45 calls took %s, want 2s", took)
 		}
 	})
 }
 
 func TestObserve(t *testing.T) {
-	var seen []string
+	var outcomes []string
 	observe := func(action, outcome string, took time.Duration) {
-		seen = append(seen, fmt.Sprint(action, " ", outcome, " ", took.Truncate(10*time.Second)))
+		outcomes = append(outcomes, fmt.Sprint(action, " ", outcome, " ", took.Truncate(10*time.Second)))
 	}
 	body := `{"balance":"1","order":1}`
 	answer := func(w http.ResponseWriter, r *http.Request) {
@@ -164,9 +165,9 @@ func TestObserve(t *testing.T) {
 			<-r.Context().Done()
 			return
 		}
-		says(200, body)(w, r)
+		respond(200, body)(w, r)
 	}
-	bubble(t, Options{Observe: observe}, answer, func(t *testing.T, c *Client, _ *market) {
+	inBubble(t, Options{Observe: observe}, answer, func(t *testing.T, c *Client, _ *fakeServer) {
 		for _, body = range []string{body, `{"error":"Insufficient balance"}`, `{"error":"x"}`, `{"error":"Invalid API key"}`, `<html>`, ""} {
 			_, _ = c.Balance(t.Context(), secretKey)
 			_, _ = c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})
@@ -182,7 +183,7 @@ func TestObserve(t *testing.T) {
 		"balance unreachable 30s", "add outcome_unknown 30s",
 		"add not_sent 0s",
 	}
-	if diff := cmp.Diff(want, seen); diff != "" {
+	if diff := cmp.Diff(want, outcomes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

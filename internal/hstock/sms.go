@@ -8,61 +8,62 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// SMSProjects returns the websites to receive codes of; country "" is all
-// (HStockPlus: sms_projects).
+// SMSProjects returns the websites whose codes numbers of a country can receive;
+// country "" is all countries (HStockPlus: sms_projects).
 func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]SMSProject, error) {
-	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", language(lang)), decodeSMSProjects)
+	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
 }
 
-// ProjectsIn returns the rows of an answer that belong to a country: the document
-// does not promise that the filter is heeded, nor that a row names its country
-// by the code. Where no row does, rows of one and the same country are those
-// that were asked for, under another id.
-func ProjectsIn(country string, rows []SMSProject) []SMSProject {
+// ProjectsIn returns the projects of an answer that belong to a country. The document
+// does not promise that the marketplace applies the filter, nor that CountryID is
+// the country's code. If no project has the code but all have the same CountryID,
+// that is taken to be the requested country.
+func ProjectsIn(country string, projects []SMSProject) []SMSProject {
 	var own []SMSProject
-	alike := true
-	for _, row := range rows {
-		if row.CountryID == "" || strings.EqualFold(row.CountryID, country) {
-			own = append(own, row)
+	sameCountry := true
+	for _, project := range projects {
+		if project.CountryID == "" || strings.EqualFold(project.CountryID, country) {
+			own = append(own, project)
 		}
-		alike = alike && row.CountryID == rows[0].CountryID
+		sameCountry = sameCountry && project.CountryID == projects[0].CountryID
 	}
-	if len(own) == 0 && alike {
-		return rows
+	if len(own) == 0 && sameCountry {
+		return projects
 	}
 	return own
 }
 
-// SMSCountries returns the countries of numbers (HStockPlus: sms_countries).
+// SMSCountries returns the countries in which numbers are offered (HStockPlus:
+// sms_countries).
 func (c *Client) SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]SMSCountry, error) {
-	return read(ctx, c, newCall("sms_countries", key, "lang", language(lang)), decodeSMSCountries)
+	return read(ctx, c, newCall("sms_countries", key, "lang", langParam(lang)), decodeSMSCountries)
 }
 
-// AddSMS rents numbers, perhaps fewer than asked for. It is sent once, as Add
-// is (HStockPlus: add_sms).
+// AddSMS rents numbers, possibly fewer than requested. It is sent once, like Add
+// (HStockPlus: add_sms).
 func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest) ([]SMSNumber, error) {
 	q := newCall(
 		"add_sms", key,
 		"project_id", r.ProjectID,
-		"quantity", positive(r.Quantity),
+		"quantity", formatPositive(r.Quantity),
 		"country", r.Country,
 		"phone", r.Phone,
 	)
-	return once(ctx, c, q, decodeSMSNumbers)
+	return purchase(ctx, c, q, decodeSMSNumbers)
 }
 
 // SMSCode returns the code that a number has received (HStockPlus: sms_code).
 func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order int64) (SMSCode, error) {
-	return read(ctx, c, newCall("sms_code", key, "order", number(order)), decodeSMSCode)
+	return read(ctx, c, newCall("sms_code", key, "order", formatInt(order)), decodeSMSCode)
 }
 
 // SMSStatus returns the state of a rented number (HStockPlus: sms_status).
 func (c *Client) SMSStatus(ctx context.Context, key redact.Secret, order int64) (SMSStatus, error) {
-	return read(ctx, c, newCall("sms_status", key, "order", number(order)), decodeSMSStatus)
+	return read(ctx, c, newCall("sms_status", key, "order", formatInt(order)), decodeSMSStatus)
 }
 
 func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
-	elements, ok := list[struct {
+	elements, ok := decodeList[struct {
 		ProjectID    text `json:"project_id"`
 		Name         text
 		Price        money
@@ -75,7 +76,7 @@ func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
 	projects := make([]SMSProject, 0, len(elements))
 	for _, e := range elements {
 		price, priced := e.Price.price()
-		if e.ProjectID == "" || !priced { // can't be ordered, and must not look free
+		if e.ProjectID == "" || !priced { // a missing price must not be displayed as 0
 			continue
 		}
 		projects = append(projects, SMSProject{
@@ -87,7 +88,7 @@ func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
 }
 
 func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
-	elements, ok := list[struct {
+	elements, ok := decodeList[struct {
 		Code text `json:"country_code"`
 		Name text `json:"country_name"`
 	}](body, "countries", "data")
@@ -103,10 +104,10 @@ func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
 	return countries, len(countries) > 0 || len(elements) == 0
 }
 
-// decodeSMSNumbers keeps each order once; without any, nothing proves that
-// numbers were rented.
+// decodeSMSNumbers returns each order once. An answer without orders does not prove
+// that numbers were rented.
 func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
-	elements, _ := list[struct {
+	elements, _ := decodeList[struct {
 		Order   integer
 		Phone   text
 		Country text
@@ -120,7 +121,7 @@ func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
 		}
 		seen[e.Order.value] = true
 		numbers = append(numbers, SMSNumber{
-			Order: e.Order.value, Phone: string(e.Phone), Country: string(e.Country), Word: clean(string(e.Status)),
+			Order: e.Order.value, Phone: string(e.Phone), Country: string(e.Country), RawStatus: sanitize(string(e.Status)),
 		})
 	}
 	return numbers, len(numbers) > 0
@@ -133,20 +134,27 @@ func decodeSMSCode(body []byte) (SMSCode, bool) {
 		SMSContent text `json:"sms_content"`
 		Message    text
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SMSCode{}, false
 	}
-	code := SMSCode{
-		State:   ParseSMSState(string(answer.Status)),
-		Word:    clean(string(answer.Status)),
-		Code:    redact.Secret(answer.Code),
-		Content: redact.Secret(answer.SMSContent),
-		Message: clean(string(answer.Message)),
+	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
+	return SMSCode{
+		State:     state,
+		RawStatus: rawStatus,
+		Code:      redact.Secret(answer.Code),
+		Content:   redact.Secret(answer.SMSContent),
+		Message:   sanitize(string(answer.Message)),
+	}, ok
+}
+
+// parseSMSStatus returns the state and the sanitized status of a number, and whether
+// the answer has a status or a code. A code without a status means SMSReceived.
+func parseSMSStatus(status, code text) (state SMSState, rawStatus string, ok bool) {
+	state, rawStatus = ParseSMSState(string(status)), sanitize(string(status))
+	if rawStatus == "" && code != "" {
+		state = SMSReceived
 	}
-	if code.Word == "" && code.Code != "" {
-		code.State = SMSReceived
-	}
-	return code, code.Word != "" || code.Code != ""
+	return state, rawStatus, rawStatus != "" || code != ""
 }
 
 func decodeSMSStatus(body []byte) (SMSStatus, bool) {
@@ -158,22 +166,20 @@ func decodeSMSStatus(body []byte) (SMSStatus, bool) {
 		Currency  text
 		ExpiresAt text `json:"expires_at"`
 	}
-	if !fill(body, &answer) {
+	if !unmarshal(body, &answer) {
 		return SMSStatus{}, false
 	}
+	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
 	status := SMSStatus{
-		State:    ParseSMSState(string(answer.Status)),
-		Word:     clean(string(answer.Status)),
-		Phone:    string(answer.Phone),
-		Code:     redact.Secret(answer.Code),
-		Charge:   answer.Charge.NullDecimal,
-		Currency: string(answer.Currency),
+		State:     state,
+		RawStatus: rawStatus,
+		Phone:     string(answer.Phone),
+		Code:      redact.Secret(answer.Code),
+		Charge:    answer.Charge.NullDecimal,
+		Currency:  string(answer.Currency),
 	}
 	if expires, err := time.Parse(time.RFC3339, strings.TrimSpace(string(answer.ExpiresAt))); err == nil {
 		status.ExpiresAt = expires
 	}
-	if status.Word == "" && status.Code != "" {
-		status.State = SMSReceived
-	}
-	return status, status.Word != "" || status.Code != ""
+	return status, ok
 }

@@ -2,13 +2,13 @@ package hstock
 
 import "strings"
 
-// OrderState is the state of an order of Add.
+// OrderState is the state of an order placed with Add.
 type OrderState int
 
 // The states of orders. The document names "In progress" and "Completed" and
-// speaks of partial delivery; the others are what panels of this family answer.
+// mentions partial delivery; the others are common among panels of this kind.
 const (
-	StateUnknown OrderState = iota // any other word: still open
+	StateUnknown OrderState = iota // any other status; counts as open
 	StatePending
 	StateInProgress // also "Processing"
 	StateCompleted
@@ -40,10 +40,10 @@ func (s OrderState) String() string {
 	}
 }
 
-// ParseOrderState reads the marketplace's word without regard to case,
-// surrounding spaces, or the sign between words.
-func ParseOrderState(word string) OrderState {
-	switch plain(word) {
+// ParseOrderState parses the marketplace's status. It ignores case, surrounding
+// spaces, and whether words are separated by spaces, _ or -.
+func ParseOrderState(rawStatus string) OrderState {
+	switch normalizeStatus(rawStatus) {
 	case "pending":
 		return StatePending
 	case "in progress", "inprogress", "processing":
@@ -66,9 +66,9 @@ func ParseOrderState(word string) OrderState {
 // SMSState is the state of a rented number.
 type SMSState int
 
-// The states of rented numbers. Any of them may come in any answer.
+// The states of rented numbers. Any answer may contain any of them.
 const (
-	SMSUnknown  SMSState = iota // any other word: still open
+	SMSUnknown  SMSState = iota // any other status; counts as open
 	SMSWaiting                  // "active", "waiting"
 	SMSReceived                 // "completed", "code_received"
 	SMSExpired                  // "expired", "timeout"
@@ -94,9 +94,9 @@ func (s SMSState) String() string {
 	}
 }
 
-// ParseSMSState reads the marketplace's word as ParseOrderState does.
-func ParseSMSState(word string) SMSState {
-	switch plain(word) {
+// ParseSMSState parses the marketplace's status as ParseOrderState does.
+func ParseSMSState(rawStatus string) SMSState {
+	switch normalizeStatus(rawStatus) {
 	case "active", "waiting", "pending":
 		return SMSWaiting
 	case "completed", "code received", "received":
@@ -112,9 +112,9 @@ func ParseSMSState(word string) SMSState {
 	}
 }
 
-// plain lowers a word and makes "code_received", "Code-Received" and
-// " code received" the same.
-func plain(word string) string {
-	word = strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(word))
-	return strings.Join(strings.Fields(word), " ")
+// normalizeStatus maps "code_received", "Code-Received" and " code received" to
+// "code received".
+func normalizeStatus(rawStatus string) string {
+	rawStatus = strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(rawStatus))
+	return strings.Join(strings.Fields(rawStatus), " ")
 }

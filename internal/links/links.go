@@ -1,6 +1,10 @@
-// Package links tells of what platform a web address is, and of what there. It
-// looks at the address alone: nothing is fetched. It knows nothing of what is
-// sold for a platform.
+// Package links recognizes the social platform of a web address, and whether
+// the address is that of a post, a video or a profile.
+//
+// It owns the list of platforms with their hosts and names. It reads the
+// address only and fetches nothing: the host determines the platform, the path
+// the kind. It contains no services; Named and Suits compare a link with the
+// English name of a service or category.
 package links
 
 import (
@@ -10,65 +14,66 @@ import (
 	"unicode"
 )
 
-// Kind is what an address leads to.
+// Kind is the kind of page at an address.
 type Kind int
 
-// Unclear is also what is neither of the others: a playlist, an event.
+// The kinds of pages.
 const (
-	Unclear Kind = iota
+	Unclear Kind = iota // also a page of another kind: a playlist, an event
 	Post
-	Video   // streams and short films too
-	Profile // also a page, a channel, a group
+	Video   // also a stream or a short
+	Profile // also a page, a channel or a group
 )
 
 // Link is an address of a platform.
 type Link struct {
-	Platform string // as the platform calls itself; there is no other spelling
+	Platform string // the platform's own name, in one spelling
 	Kind     Kind
 }
 
-// platform is a platform with its hosts, of which subdomains count too, and the
-// words by which English texts name it beside its own name.
+// platform describes how a platform is recognized in addresses and in English
+// texts. In texts its name counts, too, unless it has leadWords.
 type platform struct {
-	name  string
-	hosts []string
-	also  []string
-	// lead are words that name it only at the beginning: they mean other things, too.
-	lead []string
-	kind func(host string, path []string) Kind
+	name    string
+	hosts   []string // subdomains count as well
+	aliases []string
+	// leadWords name the platform only as the first word, because they have
+	// other meanings as well.
+	leadWords []string
+	kind      func(host string, path []string) Kind
 }
 
 var platforms = []platform{
 	{name: "Instagram", hosts: []string{"instagram.com", "instagr.am", "ig.me"}, kind: instagram},
 	{name: "TikTok", hosts: []string{"tiktok.com"}, kind: tiktok},
 	{name: "YouTube", hosts: []string{"youtube.com", "youtu.be", "youtube-nocookie.com"}, kind: youtube},
-	{name: "Facebook", hosts: []string{"facebook.com", "fb.com", "fb.me", "fb.watch"}, also: []string{"fb"}, kind: facebook},
-	{name: "X", hosts: []string{"x.com", "twitter.com"}, also: []string{"twitter"}, lead: []string{"x"}, kind: by(Profile, rule{"status", Post})},
+	{name: "Facebook", hosts: []string{"facebook.com", "fb.com", "fb.me", "fb.watch"}, aliases: []string{"fb"}, kind: facebook},
+	{name: "X", hosts: []string{"x.com", "twitter.com"}, aliases: []string{"twitter"}, leadWords: []string{"x"}, kind: firstRule(Profile, rule{"status", Post})},
 	{name: "Telegram", hosts: []string{"t.me", "telegram.me", "telegram.dog"}, kind: telegram},
-	{name: "Threads", hosts: []string{"threads.net", "threads.com"}, kind: by(Profile, rule{"post", Post})},
-	{name: "LinkedIn", hosts: []string{"linkedin.com", "lnkd.in"}, kind: by(
+	{name: "Threads", hosts: []string{"threads.net", "threads.com"}, kind: firstRule(Profile, rule{"post", Post})},
+	{name: "LinkedIn", hosts: []string{"linkedin.com", "lnkd.in"}, kind: firstRule(
 		Unclear, rule{"posts", Post}, rule{"feed", Post}, rule{"pulse", Post}, rule{"in", Profile}, rule{"company", Profile}, rule{"school", Profile}, rule{"groups", Profile},
 	)},
-	{name: "Spotify", hosts: []string{"spotify.com", "spotify.link"}, kind: by(Unclear, rule{"artist", Profile}, rule{"user", Profile}, rule{"show", Profile})},
-	{name: "Twitch", hosts: []string{"twitch.tv"}, kind: by(Profile, rule{"videos", Video}, rule{"clip", Video})},
-	{name: "VK", hosts: []string{"vk.com", "vk.ru", "vk.cc", "vkvideo.ru"}, also: []string{"vkontakte"}, kind: vk},
-	{name: "Pinterest", hosts: pinterestHosts(), kind: by(Profile, rule{"pin", Post})},
-	{name: "Snapchat", hosts: []string{"snapchat.com"}, kind: by(Unclear, rule{"spotlight", Video}, rule{"add", Profile})},
-	{name: "Discord", hosts: []string{"discord.com", "discord.gg", "discordapp.com"}, kind: always(Profile)},
-	{name: "Reddit", hosts: []string{"reddit.com", "redd.it"}, kind: by(Unclear, rule{"comments", Post}, rule{"r", Profile}, rule{"u", Profile}, rule{"user", Profile})},
-	{name: "SoundCloud", hosts: []string{"soundcloud.com"}, kind: by(Profile)},
-	{name: "WhatsApp", hosts: []string{"whatsapp.com", "wa.me"}, kind: always(Profile)},
-	{name: "Kick", hosts: []string{"kick.com"}, lead: []string{"kick"}, kind: by(Profile, rule{"videos", Video}, rule{"clips", Video})},
-	{name: "Rumble", hosts: []string{"rumble.com"}, kind: by(Video, rule{"c", Profile}, rule{"user", Profile})},
-	{name: "Vimeo", hosts: []string{"vimeo.com"}, kind: always(Unclear)},
-	{name: "Dailymotion", hosts: []string{"dailymotion.com", "dai.ly"}, kind: by(Unclear, rule{"video", Video})},
-	{name: "Quora", hosts: []string{"quora.com"}, kind: by(Unclear, rule{"profile", Profile})},
-	{name: "Tumblr", hosts: []string{"tumblr.com"}, kind: always(Unclear)},
-	{name: "Bluesky", hosts: []string{"bsky.app"}, kind: by(Unclear, rule{"post", Post}, rule{"profile", Profile})},
+	{name: "Spotify", hosts: []string{"spotify.com", "spotify.link"}, kind: firstRule(Unclear, rule{"artist", Profile}, rule{"user", Profile}, rule{"show", Profile})},
+	{name: "Twitch", hosts: []string{"twitch.tv"}, kind: firstRule(Profile, rule{"videos", Video}, rule{"clip", Video})},
+	{name: "VK", hosts: []string{"vk.com", "vk.ru", "vk.cc", "vkvideo.ru"}, aliases: []string{"vkontakte"}, kind: vk},
+	{name: "Pinterest", hosts: pinterestHosts(), kind: firstRule(Profile, rule{"pin", Post})},
+	{name: "Snapchat", hosts: []string{"snapchat.com"}, kind: firstRule(Unclear, rule{"spotlight", Video}, rule{"add", Profile})},
+	{name: "Discord", hosts: []string{"discord.com", "discord.gg", "discordapp.com"}, kind: constant(Profile)},
+	{name: "Reddit", hosts: []string{"reddit.com", "redd.it"}, kind: firstRule(Unclear, rule{"comments", Post}, rule{"r", Profile}, rule{"u", Profile}, rule{"user", Profile})},
+	{name: "SoundCloud", hosts: []string{"soundcloud.com"}, kind: firstRule(Profile)},
+	{name: "WhatsApp", hosts: []string{"whatsapp.com", "wa.me"}, kind: constant(Profile)},
+	{name: "Kick", hosts: []string{"kick.com"}, leadWords: []string{"kick"}, kind: firstRule(Profile, rule{"videos", Video}, rule{"clips", Video})},
+	{name: "Rumble", hosts: []string{"rumble.com"}, kind: firstRule(Video, rule{"c", Profile}, rule{"user", Profile})},
+	{name: "Vimeo", hosts: []string{"vimeo.com"}, kind: constant(Unclear)},
+	{name: "Dailymotion", hosts: []string{"dailymotion.com", "dai.ly"}, kind: firstRule(Unclear, rule{"video", Video})},
+	{name: "Quora", hosts: []string{"quora.com"}, kind: firstRule(Unclear, rule{"profile", Profile})},
+	{name: "Tumblr", hosts: []string{"tumblr.com"}, kind: constant(Unclear)},
+	{name: "Bluesky", hosts: []string{"bsky.app"}, kind: firstRule(Unclear, rule{"post", Post}, rule{"profile", Profile})},
 }
 
-// short hosts stand for other addresses, which only those who ask there learn.
-var short = []string{"vm.tiktok.com", "vt.tiktok.com", "fb.me", "lnkd.in", "spotify.link", "vk.cc", "pin.it", "redd.it", "dai.ly", "ig.me"}
+// shorteners are hosts whose addresses redirect, so their paths have no kind.
+var shorteners = []string{"vm.tiktok.com", "vt.tiktok.com", "fb.me", "lnkd.in", "spotify.link", "vk.cc", "pin.it", "redd.it", "dai.ly", "ig.me"}
 
 func pinterestHosts() []string {
 	hosts := []string{"pin.it"}
@@ -80,7 +85,8 @@ func pinterestHosts() []string {
 	return hosts
 }
 
-// Recognize tells of what platform an http or https address is.
+// Recognize returns the platform and the kind of a web address. It returns
+// false if the address is malformed or its host belongs to no known platform.
 func Recognize(address string) (Link, bool) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -90,7 +96,7 @@ func Recognize(address string) (Link, bool) {
 	for _, p := range platforms {
 		for _, known := range p.hosts {
 			if host == known || strings.HasSuffix(host, "."+known) {
-				if slices.Contains(short, host) {
+				if slices.Contains(shorteners, host) {
 					return Link{Platform: p.name}, true
 				}
 				path := strings.FieldsFunc(strings.ToLower(u.Path), func(r rune) bool { return r == '/' })
@@ -101,8 +107,8 @@ func Recognize(address string) (Link, bool) {
 	return Link{}, false
 }
 
-// Named reports whether an English text (the name of a service, or of a
-// category) speaks of the link's platform.
+// Named reports whether an English text (the name of a service or a category)
+// names the platform of the link.
 func (l Link) Named(text string) bool {
 	i := slices.IndexFunc(platforms, func(p platform) bool { return p.name == l.Platform })
 	words := wordsOf(text)
@@ -110,38 +116,38 @@ func (l Link) Named(text string) bool {
 		return false
 	}
 	p := platforms[i]
-	if slices.Contains(p.lead, words[0]) {
+	if slices.Contains(p.leadWords, words[0]) {
 		return true
 	}
-	if len(p.lead) == 0 && slices.Contains(words, strings.ToLower(p.name)) {
+	if len(p.leadWords) == 0 && slices.Contains(words, strings.ToLower(p.name)) {
 		return true
 	}
-	return slices.ContainsFunc(p.also, func(word string) bool { return slices.Contains(words, word) })
+	return slices.ContainsFunc(p.aliases, func(word string) bool { return slices.Contains(words, word) })
 }
 
-// ofAccounts are words of services for accounts rather than for what they post.
-var ofAccounts = []string{"followers", "subscribers", "members", "friends", "page"}
+// profileWords occur in the names of services for profiles.
+var profileWords = []string{"followers", "subscribers", "members", "friends", "page"}
 
-// Suits reports whether a service with this English name is likely meant for
-// what the link leads to: followers for a profile, likes for a post.
+// Suits reports whether a service with this English name is likely meant for the
+// kind of the link: followers for a profile, likes for a post.
 func (l Link) Suits(name string) bool {
-	forAccounts := slices.ContainsFunc(wordsOf(name), func(word string) bool { return slices.Contains(ofAccounts, word) })
-	return l.Kind == Unclear || forAccounts == (l.Kind == Profile)
+	forProfiles := slices.ContainsFunc(wordsOf(name), func(word string) bool { return slices.Contains(profileWords, word) })
+	return l.Kind == Unclear || forProfiles == (l.Kind == Profile)
 }
 
 func wordsOf(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
-// rule says what a part of a path means, wherever it stands.
+// rule gives the kind of a path that has this part at any position.
 type rule struct {
 	part string
 	kind Kind
 }
 
-// by is for platforms where the first rule whose part the path has decides, and
-// a path of one part is otherwise what alone says.
-func by(alone Kind, rules ...rule) func(string, []string) Kind {
+// firstRule returns the kind of the first rule that applies to the path, else
+// single for a path of one part.
+func firstRule(single Kind, rules ...rule) func(string, []string) Kind {
 	return func(_ string, path []string) Kind {
 		for _, r := range rules {
 			if slices.Contains(path, r.part) {
@@ -149,13 +155,14 @@ func by(alone Kind, rules ...rule) func(string, []string) Kind {
 			}
 		}
 		if len(path) == 1 {
-			return alone
+			return single
 		}
 		return Unclear
 	}
 }
 
-func always(kind Kind) func(string, []string) Kind {
+// constant returns kind for every path but the empty one.
+func constant(kind Kind) func(string, []string) Kind {
 	return func(_ string, path []string) Kind {
 		if len(path) == 0 {
 			return Unclear
@@ -165,47 +172,47 @@ func always(kind Kind) func(string, []string) Kind {
 }
 
 func instagram(host string, path []string) Kind {
-	return by(Profile,
+	return firstRule(Profile,
 		rule{"p", Post}, rule{"reel", Video}, rule{"reels", Video}, rule{"tv", Video}, rule{"stories", Unclear}, rule{"explore", Unclear},
 	)(host, path)
 }
 
 func tiktok(host string, path []string) Kind {
-	alone := Unclear
+	single := Unclear
 	if len(path) > 0 && strings.HasPrefix(path[0], "@") {
-		alone = Profile
+		single = Profile
 	}
-	return by(alone, rule{"video", Video}, rule{"live", Video}, rule{"photo", Post})(host, path)
+	return firstRule(single, rule{"video", Video}, rule{"live", Video}, rule{"photo", Post})(host, path)
 }
 
 func youtube(host string, path []string) Kind {
-	alone := Profile
+	single := Profile
 	switch {
 	case strings.HasSuffix(host, "youtu.be"):
-		alone = Video
+		single = Video
 	case len(path) > 1 && strings.HasPrefix(path[0], "@"):
 		path = path[:1] // a page of the channel: /@name/videos
 	}
-	return by(alone,
+	return firstRule(single,
 		rule{"watch", Video}, rule{"shorts", Video}, rule{"live", Video}, rule{"embed", Video}, rule{"post", Post}, rule{"playlist", Unclear},
 		rule{"channel", Profile}, rule{"c", Profile}, rule{"user", Profile},
 	)(host, path)
 }
 
 func facebook(host string, path []string) Kind {
-	alone := Profile
+	single := Profile
 	if strings.HasSuffix(host, "fb.watch") {
-		alone = Video
+		single = Video
 	}
-	return by(alone,
+	return firstRule(single,
 		rule{"watch", Video}, rule{"reel", Video}, rule{"videos", Video}, rule{"posts", Post}, rule{"permalink.php", Post}, rule{"story.php", Post},
 		rule{"photo", Post}, rule{"photo.php", Post}, rule{"photos", Post}, rule{"share", Unclear}, rule{"events", Unclear},
 		rule{"groups", Profile}, rule{"people", Profile}, rule{"pages", Profile},
 	)(host, path)
 }
 
-// telegram: /name/15 and /c/123/15 are posts, /name, /s/name and invitations
-// are not.
+// telegram: /name/15 and /c/123/15 are posts; /name, /s/name and invitations are
+// profiles.
 func telegram(_ string, path []string) Kind {
 	switch n := len(path); {
 	case n == 0:
@@ -219,7 +226,8 @@ func telegram(_ string, path []string) Kind {
 	}
 }
 
-// vk writes kind and number in one: /wall-1_2, /video-1_2, /clip-1_2.
+// vk: the only part of the path is the kind and the id: /wall-1_2, /video-1_2,
+// /clip-1_2.
 func vk(_ string, path []string) Kind {
 	switch {
 	case len(path) != 1:

@@ -123,21 +123,21 @@ func TestSuits(t *testing.T) {
 	}{{Unclear, true, true, true}, {Profile, true, false, true}, {Post, false, true, false}, {Video, false, true, false}} {
 		l := Link{Platform: "Facebook", Kind: test.kind}
 		if l.Suits("FB Followers [USA]") != test.followers || l.Suits("Facebook Post Likes") != test.likes || l.Suits("Facebook Page Likes + Followers") != test.all {
-			t.Errorf("kind %d", test.kind)
+			t.Errorf("Suits is wrong for the kind %d", test.kind)
 		}
 	}
 }
 
-func TestPlatformsDiffer(t *testing.T) {
+func TestPlatformsAreUnique(t *testing.T) {
 	names, hosts := map[string]bool{}, map[string]bool{}
 	for _, p := range platforms {
 		if names[p.name] {
-			t.Errorf("%s stands twice", p.name)
+			t.Errorf("%s is listed twice", p.name)
 		}
 		names[p.name] = true
 		for _, host := range p.hosts {
 			if hosts[host] || host != strings.ToLower(host) {
-				t.Errorf("%s stands twice, or in capitals", host)
+				t.Errorf("%s is listed twice or has capital letters", host)
 			}
 			hosts[host] = true
 		}
@@ -150,7 +150,7 @@ func FuzzRecognize(f *testing.F) {
 	f.Fuzz(func(t *testing.T, address string) {
 		link, known := Recognize(address)
 		if known && !link.Named(link.Platform+" Followers") {
-			t.Errorf("%s is of %s, which does not name itself", address, link.Platform)
+			t.Errorf("%s has the platform %s, which Named does not find in its own name", address, link.Platform)
 		}
 	})
 }

@@ -1,47 +1,45 @@
-// Package loop calls a function again and again in the background: when the
-// pause that it asked for is over, or when it is woken.
+// Package loop calls a function in the background: when the pause that it asked
+// for is over, or when the loop is woken.
 //
-// It owns starting, stopping, failing and panicking. It knows nothing of the
-// work.
+// It owns starting, stopping and waking, and two rules that other background
+// work shares: how long to wait after failures (Backoff, Jitter), and what
+// becomes of a panic (Recover). It contains nothing of the work itself.
 package loop
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"runtime/debug"
 	"sync"
 	"time"
 )
 
-// After a failure the next turn is retryFirst later, then twice as long each
-// time, up to retryMost; ±10 %, so that loops don't fall in step.
+// The pauses after failed calls, see Backoff.
 const (
-	retryFirst = 2 * time.Second
-	retryMost  = time.Minute
+	firstRetry   = 2 * time.Second
+	longestRetry = time.Minute
 )
 
-// Loop calls one function. The function does all work that is due and says when
-// there will be more; its context ends with Stop. An error is logged, and
-// decides the pause; so does a panic, which is a failure of that turn only.
+// Loop calls one function. The function does all work that is due and returns
+// the pause until the next call; Stop cancels its context. An error or a panic
+// is logged, and the next call follows after a back-off.
 type Loop struct {
 	name string
 	log  *slog.Logger
-	once func(ctx context.Context) (pause time.Duration, err error)
+	call func(ctx context.Context) (pause time.Duration, err error)
 
 	mu     sync.Mutex
 	cancel context.CancelFunc
-	done   chan struct{}
+	done   chan struct{} // closed when run has ended; nil before Start
 	woken  chan struct{}
 }
 
-// New returns a Loop that is not started. The name stands in the log.
-func New(name string, log *slog.Logger, once func(context.Context) (time.Duration, error)) *Loop {
-	return &Loop{name: name, log: log, once: once, woken: make(chan struct{}, 1)}
+// New returns a Loop that is not started. The name appears in the log.
+func New(name string, log *slog.Logger, call func(context.Context) (time.Duration, error)) *Loop {
+	return &Loop{name: name, log: log, call: call, woken: make(chan struct{}, 1)}
 }
 
-// Start makes the first call at once. Starting twice is starting once.
+// Start makes the first call at once. Later Starts do nothing, also after Stop.
 func (l *Loop) Start() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,28 +51,30 @@ func (l *Loop) Start() {
 	go l.run(ctx, l.done)
 }
 
-// Stop cancels the work in hand and waits for it to end, until ctx is done.
-// Stopping twice is stopping once, and so is stopping what was never started.
+// Stop cancels the current call and waits until it has returned or ctx is done;
+// then the error is that of ctx. It may be called several times, also at once,
+// and before Start.
 func (l *Loop) Stop(ctx context.Context) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done == nil {
+	cancel, done := l.cancel, l.done
+	l.mu.Unlock() // each Stop waits with its own context
+	if done == nil {
 		return nil
 	}
-	l.cancel()
+	cancel()
 	select {
-	case <-l.done:
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("stop %s: %w", l.name, ctx.Err())
 	}
 }
 
-// Wake makes the next call now, or right after the one under way.
+// Wake makes the next call now, or right after the current one.
 func (l *Loop) Wake() {
 	select {
 	case l.woken <- struct{}{}:
-	default: // it is awake already
+	default: // a wake-up is pending already
 	}
 }
 
@@ -82,33 +82,29 @@ func (l *Loop) run(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	retry := retryFirst
+	failures := 0
 	for {
 		select {
 		case <-ctx.Done():
-			return
 		case <-l.woken:
 		case <-timer.C:
 		}
-		pause, err := l.recoverTo(ctx)
+		if ctx.Err() != nil {
+			return // also where the loop was woken or due at the same time
+		}
+		var pause time.Duration
+		err := Recover(l.log, l.name, func() (err error) {
+			pause, err = l.call(ctx)
+			return err
+		})
 		switch {
 		case err == nil:
-			retry = retryFirst
+			failures = 0
 		case ctx.Err() == nil:
-			l.log.Error("background work failed", "loop", l.name, "error", err)
-			pause = retry*9/10 + rand.N(retry/5) //nolint:gosec // jitter is no secret
-			retry = min(2*retry, retryMost)
+			failures++
+			pause = Jitter(Backoff(firstRetry, longestRetry, failures))
+			l.log.Error("background work failed", "loop", l.name, "failures", failures, "retry_in", pause, "error", err)
 		}
 		timer.Reset(pause)
 	}
-}
-
-// recoverTo makes one call.
-func (l *Loop) recoverTo(ctx context.Context) (pause time.Duration, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return l.once(ctx)
 }

@@ -13,23 +13,23 @@ import (
 	"hstockbot/internal/loop"
 )
 
-func TestLoop(t *testing.T) {
+func TestStartWakeStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
+		started := time.Now()
 		var calls []time.Duration
 		l := loop.New("count", slog.New(slog.DiscardHandler), func(context.Context) (time.Duration, error) {
-			calls = append(calls, time.Since(began))
+			calls = append(calls, time.Since(started))
 			return time.Minute, nil
 		})
 		if err := l.Stop(t.Context()); err != nil {
-			t.Errorf("stopping what was never started: %v", err)
+			t.Errorf("Stop before Start: %v", err)
 		}
 		l.Start()
 		l.Start()
 		time.Sleep(90 * time.Second)
 		l.Wake()
 		synctest.Wait()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Second)
 		for range 2 {
 			if err := l.Stop(t.Context()); err != nil {
 				t.Error(err)
@@ -49,7 +49,7 @@ func TestLoop(t *testing.T) {
 	})
 }
 
-func TestFailures(t *testing.T) {
+func TestRetriesAfterErrorAndPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		calls := 0
@@ -57,41 +57,66 @@ func TestFailures(t *testing.T) {
 			if calls++; calls%2 == 0 {
 				panic("canary")
 			}
-			return time.Hour, errors.New("no luck")
+			return time.Hour, errors.New("disk full")
 		})
 		l.Start()
 		time.Sleep(5 * time.Minute)
 		if err := l.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
-		// 0, 2, 6, 14, 30, 62 s, and then every minute: give or take 10 %.
+		// Calls at 0, 2, 6, 14, 30 and 62 s, and then every minute, ±10 %.
 		if calls < 9 || calls > 11 {
 			t.Errorf("called %d times in 5 minutes", calls)
 		}
-		for _, words := range []string{"no luck", "panic: canary", "loop=fail"} {
-			if !strings.Contains(log.String(), words) {
-				t.Errorf("the log lacks %q", words)
+		for _, text := range []string{"disk full", "panic: canary", "loop=fail"} {
+			if !strings.Contains(log.String(), text) {
+				t.Errorf("the log lacks %q:\n%s", text, &log)
 			}
 		}
 	})
 }
 
-func TestStopCutsOff(t *testing.T) {
+func TestStopCancelsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := loop.New("hang", slog.New(slog.DiscardHandler), func(ctx context.Context) (time.Duration, error) {
-			<-ctx.Done()
-			time.Sleep(time.Second) // takes its time to end
-			return 0, ctx.Err()
-		})
-		l.Start()
-		synctest.Wait()
-		impatient, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		l := startSlow(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if err := l.Stop(impatient); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("stop without patience: %v", err)
+		if err := l.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop with 1 ms: %v", err)
 		}
 		if err := l.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+func TestConcurrentStopsObeyTheirOwnContexts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := startSlow(time.Minute)
+		first := make(chan error)
+		go func() { first <- l.Stop(t.Context()) }()
+		synctest.Wait()
+		stopped := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(stopped) != time.Second {
+			t.Errorf("the second Stop returned %v after %v, want its deadline after 1 s", err, time.Since(stopped))
+		}
+		if err := <-first; err != nil || time.Since(stopped) != time.Minute {
+			t.Errorf("the first Stop returned %v after %v, want nil after 1 min", err, time.Since(stopped))
+		}
+	})
+}
+
+// startSlow returns a started loop whose call takes that long to end after its
+// context is cancelled.
+func startSlow(ending time.Duration) *loop.Loop {
+	l := loop.New("slow", slog.New(slog.DiscardHandler), func(ctx context.Context) (time.Duration, error) {
+		<-ctx.Done()
+		time.Sleep(ending)
+		return 0, ctx.Err()
+	})
+	l.Start()
+	synctest.Wait()
+	return l
 }

@@ -21,6 +21,7 @@ import (
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -39,9 +40,6 @@ const (
 
 // Message is the kind of the messages; EntriesOf reads one.
 const Message = "alarm"
-
-// classStatus is their precedence in the outbox: as news of orders.
-const classStatus = 3
 
 const (
 	// every is how often is looked what is wrong.
@@ -260,7 +258,7 @@ func (s *Service) tell(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("encode alarms: %w", err)
 	}
 	for _, admin := range admins {
-		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: Message, Priority: classStatus, Body: body, CreatedAt: now})
+		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: Message, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now})
 	}
 	if err := s.DB.ApplyAlertChanges(ctx, changes); err != nil {
 		return err

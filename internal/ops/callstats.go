@@ -6,79 +6,81 @@ import (
 )
 
 const (
-	pulseMinutes = 60
-	// A service is down when nothing has come of it for so long, and of so many
-	// calls: a single call that fails in a quiet hour says little.
+	windowMinutes = 60
+	// A service is down when its last downFailures calls or more got no answer
+	// and the first of them was downAfter ago. A single failed call in a quiet
+	// hour proves little.
 	downAfter    = time.Minute
 	downFailures = 3
 )
 
-// CallStats tells how the calls to one service went in the last hour, and whether
-// it is down. The zero value is ready; its methods may be called from any
-// goroutine.
+// CallStats counts the calls to one service over the last hour and detects
+// whether the service is down. The zero value is ready; its methods may be
+// called from any goroutine.
 type CallStats struct {
-	mu        sync.Mutex
-	answers   bool // the last call did
-	minutes   [pulseMinutes]minute
-	last      string
-	lastAt    time.Time
-	failures  int       // in a row
-	failingAt time.Time // when the first of them was
+	mu             sync.Mutex
+	minutes        [windowMinutes]minuteCount
+	answers        bool // the last call was answered
+	lastError      string
+	lastErrorAt    time.Time
+	failuresInARow int
+	firstFailureAt time.Time // of that row
 }
 
-// minute counts the calls of one minute.
-type minute struct {
-	at            int64 // minutes since 1970
+// minuteCount counts the calls of one minute.
+type minuteCount struct {
+	minute        int64 // since 1970
 	calls, errors int64
 }
 
-// Snapshot is what a Pulse has counted.
+// Snapshot is what CallStats has counted.
 type Snapshot struct {
-	Calls, Errors int64     // of the last hour
-	LastError     string    // of this process, "" for none: the call and what became of it
-	LastErrorAt   time.Time // when
-	DownSince     time.Time // zero while it answers
-	Answers       bool      // the last call was answered; false before the first
+	Calls, Errors int64     // in the last hour
+	LastError     string    // since the process started, "" for none: the call and its outcome, in the code's words
+	LastErrorAt   time.Time // zero for none
+	DownSince     time.Time // of the first unanswered call; zero while the service is not down
+	Answers       bool      // the last call was answered; false before the first one
 }
 
-// Observe counts one call. failed says that no answer came of it; what is the
-// call, and then what became of it, in the code's own words.
-func (p *CallStats) Observe(what string, failed bool) {
+// Observe counts one call. failed means that the service did not answer;
+// description is the call with its outcome, which LastError then repeats.
+func (s *CallStats) Observe(description string, failed bool) {
 	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := now.Unix() / 60
-	m := &p.minutes[at%pulseMinutes]
-	if m.at != at {
-		*m = minute{at: at}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	minute := now.Unix() / 60
+	count := &s.minutes[minute%windowMinutes]
+	if count.minute != minute {
+		*count = minuteCount{minute: minute}
 	}
-	m.calls++
-	if p.answers = !failed; !failed {
-		p.failures = 0
+	count.calls++
+	s.answers = !failed
+	if !failed {
+		s.failuresInARow = 0
 		return
 	}
-	m.errors++
-	p.last, p.lastAt = what, now
-	if p.failures == 0 {
-		p.failingAt = now
+	count.errors++
+	s.lastError, s.lastErrorAt = description, now
+	if s.failuresInARow == 0 {
+		s.firstFailureAt = now
 	}
-	p.failures++
+	s.failuresInARow++
 }
 
-// Snapshot returns what was counted.
-func (p *CallStats) Snapshot() Snapshot {
+// Snapshot returns the counts of the last hour and the present state.
+func (s *CallStats) Snapshot() Snapshot {
 	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	tally := Snapshot{LastError: p.last, LastErrorAt: p.lastAt, Answers: p.answers}
-	for _, m := range p.minutes {
-		if now.Unix()/60-m.at < pulseMinutes {
-			tally.Calls += m.calls
-			tally.Errors += m.errors
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snapshot := Snapshot{LastError: s.lastError, LastErrorAt: s.lastErrorAt, Answers: s.answers}
+	for _, count := range s.minutes {
+		if now.Unix()/60-count.minute < windowMinutes {
+			snapshot.Calls += count.calls
+			snapshot.Errors += count.errors
 		}
 	}
-	if p.failures >= downFailures && now.Sub(p.failingAt) >= downAfter {
-		tally.DownSince = p.failingAt
+	if s.failuresInARow >= downFailures && now.Sub(s.firstFailureAt) >= downAfter {
+		snapshot.DownSince = s.firstFailureAt
 	}
-	return tally
+	return snapshot
 }

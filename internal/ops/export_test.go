@@ -2,5 +2,5 @@ package ops
 
 import "net/http"
 
-// Handler lets a test serve the pages inside a synctest bubble, without a network.
+// Handler serves the pages of s without a network, so in a synctest bubble.
 func Handler(s *Server) http.Handler { return s.handler() }

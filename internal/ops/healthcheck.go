@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	healthcheckTimeout = 4 * time.Second // Docker's limit is 5 s, a check's 2 s
-	maxAnswer          = 1 << 10         // bytes of /readyz that are worth repeating
+	healthcheckTimeout = 4 * time.Second // between checkTimeout and Docker's limit of 5 s
+	maxResponse        = 1 << 10         // bytes of /readyz that are repeated
 )
 
-// Healthcheck asks the Server that was configured with addr for /readyz. nil
-// means ready; otherwise the error is one line that says what is not.
+// Healthcheck requests /readyz from the Server that was configured with addr.
+// nil means ready; otherwise the error is one line with the failed checks.
 func Healthcheck(ctx context.Context, addr string) error {
 	if addr == "" {
 		return errors.New("HTTP_ADDR is empty, so there is nothing to ask")
@@ -33,8 +33,8 @@ func Healthcheck(ctx context.Context, addr string) error {
 	if err != nil {
 		return fmt.Errorf("ask the bot: %w", err)
 	}
-	// A transport of its own: the environment may name a proxy, and this is a
-	// question to ourselves.
+	// A separate transport ignores a proxy that the environment names: the
+	// request stays on this machine.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
@@ -44,14 +44,14 @@ func Healthcheck(ctx context.Context, addr string) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
 		return fmt.Errorf("not ready: %s", response.Status)
 	}
 	return fmt.Errorf("not ready: %s", oneLine(string(body)))
 }
 
-// dialable turns "every address of this machine" into one that can be dialled.
+// dialable replaces the address for "all interfaces" by that of loopback.
 func dialable(host string) string {
 	switch host {
 	case "", "0.0.0.0":

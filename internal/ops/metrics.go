@@ -1,10 +1,3 @@
-// Package ops is what operators look at: whether the bot lives, whether it is
-// ready, and its metrics.
-//
-// It owns the HTTP server on HTTP_ADDR and the registry of metrics. It knows
-// nothing of Telegram, of the marketplace or of the database: they hand in
-// functions (checks, gauges) and are handed functions (recorders). Nothing
-// here may tell one person from another: no ids, no names, no error texts.
 package ops
 
 import (
@@ -12,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,100 +14,111 @@ import (
 )
 
 const (
-	// gaugeTimeout bounds what one gauge may take of a scrape (Prometheus gives
-	// a scrape 10 s by default).
+	// gaugeTimeout bounds the time that one gauge may take in a scrape
+	// (Prometheus gives a scrape 10 s by default).
 	gaugeTimeout = 2 * time.Second
-	// maxLabels bounds the values of one label: 16 actions and about as many
-	// events exist, so more than this is a mistake and is counted as "other".
-	maxLabels  = 64
-	otherLabel = "other"
+	// maxLabelValues bounds the values of one label. There are 16 actions and
+	// about 20 methods, so further values are a programming error.
+	maxLabelValues = 64
+	otherLabel     = "other"
 )
 
-// labelShape takes the names that code gives to things. Four digits in a row
-// are refused below: that is somebody's id.
+// The values of the labels kind and event.
 var (
-	labelShape = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _.:-]{0,47}$`)
-	idShape    = regexp.MustCompile(`[0-9]{4}`)
+	updateKinds = []string{"tap", "text", "command", "step", "group", "member", "inline"}
+	events      = []string{"panic", "dead_lettered", "poll_failed", "flood"}
 )
 
-// Metrics records what happens. Its methods may be called from any goroutine.
-type Metrics struct {
-	registry    *prometheus.Registry
-	marketCalls *prometheus.CounterVec
-	marketTook  *prometheus.HistogramVec
-	botTook     *prometheus.HistogramVec
-	botCalls    *prometheus.CounterVec
-	botCallTook *prometheus.HistogramVec
+// The buckets of the histograms, in seconds.
+var (
+	requestBuckets = []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+	updateBuckets  = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}
+)
 
-	actions, outcomes, events, methods, answers labels
+// labelPattern matches the names that code gives to things. Four digits in a
+// row are refused as well, because they may be part of an id.
+var (
+	labelPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9 _.:-]{0,47}$`)
+	idPattern    = regexp.MustCompile(`[0-9]{4}`)
+)
+
+// Metrics records requests, updates and events for Prometheus. Its methods may
+// be called from any goroutine.
+type Metrics struct {
+	registry              *prometheus.Registry
+	marketplace, telegram requestMetrics
+	updates               *prometheus.CounterVec
+	updateDuration        *prometheus.HistogramVec
+	events                *prometheus.CounterVec
 }
 
-// NewMetrics returns Metrics with a registry of its own, which already has
-// those of the Go runtime and of the process.
+// NewMetrics returns Metrics with its own registry, which also has the metrics
+// of the Go runtime and of the process. The version is a label of
+// hstockbot_build_info.
 func NewMetrics(version string) *Metrics {
+	registry := prometheus.NewRegistry()
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		marketCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hstockbot_market_calls_total",
-			Help: "Calls to the marketplace by action and outcome.",
-		}, []string{"action", "outcome"}),
-		marketTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "hstockbot_market_call_seconds",
-			Help:    "How long calls to the marketplace took, by action.",
-			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"action"}),
-		botTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "hstockbot_bot_event_seconds",
-			Help:    "How long the bot's events took, by event.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		registry:    registry,
+		marketplace: newRequestMetrics(registry, "marketplace", "action"),
+		telegram:    newRequestMetrics(registry, "telegram", "method"),
+		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hstockbot_updates_total",
+			Help: "Telegram updates handled, by kind.",
+		}, []string{"kind"}),
+		updateDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "hstockbot_update_duration_seconds",
+			Help:    "Time from receiving an update to the end of its handling, by kind.",
+			Buckets: updateBuckets,
+		}, []string{"kind"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hstockbot_events_total",
+			Help: "Panics, updates given up, failed polls and rate limits of the Telegram runtime.",
 		}, []string{"event"}),
 	}
-	m.botCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "hstockbot_telegram_calls_total",
-		Help: "Calls to Telegram by method and outcome.",
-	}, []string{"method", "outcome"})
-	m.botCallTook = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "hstockbot_telegram_call_seconds",
-		Help:    "How long calls to Telegram took, by method.",
-		Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-	}, []string{"method"})
+	for _, event := range events {
+		m.events.WithLabelValues(event) // a series that starts at 0 has a rate from its first event on
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "hstockbot_build_info",
-		Help:        "Always 1; the labels say what is running.",
+		Help:        "Always 1; the labels are the version of the program and of Go.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(
-		m.marketCalls, m.marketTook, m.botTook, m.botCalls, m.botCallTook, build,
+	registry.MustRegister(
+		m.updates, m.updateDuration, m.events, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }
 
-// ObserveMarket records one call to the marketplace.
-func (m *Metrics) ObserveMarket(action, outcome string, took time.Duration) {
-	action = m.actions.bound(action)
-	m.marketCalls.WithLabelValues(action, m.outcomes.bound(outcome)).Inc()
-	m.marketTook.WithLabelValues(action).Observe(took.Seconds())
+// ObserveMarketplace records one request to the marketplace.
+func (m *Metrics) ObserveMarketplace(action, outcome string, took time.Duration) {
+	m.marketplace.observe(action, outcome, took)
 }
 
-// ObserveBot records one event of the Telegram runtime.
-func (m *Metrics) ObserveBot(event string, took time.Duration) {
-	m.botTook.WithLabelValues(m.events.bound(event)).Observe(took.Seconds())
-}
-
-// ObserveTelegram records one call to Telegram.
+// ObserveTelegram records one request to the Bot API.
 func (m *Metrics) ObserveTelegram(method, outcome string, took time.Duration) {
-	method = m.methods.bound(method)
-	m.botCalls.WithLabelValues(method, m.answers.bound(outcome)).Inc()
-	m.botCallTook.WithLabelValues(method).Observe(took.Seconds())
+	m.telegram.observe(method, outcome, took)
 }
 
-// Gauge adds a number that is read anew at every scrape, as
-// hstockbot_<name>. When read fails or takes longer than two seconds the
-// number is left out of that scrape and the others are still served. A name
-// given twice is an error.
+// ObserveUpdate records one handled update: "tap", "text", "command", "step",
+// "group", "member" or "inline"; any other kind is recorded as "other".
+func (m *Metrics) ObserveUpdate(kind string, took time.Duration) {
+	kind = oneOf(updateKinds, kind)
+	m.updates.WithLabelValues(kind).Inc()
+	m.updateDuration.WithLabelValues(kind).Observe(took.Seconds())
+}
+
+// CountEvent counts one event of the Telegram runtime: "panic",
+// "dead_lettered", "poll_failed" or "flood"; any other is counted as "other".
+func (m *Metrics) CountEvent(event string) {
+	m.events.WithLabelValues(oneOf(events, event)).Inc()
+}
+
+// Gauge adds a gauge named hstockbot_<name>, whose value is read at each
+// scrape. If read fails or takes longer than two seconds, that scrape lacks
+// the gauge but has all the others. A name that is taken is an error.
 func (m *Metrics) Gauge(name, help string, read func(context.Context) (int64, error)) error {
 	g := &gauge{
 		desc: prometheus.NewDesc("hstockbot_"+name, help, nil, nil),
@@ -125,6 +130,40 @@ func (m *Metrics) Gauge(name, help string, read func(context.Context) (int64, er
 	return nil
 }
 
+// requestMetrics are the two metrics of the requests to one service.
+type requestMetrics struct {
+	total           *prometheus.CounterVec
+	duration        *prometheus.HistogramVec
+	names, outcomes *labelValues
+}
+
+// newRequestMetrics registers hstockbot_<service>_requests_total and
+// hstockbot_<service>_request_duration_seconds. label is the label that names
+// the request.
+func newRequestMetrics(registry *prometheus.Registry, service, label string) requestMetrics {
+	m := requestMetrics{
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hstockbot_" + service + "_requests_total",
+			Help: "Requests to the " + service + " API, by " + label + " and outcome.",
+		}, []string{label, "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "hstockbot_" + service + "_request_duration_seconds",
+			Help:    "Duration of requests to the " + service + " API, by " + label + ".",
+			Buckets: requestBuckets,
+		}, []string{label}),
+		names:    new(labelValues),
+		outcomes: new(labelValues),
+	}
+	registry.MustRegister(m.total, m.duration)
+	return m
+}
+
+func (m requestMetrics) observe(name, outcome string, took time.Duration) {
+	name = m.names.bound(name)
+	m.total.WithLabelValues(name, m.outcomes.bound(outcome)).Inc()
+	m.duration.WithLabelValues(name).Observe(took.Seconds())
+}
+
 // gauge implements prometheus.Collector.
 type gauge struct {
 	desc *prometheus.Desc
@@ -134,8 +173,8 @@ type gauge struct {
 // Describe implements prometheus.Collector.
 func (g *gauge) Describe(descs chan<- *prometheus.Desc) { descs <- g.desc }
 
-// Collect implements prometheus.Collector. An invalid metric is how an error
-// gets to the handler, which logs it.
+// Collect implements prometheus.Collector. An error is passed on as an invalid
+// metric, which the handler logs.
 func (g *gauge) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), gaugeTimeout)
 	defer cancel()
@@ -147,26 +186,36 @@ func (g *gauge) Collect(metrics chan<- prometheus.Metric) {
 	metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, float64(value))
 }
 
-// labels are the values that one label has had. The zero value is ready.
-type labels struct {
+// oneOf returns value if it is known, else "other".
+func oneOf(known []string, value string) string {
+	if slices.Contains(known, value) {
+		return value
+	}
+	return otherLabel
+}
+
+// labelValues are the values that one label has had, for labels whose values
+// other packages define. The zero value is ready.
+type labelValues struct {
 	mu   sync.RWMutex
 	seen map[string]bool
 }
 
-// bound returns value, or "other" for what would let a label grow without end.
-func (l *labels) bound(value string) string {
+// bound returns value, or "other" if value may be an id or if the label has
+// maxLabelValues values already.
+func (l *labelValues) bound(value string) string {
 	l.mu.RLock()
-	known := l.seen[value]
+	seen := l.seen[value]
 	l.mu.RUnlock()
-	if known {
+	if seen {
 		return value
 	}
-	if !labelShape.MatchString(value) || idShape.MatchString(value) {
+	if !labelPattern.MatchString(value) || idPattern.MatchString(value) {
 		return otherLabel
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.seen) >= maxLabels && !l.seen[value] {
+	if len(l.seen) >= maxLabelValues && !l.seen[value] {
 		return otherLabel
 	}
 	if l.seen == nil {

@@ -15,49 +15,46 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// checkTimeout is what each check of /readyz has. Docker's health check gives
-// the whole command 5 s.
+// checkTimeout bounds the checks of one /readyz. Docker's health check gives the
+// healthcheck command 5 s.
 const checkTimeout = 2 * time.Second
 
-// Check is one thing that must be well for the bot to be ready.
+// Check is one condition of readiness.
 type Check struct {
 	Name string
-	Do   func(context.Context) error // its error is logged, never served
+	Do   func(context.Context) error // nil = passed; an error is logged, not served
 }
 
-// Options are what a Server needs.
+// Options configure a Server.
 type Options struct {
-	Addr    string // host:port; "" = no server at all
+	Addr    string // host:port; "" = the server is off
 	Metrics *Metrics
 	Checks  []Check
 	Log     *slog.Logger
 }
 
-// Server serves three pages:
-//
-//	/healthz  200 while the process lives
-//	/readyz   200 when all checks pass, else 503; a line for each check either way
-//	/metrics  in the format of Prometheus
+// Server serves /healthz, /readyz and /metrics.
 type Server struct {
 	options Options
 
 	mu       sync.Mutex
 	server   *http.Server
-	listener net.Listener
+	listener net.Listener  // nil when not listening
 	served   chan struct{} // closed when the server has ended
 	stopped  bool
 
 	statesMu sync.Mutex
-	states   map[string]string // what each check said last
+	states   map[string]string // the last result of each check: "ok" or its error
 }
 
-// New returns a Server that does nothing until it is started.
+// New returns a Server that is not started.
 func New(options Options) *Server {
 	return &Server{options: options, states: make(map[string]string)}
 }
 
-// Start listens and serves until Stop. The error is that of listening: an
-// address in use is known at once. Started again, it does nothing.
+// Start listens and serves until Stop. Its error is that of listening, for
+// instance on an address in use. A second Start does nothing; one after Stop is
+// an error.
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,35 +82,33 @@ func (s *Server) Start(ctx context.Context) error {
 	go func(server *http.Server, served chan<- struct{}) {
 		defer close(served)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.options.Log.Error("operators' server ended", "error", err)
+			s.options.Log.Error("operators' server failed", "error", err)
 		}
 	}(s.server, s.served)
 	return nil
 }
 
-// Stop lets running requests end until ctx is over, then cuts them off. It
-// returns when the server has ended. Stopped again, it does nothing.
+// Stop closes the listener and waits for running requests until ctx is done,
+// then closes their connections and returns the error of ctx. It may be called
+// several times, also at once; each call obeys its own ctx.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stopped = true
-	if s.server == nil {
+	s.stopped, s.listener = true, nil
+	server, served := s.server, s.served
+	s.mu.Unlock()
+	if server == nil {
 		return nil
 	}
-	err := s.server.Shutdown(ctx)
+	err := server.Shutdown(ctx)
 	if err != nil {
-		err = errors.Join(err, s.server.Close())
+		err = fmt.Errorf("operators' server: %w", errors.Join(err, server.Close()))
 	}
-	<-s.served
-	s.server, s.listener = nil, nil
-	if err != nil {
-		return fmt.Errorf("operators' server: %w", err)
-	}
-	return nil
+	<-served // Serve returns as soon as the listener is closed
+	return err
 }
 
-// Addr is where the server listens, with the port that the system chose for
-// ":0"; "" when it is off or not running.
+// Addr returns the address on which the server listens, with the port that the
+// system chose for ":0", or "" when it does not listen.
 func (s *Server) Addr() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,50 +133,50 @@ func (s *Server) handler() http.Handler {
 	return mux
 }
 
-// ready runs all checks side by side. What is served is a name and one of our
-// own words, because an error can carry anything.
+// ready runs all checks in parallel. It serves their names with "ok", "failed"
+// or "no answer": the text of an error may contain a secret.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 
-	words := make([]chan string, len(s.options.Checks))
+	results := make([]chan string, len(s.options.Checks))
 	for i, check := range s.options.Checks {
-		words[i] = make(chan string, 1)
+		results[i] = make(chan string, 1)
 		go func() {
 			err := check.Do(ctx)
-			s.tell(check.Name, err)
+			s.logChange(check.Name, err)
 			if err != nil {
-				words[i] <- "failed"
+				results[i] <- "failed"
 				return
 			}
-			words[i] <- "ok"
+			results[i] <- "ok"
 		}()
 	}
 
 	status := http.StatusOK
-	lines := make([]string, len(words))
+	lines := make([]string, len(results))
 	for i, check := range s.options.Checks {
-		word := "no answer"
+		result := "no answer"
 		select {
-		case word = <-words[i]:
+		case result = <-results[i]:
 		case <-ctx.Done():
-			select { // it may have answered while another one was waited for
-			case word = <-words[i]:
+			select { // the check may have ended during the wait for another one
+			case result = <-results[i]:
 			default:
 			}
 		}
-		if word != "ok" {
+		if result != "ok" {
 			status = http.StatusServiceUnavailable
 		}
-		lines[i] = check.Name + ": " + word + "\n"
+		lines[i] = check.Name + ": " + result + "\n"
 	}
 	slices.Sort(lines)
 	s.answer(w, status, strings.Join(lines, ""))
 }
 
-// tell logs a check's state when it has changed: /readyz is asked every few
-// seconds, and a line each time would bury everything else.
-func (s *Server) tell(name string, err error) {
+// logChange logs the result of a check when it differs from the last one:
+// /readyz is requested every few seconds.
+func (s *Server) logChange(name string, err error) {
 	state := "ok"
 	if err != nil {
 		state = err.Error()
@@ -204,6 +199,6 @@ func (s *Server) answer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	if _, err := w.Write([]byte(body)); err != nil {
-		s.options.Log.Debug("operators' server: answer not taken", "error", err)
+		s.options.Log.Debug("operators' server: response not written", "error", err)
 	}
 }

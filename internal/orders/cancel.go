@@ -10,6 +10,8 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -155,7 +157,7 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 		slots <- struct{}{}
 		group.Go(func() {
 			defer func() { <-slots }()
-			failures[i] = s.recoverTo("read a cancelled order", func() (err error) {
+			failures[i] = loop.Recover(s.log, "read a cancelled order", func() (err error) {
 				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
 				return err
 			})
@@ -203,7 +205,7 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 			return outcome, err
 		}
 		if reported {
-			s.outbox.Wake()
+			s.wakeOutbox()
 			next.CancelSentAt = outcome.Order.CancelSentAt
 			outcome.Order = next
 			break
@@ -257,7 +259,7 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 			messages = all[:1] // what was delivered
 		}
 		if o.Kind == storage.KindSMS {
-			messages = append(messages, about(o, MessageRedraw, classStatus, now))
+			messages = append(messages, about(o, MessageRedraw, outbox.PriorityStatus, now))
 		}
 		for i := range messages { // behind the card that was tapped
 			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardFirst)

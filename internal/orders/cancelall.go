@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -154,7 +155,7 @@ func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []e
 	var group sync.WaitGroup
 	for i, b := range batches {
 		group.Go(func() {
-			failures[i] = s.recoverTo("cancel side by side", func() error { return do(i, b) })
+			failures[i] = loop.Recover(s.log, "cancel side by side", func() error { return do(i, b) })
 		})
 	}
 	group.Wait()

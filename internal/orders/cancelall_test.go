@@ -472,7 +472,7 @@ func TestTakeIn(t *testing.T) {
 // TestTakeInOfUnknownSize: where nobody says how many were bought, the word
 // counts, and what comes later still arrives.
 func TestTakeInOfUnknownSize(t *testing.T) {
-	status := hstock.Status{Word: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
+	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
 	inWorld(t, func(t *testing.T, w *world) {
 		stub := &oneOrder{Client: w.client, status: status}
 		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
@@ -482,7 +482,7 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 			t.Errorf("taken in as %+v", order)
 		}
 		stub.status.Accounts = append(stub.status.Accounts, "b:2", "b:2")
-		stub.status.State, stub.status.Word = hstock.StateCompleted, "Completed"
+		stub.status.State, stub.status.RawStatus = hstock.StateCompleted, "Completed"
 		pass(5 * time.Second)
 		order, err = service.Refresh(t.Context(), anna, order.ID)
 		must(t, err)
@@ -496,7 +496,7 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 // its codes would never come.
 func TestANumberElsewhereWhileNobodyAnswersForNumbers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		stub := &oneOrder{Client: w.client, status: hstock.Status{Word: "Pending", State: hstock.StatePending}}
+		stub := &oneOrder{Client: w.client, status: hstock.Status{RawStatus: "Pending", State: hstock.StatePending}}
 		service := orders.New(orders.Options{DB: w.db, Market: stub, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
 		if found, err := service.FindExternal(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
 			t.Errorf("refused as a number, it is %q, %v", found.Kind, err)

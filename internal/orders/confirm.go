@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -269,7 +270,7 @@ func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placemen
 	})
 	given := make([]storage.Placement, 0, len(numbers))
 	for _, n := range numbers {
-		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.Word})
+		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.RawStatus})
 	}
 	return given, err
 }
@@ -337,7 +338,7 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.checkpoint("placed")
-	c.s.outbox.Wake()
+	c.s.wakeOutbox()
 	c.s.watch.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
@@ -432,7 +433,7 @@ func (c *claim) insist(ctx context.Context, write func(ctx context.Context) erro
 		if err == nil {
 			return nil
 		}
-		pause := time.NewTimer(backoff(retryFirst/20, retryFirst, failures))
+		pause := time.NewTimer(loop.Jitter(loop.Backoff(writeRetryFirst, writeRetryLongest, int(failures))))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -53,7 +54,7 @@ func (s *Service) Import(ctx context.Context, userID, number int64) (storage.Ord
 	if err != nil {
 		return storage.Order{}, err
 	}
-	s.outbox.Wake()
+	s.wakeOutbox()
 	s.watch.Wake()
 	return order, nil
 }
@@ -75,7 +76,7 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	)
 	go func() {
 		defer close(done)
-		answerErr = s.recoverTo("ask for a number", func() (err error) {
+		answerErr = loop.Recover(s.log, "ask for a number", func() (err error) {
 			answer, err = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
 			return err
 		})

@@ -246,7 +246,7 @@ func (m *loadMarket) AddSMS(_ context.Context, _ redact.Secret, r hstock.AddSMSR
 			n.wait = 2*time.Minute + time.Duration(m.dice.Int64N(int64(13*time.Minute)))
 		}
 		m.numbers[m.next] = n
-		rented = append(rented, hstock.SMSNumber{Order: m.next, Phone: fmt.Sprintf("+1202%07d", m.next), Word: "active"})
+		rented = append(rented, hstock.SMSNumber{Order: m.next, Phone: fmt.Sprintf("+1202%07d", m.next), RawStatus: "active"})
 	}
 	return rented, nil
 }
@@ -267,16 +267,16 @@ func (m *loadMarket) SMSCode(_ context.Context, key redact.Secret, order int64) 
 	m.ofKey[key]++
 	m.mu.Unlock()
 	if _, came := m.ask(order); !came {
-		return hstock.SMSCode{State: hstock.SMSWaiting, Word: "waiting"}, nil
+		return hstock.SMSCode{State: hstock.SMSWaiting, RawStatus: "waiting"}, nil
 	}
 	code := redact.Secret(fmt.Sprint(order))
-	return hstock.SMSCode{State: hstock.SMSReceived, Word: "completed", Code: code, Content: "Your code is " + code}, nil
+	return hstock.SMSCode{State: hstock.SMSReceived, RawStatus: "completed", Code: code, Content: "Your code is " + code}, nil
 }
 
 func (m *loadMarket) SMSStatus(_ context.Context, _ redact.Secret, order int64) (hstock.SMSStatus, error) {
 	n, _ := m.ask(order)
 	return hstock.SMSStatus{
-		State: hstock.SMSWaiting, Word: "active", Currency: "USD", Charge: decimal.NewNullDecimal(decimal.New(9, -1)),
+		State: hstock.SMSWaiting, RawStatus: "active", Currency: "USD", Charge: decimal.NewNullDecimal(decimal.New(9, -1)),
 		ExpiresAt: n.rented.Add(20 * time.Minute),
 	}, nil
 }

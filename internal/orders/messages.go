@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -25,14 +26,6 @@ const (
 	MessageVerdict        = "verdict"     // what the balance suggests about it
 	MessageReminder       = "reminder"    // an order can be cancelled from now on
 	MessageInvalidKey     = "invalid_key" // the key is refused; its orders wait for a new one
-)
-
-// Precedence of messages in sending, lower first.
-const (
-	classCode   = 0
-	classGoods  = 1
-	classReply  = 2
-	classStatus = 3
 )
 
 // Goods is the body of a MessageGoods: accounts as delivered, byte for byte,
@@ -59,7 +52,7 @@ func goodsMessage(o storage.Order, accounts []redact.Secret, at time.Time) (stor
 		return storage.Message{}, fmt.Errorf("encode goods: %w", err)
 	}
 	return storage.Message{
-		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Priority: classGoods, Body: encoded, CreatedAt: at,
+		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Priority: outbox.PriorityGoods, Body: encoded, CreatedAt: at,
 	}, nil
 }
 
@@ -84,12 +77,12 @@ func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
 		return
 	}
 	refused, storeErr := s.db.RefuseKey(context.WithoutCancel(ctx), keyID, storage.Message{
-		UserID: userID, Kind: MessageInvalidKey, Priority: classStatus, CreatedAt: time.Now(),
+		UserID: userID, Kind: MessageInvalidKey, Priority: outbox.PriorityStatus, CreatedAt: time.Now(),
 	})
 	if storeErr != nil {
 		s.log.Error("pausing a refused key failed", "error", storeErr)
 	}
 	if refused {
-		s.outbox.Wake()
+		s.wakeOutbox()
 	}
 }

@@ -12,14 +12,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -42,11 +41,8 @@ type Market interface {
 type Options struct {
 	DB     *storage.DB
 	Market Market
-	// Send delivers one stored message to its person. It returns the number that
-	// the chat gave to a MessageNumber, by which later ones draw it again; else 0.
-	// Its error wraps ErrUnreachable or ErrUnsendable, is a *LaterError, or means
-	// "try again".
-	Send func(ctx context.Context, message storage.Message) (shows int64, err error)
+	// Wake has stored messages sent now.
+	Wake func()
 	Log  *slog.Logger
 	// SMMRatePer is how many pieces the rate of an SMM service is for.
 	SMMRatePer int64
@@ -62,7 +58,7 @@ type Options struct {
 type Service struct {
 	db         *storage.DB
 	market     Market
-	send       func(ctx context.Context, message storage.Message) (int64, error)
+	wakeOutbox func()
 	log        *slog.Logger
 	ratePer    int64
 	checkpoint func(step string)
@@ -73,14 +69,11 @@ type Service struct {
 	watch  *loop.Loop // polls of orders
 	decide *loop.Loop // leases and balance readings of purchases
 	remind *loop.Loop // reminders of orders that can be cancelled later
-	outbox *loop.Loop // messages
 	keys   *loop.Loop // refused keys
 	sweep  *loop.Loop // what is old
 
 	allKeysAt time.Time      // when all refused keys were tried; the keys loop's own
 	polls     sync.WaitGroup // in hand
-	sendSlots chan struct{}
-	sends     sync.WaitGroup // in hand
 
 	mu         sync.Mutex
 	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
@@ -91,9 +84,8 @@ type Service struct {
 // watches and delivers nothing yet.
 func New(o Options) *Service {
 	s := &Service{
-		db: o.DB, market: o.Market, send: o.Send, log: o.Log, ratePer: o.SMMRatePer,
+		db: o.DB, market: o.Market, wakeOutbox: o.Wake, log: o.Log, ratePer: o.SMMRatePer,
 		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), settle: newSignal(),
-		sendSlots:  make(chan struct{}, peopleAtOnce),
 		unrecorded: map[int64]unrecorded{},
 	}
 	if s.checkpoint == nil {
@@ -102,7 +94,6 @@ func New(o Options) *Service {
 	s.watch = loop.New("watch orders", o.Log, s.watchOnce)
 	s.decide = loop.New("settle purchases", o.Log, s.decideOnce)
 	s.remind = loop.New("remind", o.Log, s.remindOnce)
-	s.outbox = loop.New("send messages", o.Log, s.outboxOnce)
 	s.keys = loop.New("try refused keys", o.Log, s.tryKeysOnce)
 	s.sweep = loop.New("sweep", o.Log, s.sweepOnce)
 	return s
@@ -110,7 +101,7 @@ func New(o Options) *Service {
 
 // Start begins watching and delivering. Calling it twice is once.
 func (s *Service) Start() {
-	for _, l := range []*loop.Loop{s.outbox, s.decide, s.remind, s.watch, s.keys, s.sweep} {
+	for _, l := range []*loop.Loop{s.decide, s.remind, s.watch, s.keys, s.sweep} {
 		l.Start()
 	}
 }
@@ -124,13 +115,9 @@ func (s *Service) Stop(ctx context.Context) error {
 		problems = append(problems, l.Stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx), s.outbox.Stop(ctx), s.flush(ctx))
+	problems = append(problems, loop.Wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx))
 	return errors.Join(problems...)
 }
-
-// Wake looks for due messages now; call it when a person became reachable or
-// when messages were stored by others.
-func (s *Service) Wake() { s.outbox.Wake() }
 
 // WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
 func (s *Service) WakeWatcher() {
@@ -144,9 +131,9 @@ func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) e
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	err := s.db.AddMessage(ctx, storage.Message{
-		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Priority: classReply, CreatedAt: time.Now(),
+		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Priority: outbox.PriorityReply, CreatedAt: time.Now(),
 	})
-	s.outbox.Wake()
+	s.wakeOutbox()
 	return err
 }
 
@@ -170,40 +157,6 @@ func (s *Service) tryKeysOnce(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return tryNumberKeys, err
-}
-
-// flush sends what is due now, so that a stop leaves nothing that could have
-// been said.
-func (s *Service) flush(ctx context.Context) error {
-	_, err := s.outboxOnce(ctx)
-	return errors.Join(err, wait(ctx, &s.sends))
-}
-
-// wait waits for a group until ctx is done.
-func wait(ctx context.Context, group *sync.WaitGroup) error {
-	done := make(chan struct{})
-	go func() {
-		group.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// recoverTo turns a panic into an error: one order or message that can't be worked
-// on must not end the process, again and again after each start.
-func (s *Service) recoverTo(what string, do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("panic", "doing", what, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %s", what)
-		}
-	}()
-	return do()
 }
 
 // signal tells any number of waiters that something has changed.

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"hstockbot/internal/loop"
 	"hstockbot/storage"
 )
 
@@ -205,7 +206,7 @@ func (q *queue) done(keyID int64, now time.Time, tooMany bool) {
 		return
 	}
 	key.refusals++
-	key.held = now.Add(backoff(holdFirst, holdLongest, key.refusals))
+	key.held = now.Add(loop.Jitter(loop.Backoff(holdFirst, holdLongest, int(key.refusals))))
 }
 
 // ready returns when a bucket has its next token, now at the soonest.

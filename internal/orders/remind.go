@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/storage"
 )
 
@@ -54,12 +56,12 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 	due, err := s.db.DueReminders(ctx, now, remindersAtOnce)
 	failures := []error{err}
 	for _, reminder := range due {
-		failures = append(failures, s.recoverTo("remind", func() error {
-			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Priority: classStatus, CreatedAt: now}
+		failures = append(failures, loop.Recover(s.log, "remind", func() error {
+			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Priority: outbox.PriorityStatus, CreatedAt: now}
 			told, err := s.db.EndReminder(ctx, reminder, message)
 			if told {
 				s.checkpoint("reminded")
-				s.outbox.Wake()
+				s.wakeOutbox()
 			}
 			return err
 		}))

@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -54,11 +55,11 @@ func announce(o storage.Order) []storage.Message {
 	if now := time.Now(); at.Before(now.Add(-cardFirst)) { // adopted: it was rented a while ago
 		at = now
 	}
-	return []storage.Message{about(o, MessageNumber, classGoods, at.Add(cardFirst))}
+	return []storage.Message{about(o, MessageNumber, outbox.PriorityGoods, at.Add(cardFirst))}
 }
 
-func about(o storage.Order, kind string, class int, at time.Time) storage.Message {
-	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Priority: class, CreatedAt: at}
+func about(o storage.Order, kind string, priority outbox.Priority, at time.Time) storage.Message {
+	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Priority: priority, CreatedAt: at}
 }
 
 // Code asks the marketplace for what a number has received: it is not kept here
@@ -90,7 +91,7 @@ type numberAnswer struct {
 func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
 	a.phone, a.charge, a.currency, a.expiresAt = status.Phone, status.Charge, status.Currency, status.ExpiresAt
 	if ended(status.State) || !ended(a.state) {
-		a.state, a.word = status.State, status.Word
+		a.state, a.word = status.State, status.RawStatus
 	}
 	if a.sms.empty() {
 		a.sms.Code = status.Code
@@ -100,7 +101,7 @@ func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
 // addCode adds what sms_code says. How a number ended sms_status knows better.
 func (a *numberAnswer) addCode(code hstock.SMSCode) {
 	if !ended(a.state) {
-		a.state, a.word = code.State, code.Word
+		a.state, a.word = code.State, code.RawStatus
 	}
 	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
 		a.sms = sms
@@ -262,7 +263,7 @@ func over(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(m
 func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if fresh {
-		message := about(after, MessageCode, classCode, now)
+		message := about(after, MessageCode, outbox.PriorityCode, now)
 		body, err := json.Marshal(smsBody{Code: []byte(sms.Code.Reveal()), Text: []byte(sms.Text.Reveal())})
 		if err != nil {
 			return nil, fmt.Errorf("encode SMS: %w", err)
@@ -272,10 +273,10 @@ func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Ti
 	}
 	changed := before.State != after.State
 	if changed && after.State != storage.OrderDelivered {
-		messages = append(messages, about(after, MessageEnded, classStatus, now))
+		messages = append(messages, about(after, MessageEnded, outbox.PriorityStatus, now))
 	}
 	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || stage(after, before.UpdatedAt) != stage(after, now) {
-		messages = append(messages, about(after, MessageRedraw, classStatus, now.Add(time.Millisecond)))
+		messages = append(messages, about(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
 	return messages, nil
 }

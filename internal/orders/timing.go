@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"hstockbot/internal/loop"
 	"hstockbot/storage"
 )
 
@@ -131,13 +132,9 @@ const (
 	// Purchases that are settled in one go.
 	settledAtOnce = 64
 
-	// The outbox: people served at once, how long a sender may take, and how a
-	// failure is repeated.
-	peopleAtOnce   = 64
-	messageLease   = 2 * time.Minute
-	messageTimeout = 60 * time.Second
-	retryFirst     = 2 * time.Second
-	retryLongest   = 10 * time.Minute
+	// A write that failed after the request is tried again after this, doubling.
+	writeRetryFirst   = 100 * time.Millisecond
+	writeRetryLongest = 2 * time.Second
 
 	// Loops without due work look again after this (another replica may have
 	// stored some); due work that can't be taken yet is looked at after spinPause.
@@ -224,22 +221,13 @@ func staleAt(o storage.Order) time.Time {
 // nextAfterFailure returns when to ask again after so many failures in a row.
 func nextAfterFailure(o storage.Order, failures int64, now time.Time) time.Time {
 	if o.Kind == storage.KindSMS {
-		return now.Add(backoff(numberFailureFirst, numberFailureLongest, failures))
+		return now.Add(loop.Jitter(loop.Backoff(numberFailureFirst, numberFailureLongest, int(failures))))
 	}
-	at := now.Add(backoff(failureFirst, failureLongest, failures))
+	at := now.Add(loop.Jitter(loop.Backoff(failureFirst, failureLongest, int(failures))))
 	if next := nextPoll(o, now); next.After(at) {
 		return next
 	}
 	return at
-}
-
-// backoff doubles first with each failure, up to longest.
-func backoff(first, longest time.Duration, failures int64) time.Duration {
-	pause := first
-	for ; failures > 1 && pause < longest; failures-- {
-		pause *= 2
-	}
-	return spread(min(pause, longest))
 }
 
 func spread(pause time.Duration) time.Duration {

@@ -10,6 +10,8 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -107,7 +109,7 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 		return storage.Order{}, ErrOutcomeKnown
 	}
 	s.checkpoint("adopted")
-	s.outbox.Wake()
+	s.wakeOutbox()
 	s.watch.Wake()
 	return order, nil
 }
@@ -166,10 +168,10 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
 	now := time.Now()
 	moved, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcomeUnknown, Priority: classReply, CreatedAt: now.Add(cardFirst),
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcomeUnknown, Priority: outbox.PriorityReply, CreatedAt: now.Add(cardFirst),
 	})
 	if err == nil && moved {
-		s.outbox.Wake()
+		s.wakeOutbox()
 		s.decide.Wake()
 	}
 	return moved, err
@@ -184,7 +186,7 @@ func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 	overdue, err := s.db.OverdueLeases(ctx, now, settledAtOnce)
 	failures = append(failures, err)
 	for _, p := range overdue {
-		failures = append(failures, s.recoverTo("settle a purchase", func() error { return s.abandoned(ctx, p) }))
+		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.abandoned(ctx, p) }))
 	}
 	due, err := s.db.DueChecks(ctx, now, settledAtOnce)
 	failures = append(failures, err)
@@ -197,7 +199,7 @@ func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 		slots <- struct{}{}
 		checks.Go(func() {
 			defer func() { <-slots }()
-			checked[i] = s.recoverTo("read a balance", func() error { return s.check(ctx, p) })
+			checked[i] = loop.Recover(s.log, "read a balance", func() error { return s.check(ctx, p) })
 		})
 	}
 	checks.Wait()
@@ -216,10 +218,10 @@ func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
 	}
 	now := time.Now()
 	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcome, Priority: classReply, CreatedAt: now,
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcome, Priority: outbox.PriorityReply, CreatedAt: now,
 	})
 	if rejected {
-		s.outbox.Wake()
+		s.wakeOutbox()
 	}
 	return err
 }
@@ -261,12 +263,12 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	var message *storage.Message
 	if last {
 		message = &storage.Message{
-			UserID: p.UserID, PurchaseID: p.ID, Kind: MessageVerdict, Priority: classReply, CreatedAt: time.Now(),
+			UserID: p.UserID, PurchaseID: p.ID, Kind: MessageVerdict, Priority: outbox.PriorityReply, CreatedAt: time.Now(),
 		}
 	}
 	recorded, err := s.db.RecordCheck(ctx, p, previous, message)
 	if recorded && last {
-		s.outbox.Wake()
+		s.wakeOutbox()
 	}
 	return err
 }

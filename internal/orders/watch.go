@@ -10,6 +10,8 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -94,7 +96,7 @@ func (s *Service) writeNotes(ctx context.Context) error {
 func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany bool) {
 	asking, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
 	defer cancel()
-	err := s.recoverTo("poll an order", func() error {
+	err := loop.Recover(s.log, "poll an order", func() error {
 		heard, err := s.hear(asking, order, false)
 		if err != nil {
 			return err
@@ -161,7 +163,7 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	if err != nil {
 		s.log.Error("giving up an order failed", "order", order.ExternalID, "error", err)
 	}
-	s.outbox.Wake()
+	s.wakeOutbox()
 }
 
 // timeIsOver reports whether nothing more is to be expected of a number.
@@ -302,7 +304,7 @@ func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (
 		return order.Order, err
 	}
 	s.checkpoint("reported")
-	s.outbox.Wake()
+	s.wakeOutbox()
 	if !reported { // a poll beside this one was quicker: its answer counts
 		return s.db.Order(ctx, order.UserID, order.ID)
 	}
@@ -315,7 +317,7 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
-	o.RawStatus = status.Word
+	o.RawStatus = status.RawStatus
 	if status.Charge.Valid {
 		o.Charge = status.Charge
 	}
@@ -398,7 +400,7 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 	ended := before.Open() && !after.Open()
 	if ended && (after.Kind != storage.KindProduct || after.State != storage.OrderDelivered) {
 		messages = append(messages, storage.Message{
-			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Priority: classStatus,
+			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Priority: outbox.PriorityStatus,
 			CreatedAt: now.Add(time.Millisecond), // behind the goods of the same answer
 		})
 	}

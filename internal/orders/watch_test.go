@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/storage"
@@ -289,7 +290,7 @@ func TestOutbox(t *testing.T) {
 		failures := 3
 		w.sending = func(m storage.Message) error {
 			if m.UserID == boris {
-				return orders.ErrUnreachable
+				return outbox.ErrUnreachable
 			}
 			if failures--; failures >= 0 {
 				return context.DeadlineExceeded

@@ -1,9 +1,11 @@
-// Package redact is the one place that keeps secrets out of logs and errors.
+// Package redact keeps secrets out of logs and errors.
 //
-// It owns two things: Secret, a string that prints as a placeholder wherever
-// it ends up by accident, and Redactor, which scrubs text that other people's
-// code has made (net/http puts the bot's token into the errors it returns).
-// It knows nothing about where secrets come from.
+// It owns Secret, a string that prints as a placeholder, and Redactor, which
+// removes secrets from text that other code has produced: net/http puts the
+// bot's token into the errors that it returns. The program's only logger
+// writes through Redactor.Handler, which hides the known values, everything
+// that looks like a token, and the fields that are named like a secret. The
+// package contains nothing of the origin of secrets.
 package redact
 
 import (
@@ -18,20 +20,20 @@ import (
 	"strings"
 )
 
-// Placeholder stands where a secret would have been.
+// Placeholder replaces a secret.
 const Placeholder = "[redacted]"
 
 // Secret is a token, an API key, a delivered account or a code. Printing,
-// logging or marshalling it gives Placeholder; only Reveal gives the value.
+// logging or marshalling it gives Placeholder; only Reveal returns the value.
 //
-// Three ways round it are not the type's to close: fmt does not ask a field
-// that is not exported how it prints (Redactor.Handler does), encoding/json
-// does not ask the keys of a map, and fmt asks nobody where a verb does not fit
-// (%p, or %w of what is no error: go vet refuses both).
+// The type can't prevent three leaks: fmt does not call the methods of a value
+// in an unexported field (Redactor.Handler covers that), encoding/json does not
+// call those of map keys, and fmt calls none for a verb that does not fit (%p,
+// or %w of a value that is no error; go vet reports both).
 type Secret string
 
-// Reveal returns the value itself. Call it only where the value leaves for
-// its destination: the wire, the sealed column, the person's own chat.
+// Reveal returns the value itself. Call it only where the value is passed to
+// its destination: a request, a sealed column, the chat of its owner.
 func (s Secret) Reveal() string { return string(s) }
 
 // String implements fmt.Stringer.
@@ -46,9 +48,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(Placeholder), nil 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(Placeholder) }
 
-// Tail returns the last four characters behind dots ("••••cdef"), the form in
-// which a person recognizes their own key. A secret of fewer than twelve
-// characters shows none of them.
+// Tail returns dots and the last four characters ("••••cdef"), by which people
+// recognize their own key. For a secret of fewer than twelve characters it
+// returns the dots only.
 func (s Secret) Tail() string {
 	runes := []rune(string(s))
 	if len(runes) < 12 {
@@ -57,10 +59,10 @@ func (s Secret) Tail() string {
 	return "••••" + string(runes[len(runes)-4:])
 }
 
-// What secrets look like inside text that others made: a bot token anywhere,
-// also right behind "/bot" (Bot API: "Authorizing your bot"), and the value of
-// a field that is named like one, in a form (key=…), in JSON ("key":"…", also
-// with its quotes escaped) and in url.Values as fmt prints them (key:[…]).
+// The patterns of secrets in text: a bot token anywhere, also right after "/bot"
+// (Bot API: "Authorizing your bot"), and the value of a field that is named
+// like a secret, in a form (key=…), in JSON ("key":"…", also with escaped
+// quotes) and in url.Values as fmt prints them (key:[…]).
 var (
 	tokenPattern  = regexp.MustCompile(`\d{3,20}(:|%3[Aa])[A-Za-z0-9_-]{20,}`)
 	fieldPattern  = regexp.MustCompile(`(?i)(^|[^\w])(` + fieldNames + `)=[^&\s"']+`)
@@ -71,14 +73,15 @@ var (
 
 const fieldNames = `key|api_?key|token|secret|secret_?key|secret_?token`
 
-// Redactor scrubs text. The zero value knows the patterns only.
+// Redactor removes secrets from text. The zero value recognizes them by the
+// patterns only.
 type Redactor struct {
 	replacer *strings.Replacer
 }
 
-// New returns a Redactor that also hides these very values wherever they
-// stand, as they are and as URLs escape them. Values shorter than eight
-// characters are left out: hiding them would blank ordinary words.
+// New returns a Redactor that also hides these values, plain and escaped as in
+// URLs. Values shorter than eight characters are ignored, because hiding them
+// would also hide ordinary words.
 func New(secrets ...Secret) *Redactor {
 	var values []string
 	for _, secret := range secrets {
@@ -86,12 +89,12 @@ func New(secrets ...Secret) *Redactor {
 			values = append(values, value, url.QueryEscape(value), url.PathEscape(value))
 		}
 	}
-	return &Redactor{replacer: replacerOf(values)}
+	return &Redactor{replacer: newReplacer(values)}
 }
 
-// replacerOf returns what hides these values. The longest go first, for one
-// may begin with another.
-func replacerOf(values []string) *strings.Replacer {
+// newReplacer returns a Replacer that hides these values. The longest come
+// first, because a value may be the beginning of another one.
+func newReplacer(values []string) *strings.Replacer {
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
 	pairs := make([]string, 0, 2*len(values))
 	for _, value := range slices.Compact(values) {
@@ -105,8 +108,8 @@ func (r *Redactor) String(text string) string {
 	if r.replacer != nil {
 		text = r.replacer.Replace(text)
 	}
-	// Most log lines have neither mark; looking for one costs far less than the
-	// patterns.
+	// Most log lines contain neither character, and the search costs far less
+	// than the patterns.
 	if strings.Contains(text, ":") || strings.Contains(text, "%3") {
 		text = tokenPattern.ReplaceAllString(text, Placeholder)
 		text = jsonPattern.ReplaceAllString(text, "${1}"+Placeholder)
@@ -118,8 +121,8 @@ func (r *Redactor) String(text string) string {
 	return text
 }
 
-// Handler returns a slog.Handler that scrubs messages and attributes before
-// next sees them.
+// Handler returns a slog.Handler that removes secrets from messages and
+// attributes and passes the records to next.
 func (r *Redactor) Handler(next slog.Handler) slog.Handler {
 	return &handler{redactor: r, next: next}
 }
@@ -154,9 +157,9 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return &handler{redactor: h.redactor, next: h.next.WithGroup(name)}
 }
 
-// attr scrubs one attribute. Numbers, times and the like can't hold a secret
-// and keep their type; everything else becomes text, because text is what the
-// patterns understand. An attribute that is named like a secret is one.
+// attr removes secrets from one attribute. Numbers and times can't contain a
+// secret and keep their type; other values become text, to which the patterns
+// apply. The text of an attribute that is named like a secret is hidden.
 func (h *handler) attr(attr slog.Attr) slog.Attr {
 	value := attr.Value.Resolve()
 	switch value.Kind() {
@@ -183,28 +186,28 @@ func (h *handler) text(name, text string) string {
 	return h.redactor.String(text)
 }
 
-// sprint is what %+v gives, without the Secrets that it would show because
-// they are in fields that are not exported.
+// sprint formats value with %+v and hides the Secrets in its unexported fields,
+// which fmt would print.
 func sprint(value any) string {
 	text := fmt.Sprintf("%+v", value)
 	switch value.(type) {
 	case error, fmt.Stringer, fmt.Formatter:
-		return text // its own words
+		return text // by its own method
 	}
-	of := reflect.ValueOf(value)
-	if of.Kind() == reflect.Pointer {
-		of = of.Elem()
+	v := reflect.ValueOf(value)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
 	}
-	if secrets := secretsIn(of, nil); len(secrets) > 0 {
-		text = replacerOf(secrets).Replace(text)
+	if secrets := secretsIn(v, nil); len(secrets) > 0 {
+		text = newReplacer(secrets).Replace(text)
 	}
 	return text
 }
 
 var secretType = reflect.TypeFor[Secret]()
 
-// secretsIn appends the Secrets that fmt reaches in a value: it goes into
-// everything but pointers, which below the top it prints as addresses.
+// secretsIn appends the Secrets that fmt would print as part of value. It does
+// not follow pointers, which fmt prints as addresses below the top level.
 func secretsIn(value reflect.Value, found []string) []string {
 	switch value.Kind() {
 	case reflect.String:

@@ -20,8 +20,8 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// Canaries: if one of them is seen anywhere, something leaks. key looks like
-// nothing in particular, so that only its type or its value gives it away.
+// The secrets that must not appear in any output. key matches no pattern, so
+// only its type or its value identifies it.
 const (
 	key     = redact.Secret("canary-key-5f0c/91+d=")
 	token   = redact.Secret("7012345678:AAH-canary_token_0123456789abcdefg")
@@ -56,7 +56,7 @@ type exported struct {
 	Ptr  *redact.Secret
 }
 
-func TestSecretPrints(t *testing.T) {
+func TestSecretPrintsPlaceholder(t *testing.T) {
 	pointer := key
 	whole := exported{Key: key, Keys: []redact.Secret{key, token}, Of: map[string]redact.Secret{"a": account}, Ptr: &pointer}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%c", "%U", "%t", "%08.3f", "%-40s|", "%.3s"} {
@@ -73,7 +73,7 @@ func TestSecretPrints(t *testing.T) {
 	}
 }
 
-func TestSecretMarshals(t *testing.T) {
+func TestSecretMarshalsPlaceholder(t *testing.T) {
 	whole := exported{Key: key, Keys: []redact.Secret{token}, Of: map[string]redact.Secret{"a": account}}
 	asJSON, err := json.Marshal(whole)
 	if err != nil {
@@ -88,7 +88,7 @@ func TestSecretMarshals(t *testing.T) {
 		t.Fatal(err)
 	}
 	assertClean(t, "XML", string(asXML))
-	// What comes in is not hidden from the program.
+	// Unmarshalling keeps the value.
 	var back struct{ Key redact.Secret }
 	if err := json.Unmarshal([]byte(`{"Key":"value"}`), &back); err != nil || back.Key.Reveal() != "value" {
 		t.Errorf("read %q from JSON, error %v", back.Key.Reveal(), err)
@@ -109,7 +109,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-func TestRedactorKnowsValues(t *testing.T) {
+func TestRedactorHidesValues(t *testing.T) {
 	r := redact.New(key, token, "  padded-secret-value\n", "short", "", "abcdefgh", "abcdefgh-and-more")
 	for text, want := range map[string]string{
 		"before " + string(key) + " after":           "before [redacted] after",
@@ -127,8 +127,8 @@ func TestRedactorKnowsValues(t *testing.T) {
 	}
 }
 
-func TestRedactorKnowsPatterns(t *testing.T) {
-	var r redact.Redactor // a token that nobody told it of, say before configuration was read
+func TestRedactorHidesPatterns(t *testing.T) {
+	var r redact.Redactor // it has no values, as before the configuration is read
 	for text, want := range map[string]string{
 		"https://api.telegram.org/bot" + string(token) + "/getMe":        "https://api.telegram.org/bot[redacted]/getMe",
 		"https://api.telegram.org/file/bot" + string(token) + "/a/b.jpg": "https://api.telegram.org/file/bot[redacted]/a/b.jpg",
@@ -155,17 +155,17 @@ func TestRedactorKnowsPatterns(t *testing.T) {
 	}
 }
 
-func TestRedactorLeavesNoValue(t *testing.T) {
+func TestRedactorHidesAnyValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		secret := rapid.StringMatching(`[A-Za-z0-9/+&=%"<]{8,40}`).Draw(t, "secret")
 		before, after := rapid.String().Draw(t, "before"), rapid.String().Draw(t, "after")
 		if got := redact.New(redact.Secret(secret)).String(before + secret + after); strings.Contains(got, secret) && !strings.Contains(redact.Placeholder, secret) {
-			t.Fatalf("left in %q", got)
+			t.Fatalf("the value remains in %q", got)
 		}
 	})
 }
 
-func TestErrorsOfNetHTTP(t *testing.T) {
+func TestRedactorHidesTokenInErrorsOfNetHTTP(t *testing.T) {
 	r := redact.New(token)
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close() // so that the dial is refused
@@ -185,7 +185,7 @@ func TestErrorsOfNetHTTP(t *testing.T) {
 		for _, format := range []string{"%v", "%+v", "%q"} {
 			text := fmt.Sprintf(format, fmt.Errorf("getMe: %w", err))
 			if !strings.Contains(text, "canary") {
-				t.Fatalf("%s: nothing to hide in %s", name, text)
+				t.Fatalf("%s: the token is not in %s", name, text)
 			}
 			assertClean(t, name, r.String(text))
 			assertClean(t, name+" by pattern", new(redact.Redactor).String(text))
@@ -193,7 +193,7 @@ func TestErrorsOfNetHTTP(t *testing.T) {
 	}
 }
 
-// handlers are the two that the program can log with.
+// handlers are the two log formats of the program.
 var handlers = map[string]func(io.Writer) slog.Handler{
 	"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
 	"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
@@ -216,9 +216,9 @@ func (lazy) LogValue() slog.Value {
 
 type panicking struct{}
 
-func (panicking) Error() string { panic("no words") }
+func (panicking) Error() string { panic("panic in Error") }
 
-func TestHandler(t *testing.T) {
+func TestHandlerHidesSecrets(t *testing.T) {
 	urlError := &url.Error{Op: "Post", URL: "https://api.telegram.org/bot" + string(token) + "/getMe", Err: errors.New("EOF")}
 	hidden := unexported{name: "shown", key: "cy7canary", of: map[redact.Secret]any{"canary2": 1}, any: redact.Secret("canary3")}
 	hidden.nested.keys = []redact.Secret{"canary4", ""}
@@ -265,7 +265,7 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-func TestHandlerKeepsTheRest(t *testing.T) {
+func TestHandlerKeepsOtherAttributes(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(redact.New(key).Handler(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo, AddSource: true})))
 	log.WithGroup("g").With("took", 5*time.Millisecond).Warn("done", "n", 3, "ok", true, "x", 1.5, "error", errors.New("plain"), "s", unexported{name: "shown"})
@@ -291,7 +291,7 @@ func TestHandlerKeepsTheRest(t *testing.T) {
 		t.Errorf("got %+v", g)
 	}
 	if log.Enabled(t.Context(), slog.LevelDebug) {
-		t.Error("a level that the next handler does not take is enabled")
+		t.Error("a level that is disabled in the next handler is enabled")
 	}
 }
 
@@ -302,12 +302,12 @@ func BenchmarkHandler(b *testing.B) {
 		log := slog.New(handler)
 		b.Run(name+"/plain", func(b *testing.B) {
 			for b.Loop() {
-				log.Info("an update was handled", "update", 123456, "route", "p", "took", time.Millisecond)
+				log.Info("update handled", "update", 123456, "route", "p", "took", time.Millisecond)
 			}
 		})
 		b.Run(name+"/error", func(b *testing.B) {
 			for b.Loop() {
-				log.Error("a call failed", "method", "getMe", "error", err)
+				log.Error("call failed", "method", "getMe", "error", err)
 			}
 		})
 	}

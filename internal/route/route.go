@@ -5,10 +5,14 @@
 //
 //	var Product = route.New[ProductArgs]("p")
 //
-// and is encoded as "p:1a.0.3": the route's name, then the struct's fields in
-// order, integers in base 36. What a field may be is bounded by its type, so a
-// route that could exceed Telegram's limit is refused when it is declared, not
-// when a person taps. The package knows neither Telegram nor the shop.
+// and is encoded as "p:1a.0.3": the name of the route, then the fields of the
+// struct in order, integers in base 36. The type of a field bounds its length,
+// so New panics at the start of the program for a route whose data could exceed
+// Telegram's limit. A value has exactly one spelling, and Parse returns an
+// error for any other. Names of unknown length are encoded as a Hash.
+//
+// The package contains neither the routes themselves (package keyboards) nor
+// their screens, and it does not check rights: data in a button is not trusted.
 package route
 
 import (
@@ -24,19 +28,20 @@ import (
 // MaxBytes is the limit on callback data (Bot API: InlineKeyboardButton, "1-64 bytes").
 const MaxBytes = 64
 
-// ErrMalformed is returned for data that no route has encoded: an old
-// button's, or a forged one's.
+// ErrMalformed is the error for data that Data did not produce, for instance
+// that of an old or a forged button.
 var ErrMalformed = errors.New("malformed callback data")
 
-// Hash stands for a name of unknown length (a category, a project) in callback
-// data: the first 8 characters of the base64url SHA-256 of the name. 48 bits
-// tell a shop's few thousand names apart; who resolves one refuses it when two
-// names share it.
+// Hash represents a name of unknown length (a category, a project) in callback
+// data: the first 8 characters of the base64url SHA-256 of the name. Its 48 bits
+// distinguish a few thousand names; a caller that looks a name up by its Hash
+// must treat a Hash of two names as unknown.
 type Hash string
 
 const hashLen = 8
 
-// HashOf returns the Hash of a canonical name. The empty name has the empty Hash.
+// HashOf returns the Hash of a name, "" for the empty name. Old buttons contain
+// hashes, so the function must never change.
 func HashOf(name string) Hash {
 	if name == "" {
 		return ""
@@ -45,22 +50,21 @@ func HashOf(name string) Hash {
 	return Hash(base64.RawURLEncoding.EncodeToString(sum[:])[:hashLen])
 }
 
-// Route encodes and decodes the callback data of one screen or deed. A is a
-// struct whose fields are signed or unsigned integers (or types of such a
-// kind), bools or Hashes.
+// Route encodes and decodes the callback data of one screen or action. A is a
+// struct whose fields are signed or unsigned integers (or named types of these),
+// bools or Hashes.
 type Route[A any] struct {
 	name string
 }
 
-// New declares a route. It panics where A has a field that can't be encoded or
-// where the longest possible data would exceed MaxBytes: both are mistakes in
-// the program, found when it starts.
+// New declares a route. It panics if A has a field that can't be encoded or if
+// the longest possible data exceeds MaxBytes.
 func New[A any](name string) Route[A] {
 	if name == "" || strings.ContainsAny(name, ":.") {
 		panic(fmt.Sprintf("route: bad name %q", name))
 	}
 	if longest := len(name) + longestArgs(reflect.TypeFor[A]()); longest > MaxBytes {
-		panic(fmt.Sprintf("route: %q may take %d bytes, over %d", name, longest, MaxBytes))
+		panic(fmt.Sprintf("route: the data of %q may have %d bytes, more than %d", name, longest, MaxBytes))
 	}
 	return Route[A]{name: name}
 }
@@ -68,7 +72,7 @@ func New[A any](name string) Route[A] {
 // Name returns the part of the data before the colon.
 func (r Route[A]) Name() string { return r.name }
 
-// Data returns the callback data for these arguments, at most MaxBytes long.
+// Data returns the callback data for these arguments, at most MaxBytes.
 func (r Route[A]) Data(args A) string {
 	value := reflect.ValueOf(args)
 	if value.NumField() == 0 {
@@ -87,8 +91,8 @@ func (r Route[A]) Data(args A) string {
 	return data.String()
 }
 
-// Parse decodes the rest of callback data, as Split returns it. Anything that
-// Data would not have written is ErrMalformed.
+// Parse decodes the rest of callback data, as Split returns it. For a rest that
+// Data would not produce it returns ErrMalformed.
 func (r Route[A]) Parse(rest string) (A, error) {
 	var args A
 	value := reflect.ValueOf(&args).Elem()
@@ -112,8 +116,8 @@ func (r Route[A]) Parse(rest string) (A, error) {
 	return args, nil
 }
 
-// Split cuts callback data into the route's name and the rest for Parse. The
-// rest begins with the colon, so that "p" and "p:" stay two things.
+// Split separates callback data into the name of the route and the rest for
+// Parse. The rest begins with the colon, so "p" and "p:" remain different.
 func Split(data string) (name, rest string) {
 	if i := strings.IndexByte(data, ':'); i >= 0 {
 		return data[:i], data[i:]
@@ -127,7 +131,7 @@ var hashType = reflect.TypeFor[Hash]()
 // struct type can have.
 func longestArgs(args reflect.Type) int {
 	if args.Kind() != reflect.Struct {
-		panic(fmt.Sprintf("route: arguments are a struct, not %s", args))
+		panic(fmt.Sprintf("route: arguments must be a struct, not %s", args))
 	}
 	total := 0
 	for i := range args.NumField() {
@@ -154,7 +158,7 @@ func longest(args reflect.Type, field reflect.StructField) int {
 		highest := ^uint64(0) >> (64 - field.Type.Bits())
 		return len(strconv.FormatUint(highest, 36))
 	default:
-		panic(fmt.Sprintf("route: %s.%s is a %s, which callback data can't hold", args, field.Name, field.Type))
+		panic(fmt.Sprintf("route: %s.%s has the type %s, which can't be encoded", args, field.Name, field.Type))
 	}
 }
 
@@ -175,8 +179,7 @@ func encode(field reflect.Value) string {
 }
 
 // decode sets field from text and reports whether text is exactly what encode
-// writes for that value: one value has one spelling, so a forger gains no
-// second name for a button.
+// returns for that value.
 func decode(field reflect.Value, text string) bool {
 	switch {
 	case field.Type() == hashType:

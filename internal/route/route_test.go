@@ -18,7 +18,8 @@ type shelf uint8
 
 type page int16
 
-// Every kind of field, in three structs, since one with all would not fit.
+// Every kind of field, in three structs: one struct with all would exceed
+// MaxBytes.
 type (
 	signed struct {
 		Small  int8
@@ -45,7 +46,7 @@ type (
 	none struct{}
 )
 
-func TestData(t *testing.T) {
+func TestDataEncodesArguments(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{route.New[none]("menu").Data(none{}), "menu"},
 		{route.New[flag]("f").Data(flag{}), "f:0"},
@@ -85,7 +86,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Run("none", rapid.MakeCheck(func(t *rapid.T) { roundTrip(t, none{}) }))
 }
 
-// roundTrip takes the longest name that fits.
+// roundTrip encodes and decodes args under the longest possible name.
 func roundTrip[A any](t *rapid.T, args A) {
 	r := longest[A]()
 	data := r.Data(args)
@@ -94,13 +95,13 @@ func roundTrip[A any](t *rapid.T, args A) {
 	}
 	name, rest := route.Split(data)
 	if name != r.Name() {
-		t.Fatalf("%q is split at %q", data, name)
+		t.Fatalf("%q has the name %q", data, name)
 	}
-	back, err := r.Parse(rest)
+	decoded, err := r.Parse(rest)
 	if err != nil {
 		t.Fatalf("%q: %v", data, err)
 	}
-	if diff := cmp.Diff(args, back); diff != "" {
+	if diff := cmp.Diff(args, decoded); diff != "" {
 		t.Fatalf("%q: %s", data, diff)
 	}
 }
@@ -119,33 +120,32 @@ func declare[A any](name string, r *route.Route[A]) (declared bool) {
 	return
 }
 
-func TestLongestFits(t *testing.T) {
+func TestLongestDataHasMaxBytes(t *testing.T) {
 	r := longest[signed]()
 	lowest := signed{Small: math.MinInt8, Page: math.MinInt16, Medium: math.MinInt32, Large: math.MinInt64, Word: math.MinInt}
 	if data := r.Data(lowest); len(data) != route.MaxBytes {
-		t.Errorf("the longest data under the longest name is %q, %d bytes: New refuses what would fit, or more", data, len(data))
+		t.Errorf("the longest data under the longest name is %q, %d bytes", data, len(data))
 	}
 }
 
-// parsers decode data under every struct of these tests, and write what they
-// understood once more.
+// parsers decode data as arguments of each struct and encode the result again.
 var parsers = map[string]func(rest string) (string, error){
-	"s": again(route.New[signed]("s")),
-	"u": again(route.New[unsigned]("u")),
-	"h": again(route.New[hashed]("h")),
-	"l": again(route.New[lone]("l")),
-	"f": again(route.New[flag]("f")),
-	"n": again(route.New[none]("n")),
+	"s": reencode(route.New[signed]("s")),
+	"u": reencode(route.New[unsigned]("u")),
+	"h": reencode(route.New[hashed]("h")),
+	"l": reencode(route.New[lone]("l")),
+	"f": reencode(route.New[flag]("f")),
+	"n": reencode(route.New[none]("n")),
 }
 
-func again[A any](r route.Route[A]) func(string) (string, error) {
+func reencode[A any](r route.Route[A]) func(string) (string, error) {
 	return func(rest string) (string, error) {
 		args, err := r.Parse(rest)
 		return r.Data(args), err
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejectsMalformedData(t *testing.T) {
 	for _, data := range []string{
 		"n:", "n:0", "n:.", "n::", // no arguments
 		"f", "f:", "f:2", "f:00", "f:true", "f:-0", "f:1.", "f:.1", "f::1", "f: 1", "f:1\x00",
@@ -156,13 +156,13 @@ func TestParseRefuses(t *testing.T) {
 		"h:abcdefgh.1.0", "h:abcdefgh.1.0.abcdefgh.0",
 	} {
 		name, rest := route.Split(data)
-		if written, err := parsers[name](rest); !errors.Is(err, route.ErrMalformed) {
-			t.Errorf("%q is taken for %q, error %v", data, written, err)
+		if encoded, err := parsers[name](rest); !errors.Is(err, route.ErrMalformed) {
+			t.Errorf("%q is decoded and encoded again as %q, error %v", data, encoded, err)
 		}
 	}
 }
 
-// FuzzParse: whatever comes, one value has one spelling, and nothing panics.
+// FuzzParse checks that no data panics and that each value has one spelling.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"", ":", "n", "n:", "f:1", "l:", "l:abcd_-09", "s:-1.z.10.-100.0", "u:73.0.0.3w5e11264sgsf.0", "h:abcd_-09.1.1a.", "s:....", "x:1"} {
 		f.Add(seed)
@@ -173,31 +173,31 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q is split into %q and %q", data, name, rest)
 		}
 		for name, parse := range parsers {
-			written, err := parse(rest)
+			encoded, err := parse(rest)
 			switch {
 			case err != nil && !errors.Is(err, route.ErrMalformed):
 				t.Fatalf("%q: %v", data, err)
-			case err == nil && written != name+rest:
-				t.Fatalf("%q is read, and written as %q", name+rest, written)
+			case err == nil && encoded != name+rest:
+				t.Fatalf("%q is decoded and encoded again as %q", name+rest, encoded)
 			}
 		}
 	})
 }
 
-func TestParseLeavesNothingBehind(t *testing.T) {
+func TestParseReturnsZeroArgumentsWithError(t *testing.T) {
 	_, rest := route.Split("s:1.1.1.1.x!")
 	if args, err := route.New[signed]("s").Parse(rest); err == nil || args != (signed{}) {
 		t.Errorf("got %+v and error %v", args, err)
 	}
 }
 
-func TestNewPanics(t *testing.T) {
+func TestNewPanicsForInvalidRoutes(t *testing.T) {
 	for name, declaration := range map[string]func(){
 		"no name":           func() { route.New[none]("") },
 		"colon in the name": func() { route.New[none]("a:b") },
 		"point in the name": func() { route.New[none]("a.b") },
 		"name too long":     func() { route.New[none](strings.Repeat("n", 65)) },
-		"too much":          func() { route.New[[6]int64]("a") },
+		"an array":          func() { route.New[[6]int64]("a") },
 		"arguments too long": func() {
 			route.New[struct{ A, B, C, D, E int64 }]("a")
 		},
@@ -209,17 +209,17 @@ func TestNewPanics(t *testing.T) {
 		"a pointer":         func() { route.New[struct{ ID *int64 }]("a") },
 		"a struct":          func() { route.New[struct{ Of struct{ ID int64 } }]("a") },
 		"an embedded one":   func() { route.New[struct{ Lone lone }]("a") },
-		"an address":        func() { route.New[struct{ At uintptr }]("a") },
+		"a uintptr":         func() { route.New[struct{ At uintptr }]("a") },
 		"not exported":      func() { route.New[struct{ id int64 }]("a") },
 		"no struct":         func() { route.New[int]("a") },
-		"a struct's address": func() {
+		"a struct pointer": func() {
 			route.New[*none]("a")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if said := fmt.Sprint(recover()); !strings.HasPrefix(said, "route: ") {
-					t.Errorf("panicked with %q, want a sentence", said)
+				if value := fmt.Sprint(recover()); !strings.HasPrefix(value, "route: ") {
+					t.Errorf("panicked with %q, want a text that begins with route:", value)
 				}
 			}()
 			declaration()
@@ -231,9 +231,9 @@ func TestNewPanics(t *testing.T) {
 
 func TestHashOf(t *testing.T) {
 	if got := route.HashOf(""); got != "" {
-		t.Errorf("of nothing: %q", got)
+		t.Errorf("the hash of the empty name is %q", got)
 	}
-	// Buttons of any age carry it: this must never change. SHA-256 of "abc" is ba7816bf8f01….
+	// Old buttons contain hashes, so this must never change. SHA-256 of "abc" is ba7816bf8f01….
 	if got, want := route.HashOf("abc"), route.Hash("ungWv48B"); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns what is compared of a text: its words, a space between them, in
-// one case, without accents and without what only looks different (full width,
-// ligatures, digits of other scripts). A word is letters, digits and the marks
-// that belong to them. Whatever stands between words is a space, and what can't
-// be seen is nothing.
+// Fold normalizes text for comparison: its words, separated by single spaces,
+// case-folded, without accents, and with compatibility variants (full width,
+// ligatures, digits of other scripts) replaced. A word consists of letters,
+// digits and the combining marks of its script. Invisible characters are
+// removed; all others separate words.
 func Fold(text string) string {
 	text = cases.Fold().String(norm.NFKD.String(text))
-	text = norm.NFKD.String(strings.ToLower(text)) // cases.Fold makes capitals of small Cherokee letters
+	text = norm.NFKD.String(strings.ToLower(text)) // cases.Fold maps small Cherokee letters to capitals
 	var folded strings.Builder
 	folded.Grow(len(text))
 	inWord := false
@@ -26,8 +26,8 @@ func Fold(text string) string {
 				folded.WriteByte(' ')
 			}
 			inWord = true
-			folded.WriteRune(plain(r))
-		case isAccent(r) || isUnseen(r):
+			folded.WriteRune(foldLetter(r))
+		case isAccent(r) || isInvisible(r):
 			continue
 		case inWord && unicode.In(r, unicode.Mn, unicode.Mc):
 			folded.WriteRune(r)
@@ -38,18 +38,18 @@ func Fold(text string) string {
 	return norm.NFC.String(folded.String())
 }
 
-// isAccent reports whether a mark is one that people leave out: an accent, or a
-// vowel of Arabic. The marks of Hindi, Thai and others are letters.
+// isAccent reports whether r is a mark that people omit when they type: an
+// accent, or an Arabic vowel. The marks of Hindi, Thai and others are letters.
 func isAccent(r rune) bool {
 	return 0x300 <= r && r <= 0x36F || 0x64B <= r && r <= 0x65F || r == 0x670
 }
 
-// isUnseen reports whether r only says how its neighbours are drawn.
-func isUnseen(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Variation_Selector) }
+// isInvisible reports whether r only changes how its neighbours are drawn.
+func isInvisible(r rune) bool { return unicode.In(r, unicode.Cf, unicode.Variation_Selector) }
 
-// plain returns the letter that is typed for one whose stroke is no mark of its
-// own, and the ASCII digit for one of another script.
-func plain(r rune) rune {
+// foldLetter replaces letters whose stroke Unicode does not decompose, and
+// digits of other scripts by ASCII digits.
+func foldLetter(r rune) rune {
 	switch r {
 	case 'đ':
 		return 'd'
@@ -61,7 +61,7 @@ func plain(r rune) rune {
 	if r <= unicode.MaxASCII || !unicode.IsDigit(r) {
 		return r
 	}
-	// Unicode has digits in rows from 0 to 9.
+	// Unicode places the digits 0 to 9 of each script next to each other.
 	zero := r
 	for unicode.IsDigit(zero - 1) {
 		zero--

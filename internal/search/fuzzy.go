@@ -2,104 +2,106 @@ package search
 
 import "unicode/utf8"
 
-// walk compares a typed word with the words of an index, in their order. A slip
-// is a letter that is missing, too many or another one, or two neighbours that
-// have changed places. What a word has in common with the one before is compared
-// once, and a word is left as soon as too much of it differs.
-type walk struct {
-	typed   []rune
-	most    int     // slips that count
-	letters []rune  // letters[d]: the d-th letter of the word that is compared
-	ends    []int   // ends[d]: where in the word that letter ends
-	rows    [][]int // rows[d][j]: the slips between d letters of the word and j of the typed one
-	begins  []int   // begins[d]: the fewest between at most d letters and the whole typed one
+// fuzzyMatcher compares a typed word with the sorted words of an index by
+// optimal string alignment distance: the number of letters inserted, deleted or
+// replaced, or of neighbours swapped. The rows of the distance matrix for a prefix
+// that a word shares with the word before it are reused, and a word is
+// abandoned as soon as its distance exceeds maxEdits.
+type fuzzyMatcher struct {
+	typed       []rune
+	maxEdits    int
+	letters     []rune  // letters[d]: the d-th letter of the current word
+	ends        []int   // ends[d]: byte offset in the word after that letter
+	distances   [][]int // distances[d][j]: edits between d letters of the word and j of the typed one
+	prefixEdits []int   // prefixEdits[d]: the fewest edits between a prefix of at most d letters and the typed word
 }
 
-func newWalk(typed []rune, most int) *walk {
-	depth := len(typed) + most + 2 // a longer word has more slips
-	w := &walk{
-		typed: typed, most: most,
-		letters: make([]rune, depth), ends: make([]int, depth), rows: make([][]int, depth), begins: make([]int, depth),
+func newFuzzyMatcher(typed []rune, maxEdits int) *fuzzyMatcher {
+	depth := len(typed) + maxEdits + 2 // a longer word needs more edits than that
+	m := &fuzzyMatcher{
+		typed: typed, maxEdits: maxEdits,
+		letters: make([]rune, depth), ends: make([]int, depth), distances: make([][]int, depth), prefixEdits: make([]int, depth),
 	}
-	for d := range w.rows {
-		w.rows[d] = make([]int, len(typed)+2)
+	for d := range m.distances {
+		m.distances[d] = make([]int, len(typed)+2)
 	}
-	for j := range w.rows[0] {
-		w.rows[0][j] = j
+	for j := range m.distances[0] {
+		m.distances[0][j] = j
 	}
-	w.begins[0] = len(typed)
-	return w
+	m.prefixEdits[0] = len(typed)
+	return m
 }
 
-// near calls found with the place of each word that has few enough slips, and
-// how many; with typing also of those that only begin so.
-func (w *walk) near(x *Index, typing bool, found func(word int, slips uint8)) {
-	// So many letters are compared, and that many are too much.
-	depth, dead := 0, len(w.rows)
-	for i, word := range x.terms[:x.words] {
-		if shared := int(x.shared[i]); shared < dead {
-			depth, dead = min(shared, depth), len(w.rows)
-			for at := w.ends[depth]; at < len(word) && depth < dead; {
-				letter, size := utf8.DecodeRuneInString(word[at:])
-				at += size
+// match calls found with the index of each word within maxEdits of the typed one
+// and the number of edits. With prefix, a word whose prefix is within maxEdits
+// matches too.
+func (m *fuzzyMatcher) match(x *Index, prefix bool, found func(word int, edits uint8)) {
+	// Rows up to depth are filled in; at dead letters the distance exceeds maxEdits.
+	depth, dead := 0, len(m.distances)
+	for i, word := range x.terms[:x.wordCount] {
+		if shared := int(x.sharedPrefix[i]); shared < dead {
+			depth, dead = min(shared, depth), len(m.distances)
+			for end := m.ends[depth]; end < len(word) && depth < dead; {
+				letter, size := utf8.DecodeRuneInString(word[end:])
+				end += size
 				depth++
-				w.letters[depth], w.ends[depth] = letter, at
-				if w.compare(depth) > w.most {
+				m.letters[depth], m.ends[depth] = letter, end
+				if m.fillRow(depth) > m.maxEdits {
 					dead = depth
 				}
 			}
 		}
-		slips := w.most + 1
+		edits := m.maxEdits + 1
 		if depth < dead {
-			slips = w.whole(depth)
+			edits = m.edits(depth)
 		}
-		if typing {
-			slips = min(slips, w.begins[depth])
+		if prefix {
+			edits = min(edits, m.prefixEdits[depth])
 		}
-		if slips <= w.most {
-			found(i, uint8(slips)) //nolint:gosec // one or two
+		if edits <= m.maxEdits {
+			found(i, uint8(edits)) //nolint:gosec // at most two
 		}
 	}
 }
 
-// compare fills in the row of so many letters from the rows above, as far as it
-// may have few enough slips, and returns the fewest in it.
-func (w *walk) compare(depth int) int {
-	row, above := w.rows[depth], w.rows[depth-1]
-	letter, tooMany := w.letters[depth], w.most+1
-	from, to := max(depth-w.most, 1), min(depth+w.most, len(w.typed))
+// fillRow computes the row of depth letters from the rows above, within maxEdits
+// of the diagonal, and returns its minimum.
+func (m *fuzzyMatcher) fillRow(depth int) int {
+	row, above := m.distances[depth], m.distances[depth-1]
+	letter, tooMany := m.letters[depth], m.maxEdits+1
+	from, to := max(depth-m.maxEdits, 1), min(depth+m.maxEdits, len(m.typed))
 	row[from-1], row[to+1] = tooMany, tooMany
 	if from == 1 {
 		row[0] = depth
 	}
 	fewest := row[from-1]
 	for j := from; j <= to; j++ {
-		r := w.typed[j-1]
-		slips := above[j-1]
+		r := m.typed[j-1]
+		edits := above[j-1]
 		if r != letter {
-			slips++
+			edits++
 		}
-		slips = min(slips, above[j]+1, row[j-1]+1)
-		if depth > 1 && j > 1 && r == w.letters[depth-1] && w.typed[j-2] == letter {
-			slips = min(slips, w.rows[depth-2][j-2]+1)
+		edits = min(edits, above[j]+1, row[j-1]+1)
+		if depth > 1 && j > 1 && r == m.letters[depth-1] && m.typed[j-2] == letter {
+			edits = min(edits, m.distances[depth-2][j-2]+1)
 		}
-		row[j] = slips
-		fewest = min(fewest, slips)
+		row[j] = edits
+		fewest = min(fewest, edits)
 	}
-	w.begins[depth] = min(w.begins[depth-1], w.whole(depth))
+	m.prefixEdits[depth] = min(m.prefixEdits[depth-1], m.edits(depth))
 	return fewest
 }
 
-// whole returns the slips between so many letters and the whole typed word.
-func (w *walk) whole(depth int) int {
-	if d := depth - len(w.typed); d > w.most || -d > w.most {
-		return w.most + 1
+// edits returns the distance between depth letters of the word and the typed word.
+func (m *fuzzyMatcher) edits(depth int) int {
+	if d := depth - len(m.typed); d > m.maxEdits || -d > m.maxEdits {
+		return m.maxEdits + 1
 	}
-	return w.rows[depth][len(w.typed)]
+	return m.distances[depth][len(m.typed)]
 }
 
-// inCommon returns how many runes two strings have in common at their beginning.
-func inCommon(a, b string) int {
+// commonPrefixLength returns the length of the common prefix of two strings in runes.
+func commonPrefixLength(a, b string) int {
 	n := 0
 	for len(a) > 0 && len(b) > 0 {
 		r, size := utf8.DecodeRuneInString(a)

@@ -7,225 +7,224 @@ import (
 	"unicode/utf8"
 )
 
-// How well a word of the query is found, the best first: as it is, as the
-// beginning of a word, near one or inside of one, near the beginning of one. A
-// name weighs more than another text, and more again where the word has the same
-// place in it as in the query.
+// Scores of a matched word, best first. A match in a name scores higher than
+// one in a text, and higher again at the same position as in the query.
 const (
-	exactName, exactText   = 60, 30
-	prefixName, prefixText = 50, 25
-	nearName, nearText     = 20, 12
-	farName, farText       = 10, 6
-	perSlip                = 3
-	inPlace                = 5
+	exactName, exactText             = 60, 30
+	prefixName, prefixText           = 50, 25
+	fuzzyName, fuzzyText             = 20, 12 // also of a substring
+	fuzzyPrefixName, fuzzyPrefixText = 10, 6
+	perEdit                          = 3 // subtracted
+	positionBonus                    = 5
 )
 
 const (
-	// A word that so many documents have is meant as it is spelt: nothing is
-	// looked for that only comes near it.
-	common = 10
-	// From so many letters on, a word may have one slip, and two; is found in the
-	// middle of other words; and with slips at the beginning of others.
-	oneSlip, twoSlips, inside, unfinished = 4, 8, 3, 6
-	// maxRun is how much of a run of characters counts: its pairs are bits.
-	maxRun = 31
+	// commonWord is the number of documents from which on a word is taken to be
+	// spelt correctly, so that no fuzzy matches are looked for.
+	commonWord = 10
+	// The fewest letters of a word that may match with one edit, with two edits,
+	// as a substring, and as a prefix with edits.
+	minOneEdit, minTwoEdits, minSubstring, minFuzzyPrefix = 4, 8, 3, 6
+	// maxBigrams is how many bigrams of a CJK run count: each is one bit.
+	maxBigrams = 31
 )
 
-// Search returns the places of the documents that have all words of the query,
-// each in a name or another text: the best first, and equally good ones in the
-// order of the documents. A word is found as it is, or as the beginning of one; if
-// it is rare, also with slips and inside of words; and if it is not found at all, as
-// the beginning of a word with slips. A query without words finds nothing.
+// Search returns the indexes of the documents that match all words of the query,
+// each in a name or a text: best score first, equal scores in the order of the
+// documents. The package comment says how a word matches. A query without words
+// finds nothing.
 func (x *Index) Search(query string) []int {
-	s := scan{Index: x, best: make([]uint8, len(x.lengths)), totals: make([]uint32, len(x.lengths)), has: make([]uint16, len(x.lengths))}
+	s := searcher{Index: x, scores: make([]uint8, len(x.lengths)), totals: make([]uint32, len(x.lengths)), matchedWords: make([]uint16, len(x.lengths))}
 	seen := map[string]bool{}
-	for piece, dense := range pieces(Fold(query)) {
-		if seen[piece] {
+	for token, cjk := range tokens(Fold(query)) {
+		if seen[token] {
 			continue
 		}
-		seen[piece] = true
-		if dense {
-			s.run(piece)
+		seen[token] = true
+		if cjk {
+			s.matchCJK(token)
 		} else {
-			s.word(piece)
+			s.matchWord(token)
 		}
-		if !s.add() {
+		if !s.finishWord() {
 			return nil
 		}
 	}
 	return s.ranked()
 }
 
-// scan is one search. It looks for one word after the other.
-type scan struct {
+// searcher runs one search, word by word.
+type searcher struct {
 	*Index
-	best    []uint8  // of the present word, how well each document has it
-	touched []uint32 // the documents that have it
-	totals  []uint32 // of the words before, the sum for each document
-	has     []uint16 // how many of those it has
-	done    uint16   // how many of those there are
-	found   []uint32 // the documents that have all of those
+	scores       []uint8  // by document: of the current word
+	matched      []uint32 // documents that match the current word
+	totals       []uint32 // by document: sum over the words before
+	matchedWords []uint16 // by document: number of words before that it matches
+	wordsDone    uint16   // number of words before
+	results      []uint32 // documents that match all words before
 }
 
-// word looks for a word of a script with spaces.
-func (s *scan) word(word string) {
-	from, to, exact := s.beginning(word, false)
+// matchWord looks for a word of a script with spaces.
+func (s *searcher) matchWord(word string) {
+	from, to, exact := s.prefixRange(word, false)
 	if exact {
-		s.mark(from, exactName, exactText)
+		s.scoreTerm(from, exactName, exactText)
 		from++
 	}
 	for i := from; i < to; i++ {
-		s.mark(i, prefixName, prefixText)
+		s.scoreTerm(i, prefixName, prefixText)
 	}
-	if len(s.touched) >= common {
+	if len(s.matched) >= commonWord {
 		return
 	}
 	letters := []rune(word)
-	if len(letters) >= inside {
-		for i, term := range s.terms[:s.words] {
+	if len(letters) >= minSubstring {
+		for i, term := range s.terms[:s.wordCount] {
 			if strings.Contains(term, word) {
-				s.mark(i, nearName, nearText)
+				s.scoreTerm(i, fuzzyName, fuzzyText)
 			}
 		}
 	}
-	most := 0
+	maxEdits := 0
 	switch {
 	case strings.ContainsFunc(word, unicode.IsNumber):
-		return // another number is no slip
-	case len(letters) >= twoSlips:
-		most = 2
-	case len(letters) >= oneSlip:
-		most = 1
+		return // a different number is no typo
+	case len(letters) >= minTwoEdits:
+		maxEdits = 2
+	case len(letters) >= minOneEdit:
+		maxEdits = 1
 	default:
 		return
 	}
-	w := newWalk(letters, most)
-	w.near(s.Index, false, func(term int, slips uint8) {
-		s.mark(term, nearName-slips*perSlip, nearText-slips*perSlip)
+	m := newFuzzyMatcher(letters, maxEdits)
+	m.match(s.Index, false, func(term int, edits uint8) {
+		s.scoreTerm(term, fuzzyName-edits*perEdit, fuzzyText-edits*perEdit)
 	})
-	if len(s.touched) == 0 && len(letters) >= unfinished {
-		w.near(s.Index, true, func(term int, slips uint8) {
-			s.mark(term, farName-slips*perSlip, farText-slips*perSlip)
+	if len(s.matched) == 0 && len(letters) >= minFuzzyPrefix {
+		m.match(s.Index, true, func(term int, edits uint8) {
+			s.scoreTerm(term, fuzzyPrefixName-edits*perEdit, fuzzyPrefixText-edits*perEdit)
 		})
 	}
 }
 
-// mark notes the documents that have a term, and how well that fits.
-func (s *scan) mark(term int, name, text uint8) {
+// scoreTerm scores the documents that contain a term, by where they contain it.
+func (s *searcher) scoreTerm(term int, name, text uint8) {
 	for _, p := range s.postingsOf(term) {
-		fits := text
+		score := text
 		if p&inName != 0 {
-			fits = name
+			score = name
 		}
-		if p.isAt(int(s.done)) {
-			fits += inPlace
+		if p.isAtPosition(int(s.wordsDone)) {
+			score += positionBonus
 		}
-		s.note(p.document(), fits)
+		s.setScore(p.document(), score)
 	}
 }
 
-func (s *scan) note(document uint32, fits uint8) {
-	if s.best[document] == 0 {
-		s.touched = append(s.touched, document)
+// setScore raises the score of a document for the current word.
+func (s *searcher) setScore(document uint32, score uint8) {
+	if s.scores[document] == 0 {
+		s.matched = append(s.matched, document)
 	}
-	s.best[document] = max(s.best[document], fits)
+	s.scores[document] = max(s.scores[document], score)
 }
 
-// run looks for characters of a script without spaces. A single one is found
-// wherever it stands. Of more, each has to stand beside one of its neighbours: people
-// type several words in one piece that stand apart in a name.
-func (s *scan) run(run string) {
-	if n := utf8.RuneCountInString(run); n == 1 {
-		from, to, _ := s.beginning(run, true)
+// matchCJK looks for a run of CJK characters. A single character matches
+// anywhere. In a longer run each character must be next to one of its
+// neighbours in the document, because people type several words without spaces
+// that are apart in a name.
+func (s *searcher) matchCJK(run string) {
+	if utf8.RuneCountInString(run) == 1 {
+		from, to, _ := s.prefixRange(run, true)
 		for i := from; i < to; i++ {
-			s.mark(i, prefixName, prefixText)
+			s.scoreTerm(i, prefixName, prefixText)
 		}
 		return
 	}
-	const placed = 1 << maxRun // a bit beside those of the pairs
+	const positioned = 1 << maxBigrams // a flag next to the bits of the bigrams
 	var (
-		names, texts = make([]uint32, len(s.lengths)), make([]uint32, len(s.lengths))
-		have         []uint32
+		names, texts = make([]uint32, len(s.lengths)), make([]uint32, len(s.lengths)) // bigrams found, as bits
+		candidates   []uint32
 		all, bit     uint32 = 0, 1
 	)
-	for pair := range pairs(run) {
-		if bit == placed {
+	for bigram := range bigrams(run) {
+		if bit == positioned {
 			break
 		}
-		if term, _, known := s.beginning(pair, true); known {
+		if term, _, known := s.prefixRange(bigram, true); known {
 			for _, p := range s.postingsOf(term) {
 				d := p.document()
 				if texts[d] == 0 {
-					have = append(have, d)
+					candidates = append(candidates, d)
 				}
 				texts[d] |= bit
 				if p&inName != 0 {
 					names[d] |= bit
 				}
-				if bit == 1 && p.isAt(int(s.done)) {
-					names[d] |= placed
+				if bit == 1 && p.isAtPosition(int(s.wordsDone)) {
+					names[d] |= positioned
 				}
 			}
 		}
 		all |= bit
 		bit <<= 1
 	}
-	covers := func(pairs uint32) bool {
+	coversAll := func(found uint32) bool {
 		characters := all<<1 | 1
-		return (pairs|pairs<<1)&characters == characters
+		return (found|found<<1)&characters == characters
 	}
-	for _, d := range have {
-		fits := uint8(0)
+	for _, d := range candidates {
+		score := uint8(0)
 		switch {
 		case names[d]&all == all:
-			fits = exactName
-		case covers(names[d] & all):
-			fits = nearName
+			score = exactName
+		case coversAll(names[d] & all):
+			score = fuzzyName
 		case texts[d] == all:
-			fits = exactText
-		case covers(texts[d]):
-			fits = nearText
+			score = exactText
+		case coversAll(texts[d]):
+			score = fuzzyText
 		default:
 			continue
 		}
-		if names[d]&placed != 0 {
-			fits += inPlace
+		if names[d]&positioned != 0 {
+			score += positionBonus
 		}
-		s.note(d, fits)
+		s.setScore(d, score)
 	}
 }
 
-// add adds the present word to those before, and reports whether any document
-// has them all.
-func (s *scan) add() bool {
-	s.found = s.found[:0]
-	for _, d := range s.touched {
-		if s.has[d] == s.done {
-			s.has[d]++
-			s.totals[d] += uint32(s.best[d])
-			s.found = append(s.found, d)
+// finishWord adds the scores of the current word to the totals and reports
+// whether any document matches all words so far.
+func (s *searcher) finishWord() bool {
+	s.results = s.results[:0]
+	for _, d := range s.matched {
+		if s.matchedWords[d] == s.wordsDone {
+			s.matchedWords[d]++
+			s.totals[d] += uint32(s.scores[d])
+			s.results = append(s.results, d)
 		}
-		s.best[d] = 0
+		s.scores[d] = 0
 	}
-	s.touched = s.touched[:0]
-	s.done++
-	return len(s.found) > 0
+	s.matched = s.matched[:0]
+	s.wordsDone++
+	return len(s.results) > 0
 }
 
-// ranked returns the documents that have all words. Of equally good ones, those
-// come first whose names say little else.
-func (s *scan) ranked() []int {
-	const brief = 8
-	order := make([]uint64, 0, len(s.found)) // the best is the least
-	for _, d := range s.found {
-		besides := max(int(s.lengths[d])-int(s.done), 0)
-		fits := s.totals[d]*brief + uint32(brief-1-min(besides, brief-1))
-		order = append(order, uint64(^fits)<<32|uint64(d))
+// ranked returns the results, best first. Among equal totals, documents whose
+// shortest name has fewer other tokens come first.
+func (s *searcher) ranked() []int {
+	const maxOthers = 8
+	keys := make([]uint64, 0, len(s.results)) // inverted score, then document: the best sorts first
+	for _, d := range s.results {
+		others := max(int(s.lengths[d])-int(s.wordsDone), 0)
+		score := s.totals[d]*maxOthers + uint32(maxOthers-1-min(others, maxOthers-1))
+		keys = append(keys, uint64(^score)<<32|uint64(d))
 	}
-	slices.Sort(order)
-	places := make([]int, len(order))
-	for i, o := range order {
-		places[i] = int(uint32(o)) //nolint:gosec // the lower half is the document
+	slices.Sort(keys)
+	documents := make([]int, len(keys))
+	for i, key := range keys {
+		documents[i] = int(uint32(key)) //nolint:gosec // the lower half is the document
 	}
-	return places
+	return documents
 }

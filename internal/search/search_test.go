@@ -30,9 +30,9 @@ func TestFold(t *testing.T) {
 		"ΣΊΣΥΦΟΣ":              "σισυφοσ",
 		"美国":                   "美国",
 		"ｱﾒﾘｶ":                 "アメリカ",
-		"ガーナ":                  "ガーナ",    // the marks of kana are letters
-		"한국":                   "한국",     // not left in its parts
-		"हिन्दी":               "हिन्दी", // so are the signs of Hindi,
+		"ガーナ":                  "ガーナ",    // kana marks are letters
+		"한국":                   "한국",     // composed again
+		"हिन्दी":               "हिन्दी", // vowel signs are letters
 		"বাংলাদেশ":             "বাংলাদেশ",
 		"ไทย":                  "ไทย",
 		"مُحَمَّد":             "محمد",
@@ -42,7 +42,7 @@ func TestFold(t *testing.T) {
 		"𝟘𝟡 𞥐𞥙":                                  "09 09",
 		"so\u00adft \u200eb\ufe0f \u2066c\u2069": "soft b c",
 		"1\ufe0f\u20e3 🇺🇸 ✅":                     "1",
-		"\u0947a":                                "a", // a sign that belongs to no letter
+		"\u0947a":                                "a", // a vowel sign without a letter
 		"":                                       "",
 		" -&🎉 ":                                  "",
 	} {
@@ -52,27 +52,28 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestDigits: what plain takes for granted of Unicode.
-func TestDigits(t *testing.T) {
+// TestUnicodeDigitsComeInTens checks what foldLetter assumes about Unicode.
+func TestUnicodeDigitsComeInTens(t *testing.T) {
 	for _, row := range unicode.Nd.R16 {
 		if row.Stride != 1 || (row.Hi-row.Lo+1)%10 != 0 {
-			t.Errorf("%U to %U are not rows of ten", row.Lo, row.Hi)
+			t.Errorf("%U to %U are not blocks of ten digits", row.Lo, row.Hi)
 		}
 	}
 	for _, row := range unicode.Nd.R32 {
 		if row.Stride != 1 || (row.Hi-row.Lo+1)%10 != 0 {
-			t.Errorf("%U to %U are not rows of ten", row.Lo, row.Hi)
+			t.Errorf("%U to %U are not blocks of ten digits", row.Lo, row.Hi)
 		}
 	}
 }
 
-// TestFoldProperties: what is folded stays as it is, and is words.
+// TestFoldProperties checks that Fold is idempotent and returns words separated by
+// single spaces.
 func TestFoldProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
 		folded := Fold(text)
 		if again := Fold(folded); again != folded {
-			t.Errorf("Fold(%q) = %q, and that folds to %q", text, folded, again)
+			t.Errorf("Fold(%q) = %q, which folds to %q", text, folded, again)
 		}
 		if words := strings.Join(strings.Fields(folded), " "); words != folded {
 			t.Errorf("Fold(%q) = %q", text, folded)
@@ -80,9 +81,9 @@ func TestFoldProperties(t *testing.T) {
 	})
 }
 
-func itself(text string) []string { return []string{text} }
+func textOf(text string) []string { return []string{text} }
 
-// TestFind gives the finds in their order.
+// TestFind checks the results and their order.
 func TestFind(t *testing.T) {
 	countries := []string{
 		"Belarus", "Russia", "United Kingdom", "United States", "Côte d’Ivoire", "São Tomé & Príncipe",
@@ -104,28 +105,28 @@ func TestFind(t *testing.T) {
 		{"COTE d'ivoire", []string{"Côte d’Ivoire"}},
 		{"ivoire", []string{"Côte d’Ivoire"}},
 		{"i", []string{
-			"Côte d’Ivoire", "US Virgin Islands", // where words start
+			"Côte d’Ivoire", "US Virgin Islands", // word prefixes first
 			"Russia", "United Kingdom", "United States", "São Tomé & Príncipe",
 		}},
 		{"美国", []string{"美国"}},
 		{"国", []string{"美国", "中国"}},
 		{"РОССИЯ", []string{"Россия"}},
 		{"भा", []string{"भारत"}},
-		{"भो", nil}, // another vowel
+		{"भो", nil}, // a different vowel sign
 		{"", nil},
 		{" ' ", nil},
 		{"🇺🇸", nil},
 		{"atlantis", nil},
 	} {
-		if diff := cmp.Diff(tt.want, Find(countries, tt.query, itself)); diff != "" {
+		if diff := cmp.Diff(tt.want, Find(countries, tt.query, textOf)); diff != "" {
 			t.Errorf("Find(%q) (-want +got):\n%s", tt.query, diff)
 		}
 	}
 }
 
-// TestFindInSeveralTexts: the words of a query may stand in several texts of an
-// entry, and the best text counts.
-func TestFindInSeveralTexts(t *testing.T) {
+// TestFindAcrossTexts checks that the words of a query may be in different texts of an
+// entry, and that the best text decides the rank.
+func TestFindAcrossTexts(t *testing.T) {
 	entries := [][]string{
 		{"美国代理", "US proxy"},
 		{"美国", "United States"},
@@ -147,35 +148,34 @@ func TestFindInSeveralTexts(t *testing.T) {
 	}
 }
 
-// TestFoundByName: whatever something is called, it is found by that, among the
-// first.
-func TestFoundByName(t *testing.T) {
+// TestFindFindsEveryName checks that each entry is found by its name, in first place.
+func TestFindFindsEveryName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfN(rapid.String(), 1, 10).Draw(t, "names")
 		name := rapid.SampledFrom(names).Draw(t, "name")
-		found := Find(names, name, itself)
+		found := Find(names, name, textOf)
 		if Fold(name) == "" {
 			if found != nil {
-				t.Errorf("%q has found %q", name, found)
+				t.Errorf("Find(%q) = %q", name, found)
 			}
 			return
 		}
 		if len(found) == 0 || Fold(found[0]) != Fold(name) {
-			t.Errorf("%q has found %q", name, found)
+			t.Errorf("Find(%q) = %q", name, found)
 		}
 	})
 }
 
-// TestLettersAndDigitsCount: a name with one can be found.
-func TestLettersAndDigitsCount(t *testing.T) {
+// TestFoldKeepsLettersAndDigits checks that a name with a letter or digit can be found.
+func TestFoldKeepsLettersAndDigits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		letter := rapid.RuneFrom(nil, unicode.L, unicode.Nd).Draw(t, "letter")
 		if 0xFB50 <= letter && letter < 0xFFF0 {
-			t.Skip("some forms of Arabic and kana marks by themselves are called letters")
+			t.Skip("Unicode calls some isolated Arabic forms and kana marks letters")
 		}
 		name := rapid.String().Draw(t, "before") + string(letter) + rapid.String().Draw(t, "after")
 		if Fold(name) == "" {
-			t.Errorf("nothing is left of %q", name)
+			t.Errorf("Fold(%q) is empty", name)
 		}
 	})
 }

@@ -6,45 +6,45 @@ import (
 	"unicode/utf8"
 )
 
-// pieces cuts folded text into words and into runs of characters of scripts
-// that are written without spaces, which are dense.
-func pieces(folded string) iter.Seq2[string, bool] {
-	return func(yield func(piece string, dense bool) bool) {
-		start, dense := -1, false
+// tokens splits folded text into words and into runs of CJK characters; cjk
+// tells which a token is.
+func tokens(folded string) iter.Seq2[string, bool] {
+	return func(yield func(token string, cjk bool) bool) {
+		start, cjk := -1, false
 		for i, r := range folded {
 			if r == ' ' {
-				if start >= 0 && !yield(folded[start:i], dense) {
+				if start >= 0 && !yield(folded[start:i], cjk) {
 					return
 				}
 				start = -1
 				continue
 			}
-			is := isDense(r)
-			if start >= 0 && is != dense && !unicode.In(r, unicode.Mn, unicode.Mc) {
-				if !yield(folded[start:i], dense) {
+			isRuneCJK := isCJK(r)
+			if start >= 0 && isRuneCJK != cjk && !unicode.In(r, unicode.Mn, unicode.Mc) {
+				if !yield(folded[start:i], cjk) {
 					return
 				}
 				start = -1
 			}
 			if start < 0 {
-				start, dense = i, is
+				start, cjk = i, isRuneCJK
 			}
 		}
 		if start >= 0 {
-			yield(folded[start:], dense)
+			yield(folded[start:], cjk)
 		}
 	}
 }
 
-// isDense reports whether r is of a script whose words are not told apart by
-// spaces, or not by them alone: Chinese, Japanese, Korean.
-func isDense(r rune) bool {
-	const hangulJamo = 0x1100 // the first of them
+// isCJK reports whether r is Chinese, Japanese or Korean: scripts in which
+// spaces do not separate all words.
+func isCJK(r rune) bool {
+	const hangulJamo = 0x1100 // the lowest CJK code point; skips the table lookups for other scripts
 	return r >= hangulJamo && (r == 'ー' || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul))
 }
 
-// pairs gives each two neighbouring characters of a run.
-func pairs(run string) iter.Seq[string] {
+// bigrams yields each pair of neighbouring characters of a run.
+func bigrams(run string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		start := 0
 		_, end := utf8.DecodeRuneInString(run)

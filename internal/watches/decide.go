@@ -8,6 +8,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"hstockbot/internal/outbox"
 	"hstockbot/storage"
 )
 
@@ -16,10 +17,6 @@ const (
 	MessageRestock = "restock" // it can be had again
 	MessagePrice   = "price"   // it costs what was named, or less
 )
-
-// classStatus is the precedence of news in the outbox: behind codes, goods and
-// answers.
-const classStatus = 3
 
 // sight is what was seen of a service. The zero value is one that can't be had;
 // neither can one of which fewer are left than are sold at a time.
@@ -61,7 +58,7 @@ func decide(alert storage.Watch, seen sight, now time.Time) (change storage.Watc
 	if err != nil {
 		return change, false, fmt.Errorf("encode news: %w", err)
 	}
-	change.Message = storage.Message{UserID: alert.UserID, Kind: kind, Priority: classStatus, Body: body, CreatedAt: now}
+	change.Message = storage.Message{UserID: alert.UserID, Kind: kind, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now}
 	return change, true, nil
 }
 

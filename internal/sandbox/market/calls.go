@@ -6,7 +6,6 @@ import (
 	"time"
 )
 
-// How much of the past is kept.
 const (
 	maxCalls      = 10_000
 	maxAnswer     = 2 << 10 // bytes of an answer
@@ -18,16 +17,16 @@ type Call struct {
 	Number int64 // 1 is the first
 	Action string
 	At     time.Time
-	Took   time.Duration // 0 while there is no answer
+	Took   time.Duration // 0 until it is answered
 	Fields url.Values    // as sent, key and action included
 	Lang   string
-	Status int       // HTTP status; 0 while there is no answer, and where none was given
-	Answer []byte    // what was answered, or would have been; its first 2 KiB
+	Status int       // HTTP status; 0 until it is answered, and if the answer was never sent
+	Answer []byte    // the first 2 KiB of the answer, even if it was never sent
 	Size   int       // bytes of the whole answer
-	Fault  FaultKind // "" where all went well
+	Fault  FaultKind // "": none
 }
 
-// callLog is a ring of the last maxCalls calls, and counts of all.
+// callLog is a ring of the last maxCalls calls, and counters of all calls.
 type callLog struct {
 	ring   []*Call
 	total  int64
@@ -47,11 +46,10 @@ func (l *callLog) add(c *Call) {
 	l.ring[(l.total-1)%maxCalls] = c
 }
 
-// Calls returns the last 10,000 requests, oldest first, those being answered
-// included.
+// Calls returns the last 10,000 requests, including those in flight, oldest first.
 func (s *Server) Calls() []Call { return s.CallsAfter(0) }
 
-// CallsAfter returns those calls of Calls whose Number is over n.
+// CallsAfter returns the calls of Calls whose Number is greater than n.
 func (s *Server) CallsAfter(n int64) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,8 +62,8 @@ func (s *Server) CallsAfter(n int64) []Call {
 	return calls
 }
 
-// Count returns how many requests have come for an action, "" for all: those
-// that were refused, lost or are being answered included.
+// Count returns the number of requests for an action, or of all requests for "".
+// Refused, lost and unfinished ones count too.
 func (s *Server) Count(action string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,16 +73,16 @@ func (s *Server) Count(action string) int {
 	return s.calls.counts[action]
 }
 
-// Violations returns what in the requests so far the document does not allow,
-// with the action in front ("add: unknown parameter variant"). Keys and other
-// values of people are left out. The first 1,000 are kept.
+// Violations returns what the requests contained against the document, as
+// "add: unknown parameter variant". They contain no keys. Only the first 1,000
+// are recorded.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.violations)
 }
 
-// violation notes what a request should not have done. The caller holds mu.
+// violation records what a request should not contain. The caller holds mu.
 func (s *Server) violation(action, what string) {
 	if len(s.violations) < maxViolations {
 		s.violations = append(s.violations, action+": "+what)

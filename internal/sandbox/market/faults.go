@@ -1,98 +1,90 @@
 package market
 
-import "time"
-
-// FaultKind says how an answer goes wrong.
-type FaultKind string
-
-// What can go wrong. Kinds marked "done" carry the action out before; the
-// others only with Fault.Commit.
-const (
-	Slow           FaultKind = "slow"             // answered rightly, after Delay
-	Refuse         FaultKind = "refuse"           // {"error": Message} with Status
-	Cut            FaultKind = "cut"              // done; the connection breaks in the middle of the answer
-	CutBefore      FaultKind = "cut_before"       // the connection breaks before anything is done; Commit is ignored
-	CommitThenLose FaultKind = "commit_then_lose" // done; the connection breaks without an answer
-	HTML502        FaultKind = "html_502"         // a gateway's HTML page
-	TooMany        FaultKind = "too_many"         // 429, Retry-After in seconds from Delay, which is not waited
-	Empty          FaultKind = "empty"            // 200 and no body
-	Garbage        FaultKind = "garbage"          // 200, "application/json", and HTML
-	Huge           FaultKind = "huge"             // 200 and 16 MiB of JSON
+import (
+	"cmp"
+	"slices"
+	"time"
 )
 
-// FaultKinds returns all kinds in the order of their declaration.
-func FaultKinds() []FaultKind {
-	return []FaultKind{Slow, Refuse, Cut, CutBefore, CommitThenLose, HTML502, TooMany, Empty, Garbage, Huge}
-}
+// FaultKind is how an answer goes wrong.
+type FaultKind string
 
-// Always as Fault.Times keeps a fault until ClearFaults.
+// The kinds of faults. Those marked "committed" carry the action out first, the
+// others only with Fault.Commit.
+const (
+	Slow           FaultKind = "slow"             // committed; the right answer, after Delay
+	Refuse         FaultKind = "refuse"           // {"error": Message} with Status
+	Cut            FaultKind = "cut"              // committed; the connection breaks in the middle of the answer
+	CutBefore      FaultKind = "cut_before"       // the connection breaks before the action; Commit is ignored
+	CommitThenLose FaultKind = "commit_then_lose" // committed; the connection breaks before the answer
+	HTML502        FaultKind = "html_502"         // a gateway's HTML page
+	TooMany        FaultKind = "too_many"         // status 429, with Delay as its Retry-After and no wait
+	Empty          FaultKind = "empty"            // status 200 and no body
+	Garbage        FaultKind = "garbage"          // status 200, "application/json", and a body of HTML
+	Huge           FaultKind = "huge"             // status 200 and 16 MiB of JSON
+)
+
+// Always is the Fault.Times of a fault that stays until it is cleared.
 const Always = -1
 
-// Buying as Fault.Action is add and add_sms.
+// Buying is the Fault.Action for add and add_sms.
 const Buying = "buying"
 
-// Fault is an order to misbehave. A call takes the first one that fits it.
+// Fault makes calls go wrong. A call takes the first fault that matches it.
 type Fault struct {
 	Action  string // "add"; Buying; "": any
 	Key     string // only calls with this key; "": any
 	Kind    FaultKind
-	Delay   time.Duration // waited before the action, or after it where it is done all the same
+	Delay   time.Duration // before the action, or after it if Commit, Cut or CommitThenLose carries it out
 	Message string        // of Refuse; "": "Something went wrong"
-	Status  int           // of Refuse; 0: Options.ErrorStatus
-	Commit  bool          // the action is carried out (and paid) although the answer goes wrong
-	Times   int           // how many calls; 0: one; Always
+	Status  int           // of Refuse; 0: 200
+	Commit  bool          // the action is carried out (and paid) even though the answer goes wrong
+	Times   int           // number of calls; 0: one; Always
 }
 
-// Fault adds f behind the faults ordered before.
+// Fault adds f after the earlier faults.
 func (s *Server) Fault(f Fault) {
-	if f.Times == 0 {
-		f.Times = 1
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = append(s.faults, &f)
-	s.changed()
+	f.Times = cmp.Or(f.Times, 1)
+	s.change(func() { s.faults = append(s.faults, &f) })
 }
 
-// Faults returns what is still ordered, Times being what is left.
+// Faults returns the remaining faults. Their Times are those that are left.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	left := make([]Fault, len(s.faults))
+	faults := make([]Fault, len(s.faults))
 	for i, f := range s.faults {
-		left[i] = *f
+		faults[i] = *f
 	}
-	return left
+	return faults
 }
 
-// ClearFaults makes the marketplace well again. Answers that wait go on waiting.
-func (s *Server) ClearFaults() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults = nil
-	s.changed()
+// ClearFault removes the faults that match. Calls in flight keep theirs.
+func (s *Server) ClearFault(matches func(Fault) bool) {
+	s.change(func() { s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return matches(*f) }) })
 }
 
-// takeFault returns the fault of this call, counted down. The caller holds mu.
+// ClearFaults removes all faults. Calls in flight keep theirs.
+func (s *Server) ClearFaults() { s.change(func() { s.faults = nil }) }
+
+// takeFault returns the fault of a call and counts it down. The caller holds mu.
 func (s *Server) takeFault(action, key string) Fault {
-	for i, f := range s.faults {
-		if !f.fits(action, key) {
-			continue
-		}
-		taken := *f
-		if f.Times != Always {
-			f.Times--
-		}
-		if f.Times == 0 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
-		}
-		return taken
+	i := slices.IndexFunc(s.faults, func(f *Fault) bool { return f.matches(action, key) })
+	if i < 0 {
+		return Fault{}
 	}
-	return Fault{}
+	f := s.faults[i]
+	taken := *f
+	if f.Times != Always {
+		f.Times--
+	}
+	if f.Times == 0 {
+		s.faults = slices.Delete(s.faults, i, i+1)
+	}
+	return taken
 }
 
-// fits says whether the fault is for such a call.
-func (f Fault) fits(action, key string) bool {
+func (f Fault) matches(action, key string) bool {
 	if f.Key != "" && f.Key != key {
 		return false
 	}
@@ -106,7 +98,7 @@ func (f Fault) fits(action, key string) bool {
 	}
 }
 
-// commits says whether the action is carried out.
+// commits reports whether the action is carried out.
 func (f Fault) commits() bool {
 	switch f.Kind {
 	case "", Slow, Cut, CommitThenLose:
@@ -118,7 +110,10 @@ func (f Fault) commits() bool {
 	}
 }
 
-// waitsBefore says whether Delay comes before the action rather than after it.
+// losesAnswer reports whether the connection breaks before the answer.
+func (f Fault) losesAnswer() bool { return f.Kind == CutBefore || f.Kind == CommitThenLose }
+
+// waitsBefore reports whether Delay comes before the action.
 func (f Fault) waitsBefore() bool {
 	return !f.Commit && f.Kind != Cut && f.Kind != CommitThenLose
 }

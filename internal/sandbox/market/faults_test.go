@@ -3,20 +3,19 @@ package market
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hstockbot/internal/sandbox/memnet"
 )
 
-// buy is one add of alice's over a real connection.
+// buy makes an add call with alice's key over a connection.
 func buy(ctx context.Context, client *http.Client, address string) (status int, body []byte, err error) {
 	form := url.Values{"key": {alice}, "action": {"add"}, "service": {"2"}, "quantity": {"1"}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
@@ -38,22 +37,22 @@ func TestFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		fault  Fault
-		status int    // 0: no answer at all
-		body   string // how it begins
-		broken bool   // reading it fails
+		status int    // 0: no answer
+		body   string // its prefix
+		broken bool   // reading the answer fails
 		orders int
 	}{
-		{"none", Fault{Action: "balance", Kind: HTML502}, 200, placed, false, 1},
-		{"another's key", Fault{Key: bob, Kind: HTML502}, 200, placed, false, 1},
+		{"another action", Fault{Action: "balance", Kind: HTML502}, 200, placed, false, 1},
+		{"another key", Fault{Key: bob, Kind: HTML502}, 200, placed, false, 1},
 		{"slow", Fault{Kind: Slow, Delay: time.Millisecond}, 200, placed, false, 1},
 		{"refuse", Fault{Action: "add", Kind: Refuse, Message: "Out of <b>order</b>", Status: 422}, 422, `{"error":"Out of <b>order</b>"}`, false, 0},
-		{"refuse with the usual status", Fault{Kind: Refuse}, 200, `{"error":"Something went wrong"}`, false, 0},
-		{"refuse although it is done", Fault{Kind: Refuse, Commit: true}, 200, `{"error":"Something went wrong"}`, false, 1},
+		{"refuse with the default status", Fault{Kind: Refuse}, 200, `{"error":"Something went wrong"}`, false, 0},
+		{"refuse and commit", Fault{Kind: Refuse, Commit: true}, 200, `{"error":"Something went wrong"}`, false, 1},
 		{"cut", Fault{Kind: Cut}, 200, `{"order`, true, 1},
 		{"cut before", Fault{Kind: CutBefore, Commit: true}, 0, "", true, 0},
 		{"commit, then lose", Fault{Kind: CommitThenLose}, 0, "", true, 1},
 		{"502", Fault{Kind: HTML502}, 502, "<html>", false, 0},
-		{"502 although it is done", Fault{Kind: HTML502, Commit: true}, 502, "<html>", false, 1},
+		{"502 and commit", Fault{Kind: HTML502, Commit: true}, 502, "<html>", false, 1},
 		{"429", Fault{Kind: TooMany, Delay: time.Hour}, 429, `{"error":"Too many requests"}`, false, 0},
 		{"empty", Fault{Kind: Empty}, 200, "", false, 0},
 		{"garbage", Fault{Kind: Garbage}, 200, "<!doctype html>", false, 0},
@@ -65,7 +64,7 @@ func TestFaults(t *testing.T) {
 			web := httptest.NewServer(s)
 			defer web.Close()
 			client := web.Client()
-			client.Transport.(*http.Transport).DisableKeepAlives = true // net/http repeats what fails on a kept connection
+			client.Transport.(*http.Transport).DisableKeepAlives = true // net/http retries on a reused connection
 			s.Fault(tt.fault)
 			status, body, err := buy(t.Context(), client, web.URL)
 			if status != tt.status || !strings.HasPrefix(string(body), tt.body) || (err != nil) != tt.broken {
@@ -75,17 +74,16 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d bytes", len(body))
 			}
 			if got := s.Count("add"); got != 1 {
-				t.Errorf("%d adds came, want one", got)
+				t.Errorf("%d adds, want 1", got)
 			}
 			if got := len(s.Orders()); got != tt.orders {
 				t.Errorf("%d orders, want %d", got, tt.orders)
 			}
-			// Broken off calls are logged by a goroutine of the server: wait for it.
-			ok(t, s.Await(t.Context(), func() bool { return s.Calls()[0].Took > 0 }))
+			web.Close() // waits until the call is logged
 			if c := s.Calls()[0]; c.Status != tt.status || !bytes.HasPrefix(body, c.Answer[:min(len(body), len(c.Answer))]) {
 				t.Errorf("logged %d %q", c.Status, c.Answer)
 			}
-			if left := len(s.Faults()); (left == 1) != (tt.name == "none" || tt.name == "another's key") {
+			if left := len(s.Faults()); (left == 1) != (tt.name == "another action" || tt.name == "another key") {
 				t.Errorf("%d faults left", left)
 			}
 		})
@@ -109,7 +107,6 @@ func TestFaultTimes(t *testing.T) {
 	}
 }
 
-// Both actions that buy are Buying, and nothing else is.
 func TestBuyingFaults(t *testing.T) {
 	s := open(t, Options{})
 	s.Fault(Fault{Action: Buying, Kind: Refuse, Message: "Not today", Times: Always})
@@ -127,91 +124,62 @@ func TestBuyingFaults(t *testing.T) {
 	}
 }
 
-// pipes is a listener whose connections are made in memory, so that synctest
-// knows when all is still.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
+func TestClearFault(t *testing.T) {
+	s := open(t, Options{})
+	s.Fault(Fault{Kind: Slow, Times: Always})
+	s.Fault(Fault{Kind: Cut})
+	s.ClearFault(func(f Fault) bool { return f.Kind == Slow })
+	if left := s.Faults(); len(left) != 1 || left[0].Kind != Cut {
+		t.Errorf("left: %+v", left)
 	}
 }
 
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "market", Net: "pipe"} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case p.conns <- theirs:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// TestSlowInABubble waits for hours in no time: the caller gives up, the server
-// ends, or the answer comes; before the action, or after it.
-func TestSlowInABubble(t *testing.T) {
+// TestDelayedFaults ends a delay in every way, before and after the action: the
+// answer comes, the caller gives up, or the server is closed.
+func TestDelayedFaults(t *testing.T) {
 	tests := []struct {
-		name  string
-		fault Fault
-		patience,
-		closeAfter time.Duration
-		orders int
-		took   time.Duration
-		ok     bool
+		name                string
+		fault               Fault
+		timeout, closeAfter time.Duration
+		orders              int
+		took                time.Duration
+		answered            bool
 	}{
-		{"it comes", Fault{Kind: Slow, Delay: time.Hour}, 2 * time.Hour, 0, 1, time.Hour, true},
-		{"given up before it is done", Fault{Kind: Slow, Delay: time.Hour}, time.Minute, 0, 0, time.Minute, false},
-		{"given up after it is done", Fault{Kind: Slow, Delay: time.Hour, Commit: true}, time.Minute, 0, 1, time.Minute, false},
-		{"the server ends", Fault{Kind: Slow, Delay: time.Hour}, 2 * time.Hour, time.Second, 0, time.Second, false},
-		{"lost late", Fault{Kind: CommitThenLose, Delay: 20 * time.Second}, time.Hour, 0, 1, 20 * time.Second, false},
-		{"cut late", Fault{Kind: CutBefore, Delay: 20 * time.Second}, time.Hour, 0, 0, 20 * time.Second, false},
+		{"answer", Fault{Kind: Slow, Delay: time.Hour}, 2 * time.Hour, 0, 1, time.Hour, true},
+		{"timeout before the action", Fault{Kind: Slow, Delay: time.Hour}, time.Minute, 0, 0, time.Minute, false},
+		{"timeout after the action", Fault{Kind: Slow, Delay: time.Hour, Commit: true}, time.Minute, 0, 1, time.Minute, false},
+		{"server closed", Fault{Kind: Slow, Delay: time.Hour}, 2 * time.Hour, time.Second, 0, time.Second, false},
+		{"delayed loss", Fault{Kind: CommitThenLose, Delay: 20 * time.Second}, time.Hour, 0, 1, 20 * time.Second, false},
+		{"delayed cut", Fault{Kind: CutBefore, Delay: 20 * time.Second}, time.Hour, 0, 0, 20 * time.Second, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := open(t, Options{})
-				listener := newPipes()
-				web := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
-				served := make(chan error)
-				go func() { served <- web.Serve(listener) }()
-				client := &http.Client{Transport: &http.Transport{DialContext: listener.dial, DisableKeepAlives: true}}
+				s, network := open(t, Options{}), memnet.New()
+				address, stop := network.Serve("market", s)
+				defer stop()
+				client := &http.Client{Transport: &http.Transport{DialContext: network.Dial, DisableKeepAlives: true}}
 				s.Fault(tt.fault)
 				if tt.closeAfter > 0 {
 					time.AfterFunc(tt.closeAfter, s.Close)
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), tt.patience)
+				ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
 				defer cancel()
-				began := time.Now()
-				_, _, err := buy(ctx, client, "http://market.test/api/v2")
-				if took := time.Since(began); took != tt.took || (err == nil) != tt.ok {
+				start := time.Now()
+				_, _, err := buy(ctx, client, address)
+				if took := time.Since(start); took != tt.took || (err == nil) != tt.answered {
 					t.Errorf("after %v: %v", took, err)
 				}
 				synctest.Wait()
 				if got := len(s.Orders()); got != tt.orders {
 					t.Errorf("%d orders, want %d", got, tt.orders)
 				}
-				ok(t, web.Close())
-				if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-					t.Error(err)
-				}
 			})
 		})
 	}
 }
 
-func TestClosed(t *testing.T) {
+func TestClose(t *testing.T) {
 	s := open(t, Options{})
 	web := httptest.NewServer(s)
 	defer web.Close()
@@ -221,7 +189,7 @@ func TestClosed(t *testing.T) {
 		t.Error("a closed marketplace answered")
 	}
 	if got := len(s.Orders()); got != 0 {
-		t.Errorf("and sold %d", got)
+		t.Errorf("a closed marketplace sold %d", got)
 	}
 }
 
@@ -232,7 +200,7 @@ func TestCallLog(t *testing.T) {
 	select {
 	case <-changes:
 	default:
-		t.Error("a call changed nothing")
+		t.Error("a call notified no change")
 	}
 	cancel()
 	c := s.Calls()[0]

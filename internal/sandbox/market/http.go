@@ -13,16 +13,17 @@ import (
 	"time"
 )
 
-// maxRequest bounds the body of a request; the longest documented one, a
-// hundred ids, is well under it.
-const maxRequest = 64 << 10
+const (
+	maxRequest = 64 << 10 // bytes of a request; the longest documented one is much shorter
+	hugeSize   = 16 << 20 // bytes of a Huge answer
+)
 
-// refusal is an answer {"error": …}.
+// refusal is the text of an answer {"error": …}.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// The documented sentences (HStockPlus: common errors, cancel, allowcancel).
+// The documented errors (HStockPlus: common errors, cancel, allowcancel).
 const (
 	invalidKey          = refusal("Invalid API key")
 	invalidAction       = refusal("Invalid action")
@@ -34,15 +35,13 @@ const (
 	noEarlyRefund       = refusal("Early auto refund is not available for this order")
 )
 
-// action is what one value of the parameter action does. The function runs
-// with mu held and returns what is to be put into JSON.
+// action is one action of the API.
 type action struct {
-	params []string // besides key and action
-	do     func(*Server, *request) (any, error)
+	params []string                             // besides key and action
+	do     func(*Server, *request) (any, error) // returns the answer; runs with mu held
 }
 
-// actionOf finds an action by its name.
-func actionOf(name string) (action, bool) {
+func findAction(name string) (action, bool) {
 	switch name {
 	case "categories":
 		return action{[]string{"lang"}, (*Server).categories}, true
@@ -81,13 +80,13 @@ func actionOf(name string) (action, bool) {
 	}
 }
 
-// request is a call that got through to its action.
+// request is a call with a valid key.
 type request struct {
 	s       *Server
 	action  string
 	fields  url.Values
 	account *account
-	lang    string // "en" where none was asked for
+	lang    string // "en" by default
 	now     time.Time
 }
 
@@ -95,10 +94,10 @@ func (q *request) get(name string) string { return strings.TrimSpace(q.fields.Ge
 
 func (q *request) violation(what string) { q.s.violation(q.action, what) }
 
-// ServeHTTP answers one call, whatever its path.
+// ServeHTTP answers a call. It ignores the path.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.abortIfClosed()
-	began := time.Now()
+	start := time.Now()
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 	status, formError := http.StatusOK, ""
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -114,7 +113,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	s.mu.Lock()
 	name := fields.Get("action")
-	call := &Call{Action: name, At: began, Fields: fields, Lang: fields.Get("lang")}
+	call := &Call{Action: name, At: start, Fields: fields, Lang: fields.Get("lang")}
 	s.calls.add(call)
 	if formError != "" {
 		s.violation(name, formError)
@@ -134,16 +133,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case formError != "":
 		body = encode(errorAnswer{formError})
 	case fault.commits():
-		status, body = s.perform(name, fields)
+		body = s.perform(name, fields)
 	}
 	if !fault.waitsBefore() {
 		s.wait(r, fault)
 	}
-	status, body = s.spoil(w, fault, status, body)
+	status, body = fault.apply(w, status, body)
 
 	s.mu.Lock()
-	call.Took, call.Size, call.Answer = time.Since(began), len(body), slices.Clone(body[:min(len(body), maxAnswer)])
-	if fault.Kind != CutBefore && fault.Kind != CommitThenLose {
+	call.Took, call.Size, call.Answer = time.Since(start), len(body), slices.Clone(body[:min(len(body), maxAnswer)])
+	if !fault.losesAnswer() {
 		call.Status = status
 	}
 	s.changed()
@@ -151,63 +150,63 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.write(w, fault, status, body)
 }
 
-// inspect notes what the document doesn't allow in any call. The caller holds mu.
+// inspect records the violations that are the same for all actions. The caller
+// holds mu.
 func (s *Server) inspect(r *http.Request, name string, fields url.Values) {
 	if r.URL.RawQuery != "" {
-		s.violation(name, "parameters in the address")
+		s.violation(name, "parameters in the URL")
 	}
 	for header := range r.Header {
 		if strings.Contains(strings.ToLower(header), "idempotency") {
 			s.violation(name, "header "+header)
 		}
 	}
-	known, ok := actionOf(name)
+	known, ok := findAction(name)
 	for param, values := range fields {
-		switch {
-		case param == "key" || param == "action":
-		case ok && !slices.Contains(known.params, param):
+		if ok && param != "key" && param != "action" && !slices.Contains(known.params, param) {
 			s.violation(name, "unknown parameter "+param)
 		}
 		if len(values) > 1 && param != "productIds" {
-			s.violation(name, param+" more than once")
+			s.violation(name, param+" is repeated")
 		}
 	}
 	for _, param := range []string{"key", "action"} {
 		if !fields.Has(param) {
-			s.violation(name, param+" missing")
+			s.violation(name, param+" is missing")
 		}
 	}
-	if lang := fields.Get("lang"); lang != "" && langOf(lang) == "" {
+	if lang := fields.Get("lang"); lang != "" && supported(lang) == "" {
 		s.violation(name, "unknown lang "+lang)
 	}
 }
 
-// perform carries an action out.
-func (s *Server) perform(name string, fields url.Values) (status int, body []byte) {
+// perform carries an action out and returns the answer.
+func (s *Server) perform(name string, fields url.Values) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accounts[fields.Get("key")]
-	if a == nil || a.removed {
-		return cmp.Or(s.opt.InvalidKeyStatus, s.opt.ErrorStatus, http.StatusOK), encode(errorAnswer{string(invalidKey)})
+	if a == nil || a.Removed {
+		return encode(errorAnswer{string(invalidKey)})
 	}
-	known, ok := actionOf(name)
-	answer, err := any(nil), error(invalidAction)
-	if ok {
-		q := &request{
-			s: s, action: name, fields: fields, account: a, now: time.Now(),
-			lang: cmp.Or(langOf(fields.Get("lang")), "en"),
-		}
-		s.expire(a, q.now)
-		answer, err = known.do(s, q)
+	known, ok := findAction(name)
+	if !ok {
+		return encode(errorAnswer{string(invalidAction)})
 	}
+	q := &request{
+		s: s, action: name, fields: fields, account: a, now: time.Now(),
+		lang: cmp.Or(supported(fields.Get("lang")), "en"),
+	}
+	s.settleRentals(a, q.now)
+	answer, err := known.do(s, q)
 	if err != nil {
-		return cmp.Or(s.opt.ErrorStatus, http.StatusOK), encode(errorAnswer{err.Error()})
+		return encode(errorAnswer{err.Error()})
 	}
-	return http.StatusOK, encode(answer)
+	s.changed()
+	return encode(answer)
 }
 
-// wait holds an answer up as the fault says. It cuts the connection where the
-// caller or the server ends first.
+// wait waits for the delay of a fault. It breaks the connection if the caller
+// gives up or the server is closed first.
 func (s *Server) wait(r *http.Request, f Fault) {
 	if f.Delay <= 0 || f.Kind == TooMany {
 		return
@@ -223,18 +222,15 @@ func (s *Server) wait(r *http.Request, f Fault) {
 	}
 }
 
-// hugeSize is how long a Huge answer is.
-const hugeSize = 16 << 20
-
 const badGateway = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n" +
 	"<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 
-// spoil turns a good answer into the one that the fault wants.
-func (s *Server) spoil(w http.ResponseWriter, f Fault, status int, body []byte) (int, []byte) {
+// apply turns the right answer into that of the fault.
+func (f Fault) apply(w http.ResponseWriter, status int, body []byte) (int, []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	switch f.Kind {
 	case Refuse:
-		return cmp.Or(f.Status, s.opt.ErrorStatus, http.StatusOK), encode(errorAnswer{cmp.Or(f.Message, "Something went wrong")})
+		return cmp.Or(f.Status, http.StatusOK), encode(errorAnswer{cmp.Or(f.Message, "Something went wrong")})
 	case HTML502:
 		w.Header().Set("Content-Type", "text/html")
 		return http.StatusBadGateway, []byte(badGateway)
@@ -254,10 +250,10 @@ func (s *Server) spoil(w http.ResponseWriter, f Fault, status int, body []byte) 
 	}
 }
 
-// write sends the answer, or breaks the connection as the fault says.
+// write sends the answer, or breaks the connection if the fault is such.
 func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) {
 	s.abortIfClosed()
-	if f.Kind == CutBefore || f.Kind == CommitThenLose {
+	if f.losesAnswer() {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
@@ -267,10 +263,10 @@ func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) 
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(body) // a caller who has gone needs no answer
+	_, _ = w.Write(body) // the caller may have gone
 }
 
-// abortIfClosed breaks the connection of a server that has ended.
+// abortIfClosed breaks the connection if the server is closed.
 func (s *Server) abortIfClosed() {
 	select {
 	case <-s.closed:
@@ -283,14 +279,14 @@ type errorAnswer struct {
 	Error string `json:"error"`
 }
 
-// encode writes JSON as the marketplace's own server does: compact, with <, >
-// and & as they are.
+// encode returns compact JSON in which <, > and & are not escaped, as the real
+// marketplace sends it.
 func encode(answer any) []byte {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(answer); err != nil {
-		panic(err) // all answers are plain structs of this package
+		panic(err) // never: all answers are plain structs of this package
 	}
 	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
 }

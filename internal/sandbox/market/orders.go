@@ -1,232 +1,197 @@
 package market
 
 import (
+	"math"
 	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
 )
 
-// The words that status answers by itself (HStockPlus: status names the first
-// two; the others are those of panels of this family).
+// Statuses of orders. HStockPlus documents the first two; the others are usual
+// on panels of its kind.
 const (
-	wordInProgress = "In progress"
-	wordCompleted  = "Completed"
-	wordPending    = "Pending"
-	wordPartial    = "Partial"
-	wordCanceled   = "Canceled"
-	wordRefunded   = "Refunded"
-	wordFailed     = "Fail"
+	statusInProgress = "In progress"
+	statusCompleted  = "Completed"
+	statusPending    = "Pending"
+	statusPartial    = "Partial"
+	statusCanceled   = "Canceled"
+	statusRefunded   = "Refunded"
+	statusFailed     = "Fail"
 )
 
-// order is one line of the marketplace's books.
-type order struct {
-	number     int64
-	account    *account
-	row        *row
-	variant    int
-	quantity   int64
-	link       string
-	done       int64 // pieces delivered
-	accounts   []string
-	charge     decimal.Decimal
-	refunded   decimal.Decimal
-	startCount int64
-	word       string
-	open       bool // may still deliver by itself, and be cancelled
-	byHand     bool // a command took it over: time alone changes nothing any more
-	created    time.Time
-	updated    time.Time
-	deliverAt  time.Time
+// Order is an order of the action add.
+type Order struct {
+	Number       int64
+	Key          string
+	KeyTail      string // "…" and the last four characters of Key
+	Service      int64
+	Name         string // English
+	Variant      string // English; "" for SMM
+	EntityType   EntityType
+	Quantity     int64
+	Link         string
+	Accounts     []string        // delivered so far
+	Delivered    int64           // pieces delivered so far
+	Charge       decimal.Decimal // the price paid
+	Refunded     decimal.Decimal // the part of Charge that was refunded
+	Currency     string
+	Status       string // as the action status answers it
+	Open         bool
+	AutoDelivery bool
+	CreatedAt    time.Time
 }
 
-// settle lets time pass for an order. The caller holds mu.
-func (s *Server) settle(o *order, now time.Time) {
-	if !o.open || o.byHand || !o.row.auto || s.held[o.row.service] {
+type order struct {
+	orderState
+	account *account
+	row     *row
+}
+
+// orderState is what Keep stores of an order.
+type orderState struct {
+	ID         int64           `json:"number"`
+	Key        string          `json:"key"`
+	Service    int64           `json:"service"`
+	Variant    int             `json:"variant"` // index in row.variants
+	Quantity   int64           `json:"quantity"`
+	Link       string          `json:"link"`
+	Delivered  int64           `json:"done"`
+	Accounts   []string        `json:"accounts"`
+	Charge     decimal.Decimal `json:"charge"`
+	Refunded   decimal.Decimal `json:"refunded"`
+	StartCount int64           `json:"start_count"`
+	Status     string          `json:"word"`
+	Open       bool            `json:"open"`    // can still be delivered automatically, and be cancelled
+	Manual     bool            `json:"by_hand"` // a control method changed it: automatic delivery is off
+	Created    time.Time       `json:"created"`
+	DeliverAt  time.Time       `json:"deliver_at"`
+}
+
+// settle delivers what is due: products all at once, SMM services gradually.
+func (o *order) settle(s *Server, now time.Time) {
+	if !o.Open || o.Manual || !o.row.auto || o.row.held {
 		return
 	}
-	wait := o.deliverAt.Sub(o.created)
-	passed := now.Sub(o.created)
-	switch {
-	case passed >= wait:
-		s.deliver(o, o.quantity-o.done, now)
-	case o.row.entity == SMM:
-		if grown := int64(float64(o.quantity) * (passed.Seconds() / wait.Seconds())); grown > o.done {
-			s.deliver(o, grown-o.done, now)
+	due, wait, passed := o.Quantity, o.DeliverAt.Sub(o.Created), now.Sub(o.Created)
+	if passed < wait {
+		due = 0
+		if o.row.entity == SMM {
+			due = int64(float64(o.Quantity) * (passed.Seconds() / wait.Seconds()))
 		}
+	}
+	if due > o.Delivered {
+		s.deliver(o, due-o.Delivered)
+		s.changed()
 	}
 }
 
-// deliver hands out n more pieces. The caller holds mu and has checked n.
-func (s *Server) deliver(o *order, n int64, now time.Time) {
-	o.done += n
+// deliver adds n pieces. The caller holds mu and has checked n.
+func (s *Server) deliver(o *order, n int64) {
+	o.Delivered += n
 	if o.row.entity == Product {
 		for range n {
 			s.goodsMade++
-			o.accounts = append(o.accounts, credential(s.opt.Seed, s.goodsMade, o.row.goods))
+			o.Accounts = append(o.Accounts, credential(s.opt.Seed, s.goodsMade, o.row.goods))
 		}
 	}
 	switch {
-	case o.done >= o.quantity:
-		o.word, o.open = wordCompleted, false
-	case !o.byHand || o.word == wordPending:
-		o.word = wordInProgress
+	case o.Delivered >= o.Quantity:
+		o.Status, o.Open = statusCompleted, false
+	case !o.Manual || o.Status == statusPending:
+		o.Status = statusInProgress
 	}
-	o.updated = now
-	s.changed()
 }
 
-// left is what of an order's money is for pieces not delivered, rounded down.
-func (o *order) left() decimal.Decimal {
-	rest := decimal.NewFromInt(o.quantity - o.done)
-	share := o.charge.Mul(rest).DivRound(decimal.NewFromInt(o.quantity), chargePlaces+4).Truncate(chargePlaces)
-	if o.done == 0 {
-		share = o.charge
+// refundable is the price of the pieces that were not delivered, rounded down.
+func (o *order) refundable() decimal.Decimal {
+	share := o.Charge
+	if o.Delivered > 0 {
+		rest := decimal.NewFromInt(o.Quantity - o.Delivered)
+		share = o.Charge.Mul(rest).DivRound(decimal.NewFromInt(o.Quantity), chargePlaces+4).Truncate(chargePlaces)
 	}
-	return decimal.Max(decimal.Min(share, o.charge.Sub(o.refunded)), decimal.Zero)
+	return decimal.Max(decimal.Min(share, o.Charge.Sub(o.Refunded)), decimal.Zero)
 }
 
-// giveBack returns money to the account that paid.
-func (o *order) giveBack(amount decimal.Decimal) {
-	o.refunded = o.refunded.Add(amount)
-	o.account.balance = o.account.balance.Add(amount)
+func (o *order) refund(amount decimal.Decimal) {
+	o.Refunded = o.Refunded.Add(amount)
+	o.account.Balance = o.account.Balance.Add(amount)
 }
 
-// cancelled ends an open order: what was not delivered is refunded, and goes
-// back on the shelf.
-func (s *Server) cancelled(o *order, now time.Time) {
-	o.giveBack(o.left())
+// cancel refunds what was not delivered and returns it to stock.
+func (o *order) cancel() {
+	o.refund(o.refundable())
 	if o.row.entity == Product {
-		o.row.variants[o.variant].Stock += o.quantity - o.done
+		o.row.variants[o.Variant].Stock += o.Quantity - o.Delivered
 	}
-	o.word, o.open, o.updated = wordCanceled, false, now
-	if o.row.entity == SMM && o.done > 0 {
-		o.word = wordPartial
+	o.Status, o.Open = statusCanceled, false
+	if o.row.entity == SMM && o.Delivered > 0 {
+		o.Status = statusPartial
 	}
-	s.changed()
-}
-
-// Orders returns all orders of add as they stand, oldest first.
-func (s *Server) Orders() []Order {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	orders, now := make([]Order, len(s.orderList)), time.Now()
-	for i, o := range s.orderList {
-		s.settle(o, now)
-		orders[i] = o.snapshot()
-	}
-	return orders
-}
-
-// Order returns one order of add as it stands; false when there is none.
-func (s *Server) Order(number int64) (Order, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.orders[number]
-	if o == nil {
-		return Order{}, false
-	}
-	s.settle(o, time.Now())
-	return o.snapshot(), true
 }
 
 func (o *order) snapshot() Order {
 	snapshot := Order{
-		Number: o.number, Key: o.account.key, KeyTail: tail(o.account.key),
-		Service: o.row.service, Name: o.row.name, EntityType: o.row.entity,
-		Quantity: o.quantity, Link: o.link, Accounts: slices.Clone(o.accounts), Delivered: o.done,
-		Charge: o.charge, Refunded: o.refunded, Currency: o.account.currency,
-		Status: o.word, Open: o.open, AutoDelivery: o.row.auto,
-		CreatedAt: o.created, UpdatedAt: o.updated,
+		Number: o.ID, Key: o.Key, KeyTail: "…" + o.Key[max(0, len(o.Key)-4):], Service: o.Service, Name: o.row.name, EntityType: o.row.entity,
+		Quantity: o.Quantity, Link: o.Link, Accounts: slices.Clone(o.Accounts), Delivered: o.Delivered,
+		Charge: o.Charge, Refunded: o.Refunded, Currency: o.account.Currency,
+		Status: o.Status, Open: o.Open, AutoDelivery: o.row.auto, CreatedAt: o.Created,
 	}
 	if o.row.entity == Product {
-		snapshot.Variant = o.row.variants[o.variant].Name
+		snapshot.Variant = o.row.variants[o.Variant].Name
 	}
 	return snapshot
 }
 
-// Deliver hands out n more pieces of an order, at most what is left of it; with
-// the last one it is Completed. ErrClosed where nothing is left, or the money
-// was given back.
+// Orders returns all orders of add as they are now, oldest first.
+func (s *Server) Orders() []Order { return list(s, s.orders) }
+
+// Order returns one order of add as it is now; false if there is none.
+func (s *Server) Order(number int64) (Order, bool) { return find(s, s.orders, number) }
+
+// Deliver delivers n more pieces of an order, or what is left of it if that is
+// less. It returns ErrClosed if nothing is left or money was refunded.
 func (s *Server) Deliver(number int64, n int) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		left := min(int64(n), o.quantity-o.done)
-		if left <= 0 || o.refunded.IsPositive() {
+	return control(s, s.orders, number, func(o *order) error {
+		n := min(int64(n), o.Quantity-o.Delivered)
+		if n <= 0 || o.Refunded.IsPositive() {
 			return ErrClosed
 		}
-		o.byHand = true
-		s.deliver(o, left, now)
+		o.Manual = true
+		s.deliver(o, n)
 		return nil
 	})
 }
 
-// Finish delivers all that is left of an order.
-func (s *Server) Finish(number int64) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		if o.done == o.quantity || o.refunded.IsPositive() {
-			return ErrClosed
-		}
-		o.byHand = true
-		s.deliver(o, o.quantity-o.done, now)
+// Finish delivers the rest of an order.
+func (s *Server) Finish(number int64) error { return s.Deliver(number, math.MaxInt) }
+
+// SetStatus makes the action status answer any status ("Processing", "On hold")
+// and turns automatic delivery off. Deliver and Finish still work.
+func (s *Server) SetStatus(number int64, status string) error {
+	return control(s, s.orders, number, func(o *order) error {
+		o.Status, o.Manual = status, true
 		return nil
 	})
 }
 
-// Fail ends an order with the word "Fail"; no money moves (Refund does that).
-func (s *Server) Fail(number int64) error { return s.end(number, wordFailed) }
-
-// SetStatus lets status answer any word at all from now on ("Processing", "On
-// hold"). The order delivers by itself no more; Deliver and Finish go on.
-func (s *Server) SetStatus(number int64, word string) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		o.word, o.byHand, o.updated = word, true, now
-		s.changed()
+// Fail ends an order with the status "Fail" and without a refund.
+func (s *Server) Fail(number int64) error {
+	return control(s, s.orders, number, func(o *order) error {
+		o.Status, o.Manual, o.Open = statusFailed, true, false
 		return nil
 	})
 }
 
-func (s *Server) end(number int64, word string) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		o.word, o.byHand, o.open, o.updated = word, true, false, now
-		s.changed()
-		return nil
-	})
-}
-
-// Refund ends an order with the word "Refunded" and gives back all that was
-// paid for it, delivered goods included.
+// Refund ends an order with the status "Refunded" and refunds its whole price,
+// even if goods were delivered.
 func (s *Server) Refund(number int64) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		if o.refunded.Equal(o.charge) {
+	return control(s, s.orders, number, func(o *order) error {
+		if o.Refunded.Equal(o.Charge) {
 			return ErrClosed
 		}
-		o.giveBack(o.charge.Sub(o.refunded))
-		o.word, o.byHand, o.open, o.updated = wordRefunded, true, false, now
-		s.changed()
+		o.refund(o.Charge.Sub(o.Refunded))
+		o.Status, o.Manual, o.Open = statusRefunded, true, false
 		return nil
 	})
-}
-
-// Cancel ends an open order as the action cancel would, whatever its age:
-// pro rata, delivered goods stay.
-func (s *Server) Cancel(number int64) error {
-	return s.command(number, func(o *order, now time.Time) error {
-		if !o.open {
-			return ErrClosed
-		}
-		s.cancelled(o, now)
-		return nil
-	})
-}
-
-func (s *Server) command(number int64, do func(*order, time.Time) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.orders[number]
-	if o == nil {
-		return ErrUnknown
-	}
-	now := time.Now()
-	s.settle(o, now)
-	return do(o, now)
 }

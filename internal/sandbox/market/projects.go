@@ -7,27 +7,27 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// country is where numbers are rented.
+// country is a country of rented numbers, as data/sms.toml defines it.
 type country struct {
 	Code    string // "us"
 	Dial    string // "1"
-	Name    string // English; "": CLDR's name
-	Percent int64  // of the prices in the US; 0: 100
-	Without bool   // no projects at all
+	Name    string // English; "": the name in CLDR
+	Percent int64  // of the price in the US; 0: 100
+	Without bool   // it has no projects
 
-	place  int
-	offers []*offer // read them with offersOf
-	spread bool
+	index  int
+	offers []*offer // use offersOf
+	loaded bool
 }
 
-// project is a service that sends codes.
+// project is a service that sends codes to rented numbers.
 type project struct {
 	Name  string
 	Price decimal.Decimal // in the US
 	Left  *int            // numbers in the US; nil: the seed chooses
 
 	id    string
-	place int
+	index int
 }
 
 // offer is a project in a country.
@@ -38,11 +38,9 @@ type offer struct {
 	left    int
 }
 
-// everywhere is how many countries, from the first, have every project; and
-// keystones how many projects, from the first, are in every country.
 const (
-	everywhere = 12
-	keystones  = 4
+	fullCountries  = 12 // the first countries have every project
+	globalProjects = 4  // the first projects are in every country
 )
 
 // loadProjects reads data/sms.toml.
@@ -54,26 +52,26 @@ func (w *world) loadProjects() {
 	load("data/sms.toml", &file)
 	w.countries, w.projects = file.Country, file.Project
 	for i, c := range w.countries {
-		c.place = i
+		c.index = i
 	}
 	for i, p := range w.projects {
-		p.place, p.id = i, fmt.Sprintf("65f0a1b2c3d4e5f6%08x", i+1)
+		p.index, p.id = i, fmt.Sprintf("65f0a1b2c3d4e5f6%08x", i+1)
 	}
 }
 
-// offersOf returns what there is in a country, spread out when first asked:
-// most worlds are for tests that rent no number.
+// offersOf returns the offers of a country. They are made on first use, because
+// most tests rent no number.
 func (w *world) offersOf(c *country) []*offer {
-	if c.spread || c.Without {
+	if c.loaded || c.Without {
 		return c.offers
 	}
-	c.spread = true
+	c.loaded = true
 	for _, p := range w.projects {
-		chance := scatter(int64(c.place), int64(p.place))
-		if c.place >= everywhere && p.place >= keystones && chance%3 == 0 {
+		id := hash(int64(c.index), int64(p.index))
+		if c.index >= fullCountries && p.index >= globalProjects && id%3 == 0 {
 			continue
 		}
-		o := &offer{project: p, country: c, price: p.Price, left: 20 + newDice(w.seed, chance).below(300)}
+		o := &offer{project: p, country: c, price: p.Price, left: 20 + newRandom(w.seed, id).below(300)}
 		if c.Percent != 0 {
 			o.price = p.Price.Mul(decimal.NewFromInt(c.Percent)).Shift(-2).Round(4)
 		}
@@ -85,25 +83,24 @@ func (w *world) offersOf(c *country) []*offer {
 	return c.offers
 }
 
-// offerOf finds a project in a country; "" is the first country that has it.
+// offerOf returns the offer of a project in a country, or in the first country
+// that has it if code is ""; nil if there is none.
 func (w *world) offerOf(project, code string) *offer {
 	for _, c := range w.countries {
 		if code != "" && c.Code != code {
 			continue
 		}
-		if i := slices.IndexFunc(w.offersOf(c), func(o *offer) bool { return o.project.id == project }); i >= 0 {
-			return c.offers[i]
+		if o := findFunc(w.offersOf(c), func(o *offer) bool { return o.project.id == project }); o != nil {
+			return o
 		}
 	}
 	return nil
 }
 
-// removeProject takes a project from every country; false when there is none.
-func (w *world) removeProject(id string) bool {
-	before := len(w.projects)
-	w.projects = slices.DeleteFunc(w.projects, func(p *project) bool { return p.id == id })
+// removeProject removes a project from every country.
+func (w *world) removeProject(removed *project) {
+	w.projects = slices.DeleteFunc(w.projects, func(p *project) bool { return p == removed })
 	for _, c := range w.countries {
-		c.offers = slices.DeleteFunc(c.offers, func(o *offer) bool { return o.project.id == id })
+		c.offers = slices.DeleteFunc(c.offers, func(o *offer) bool { return o.project == removed })
 	}
-	return len(w.projects) < before
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,9 +15,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMoneyIsKept: whatever people and the back room do, balance plus what was
-// paid minus what was given back stays the same, and nothing is negative.
-func TestMoneyIsKept(t *testing.T) {
+// TestMoneyIsConserved checks after random calls and control methods that the
+// balance plus all charges minus all refunds is unchanged and nothing is negative.
+func TestMoneyIsConserved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(Options{Seed: rapid.Uint64().Draw(t, "seed")})
 		defer s.Close()
@@ -27,62 +28,62 @@ func TestMoneyIsKept(t *testing.T) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			s.ServeHTTP(httptest.NewRecorder(), r)
 		}
-		some := func() int64 { return FirstOrder + rapid.Int64Range(0, 12).Draw(t, "order") }
-		number := func(n int64) string { return fmt.Sprint(n) }
+		randomOrder := func() int64 { return FirstOrder + rapid.Int64Range(0, 12).Draw(t, "order") }
+		text := func(n int64) string { return strconv.FormatInt(n, 10) }
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				send(url.Values{
-					"action": {"add"}, "service": {number(rapid.Int64Range(1, 22).Draw(t, "service"))},
-					"quantity": {number(rapid.Int64Range(1, 700).Draw(t, "quantity"))}, "link": {"https://x.y"},
+					"action": {"add"}, "service": {text(rapid.Int64Range(1, 22).Draw(t, "service"))},
+					"quantity": {text(rapid.Int64Range(1, 700).Draw(t, "quantity"))}, "link": {"https://x.y"},
 				})
 			},
 			"add_sms": func(t *rapid.T) {
 				send(url.Values{
 					"action": {"add_sms"}, "project_id": {ProjectTwoNumbers}, "country": {rapid.SampledFrom([]string{"us", "gb"}).Draw(t, "country")},
-					"quantity": {number(rapid.Int64Range(1, 10).Draw(t, "quantity"))},
+					"quantity": {text(rapid.Int64Range(1, 10).Draw(t, "quantity"))},
 				})
 			},
 			"cancel": func(*rapid.T) {
-				send(url.Values{"action": {"cancel"}, "orders": {number(some()) + "," + number(some())}})
+				send(url.Values{"action": {"cancel"}, "orders": {text(randomOrder()) + "," + text(randomOrder())}})
 			},
-			"status":  func(*rapid.T) { send(url.Values{"action": {"status"}, "order": {number(some())}}) },
-			"deliver": func(t *rapid.T) { _ = s.Deliver(some(), rapid.IntRange(1, 300).Draw(t, "n")) },
+			"status":  func(*rapid.T) { send(url.Values{"action": {"status"}, "order": {text(randomOrder())}}) },
+			"deliver": func(t *rapid.T) { _ = s.Deliver(randomOrder(), rapid.IntRange(1, 300).Draw(t, "n")) },
 			"hold": func(t *rapid.T) {
-				_ = s.Hold(rapid.Int64Range(1, 22).Draw(t, "service"), rapid.Bool().Draw(t, "never"))
+				_ = s.Hold(rapid.Int64Range(1, 22).Draw(t, "service"), rapid.Bool().Draw(t, "held"))
 			},
 			"rate": func(t *rapid.T) {
 				_ = s.SetRate(rapid.Int64Range(1, 22).Draw(t, "service"), decimal.New(rapid.Int64Range(1, 99999).Draw(t, "rate"), -5).String())
 			},
-			"refund":  func(*rapid.T) { _ = s.Refund(some()) },
-			"fail":    func(*rapid.T) { _ = s.Fail(some()) },
-			"word":    func(*rapid.T) { _ = s.SetStatus(some(), "Completed") },
-			"code":    func(*rapid.T) { _ = s.SendCode(some(), "") },
-			"twice":   func(*rapid.T) { _ = s.SendTwice(some(), "") },
-			"late":    func(*rapid.T) { _ = s.SendLate(some(), "") },
-			"expire":  func(*rapid.T) { _ = s.ExpireSMS(some()) },
-			"refund2": func(*rapid.T) { _ = s.RefundSMS(some()) },
+			"refund":             func(*rapid.T) { _ = s.Refund(randomOrder()) },
+			"fail":               func(*rapid.T) { _ = s.Fail(randomOrder()) },
+			"status of any kind": func(*rapid.T) { _ = s.SetStatus(randomOrder(), "Completed") },
+			"send code":          func(*rapid.T) { _ = s.SendCode(randomOrder(), "") },
+			"send twice":         func(*rapid.T) { _ = s.SendTwice(randomOrder(), "") },
+			"send late":          func(*rapid.T) { _ = s.SendLate(randomOrder(), "") },
+			"expire SMS":         func(*rapid.T) { _ = s.ExpireSMS(randomOrder()) },
+			"refund SMS":         func(*rapid.T) { _ = s.RefundSMS(randomOrder()) },
 			"": func(t *rapid.T) {
 				sum := s.Balance(alice)
 				if sum.IsNegative() {
 					t.Fatalf("balance %s", sum)
 				}
-				check := func(charge, refunded decimal.Decimal) {
+				addCharge := func(charge, refunded decimal.Decimal) {
 					if refunded.IsNegative() || refunded.GreaterThan(charge) {
 						t.Fatalf("refunded %s of %s", refunded, charge)
 					}
 					sum = sum.Add(charge).Sub(refunded)
 				}
 				for _, o := range s.Orders() {
-					check(o.Charge, o.Refunded)
+					addCharge(o.Charge, o.Refunded)
 					if o.Delivered > o.Quantity || (o.EntityType == Product && int64(len(o.Accounts)) != o.Delivered) {
 						t.Fatalf("%d of %d delivered, %d accounts", o.Delivered, o.Quantity, len(o.Accounts))
 					}
 				}
 				for _, n := range s.Numbers() {
-					check(n.Charge, n.Refunded)
+					addCharge(n.Charge, n.Refunded)
 				}
 				if !sum.Equal(decimal.NewFromInt(300)) {
-					t.Fatalf("300 became %s", sum)
+					t.Fatalf("the sum is %s, want 300", sum)
 				}
 				for _, r := range s.Rows() {
 					for _, v := range r.Variants {
@@ -96,11 +97,10 @@ func TestMoneyIsKept(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce is for the race detector: callers, the back room and watchers
-// together.
-func TestManyAtOnce(t *testing.T) {
+// TestConcurrentUse is for the race detector.
+func TestConcurrentUse(t *testing.T) {
 	s := open(t, Options{DeliverAfter: time.Microsecond, CodeAfter: time.Microsecond})
-	ok(t, s.SetBalance(alice, "100000"))
+	must(t, s.SetBalance(alice, "100000"))
 	var group sync.WaitGroup
 	for worker := range 8 {
 		group.Go(func() {

@@ -14,25 +14,28 @@ import (
 //go:embed data/*.toml data/lang/*.toml
 var data embed.FS
 
-// imageBase is where the document's examples have their pictures.
-const imageBase = "https://example.com/uploads/"
+const (
+	imageBase = "https://example.com/uploads/" // as in the document's examples
 
-// world is what there is to buy.
+	firstFree int64 = 101 // the service of the first row that is not fixed
+)
+
+// world is the catalogue: everything that can be bought.
 type world struct {
 	categoryList []*category
-	rows         []*row // by service
+	rows         []*row // ordered by service
 	byService    map[int64]*row
-	shops        []*shop
+	shops        []*Shop // without Goods
 	countries    []*country
 	projects     []*project
-	names        map[string]map[string]string // by language; read with lang
+	translations map[string]map[string]string // by language; use texts
 	seed         uint64
 }
 
-// category is one shelf of data/goods_*.toml.
+// category is one category of data/goods_*.toml.
 type category struct {
-	Name          string         // what filters take
-	Row           string         // what its rows say; "": Name
+	Name          string         // in categories and filters
+	Row           string         // in rows; "": Name
 	SMM           bool           // its rows are SMM services
 	Subcategories []*subcategory `toml:"subcategory"`
 
@@ -41,17 +44,17 @@ type category struct {
 
 type subcategory struct {
 	Name  string
-	Text  string  // its description, and that of its goods where they have none
-	Goods string  // what is delivered: see credential
-	Rows  []entry // in the order of their numbers
+	Text  string // its description, and that of rows without one
+	Goods string // the kind of credential that is delivered
+	Rows  []spec // ordered by service
 
 	id       string
 	category *category
 }
 
-// entry is one row, or with Of several whose name has {} replaced. What is
-// missing is chosen by the seed, unless Service makes it a fixed row.
-type entry struct {
+// spec defines one row, or one for each element of Of, which replaces {} in the
+// name. The seed chooses what is missing, unless Service makes it a fixed row.
+type spec struct {
 	Service     int64
 	Name        string
 	Of          []string
@@ -65,7 +68,7 @@ type entry struct {
 	Recommended bool
 	Refill      bool
 	Cancel      bool
-	Plans       []string // names of variants, each dearer than the one before
+	Plans       []string // names of variants, in the order of their prices
 	Variants    []Variant
 }
 
@@ -79,9 +82,10 @@ type row struct {
 	goods       string
 	entity      EntityType
 	sub         *subcategory
-	shop        *shop
+	shop        *Shop
 	min, max    int64
 	auto        bool
+	held        bool // automatic delivery is stopped
 	recommended bool
 	refill      bool
 	cancel      bool
@@ -98,8 +102,8 @@ func (r *row) stock() int64 {
 	return stock
 }
 
-// shownMax is the most that can be ordered now: in the document's example of
-// inventory it is the stock of the main variant.
+// shownMax is the largest quantity that can be ordered now. In the document's
+// example of inventory it is the stock of the main variant.
 func (r *row) shownMax() int64 {
 	for _, stock := range []int64{r.main().Stock, r.stock()} {
 		if r.entity == Product && stock >= r.min {
@@ -109,46 +113,55 @@ func (r *row) shownMax() int64 {
 	return r.max
 }
 
-type shop struct {
-	id, name string
-	rating   string // "4.8"; "": none yet
+// shopList returns all shops with the number of their products.
+func (w *world) shopList() []Shop {
+	shops := make([]Shop, len(w.shops))
+	for i, sh := range w.shops {
+		shops[i] = *sh
+		for _, r := range w.rows {
+			if r.shop == sh && r.entity == Product {
+				shops[i].Goods++
+			}
+		}
+	}
+	return shops
 }
 
-// newWorld reads the data and lets the seed choose what it leaves open.
+// newWorld loads the data.
 func newWorld(seed uint64) world {
 	w := world{
-		byService: make(map[int64]*row),
-		names:     make(map[string]map[string]string),
-		seed:      seed,
+		byService:    make(map[int64]*row),
+		translations: make(map[string]map[string]string),
+		seed:         seed,
 	}
 	for i, name := range shopNames() {
-		tenths := 36 + newDice(seed, scatter(int64(i))).below(15)
-		sh := &shop{id: entityID("68d1", 0x1000+i), name: name, rating: fmt.Sprintf("%d.%d", tenths/10, tenths%10)}
+		tenths := 36 + newRandom(seed, hash(int64(i))).below(15)
+		sh := &Shop{ID: entityID("68d1", 0x1000+i), Name: name, Rating: fmt.Sprintf("%d.%d", tenths/10, tenths%10)}
 		if i == 3 {
-			sh.rating = ""
+			sh.Rating = ""
 		}
 		w.shops = append(w.shops, sh)
 	}
-	for _, file := range []string{"goods_smm", "goods_accounts", "goods_subscriptions", "goods_keys"} {
-		var shelves struct {
+	for _, name := range []string{"goods_smm", "goods_accounts", "goods_subscriptions", "goods_keys"} {
+		var file struct {
 			Category []*category
 		}
-		load("data/"+file+".toml", &shelves)
-		w.categoryList = append(w.categoryList, shelves.Category...)
+		load("data/"+name+".toml", &file)
+		w.categoryList = append(w.categoryList, file.Category...)
 	}
-	// The document's examples begin with Instagram and Email Accounts.
-	slices.SortStableFunc(w.categoryList, func(a, b *category) int { return cmp.Compare(prominence(a), prominence(b)) })
-	number, subcategories := firstFree, 0
+	// The document's examples start with Instagram and Email Accounts.
+	slices.SortStableFunc(w.categoryList, func(a, b *category) int { return cmp.Compare(rank(a), rank(b)) })
+	service, subcategories := firstFree, 0
 	for i, c := range w.categoryList {
 		c.Row = cmp.Or(c.Row, c.Name)
-		// Email Accounts and Gmail get the ids of the document's examples.
+		// The offsets give Email Accounts and Gmail the ids of the document's examples.
 		c.id = entityID("674a", 0x99439088+i-1)
 		for _, sub := range c.Subcategories {
 			sub.category = c
 			sub.id = entityID("674a", 0x99439099+subcategories-len(w.categoryList[0].Subcategories))
 			subcategories++
-			for _, e := range sub.Rows {
-				number = w.addRows(sub, e, number)
+			for _, sp := range sub.Rows {
+				service = w.addRows(sub, sp, service)
 			}
 		}
 	}
@@ -157,65 +170,60 @@ func newWorld(seed uint64) world {
 	return w
 }
 
-func prominence(c *category) int {
+// rank is the place of a category in the sort order.
+func rank(c *category) int {
 	if i := slices.Index([]string{"Instagram", EmailAccounts}, c.Name); i >= 0 {
 		return i
 	}
 	return 2
 }
 
-// firstFree is the number of the first row that is not a fixed one.
-const firstFree int64 = 101
-
-// addRows makes the rows of one entry and returns the next free number.
-func (w *world) addRows(sub *subcategory, e entry, number int64) int64 {
-	if e.Service != 0 {
-		w.addRow(sub, e, e.Name, e.Service)
-		return number
+// addRows adds the rows of a spec. It takes the next free service and returns the
+// one after its rows.
+func (w *world) addRows(sub *subcategory, sp spec, next int64) int64 {
+	if sp.Service != 0 {
+		w.addRow(sub, sp, sp.Name, sp.Service)
+		return next
 	}
-	names := []string{e.Name}
-	if len(e.Of) > 0 {
-		names = nil
-		for _, of := range e.Of {
-			names = append(names, strings.ReplaceAll(e.Name, "{}", of))
-		}
+	if len(sp.Of) == 0 {
+		sp.Of = []string{"{}"}
 	}
-	for _, name := range names {
-		w.addRow(sub, e, name, number)
-		number++
+	for _, of := range sp.Of {
+		w.addRow(sub, sp, strings.ReplaceAll(sp.Name, "{}", of), next)
+		next++
 	}
-	return number
+	return next
 }
 
-func (w *world) addRow(sub *subcategory, e entry, name string, service int64) {
-	chance := newDice(w.seed, scatter(service))
+func (w *world) addRow(sub *subcategory, sp spec, name string, service int64) {
+	random := newRandom(w.seed, hash(service))
 	r := &row{
-		id: entityID("507f1f77bcf86cd7", 0x99439010+int(service)), service: service, name: name,
-		goods: cmp.Or(e.Goods, sub.Goods), text: sub.Text, entity: Product, sub: sub,
+		id: entityID("507f", 0x99439010+int(service)), service: service, name: name,
+		goods: cmp.Or(sp.Goods, sub.Goods), text: sub.Text, entity: Product, sub: sub,
 		image: imageBase + "products/" + slug(sub.Name) + ".webp",
-		min:   max(e.Min, 1), max: e.Max, refill: e.Refill, cancel: e.Cancel, recommended: e.Recommended,
-		shop: w.shops[scatter(service)%uint64(len(w.shops))],
+		min:   max(sp.Min, 1), max: sp.Max, refill: sp.Refill, cancel: sp.Cancel, recommended: sp.Recommended,
+		shop: w.shops[hash(service)%uint64(len(w.shops))],
 	}
 	if sub.category.SMM {
 		r.entity = SMM
 	}
-	if e.Text != nil {
-		r.text = *e.Text
+	if sp.Text != nil {
+		r.text = *sp.Text
 	}
-	if e.Image != nil {
-		r.image = *e.Image
+	if sp.Image != nil {
+		r.image = *sp.Image
 	}
-	fixed := e.Service != 0
-	byHand, soldOut, recommended := chance.below(100) < 15, chance.below(100) < 8, chance.below(100) < 7
+	fixed := sp.Service != 0
+	byHand, soldOut, recommended := random.below(100) < 15, random.below(100) < 8, random.below(100) < 7
 	r.auto = !byHand
-	if e.Auto != nil {
-		r.auto = *e.Auto
+	if sp.Auto != nil {
+		r.auto = *sp.Auto
 	}
 	if !fixed {
 		r.recommended = r.recommended || (recommended && r.entity == Product)
-		e.Rate = wobble(e.Rate, chance)
+		sp.Rate = vary(sp.Rate, random)
 	}
-	stock := int64(1 + chance.below(400))
+	stock := int64(1 + random.below(400))
 	if r.entity == SMM {
 		r.max = cmp.Or(r.max, 100_000)
 		stock = r.max
@@ -224,10 +232,10 @@ func (w *world) addRow(sub *subcategory, e entry, name string, service int64) {
 	if soldOut && !fixed {
 		stock = 0
 	}
-	if e.Stock != nil {
-		stock = *e.Stock
+	if sp.Stock != nil {
+		stock = *sp.Stock
 	}
-	r.variants = variants(e, stock, chance)
+	r.variants = variants(sp, stock, random)
 	for i := range r.variants {
 		r.variants[i].ID = entityID("674c", int(service)<<8+i)
 	}
@@ -235,28 +243,29 @@ func (w *world) addRow(sub *subcategory, e entry, name string, service int64) {
 	w.byService[service] = r
 }
 
-// variants makes the subproducts of a row.
-func variants(e entry, stock int64, chance *dice) []Variant {
+// variants makes the variants of a row. stock is that of the main one.
+func variants(sp spec, stock int64, random *prng) []Variant {
 	switch {
-	case len(e.Variants) > 0:
-		return slices.Clone(e.Variants)
-	case len(e.Plans) > 0:
-		all := make([]Variant, len(e.Plans))
-		for i, plan := range e.Plans {
-			all[i] = Variant{Name: plan, Rate: e.Rate.Mul(decimal.NewFromInt(int64(2*i*i + 2*i + 1))).Round(2), Stock: stock}
-			stock = int64(max(chance.below(60)-15, 0))
+	case len(sp.Variants) > 0:
+		return slices.Clone(sp.Variants)
+	case len(sp.Plans) > 0:
+		all := make([]Variant, len(sp.Plans))
+		for i, plan := range sp.Plans {
+			all[i] = Variant{Name: plan, Rate: sp.Rate.Mul(decimal.NewFromInt(int64(2*i*i + 2*i + 1))).Round(2), Stock: stock}
+			stock = int64(max(random.below(60)-15, 0))
 		}
 		return all
 	default:
-		return []Variant{{Name: "Standard", Rate: e.Rate, Stock: stock}}
+		return []Variant{{Name: "Standard", Rate: sp.Rate, Stock: stock}}
 	}
 }
 
-// wobble moves a price by up to 15 %, to the cent; prices under ten cents stay.
-func wobble(rate decimal.Decimal, chance *dice) decimal.Decimal {
-	percent := decimal.NewFromInt(int64(85 + chance.below(31)))
-	if moved := rate.Mul(percent).Shift(-2).Round(2); moved.GreaterThan(decimal.New(10, -2)) {
-		return moved
+// vary changes a price by up to 15 %, rounded to cents. It leaves prices under ten
+// cents.
+func vary(rate decimal.Decimal, random *prng) decimal.Decimal {
+	percent := decimal.NewFromInt(int64(85 + random.below(31)))
+	if varied := rate.Mul(percent).Shift(-2).Round(2); varied.GreaterThan(decimal.New(10, -2)) {
+		return varied
 	}
 	return rate
 }
@@ -268,23 +277,17 @@ func shopNames() []string {
 	}
 }
 
-// entityID is an id of 24 hexadecimal digits that begins as its kind does.
-func entityID(kind string, n int) string {
-	const family = "1f77bcf86cd7"
-	if len(kind) == 4 {
-		kind += family
-	}
-	return fmt.Sprintf("%s%08x", kind, n)
-}
+// entityID makes an id of 24 hexadecimal digits. kind is the first four.
+func entityID(kind string, n int) string { return fmt.Sprintf("%s1f77bcf86cd7%08x", kind, n) }
 
-// slug is a name as it stands in addresses.
+// slug is a name as it appears in URLs.
 func slug(name string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	}), "-")
 }
 
-// load reads a file of data; a fault in it is one of this package.
+// load reads a data file. It panics on an error, which would be one in the file.
 func load(path string, into any) {
 	if meta, err := toml.DecodeFS(data, path, into); err != nil {
 		panic(err)

@@ -16,7 +16,7 @@ func languages() []string {
 	return []string{"zh", "es", "fr", "de", "ja", "ko", "pt", "pt-BR", "ru", "ar", "hi", "vi", "ur", "bn-BD"}
 }
 
-// TestFixedRows holds what rows.go promises, under two seeds.
+// TestFixedRows checks the rows of fixtures.go with two seeds.
 func TestFixedRows(t *testing.T) {
 	type fixed struct {
 		rate            string
@@ -67,7 +67,7 @@ func TestFixedRows(t *testing.T) {
 			}
 		}
 		if r, _ := s.Row(LongName); utf8.RuneCountInString(r.Name) <= 200 {
-			t.Errorf("a name of %d characters is not long", utf8.RuneCountInString(r.Name))
+			t.Errorf("a name of %d characters is too short", utf8.RuneCountInString(r.Name))
 		}
 	}
 }
@@ -90,16 +90,15 @@ func TestFixedProjects(t *testing.T) {
 	}
 }
 
-// TestSeed: the same seed gives the same world, another one other prices.
 func TestSeed(t *testing.T) {
 	first, again, other := New(Options{Seed: 1}).Rows(), New(Options{Seed: 1}).Rows(), New(Options{Seed: 2}).Rows()
 	if !reflect.DeepEqual(first, again) {
-		t.Errorf("the same seed differs: %s", cmp.Diff(first, again))
+		t.Errorf("the same seed gives another catalogue: %s", cmp.Diff(first, again))
 	}
 	differ := 0
 	for i, r := range first {
 		if r.Service != other[i].Service || r.Name != other[i].Name {
-			t.Fatalf("another seed has other goods: %s", other[i].Name)
+			t.Fatalf("another seed gives other goods: %s", other[i].Name)
 		}
 		if !r.Rate.Equal(other[i].Rate) || r.Stock != other[i].Stock {
 			differ++
@@ -110,8 +109,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// TestBelievable: there is some of everything, and no row is out of its bounds.
-func TestBelievable(t *testing.T) {
+func TestCatalogueVariety(t *testing.T) {
 	s := New(Options{Seed: 3})
 	var soldOut, byHand, variants, recommended, smm int
 	shops := map[string]bool{}
@@ -143,7 +141,7 @@ func TestBelievable(t *testing.T) {
 	}
 }
 
-// TestLanguages: each language says categories and goods in its own words, and
+// TestLanguages checks that each language translates categories and goods, and
 // falls back to English for the rest.
 func TestLanguages(t *testing.T) {
 	s := open(t, Options{})
@@ -163,7 +161,7 @@ func TestLanguages(t *testing.T) {
 				t.Errorf("%s: %s has %d subcategories", lang, english[i].Category, len(local[i].Subcategories))
 			}
 			if names := slices.Sorted(slices.Values(local[i].Subcategories)); len(slices.Compact(names)) != len(local[i].Subcategories) {
-				t.Errorf("%s: %s has two subcategories of one name: %v", lang, english[i].Category, names)
+				t.Errorf("%s: %s has subcategories with the same name: %v", lang, english[i].Category, names)
 			}
 		}
 		if changed < 9 {
@@ -186,15 +184,16 @@ func TestLanguages(t *testing.T) {
 			t.Errorf("%s: %+v", lang, countries[3])
 		}
 	}
-	exact(t, "jp is ja", ask(t, s, "categories", "lang", "jp"), ask(t, s, "categories", "lang", "ja"))
+	exact(t, "jp is an alias of ja", ask(t, s, "categories", "lang", "jp"), ask(t, s, "categories", "lang", "ja"))
 	exact(t, "en is the default", ask(t, s, "categories", "lang", "en"), ask(t, s, "categories"))
 	exact(t, "countries", ask(t, s, "sms_countries", "lang", "pt-BR")[:110], `[{"country_code":"us","country_name":"Estados Unidos"},{"country_code":"gb","country_name":"Reino Unido"},{"co`)
 	if zh := read[page](t, s, "services", "category", EmailAccounts, "subcategory", Gmail, "lang", "zh"); zh.Total < 10 || zh.Services[0].Name != "Gmail 账号 - 美国" || zh.Services[0].Category != "Accounts-Email" {
-		t.Errorf("a shelf in Chinese: %+v", zh)
+		t.Errorf("a subcategory in Chinese: %+v", zh)
 	}
 }
 
-// TestTranslations: each file says the same things, and only what there is.
+// TestTranslations checks that all files translate the same texts, and only texts
+// of the catalogue.
 func TestTranslations(t *testing.T) {
 	s := New(Options{})
 	known := map[string]bool{"Any country": true, "Other service": true}
@@ -210,9 +209,9 @@ func TestTranslations(t *testing.T) {
 			known[v.Name] = true
 		}
 	}
-	reference := s.lang("zh")
+	reference := s.texts("zh")
 	for _, lang := range languages() {
-		texts := s.lang(lang)
+		texts := s.texts(lang)
 		if len(texts) != len(reference) {
 			t.Errorf("%s: %d texts, zh has %d", lang, len(texts), len(reference))
 		}
@@ -244,7 +243,7 @@ func TestCredentials(t *testing.T) {
 				t.Fatalf("%s: %q", kind, got)
 			}
 			if got != credential(1, serial, kind) || got == credential(2, serial, kind) && kind != "code" {
-				t.Fatalf("%s: the seed does not decide: %q", kind, got)
+				t.Fatalf("%s: the seed does not determine %q", kind, got)
 			}
 			seen[got] = true
 			if strings.Contains(got, "&") && strings.Contains(got, "<") && strings.Contains(got, ">") && strings.Contains(got, " ") {
@@ -262,20 +261,11 @@ func TestCredentials(t *testing.T) {
 
 func TestDeliveredGoodsAreUnique(t *testing.T) {
 	s := open(t, Options{})
-	ok(t, s.SetBalance(alice, "1000"))
-	seen := map[string]bool{}
+	must(t, s.SetBalance(alice, "1000"))
 	for _, service := range []string{"8", "9", "11", "20"} {
 		ask(t, s, "add", "service", service, "quantity", "20")
 	}
-	for _, o := range s.Orders() {
-		for _, line := range o.Accounts {
-			if seen[line] {
-				t.Errorf("%q twice", line)
-			}
-			seen[line] = true
-		}
-	}
-	if len(seen) != 80 {
-		t.Errorf("%d goods, want 80", len(seen))
+	if n := uniqueGoods(t, s); n != 80 {
+		t.Errorf("%d goods, want 80", n)
 	}
 }

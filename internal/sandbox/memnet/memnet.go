@@ -1,7 +1,7 @@
-// Package memnet is a network in memory: real HTTP servers and clients over
-// net.Pipe, so that tests can run a whole world inside a testing/synctest
-// bubble, where time is simulated and "idle" is known. It knows nothing of who
-// talks.
+// Package memnet is an in-memory network: it connects HTTP clients and servers
+// through net.Pipe. Tests that use it can run in a testing/synctest bubble, which
+// simulates time and detects when every goroutine is idle. It contains nothing
+// specific to the servers.
 package memnet
 
 import (
@@ -23,9 +23,9 @@ type Network struct {
 // New returns a network without servers.
 func New() *Network { return &Network{listeners: map[string]*listener{}} }
 
-// Serve starts an HTTP server under a host name and returns its URL. stop ends
-// it with all its connections; until Serve is called again, dialling the host
-// is refused.
+// Serve starts an HTTP server under a host name and returns its URL. stop closes
+// the server and its connections. After that, dialing the host is refused until
+// Serve is called again.
 func (n *Network) Serve(host string, handler http.Handler) (url string, stop func()) {
 	l := &listener{host: host, conns: make(chan net.Conn), closed: make(chan struct{})}
 	n.mu.Lock()
@@ -33,7 +33,7 @@ func (n *Network) Serve(host string, handler http.Handler) (url string, stop fun
 	n.mu.Unlock()
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(l) }) // ends with ErrServerClosed
+	serving.Go(func() { _ = server.Serve(l) }) // returns ErrServerClosed
 	return "http://" + host, func() {
 		n.mu.Lock()
 		if n.listeners[host] == l {
@@ -45,7 +45,7 @@ func (n *Network) Serve(host string, handler http.Handler) (url string, stop fun
 	}
 }
 
-// Dial connects to a server, as net.Dialer.DialContext does.
+// Dial connects to a server. It has the signature of net.Dialer.DialContext.
 func (n *Network) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -73,7 +73,6 @@ var errRefused = errors.New("connection refused")
 type listener struct {
 	host   string
 	conns  chan net.Conn
-	once   sync.Once
 	closed chan struct{}
 }
 
@@ -86,8 +85,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
+// Close is called once, by http.Server.
 func (l *listener) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	close(l.closed)
 	return nil
 }
 

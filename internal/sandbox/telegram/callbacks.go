@@ -9,14 +9,14 @@ import (
 
 // Limits of callbacks (Bot API: answerCallbackQuery, InlineKeyboardButton).
 const (
-	callbackLife = 150 * time.Second
-	maxCallback  = 64  // bytes of callback_data
-	maxToast     = 200 // UTF-16 units
-	expiredQuery = "query is too old and response timeout expired or query ID is invalid"
+	callbackLifetime = 150 * time.Second
+	maxCallbackData  = 64  // bytes
+	maxToast         = 200 // UTF-16 units
+	expiredQuery     = "query is too old and response timeout expired or query ID is invalid"
 )
 
-// query is a tap that waits for its answer, or got it.
-type query struct {
+// callbackQuery is a tap, with the bot's answer.
+type callbackQuery struct {
 	id      string
 	chat    *chat
 	message int
@@ -25,49 +25,53 @@ type query struct {
 	answer  *Answer // nil: none yet
 }
 
-// queries are the taps that can still be answered.
-type queries struct {
-	last    int64
-	open    map[string]*query
-	sweepAt int // how many open ones make it worth looking for expired ones
+// callbackQueries are the taps that can still be answered.
+type callbackQueries struct {
+	lastID  int64 // of callback and inline queries
+	open    map[string]*callbackQuery
+	sweepAt int // the number of open taps at which the next sweep runs
 }
 
-// sweep forgets expired queries, now and then.
-func (q *queries) sweep() {
-	if len(q.open) < q.sweepAt {
+// sweep removes expired taps once enough taps are open.
+func (c *callbackQueries) sweep() {
+	if len(c.open) < c.sweepAt {
 		return
 	}
-	maps.DeleteFunc(q.open, func(_ string, one *query) bool { return time.Since(one.at) > callbackLife })
-	q.sweepAt = max(1024, 2*len(q.open))
+	maps.DeleteFunc(c.open, func(_ string, tap *callbackQuery) bool { return time.Since(tap.at) > callbackLifetime })
+	c.sweepAt = max(1024, 2*len(c.open))
 }
 
-type wireQuery struct {
+// nextQueryID returns an id for a callback query or an inline query.
+func (s *Server) nextQueryID() string {
+	s.callbacks.lastID++
+	return strconv.FormatInt(s.bot.ID<<32+s.callbacks.lastID, 10)
+}
+
+type wireCallbackQuery struct {
 	ID       string   `json:"id"`
 	From     wireUser `json:"from"`
-	Message  any      `json:"message,omitempty"` // *wireMessage or inaccessible
+	Message  any      `json:"message,omitempty"` // *wireMessage or wireInaccessible
 	Instance string   `json:"chat_instance"`
 	Data     string   `json:"data"`
 }
 
-// ask tells the bot of a tap. how is what the history says the person does.
-func (s *Server) ask(c *chat, messageID int, data, how string) *query {
-	s.queries.sweep()
-	s.queries.last++
-	q := &query{
-		id: strconv.FormatInt(s.bot.ID<<32+s.queries.last, 10), chat: c,
-		message: messageID, data: data, at: time.Now(),
-	}
-	s.queries.open[q.id] = q
-	c.log(event{kind: eventTapped, who: c.person.FirstName, text: how, message: Message{ID: messageID}, tap: q})
+// tap sends the bot a callback query. The history shows note after the person's
+// name.
+func (c *chat) tap(messageID int, data, note string) {
+	s := c.s
+	s.callbacks.sweep()
+	tap := &callbackQuery{id: s.nextQueryID(), chat: c, message: messageID, data: data, at: time.Now()}
+	s.callbacks.open[tap.id] = tap
+	c.lastTap = tap
+	c.log(event{kind: eventTapped, actor: c.person.FirstName, text: note, message: Message{ID: messageID}, tap: tap})
 
-	out := wireQuery{ID: q.id, From: c.person.wire(false), Instance: strconv.FormatInt(c.id^0x5bd1e995, 10), Data: data}
+	w := wireCallbackQuery{ID: tap.id, From: c.person.wire(false), Instance: strconv.FormatInt(c.id^0x5bd1e995, 10), Data: data}
 	if m := c.message(messageID); m != nil {
-		out.Message = m.wire(c)
+		w.Message = m.wire(c)
 	} else {
-		out.Message = inaccessible{Chat: c.wire(), ID: messageID}
+		w.Message = wireInaccessible{Chat: c.wire(), ID: messageID}
 	}
-	s.enqueue("callback_query", out)
-	return q
+	s.enqueue("callback_query", w)
 }
 
 func (s *Server) answerCallbackQuery(a args) (any, *apiError) {
@@ -80,19 +84,20 @@ func (s *Server) answerCallbackQuery(a args) (any, *apiError) {
 			return nil, badRequest("URL_INVALID")
 		}
 	}
-	q := s.queries.open[a.str("callback_query_id")]
-	if q == nil || time.Since(q.at) > callbackLife {
+	tap := s.callbacks.open[a.str("callback_query_id")]
+	if tap == nil || time.Since(tap.at) > callbackLifetime {
 		return nil, badRequest(expiredQuery)
 	}
-	delete(s.queries.open, q.id) // a second answer finds no query
-	q.answer = &Answer{
-		MessageID: q.message, Data: q.data, Text: text, Alert: a.flag("show_alert"),
+	delete(s.callbacks.open, tap.id) // a second answer is refused
+	tap.answer = &Answer{
+		MessageID: tap.message, Data: tap.data, Text: text, Alert: a.flag("show_alert"),
 		URL: link, At: time.Now(),
 	}
-	q.chat.answers = append(q.chat.answers, *q.answer)
-	if s.opts.NoLog && len(q.chat.answers) > 100 {
-		q.chat.answers = append([]Answer(nil), q.chat.answers[50:]...)
+	c := tap.chat
+	c.answers = append(c.answers, *tap.answer)
+	if s.opts.NoLog && len(c.answers) > 100 {
+		c.answers = append([]Answer(nil), c.answers[50:]...)
 	}
-	s.changed(q.chat)
+	s.changed(c)
 	return true, nil
 }

@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// maxCalls is how many calls are kept; benchmarks make more than anyone reads.
+// maxCalls is how many calls the log keeps; long runs make more.
 const maxCalls = 10_000
 
-// Call is one call of the bot and how it was answered. While it is being
-// answered, a poll for long, OK is false and Code and Took are 0.
+// Call is a call of the bot, with its outcome. Until the call has finished, OK is
+// false and Code and Took are 0; a long poll stays so for up to 50 seconds.
 type Call struct {
-	Number      int64 // 1 is the first
+	Number      int64 // the first call is 1
 	Method      string
 	At          time.Time
 	Took        time.Duration
-	Fields      map[string]string // as sent, nested ones as JSON, a file as "name (n bytes)"; the token is no field
-	OK          bool              // what was done, even if the answer was lost
-	Code        int               // error_code; 0 where OK, and where a fault left no answer
-	Description string            // why not
-	Fault       string            // kinds of the ordered fault, "" where none
+	Fields      map[string]string // as sent, nested values as JSON, a file as "name (n bytes)"; without the token
+	OK          bool              // the method was carried out, even if the answer was lost
+	Code        int               // error_code; 0 if OK, and if a fault left no answer
+	Description string            // of the error
+	Fault       string            // kinds of the ordered fault, "refuse,delay"; "": none
 
 	finished bool
 }
 
-// callLog is a ring of the last maxCalls calls, and counts of all.
+// callLog holds the last maxCalls calls in a ring, and the number of all calls.
 type callLog struct {
 	ring   []*Call
 	total  int64
 	counts map[string]int
 }
 
-// begin writes a call down and takes the fault that is ordered for it. The Call
-// is nil with Options.NoLog.
-func (s *Server) begin(method string, a args) (*Call, Fault) {
+// startCall logs a call and takes the fault that is ordered for it. The Call is
+// nil with Options.NoLog.
+func (s *Server) startCall(method string, a args) (*Call, Fault) {
 	var c *Call
 	if !s.opts.NoLog {
 		c = &Call{Method: method, At: time.Now(), Fields: make(map[string]string, len(a))}
@@ -46,14 +46,14 @@ func (s *Server) begin(method string, a args) (*Call, Fault) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fault := s.takeFault(method, a.number("chat_id"))
+	fault := s.takeFault(method, a.integer("chat_id"))
 	l := &s.calls
 	l.total++
 	l.counts[method]++
 	if c == nil {
 		return nil, fault
 	}
-	c.Number, c.Fault = l.total, fault.name()
+	c.Number, c.Fault = l.total, fault.kinds()
 	if len(l.ring) < maxCalls {
 		l.ring = append(l.ring, c)
 	} else {
@@ -63,9 +63,9 @@ func (s *Server) begin(method string, a args) (*Call, Fault) {
 	return c, fault
 }
 
-// finish writes down how the call ended; only the first time counts. The caller
+// finishCall logs the outcome of a call; a second outcome is ignored. The caller
 // holds mu.
-func (s *Server) finish(c *Call, done bool, err *apiError) {
+func (s *Server) finishCall(c *Call, done bool, err *apiError) {
 	if c == nil || c.finished {
 		return
 	}
@@ -80,7 +80,7 @@ func (s *Server) finish(c *Call, done bool, err *apiError) {
 // Calls returns the last 10,000 calls, oldest first; none with Options.NoLog.
 func (s *Server) Calls() []Call { return s.CallsAfter(0) }
 
-// CallsAfter returns those calls of Calls whose Number is over n.
+// CallsAfter returns the Calls with a Number above n.
 func (s *Server) CallsAfter(n int64) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +93,8 @@ func (s *Server) CallsAfter(n int64) []Call {
 	return calls
 }
 
-// Count returns how many calls of a method have come, "" for all, the
-// refused, lost and open ones included. It counts with Options.NoLog too.
+// Count returns the number of calls of a method, or of all methods for "". It
+// includes refused, lost and open calls, and also works with Options.NoLog.
 func (s *Server) Count(method string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,13 +11,13 @@ const (
 	notModified  = "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message"
 )
 
-// edited is the message that an edit names.
-func (s *Server) edited(a args) (*chat, *Message, *apiError) {
-	c, err := s.target(a)
+// editTarget returns the message to edit.
+func (s *Server) editTarget(a args) (*chat, *Message, *apiError) {
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, nil, err
 	}
-	id := a.number("message_id")
+	id := a.integer("message_id")
 	m := c.message(int(id))
 	switch {
 	case id == 0:
@@ -30,91 +30,88 @@ func (s *Server) edited(a args) (*chat, *Message, *apiError) {
 	return c, m, nil
 }
 
-// change puts what an edit says into a message, if it says anything new.
-func (s *Server) change(c *chat, m *Message, next Message, a args) (any, *apiError) {
+// applyEdit replaces m with edited and the call's keyboard, unless nothing
+// changes.
+func (s *Server) applyEdit(c *chat, m *Message, edited Message, a args) (any, *apiError) {
 	var other []byte
 	var err *apiError
-	if next.Keyboard, next.markup, other, err = a.markup(); err != nil {
+	if edited.Keyboard, edited.markup, other, err = a.markup(); err != nil {
 		return nil, err
 	}
 	if other != nil {
 		return nil, badRequest("inline keyboard expected")
 	}
-	if next.Text == m.Text && slices.Equal(next.source, m.source) &&
-		sameKeyboard(&next, m) && next.LinkPreview == m.LinkPreview {
+	if edited.Text == m.Text && slices.Equal(edited.source, m.source) &&
+		sameKeyboard(&edited, m) && edited.LinkPreview == m.LinkPreview {
 		return nil, badRequest(notModified)
 	}
-	next.Entities = detect(next.Text, next.source)
-	next.EditDate = time.Now()
-	*m = next
-	c.log(event{kind: eventEdited, message: next})
+	edited.Entities = detectEntities(edited.Text, edited.source)
+	edited.EditDate = time.Now()
+	*m = edited
+	c.log(event{kind: eventEdited, message: edited})
 	return m.wire(c), nil
 }
 
 func (s *Server) editMessageText(a args) (any, *apiError) {
-	c, m, err := s.edited(a)
+	c, m, err := s.editTarget(a)
 	if err != nil {
 		return nil, err
 	}
-	next := *m
-	if next.Text, next.source, err = formatted(a, "text", "entities", maxMessage, "message"); err != nil {
+	edited := *m
+	if err := edited.setText(a); err != nil {
 		return nil, err
 	}
-	if next.Text == "" {
-		return nil, badRequest("message text is empty")
-	}
-	if m.Document != nil || m.Photo != nil {
+	if m.file() != nil {
 		return nil, badRequest("there is no text in the message to edit")
 	}
-	if next.LinkPreview, err = a.preview(); err != nil {
+	if err := s.setPreview(&edited, a); err != nil {
 		return nil, err
 	}
-	next.Unloaded = s.unloadable[next.LinkPreview.URL]
-	return s.change(c, m, next, a)
+	return s.applyEdit(c, m, edited, a)
 }
 
 func (s *Server) editMessageCaption(a args) (any, *apiError) {
-	c, m, err := s.edited(a)
+	c, m, err := s.editTarget(a)
 	if err != nil {
 		return nil, err
 	}
-	next := *m
-	if next.Text, next.source, err = formatted(a, "caption", "caption_entities", maxCaption, "message caption"); err != nil {
+	edited := *m
+	if err := edited.setCaption(a); err != nil {
 		return nil, err
 	}
-	if m.Document == nil && m.Photo == nil {
+	if m.file() == nil {
 		return nil, badRequest("there is no caption in the message to edit")
 	}
-	return s.change(c, m, next, a)
+	return s.applyEdit(c, m, edited, a)
 }
 
 func (s *Server) editMessageReplyMarkup(a args) (any, *apiError) {
-	c, m, err := s.edited(a)
+	c, m, err := s.editTarget(a)
 	if err != nil {
 		return nil, err
 	}
-	return s.change(c, m, *m, a)
+	return s.applyEdit(c, m, *m, a)
 }
 
 func (s *Server) deleteMessage(a args) (any, *apiError) {
-	c, err := s.target(a)
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}
-	m := c.message(int(a.number("message_id")))
+	m := c.message(int(a.integer("message_id")))
 	if m == nil {
 		return nil, badRequest("message to delete not found")
 	}
-	if err := m.deletable(c); err != nil {
+	if err := m.checkDeletable(c); err != nil {
 		return nil, err
 	}
-	c.remove(m)
+	c.deleteMessage(m, "")
 	return true, nil
 }
 
-// deleteMessages skips what can't be found (Bot API: deleteMessages).
+// deleteMessages skips messages that it does not find (Bot API: deleteMessages).
 func (s *Server) deleteMessages(a args) (any, *apiError) {
-	c, err := s.target(a)
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}
@@ -127,24 +124,24 @@ func (s *Server) deleteMessages(a args) (any, *apiError) {
 	}
 	var found []*Message
 	for _, id := range ids {
-		m := c.message(int(number(id)))
+		m := c.message(int(nodeInteger(id)))
 		if m == nil {
 			continue
 		}
-		if err := m.deletable(c); err != nil {
+		if err := m.checkDeletable(c); err != nil {
 			return nil, err
 		}
 		found = append(found, m)
 	}
 	for _, m := range found {
-		c.remove(m)
+		c.deleteMessage(m, "")
 	}
 	return true, nil
 }
 
-// deletable says whether the bot may: what it or the person wrote in a private
-// chat, and what it wrote in a group, for 48 hours.
-func (m *Message) deletable(c *chat) *apiError {
+// checkDeletable refuses messages older than 48 hours and, in groups, messages of
+// people.
+func (m *Message) checkDeletable(c *chat) *apiError {
 	switch {
 	case time.Since(m.Date) > deletableFor:
 		return badRequest("message can't be deleted for everyone")
@@ -152,9 +149,4 @@ func (m *Message) deletable(c *chat) *apiError {
 		return badRequest("message can't be deleted")
 	}
 	return nil
-}
-
-func (c *chat) remove(m *Message) {
-	m.Deleted = true
-	c.log(event{kind: eventDeleted, message: *m})
 }

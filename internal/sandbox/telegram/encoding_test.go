@@ -3,10 +3,10 @@ package telegram
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"mime/multipart"
+	"fmt"
+	"image"
+	"image/png"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,48 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func request(t testing.TB, verb, path, kind string, body io.Reader) *http.Request {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), verb, path, body)
-	if kind != "" {
-		r.Header.Set("Content-Type", kind)
-	}
-	return r
-}
-
-// multipartBody writes texts as fields and files as file parts.
-func multipartBody(t testing.TB, texts map[string]string, files map[string][]byte) (kind string, body []byte) {
-	t.Helper()
-	var b bytes.Buffer
-	form := multipart.NewWriter(&b)
-	for name, text := range texts {
-		if err := form.WriteField(name, text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, data := range files {
-		part, err := form.CreateFormFile(name, name+".txt")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := part.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := form.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return form.FormDataContentType(), b.Bytes()
-}
-
-func multipartRequest(t testing.TB, method string, texts map[string]string, files map[string][]byte) *http.Request {
-	t.Helper()
-	kind, body := multipartBody(t, texts, files)
-	return request(t, http.MethodPost, "/bot"+DefaultToken+"/"+method, kind, bytes.NewReader(body))
-}
-
-// The same call in all encodings leaves the same message, and is recorded alike.
-func TestEncodingsAreEqual(t *testing.T) {
+// TestEncodingsGiveSameMessage also checks that the call log holds the same fields.
+func TestEncodingsGiveSameMessage(t *testing.T) {
 	t.Parallel()
 	markup := `{"inline_keyboard":[[{"callback_data":"go","text":"Go"}]]}`
 	texts := map[string]string{
@@ -84,59 +44,58 @@ func TestEncodingsAreEqual(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", encoding, got, want)
 		}
 		if !ann.Last().Silent {
-			t.Errorf("%s: disable_notification is lost", encoding)
+			t.Errorf("%s: the message is not silent", encoding)
 		}
 		if diff := cmp.Diff(texts, s.Calls()[0].Fields); diff != "" {
-			t.Errorf("%s: recorded (-want +got)\n%s", encoding, diff)
+			t.Errorf("%s: call log (-want +got)\n%s", encoding, diff)
 		}
 	}
 }
 
-// A keyboard is the same whatever order its JSON is in.
-func TestSameKeyboard(t *testing.T) {
+func TestEqualKeyboardIsNotModified(t *testing.T) {
 	t.Parallel()
 	s, _ := withText(t, Options{})
 	edit := func(markup string) answer {
 		return serve(s, multipartRequest(t, "editMessageReplyMarkup", map[string]string{"chat_id": "7", "message_id": "1", "reply_markup": markup}, nil))
 	}
 	if got := edit(`{"inline_keyboard": [ [{"text":"Go", "callback_data":"go"}] ]}`); got.Description != "Bad Request: "+notModified {
-		t.Errorf("the same: %+v", got)
+		t.Errorf("other order of JSON fields: %+v", got)
 	}
 	if got := edit(`{"inline_keyboard":[[{"text":"Go","callback_data":"to"}]]}`); !got.OK {
 		t.Errorf("other data: %+v", got)
 	}
 	if got := edit(`{"inline_keyboard":[]}`); !got.OK {
-		t.Errorf("none: %+v", got)
+		t.Errorf("no buttons: %+v", got)
 	}
 }
 
-func TestBadBodies(t *testing.T) {
+func TestMalformedBodies(t *testing.T) {
 	t.Parallel()
 	s, _ := withText(t, Options{})
 	method := "/bot" + DefaultToken + "/sendMessage"
-	for _, c := range []struct{ name, kind, body, words string }{
+	for _, c := range []struct{ name, kind, body, description string }{
 		{"JSON cut off", "application/json", `{"chat_id":7,`, "can't parse the JSON body"},
 		{"JSON list", "application/json", `[1]`, "can't parse the JSON body"},
-		{"JSON twice", "application/json", `{} {}`, "can't parse the JSON body"},
+		{"two JSON values", "application/json", `{} {}`, "can't parse the JSON body"},
 		{"number as text", "application/json", `{"chat_id":7,"text":5}`, `text must be of type String`},
 		{"text as flag", "application/json", `{"chat_id":7,"text":"x","protect_content":"true"}`, "must be of type Boolean"},
-		{"null is missing", "application/json", `{"chat_id":7,"text":null}`, "message text is empty"},
+		{"null text", "application/json", `{"chat_id":7,"text":null}`, "message text is empty"},
 		{"bad percent", "application/x-www-form-urlencoded", `text=%zz`, "can't parse the urlencoded body"},
-		{"no multipart", "multipart/form-data; boundary=x", `nothing`, "chat_id is empty"},
+		{"not multipart", "multipart/form-data; boundary=x", `nothing`, "chat_id is empty"},
 		{"multipart cut off", "multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nhal", "can't read the request"},
-		{"of no kind", "text/plain", `chat_id=7&text=x`, "is empty"},
-		{"markup no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&reply_markup={`, "can't parse reply keyboard markup JSON object"},
-		{"preview no JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&link_preview_options=off`, "can't parse link_preview_options JSON object"},
-		{"no UTF-8", "application/x-www-form-urlencoded", `chat_id=7&text=%ff`, "strings must be encoded in UTF-8"},
+		{"plain text", "text/plain", `chat_id=7&text=x`, "is empty"},
+		{"markup not JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&reply_markup={`, "can't parse reply keyboard markup JSON object"},
+		{"preview not JSON", "application/x-www-form-urlencoded", `chat_id=7&text=x&link_preview_options=off`, "can't parse link_preview_options JSON object"},
+		{"not UTF-8", "application/x-www-form-urlencoded", `chat_id=7&text=%ff`, "strings must be encoded in UTF-8"},
 	} {
 		got := serve(s, request(t, http.MethodPost, method, c.kind, strings.NewReader(c.body)))
-		if got.OK || got.Code != 400 || !strings.Contains(got.Description, c.words) {
-			t.Errorf("%s: got %d %q, want %q", c.name, got.Code, got.Description, c.words)
+		if got.OK || got.Code != 400 || !strings.Contains(got.Description, c.description) {
+			t.Errorf("%s: got %d %q, want %q", c.name, got.Code, got.Description, c.description)
 		}
 	}
 }
 
-func TestUploads(t *testing.T) {
+func TestSendDocument(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
 	send := func(texts map[string]string, files map[string][]byte) answer {
@@ -174,14 +133,14 @@ func TestUploads(t *testing.T) {
 		t.Errorf("attached: %s", got.Description)
 	}
 	for _, c := range []struct {
-		name  string
-		texts map[string]string
-		files map[string][]byte
-		code  int
-		words string
+		name        string
+		texts       map[string]string
+		files       map[string][]byte
+		code        int
+		description string
 	}{
 		{"empty file", nil, map[string][]byte{"document": nil}, 400, "file must be non-empty"},
-		{"stray file", map[string]string{"document": "pretend-document-1"}, map[string][]byte{"other": data}, 400, `unknown parameter "other"`},
+		{"unused file", map[string]string{"document": "pretend-document-1"}, map[string][]byte{"other": data}, 400, `unknown parameter "other"`},
 		{"not attached", map[string]string{"document": "attach://mine"}, nil, 400, `there is no file "mine"`},
 		{"file as caption", map[string]string{"document": "pretend-document-1"}, map[string][]byte{"caption": data}, 400, "is no file"},
 		{"caption 1025", map[string]string{"caption": strings.Repeat("a", 1025)}, map[string][]byte{"document": data}, 400, "message caption is too long"},
@@ -193,22 +152,61 @@ func TestUploads(t *testing.T) {
 		for name, text := range c.texts {
 			texts[name] = text
 		}
-		if got := send(texts, c.files); got.Code != c.code || !strings.Contains(got.Description, c.words) {
-			t.Errorf("%s: got %d %q, want %d %q", c.name, got.Code, got.Description, c.code, c.words)
+		if got := send(texts, c.files); got.Code != c.code || !strings.Contains(got.Description, c.description) {
+			t.Errorf("%s: got %d %q, want %d %q", c.name, got.Code, got.Description, c.code, c.description)
 		}
 	}
 	wantRefusal(t, s, "getFile", params{"file_id": ann.Last().Document.id}, 400, "file is too big")
 }
 
-// What the server sends is checked against the same tables as what it takes.
-func TestAnswersFitTheTables(t *testing.T) {
+func TestSendPhoto(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	t.Cleanup(s.Close)
+	ann := s.Join(Person{ID: annID, FirstName: "Ann"})
+	picture := func(w, h int) []byte {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	cut := picture(100, 100)
+	for _, c := range []struct {
+		name        string
+		data        []byte
+		description string // "": accepted
+	}{
+		{"a picture", picture(640, 480), ""},
+		{"ratio 20", picture(20, 1), ""},
+		{"ratio 21", picture(21, 1), "PHOTO_INVALID_DIMENSIONS"},
+		{"ratio 1:21", picture(1, 21), "PHOTO_INVALID_DIMENSIONS"},
+		{"sides 10000", picture(5000, 5000), ""},
+		{"sides 10001", picture(5001, 5000), "PHOTO_INVALID_DIMENSIONS"},
+		{"not a picture", []byte("hello"), "IMAGE_PROCESS_FAILED"},
+		{"cut off", cut[:len(cut)-20], "IMAGE_PROCESS_FAILED"},
+		{"over 10 MB", append(picture(1, 1), make([]byte, maxPhoto)...), "too big for a photo"},
+		{"empty", nil, "file must be non-empty"},
+	} {
+		texts := map[string]string{"chat_id": fmt.Sprint(annID), "caption": c.name}
+		got := serve(s, multipartRequest(t, "sendPhoto", texts, map[string][]byte{"photo": c.data}))
+		if got.OK != (c.description == "") || !strings.Contains(got.Description, c.description) {
+			t.Errorf("%s: %d %s, want %q", c.name, got.Code, got.Description, c.description)
+		}
+	}
+	if got := ann.Transcript(); !strings.Contains(got, "(640x480)\n   a picture\n") {
+		t.Error(got)
+	}
+}
+
+func TestResponsesMatchSchema(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
-	fits := func(raw json.RawMessage, kinds []*kind) {
+	matches := func(raw json.RawMessage, kinds []*kind) {
 		t.Helper()
-		node, err := decode(raw)
+		node, err := decodeJSON(raw)
 		if err == nil {
-			err = tables().anyOf("answer", node, kinds)
+			err = tables().checkAnyOf("answer", node, kinds)
 		}
 		if err != nil {
 			t.Errorf("%v in %s", err, raw)
@@ -225,13 +223,13 @@ func TestAnswersFitTheTables(t *testing.T) {
 		{"getMyDescription", nil},
 		{"getMyShortDescription", nil},
 		{"sendMessage", params{"chat_id": 7, "text": "<a href='https://a.example'>x</a> <code>y</code> /z", "parse_mode": "html", "reply_parameters": params{"message_id": 3}, "link_preview_options": params{"is_disabled": true}}},
-		{"sendPhoto", params{"chat_id": 7, "photo": "https://a.example/x.png", "reply_markup": keyboardOf(row(callback("Go", "go")))}},
+		{"sendPhoto", params{"chat_id": 7, "photo": "https://a.example/x.png", "reply_markup": inlineKeyboard(row(callbackButton("Go", "go")))}},
 		{"sendDocument", params{"chat_id": 7, "document": "pretend-document-1"}},
 		{"getFile", params{"file_id": "pretend-document-1"}},
 		{"editMessageText", params{"chat_id": 7, "message_id": 1, "text": "new"}},
 		{"deleteMessage", params{"chat_id": 7, "message_id": 1}},
 	} {
-		fits(must(t, s, c.method, c.p), tables().method(c.method).returns)
+		matches(must(t, s, c.method, c.p), tables().method(c.method).returns)
 	}
 	ann.Sticker()
 	ann.Block()
@@ -242,13 +240,13 @@ func TestAnswersFitTheTables(t *testing.T) {
 	if err := ann.Tap("Go"); err != nil {
 		t.Fatal(err)
 	}
-	ann.TapData(1, "forged of a deleted one")
+	ann.TapData(1, "data of a deleted message")
 	s.Group(-5, "Friends").Type(ann, "/start@sandbox_bot")
 	updates := must(t, s, "getUpdates", nil)
-	fits(updates, tables().method("getUpdates").returns)
+	matches(updates, tables().method("getUpdates").returns)
 	for _, kind := range []string{`"message"`, `"edited_message"`, `"callback_query"`, `"my_chat_member"`, `"date":0`} {
 		if !strings.Contains(string(updates), kind) {
-			t.Errorf("no %s among the updates", kind)
+			t.Errorf("the updates have no %s", kind)
 		}
 	}
 }

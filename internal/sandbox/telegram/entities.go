@@ -2,21 +2,23 @@ package telegram
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// utf16Len is the length of text as Telegram counts it.
+// utf16Len returns the length of text in UTF-16 units, as Telegram counts it.
 func utf16Len(text string) int {
 	n := 0
 	for _, r := range text {
-		n += units(r)
+		n += utf16.RuneLen(r)
 	}
 	return n
 }
 
-// cleanText does what Telegram does to every text: control characters become
-// spaces, carriage returns, direction overrides and combining vertical lines go.
+// cleanText cleans text as Telegram does. Control characters become spaces; carriage
+// returns, direction overrides and three combining characters are removed.
 func cleanText(text string) string {
 	return strings.Map(cleanRune, strings.ToValidUTF8(text, "�"))
 }
@@ -33,12 +35,12 @@ func cleanRune(r rune) rune {
 	return r
 }
 
-// trim removes spaces and line breaks at both ends, at the front up to the first
-// entity only, and moves the entities along.
+// trim removes spaces and line breaks at both ends, but at the front none that is
+// part of an entity, and shifts the entities.
 func trim(text string, entities []Entity) (string, []Entity) {
 	const blank = " \n"
 	trimmed := strings.TrimRight(text, blank)
-	front := len(trimmed) - len(strings.TrimLeft(trimmed, blank)) // bytes, and units as well
+	front := len(trimmed) - len(strings.TrimLeft(trimmed, blank)) // in bytes and, because blanks are ASCII, in UTF-16 units
 	for _, e := range entities {
 		front = min(front, e.Offset)
 	}
@@ -57,10 +59,9 @@ func trim(text string, entities []Entity) (string, []Entity) {
 	return trimmed, kept
 }
 
-// formatted is the text of a call as Telegram keeps it: parsed or with the
-// entities given, cleaned, trimmed and of at most limit UTF-16 units. what is
-// "message" or "message caption", for the refusal.
-func formatted(a args, textField, entitiesField string, limit int, what string) (text string, entities []Entity, refusal *apiError) {
+// formatted returns a text with its entities, parsed or as given, cleaned and
+// trimmed. A text over limit (UTF-16 units) is refused as "<name> is too long".
+func formatted(a args, textField, entitiesField string, limit int, name string) (text string, entities []Entity, refusal *apiError) {
 	text = a.str(textField)
 	if !utf8.ValidString(text) {
 		return "", nil, badRequest("strings must be encoded in UTF-8")
@@ -85,32 +86,32 @@ func formatted(a args, textField, entitiesField string, limit int, what string) 
 	}
 	text, entities = trim(text, entities)
 	if utf16Len(text) > limit {
-		return "", nil, badRequest("%s is too long", what)
+		return "", nil, badRequest("%s is too long", name)
 	}
 	return text, entities, nil
 }
 
-// entityTypes are those that a bot may send by itself.
+// entityTypes maps the types of entities to whether bots can send them.
 var entityTypes = map[string]bool{
 	"bold": true, "italic": true, "underline": true, "strikethrough": true, "spoiler": true,
 	"blockquote": true, "expandable_blockquote": true, "code": true, "pre": true, "text_link": true,
 	"text_mention": true, "custom_emoji": true, "date_time": true,
 	"mention": false, "hashtag": false, "cashtag": false, "bot_command": false, "url": false,
-	"email": false, "phone_number": false, // Telegram finds these itself
+	"email": false, "phone_number": false, // Telegram detects these
 }
 
-// givenEntities reads the parameter entities, whose fields have been checked.
+// givenEntities reads the checked parameter entities.
 func givenEntities(v value, length int) ([]Entity, *apiError) {
 	if v.node == nil {
 		return nil, nil
 	}
 	var given []Entity
-	if err := json.Unmarshal(canonical(v.node), &given); err != nil {
+	if err := json.Unmarshal(canonicalJSON(v.node), &given); err != nil {
 		return nil, badRequest("can't parse entities: %v", err)
 	}
 	var kept []Entity
 	for _, e := range given {
-		sent, known := entityTypes[e.Type]
+		allowed, known := entityTypes[e.Type]
 		switch {
 		case !known:
 			return nil, badRequest("can't parse MessageEntity: unsupported type specified")
@@ -118,16 +119,16 @@ func givenEntities(v value, length int) ([]Entity, *apiError) {
 			return nil, badRequest("entity beginning at UTF-16 offset %d has a wrong length", e.Offset)
 		case e.Offset+e.Length > length:
 			return nil, badRequest("entity beginning at UTF-16 offset %d ends after the end of the text at UTF-16 offset %d", e.Offset, e.Offset+e.Length)
-		case sent:
+		case allowed:
 			kept = append(kept, e)
 		}
 	}
-	return tidy(kept), nil
+	return normalizeEntities(kept), nil
 }
 
-// detect returns entities with those added that Telegram finds in the text by
-// itself: commands, addresses, mentions and hashtags, outside of code and links.
-func detect(text string, entities []Entity) []Entity {
+// detectEntities adds the entities that Telegram detects in the text: commands, URLs,
+// e-mail addresses, mentions and hashtags, outside of code and links.
+func detectEntities(text string, entities []Entity) []Entity {
 	if !strings.ContainsAny(text, "/@#") {
 		return entities
 	}
@@ -143,7 +144,7 @@ func detect(text string, entities []Entity) []Entity {
 		if end := strings.IndexAny(word, " \n"); end >= 0 {
 			word = word[:end]
 		}
-		if kind, n := classify(word); n > 0 && !taken(entities, offset) {
+		if kind, n := classify(word); n > 0 && !inVerbatim(entities, offset) {
 			found = append(found, Entity{Type: kind, Offset: offset, Length: utf16Len(word[:n])})
 		}
 		start, offset = start+len(word), offset+utf16Len(word)
@@ -151,10 +152,10 @@ func detect(text string, entities []Entity) []Entity {
 	if found == nil {
 		return entities
 	}
-	return tidy(append(append([]Entity(nil), entities...), found...))
+	return normalizeEntities(slices.Concat(entities, found))
 }
 
-// classify says what a word is, and how many of its bytes.
+// classify returns the entity type that a word begins with, and its length in bytes.
 func classify(word string) (kind string, n int) {
 	identifier := func(from int) int {
 		n := from
@@ -194,8 +195,9 @@ func classify(word string) (kind string, n int) {
 	return "", 0
 }
 
-// taken says whether Telegram looks for nothing at that offset.
-func taken(entities []Entity, offset int) bool {
+// inVerbatim reports whether offset is in code or a link, where Telegram detects
+// nothing.
+func inVerbatim(entities []Entity, offset int) bool {
 	for _, e := range entities {
 		inside := e.Offset <= offset && offset < e.Offset+e.Length
 		if inside && (e.Type == "code" || e.Type == "pre" || e.Type == "text_link") {
@@ -205,8 +207,8 @@ func taken(entities []Entity, offset int) bool {
 	return false
 }
 
-// forBot says whether a bot with privacy mode sees the message in a group.
-func (s *Server) forBot(m *Message) bool {
+// visibleToBot reports whether a bot with privacy mode gets the message of a group.
+func (s *Server) visibleToBot(m *Message) bool {
 	if len(m.Entities) == 0 || m.Entities[0].Type != "bot_command" || m.Entities[0].Offset != 0 {
 		return false
 	}

@@ -2,30 +2,30 @@ package telegram
 
 import (
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Always as Fault.Times keeps a fault until ClearFaults.
+// Always as Fault.Times keeps a fault until it is removed.
 const Always = -1
 
-// Fault is an order to misbehave. A call takes the first one that fits it; the
-// zero kind (no Code, LoseAnswer, Cut or HTML) only waits Delay.
+// Fault makes calls go wrong. A call takes the first fault that matches it. A fault
+// with none of Code, LoseAnswer, Cut and HTML only waits Delay.
 type Fault struct {
-	Method      string // "sendMessage"; "": any but getUpdates
-	Chat        int64  // only calls with this chat_id; 0: any
-	Times       int    // how many calls; 0: one; Always
+	Method      string // "sendMessage"; "": all but getUpdates
+	Chat        int64  // matches only this chat_id; 0: all
+	Times       int    // number of calls; 0: one; Always
 	Delay       time.Duration
-	Code        int    // refused with this error_code, nothing done
-	Description string // of Code; "": a usual one
-	RetryAfter  int    // seconds; sets Code 429 where it is 0
-	LoseAnswer  bool   // done, then the connection is closed without an answer
+	Code        int    // error_code of the refusal; nothing is done
+	Description string // of the refusal; "": the usual one of Code
+	RetryAfter  int    // seconds; makes Code 429 if it is 0
+	LoseAnswer  bool   // the call is done, then the connection is closed without an answer
 	Cut         bool   // the connection is closed before anything is done
-	HTML        bool   // a gateway's 502 page, nothing done
+	HTML        bool   // the answer is a gateway's 502 page; nothing is done
 }
 
-// Fault adds f behind the faults ordered before.
+// Fault adds a fault after those that are ordered already.
 func (s *Server) Fault(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
@@ -39,7 +39,7 @@ func (s *Server) Fault(f Fault) {
 	s.changed(nil)
 }
 
-// Faults returns what is still ordered, Times being what is left.
+// Faults returns the ordered faults; Times is the number of calls left.
 func (s *Server) Faults() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,19 +50,25 @@ func (s *Server) Faults() []Fault {
 	return left
 }
 
-// ClearFaults makes Telegram well again.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
+	s.ClearFault(func(Fault) bool { return true })
+}
+
+// ClearFault removes the faults that match.
+func (s *Server) ClearFault(match func(Fault) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = nil
+	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return match(*f) })
 	s.changed(nil)
 }
 
-// takeFault returns the fault of this call, counted down. The caller holds mu.
+// takeFault returns the fault for this call, and uses up one of its Times. The
+// caller holds mu.
 func (s *Server) takeFault(method string, chat int64) Fault {
 	for i, f := range s.faults {
-		fits := f.Method == method || (f.Method == "" && method != "getUpdates")
-		if !fits || (f.Chat != 0 && f.Chat != chat) {
+		matches := f.Method == method || (f.Method == "" && method != "getUpdates")
+		if !matches || (f.Chat != 0 && f.Chat != chat) {
 			continue
 		}
 		taken := *f
@@ -70,14 +76,14 @@ func (s *Server) takeFault(method string, chat int64) Fault {
 			f.Times--
 		}
 		if f.Times == 0 {
-			s.faults = append(s.faults[:i:i], s.faults[i+1:]...)
+			s.faults = slices.Delete(s.faults, i, i+1)
 		}
 		return taken
 	}
 	return Fault{}
 }
 
-// refusal is the answer that Code stands for.
+// refusal returns the error response for Code.
 func (f Fault) refusal() *apiError {
 	err := &apiError{Code: f.Code, Description: f.Description, RetryAfter: f.RetryAfter}
 	if err.Description != "" {
@@ -85,8 +91,7 @@ func (f Fault) refusal() *apiError {
 	}
 	switch f.Code {
 	case http.StatusTooManyRequests:
-		err.RetryAfter = max(err.RetryAfter, 1)
-		err.Description = "Too Many Requests: retry after " + strconv.Itoa(err.RetryAfter)
+		return tooManyRequests(max(f.RetryAfter, 1))
 	case http.StatusForbidden:
 		err.Description = "Forbidden: bot was blocked by the user"
 	case http.StatusConflict:
@@ -97,8 +102,8 @@ func (f Fault) refusal() *apiError {
 	return err
 }
 
-// name is what the call log says of the fault.
-func (f Fault) name() string {
+// kinds names what the fault does, for the call log.
+func (f Fault) kinds() string {
 	var names []string
 	for _, kind := range []struct {
 		on   bool

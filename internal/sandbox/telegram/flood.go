@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What Telegram lets pass (Bots FAQ: "My bot is hitting limits"). The bursts are
-// ours: Telegram tells none, "short bursts" of a chat are tolerated.
+// Telegram's limits (Bots FAQ: "My bot is hitting limits"). The sizes of the bursts
+// are assumptions: the FAQ says only that "short bursts" in a chat are tolerated.
 var (
 	floodAll   = limit{perSecond: 30, burst: 30}
 	floodChat  = limit{perSecond: 1, burst: 5}
@@ -15,13 +15,13 @@ var (
 
 type limit struct{ perSecond, burst float64 }
 
-// bucket holds what a limit still allows; the zero bucket is full.
+// bucket is a token bucket; the zero bucket is full.
 type bucket struct {
 	used float64
 	at   time.Time
 }
 
-// wait is how long until one more message fits.
+// wait returns the time until the bucket has a token.
 func (b *bucket) wait(l limit, now time.Time) time.Duration {
 	b.used = max(0, b.used-now.Sub(b.at).Seconds()*l.perSecond)
 	b.at = now
@@ -32,15 +32,15 @@ func (b *bucket) wait(l limit, now time.Time) time.Duration {
 	return time.Duration(over / l.perSecond * float64(time.Second))
 }
 
-// flooded counts one message for the chat and for all, or refuses it.
-func (s *Server) flooded(c *chat) *apiError {
+// checkFlood takes a token for a message, or refuses it with a 429.
+func (s *Server) checkFlood(c *chat) *apiError {
 	now := time.Now()
 	l := floodChat
 	if c.kind != "private" {
 		l = floodGroup
 	}
 	if wait := max(c.flood.wait(l, now), s.flood.wait(floodAll, now)); wait > 0 {
-		return tooMany(int(math.Ceil(wait.Seconds())))
+		return tooManyRequests(int(math.Ceil(wait.Seconds())))
 	}
 	c.flood.used++
 	s.flood.used++

@@ -5,18 +5,34 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
+const annID = 7
+
 // params are the parameters of a call.
 type params map[string]any
 
-// answer is what a call was answered with. Lost: the connection was closed.
+// only returns the parameters that the method has.
+func (p params) only(method string) params {
+	kept := params{}
+	for name, v := range p {
+		if tables().method(method).table.fields[name] != nil {
+			kept[name] = v
+		}
+	}
+	return kept
+}
+
+// answer is the response to a call. Lost means that the connection was closed.
 type answer struct {
 	OK          bool            `json:"ok"`
 	Result      json.RawMessage `json:"result"`
@@ -30,13 +46,13 @@ type answer struct {
 	Body string `json:"-"`
 }
 
-// serve lets the server answer a request in this goroutine.
+// serve serves a request in this goroutine.
 func serve(s *Server, r *http.Request) (got answer) {
 	w := httptest.NewRecorder()
 	defer func() {
-		if thrown := recover(); thrown != nil {
-			if err, ok := thrown.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
-				panic(thrown)
+		if reason := recover(); reason != nil {
+			if err, ok := reason.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+				panic(reason)
 			}
 			got = answer{Lost: true}
 		}
@@ -45,6 +61,15 @@ func serve(s *Server, r *http.Request) (got answer) {
 	_ = json.Unmarshal(w.Body.Bytes(), &got)
 	got.HTTP, got.Body = w.Code, w.Body.String()
 	return got
+}
+
+func request(t testing.TB, verb, path, kind string, body io.Reader) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), verb, path, body)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	return r
 }
 
 func jsonRequest(ctx context.Context, method string, p params) *http.Request {
@@ -60,13 +85,44 @@ func jsonRequest(ctx context.Context, method string, p params) *http.Request {
 	return r
 }
 
+// multipartBody encodes texts as fields and files as file parts.
+func multipartBody(t testing.TB, texts map[string]string, files map[string][]byte) (kind string, body []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	for name, text := range texts {
+		if err := form.WriteField(name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, data := range files {
+		part, err := form.CreateFormFile(name, name+".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := part.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return form.FormDataContentType(), b.Bytes()
+}
+
+func multipartRequest(t testing.TB, method string, texts map[string]string, files map[string][]byte) *http.Request {
+	t.Helper()
+	kind, body := multipartBody(t, texts, files)
+	return request(t, http.MethodPost, "/bot"+DefaultToken+"/"+method, kind, bytes.NewReader(body))
+}
+
 // call makes a call with a JSON body.
 func call(t *testing.T, s *Server, method string, p params) answer {
 	t.Helper()
 	return serve(s, jsonRequest(t.Context(), method, p))
 }
 
-// must makes a call that has to succeed and returns its result.
+// must makes a call that must succeed and returns its result.
 func must(t *testing.T, s *Server, method string, p params) json.RawMessage {
 	t.Helper()
 	got := call(t, s, method, p)
@@ -76,18 +132,33 @@ func must(t *testing.T, s *Server, method string, p params) json.RawMessage {
 	return got.Result
 }
 
-// wantRefusal makes a call that has to be refused with words in its description.
-func wantRefusal(t *testing.T, s *Server, method string, p params, code int, words string) answer {
+// wantRefusal makes a call that must be refused with this code and description.
+func wantRefusal(t *testing.T, s *Server, method string, p params, code int, description string) answer {
 	t.Helper()
 	got := call(t, s, method, p)
-	if got.OK || got.Code != code || got.HTTP != code || !strings.Contains(got.Description, words) {
-		t.Errorf("%s %v: got %d %q, want %d %q", method, p, got.Code, got.Description, code, words)
+	if got.OK || got.Code != code || got.HTTP != code || !strings.Contains(got.Description, description) {
+		t.Errorf("%s %v: got %d %q, want %d %q", method, p, got.Code, got.Description, code, description)
 	}
 	return got
 }
 
-// pollIDs is getUpdates; it returns the ids and the updates themselves.
-func pollIDs(t *testing.T, s *Server, p params) (ids []int64, updates []map[string]json.RawMessage) {
+// withText returns a server with Ann, who has got a text message (1) and a document (2)
+// from the bot, and has sent a text (3).
+func withText(t *testing.T, opts Options) (*Server, *Client) {
+	t.Helper()
+	s := New(opts)
+	t.Cleanup(s.Close)
+	ann := s.Join(Person{ID: annID, FirstName: "Ann", LanguageCode: "en"})
+	must(t, s, "sendMessage", params{"chat_id": annID, "text": "one", "reply_markup": inlineKeyboard(row(callbackButton("Go", "go")))})
+	s.mu.Lock()
+	ann.chat.add(Message{FromBot: true, From: s.bot, Text: "caption", Document: s.storeFile(Document{Name: "a.txt", Data: []byte("x")}, "document")})
+	s.mu.Unlock()
+	ann.Type("hello")
+	return s, ann
+}
+
+// getUpdates polls and returns the ids and the updates.
+func getUpdates(t *testing.T, s *Server, p params) (ids []int64, updates []map[string]json.RawMessage) {
 	t.Helper()
 	if err := json.Unmarshal(must(t, s, "getUpdates", p), &updates); err != nil {
 		t.Fatal(err)
@@ -102,33 +173,49 @@ func pollIDs(t *testing.T, s *Server, p params) (ids []int64, updates []map[stri
 	return ids, updates
 }
 
-// callbackID is the id of the only callback among all pending updates, which are
-// acknowledged.
-func callbackID(t *testing.T, s *Server) string {
+// drain returns the pending updates and acknowledges them.
+func drain(t *testing.T, s *Server) []map[string]json.RawMessage {
 	t.Helper()
-	ids, updates := pollIDs(t, s, nil)
-	for i, u := range updates {
-		if u["callback_query"] == nil {
+	ids, updates := getUpdates(t, s, nil)
+	if len(ids) > 0 {
+		getUpdates(t, s, params{"offset": ids[len(ids)-1] + 1})
+	}
+	return updates
+}
+
+// queryID returns the id of the newest pending query of a kind ("callback_query" or
+// "inline_query") and acknowledges all pending updates.
+func queryID(t *testing.T, s *Server, kind string) string {
+	t.Helper()
+	for _, u := range slices.Backward(drain(t, s)) {
+		if u[kind] == nil {
 			continue
 		}
 		var q struct{ ID string }
-		if err := json.Unmarshal(u["callback_query"], &q); err != nil {
+		if err := json.Unmarshal(u[kind], &q); err != nil {
 			t.Fatal(err)
 		}
-		pollIDs(t, s, params{"offset": ids[i] + 1})
 		return q.ID
 	}
-	t.Fatal("no callback is pending")
+	t.Fatalf("no %s is pending", kind)
 	return ""
 }
 
-func keyboardOf(rows ...[]params) params { return params{"inline_keyboard": rows} }
+func inlineKeyboard(rows ...[]params) params { return params{"inline_keyboard": rows} }
 
 func row(buttons ...params) []params { return buttons }
 
-func callback(text, data string) params { return params{"text": text, "callback_data": data} }
+func callbackButton(text, data string) params { return params{"text": text, "callback_data": data} }
 
-// pipes is a listener of net.Pipe connections, for servers inside a bubble.
+func repeat(n int, p params) []params {
+	all := make([]params, n)
+	for i := range all {
+		all[i] = p
+	}
+	return all
+}
+
+// pipes is a listener of net.Pipe connections, for servers in a synctest bubble.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -154,7 +241,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
+
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
 func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {

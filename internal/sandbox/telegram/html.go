@@ -1,17 +1,19 @@
 package telegram
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// parseHTML reads text in the HTML style (Bot API: "HTML style") and returns it
-// plain with its entities, sorted as Telegram sorts them. The error is what
-// follows "can't parse entities: ", with Telegram's words and byte offsets.
+// parseHTML returns the plain text and the sorted entities of a text with tags (Bot
+// API: "HTML style"). The error has Telegram's wording and byte offsets; it follows
+// "can't parse entities: ".
 func parseHTML(text string) (string, []Entity, error) {
 	if !strings.ContainsAny(text, "<&") {
 		return text, nil, nil
@@ -21,7 +23,7 @@ func parseHTML(text string) (string, []Entity, error) {
 	if err := p.run(); err != nil {
 		return "", nil, err
 	}
-	return p.out.String(), tidy(p.entities), nil
+	return p.out.String(), normalizeEntities(p.entities), nil
 }
 
 type htmlParser struct {
@@ -36,19 +38,19 @@ type htmlParser struct {
 type openTag struct {
 	name  string
 	attrs map[string]string
-	units int // where it began
-	bytes int
+	units int // offset in the plain text, in UTF-16 units
+	bytes int // the same in bytes
 }
 
-// entityOf is the entity that a tag makes; "" is decided by its attributes.
-var entityOf = map[string]string{
+// tagEntities maps tags to the types of their entities.
+var tagEntities = map[string]string{
 	"b": "bold", "strong": "bold", "i": "italic", "em": "italic",
 	"u": "underline", "ins": "underline", "s": "strikethrough", "strike": "strikethrough", "del": "strikethrough",
 	"tg-spoiler": "spoiler", "span": "spoiler", "code": "code", "pre": "pre", "blockquote": "blockquote",
 	"a": "text_link", "tg-emoji": "custom_emoji", "tg-time": "date_time",
 }
 
-// peek is the byte at the position, 0 at the end.
+// peek returns the byte at the position, 0 at the end.
 func (p *htmlParser) peek() byte {
 	if p.pos < len(p.in) {
 		return p.in[p.pos]
@@ -64,7 +66,7 @@ func (p *htmlParser) run() error {
 				return err
 			}
 		case '&':
-			if r, n := reference(p.in[p.pos:]); n > 0 {
+			if r, n := charReference(p.in[p.pos:]); n > 0 {
 				p.write(r)
 				p.pos += n
 				continue
@@ -78,28 +80,20 @@ func (p *htmlParser) run() error {
 		}
 	}
 	if len(p.open) > 0 {
-		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:staticcheck // Telegram's words
+		return fmt.Errorf("Can't find end tag corresponding to start tag %q", p.open[len(p.open)-1].name) //nolint:staticcheck // Telegram's wording
 	}
 	return nil
 }
 
 func (p *htmlParser) write(r rune) {
 	p.out.WriteRune(r)
-	p.units += units(r)
+	p.units += utf16.RuneLen(r)
 }
 
-// units is how many UTF-16 units a character takes.
-func units(r rune) int {
-	if r > 0xffff {
-		return 2
-	}
-	return 1
-}
-
-// reference reads the character reference that s begins with: a numeric one or
-// one of the four names that Telegram knows. The semicolon may be left out. n is
-// 0 where it is none, and the text stays as it is.
-func reference(s string) (r rune, n int) {
+// charReference reads the character reference at the start of s, which is n bytes
+// long: a numeric one or one of the four names that Telegram knows. The semicolon is
+// optional. n is 0 if s does not begin with a character reference.
+func charReference(s string) (r rune, n int) {
 	end := 1
 	if len(s) > 1 && s[1] == '#' {
 		end = 2
@@ -142,7 +136,7 @@ func reference(s string) (r rune, n int) {
 	return r, end
 }
 
-// digit is the value of a digit to a base of 10 or 16, -1 where c is none.
+// digit returns the value of a digit in base 10 or 16, -1 if c is not a digit.
 func digit(c byte, base rune) rune {
 	switch {
 	case '0' <= c && c <= '9':
@@ -165,7 +159,7 @@ func (p *htmlParser) spaces() {
 	}
 }
 
-// name reads up to a space or one of the ends.
+// name reads up to a space or one of the bytes in ends.
 func (p *htmlParser) name(ends string) string {
 	start := p.pos
 	for p.pos < len(p.in) && !isSpace(p.in[p.pos]) && strings.IndexByte(ends, p.in[p.pos]) < 0 {
@@ -184,10 +178,10 @@ func (p *htmlParser) tag() error {
 	}
 	name := strings.ToLower(p.name(">"))
 	if p.pos >= len(p.in) {
-		return at("Unclosed start tag", begin)
+		return atOffset("Unclosed start tag", begin)
 	}
-	if entityOf[name] == "" {
-		return at(fmt.Sprintf("Unsupported start tag %q", name), begin)
+	if tagEntities[name] == "" {
+		return atOffset(fmt.Sprintf("Unsupported start tag %q", name), begin)
 	}
 	tag := openTag{name: name, units: p.units, bytes: p.out.Len()}
 	for {
@@ -206,38 +200,38 @@ func (p *htmlParser) tag() error {
 	}
 	p.pos++
 	if name == "span" && tag.attrs["class"] != "tg-spoiler" {
-		return at(`Tag "span" must have class "tg-spoiler"`, begin)
+		return atOffset(`Tag "span" must have class "tg-spoiler"`, begin)
 	}
 	p.open = append(p.open, tag)
 	return nil
 }
 
-// attribute reads name="value", name='value', name=token or, as in
-// <blockquote expandable>, a name alone.
+// attribute reads name="value", name='value', name=token or, in <blockquote
+// expandable>, a name alone.
 func (p *htmlParser) attribute(tag string, begin int) (name, value string, err error) {
 	name = strings.ToLower(p.name("=>"))
 	if name == "" {
 		if p.pos >= len(p.in) {
-			return "", "", at("Unclosed start tag", begin)
+			return "", "", atOffset("Unclosed start tag", begin)
 		}
-		return "", "", at(fmt.Sprintf("Empty attribute name in the tag %q", tag), begin)
+		return "", "", atOffset(fmt.Sprintf("Empty attribute name in the tag %q", tag), begin)
 	}
 	p.spaces()
 	if p.peek() != '=' {
 		if p.pos >= len(p.in) {
-			return "", "", at(fmt.Sprintf("Unclosed start tag %q", tag), begin)
+			return "", "", atOffset(fmt.Sprintf("Unclosed start tag %q", tag), begin)
 		}
 		if tag == "blockquote" {
 			return name, "", nil
 		}
-		return "", "", at(fmt.Sprintf("Expected equal sign in declaration of an attribute of the tag %q", tag), begin)
+		return "", "", atOffset(fmt.Sprintf("Expected equal sign in declaration of an attribute of the tag %q", tag), begin)
 	}
 	p.pos++
 	p.spaces()
 	quote := p.peek()
 	switch {
 	case p.pos >= len(p.in):
-		return "", "", at(fmt.Sprintf("Unclosed start tag %q", tag), begin)
+		return "", "", atOffset(fmt.Sprintf("Unclosed start tag %q", tag), begin)
 	case quote != '"' && quote != '\'':
 		start := p.pos
 		for c := p.peek(); isLetter(c) || ('0' <= c && c <= '9') || c == '.' || c == '-'; c = p.peek() {
@@ -245,13 +239,13 @@ func (p *htmlParser) attribute(tag string, begin int) (name, value string, err e
 		}
 		value = strings.ToLower(p.in[start:p.pos])
 		if p.pos < len(p.in) && !isSpace(p.peek()) && p.peek() != '>' {
-			return "", "", at("Unexpected end of name token", start)
+			return "", "", atOffset("Unexpected end of name token", start)
 		}
 	default:
 		p.pos++
 		var b strings.Builder
 		for p.pos < len(p.in) && p.in[p.pos] != quote {
-			if r, n := reference(p.in[p.pos:]); p.in[p.pos] == '&' && n > 0 {
+			if r, n := charReference(p.in[p.pos:]); p.in[p.pos] == '&' && n > 0 {
 				b.WriteRune(r)
 				p.pos += n
 				continue
@@ -263,35 +257,36 @@ func (p *htmlParser) attribute(tag string, begin int) (name, value string, err e
 		value = b.String()
 	}
 	if p.pos >= len(p.in) {
-		return "", "", at("Unclosed start tag", begin)
+		return "", "", atOffset("Unclosed start tag", begin)
 	}
 	return name, value, nil
 }
 
-// at adds the byte offset that Telegram tells.
-func at(words string, offset int) error { return fmt.Errorf("%s at byte offset %d", words, offset) }
+func atOffset(text string, offset int) error {
+	return fmt.Errorf("%s at byte offset %d", text, offset)
+}
 
 func (p *htmlParser) endTag(begin int) error {
 	if len(p.open) == 0 {
-		return at("Unexpected end tag", begin)
+		return atOffset("Unexpected end tag", begin)
 	}
 	name := strings.ToLower(p.name(">"))
 	p.spaces()
 	if p.peek() != '>' {
-		return at("Unclosed end tag", begin)
+		return atOffset("Unclosed end tag", begin)
 	}
 	p.pos++
 	tag := p.open[len(p.open)-1]
 	if name != "" && name != tag.name {
-		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:staticcheck // Telegram's words
+		return fmt.Errorf(`Unmatched end tag at byte offset %d, expected "</%s>", found "</%s>"`, begin, tag.name, name) //nolint:staticcheck // Telegram's wording
 	}
 	p.open = p.open[:len(p.open)-1]
 	return p.close(tag, begin)
 }
 
-// close makes the entity of a tag that has ended.
+// close adds the entity of a closed tag.
 func (p *htmlParser) close(tag openTag, begin int) error {
-	e := Entity{Type: entityOf[tag.name], Offset: tag.units, Length: p.units - tag.units}
+	e := Entity{Type: tagEntities[tag.name], Offset: tag.units, Length: p.units - tag.units}
 	if e.Length == 0 {
 		return nil
 	}
@@ -301,19 +296,19 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 		if link == "" {
 			link = p.out.String()[tag.bytes:]
 		}
-		if e.URL = checkedURL(link); e.URL == "" {
-			return nil // Telegram leaves such a link out
+		if e.URL = normalizeURL(link); e.URL == "" {
+			return nil // Telegram shows an invalid link as text
 		}
 	case "tg-emoji":
 		id := tag.attrs["emoji-id"]
 		if n, err := strconv.ParseInt(id, 10, 64); err != nil || n == 0 {
-			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:staticcheck // Telegram's words
+			return fmt.Errorf("Invalid custom emoji identifier specified") //nolint:staticcheck // Telegram's wording
 		}
 		e.CustomEmojiID = id
 	case "tg-time":
 		unix, err := strconv.ParseInt(tag.attrs["unix"], 10, 64)
 		if err != nil {
-			return at(`Tag "tg-time" must have a valid attribute "unix"`, begin)
+			return atOffset(`Tag "tg-time" must have a valid attribute "unix"`, begin)
 		}
 		e.UnixTime, e.DateTimeFormat = unix, tag.attrs["format"]
 	case "blockquote":
@@ -321,7 +316,7 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 			e.Type = "expandable_blockquote"
 		}
 	case "code", "pre":
-		// <pre><code class="language-go"> is one entity with the language.
+		// <pre><code class="language-go"> is one entity with a language.
 		language, _ := strings.CutPrefix(tag.attrs["class"], "language-")
 		if n := len(p.entities) - 1; tag.name == "pre" && n >= 0 && p.entities[n].Type == "code" &&
 			p.entities[n].Offset == e.Offset && p.entities[n].Length == e.Length {
@@ -336,8 +331,8 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 	return nil
 }
 
-// checkedURL is the link as Telegram keeps it, "" where it takes it for none.
-func checkedURL(link string) string {
+// normalizeURL returns the link as Telegram stores it, "" if Telegram rejects it.
+func normalizeURL(link string) string {
 	if !strings.Contains(link, ":") {
 		link = "http://" + link
 	}
@@ -360,18 +355,15 @@ func checkedURL(link string) string {
 	return ""
 }
 
-// tidy sorts entities by where they begin, the longer first, and drops what
-// Telegram drops: anything inside of code or pre, a quote in a quote, a language
-// of lone code.
-func tidy(entities []Entity) []Entity {
+// normalizeEntities sorts entities by offset, longer ones first, and drops what
+// Telegram drops: entities in code or pre, a quote in a quote, and the language of
+// code without pre.
+func normalizeEntities(entities []Entity) []Entity {
 	slices.SortStableFunc(entities, func(a, b Entity) int {
-		if a.Offset != b.Offset {
-			return a.Offset - b.Offset
-		}
-		return b.Length - a.Length
+		return cmp.Or(a.Offset-b.Offset, b.Length-a.Length)
 	})
 	kept := entities[:0]
-	verbatim, quoted := -1, -1 // where the last code and the last quote end
+	verbatim, quoted := -1, -1 // the ends of the last code and the last quote
 	for _, e := range entities {
 		if e.Offset < verbatim {
 			continue

@@ -54,7 +54,7 @@ func TestParseHTML(t *testing.T) {
 	}
 }
 
-func TestParseHTMLRefusals(t *testing.T) {
+func TestParseHTMLErrors(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"a <b>b":                      `Can't find end tag corresponding to start tag "b"`,
@@ -84,8 +84,8 @@ func TestParseHTMLRefusals(t *testing.T) {
 	}
 }
 
-// FuzzParseHTML: whatever comes in, nothing panics, the text stays UTF-8, entities
-// lie inside of it in UTF-16 units, cut no character in two, and stand in order.
+// FuzzParseHTML checks that any input gives valid UTF-8, and entities that are sorted,
+// lie within the text and do not cut a character in two.
 func FuzzParseHTML(f *testing.F) {
 	for _, seed := range []string{
 		"<b>a</b>", "😀<i>😀</i>", "<a href='x", "&#x;&#1114112;&am", "<pre><code class=language-x>é</code></pre>",
@@ -98,39 +98,39 @@ func FuzzParseHTML(f *testing.F) {
 		if err != nil {
 			return
 		}
-		check := func(what string) {
+		check := func(step string) {
 			t.Helper()
 			if !utf8.ValidString(text) {
-				t.Fatalf("%s: %q is no UTF-8", what, text)
+				t.Fatalf("%s: %q is not UTF-8", step, text)
 			}
 			all := utf16.Encode([]rune(text))
 			if len(all) != utf16Len(text) {
-				t.Fatalf("%s: %d units, counted %d", what, len(all), utf16Len(text))
+				t.Fatalf("%s: %d units, counted %d", step, len(all), utf16Len(text))
 			}
 			last := 0
 			for _, e := range entities {
 				end := e.Offset + e.Length
 				if e.Offset < last || e.Length <= 0 || end > len(all) {
-					t.Fatalf("%s: %+v in %q", what, e, text)
+					t.Fatalf("%s: %+v in %q", step, e, text)
 				}
 				last = e.Offset
 				for _, cut := range []int{e.Offset, end} {
 					if cut < len(all) && utf16.IsSurrogate(rune(all[cut])) && all[cut] >= 0xdc00 {
-						t.Fatalf("%s: %+v cuts a character of %q", what, e, text)
+						t.Fatalf("%s: %+v cuts a character of %q", step, e, text)
 					}
 				}
 			}
-			markedUp(text, entities)
+			renderMarkup(text, entities)
 		}
 		check("parsed")
 		text, entities = trim(text, entities)
 		check("trimmed")
-		entities = detect(text, entities)
+		entities = detectEntities(text, entities)
 		check("detected")
 	})
 }
 
-func TestDetect(t *testing.T) {
+func TestDetectEntities(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"/start":                        "bot_command /start",
@@ -145,16 +145,16 @@ func TestDetect(t *testing.T) {
 		"/":                             "",
 	} {
 		var got []string
-		for _, e := range detect(in, nil) {
-			got = append(got, e.Type+" "+slice16(in, e.Offset, e.Length))
+		for _, e := range detectEntities(in, nil) {
+			got = append(got, e.Type+" "+utf16Slice(in, e.Offset, e.Length))
 		}
 		if joined := strings.Join(got, ", "); joined != want {
 			t.Errorf("%q: got %q, want %q", in, joined, want)
 		}
 	}
 	inCode := []Entity{{Type: "code", Length: 6}}
-	if got := detect("/start", inCode); len(got) != 1 {
-		t.Errorf("found a command in code: %v", got)
+	if got := detectEntities("/start", inCode); len(got) != 1 {
+		t.Errorf("detected a command in code: %v", got)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,58 +13,56 @@ import (
 
 // Limits of inline mode (Bot API: InlineQuery, answerInlineQuery).
 const (
-	maxQuery      = 256 // characters of what is typed
-	maxResults    = 50
-	maxResultID   = 64 // bytes
-	maxNextOffset = 64 // bytes
+	maxInlineQuery = 256 // characters
+	maxResults     = 50
+	maxResultID    = 64 // bytes
+	maxNextOffset  = 64 // bytes
 
-	usualCache = 300 // seconds, where the bot does not say
-	// inlineLife is how long a query can be answered. Telegram does not say; a
-	// person has typed on by then.
-	inlineLife = 15 * time.Second
+	defaultCacheTime = 300 * time.Second
+	inlineLifetime   = 15 * time.Second // not documented; assumed
 )
 
-// InlineResult is one of the results that an inline query was answered with.
+// InlineResult is a result in the answer to an inline query.
 type InlineResult struct {
 	ID          string
 	Title       string
 	Description string
-	Thumbnail   string // a URL, "" for none
+	Thumbnail   string // a URL; "": none
 	Message     Message
 }
 
-// InlineAnswer is what a person sees above the text field. Results are those of
-// all pages that have been asked for.
+// InlineAnswer is what a person sees above the text field. Results holds all pages
+// that have been requested.
 type InlineAnswer struct {
 	Query      string
 	Results    []InlineResult
-	NextOffset string // "": there are no more
-	Button     string // its label, "" for none
-	Start      string // what the button starts the bot with
+	NextOffset string // "": no more results
+	Button     string // the label of the button above the results; "": none
+	Start      string // the start parameter of the button
 	Personal   bool
 	CacheTime  time.Duration
-	Cached     bool // an earlier answer of the bot's, which was not asked
+	Cached     bool // an earlier answer; the bot got no query
 }
 
 // inlineQuery is one request for results.
 type inlineQuery struct {
 	id     string
-	chat   *chat // of the person
+	chat   *chat // the person's private chat
 	text   string
 	offset string
 	at     time.Time
 	answer *InlineAnswer // nil: none yet
 }
 
-// inlines are the queries that can still be answered, and the answers that are
-// shown again without asking.
-type inlines struct {
+// inlineQueries holds the queries that can still be answered, and the cached
+// answers.
+type inlineQueries struct {
 	open   map[string]*inlineQuery
-	cached map[cachedFor]cachedAnswer
+	cached map[cacheKey]cachedAnswer
 }
 
-// cachedFor says what an answer is for; person is 0 for everybody.
-type cachedFor struct {
+// cacheKey is the query of a cached answer; person is 0 if the answer is for all.
+type cacheKey struct {
 	person        int64
 	query, offset string
 }
@@ -75,7 +72,7 @@ type cachedAnswer struct {
 	until  time.Time
 }
 
-type wireInline struct {
+type wireInlineQuery struct {
 	ID       string   `json:"id"`
 	From     wireUser `json:"from"`
 	Query    string   `json:"query"`
@@ -83,111 +80,110 @@ type wireInline struct {
 	ChatType string   `json:"chat_type"`
 }
 
-// Inline types "@<the bot> query" into the text field of any chat. Whoever has
-// blocked the bot can do so too.
+// Inline types "@<bot> query" into the text field of any chat. A person who has
+// blocked the bot can do this too.
 func (c *Client) Inline(query string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if utf8.RuneCountInString(query) > maxQuery {
-		query = string([]rune(query)[:maxQuery])
+	if utf8.RuneCountInString(query) > maxInlineQuery {
+		query = string([]rune(query)[:maxInlineQuery])
 	}
-	c.c.inline = nil
-	c.askInline(query, "")
+	c.chat.inline = nil
+	c.startInlineQuery(query, "")
 }
 
-// InlineMore scrolls to the end of the results, which asks for more of them.
+// InlineMore scrolls to the end of the results, which requests the next page.
 func (c *Client) InlineMore() error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.c.inline == nil || c.c.inline.NextOffset == "" {
+	if c.chat.inline == nil || c.chat.inline.NextOffset == "" {
 		return errors.New("there are no more results")
 	}
-	c.askInline(c.c.inline.Query, c.c.inline.NextOffset)
+	c.startInlineQuery(c.chat.inline.Query, c.chat.inline.NextOffset)
 	return nil
 }
 
-// InlineAnswer returns what the person sees of the newest query, false while
-// the bot has not answered.
+// InlineAnswer returns the answer to the newest query, false until the bot has
+// answered.
 func (c *Client) InlineAnswer() (InlineAnswer, bool) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.c.inline == nil {
+	if c.chat.inline == nil {
 		return InlineAnswer{}, false
 	}
-	shown := *c.c.inline
+	shown := *c.chat.inline
 	shown.Results = slices.Clone(shown.Results)
 	return shown, true
 }
 
-// Choose taps the result with this title: its message is posted in the group,
-// or with nil in the private chat with the bot, in the person's own name.
+// Choose taps the result with this title. The person sends its message to the
+// group or, if the group is nil, to the private chat with the bot.
 func (c *Client) Choose(title string, in *Group) error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.c.inline == nil {
+	if c.chat.inline == nil {
 		return errors.New("there are no results")
 	}
-	i := slices.IndexFunc(c.c.inline.Results, func(r InlineResult) bool { return r.Title == title })
+	i := slices.IndexFunc(c.chat.inline.Results, func(r InlineResult) bool { return r.Title == title })
 	if i < 0 {
 		return fmt.Errorf("no result has the title %q", title)
 	}
-	to := c.c
+	to := c.chat
 	if in != nil {
-		to = in.c
+		to = in.chat
 	}
-	m := c.c.inline.Results[i].Message
-	m.From, m.Via = c.c.person, c.s.bot.Username
-	c.c.inline = nil
+	m := c.chat.inline.Results[i].Message
+	m.From, m.Via = c.chat.person, c.s.bot.Username
+	c.chat.inline = nil
 	sent := to.add(m)
-	if !to.gone {
+	if !to.kicked {
 		c.s.enqueue("message", sent.wire(to))
 	}
 	return nil
 }
 
-// TapInlineButton taps the button above the results, which opens the private
-// chat with the bot and starts it.
+// TapInlineButton taps the button above the results. It opens the private chat with
+// the bot and sends /start with the button's parameter.
 func (c *Client) TapInlineButton() error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.c.inline == nil || c.c.inline.Button == "" {
+	if c.chat.inline == nil || c.chat.inline.Button == "" {
 		return errors.New("there is no button above the results")
 	}
-	start := c.c.inline.Start
-	c.c.inline = nil
+	start := c.chat.inline.Start
+	c.chat.inline = nil
 	c.typeText("/start " + start)
 	return nil
 }
 
-// askInline shows a cached answer, or tells the bot. The caller holds mu.
-func (c *Client) askInline(query, offset string) {
+// startInlineQuery shows a cached answer, or sends the query to the bot. The caller
+// holds mu.
+func (c *Client) startInlineQuery(query, offset string) {
 	s := c.s
-	q := &inlineQuery{chat: c.c, text: query, offset: offset, at: time.Now()}
-	c.c.lastInline = q
-	c.c.log(event{kind: eventInline, who: c.c.person.FirstName, inline: q})
-	for _, person := range []int64{c.c.id, 0} {
-		kept, ok := s.inlines.cached[cachedFor{person, query, offset}]
-		if ok && time.Now().Before(kept.until) {
-			kept.answer.Cached = true
-			q.show(kept.answer)
+	q := &inlineQuery{chat: c.chat, text: query, offset: offset, at: time.Now()}
+	c.chat.lastInline = q
+	c.chat.log(event{kind: eventInline, actor: c.chat.person.FirstName, inline: q})
+	for _, person := range []int64{c.chat.id, 0} {
+		cached, ok := s.inline.cached[cacheKey{person, query, offset}]
+		if ok && time.Now().Before(cached.until) {
+			cached.answer.Cached = true
+			q.show(cached.answer)
 			return
 		}
 	}
-	s.queries.last++
-	q.id = strconv.FormatInt(s.bot.ID<<32+s.queries.last, 10)
-	s.inlines.sweep()
-	s.inlines.open[q.id] = q
-	s.enqueue("inline_query", wireInline{ID: q.id, From: c.c.person.wire(false), Query: query, Offset: offset, ChatType: "sender"})
+	q.id = s.nextQueryID()
+	s.inline.sweep()
+	s.inline.open[q.id] = q
+	s.enqueue("inline_query", wireInlineQuery{ID: q.id, From: c.chat.person.wire(false), Query: query, Offset: offset, ChatType: "sender"})
 }
 
-// sweep forgets what has ended.
-func (i *inlines) sweep() {
-	maps.DeleteFunc(i.open, func(_ string, q *inlineQuery) bool { return time.Since(q.at) > inlineLife })
-	maps.DeleteFunc(i.cached, func(_ cachedFor, kept cachedAnswer) bool { return !time.Now().Before(kept.until) })
+// sweep removes expired queries and answers.
+func (i *inlineQueries) sweep() {
+	maps.DeleteFunc(i.open, func(_ string, q *inlineQuery) bool { return time.Since(q.at) > inlineLifetime })
+	maps.DeleteFunc(i.cached, func(_ cacheKey, cached cachedAnswer) bool { return !time.Now().Before(cached.until) })
 }
 
-// show gives the person an answer; one that comes after they have typed on is
-// not seen.
+// show shows an answer to the person, unless they have typed a newer query.
 func (q *inlineQuery) show(answer InlineAnswer) {
 	q.answer = &answer
 	c := q.chat
@@ -206,30 +202,30 @@ func (s *Server) answerInlineQuery(a args) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	q := s.inlines.open[a.str("inline_query_id")]
-	if q == nil || time.Since(q.at) > inlineLife {
+	q := s.inline.open[a.str("inline_query_id")]
+	if q == nil || time.Since(q.at) > inlineLifetime {
 		return nil, badRequest(expiredQuery)
 	}
-	delete(s.inlines.open, q.id) // a second answer finds no query
+	delete(s.inline.open, q.id) // a second answer is refused
 	answer.Query = q.text
 	if answer.CacheTime > 0 {
 		person := int64(0)
 		if answer.Personal {
 			person = q.chat.id
 		}
-		s.inlines.cached[cachedFor{person, q.text, q.offset}] = cachedAnswer{answer, time.Now().Add(answer.CacheTime)}
+		s.inline.cached[cacheKey{person, q.text, q.offset}] = cachedAnswer{answer, time.Now().Add(answer.CacheTime)}
 	}
 	q.show(answer)
 	return true, nil
 }
 
-var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var startParameterFormat = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// inlineAnswer reads the parameters of answerInlineQuery, whose fields have been checked.
+// inlineAnswer reads the checked parameters of answerInlineQuery.
 func (a args) inlineAnswer() (InlineAnswer, *apiError) {
-	answer := InlineAnswer{NextOffset: a.str("next_offset"), Personal: a.flag("is_personal"), CacheTime: usualCache * time.Second}
-	if _, said := a["cache_time"]; said {
-		answer.CacheTime = time.Duration(a.number("cache_time")) * time.Second
+	answer := InlineAnswer{NextOffset: a.str("next_offset"), Personal: a.flag("is_personal"), CacheTime: defaultCacheTime}
+	if _, ok := a["cache_time"]; ok {
+		answer.CacheTime = time.Duration(a.integer("cache_time")) * time.Second
 	}
 	if answer.CacheTime < 0 {
 		return answer, badRequest("cache_time is negative (strict)")
@@ -247,7 +243,7 @@ func (a args) inlineAnswer() (InlineAnswer, *apiError) {
 			return answer, badRequest("SWITCH_PM_TEXT_EMPTY")
 		case answer.Start == "":
 			return answer, badRequest("START_PARAM_EMPTY")
-		case !startParameter.MatchString(answer.Start):
+		case !startParameterFormat.MatchString(answer.Start):
 			return answer, badRequest("START_PARAM_INVALID")
 		}
 	}
@@ -256,8 +252,8 @@ func (a args) inlineAnswer() (InlineAnswer, *apiError) {
 		return answer, badRequest("RESULTS_TOO_MUCH")
 	}
 	seen := map[string]bool{}
-	for _, one := range list {
-		fields, _ := one.(map[string]any)
+	for _, node := range list {
+		fields, _ := node.(map[string]any)
 		result, err := inlineResult(fields)
 		switch {
 		case err != nil:
@@ -275,10 +271,9 @@ func (a args) inlineAnswer() (InlineAnswer, *apiError) {
 	return answer, nil
 }
 
-// inlineResult reads one result; articles with a text are the ones that the
-// sandbox plays.
+// inlineResult reads a result. The sandbox implements articles with a text.
 func inlineResult(fields map[string]any) (InlineResult, *apiError) {
-	text := func(of map[string]any, name string) string { s, _ := of[name].(string); return s }
+	text := func(object map[string]any, name string) string { s, _ := object[name].(string); return s }
 	r := InlineResult{
 		ID: text(fields, "id"), Title: text(fields, "title"), Description: text(fields, "description"), Thumbnail: text(fields, "thumbnail_url"),
 	}
@@ -290,7 +285,7 @@ func inlineResult(fields map[string]any) (InlineResult, *apiError) {
 		return r, badRequest("ARTICLE_TITLE_EMPTY")
 	}
 	for _, link := range []string{r.Thumbnail, text(fields, "url")} {
-		if link != "" && checkedURL(link) == "" {
+		if link != "" && normalizeURL(link) == "" {
 			return r, badRequest("WEBDOCUMENT_URL_INVALID")
 		}
 	}
@@ -299,14 +294,12 @@ func inlineResult(fields map[string]any) (InlineResult, *apiError) {
 		"parse_mode":           {text: text(content, "parse_mode")},
 		"entities":             {node: content["entities"]},
 		"link_preview_options": {node: content["link_preview_options"]},
-		"reply_markup":         {node: fields["reply_markup"], text: string(canonical(fields["reply_markup"]))},
+		"reply_markup":         {node: fields["reply_markup"], text: string(canonicalJSON(fields["reply_markup"]))},
 	}
-	m, err := &r.Message, (*apiError)(nil)
-	if m.Text, m.source, err = formatted(inner, "text", "entities", maxMessage, "message"); err != nil {
+	m := &r.Message
+	err := m.setText(inner)
+	if err != nil {
 		return r, err
-	}
-	if m.Text == "" {
-		return r, badRequest("message text is empty")
 	}
 	if m.LinkPreview, err = inner.preview(); err != nil {
 		return r, err
@@ -317,50 +310,9 @@ func inlineResult(fields map[string]any) (InlineResult, *apiError) {
 	if m.Reply != nil {
 		return r, badRequest("inline keyboard expected")
 	}
-	for _, row := range m.Keyboard {
-		for _, b := range row {
-			if b.CallbackData != "" {
-				return r, badRequest("a callback button under an inline result is not implemented in the sandbox")
-			}
-		}
+	if _, ok := m.button(func(b Button) bool { return b.CallbackData != "" }); ok {
+		return r, badRequest("a callback button under an inline result is not implemented in the sandbox")
 	}
-	m.Entities = detect(m.Text, m.source)
+	m.Entities = detectEntities(m.Text, m.source)
 	return r, nil
-}
-
-// writeInline writes what was typed and, where it was answered, what came.
-func writeInline(b *strings.Builder, who, bot string, q *inlineQuery) {
-	typed := strings.TrimSpace("@" + bot + " " + q.text)
-	if q.offset != "" {
-		typed += " … from " + q.offset
-	}
-	fmt.Fprintf(b, "%s types %s", who, typed)
-	switch a := q.answer; {
-	case a == nil:
-		b.WriteString(" (no answer)\n")
-		return
-	case a.Cached:
-		b.WriteString(" (answered from the cache)")
-	}
-	b.WriteString("\n")
-	if q.answer.Button != "" {
-		fmt.Fprintf(b, "%s[ %s ↗ /start %s ]\n", indent, q.answer.Button, q.answer.Start)
-	}
-	for _, r := range q.answer.Results {
-		fmt.Fprintf(b, "%s▫ %s\n", indent, r.Title)
-		if r.Thumbnail != "" {
-			fmt.Fprintf(b, "%s%s(picture: %s)\n", indent, indent, r.Thumbnail)
-		}
-		for line := range strings.SplitSeq(r.Description, "\n") {
-			if line != "" {
-				fmt.Fprintf(b, "%s%s%s\n", indent, indent, line)
-			}
-		}
-	}
-	if len(q.answer.Results) == 0 && q.answer.Button == "" {
-		b.WriteString(indent + "(nothing)\n")
-	}
-	if q.answer.NextOffset != "" {
-		b.WriteString(indent + "…\n")
-	}
 }

@@ -1,18 +1,14 @@
 package telegram
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"image"
-	"image/png"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// article is an inline result, with more in place of what it has.
+// article is an inline result; more replaces or adds fields.
 func article(id string, more params) params {
 	p := params{"type": "article", "id": id, "title": "Title " + id, "input_message_content": params{"message_text": "<b>Text " + id + "</b>", "parse_mode": "HTML"}}
 	for name, v := range more {
@@ -21,27 +17,7 @@ func article(id string, more params) params {
 	return p
 }
 
-// asked is the id of the newest inline query among the pending updates, which are acknowledged.
-func asked(t *testing.T, s *Server) (id string) {
-	t.Helper()
-	ids, updates := pollIDs(t, s, params{"timeout": 0})
-	for _, u := range updates {
-		var q wireInline
-		if u["inline_query"] != nil {
-			if err := json.Unmarshal(u["inline_query"], &q); err != nil {
-				t.Fatal(err)
-			}
-			id = q.ID
-		}
-	}
-	if id == "" {
-		t.Fatal("nobody asks")
-	}
-	pollIDs(t, s, params{"timeout": 0, "offset": ids[len(ids)-1] + 1})
-	return id
-}
-
-func TestInlineRefusals(t *testing.T) {
+func TestInlineValidation(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
 	t.Cleanup(s.Close)
@@ -56,19 +32,19 @@ func TestInlineRefusals(t *testing.T) {
 	text := func(content params) params { return one(params{"input_message_content": content}) }
 	button := func(more params) params { return params{"results": []params{}, "button": more} }
 	for _, c := range []struct {
-		name   string
-		params params
-		words  string // "": it is fine
+		name        string
+		params      params
+		description string // of the refusal; "": accepted
 	}{
 		{"none", params{"results": []params{}}, ""},
 		{"fifty", params{"results": results(50)}, ""},
 		{"fifty-one", params{"results": results(51)}, "RESULTS_TOO_MUCH"},
-		{"all of it", params{
-			"results":    []params{article("1", params{"description": "d", "thumbnail_url": "https://a.example/x.png", "reply_markup": keyboardOf(row(params{"text": "Open", "url": "https://t.me/x?start=p_1"}))})},
+		{"all fields", params{
+			"results":    []params{article("1", params{"description": "d", "thumbnail_url": "https://a.example/x.png", "reply_markup": inlineKeyboard(row(params{"text": "Open", "url": "https://t.me/x?start=p_1"}))})},
 			"cache_time": 30, "is_personal": true, "next_offset": "8", "button": params{"text": "Go", "start_parameter": "a-B_9", "web_app": nil},
 		}, ""},
 		{"no results", params{}, "results"},
-		{"id twice", params{"results": []params{article("1", nil), article("1", nil)}}, "RESULT_ID_DUPLICATE"},
+		{"duplicate id", params{"results": []params{article("1", nil), article("1", nil)}}, "RESULT_ID_DUPLICATE"},
 		{"no id", params{"results": []params{article("", nil)}}, "RESULT_ID_EMPTY"},
 		{"id of 64", params{"results": []params{article(strings.Repeat("a", 64), nil)}}, ""},
 		{"id of 65", params{"results": []params{article(strings.Repeat("a", 65), nil)}}, "RESULT_ID_INVALID"},
@@ -76,24 +52,24 @@ func TestInlineRefusals(t *testing.T) {
 		{"unparsable", text(params{"message_text": "<b>x", "parse_mode": "HTML"}), "can't parse entities"},
 		{"no text", text(params{"message_text": " "}), "message text is empty"},
 		{"long text", text(params{"message_text": strings.Repeat("a", 4097)}), "message is too long"},
-		{"odd thumbnail", one(params{"thumbnail_url": "ftp://a.example/x"}), "WEBDOCUMENT_URL_INVALID"},
-		{"odd link of a button", one(params{"reply_markup": keyboardOf(row(params{"text": "Open", "url": "x"}))}), "Wrong HTTP URL"},
-		{"callback", one(params{"reply_markup": keyboardOf(row(callback("a", "b")))}), "not implemented"},
+		{"bad thumbnail", one(params{"thumbnail_url": "ftp://a.example/x"}), "WEBDOCUMENT_URL_INVALID"},
+		{"bad URL of a button", one(params{"reply_markup": inlineKeyboard(row(params{"text": "Open", "url": "x"}))}), "Wrong HTTP URL"},
+		{"callback", one(params{"reply_markup": inlineKeyboard(row(callbackButton("a", "b")))}), "not implemented"},
 		{"photo", params{"results": []params{{"type": "photo", "id": "1", "photo_url": "https://a.example/x.png", "thumbnail_url": "https://a.example/x.png"}}}, "not implemented"},
 		{"unknown field", one(params{"colour": "red"}), "can't parse results"},
 		{"long offset", params{"results": []params{}, "next_offset": strings.Repeat("1", 65)}, "NEXT_OFFSET_INVALID"},
 		{"button without a start", button(params{"text": "Go"}), "START_PARAM_EMPTY"},
-		{"button with an odd start", button(params{"text": "Go", "start_parameter": "a b"}), "START_PARAM_INVALID"},
+		{"button with a bad start", button(params{"text": "Go", "start_parameter": "a b"}), "START_PARAM_INVALID"},
 		{"button without a label", button(params{"text": " ", "start_parameter": "a"}), "SWITCH_PM_TEXT_EMPTY"},
 	} {
 		ann.Inline(c.name)
-		c.params["inline_query_id"] = asked(t, s)
-		if c.words == "" {
+		c.params["inline_query_id"] = queryID(t, s, "inline_query")
+		if c.description == "" {
 			must(t, s, "answerInlineQuery", c.params)
-			wantRefusal(t, s, "answerInlineQuery", c.params, 400, expiredQuery) // answered twice
+			wantRefusal(t, s, "answerInlineQuery", c.params, 400, expiredQuery) // a second answer
 			continue
 		}
-		if got := wantRefusal(t, s, "answerInlineQuery", c.params, 400, c.words); got.OK {
+		if got := wantRefusal(t, s, "answerInlineQuery", c.params, 400, c.description); got.OK {
 			t.Errorf("%s is taken", c.name)
 		}
 	}
@@ -101,68 +77,64 @@ func TestInlineRefusals(t *testing.T) {
 	wantRefusal(t, s, "answerInlineQuery", params{"inline_query_id": "1", "results": []params{}}, 400, expiredQuery)
 }
 
-// A person sees the pages of what they typed last, and posts what they choose.
-func TestInlineConversation(t *testing.T) {
+func TestInlineQueries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Options{Username: "shop_bot"})
 		t.Cleanup(s.Close)
 		ann, bo := s.Join(Person{ID: 7, FirstName: "Ann"}), s.Join(Person{ID: 8, FirstName: "Bo"})
 		group := s.Group(-5, "Friends")
 		ann.Inline(strings.Repeat("ä", 300))
-		ids, updates := pollIDs(t, s, params{"timeout": 0})
-		if n := strings.Count(string(updates[len(updates)-1]["inline_query"]), "ä"); n != maxQuery {
-			t.Errorf("%d characters were typed, want %d", n, maxQuery)
+		updates := drain(t, s)
+		if n := strings.Count(string(updates[len(updates)-1]["inline_query"]), "ä"); n != maxInlineQuery {
+			t.Errorf("the query has %d characters, want %d", n, maxInlineQuery)
 		}
-		pollIDs(t, s, params{"timeout": 0, "offset": ids[len(ids)-1] + 1})
 
 		ann.Inline("gm")
-		late := asked(t, s)
+		late := queryID(t, s, "inline_query")
 		ann.Inline("gmail")
-		id := asked(t, s)
+		id := queryID(t, s, "inline_query")
 		must(t, s, "answerInlineQuery", params{"inline_query_id": late, "results": []params{article("0", nil)}, "cache_time": 0})
 		if _, ok := ann.InlineAnswer(); ok {
-			t.Error("an answer to what was typed before is shown")
+			t.Error("the answer to an older query is shown")
 		}
 		must(t, s, "answerInlineQuery", params{"inline_query_id": id, "results": []params{article("1", params{"description": "cheap"})}, "next_offset": "1", "is_personal": true, "cache_time": 60})
 		if err := ann.InlineMore(); err != nil {
 			t.Fatal(err)
 		}
-		must(t, s, "answerInlineQuery", params{"inline_query_id": asked(t, s), "results": []params{article("2", nil)}, "is_personal": true, "cache_time": 60})
+		must(t, s, "answerInlineQuery", params{"inline_query_id": queryID(t, s, "inline_query"), "results": []params{article("2", nil)}, "is_personal": true, "cache_time": 60})
 		seen, _ := ann.InlineAnswer()
 		if len(seen.Results) != 2 || seen.NextOffset != "" || seen.Results[1].Message.Text != "Text 2" {
 			t.Errorf("Ann sees %+v", seen)
 		}
 		if err := ann.InlineMore(); err == nil {
-			t.Error("there are more results behind the last")
+			t.Error("InlineMore succeeded after the last page")
 		}
 		if err := ann.Choose("Title 2", group); err != nil {
 			t.Fatal(err)
 		}
 		if err := ann.Choose("Title 1", nil); err == nil {
-			t.Error("chosen twice")
+			t.Error("a second choice succeeded")
 		}
-		ids, updates = pollIDs(t, s, params{"timeout": 0})
-		if via := string(updates[0]["message"]); !strings.Contains(via, `"via_bot"`) {
-			t.Errorf("the bot is told %s", via)
+		if via := string(drain(t, s)[0]["message"]); !strings.Contains(via, `"via_bot"`) {
+			t.Errorf("the bot got %s", via)
 		}
-		pollIDs(t, s, params{"timeout": 0, "offset": ids[len(ids)-1] + 1})
 
-		// The cache is Ann's own, and ends.
+		// A personal answer is cached for Ann only, and expires.
 		before := s.Pending()
 		ann.Inline("gmail")
 		if seen, _ := ann.InlineAnswer(); !seen.Cached || s.Pending() != before {
-			t.Errorf("the bot is asked again within the cache's time: %+v", seen)
+			t.Errorf("the bot got a query while the answer was cached: %+v", seen)
 		}
 		bo.Inline("gmail")
-		asked(t, s)
+		queryID(t, s, "inline_query")
 		time.Sleep(61 * time.Second)
 		ann.Inline("gmail")
-		id = asked(t, s)
-		time.Sleep(inlineLife + time.Second)
+		id = queryID(t, s, "inline_query")
+		time.Sleep(inlineLifetime + time.Second)
 		wantRefusal(t, s, "answerInlineQuery", params{"inline_query_id": id, "results": []params{}}, 400, expiredQuery)
 
 		ann.Inline("nobody")
-		must(t, s, "answerInlineQuery", params{"inline_query_id": asked(t, s), "results": []params{}, "button": params{"text": "Open", "start_parameter": "key"}})
+		must(t, s, "answerInlineQuery", params{"inline_query_id": queryID(t, s, "inline_query"), "results": []params{}, "button": params{"text": "Open", "start_parameter": "key"}})
 		if err := ann.TapInlineButton(); err != nil {
 			t.Fatal(err)
 		}
@@ -183,44 +155,4 @@ func TestInlineConversation(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestPhotos(t *testing.T) {
-	t.Parallel()
-	s := New(Options{})
-	t.Cleanup(s.Close)
-	ann := s.Join(Person{ID: annID, FirstName: "Ann"})
-	picture := func(w, h int) []byte {
-		var b bytes.Buffer
-		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, w, h))); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
-	cut := picture(100, 100)
-	for _, c := range []struct {
-		name  string
-		data  []byte
-		words string // "": it is fine
-	}{
-		{"a picture", picture(640, 480), ""},
-		{"a long one", picture(20, 1), ""},
-		{"too long", picture(21, 1), "PHOTO_INVALID_DIMENSIONS"},
-		{"too high", picture(1, 21), "PHOTO_INVALID_DIMENSIONS"},
-		{"large", picture(5000, 5000), ""},
-		{"too large", picture(5001, 5000), "PHOTO_INVALID_DIMENSIONS"},
-		{"no picture", []byte("hello"), "IMAGE_PROCESS_FAILED"},
-		{"cut off", cut[:len(cut)-20], "IMAGE_PROCESS_FAILED"},
-		{"heavy", append(picture(1, 1), make([]byte, maxPhoto)...), "too big for a photo"},
-		{"empty", nil, "file must be non-empty"},
-	} {
-		texts := map[string]string{"chat_id": fmt.Sprint(annID), "caption": c.name}
-		got := serve(s, multipartRequest(t, "sendPhoto", texts, map[string][]byte{"photo": c.data}))
-		if got.OK != (c.words == "") || !strings.Contains(got.Description, c.words) {
-			t.Errorf("%s: %d %s, want %q", c.name, got.Code, got.Description, c.words)
-		}
-	}
-	if got := ann.Transcript(); !strings.Contains(got, "(640x480)\n   a picture\n") {
-		t.Error(got)
-	}
 }

@@ -8,23 +8,24 @@ import (
 	"strings"
 )
 
-// Limits of inline keyboards (Bot API: InlineKeyboardMarkup; what Telegram's
-// servers refuse beyond the documentation).
+// Limits of inline keyboards (Bot API: InlineKeyboardMarkup). maxButtons, maxRow and
+// maxKeyboard are not documented.
 const (
 	maxButtons  = 100
 	maxRow      = 8
 	maxCopy     = 256      // UTF-16 units of copy_text
-	maxKeyboard = 10 << 10 // bytes of all labels, data and links
+	maxKeyboard = 10 << 10 // bytes of all labels, data, copied texts and URLs
 )
 
-// inlineActions are the fields of an InlineKeyboardButton that say what it does.
+// inlineActions are the fields of an InlineKeyboardButton that set its action.
 var inlineActions = []string{
 	"callback_data", "url", "copy_text", "web_app", "login_url", "switch_inline_query",
 	"switch_inline_query_current_chat", "switch_inline_query_chosen_chat", "callback_game", "pay",
 }
 
-// markup reads reply_markup, which has been checked against the tables. raw is
-// what a message keeps; an inline keyboard without buttons is none.
+// markup reads the checked reply_markup. It returns an inline keyboard as rows and
+// as sent (raw), and any other markup as JSON. An inline keyboard without buttons
+// counts as none.
 func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *apiError) {
 	object, ok := a["reply_markup"].node.(map[string]any)
 	if !ok {
@@ -32,7 +33,7 @@ func (a args) markup() (rows [][]Button, raw, other json.RawMessage, refusal *ap
 	}
 	list, inline := object["inline_keyboard"].([]any)
 	if !inline {
-		return nil, nil, canonical(object), nil
+		return nil, nil, canonicalJSON(object), nil
 	}
 	count, size := 0, 0
 	for _, row := range list {
@@ -93,12 +94,12 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	switch actions[0] {
 	case "callback_data":
 		b.CallbackData, _ = fields["callback_data"].(string)
-		if b.CallbackData == "" || len(b.CallbackData) > maxCallback {
+		if b.CallbackData == "" || len(b.CallbackData) > maxCallbackData {
 			return b, badRequest("BUTTON_DATA_INVALID")
 		}
 	case "url":
 		b.URL, _ = fields["url"].(string)
-		if !buttonURL(b.URL) {
+		if !validButtonURL(b.URL) {
 			return b, badRequest("inline keyboard button URL '%s' is invalid: Wrong HTTP URL", b.URL)
 		}
 	case "copy_text":
@@ -113,7 +114,7 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	return b, nil
 }
 
-func buttonURL(link string) bool {
+func validButtonURL(link string) bool {
 	u, err := url.Parse(link)
 	if err != nil {
 		return false
@@ -127,7 +128,7 @@ func buttonURL(link string) bool {
 	return false
 }
 
-// sameKeyboard says whether two messages show the same buttons.
+// sameKeyboard reports whether two messages show the same buttons.
 func sameKeyboard(a, b *Message) bool {
 	if bytes.Equal(a.markup, b.markup) {
 		return true

@@ -2,15 +2,19 @@ package telegram
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 )
 
-// The library that the shop uses drives the server through all that it will ask.
+// TestLibraryEndToEnd makes the calls of a bot with the library that the bot uses.
 func TestLibraryEndToEnd(t *testing.T) {
 	t.Parallel()
 	s := New(Options{})
@@ -18,7 +22,7 @@ func TestLibraryEndToEnd(t *testing.T) {
 	t.Cleanup(func() { s.Close(); web.Close() })
 
 	taps := make(chan struct{})
-	failed := func(err error) {
+	check := func(err error) {
 		if err != nil {
 			t.Error(err)
 		}
@@ -33,27 +37,27 @@ func TestLibraryEndToEnd(t *testing.T) {
 					{{Text: "Go", CallbackData: "go"}, {Text: "Copy", CopyText: &models.CopyTextButton{Text: "abc"}}},
 				}},
 			})
-			failed(err)
+			check(err)
 			if err == nil && (sent.ReplyMarkup == nil || sent.Text != "Hello, Ann" || len(sent.Entities) != 1) {
 				t.Errorf("sent message came back as %+v", sent)
 			}
 		case u.CallbackQuery != nil:
 			q := u.CallbackQuery
 			_, err := b.AnswerCallbackQuery(ctx, &bot.AnswerCallbackQueryParams{CallbackQueryID: q.ID, Text: "Going"})
-			failed(err)
+			check(err)
 			at := q.Message.Message
 			_, err = b.EditMessageText(ctx, &bot.EditMessageTextParams{ChatID: at.Chat.ID, MessageID: at.ID, Text: "Gone"})
-			failed(err)
+			check(err)
 			_, err = b.SendChatAction(ctx, &bot.SendChatActionParams{ChatID: at.Chat.ID, Action: models.ChatActionUploadDocument})
-			failed(err)
+			check(err)
 			doc, err := b.SendDocument(ctx, &bot.SendDocumentParams{
 				ChatID: at.Chat.ID, Document: &models.InputFileUpload{Filename: "order-7.txt", Data: strings.NewReader("one\ntwo\n")},
 				Caption: "<i>All</i> of it", ParseMode: models.ParseModeHTML,
 			})
-			failed(err)
+			check(err)
 			if err == nil {
 				file, err := b.GetFile(ctx, &bot.GetFileParams{FileID: doc.Document.FileID})
-				failed(err)
+				check(err)
 				if err == nil && !strings.HasPrefix(file.FilePath, "documents/") {
 					t.Errorf("file path %q", file.FilePath)
 				}
@@ -68,7 +72,7 @@ func TestLibraryEndToEnd(t *testing.T) {
 	_, err = b.SetMyCommands(t.Context(), &bot.SetMyCommandsParams{
 		Commands: []models.BotCommand{{Command: "start", Description: "Begin"}}, Scope: &models.BotCommandScopeAllPrivateChats{}, LanguageCode: "de",
 	})
-	failed(err)
+	check(err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { b.Start(ctx); close(ended) }()
@@ -105,4 +109,43 @@ func TestLibraryEndToEnd(t *testing.T) {
 			t.Errorf("%s refused: %s", call.Method, call.Description)
 		}
 	}
+}
+
+// TestLibraryInSynctestBubble runs the library over net.Pipe connections.
+func TestLibraryInSynctestBubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		net := listenPipes(t, s)
+		transport := &http.Transport{DialContext: net.dial}
+		answered := 0
+		b, err := bot.New(DefaultToken, bot.WithServerURL("http://telegram.example"), bot.WithSkipGetMe(),
+			bot.WithHTTPClient(time.Minute, &http.Client{Transport: transport}),
+			bot.WithDefaultHandler(func(ctx context.Context, b *bot.Bot, u *models.Update) {
+				answered++
+				_, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: u.Message.Chat.ID, Text: fmt.Sprint("answer ", answered)})
+				if err != nil {
+					t.Error(err)
+				}
+			}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { b.Start(ctx); close(ended) }()
+		ann := s.Join(Person{ID: annID, FirstName: "Ann"})
+		for i := range 3 {
+			time.Sleep(time.Hour)
+			ann.Type("hi")
+			synctest.Wait()
+			if got, want := ann.Last().Text, fmt.Sprint("answer ", i+1); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		stop()
+		<-ended
+		s.Close()
+		transport.CloseIdleConnections()
+	})
 }

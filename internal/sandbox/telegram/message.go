@@ -5,41 +5,41 @@ import (
 	"time"
 )
 
-// Person is somebody with a Telegram account.
+// Person is a person with a Telegram account.
 type Person struct {
 	ID           int64
 	FirstName    string
 	LastName     string
 	Username     string // without @; "": none
-	LanguageCode string // what their app speaks, "pt-br"; "": not told
+	LanguageCode string // the language of their app, "pt-br"; "": unknown
 }
 
-// Message is a message as its chat shows it now. What its slices point to never
-// changes: an edit makes new ones.
+// Message is a message as its chat shows it now. Its slices are never modified:
+// an edit makes new ones.
 type Message struct {
-	ID          int   // 1 is the chat's first
+	ID          int   // the first message of a chat is 1
 	Chat        int64 // the person's id in a private chat
 	FromBot     bool
 	From        Person
 	Date        time.Time
 	EditDate    time.Time // zero: never edited
-	Text        string    // plain; the caption where there is a file
+	Text        string    // plain; the caption if there is a file
 	Entities    []Entity  // of Text
 	Keyboard    [][]Button
 	Reply       json.RawMessage // a reply keyboard, its removal or a forced reply, as sent
 	Document    *Document       // nil: none
-	Photo       *Document       // nil: none; only its URL where the bot sent one
+	Photo       *Document       // nil: none; only its URL is set if the bot sent a URL
 	Sticker     string          // its emoji; "": none
-	Via         string          // the name of the bot whose inline result it was; "": none
+	Via         string          // username of the bot whose inline result it is; "": none
 	LinkPreview LinkPreview
-	Unloaded    bool // what LinkPreview names can't be loaded: there is none
-	ReplyTo     int  // ID of the message replied to; 0: none
+	Unloaded    bool // there is no preview, because its URL can't be loaded
+	ReplyTo     int  // ID of the message this one replies to; 0: none
 	Protected   bool // protect_content
 	Silent      bool // disable_notification
 	Deleted     bool // for both sides
 
-	markup json.RawMessage // the InlineKeyboardMarkup as it came; nil: none
-	source []Entity        // Entities without those that Telegram found itself
+	markup json.RawMessage // the InlineKeyboardMarkup as sent; nil: none
+	source []Entity        // Entities without those that Telegram detects
 }
 
 // Entity is a Bot API MessageEntity; Offset and Length count UTF-16 units.
@@ -68,36 +68,36 @@ type Button struct {
 
 // LinkPreview is a Bot API LinkPreviewOptions.
 type LinkPreview struct {
-	Disabled   bool   `json:"is_disabled,omitempty"`
-	URL        string `json:"url,omitempty"`
-	PreferBig  bool   `json:"prefer_large_media,omitempty"`
-	PreferTiny bool   `json:"prefer_small_media,omitempty"`
-	AboveText  bool   `json:"show_above_text,omitempty"`
+	Disabled    bool   `json:"is_disabled,omitempty"`
+	URL         string `json:"url,omitempty"`
+	PreferLarge bool   `json:"prefer_large_media,omitempty"`
+	PreferSmall bool   `json:"prefer_small_media,omitempty"`
+	AboveText   bool   `json:"show_above_text,omitempty"`
 }
 
-// Document is a file of the bot.
+// Document is a file that the bot sent.
 type Document struct {
 	Name string
 	Type string // MIME
 	Data []byte
-	URL  string // of a photo sent by address; it is not fetched
+	URL  string // of a photo sent by URL; the sandbox does not fetch it
 
-	Width, Height int // of a photo, in pixels; 0 where it was not fetched
+	Width, Height int // of a photo, in pixels; 0 if it was not fetched
 
 	id, path string
 }
 
-// Answer is what a tap was answered with; Text is "" where nothing was said.
+// Answer is the bot's answer to a tap; Text is "" if it shows nothing.
 type Answer struct {
 	MessageID int    // the tapped message
 	Data      string // the button's
 	Text      string
-	Alert     bool // a box to close rather than a toast
+	Alert     bool // a dialog box instead of a toast
 	URL       string
 	At        time.Time
 }
 
-// What follows is how things look on the wire.
+// The wire types are the JSON that the bot receives.
 
 type wireUser struct {
 	ID           int64  `json:"id"`
@@ -168,15 +168,15 @@ type wireSticker struct {
 	Emoji    string `json:"emoji,omitempty"`
 }
 
-// inaccessible is a Bot API InaccessibleMessage: what a callback says of a
-// message that is gone.
-type inaccessible struct {
+// wireInaccessible is a Bot API InaccessibleMessage: what a callback query holds
+// in place of a deleted message.
+type wireInaccessible struct {
 	Chat wireChat `json:"chat"`
 	ID   int      `json:"message_id"`
 	Date int64    `json:"date"` // always 0
 }
 
-// wire returns the message of chat c as calls and updates show it.
+// wire returns the message of chat c as it stands in responses and updates.
 func (m *Message) wire(c *chat) *wireMessage {
 	from := m.From.wire(m.FromBot)
 	w := &wireMessage{
@@ -213,4 +213,12 @@ func (m *Message) wire(c *chat) *wireMessage {
 		w.Text, w.Entities = m.Text, m.Entities
 	}
 	return w
+}
+
+// file returns the message's document or photo, nil if it has none.
+func (m *Message) file() *Document {
+	if m.Document != nil {
+		return m.Document
+	}
+	return m.Photo
 }

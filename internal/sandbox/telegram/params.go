@@ -17,16 +17,15 @@ import (
 const (
 	maxFile = 50 << 20
 	maxBody = maxFile + 1<<20
-	maxText = 1 << 20 // of one parameter that is no file
+	maxText = 1 << 20 // of a parameter that is not a file
 )
 
-// value is one parameter. Its text is there whatever the encoding was; node
-// holds a nested value once the parameter has been checked, and any value that
-// came in a JSON body.
+// value is a parameter. text is set for every encoding. node is set for the values of
+// a JSON body and, after the check, for nested values.
 type value struct {
 	text  string
-	node  any // as encoding/json decodes with UseNumber
-	typed bool
+	node  any  // as encoding/json decodes with UseNumber
+	typed bool // from a JSON body
 	file  *Document
 }
 
@@ -35,9 +34,8 @@ type args map[string]value
 
 func (a args) str(name string) string { return a[name].text }
 
-// number returns an integer parameter that has been checked; 0 where it is
-// missing or no number.
-func (a args) number(name string) int64 {
+// integer returns 0 if the parameter is missing or not an integer.
+func (a args) integer(name string) int64 {
 	n, err := strconv.ParseInt(a[name].text, 10, 64)
 	if err != nil {
 		return 0
@@ -50,7 +48,7 @@ func (a args) flag(name string) bool {
 	return on
 }
 
-// parseBool reads what Telegram takes for a Boolean in a form.
+// parseBool reads a Boolean in a form, as Telegram does.
 func parseBool(text string) (on, ok bool) {
 	switch strings.ToLower(text) {
 	case "true", "1", "yes":
@@ -61,8 +59,7 @@ func parseBool(text string) (on, ok bool) {
 	return false, false
 }
 
-// unsupported names a parameter that Telegram knows and the sandbox does not
-// play, "" where there is none.
+// unsupported returns a parameter that the sandbox does not implement, "" if none.
 func (a args) unsupported() string {
 	for _, name := range []string{
 		"business_connection_id", "message_thread_id", "direct_messages_topic_id",
@@ -78,7 +75,7 @@ func (a args) unsupported() string {
 
 var errTooLarge = refuse(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 
-// readArgs reads the parameters from the query and from a body in any of the
+// readArgs reads the parameters from the query string and from a body in any of the
 // three encodings (Bot API: "Making requests").
 func readArgs(w http.ResponseWriter, r *http.Request) (args, *apiError) {
 	a := args{}
@@ -166,7 +163,7 @@ func (a args) readJSON(data []byte) *apiError {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}
-	node, err := decode(data)
+	node, err := decodeJSON(data)
 	fields, ok := node.(map[string]any)
 	if err != nil || !ok {
 		return badRequest("can't parse the JSON body as an object")
@@ -175,7 +172,7 @@ func (a args) readJSON(data []byte) *apiError {
 		v := value{node: node, typed: true}
 		switch x := node.(type) {
 		case nil:
-			continue // Telegram takes null for a missing parameter
+			continue // Telegram treats null as a missing parameter
 		case string:
 			v.text = x
 		case json.Number:
@@ -183,15 +180,15 @@ func (a args) readJSON(data []byte) *apiError {
 		case bool:
 			v.text = strconv.FormatBool(x)
 		default:
-			v.text = string(canonical(node))
+			v.text = string(canonicalJSON(node))
 		}
 		a[name] = v
 	}
 	return nil
 }
 
-// decode reads exactly one JSON value.
-func decode(data []byte) (any, error) {
+// decodeJSON reads exactly one JSON value.
+func decodeJSON(data []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var node any
@@ -204,24 +201,21 @@ func decode(data []byte) (any, error) {
 	return node, nil
 }
 
-// canonical writes a decoded value with its fields in one order, so that equal
-// values are equal bytes.
-func canonical(node any) json.RawMessage {
+// canonicalJSON writes a decoded value with sorted fields, so that equal values have
+// equal bytes.
+func canonicalJSON(node any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(node); err != nil {
-		return nil // what decode returns can always be written
+		return nil // never happens: node comes from decodeJSON
 	}
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// number is an integer inside of a nested value that has been checked.
-func number(node any) int64 {
-	n, ok := node.(json.Number)
-	if !ok {
-		return 0
-	}
+// nodeInteger returns 0 if a nested value is not an integer.
+func nodeInteger(node any) int64 {
+	n, _ := node.(json.Number)
 	i, err := n.Int64()
 	if err != nil {
 		return 0

@@ -15,9 +15,9 @@ const (
 	maxPhotoRatio = 20
 )
 
-// measure reads the photo and keeps its size. Telegram takes what it can make a
-// JPEG of.
-func (d *Document) measure() *apiError {
+// setDimensions decodes the photo, sets its width and height, and refuses what
+// Telegram can't convert to a JPEG.
+func (d *Document) setDimensions() *apiError {
 	if len(d.Data) > maxPhoto {
 		return badRequest("file of size %d bytes is too big for a photo; the maximum size is %d bytes", len(d.Data), maxPhoto)
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Limits of what a bot says of itself (Bot API: setMyCommands, setMyDescription,
-// setMyShortDescription). The last is what Telegram's servers were seen to take.
+// Limits of the bot's profile (Bot API: setMyCommands, setMyDescription,
+// setMyShortDescription). maxCommandsBytes is not documented; it was observed.
 const (
 	maxCommands           = 100
 	maxCommandDescription = 256
@@ -20,8 +20,8 @@ const (
 )
 
 var (
-	commandName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
-	twoLetters  = regexp.MustCompile(`^[a-z]{2}$`)
+	commandNameFormat  = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
+	languageCodeFormat = regexp.MustCompile(`^[a-z]{2}$`)
 )
 
 // Command is a Bot API BotCommand.
@@ -30,46 +30,43 @@ type Command struct {
 	Description string `json:"description"`
 }
 
-// profile is what the bot says of itself: commands by scope and language, texts
-// by language.
+// profile is the bot's profile.
 type profile struct {
-	commands          map[commandsOf][]Command
-	descriptions      map[string]string
-	shortDescriptions map[string]string
+	commands map[commandsKey][]Command
+	texts    map[string]map[string]string // by "description" or "short_description", then by language
 }
 
-type commandsOf struct{ scope, lang string }
+type commandsKey struct{ scope, lang string }
 
 func newProfile() profile {
 	return profile{
-		commands:          map[commandsOf][]Command{},
-		descriptions:      map[string]string{},
-		shortDescriptions: map[string]string{},
+		commands: map[commandsKey][]Command{},
+		texts:    map[string]map[string]string{"description": {}, "short_description": {}},
 	}
 }
 
-// Commands returns what setMyCommands left for exactly that scope and language.
-// A scope is its type, with the chat's and the member's id where it has them:
-// "default", "all_private_chats", "chat:42", "chat_member:-5:42". "" is the
-// default scope; a language of "" is that of everybody else.
+// Commands returns the commands that setMyCommands set for exactly this scope and
+// language. A scope is its type, with the ids of its chat and its member if it has
+// them: "default", "all_private_chats", "chat:42", "chat_member:-5:42". The scope
+// "" is "default"; the language "" applies to languages without their own commands.
 func (s *Server) Commands(scope, lang string) []Command {
 	if scope == "" {
 		scope = "default"
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.profile.commands[commandsOf{scope, lang}])
+	return slices.Clone(s.profile.commands[commandsKey{scope, lang}])
 }
 
-// Commands returns the command menu that this person sees (Bot API: "Determining
+// Commands returns the command menu that the person sees (Bot API: "Determining
 // list of commands").
 func (c *Client) Commands() []Command {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	lang, _, _ := strings.Cut(strings.ToLower(c.c.person.LanguageCode), "-")
-	for _, scope := range []string{"chat:" + strconv.FormatInt(c.c.id, 10), "all_private_chats", "default"} {
+	lang, _, _ := strings.Cut(strings.ToLower(c.chat.person.LanguageCode), "-")
+	for _, scope := range []string{"chat:" + strconv.FormatInt(c.chat.id, 10), "all_private_chats", "default"} {
 		for _, lang := range []string{lang, ""} {
-			if list, ok := c.s.profile.commands[commandsOf{scope, lang}]; ok {
+			if list, ok := c.s.profile.commands[commandsKey{scope, lang}]; ok {
 				return slices.Clone(list)
 			}
 		}
@@ -77,53 +74,53 @@ func (c *Client) Commands() []Command {
 	return nil
 }
 
-// Description returns what an empty chat with the bot says in a language, ""
-// being that of everybody else; short is what its profile says.
+// Description returns the description that an empty chat shows and the short
+// description of the bot's profile, as set for exactly this language.
 func (s *Server) Description(lang string) (text, short string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.profile.descriptions[lang], s.profile.shortDescriptions[lang]
+	return s.profile.texts["description"][lang], s.profile.texts["short_description"][lang]
 }
 
-func language(a args) (string, *apiError) {
+func languageCode(a args) (string, *apiError) {
 	lang := a.str("language_code")
-	if lang != "" && !twoLetters.MatchString(lang) {
+	if lang != "" && !languageCodeFormat.MatchString(lang) {
 		return "", badRequest("invalid language code specified")
 	}
 	return lang, nil
 }
 
-// scope reads scope and language_code.
-func (s *Server) scope(a args) (of commandsOf, err *apiError) {
-	if of.lang, err = language(a); err != nil {
-		return of, err
+// commandsKey reads scope and language_code.
+func (s *Server) commandsKey(a args) (key commandsKey, err *apiError) {
+	if key.lang, err = languageCode(a); err != nil {
+		return key, err
 	}
-	of.scope = "default"
+	key.scope = "default"
 	object, ok := a["scope"].node.(map[string]any)
 	if !ok {
-		return of, nil
+		return key, nil
 	}
-	of.scope, _ = object["type"].(string)
+	key.scope, _ = object["type"].(string)
 	if chatID, ok := object["chat_id"]; ok {
 		id, err := strconv.ParseInt(fmt.Sprint(chatID), 10, 64)
-		if c := s.chats[id]; err != nil || c == nil || (of.scope != "chat" && c.kind == "private") {
-			return of, badRequest("chat not found")
+		if c := s.chats[id]; err != nil || c == nil || (key.scope != "chat" && c.kind == "private") {
+			return key, badRequest("chat not found")
 		}
-		of.scope += ":" + strconv.FormatInt(id, 10)
+		key.scope += ":" + strconv.FormatInt(id, 10)
 	}
 	if user, ok := object["user_id"]; ok {
-		of.scope += ":" + strconv.FormatInt(number(user), 10)
+		key.scope += ":" + strconv.FormatInt(nodeInteger(user), 10)
 	}
-	return of, nil
+	return key, nil
 }
 
 func (s *Server) setMyCommands(a args) (any, *apiError) {
-	of, err := s.scope(a)
+	key, err := s.commandsKey(a)
 	if err != nil {
 		return nil, err
 	}
 	var list []Command
-	raw := canonical(a["commands"].node)
+	raw := canonicalJSON(a["commands"].node)
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, badRequest("can't parse commands: %v", err)
 	}
@@ -136,7 +133,7 @@ func (s *Server) setMyCommands(a args) (any, *apiError) {
 			return nil, badRequest("command must be non-empty")
 		case utf16Len(c.Command) > 32:
 			return nil, badRequest("command length must not exceed 32")
-		case !commandName.MatchString(c.Command):
+		case !commandNameFormat.MatchString(c.Command):
 			return nil, badRequest("BOT_COMMAND_INVALID")
 		case strings.TrimSpace(c.Description) == "":
 			return nil, badRequest("command description must be non-empty")
@@ -145,59 +142,61 @@ func (s *Server) setMyCommands(a args) (any, *apiError) {
 		}
 	}
 	if len(list) == 0 {
-		delete(s.profile.commands, of)
+		delete(s.profile.commands, key)
 	} else {
-		s.profile.commands[of] = list
+		s.profile.commands[key] = list
 	}
 	s.changed(nil)
 	return true, nil
 }
 
 func (s *Server) getMyCommands(a args) (any, *apiError) {
-	of, err := s.scope(a)
+	key, err := s.commandsKey(a)
 	if err != nil {
 		return nil, err
 	}
-	return append([]Command{}, s.profile.commands[of]...), nil
+	return append([]Command{}, s.profile.commands[key]...), nil
 }
 
 func (s *Server) deleteMyCommands(a args) (any, *apiError) {
-	of, err := s.scope(a)
+	key, err := s.commandsKey(a)
 	if err != nil {
 		return nil, err
 	}
-	delete(s.profile.commands, of)
+	delete(s.profile.commands, key)
 	s.changed(nil)
 	return true, nil
 }
 
-// setText is setMyDescription and setMyShortDescription; an empty text removes it.
-func (s *Server) setText(a args, field string, texts map[string]string, limit int) (any, *apiError) {
-	lang, err := language(a)
+// setDescription is setMyDescription and setMyShortDescription; an empty text
+// removes the description.
+func (s *Server) setDescription(a args, field string) (any, *apiError) {
+	lang, err := languageCode(a)
 	if err != nil {
 		return nil, err
 	}
 	text := strings.TrimSpace(cleanText(a.str(field)))
-	switch {
-	case utf16Len(text) > limit && field == "description":
+	switch n := utf16Len(text); {
+	case field == "description" && n > maxDescription:
 		return nil, badRequest("BOT_DESCRIPTION_TOO_LONG")
-	case utf16Len(text) > limit:
+	case field == "short_description" && n > maxShortDescription:
 		return nil, badRequest("BOT_SHORT_DESCRIPTION_TOO_LONG")
-	case text == "":
-		delete(texts, lang)
+	case n == 0:
+		delete(s.profile.texts[field], lang)
 	default:
-		texts[lang] = text
+		s.profile.texts[field][lang] = text
 	}
 	s.changed(nil)
 	return true, nil
 }
 
-// getText answers in the language asked for, or in that of everybody.
-func (s *Server) getText(a args, field string, texts map[string]string) (any, *apiError) {
-	lang, err := language(a)
+// getDescription is getMyDescription and getMyShortDescription.
+func (s *Server) getDescription(a args, field string) (any, *apiError) {
+	lang, err := languageCode(a)
 	if err != nil {
 		return nil, err
 	}
+	texts := s.profile.texts[field]
 	text, ok := texts[lang]
 	if !ok {
 		text = texts[""]
@@ -205,8 +204,7 @@ func (s *Server) getText(a args, field string, texts map[string]string) (any, *a
 	return map[string]string{field: text}, nil
 }
 
-// me is the bot as getMe shows it.
-func (s *Server) me() any {
+func (s *Server) getMe(args) (any, *apiError) {
 	return struct {
 		wireUser
 		JoinsGroups bool `json:"can_join_groups"`
@@ -214,11 +212,11 @@ func (s *Server) me() any {
 		Inline      bool `json:"supports_inline_queries"`
 		Business    bool `json:"can_connect_to_business"`
 		WebApp      bool `json:"has_main_web_app"`
-	}{wireUser: s.bot.wire(true), JoinsGroups: true, Inline: true}
+	}{wireUser: s.bot.wire(true), JoinsGroups: true, Inline: true}, nil
 }
 
 func (s *Server) getChat(a args) (any, *apiError) {
-	c, err := s.target(a)
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}

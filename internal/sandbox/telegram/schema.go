@@ -4,6 +4,7 @@ import (
 	_ "embed" // botapi.json
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,24 +15,24 @@ import (
 //go:embed botapi.json
 var botAPI []byte
 
-// tables are the field tables of Bot API 10.1, read at the first use. botapi.json
-// holds, for every method and type, each field's name and types ("Integer|String",
-// "Array of X"), with ! in front of a required one.
+// tables returns the field tables of Bot API 10.1. botapi.json holds the names and
+// types of the fields of every method and object ("Integer|String", "Array of X");
+// a required field begins with "!".
 var tables = sync.OnceValue(func() *schema {
 	s, err := readSchema(botAPI)
 	if err != nil {
-		panic("telegram: botapi.json: " + err.Error()) // embedded: a mistake of the build
+		panic("telegram: botapi.json: " + err.Error()) // the file is embedded
 	}
 	return s
 })
 
 type schema struct {
-	methods map[string]*method // by lower-case name: Telegram ignores the case
+	methods map[string]*method // by lower-case name, because Telegram ignores case
 	objects map[string]*table
 	unions  map[string]*union
 }
 
-// table is what a method or an object takes.
+// table holds the fields of a method or an object.
 type table struct {
 	fields   map[string]*field
 	required []string // sorted
@@ -39,7 +40,7 @@ type table struct {
 
 type method struct {
 	name    string
-	unknown bool // the tables don't have it
+	unknown bool // the schema lacks it
 	table   *table
 	returns []*kind
 	schema  *schema
@@ -49,15 +50,15 @@ type field struct{ kinds []*kind }
 
 // kind is one type that a value can have.
 type kind struct {
-	name string // "String", "Integer", "Float", "Boolean", "InputFile", or of an object or union; "" for an array
+	name string // "String", "Integer", "Float", "Boolean", "InputFile", an object or a union; "" for an array
 	elem *kind  // of an array
 }
 
-// union is a type that stands for one of several. wants holds, by the value of
-// "type", the member that it names; it is nil where that does not tell.
+// union is one of several types. byType maps the value of the field "type" to the
+// member; it is nil if the value does not decide.
 type union struct {
 	members []*kind
-	wants   map[string]*kind
+	byType  map[string]*kind
 }
 
 func (s *schema) method(name string) *method { return s.methods[strings.ToLower(name)] }
@@ -88,7 +89,7 @@ func readSchema(data []byte) (*schema, error) {
 		for _, member := range members {
 			u.members = append(u.members, readKind(member))
 		}
-		u.wants = discriminate(name, members, s.objects)
+		u.byType = discriminator(name, members, s.objects)
 		s.unions[name] = u
 	}
 	return s, nil
@@ -107,8 +108,8 @@ func readTable(raw map[string]string) *table {
 	return t
 }
 
-// lacks names the first required field that has() does not, "" where none.
-func (t *table) lacks(has func(string) bool) string {
+// missingField returns the first required field that has denies, "" if none.
+func (t *table) missingField(has func(string) bool) string {
 	for _, name := range t.required {
 		if !has(name) {
 			return name
@@ -117,7 +118,6 @@ func (t *table) lacks(has func(string) bool) string {
 	return ""
 }
 
-// isRequired says whether the field has to be there.
 func (t *table) isRequired(name string) bool {
 	_, found := slices.BinarySearch(t.required, name)
 	return found
@@ -125,8 +125,8 @@ func (t *table) isRequired(name string) bool {
 
 func readKinds(text string) []*kind {
 	var kinds []*kind
-	for one := range strings.SplitSeq(text, "|") {
-		kinds = append(kinds, readKind(one))
+	for name := range strings.SplitSeq(text, "|") {
+		kinds = append(kinds, readKind(name))
 	}
 	return kinds
 }
@@ -138,23 +138,23 @@ func readKind(text string) *kind {
 	return &kind{name: text}
 }
 
-// discriminate finds which member of a union each value of "type" names: the
-// documentation says "type must be chat" of BotCommandScopeChat, the tables
-// don't, and the names follow a rule. nil where they don't.
-func discriminate(union string, members []string, objects map[string]*table) map[string]*kind {
-	wants := map[string]*kind{}
+// discriminator maps the values of "type" to the members of a union. The tables do
+// not have the values ("type must be chat" for BotCommandScopeChat), so they are
+// derived from the members' names. It returns nil if the names don't follow the rule.
+func discriminator(union string, members []string, objects map[string]*table) map[string]*kind {
+	byType := map[string]*kind{}
 	for _, member := range members {
 		suffix, ok := strings.CutPrefix(member, union)
 		if t := objects[member]; !ok || t == nil || !t.isRequired("type") {
 			return nil
 		}
 		value := snake(suffix)
-		if wants[value] != nil || strings.HasPrefix(suffix, "Cached") {
+		if byType[value] != nil || strings.HasPrefix(suffix, "Cached") {
 			return nil
 		}
-		wants[value] = readKind(member)
+		byType[value] = readKind(member)
 	}
-	return wants
+	return byType
 }
 
 func snake(camel string) string {
@@ -171,8 +171,8 @@ func snake(camel string) string {
 	return b.String()
 }
 
-// missing is what Telegram says where a parameter that it needs is not there.
-var missing = map[string]string{
+// missingMessages are Telegram's descriptions for missing parameters.
+var missingMessages = map[string]string{
 	"text":              "message text is empty",
 	"chat_id":           "chat_id is empty",
 	"message_id":        "message identifier is not specified",
@@ -185,40 +185,37 @@ var missing = map[string]string{
 	"file_id":           "file_id not specified",
 }
 
-// check checks all parameters against the method's table and leaves what nested
-// ones hold in their node.
+// check checks the parameters against the method's table and decodes nested values
+// into their node. Of several errors it returns the one of the first parameter by
+// name, so that the result does not depend on the order of the map.
 func (m *method) check(a args) *apiError {
 	if m.unknown {
 		return refuse(http.StatusNotFound, "Not Found")
 	}
-	lacking := m.table.lacks(func(name string) bool { _, ok := a[name]; return ok })
-	switch words := missing[lacking]; {
-	case words != "":
-		return badRequest("%s", words)
-	case lacking != "":
-		return badRequest("parameter %q is required", lacking)
+	missing := m.table.missingField(func(name string) bool { _, ok := a[name]; return ok })
+	switch description := missingMessages[missing]; {
+	case description != "":
+		return badRequest("%s", description)
+	case missing != "":
+		return badRequest("parameter %q is required", missing)
 	}
-	var refusal *apiError
-	var at string
-	for name, v := range a {
-		if refusal != nil && name > at {
-			continue // of several mistakes the first by name is told, always the same
-		}
-		f := m.table.fields[name]
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		v, f := a[name], m.table.fields[name]
 		switch {
 		case f != nil:
-			checked, err := m.schema.parameter(name, v, f)
-			if a[name] = checked; err != nil {
-				refusal, at = err, name
+			checked, err := m.schema.checkParameter(name, v, f)
+			if err != nil {
+				return err
 			}
+			a[name] = checked
 		case v.file == nil || !a.attached(name):
-			refusal, at = badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name), name
+			return badRequest("unknown parameter %q of %s (strict: Telegram ignores it)", name, m.name)
 		}
 	}
-	return refusal
+	return nil
 }
 
-// attached says whether a parameter refers to the file part of that name.
+// attached reports whether a parameter refers to the file part with this name.
 func (a args) attached(name string) bool {
 	for _, v := range a {
 		if strings.Contains(v.text, "attach://"+name) {
@@ -228,7 +225,7 @@ func (a args) attached(name string) bool {
 	return false
 }
 
-func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
+func (s *schema) checkParameter(name string, v value, f *field) (value, *apiError) {
 	if v.file != nil {
 		for _, k := range f.kinds {
 			if k.name == "InputFile" {
@@ -238,7 +235,7 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 		return v, badRequest("parameter %q is no file", name)
 	}
 	if v.typed {
-		return v, s.wrong(name, s.anyOf(name, v.node, f.kinds))
+		return v, s.parseError(name, s.checkAnyOf(name, v.node, f.kinds))
 	}
 	nested := false
 	for _, k := range f.kinds {
@@ -257,15 +254,15 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 			if _, ok := parseBool(v.text); ok {
 				return v, nil
 			}
-		case "InputFile": // a text is no file
+		case "InputFile": // text is not a file
 		default:
 			nested = true
 		}
 	}
 	if !nested {
-		return v, badRequest("parameter %q must be of type %s", name, names(f.kinds))
+		return v, badRequest("parameter %q must be of type %s", name, typeNames(f.kinds))
 	}
-	node, err := decode([]byte(v.text))
+	node, err := decodeJSON([]byte(v.text))
 	if err != nil {
 		if name == "reply_markup" {
 			return v, badRequest("can't parse reply keyboard markup JSON object")
@@ -273,10 +270,11 @@ func (s *schema) parameter(name string, v value, f *field) (value, *apiError) {
 		return v, badRequest("can't parse %s JSON object", name)
 	}
 	v.node = node
-	return v, s.wrong(name, s.anyOf(name, node, f.kinds))
+	return v, s.parseError(name, s.checkAnyOf(name, node, f.kinds))
 }
 
-func (s *schema) wrong(name string, err error) *apiError {
+// parseError turns the error of a nested value into a refusal.
+func (s *schema) parseError(name string, err error) *apiError {
 	switch {
 	case err == nil:
 		return nil
@@ -287,17 +285,17 @@ func (s *schema) wrong(name string, err error) *apiError {
 	}
 }
 
-// anyOf checks a value against several types; the error is that of the type
-// which is nearest.
-func (s *schema) anyOf(path string, node any, kinds []*kind) error {
+// checkAnyOf checks a value against several types. The error is the one of the type
+// that shares the most fields with the value.
+func (s *schema) checkAnyOf(path string, node any, kinds []*kind) error {
 	if len(kinds) == 1 {
-		return s.one(path, node, kinds[0])
+		return s.checkType(path, node, kinds[0])
 	}
 	var nearest error
 	best := -1
 	object, _ := node.(map[string]any)
 	for _, k := range kinds {
-		err := s.one(path, node, k)
+		err := s.checkType(path, node, k)
 		if err == nil {
 			return nil
 		}
@@ -312,20 +310,20 @@ func (s *schema) anyOf(path string, node any, kinds []*kind) error {
 		}
 	}
 	if object == nil && len(kinds) > 1 {
-		return fmt.Errorf("%s must be of type %s", path, names(kinds))
+		return fmt.Errorf("%s must be of type %s", path, typeNames(kinds))
 	}
 	return nearest
 }
 
-// one checks a value against one type, recursively.
-func (s *schema) one(path string, node any, k *kind) error {
+// checkType checks a value against one type, recursively.
+func (s *schema) checkType(path string, node any, k *kind) error {
 	ok := false
 	switch {
 	case k.elem != nil:
 		var list []any
 		if list, ok = node.([]any); ok {
 			for i, elem := range list {
-				if err := s.one(path+"["+strconv.Itoa(i)+"]", elem, k.elem); err != nil {
+				if err := s.checkType(path+"["+strconv.Itoa(i)+"]", elem, k.elem); err != nil {
 					return err
 				}
 			}
@@ -345,55 +343,51 @@ func (s *schema) one(path string, node any, k *kind) error {
 	case k.name == "InputFile": // "attach://<name>", a file_id or a URL
 		_, ok = node.(string)
 	default:
-		return s.object(path, node, k.name)
+		return s.checkObject(path, node, k.name)
 	}
 	if !ok {
-		return fmt.Errorf("%s must be of type %s", path, names([]*kind{k}))
+		return fmt.Errorf("%s must be of type %s", path, typeNames([]*kind{k}))
 	}
 	return nil
 }
 
-func (s *schema) object(path string, node any, name string) error {
+func (s *schema) checkObject(path string, node any, name string) error {
 	object, isObject := node.(map[string]any)
 	if u := s.unions[name]; u != nil {
-		if u.wants == nil || !isObject {
-			return s.anyOf(path, node, u.members)
+		if u.byType == nil || !isObject {
+			return s.checkAnyOf(path, node, u.members)
 		}
 		value, _ := object["type"].(string)
-		member := u.wants[value]
+		member := u.byType[value]
 		if member == nil {
 			return fmt.Errorf("%s.type %q is no %s", path, value, name)
 		}
-		return s.one(path, node, member)
+		return s.checkType(path, node, member)
 	}
 	table, ok := s.objects[name]
 	if !ok || !isObject {
 		return fmt.Errorf("%s must be of type %s", path, name)
 	}
-	if lacking := table.lacks(func(name string) bool { _, ok := object[name]; return ok }); lacking != "" {
-		return fmt.Errorf("%s: can't find field %q of %s", path, lacking, name)
+	if missing := table.missingField(func(name string) bool { _, ok := object[name]; return ok }); missing != "" {
+		return fmt.Errorf("%s: can't find field %q of %s", path, missing, name)
 	}
-	var mistake error
-	var at string
-	for field, value := range object {
-		if mistake != nil && field > at {
-			continue
-		}
-		f := table.fields[field]
-		if value == nil && f != nil && !table.isRequired(field) {
-			continue // Telegram takes null for a missing field
-		}
+	for _, field := range slices.Sorted(maps.Keys(object)) {
+		value, f := object[field], table.fields[field]
 		if f == nil {
-			mistake, at = fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name), field
-		} else if err := s.anyOf(path+"."+field, value, f.kinds); err != nil {
-			mistake, at = err, field
+			return fmt.Errorf("%s: unknown field %q of %s (strict: Telegram ignores it)", path, field, name)
+		}
+		if value == nil && !table.isRequired(field) {
+			continue // Telegram treats null as a missing field
+		}
+		if err := s.checkAnyOf(path+"."+field, value, f.kinds); err != nil {
+			return err
 		}
 	}
-	return mistake
+	return nil
 }
 
-// names lists types for an error, "Integer or String".
-func names(kinds []*kind) string {
+// typeNames lists types for an error, "Integer or String".
+func typeNames(kinds []*kind) string {
 	var list []string
 	for _, k := range kinds {
 		prefix := ""

@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"encoding/json"
 	"fmt"
 	"mime"
 	"net/http"
@@ -12,14 +13,14 @@ import (
 
 // Limits of messages (Bot API: sendMessage, sendDocument, getFile).
 const (
-	maxMessage    = 4096 // UTF-16 units after entities
+	maxMessage    = 4096 // UTF-16 units without tags
 	maxCaption    = 1024
 	maxDownload   = 20 << 20
 	typingSeconds = 5
 )
 
-// target is the chat that a call names, if the bot can write there.
-func (s *Server) target(a args) (*chat, *apiError) {
+// targetChat returns the chat of the call's chat_id, if the bot can write there.
+func (s *Server) targetChat(a args) (*chat, *apiError) {
 	text := a.str("chat_id")
 	if text == "" {
 		return nil, badRequest("chat_id is empty")
@@ -29,42 +30,60 @@ func (s *Server) target(a args) (*chat, *apiError) {
 	switch {
 	case err != nil || c == nil:
 		return nil, badRequest("chat not found")
-	case c.gone && c.kind == "private":
+	case c.kicked && c.kind == "private":
 		return nil, refuse(http.StatusForbidden, "Forbidden: bot was blocked by the user")
-	case c.gone:
+	case c.kicked:
 		return nil, refuse(http.StatusForbidden, "Forbidden: bot was kicked from the "+c.kind+" chat")
 	}
 	return c, nil
 }
 
 func (s *Server) sendMessage(a args) (any, *apiError) {
-	c, err := s.target(a)
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}
 	m := Message{FromBot: true, From: s.bot}
-	if m.Text, m.source, err = formatted(a, "text", "entities", maxMessage, "message"); err != nil {
+	if err := m.setText(a); err != nil {
 		return nil, err
 	}
-	if m.Text == "" {
-		return nil, badRequest("message text is empty")
-	}
-	if m.LinkPreview, err = a.preview(); err != nil {
+	if err := s.setPreview(&m, a); err != nil {
 		return nil, err
 	}
-	m.Unloaded = s.unloadable[m.LinkPreview.URL]
 	return s.post(c, m, a)
 }
 
-// Unloadable makes an address one that Telegram's servers can't load: a message
-// whose link preview it is arrives like any other, without a preview.
-func (s *Server) Unloadable(address string) {
+// Unloadable makes url one that Telegram's servers can't load. A message with
+// this link preview is sent, but shows no preview.
+func (s *Server) Unloadable(url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unloadable[address] = true
+	s.unloadable[url] = true
 }
 
-// post finishes a message of any kind and puts it into the chat.
+// setText sets text and entities from the call, and refuses an empty text.
+func (m *Message) setText(a args) (err *apiError) {
+	m.Text, m.source, err = formatted(a, "text", "entities", maxMessage, "message")
+	if err == nil && m.Text == "" {
+		return badRequest("message text is empty")
+	}
+	return err
+}
+
+// setCaption sets text and entities from the call's caption.
+func (m *Message) setCaption(a args) (err *apiError) {
+	m.Text, m.source, err = formatted(a, "caption", "caption_entities", maxCaption, "message caption")
+	return err
+}
+
+func (s *Server) setPreview(m *Message, a args) (err *apiError) {
+	m.LinkPreview, err = a.preview()
+	m.Unloaded = s.unloadable[m.LinkPreview.URL]
+	return err
+}
+
+// post adds the parameters that all kinds of messages have, and adds the message
+// to the chat.
 func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
 	var err *apiError
 	if m.Keyboard, m.markup, m.Reply, err = a.markup(); err != nil {
@@ -74,11 +93,11 @@ func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
 		return nil, err
 	}
 	if s.opts.Flood {
-		if err := s.flooded(c); err != nil {
+		if err := s.checkFlood(c); err != nil {
 			return nil, err
 		}
 	}
-	m.Entities = detect(m.Text, m.source)
+	m.Entities = detectEntities(m.Text, m.source)
 	m.Protected, m.Silent = a.flag("protect_content"), a.flag("disable_notification")
 	return c.add(m).wire(c), nil
 }
@@ -105,37 +124,37 @@ func (a args) preview() (LinkPreview, *apiError) {
 		return LinkPreview{}, nil
 	}
 	var p LinkPreview
-	p.Disabled, _ = object["is_disabled"].(bool)
-	p.URL, _ = object["url"].(string)
-	p.PreferBig, _ = object["prefer_large_media"].(bool)
-	p.PreferTiny, _ = object["prefer_small_media"].(bool)
-	p.AboveText, _ = object["show_above_text"].(bool)
-	if p.URL != "" && checkedURL(p.URL) == "" {
+	if err := json.Unmarshal(canonicalJSON(object), &p); err != nil {
+		return p, badRequest("can't parse link preview options: %v", err)
+	}
+	if p.URL != "" && normalizeURL(p.URL) == "" {
 		return p, badRequest("Wrong HTTP URL specified")
 	}
 	return p, nil
 }
 
-// files are those that the bot has sent.
+// files are the files that the bot has sent.
 type files struct {
 	byID, byPath map[string]*Document
 }
 
-// sendFile is sendDocument and sendPhoto; what is the field of the file.
-func (s *Server) sendFile(a args, what string) (any, *apiError) {
-	c, err := s.target(a)
+func (f files) add(d *Document) { f.byID[d.id], f.byPath[d.path] = d, d }
+
+// sendFile is sendDocument and sendPhoto; field is "document" or "photo".
+func (s *Server) sendFile(a args, field string) (any, *apiError) {
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}
 	m := Message{FromBot: true, From: s.bot}
-	if m.Text, m.source, err = formatted(a, "caption", "caption_entities", maxCaption, "message caption"); err != nil {
+	if err := m.setCaption(a); err != nil {
 		return nil, err
 	}
-	document, err := s.file(a, what)
+	document, err := s.file(a, field)
 	if err != nil {
 		return nil, err
 	}
-	if what == "photo" {
+	if field == "photo" {
 		m.Photo = document
 	} else {
 		m.Document = document
@@ -143,9 +162,10 @@ func (s *Server) sendFile(a args, what string) (any, *apiError) {
 	return s.post(c, m, a)
 }
 
-// file is the file of a call: uploaded, or known by its file_id.
-func (s *Server) file(a args, what string) (*Document, *apiError) {
-	v := a[what]
+// file returns the file of a call: uploaded, sent before (by file_id), or a photo
+// by URL.
+func (s *Server) file(a args, field string) (*Document, *apiError) {
+	v := a[field]
 	name, attached := strings.CutPrefix(v.text, "attach://")
 	if attached {
 		v = a[name]
@@ -153,36 +173,36 @@ func (s *Server) file(a args, what string) (*Document, *apiError) {
 	switch {
 	case v.file != nil && len(v.file.Data) == 0:
 		return nil, badRequest("file must be non-empty")
-	case v.file != nil && what == "photo":
-		if err := v.file.measure(); err != nil {
-			return nil, err
-		}
-		return s.keep(*v.file, what), nil
 	case v.file != nil:
-		return s.keep(*v.file, what), nil
+		if field == "photo" {
+			if err := v.file.setDimensions(); err != nil {
+				return nil, err
+			}
+		}
+		return s.storeFile(*v.file, field), nil
 	case attached:
 		return nil, badRequest("there is no file %q in the request", name)
 	case s.files.byID[v.text] != nil:
 		return s.files.byID[v.text], nil
 	case !strings.Contains(v.text, "://"):
 		return nil, badRequest("wrong remote file identifier specified: can't unserialize it. Wrong last symbol")
-	case what != "photo" || checkedURL(v.text) == "":
+	case field != "photo" || normalizeURL(v.text) == "":
 		return nil, badRequest("failed to get HTTP URL content")
 	}
-	return s.keep(Document{Name: path.Base(v.text), URL: v.text}, what), nil
+	return s.storeFile(Document{Name: path.Base(v.text), URL: v.text}, field), nil
 }
 
-// keep gives the file its id and path.
-func (s *Server) keep(d Document, what string) *Document {
+// storeFile gives the file its file_id and file_path.
+func (s *Server) storeFile(d Document, field string) *Document {
 	n := len(s.files.byID) + 1
 	if d.Type == "" || d.Type == "application/octet-stream" {
 		if guess := mime.TypeByExtension(path.Ext(d.Name)); guess != "" {
 			d.Type, _, _ = strings.Cut(guess, ";")
 		}
 	}
-	d.id = fmt.Sprintf("pretend-%s-%d", what, n)
-	d.path = fmt.Sprintf("%ss/file_%d%s", what, n, path.Ext(d.Name))
-	s.files.byID[d.id], s.files.byPath[d.path] = &d, &d
+	d.id = fmt.Sprintf("pretend-%s-%d", field, n)
+	d.path = fmt.Sprintf("%ss/file_%d%s", field, n, path.Ext(d.Name))
+	s.files.add(&d)
 	return &d
 }
 
@@ -211,17 +231,17 @@ func (s *Server) serveFile(w http.ResponseWriter, token, file string) {
 	s.mu.Unlock()
 	switch {
 	case token != s.opts.Token:
-		reply(w, nil, refuse(http.StatusUnauthorized, "Unauthorized"))
+		writeResponse(w, nil, refuse(http.StatusUnauthorized, "Unauthorized"))
 	case d == nil || len(d.Data) > maxDownload:
-		reply(w, nil, refuse(http.StatusNotFound, "Not Found"))
+		writeResponse(w, nil, refuse(http.StatusNotFound, "Not Found"))
 	default:
 		w.Header().Set("Content-Type", "application/octet-stream")
 		w.Header().Set("Content-Length", strconv.Itoa(len(d.Data)))
-		_, _ = w.Write(d.Data) // a caller that is gone needs no file
+		_, _ = w.Write(d.Data) // an error means that the caller is gone
 	}
 }
 
-// chatActions are those that sendChatAction takes.
+// chatActions are the actions of sendChatAction (Bot API: sendChatAction).
 var chatActions = map[string]bool{
 	"typing": true, "upload_photo": true, "record_video": true, "upload_video": true, "record_voice": true,
 	"upload_voice": true, "upload_document": true, "choose_sticker": true, "find_location": true,
@@ -229,7 +249,7 @@ var chatActions = map[string]bool{
 }
 
 func (s *Server) sendChatAction(a args) (any, *apiError) {
-	c, err := s.target(a)
+	c, err := s.targetChat(a)
 	if err != nil {
 		return nil, err
 	}

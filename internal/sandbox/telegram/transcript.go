@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// shownLines is how much of a text file a transcript shows.
-const shownLines = 5
+// maxFileLines is how many lines of a text file a transcript shows.
+const maxFileLines = 5
 
-// event is one line of a chat's history. What it shows is as it was then.
+// event is an entry of a chat's history, with the state of that time.
 type event struct {
 	kind    eventKind
-	message Message // the ID alone for eventTapped
-	who     string
+	message Message // only the ID for eventTapped
+	actor   string  // the person's first name; "" for the bot
 	text    string
-	tap     *query       // of eventTapped; its answer is shown beside it, whenever it came
-	inline  *inlineQuery // of eventInline, likewise
+	tap     *callbackQuery // of eventTapped; History shows its answer here
+	inline  *inlineQuery   // of eventInline, likewise
 }
 
 type eventKind int
@@ -26,14 +27,14 @@ type eventKind int
 const (
 	eventSent eventKind = iota
 	eventEdited
-	eventDeleted // by the bot where who is ""
+	eventDeleted
 	eventTapped
 	eventAction
 	eventNote
 	eventInline
 )
 
-// Transcript shows the chat as it stands, in a light markup:
+// Transcript shows the chat as it is now, in a light markup:
 //
 //	#1 Ann: /start
 //	#2 Bot: Hello, *Ann*. Your key ends in `cdef`.
@@ -44,61 +45,57 @@ const (
 //	   > A caption is shown like a text.
 //
 // *bold* _italic_ __underlined__ ~struck~ ||spoiler|| `code` [text](link), pre
-// between lines of ```, quotes behind ">"; deleted messages are left out and
-// edited ones marked.
-func (w window) Transcript() string {
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
+// between lines of ```, quotes after ">". Deleted messages are left out and edited
+// ones are marked.
+func (v chatView) Transcript() string {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
 	var b strings.Builder
-	for _, m := range w.visible() {
-		head := ""
+	for _, m := range v.visible() {
+		suffix := ""
 		if !m.EditDate.IsZero() {
-			head = " (edited)"
+			suffix = " (edited)"
 		}
-		writeMessage(&b, &m, head)
+		writeMessage(&b, &m, suffix)
 	}
 	return b.String()
 }
 
-// History shows what happened in the chat, in order: messages as Transcript does,
-// and each edit, deletion, tap, chat action and block. A tap carries its answer,
-// so that the order in which a bot answers and edits does not matter. It is
+// History shows what happened in the chat, in order: messages as in Transcript, and
+// each edit, deletion, tap, chat action and block. The answer to a tap stands
+// beside the tap, so that the order of answer and edit does not matter. History is
 // empty with Options.NoLog.
-func (w window) History() string {
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
+func (v chatView) History() string {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
 	var b strings.Builder
-	for i, e := range w.c.history {
+	for i, e := range v.chat.history {
 		switch e.kind {
 		case eventSent:
 			writeMessage(&b, &e.message, "")
 		case eventEdited:
 			writeMessage(&b, &e.message, " edits")
 		case eventDeleted:
-			who := e.who
-			if who == "" {
-				who = "Bot"
-			}
-			fmt.Fprintf(&b, "%s deletes #%d\n", who, e.message.ID)
+			fmt.Fprintf(&b, "%s deletes #%d\n", cmp.Or(e.actor, "Bot"), e.message.ID)
 		case eventTapped:
-			fmt.Fprintf(&b, "%s %s on #%d%s\n", e.who, e.text, e.message.ID, e.tap.said())
+			fmt.Fprintf(&b, "%s %s on #%d%s\n", e.actor, e.text, e.message.ID, e.tap.answerSuffix())
 		case eventAction:
-			if i > 0 && w.c.history[i-1].kind == eventAction && w.c.history[i-1].text == e.text {
-				continue // repeated while something takes long
+			if i > 0 && v.chat.history[i-1].kind == eventAction && v.chat.history[i-1].text == e.text {
+				continue // the bot repeats the action while it works
 			}
 			fmt.Fprintf(&b, "Bot … %s\n", strings.ReplaceAll(e.text, "_", " "))
 		case eventInline:
-			writeInline(&b, e.who, w.s.bot.Username, e.inline)
+			writeInline(&b, e.actor, v.s.bot.Username, e.inline)
 		case eventNote:
-			fmt.Fprintf(&b, "%s %s\n", e.who, e.text)
+			fmt.Fprintf(&b, "%s %s\n", e.actor, e.text)
 		}
 	}
 	return b.String()
 }
 
-// said is the answer to a tap, "" where none came or it says nothing.
-func (q *query) said() string {
-	switch a := q.answer; {
+// answerSuffix shows the answer to a tap, "" if there is none or it shows nothing.
+func (c *callbackQuery) answerSuffix() string {
+	switch a := c.answer; {
 	case a == nil || (a.Text == "" && a.URL == ""):
 		return ""
 	case a.URL != "":
@@ -112,17 +109,17 @@ func (q *query) said() string {
 
 const indent = "   "
 
-// writeMessage writes "#2 Bot: text", its further lines and its keyboard
-// indented. what stands behind the name.
-func writeMessage(b *strings.Builder, m *Message, what string) {
-	who := m.From.FirstName
+// writeMessage writes "#2 Bot: text"; further lines and the keyboard are indented.
+// suffix follows the name.
+func writeMessage(b *strings.Builder, m *Message, suffix string) {
+	name := m.From.FirstName
 	if m.FromBot {
-		who = "Bot"
+		name = "Bot"
 	}
 	if m.Via != "" {
-		who += " via @" + m.Via
+		name += " via @" + m.Via
 	}
-	fmt.Fprintf(b, "#%d %s%s:", m.ID, who, what)
+	fmt.Fprintf(b, "#%d %s%s:", m.ID, name, suffix)
 	var lines []string
 	switch {
 	case m.Document != nil:
@@ -141,7 +138,7 @@ func writeMessage(b *strings.Builder, m *Message, what string) {
 		preview = ""
 	}
 	if m.Text != "" {
-		lines = append(lines, strings.Split(markedUp(m.Text, m.Entities), "\n")...)
+		lines = append(lines, strings.Split(renderMarkup(m.Text, m.Entities), "\n")...)
 	}
 	if preview != "" {
 		lines = append(lines, preview)
@@ -169,7 +166,44 @@ func writeMessage(b *strings.Builder, m *Message, what string) {
 	b.WriteString("\n")
 }
 
-// String shows the button as a transcript does.
+// writeInline writes an inline query and its answer.
+func writeInline(b *strings.Builder, actor, bot string, q *inlineQuery) {
+	typed := strings.TrimSpace("@" + bot + " " + q.text)
+	if q.offset != "" {
+		typed += " … from " + q.offset
+	}
+	fmt.Fprintf(b, "%s types %s", actor, typed)
+	switch a := q.answer; {
+	case a == nil:
+		b.WriteString(" (no answer)\n")
+		return
+	case a.Cached:
+		b.WriteString(" (answered from the cache)")
+	}
+	b.WriteString("\n")
+	if q.answer.Button != "" {
+		fmt.Fprintf(b, "%s[ %s ↗ /start %s ]\n", indent, q.answer.Button, q.answer.Start)
+	}
+	for _, r := range q.answer.Results {
+		fmt.Fprintf(b, "%s▫ %s\n", indent, r.Title)
+		if r.Thumbnail != "" {
+			fmt.Fprintf(b, "%s%s(picture: %s)\n", indent, indent, r.Thumbnail)
+		}
+		for line := range strings.SplitSeq(r.Description, "\n") {
+			if line != "" {
+				fmt.Fprintf(b, "%s%s%s\n", indent, indent, line)
+			}
+		}
+	}
+	if len(q.answer.Results) == 0 && q.answer.Button == "" {
+		b.WriteString(indent + "(nothing)\n")
+	}
+	if q.answer.NextOffset != "" {
+		b.WriteString(indent + "…\n")
+	}
+}
+
+// String shows the button as in a transcript.
 func (b Button) String() string {
 	switch {
 	case b.URL != "":
@@ -182,8 +216,8 @@ func (b Button) String() string {
 	return "[ " + b.Text + " ]"
 }
 
-// previewLine tells what link preview the message shows: the one asked for, or
-// that of the first address where previews are not off.
+// previewLine shows the message's link preview: of the requested URL, or else of
+// the first link in the text.
 func previewLine(m *Message) string {
 	link := m.LinkPreview.URL
 	if m.LinkPreview.Disabled || m.Document != nil || m.Photo != nil || !m.FromBot {
@@ -197,7 +231,7 @@ func previewLine(m *Message) string {
 		case "text_link":
 			link = e.URL
 		case "url":
-			link = slice16(m.Text, e.Offset, e.Length)
+			link = utf16Slice(m.Text, e.Offset, e.Length)
 		}
 	}
 	if link == "" {
@@ -209,8 +243,8 @@ func previewLine(m *Message) string {
 	return "(preview: " + link + ")"
 }
 
-// slice16 cuts text at UTF-16 offsets.
-func slice16(text string, offset, length int) string {
+// utf16Slice slices text by UTF-16 offset and length.
+func utf16Slice(text string, offset, length int) string {
 	all := utf16.Encode([]rune(text))
 	return string(utf16.Decode(all[offset : offset+length]))
 }
@@ -223,14 +257,14 @@ func fileInfo(d *Document) string {
 	return info
 }
 
-// fileLines shows the first lines of a text file.
+// fileLines returns the first lines of a text file, nil for a binary file.
 func fileLines(data []byte) []string {
 	if !utf8.Valid(data) {
 		return nil
 	}
 	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-	more := len(lines) - shownLines
-	lines = lines[:min(len(lines), shownLines)]
+	more := len(lines) - maxFileLines
+	lines = lines[:min(len(lines), maxFileLines)]
 	for i, line := range lines {
 		lines[i] = "| " + line
 	}
@@ -240,14 +274,14 @@ func fileLines(data []byte) []string {
 	return lines
 }
 
-// marks are what an entity puts around its text.
+// marks are written before and after the text of an entity.
 var marks = map[string][2]string{
 	"bold": {"*", "*"}, "italic": {"_", "_"}, "underline": {"__", "__"}, "strikethrough": {"~", "~"},
 	"spoiler": {"||", "||"}, "code": {"`", "`"},
 }
 
-// markedUp writes the text with its entities in light markup.
-func markedUp(text string, entities []Entity) string {
+// renderMarkup returns the text with its entities as light markup.
+func renderMarkup(text string, entities []Entity) string {
 	type mark struct {
 		at   int
 		text string
@@ -267,7 +301,7 @@ func markedUp(text string, entities []Entity) string {
 		opening = append(opening, mark{e.Offset, before})
 		closing = append(closing, mark{e.Offset + e.Length, after})
 	}
-	slices.Reverse(closing) // what opened last closes first
+	slices.Reverse(closing) // the last opened is closed first
 	var b strings.Builder
 	offset := 0
 	emit := func(marks []mark) {
@@ -289,7 +323,7 @@ func markedUp(text string, entities []Entity) string {
 		}
 		emit(opening)
 		b.WriteRune(r)
-		offset += units(r)
+		offset += utf16.RuneLen(r)
 		lineStart = r == '\n'
 	}
 	emit(closing)

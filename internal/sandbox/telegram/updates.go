@@ -12,50 +12,51 @@ import (
 
 // Limits of polling (Bot API: getUpdates).
 const (
-	firstUpdate    = 100_001
-	maxBatch       = 100
-	maxPollSeconds = 50
-	updateLife     = 24 * time.Hour
-	keptUpdates    = 256 // acknowledged ones that Redeliver can give again
+	firstUpdateID   = 100_001
+	maxBatch        = 100
+	maxPollSeconds  = 50
+	updateLifetime  = 24 * time.Hour
+	maxAcknowledged = 256 // acknowledged updates that Redeliver can send again
 
-	conflictPoll    = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
-	conflictSetHook = "Conflict: terminated by setWebhook request"
-	conflictHook    = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
+	conflictPoll       = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+	conflictSetWebhook = "Conflict: terminated by setWebhook request"
+	conflictWebhook    = "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 
-// update is one Update, as it is sent.
+// update is a Bot API Update. Body is its JSON as sent.
 type update struct {
-	id   int64
-	at   time.Time
-	body []byte
+	ID   int64           `json:"id"`
+	At   time.Time       `json:"at"`
+	Body json.RawMessage `json:"body"`
 }
 
-// updates are those the bot has not acknowledged yet, and the last ones it has.
+// updates holds the updates that the bot has not acknowledged, and the last ones
+// that it has.
 type updates struct {
-	next    int64
-	queue   []update
-	again   []update // to be given once more, whatever the offset
-	done    []update // acknowledged, oldest first
-	allowed []string // nil: the default kinds
-	poll    *poll
+	next         int64 // id of the next update
+	queue        []update
+	redeliver    []update // to send again, whatever the offset
+	acknowledged []update // oldest first
+	allowed      []string // nil: the default kinds
+	poll         *poll
 }
 
 // poll is one open getUpdates.
 type poll struct {
-	wake   chan struct{}
-	kicked chan *apiError
+	wake       chan struct{}
+	terminated chan *apiError
 }
 
-// enqueue makes an update of one kind, "message", and wakes who receives. The
-// caller holds mu.
-func (s *Server) enqueue(kind string, what any) {
+// enqueue adds an update of a kind ("message") and wakes the receiver. The caller
+// holds mu.
+func (s *Server) enqueue(kind string, content any) {
 	u := &s.updates
 	if len(u.allowed) > 0 && !slices.Contains(u.allowed, kind) {
 		return
 	}
-	payload, err := json.Marshal(what)
+	payload, err := json.Marshal(content)
 	if err != nil {
-		panic("telegram: " + kind + " can't be written: " + err.Error()) // our own types: a mistake in this package
+		panic("telegram: " + kind + " can't be written: " + err.Error()) // a mistake in this package's types
 	}
 	body := make([]byte, 0, len(payload)+len(kind)+40)
 	body = append(body, `{"update_id":`...)
@@ -65,16 +66,17 @@ func (s *Server) enqueue(kind string, what any) {
 	body = append(body, `":`...)
 	body = append(body, payload...)
 	body = append(body, '}')
-	u.queue = append(u.queue, update{id: u.next, at: time.Now(), body: body})
+	u.queue = append(u.queue, update{ID: u.next, At: time.Now(), Body: body})
 	u.next++
-	s.wakeReceivers()
+	s.wakeReceiver()
 }
 
-func (s *Server) wakeReceivers() {
+// wakeReceiver wakes the webhook or the open poll.
+func (s *Server) wakeReceiver() {
 	var wake chan struct{}
 	switch {
-	case s.hook != nil:
-		wake = s.hook.wake
+	case s.webhook != nil:
+		wake = s.webhook.wake
 	case s.updates.poll != nil:
 		wake = s.updates.poll.wake
 	default:
@@ -86,24 +88,24 @@ func (s *Server) wakeReceivers() {
 	}
 }
 
-// Redeliver gives the last n acknowledged updates to the bot again, under the
-// same ids, as Telegram does where an acknowledgement was lost. It returns their
-// ids. They come before new updates, once, whatever offset the bot polls with.
+// Redeliver sends the last n acknowledged updates to the bot again, as Telegram
+// does when an acknowledgement is lost, and returns their ids. They are sent once,
+// before new updates, whatever offset the bot polls with.
 func (s *Server) Redeliver(n int) []int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := &s.updates
-	last := u.done[max(0, len(u.done)-n):]
-	u.again = append(u.again, last...)
+	last := u.acknowledged[max(0, len(u.acknowledged)-n):]
+	u.redeliver = append(u.redeliver, last...)
 	ids := make([]int64, len(last))
 	for i, one := range last {
-		ids[i] = one.id
+		ids[i] = one.ID
 	}
-	s.wakeReceivers()
+	s.wakeReceiver()
 	return ids
 }
 
-// Pending returns how many updates wait for the bot's acknowledgement.
+// Pending returns the number of updates that the bot has not acknowledged.
 func (s *Server) Pending() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,83 +114,83 @@ func (s *Server) Pending() int {
 
 // acknowledge drops the first n updates of the queue.
 func (u *updates) acknowledge(n int) {
-	u.done = append(u.done, u.queue[:n]...)
-	if len(u.done) > 2*keptUpdates {
-		u.done = slices.Clone(u.done[len(u.done)-keptUpdates:])
+	u.acknowledged = append(u.acknowledged, u.queue[:n]...)
+	if len(u.acknowledged) > 2*maxAcknowledged {
+		u.acknowledged = slices.Clone(u.acknowledged[len(u.acknowledged)-maxAcknowledged:])
 	}
-	clear(u.queue[:n]) // let the bodies go
+	clear(u.queue[:n]) // frees the bodies
 	u.queue = u.queue[n:]
 }
 
-// expire forgets updates that nobody has fetched for a day.
+// expire drops updates that the bot has not fetched for a day.
 func (u *updates) expire() {
 	old := 0
-	for old < len(u.queue) && time.Since(u.queue[old].at) > updateLife {
+	for old < len(u.queue) && time.Since(u.queue[old].At) > updateLifetime {
 		old++
 	}
 	u.queue = u.queue[old:]
 }
 
-// seek does what the offset of getUpdates says: all before it is acknowledged;
-// a negative one keeps that many from the end.
+// seek acknowledges the updates before the offset of getUpdates. A negative offset
+// leaves that many updates at the end of the queue.
 func (u *updates) seek(offset int64) {
 	n := 0
 	if offset < 0 {
 		n = max(0, len(u.queue)+int(max(offset, -1<<31)))
 	} else {
-		for n < len(u.queue) && u.queue[n].id < offset {
+		for n < len(u.queue) && u.queue[n].ID < offset {
 			n++
 		}
 	}
 	u.acknowledge(n)
 }
 
-// take returns at most limit updates as a JSON array, nil where there are none.
+// take returns at most limit updates as a JSON array, nil if there are none.
 func (u *updates) take(limit int) json.RawMessage {
-	again := u.again[:min(limit, len(u.again))]
-	u.again = u.again[len(again):]
-	fresh := u.queue[:min(limit-len(again), len(u.queue))]
-	if len(again)+len(fresh) == 0 {
+	again := u.redeliver[:min(limit, len(u.redeliver))]
+	u.redeliver = u.redeliver[len(again):]
+	queued := u.queue[:min(limit-len(again), len(u.queue))]
+	if len(again)+len(queued) == 0 {
 		return nil
 	}
 	var batch bytes.Buffer
 	batch.WriteByte('[')
-	for i, one := range slices.Concat(again, fresh) {
+	for i, one := range slices.Concat(again, queued) {
 		if i > 0 {
 			batch.WriteByte(',')
 		}
-		batch.Write(one.body)
+		batch.Write(one.Body)
 	}
 	batch.WriteByte(']')
 	return batch.Bytes()
 }
 
-// getUpdates waits for updates (Bot API: getUpdates). A second one ends the
-// first with a 409.
+// getUpdates waits for updates (Bot API: getUpdates). A second call ends the first
+// with a 409.
 func (s *Server) getUpdates(ctx context.Context, a args) (any, *apiError) {
 	if err := a.checkAllowed(); err != nil {
 		return nil, err
 	}
-	limit := int(a.number("limit"))
+	limit := int(a.integer("limit"))
 	if limit < 1 || limit > maxBatch {
 		limit = maxBatch
 	}
-	wait := time.Duration(min(max(a.number("timeout"), 0), maxPollSeconds)) * time.Second
-	p := &poll{wake: make(chan struct{}, 1), kicked: make(chan *apiError, 1)}
+	wait := time.Duration(min(max(a.integer("timeout"), 0), maxPollSeconds)) * time.Second
+	p := &poll{wake: make(chan struct{}, 1), terminated: make(chan *apiError, 1)}
 
 	s.mu.Lock()
 	u := &s.updates
-	if s.hook != nil {
+	if s.webhook != nil {
 		s.mu.Unlock()
-		return nil, refuse(http.StatusConflict, conflictHook)
+		return nil, refuse(http.StatusConflict, conflictWebhook)
 	}
 	if u.poll != nil {
-		u.poll.kicked <- refuse(http.StatusConflict, conflictPoll)
+		u.poll.terminated <- refuse(http.StatusConflict, conflictPoll)
 	}
 	u.poll = p
 	u.allow(a)
 	u.expire()
-	u.seek(a.number("offset"))
+	u.seek(a.integer("offset"))
 	batch := u.take(limit)
 	s.mu.Unlock()
 	defer func() {
@@ -205,16 +207,16 @@ func (s *Server) getUpdates(ctx context.Context, a args) (any, *apiError) {
 		select {
 		case <-p.wake:
 			s.mu.Lock()
-			if u.poll == p { // not kicked in between: the other poll has them
+			if u.poll == p { // no other poll has taken over
 				batch = u.take(limit)
 			}
 			s.mu.Unlock()
-		case err := <-p.kicked:
+		case err := <-p.terminated:
 			return nil, err
 		case <-ctx.Done():
-			return nil, errGone
+			return nil, errNoResponse
 		case <-s.closed:
-			return nil, errGone
+			return nil, errNoResponse
 		case <-timer.C:
 			return json.RawMessage("[]"), nil
 		}
@@ -222,26 +224,28 @@ func (s *Server) getUpdates(ctx context.Context, a args) (any, *apiError) {
 	return batch, nil
 }
 
-// allow keeps the kinds that the call names, for this and all later receiving;
-// the default ones where it names an empty list. The names have been checked.
+// allow keeps the kinds of updates that the call names, for all later updates; an
+// empty list means the default kinds. The names have been checked.
 func (u *updates) allow(a args) {
-	v, ok := a["allowed_updates"]
-	if !ok {
-		return
-	}
-	u.allowed = nil
-	kinds, _ := v.node.([]any)
-	for _, kind := range kinds {
-		name, _ := kind.(string)
-		u.allowed = append(u.allowed, name)
+	if _, ok := a["allowed_updates"]; ok {
+		u.allowed = a.allowedUpdates()
 	}
 }
 
-// checkAllowed refuses a kind of update that there is not.
-func (a args) checkAllowed() *apiError {
+// allowedUpdates returns the names in allowed_updates, nil if there are none.
+func (a args) allowedUpdates() []string {
+	var names []string
 	kinds, _ := a["allowed_updates"].node.([]any)
 	for _, kind := range kinds {
 		name, _ := kind.(string)
+		names = append(names, name)
+	}
+	return names
+}
+
+// checkAllowed refuses unknown kinds of updates.
+func (a args) checkAllowed() *apiError {
+	for _, name := range a.allowedUpdates() {
 		if tables().objects["Update"].fields[name] == nil || name == "update_id" {
 			return badRequest("unknown kind of update %q in allowed_updates (strict: Telegram ignores it)", name)
 		}

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// How the webhook is tried again: after 1 s, and then twice as long up to a minute.
+// A failed delivery is retried after 1 s; the delay doubles up to a minute.
 const (
-	firstRetry     = time.Second
-	lastRetry      = time.Minute
+	minRetryDelay  = time.Second
+	maxRetryDelay  = time.Minute
 	webhookTimeout = time.Minute
 )
 
-var secretToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+var secretTokenFormat = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
 
-// webhook is a set webhook and the goroutine that serves it: one update at a
-// time, in order, the next only after a 2xx.
+// webhook is the bot's webhook, with the goroutine that delivers to it: one update
+// at a time, in order, the next one only after a 2xx.
 type webhook struct {
 	url       string
 	secret    string
@@ -40,9 +40,8 @@ func (h *webhook) stop() {
 	<-h.done
 }
 
-// changeWebhook is setWebhook, and deleteWebhook (which is setWebhook without a
-// url).
-func (s *Server) changeWebhook(a args) (any, *apiError) {
+// setWebhook is setWebhook and deleteWebhook, which is setWebhook without a URL.
+func (s *Server) setWebhook(a args) (any, *apiError) {
 	if err := a.checkAllowed(); err != nil {
 		return nil, err
 	}
@@ -53,15 +52,15 @@ func (s *Server) changeWebhook(a args) (any, *apiError) {
 		}
 	}
 	s.mu.Lock()
-	old := s.hook
-	s.hook = nil
+	old := s.webhook
+	s.webhook = nil
 	u := &s.updates
 	if a.flag("drop_pending_updates") {
 		u.acknowledge(len(u.queue))
 	}
 	s.mu.Unlock()
 	if old != nil {
-		old.stop() // outside of mu, which its goroutine needs
+		old.stop() // without mu, because the goroutine locks it
 	}
 	if link == "" {
 		return true, nil
@@ -69,7 +68,7 @@ func (s *Server) changeWebhook(a args) (any, *apiError) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &webhook{
-		url: link, secret: secret, limit: a.number("max_connections"),
+		url: link, secret: secret, limit: a.integer("max_connections"),
 		wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	if h.limit == 0 {
@@ -79,10 +78,10 @@ func (s *Server) changeWebhook(a args) (any, *apiError) {
 	defer s.mu.Unlock()
 	u.allow(a)
 	if u.poll != nil {
-		u.poll.kicked <- refuse(http.StatusConflict, conflictSetHook)
+		u.poll.terminated <- refuse(http.StatusConflict, conflictSetWebhook)
 		u.poll = nil
 	}
-	s.hook = h
+	s.webhook = h
 	go s.serveWebhook(ctx, h)
 	return true, nil
 }
@@ -97,7 +96,7 @@ func (s *Server) checkWebhook(link, secret string) *apiError {
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return badRequest("bad webhook: An HTTPS URL must be provided for webhook")
 	}
-	if secret != "" && !secretToken.MatchString(secret) {
+	if secret != "" && !secretTokenFormat.MatchString(secret) {
 		return badRequest("secret token contains unallowed characters")
 	}
 	return nil
@@ -109,21 +108,21 @@ func (s *Server) serveWebhook(ctx context.Context, h *webhook) {
 	transport := &http.Transport{DialContext: s.opts.Dial}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, Timeout: webhookTimeout}
-	retry := firstRetry
+	delay := minRetryDelay
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		u := &s.updates
 		u.expire()
 		var next update
-		repeated := len(u.again) > 0
+		again := len(u.redeliver) > 0
 		switch {
-		case repeated:
-			next = u.again[0]
+		case again:
+			next = u.redeliver[0]
 		case len(u.queue) > 0:
 			next = u.queue[0]
 		}
 		s.mu.Unlock()
-		if next.id == 0 {
+		if next.ID == 0 {
 			select {
 			case <-h.wake:
 			case <-ctx.Done():
@@ -134,30 +133,27 @@ func (s *Server) serveWebhook(ctx context.Context, h *webhook) {
 			s.mu.Lock()
 			h.lastError, h.failedAt = err.Error(), time.Now()
 			s.mu.Unlock()
-			timer := time.NewTimer(retry)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
+			if !s.sleep(ctx, delay) {
+				return
 			}
-			timer.Stop()
-			retry = min(2*retry, lastRetry)
+			delay = min(2*delay, maxRetryDelay)
 			continue
 		}
-		retry = firstRetry
+		delay = minRetryDelay
 		s.mu.Lock()
 		switch {
-		case repeated && len(u.again) > 0:
-			u.again = u.again[1:]
-		case len(u.queue) > 0 && u.queue[0].id == next.id: // not dropped meanwhile
+		case again && len(u.redeliver) > 0:
+			u.redeliver = u.redeliver[1:]
+		case len(u.queue) > 0 && u.queue[0].ID == next.ID: // not dropped during the delivery
 			u.acknowledge(1)
 		}
 		s.mu.Unlock()
 	}
 }
 
-// deliver posts one update. An error is worded as getWebhookInfo tells it.
+// deliver posts one update. Its error is the last_error_message of getWebhookInfo.
 func (h *webhook) deliver(ctx context.Context, client *http.Client, u update) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(u.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(u.Body))
 	if err != nil {
 		return err
 	}
@@ -170,7 +166,7 @@ func (h *webhook) deliver(ctx context.Context, client *http.Client, u update) er
 		return fmt.Errorf("connection failed: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // lets the connection be reused
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return fmt.Errorf("wrong response from the webhook: %s", res.Status)
 	}
@@ -187,13 +183,13 @@ type wireWebhook struct {
 	Allowed     []string `json:"allowed_updates,omitempty"`
 }
 
-func (s *Server) webhookInfo() wireWebhook {
+func (s *Server) getWebhookInfo(args) (any, *apiError) {
 	info := wireWebhook{Pending: len(s.updates.queue), Allowed: s.updates.allowed}
-	if h := s.hook; h != nil {
+	if h := s.webhook; h != nil {
 		info.URL, info.Connections, info.LastError = h.url, h.limit, h.lastError
 		if !h.failedAt.IsZero() {
 			info.FailedAt = h.failedAt.Unix()
 		}
 	}
-	return info
+	return info, nil
 }

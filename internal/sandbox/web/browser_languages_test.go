@@ -7,9 +7,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// botSays is a message of the bot's in a language, as its file has it: the page shows
-// what the bot says, and knows no word of it.
-func botSays(t *testing.T, lang, id string) string {
+// botMessage returns a message of the bot from its language file. The page itself
+// contains no text of the bot.
+func botMessage(t *testing.T, lang, id string) string {
 	t.Helper()
 	var messages map[string]any
 	if _, err := toml.DecodeFile(filepath.Join("..", "..", "..", "locales", lang+".toml"), &messages); err != nil {
@@ -22,70 +22,66 @@ func botSays(t *testing.T, lang, id string) string {
 	return text
 }
 
-// inLanguages is the page with scripts that need more than Latin letters do: from
-// the choice of the language to delivered goods. Lines run the way the language
-// does, and nothing sticks out, on a phone and on a wide screen.
-func inLanguages(t *testing.T, _ *running, p *tab) {
-	anna := withKey(p)
-	direction := map[string]string{"ar": "rtl", "ur": "rtl"}
-	for _, lang := range []string{"ar", "ur", "hi", "bn-BD", "ja"} {
-		words := func(id string) string { return botSays(t, lang, id) }
-		want := direction[lang]
-		if want == "" {
-			want = "ltr"
-		}
-		anna.says("/language")
-		anna.taps(words("language_name"))
-		anna.taps(words("menu_button_catalog"))
-		p.inDirection(anna, lang, want)
-		anna.first()
-		p.looks(lang + "-goods")
-		anna.says("/start p_2")
-		anna.sees("$1.25")
-		p.inDirection(anna, lang, want)
-		anna.taps("1", words("order_button_skip"), words("confirm_button_confirm"))
-		until[bool](p, "the goods to arrive", `messages(`+js(anna.id)+`).filter((m) => !m.classList.contains('own')).at(-1).querySelector('code') !== null`)
-		p.inDirection(anna, lang, want)
-		p.looks(lang + "-delivered")
-		anna.says("/menu")
-		anna.taps(words("menu_button_help"))
-		p.inDirection(anna, lang, want)
-		p.looks(lang + "-help")
+// checkLanguages tests scripts that need more than Latin letters do, from the choice
+// of the language to the delivery: the direction of the text, and that everything
+// fits on a phone and on a wide screen.
+func checkLanguages(t *testing.T, _ *testDemo, p *tab) {
+	anna := openWithKey(p)
+	for _, lang := range []struct{ code, direction string }{
+		{"ar", "rtl"}, {"ur", "rtl"}, {"hi", "ltr"}, {"bn-BD", "ltr"}, {"ja", "ltr"},
+	} {
+		message := func(id string) string { return botMessage(t, lang.code, id) }
+		anna.send("/language")
+		anna.tapAll(message("language_name"))
+		anna.tapAll(message("menu_button_catalog"))
+		anna.checkDirection(lang.code, lang.direction)
+		anna.tapFirst()
+		p.checkLayout(lang.code + "-goods")
+		anna.send("/start p_2")
+		anna.awaitMessage("$1.25")
+		anna.checkDirection(lang.code, lang.direction)
+		anna.tapAll("1", message("order_button_skip"), message("confirm_button_confirm"))
+		waitFor[bool](p, "the delivery", `messages(`+js(anna.id)+`).filter((m) => !m.classList.contains('own')).at(-1).querySelector('code') !== null`)
+		anna.checkDirection(lang.code, lang.direction)
+		p.checkLayout(lang.code + "-delivered")
+		anna.send("/menu")
+		anna.tapAll(message("menu_button_help"))
+		anna.checkDirection(lang.code, lang.direction)
+		p.checkLayout(lang.code + "-help")
 	}
 }
 
-// first taps the first button of the newest message, and waits for what it leads to.
-func (one *person) first() {
-	one.t.Helper()
-	all := `chat(` + js(one.id) + `).querySelector('.messages').textContent`
-	before := read[string](one.tab, all)
-	one.click("the first button", `[...messages(`+js(one.id)+`).at(-1).querySelectorAll('button')].filter(shown)[0]`)
-	until[bool](one.tab, "what the first button leads to", all+` !== `+js(before))
+// tapFirst taps the first button of the newest message, and waits for the chat to
+// change.
+func (u *user) tapFirst() {
+	u.t.Helper()
+	u.awaitChange("the first button", func() {
+		u.click("the first button", `[...messages(`+js(u.id)+`).at(-1).querySelectorAll('button')].filter(shown)[0]`)
+	})
 }
 
-// inDirection looks whether the newest message's text begins on the side where the
-// language does.
-func (p *tab) inDirection(one *person, lang, want string) {
-	p.t.Helper()
-	got := until[string](p, "the newest message", `(() => {
-		const text = messages(`+js(one.id)+`).filter((m) => !m.classList.contains('own')).at(-1)?.querySelector('.text');
+// checkDirection checks the direction of the text of the bot's newest message.
+func (u *user) checkDirection(lang, want string) {
+	u.t.Helper()
+	got := waitFor[string](u.tab, "the newest message", `(() => {
+		const text = messages(`+js(u.id)+`).filter((m) => !m.classList.contains('own')).at(-1)?.querySelector('.text');
 		return text && getComputedStyle(text).direction;
 	})()`)
 	if got != want {
-		p.t.Errorf("%s: the newest message runs %s, want %s:\n%s", lang, got, want, p.shown())
+		u.t.Errorf("%s: the direction of the newest message is %s, want %s:\n%s", lang, got, want, u.chats())
 	}
 }
 
-// looks looks at the page on a phone and on a wide screen.
-func (p *tab) looks(name string) {
+// checkLayout checks that the page fits on a phone and on a wide screen.
+func (p *tab) checkLayout(name string) {
 	p.t.Helper()
-	for _, look := range []struct {
+	for _, screen := range []struct {
 		name  string
 		width int64
 	}{{"phone", 390}, {"wide", 1280}} {
-		p.look(look.width, "light")
+		p.setViewport(screen.width, "light")
 		p.settle()
-		p.fits(look.width)
-		p.picture("language-" + name + "-" + look.name + ".png")
+		p.checkWidth(screen.width)
+		p.screenshot("language-" + name + "-" + screen.name + ".png")
 	}
 }

@@ -6,144 +6,145 @@ import (
 	"testing"
 )
 
-// number is one rented number, in the chat and in the back room.
-type number struct {
-	*person
+// rentedNumber is a rented number in the chat and in the back room.
+type rentedNumber struct {
+	*user
 	phone string
-	room  string // its line in the back room, for querySelector
+	row   string // selector of its row in the back room
 }
 
-// rent lets Anna rent two numbers.
-func rent(p *tab) (anna *person, first, second number) {
+// rent opens the page as Anna, who rents two numbers.
+func rent(p *tab) (anna *user, first, second rentedNumber) {
 	p.t.Helper()
-	anna = withKey(p)
-	if read[bool](p, `document.querySelector('#rented').open`) {
-		p.t.Error("the section of the rented numbers is open, and there are none")
+	anna = openWithKey(p)
+	if eval[bool](p, `document.querySelector('#rented').open`) {
+		p.t.Error("the empty section of rented numbers is open")
 	}
-	anna.taps("📱 SMS numbers", "🇺🇸 United States", "OpenAI / ChatGPT", "2")
-	anna.sees("Please confirm")
+	anna.tapAll("📱 SMS numbers", "🇺🇸 United States", "OpenAI / ChatGPT", "2")
+	anna.awaitMessage("Please confirm")
 	anna.tap("✅ Confirm")
-	rented := func(n int) number {
-		line := `#numbers [data-number="` + strconv.Itoa(n) + `"]`
-		phone := until[string](p, "the number in the back room", `words(document.querySelector(`+js(line)+`)).match(/\+\d{7,}/)?.[0]`)
-		return number{person: anna, phone: phone, room: line}
+	rented := func(order int) rentedNumber {
+		row := `#numbers [data-number="` + strconv.Itoa(order) + `"]`
+		phone := waitFor[string](p, "the number in the back room", `words(document.querySelector(`+js(row)+`)).match(/\+\d{7,}/)?.[0]`)
+		return rentedNumber{user: anna, phone: phone, row: row}
 	}
 	return anna, rented(23501), rented(23502)
 }
 
-// is waits for the line in the back room to say all of this.
-func (n number) is(said ...string) {
+// awaitRow waits until the row in the back room contains all texts.
+func (n rentedNumber) awaitRow(texts ...string) {
 	n.t.Helper()
-	until[bool](n.tab, n.phone+" in the back room", js(said)+`.every((one) => words(document.querySelector(`+js(n.room)+`)).includes(one))`)
+	waitFor[bool](n.tab, n.phone+" in the back room", js(texts)+`.every((text) => words(document.querySelector(`+js(n.row)+`)).includes(text))`)
 }
 
-// may says whether a button of the line can be used.
-func (n number) may(label string) bool {
+// enabled reports whether a button of the row is enabled.
+func (n rentedNumber) enabled(label string) bool {
 	n.t.Helper()
-	return read[bool](n.tab, `!button(document.querySelector(`+js(n.room)+`), `+js(label)+`).disabled`)
+	return eval[bool](n.tab, `!button(document.querySelector(`+js(n.row)+`), `+js(label)+`).disabled`)
 }
 
-// does clicks a button of the line, after typing this as the SMS.
-func (n number) does(label, text string) {
+// clickRow types the text of an SMS and clicks a button of the row.
+func (n rentedNumber) clickRow(label, text string) {
 	n.t.Helper()
-	field := `document.querySelector(` + js(n.room+" input") + `)`
+	field := `document.querySelector(` + js(n.row+" input") + `)`
 	if text != "" {
-		n.click("the field of the SMS", field)
-		n.enter(text)
+		n.click("the SMS field", field)
+		n.insertText(text)
 	}
-	n.tab.room(n.room, label)
-	until[bool](n.tab, "the field to be empty", field+`.value === ''`)
+	n.clickControl(n.row, label)
+	waitFor[bool](n.tab, "the field to be empty", field+`.value === ''`)
 }
 
-// message waits for the last message that has the phone and these words.
-func (n number) message(said string) string {
+// messageElement waits for the last message with the phone number and a text, and
+// returns an expression for it.
+func (n rentedNumber) messageElement(text string) string {
 	n.t.Helper()
-	id := until[string](n.tab, said+" of "+n.phone,
-		`messages(`+js(n.id)+`).findLast((m) => words(m).includes(`+js(n.phone)+`) && words(m).includes(`+js(said)+`))?.dataset.id`)
+	id := waitFor[string](n.tab, text+" of "+n.phone,
+		`messages(`+js(n.id)+`).findLast((m) => words(m).includes(`+js(n.phone)+`) && words(m).includes(`+js(text)+`))?.dataset.id`)
 	return `chat(` + js(n.id) + `).querySelector('.message[data-id=` + js(id) + `]')`
 }
 
-// taps taps a button of one message.
-func (n number) taps(message, label string) {
+// tapIn taps a button of one message.
+func (n rentedNumber) tapIn(message, label string) {
 	n.t.Helper()
 	n.click(label+" of "+n.phone, `button(`+message+`, `+js(label)+`)`)
 }
 
-// ownSMS sends an SMS of one's own text, and lets the other number expire.
-func ownSMS(t *testing.T, _ *running, p *tab) {
+// sendCustomSMS sends an SMS with a chosen text, and lets the other number expire.
+func sendCustomSMS(t *testing.T, _ *testDemo, p *tab) {
 	_, first, second := rent(p)
-	for _, n := range []number{first, second} {
-		n.does("Never", "")
-		n.is("active", "No code comes by itself")
+	for _, n := range []rentedNumber{first, second} {
+		n.clickRow("No code", "")
+		n.awaitRow("active", "No code arrives automatically")
 	}
-	waiting := first.message("waiting for the code")
-	p.copies(first.phone, func() { first.taps(waiting, "📋 Copy number") })
+	waiting := first.messageElement("waiting for the code")
+	p.checkCopy(first.phone, func() { first.tapIn(waiting, "📋 Copy number") })
 
 	const text = `<b>رمز التحقق</b> هو 918273 & "شكرا" </code> 😀`
-	first.does("Send code", text)
-	first.is("code_received", "code 918273")
-	if first.may("Never") || first.may("Expire") {
-		t.Error("the code has come, and can still be kept away")
+	first.clickRow("Send code", text)
+	first.awaitRow("code_received", "code 918273")
+	if first.enabled("No code") || first.enabled("Expire") {
+		t.Error("the code has arrived, and the number can still expire or lose its code")
 	}
-	code := first.message("🔐 918273")
-	if got := read[string](p, code+`.querySelector('blockquote').textContent`); got != text {
-		t.Errorf("the SMS arrives as %q, want %q", got, text)
+	code := first.messageElement("🔐 918273")
+	if got := eval[string](p, code+`.querySelector('blockquote').textContent`); got != text {
+		t.Errorf("the SMS is shown as %q, want %q", got, text)
 	}
-	p.copies("918273", func() { first.taps(code, "📋 Copy code") })
-	p.copies(text, func() { first.taps(code, "📋 Copy SMS") })
-	until[bool](p, "the waiting message to change", `words(`+waiting+`).includes('the code has come')`)
+	p.checkCopy("918273", func() { first.tapIn(code, "📋 Copy code") })
+	p.checkCopy(text, func() { first.tapIn(code, "📋 Copy SMS") })
+	waitFor[bool](p, "the waiting message to change", `words(`+waiting+`).includes('code received')`)
 
-	second.is("active") // its own affair
-	waiting = second.message("waiting for the code")
-	second.does("Expire", "")
-	second.is("expired")
-	end := second.message("the time is up, and no code came")
-	until[bool](p, "a message of its own, and the waiting one to change",
-		`words(`+waiting+`).includes('the time is up') && `+end+` !== `+waiting)
+	second.awaitRow("active") // the first number's code does not affect it
+	waiting = second.messageElement("waiting for the code")
+	second.clickRow("Expire", "")
+	second.awaitRow("expired")
+	end := second.messageElement("time ran out, and no code arrived")
+	waitFor[bool](p, "a new message, and the change of the waiting one",
+		`words(`+waiting+`).includes('time ran out') && `+end+` !== `+waiting)
 }
 
-// twiceAndLate sends what the bot must not miss: a code, and soon another one; a
-// number's end, and soon a code.
-func twiceAndLate(t *testing.T, _ *running, p *tab) {
-	p.patience = 2 * patience // after a code the next look is half a minute away
-	_, twice, late := rent(p)
-	twice.does("Twice", "first 1111")
-	late.does("Late", "late 2222")
-	twice.message("🔐 1111")
-	late.message("the time is up, and no code came")
-	late.message("🔐 2222")
-	twice.is("code_received", "code ")
-	second := until[string](p, "the second code", `words(document.querySelector(`+js(twice.room)+`)).match(/code (\d{6})/)?.[1]`)
-	twice.message("🔐 " + second)
-	if n := read[int](p, `messages(`+js(twice.id)+`).filter((m) => words(m).includes('🔐 ')).length`); n != 3 {
+// receiveTwoAndLateCodes sends codes that the bot must not miss: a second code after
+// the first one, and a code after the number has expired.
+func receiveTwoAndLateCodes(t *testing.T, _ *testDemo, p *tab) {
+	p.timeout = 2 * timeout // after a code the bot polls again only after half a minute
+	_, two, late := rent(p)
+	two.clickRow("Send two codes", "first 1111")
+	late.clickRow("Send late", "late 2222")
+	two.messageElement("🔐 1111")
+	late.messageElement("time ran out, and no code arrived")
+	late.messageElement("🔐 2222")
+	two.awaitRow("code_received", "code ")
+	second := waitFor[string](p, "the second code", `words(document.querySelector(`+js(two.row)+`)).match(/code (\d{6})/)?.[1]`)
+	two.messageElement("🔐 " + second)
+	if n := eval[int](p, `messages(`+js(two.id)+`).filter((m) => words(m).includes('🔐 ')).length`); n != 3 {
 		t.Errorf("%d messages with codes, want 3", n)
 	}
 }
 
-// never keeps the code of one number away while that of the other comes.
-func never(t *testing.T, demo *running, p *tab) {
+// cancelCode cancels the automatic code of one number, and receives that of the other.
+func cancelCode(t *testing.T, demo *testDemo, p *tab) {
 	_, silent, other := rent(p)
-	silent.is("active", "A code comes by itself at")
-	silent.does("Never", "")
-	silent.is("active", "No code comes by itself")
-	if silent.may("Never") || !other.may("Never") {
-		t.Error("Never can be used twice, or not for the other number")
+	silent.awaitRow("active", "A code arrives automatically at")
+	silent.clickRow("No code", "")
+	silent.awaitRow("active", "No code arrives automatically")
+	if silent.enabled("No code") || !other.enabled("No code") {
+		t.Error("the button is still enabled, or disabled for the other number")
 	}
-	other.message("🔐 ") // was rented together with the silent one
-	silent.is("active", "No code comes by itself")
-	silent.taps(silent.message("waiting for the code"), "🔄 Check now")
-	p.toast("No code yet")
-	if n := read[int](p, `messages(`+js(silent.id)+`).filter((m) => words(m).includes('🔐 ')).length`); n != 1 {
-		t.Errorf("%d codes came, want that of the other number", n)
+	other.messageElement("🔐 ") // rented together with the silent number
+	silent.awaitRow("active", "No code arrives automatically")
+	silent.tapIn(silent.messageElement("waiting for the code"), "🔄 Check now")
+	p.awaitToast("No code yet")
+	if n := eval[int](p, `messages(`+js(silent.id)+`).filter((m) => words(m).includes('🔐 ')).length`); n != 1 {
+		t.Errorf("%d codes arrived, want only that of the other number", n)
 	}
 
-	// The section has opened by itself; who closes it is left alone.
+	// The section opened automatically. It stays closed after a person has closed it.
 	p.click("Rented numbers", `document.querySelector('#rented summary')`)
-	if status, said := demo.post("/number", `{"number":23501,"do":"expire"}`); status != http.StatusNoContent {
-		t.Fatalf("expire: %d %s", status, said)
+	if status, body := demo.post("/number", `{"number":23501,"do":"expire"}`); status != http.StatusNoContent {
+		t.Fatalf("expire: %d %s", status, body)
 	}
-	until[bool](p, "the number to expire", `document.querySelector(`+js(silent.room)+`).dataset.status === 'expired'`)
-	if read[bool](p, `document.querySelector('#rented').open`) {
-		t.Error("a section that a person has closed is open again")
+	waitFor[bool](p, "the number to expire", `document.querySelector(`+js(silent.row)+`).dataset.status === 'expired'`)
+	if eval[bool](p, `document.querySelector('#rented').open`) {
+		t.Error("the closed section is open again")
 	}
 }

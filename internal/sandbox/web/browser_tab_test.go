@@ -25,37 +25,30 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// browsers are the programs that will do, the first one found is taken.
+// browsers are the supported programs. The first one that is installed is used.
 var browsers = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
-// window is a running browser.
-type window struct {
+// sharedBrowser is a running browser.
+type sharedBrowser struct {
 	ctx       context.Context
-	clipboard sync.Mutex // all tabs have one and the same
+	clipboard sync.Mutex // shared by all tabs
 }
 
-// startBrowser starts a browser that lives as long as the test. Where there is
-// none on this machine the test is skipped, but not where CI is set.
-func startBrowser(t *testing.T) *window {
+// startBrowser starts a browser for the duration of the test. Without an installed
+// browser it skips the test, or fails it if CI is set.
+func startBrowser(t *testing.T) *sharedBrowser {
 	t.Helper()
-	path := ""
-	for _, name := range browsers {
-		found, err := exec.LookPath(name)
-		if err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
+	i := slices.IndexFunc(browsers, func(name string) bool { _, err := exec.LookPath(name); return err == nil })
+	if i < 0 {
 		if os.Getenv("CI") != "" {
 			t.Fatal("no browser is installed, and CI is set: make browser")
 		}
 		t.Skip("no browser is installed: make browser")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
+		chromedp.ExecPath(browsers[i]),
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("no-sandbox", true), // of containers and root; the only pages are our own
+		chromedp.Flag("no-sandbox", true), // the sandbox fails in containers and as root; all pages are our own
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.DisableGPU,
@@ -70,41 +63,41 @@ func startBrowser(t *testing.T) *window {
 		stop()
 	})
 	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start %s: %v", path, err)
+		t.Fatalf("start %s: %v", browsers[i], err)
 	}
-	return &window{ctx: ctx}
+	return &sharedBrowser{ctx: ctx}
 }
 
-// tab is one window of the browser with the demo in it. When the test ends it
-// must not have complained, and must have asked nobody but the demo.
+// tab is a browser tab with the demo's page. Closing it fails the test if the browser
+// reported a problem or requested another origin.
 type tab struct {
 	t        *testing.T
 	ctx      context.Context
 	cancel   context.CancelFunc
-	within   *window
+	browser  *sharedBrowser
 	url      string // the page's origin
-	patience time.Duration
-	expected []string // what the browser may say
-	allowed  string   // the one other origin that the tab may ask, "" for none
+	timeout  time.Duration
+	expected []string // texts of problems that the test expects
+	allowed  string   // another origin that the tab may request, "" for none
 
 	mu       sync.Mutex
-	requests []string // method and address
-	statuses []int64  // of the answers
-	trouble  []string // what the console and the network have to say
+	requests []string // method and URL
+	statuses []int64  // of the responses
+	problems []string // reported by the console and the network
 }
 
-// newTab opens an empty tab for a page, with storage and permissions of its own.
-// The caller closes it.
-func newTab(t *testing.T, browser *window, url string) *tab {
+// newTab opens an empty tab with its own storage and permissions. The caller closes
+// it.
+func newTab(t *testing.T, browser *sharedBrowser, url string) *tab {
 	t.Helper()
-	p := &tab{t: t, within: browser, url: url, patience: patience}
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	p := &tab{t: t, browser: browser, url: url, timeout: timeout}
+	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.record))
 	p.ctx = ctx
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
 	p.cancel = cancel
-	// The whole tab is as if it had the focus, whatever other tabs do.
+	// Every tab has the focus, since tests share the browser.
 	p.run("set the tab up", func(ctx context.Context, target *chromedp.Target) error {
 		if _, err := cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 			return err
@@ -121,19 +114,19 @@ func newTab(t *testing.T, browser *window, url string) *tab {
 			Origin: url, BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
 		})
 		if err != nil {
-			t.Fatalf("permit %s: %v", permission, err)
+			t.Fatalf("allow %s: %v", permission, err)
 		}
 	}
 	return p
 }
 
-// close closes the tab, and the test fails for what the page should not have
-// done. The demo must still run: a stream that breaks off is trouble too, so a
-// test defers this and does not leave it to Cleanup.
+// close closes the tab, and fails the test for problems and requests to other origins.
+// Tests defer it rather than use Cleanup, because the demo must still run: a stream
+// that breaks off is a problem too.
 func (p *tab) close() {
 	p.t.Helper()
 	if p.t.Failed() {
-		p.keepPicture()
+		p.saveFailure()
 	}
 	if err := chromedp.Cancel(p.ctx); err != nil {
 		p.t.Errorf("close the tab: %v", err)
@@ -141,27 +134,27 @@ func (p *tab) close() {
 	p.cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, said := range p.trouble {
-		if !slices.ContainsFunc(p.expected, func(words string) bool { return strings.Contains(said, words) }) {
-			p.t.Errorf("the browser says: %s", said)
+	for _, problem := range p.problems {
+		if !slices.ContainsFunc(p.expected, func(text string) bool { return strings.Contains(problem, text) }) {
+			p.t.Errorf("the browser reports: %s", problem)
 		}
 	}
 	for _, request := range p.requests {
 		_, address, _ := strings.Cut(request, " ")
-		if !p.own(address) && (p.allowed == "" || !strings.HasPrefix(address, p.allowed+"/")) {
-			p.t.Errorf("a request leaves the page's origin: %s", request)
+		if !p.sameOrigin(address) && (p.allowed == "" || !strings.HasPrefix(address, p.allowed+"/")) {
+			p.t.Errorf("request to another origin: %s", request)
 		}
 	}
 }
 
-// open goes to the page.
+// open loads the page.
 func (p *tab) open() {
 	p.t.Helper()
 	p.do("open the page", chromedp.Navigate(p.url+"/"))
 }
 
-// hear runs in the loop that reads what the browser says, so it only notes.
-func (p *tab) hear(event any) {
+// record records an event. It must not block the loop that reads events.
+func (p *tab) record(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e := event.(type) {
@@ -172,49 +165,48 @@ func (p *tab) hear(event any) {
 	case *network.EventWebSocketCreated:
 		p.requests = append(p.requests, "WEBSOCKET "+e.URL)
 	case *runtime.EventExceptionThrown:
-		said := e.ExceptionDetails.Text
+		text := e.ExceptionDetails.Text
 		if e.ExceptionDetails.Exception != nil {
-			said += " " + e.ExceptionDetails.Exception.Description
+			text += " " + e.ExceptionDetails.Exception.Description
 		}
-		p.trouble = append(p.trouble, "exception: "+said)
+		p.problems = append(p.problems, "exception: "+text)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == "error" || e.Type == "warning" || e.Type == "assert" {
-			var said []string
+			var args []string
 			for _, arg := range e.Args {
-				said = append(said, string(arg.Value)+arg.Description)
+				args = append(args, string(arg.Value)+arg.Description)
 			}
-			p.trouble = append(p.trouble, fmt.Sprintf("console.%s: %s", e.Type, strings.Join(said, " ")))
+			p.problems = append(p.problems, fmt.Sprintf("console.%s: %s", e.Type, strings.Join(args, " ")))
 		}
 	case *cdplog.EventEntryAdded:
 		if e.Entry.Level == cdplog.EntryLevelError || e.Entry.Level == cdplog.EntryLevelWarning {
-			p.trouble = append(p.trouble, fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+			p.problems = append(p.problems, fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
 		}
 	}
 }
 
-func (p *tab) own(address string) bool {
+func (p *tab) sameOrigin(address string) bool {
 	return address == p.url || strings.HasPrefix(address, p.url+"/") ||
 		strings.HasPrefix(address, "data:") || strings.HasPrefix(address, "blob:"+p.url+"/") || address == "about:blank"
 }
 
-// asked returns how many requests the page has made.
-func (p *tab) asked() []string {
+// requestLog returns the requests that the page has made.
+func (p *tab) requestLog() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
 }
 
-// patient gives up where nothing comes of it.
-func (p *tab) patient() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(p.ctx, p.patience)
+func (p *tab) withTimeout() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(p.ctx, p.timeout)
 }
 
 func (p *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := p.patient()
+	ctx, cancel := p.withTimeout()
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%s: %v\n%s", what, err, p.shown())
+		p.t.Fatalf("%s: %v\n%s", what, err, p.chats())
 	}
 }
 
@@ -223,58 +215,57 @@ func (p *tab) run(what string, step func(context.Context, *chromedp.Target) erro
 	p.do(what, chromedp.Func(step))
 }
 
-// prelude is what the expressions of the tests may use.
+// prelude defines functions for the tests' JavaScript expressions.
 const prelude = `
-	const fits = (text, label) => text === label || text.startsWith(label + ' · ');
+	const matches = (text, label) => text === label || text.startsWith(label + ' · ');
 	const words = (el) => (el?.innerText ?? '').replace(/[\s\u2066-\u2069]+/g, ' ').trim();
 	const name = (el) => el?.getAttribute('aria-label') ?? (words(el) || el?.placeholder || '');
 	const shown = (el) => Boolean(el?.checkVisibility({ visibilityProperty: true, opacityProperty: true }));
 	const chat = (id) => document.querySelector('section.chat[data-person="' + id + '"]');
 	const messages = (id) => [...(chat(id)?.querySelectorAll('.message') ?? [])];
 	const keys = (id, label) => messages(id).flatMap((m) => [...m.querySelectorAll('.keyboard button, .keyboard a')])
-		.filter((key) => fits(words(key), label));
+		.filter((key) => matches(words(key), label));
 	const button = (within, label) => [...(within?.querySelectorAll('button, a, [role=button]') ?? [])]
 		.find((b) => shown(b) && (name(b) === label || words(b) === label));
 `
 
-// js quotes a value for an expression.
+// js encodes a value for a JavaScript expression.
 func js(value any) string {
 	quoted, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // only strings and numbers are quoted
+		panic(err) // tests encode only strings and numbers
 	}
 	return string(quoted)
 }
 
-// until returns the value of a JavaScript expression as soon as it is truthy,
-// tried anew with every frame that the browser draws.
+// waitFor evaluates a JavaScript expression in every frame, and returns its value as
+// soon as it is truthy.
 //
-// chromedp's own Poll makes its predicate with new Function, which the page's
-// content policy forbids.
-func until[T any](p *tab, what, expression string) T {
+// chromedp's own Poll uses new Function, which the page's content policy forbids.
+func waitFor[T any](p *tab, what, expression string) T {
 	p.t.Helper()
-	ctx, cancel := p.patient()
+	ctx, cancel := p.withTimeout()
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](`new Promise((done, fail) => {`+prelude+`
-		const look = async () => {
+		const check = async () => {
 			try {
 				const value = (`+expression+`);
 				if (value) done(value);
-				else requestAnimationFrame(look);
+				else requestAnimationFrame(check);
 			} catch (error) { fail(error); }
 		};
-		look();
+		check();
 	})`, chromedp.EvalAwaitPromise))
 	if err != nil {
-		p.t.Fatalf("waiting for %s: %v\n%s", what, err, p.shown())
+		p.t.Fatalf("wait for %s: %v\n%s", what, err, p.chats())
 	}
 	return value
 }
 
-// read returns the value of a JavaScript expression, or of its promise.
-func read[T any](p *tab, expression string) T {
+// eval returns the value of a JavaScript expression. It awaits promises.
+func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
-	ctx, cancel := p.patient()
+	ctx, cancel := p.withTimeout()
 	defer cancel()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](`(async () => {`+prelude+`return (`+expression+`);})()`, chromedp.EvalAwaitPromise))
 	if err != nil {
@@ -283,42 +274,42 @@ func read[T any](p *tab, expression string) T {
 	return value
 }
 
-// click clicks the middle of an element with the mouse, once it is to be seen
-// there, stands still and can be used; again where it has moved just then.
+// click clicks the middle of an element with the mouse as soon as the element is
+// visible, enabled and does not move. It tries again if the element has moved.
 func (p *tab) click(what, element string) {
 	p.t.Helper()
 	for range 5 {
-		at := until[struct{ X, Y float64 }](p, what, `((el) => {
+		at := waitFor[struct{ X, Y float64 }](p, what, `((el) => {
 			if (!shown(el) || el.disabled) return false;
 			el.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior: 'instant' });
 			const box = el.getBoundingClientRect();
-			const at = [box.x, box.y, box.width, box.height].join();
-			const still = el.wasAt === at;
-			el.wasAt = at;
+			const position = [box.x, box.y, box.width, box.height].join();
+			const still = el.lastBox === position;
+			el.lastBox = position;
 			if (!still) return false;
 			const X = box.x + box.width / 2, Y = box.y + box.height / 2;
 			const top = document.elementFromPoint(X, Y);
 			if (!top || !el.contains(top)) return false;
-			globalThis.aim = { hit: false };
-			el.addEventListener('click', ((aim) => () => { aim.hit = true; })(globalThis.aim), { capture: true, once: true });
+			globalThis.click = { hit: false };
+			el.addEventListener('click', ((click) => () => { click.hit = true; })(globalThis.click), { capture: true, once: true });
 			return { X, Y };
 		})(`+element+`)`)
 		p.do("click "+what, chromedp.MouseClickXY(at.X, at.Y))
-		if read[bool](p, `aim.hit`) {
+		if eval[bool](p, `click.hit`) {
 			return
 		}
 	}
-	p.t.Fatalf("%s can't be clicked\n%s", what, p.shown())
+	p.t.Fatalf("%s is not clickable\n%s", what, p.chats())
 }
 
-// press presses a key, with modifiers.
+// press presses a key with modifiers.
 func (p *tab) press(key string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	p.do("press a key", chromedp.KeyEvent(key, chromedp.KeyModifiers(modifiers...)))
 }
 
-// enter puts text where the focus is, as an input method does.
-func (p *tab) enter(text string) {
+// insertText inserts text at the focus, as an input method does.
+func (p *tab) insertText(text string) {
 	p.t.Helper()
 	p.run("type "+text, func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, input.InsertText, input.InsertTextParams{Text: text})
@@ -326,39 +317,39 @@ func (p *tab) enter(text string) {
 	})
 }
 
-// tabTo presses Tab until an element that fits has the focus. js says what fits,
-// of the element el.
-func (p *tab) tabTo(what, fits string) {
+// focusByTab presses Tab until the JavaScript condition holds for the focused element
+// el.
+func (p *tab) focusByTab(what, condition string) {
 	p.t.Helper()
 	var passed []string
 	for range 300 {
 		p.press(kb.Tab)
-		if read[bool](p, `((el) => Boolean(el && el !== document.body && (`+fits+`)))(document.activeElement)`) {
+		if eval[bool](p, `((el) => Boolean(el && el !== document.body && (`+condition+`)))(document.activeElement)`) {
 			return
 		}
-		passed = append(passed, read[string](p, `name(document.activeElement)`))
+		passed = append(passed, eval[string](p, `name(document.activeElement)`))
 	}
-	p.t.Fatalf("Tab does not come to %s, but past %q", what, passed)
+	p.t.Fatalf("Tab does not reach %s, but %q", what, passed)
 }
 
-// toast waits for a toast that has these words.
-func (p *tab) toast(said string) {
+// awaitToast waits for a toast that contains a text.
+func (p *tab) awaitToast(text string) {
 	p.t.Helper()
-	until[bool](p, "the toast "+said, `[...document.querySelectorAll('.toast[role=status]')].some((el) => words(el).includes(`+js(said)+`))`)
+	waitFor[bool](p, "the toast "+text, `[...document.querySelectorAll('.toast[role=status]')].some((el) => words(el).includes(`+js(text)+`))`)
 }
 
-// copies waits for what do copies to be in the clipboard.
-func (p *tab) copies(want string, do func()) {
+// checkCopy calls do and waits until the clipboard contains want.
+func (p *tab) checkCopy(want string, do func()) {
 	p.t.Helper()
-	p.within.clipboard.Lock()
-	defer p.within.clipboard.Unlock()
+	p.browser.clipboard.Lock()
+	defer p.browser.clipboard.Unlock()
 	do()
-	until[bool](p, want+" in the clipboard", `(await navigator.clipboard.readText()) === `+js(want))
+	waitFor[bool](p, want+" in the clipboard", `(await navigator.clipboard.readText()) === `+js(want))
 }
 
-// shown returns what is in the chats, for those who read why a test failed.
-func (p *tab) shown() string {
-	ctx, cancel := p.patient()
+// chats returns the last messages of the open chats, for failure messages.
+func (p *tab) chats() string {
+	ctx, cancel := p.withTimeout()
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll('section.chat')].map((c) =>
 		'chat of ' + c.dataset.person + ':\n' + [...c.querySelectorAll('.message')].slice(-6).map((m) =>
@@ -370,88 +361,101 @@ func (p *tab) shown() string {
 	return text
 }
 
-// keepPicture keeps what the tab shows where go test -artifacts keeps things.
-func (p *tab) keepPicture() {
-	ctx, cancel := p.patient()
+// saveFailure saves a screenshot to the folder of go test -artifacts.
+func (p *tab) saveFailure() {
+	ctx, cancel := p.withTimeout()
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err == nil {
-		err = os.WriteFile(filepath.Join(p.t.ArtifactDir(), "failed.png"), picture, 0o600)
+		err = os.WriteFile(filepath.Join(p.t.ArtifactDir(), "failed.png"), image, 0o600)
 	}
 	if err != nil {
-		p.t.Logf("no picture of the failure: %v", err)
+		p.t.Logf("no screenshot of the failure: %v", err)
 	}
 }
 
-// person is one of the pretend people, with their chat on the page.
-type person struct {
+// user is one of the pretend people with their chat on the page.
+type user struct {
 	*tab
 	name string
 	id   string
 }
 
-// as shows the chat of a person and is them from then on.
-func (p *tab) as(name string) *person {
+// openAs loads the page and shows the chat of a person.
+func (p *tab) openAs(name string) *user {
 	p.t.Helper()
-	one := &person{tab: p, name: name}
-	one.id = until[string](p, name+" among the people",
+	p.open()
+	return p.openChat(name)
+}
+
+// openChat shows the chat of a person.
+func (p *tab) openChat(name string) *user {
+	p.t.Helper()
+	u := &user{tab: p, name: name}
+	u.id = waitFor[string](p, name+" among the people",
 		`[...document.querySelectorAll('#people button[data-person]')].find((b) => words(b).includes(`+js(name)+`))?.dataset.person`)
-	if !read[bool](p, `shown(chat(`+js(one.id)+`))`) {
-		p.click(name, `document.querySelector('#people button[data-person=`+js(one.id)+`]')`)
+	if !eval[bool](p, `shown(chat(`+js(u.id)+`))`) {
+		p.click(name, `document.querySelector('#people button[data-person=`+js(u.id)+`]')`)
 	}
-	until[bool](p, name+"'s chat", `shown(chat(`+js(one.id)+`))`)
-	return one
+	waitFor[bool](p, name+"'s chat", `shown(chat(`+js(u.id)+`))`)
+	return u
 }
 
-// tap taps the last button of the chat with a label, or with a label that
-// goes on after " · ".
-func (one *person) tap(label string) {
-	one.t.Helper()
-	one.click(one.name+"'s button "+label, `keys(`+js(one.id)+`, `+js(label)+`).filter(shown).at(-1)`)
+// tap taps the last button of the chat with a label. The button's text may continue
+// after " · ".
+func (u *user) tap(label string) {
+	u.t.Helper()
+	u.click(u.name+"'s button "+label, `keys(`+js(u.id)+`, `+js(label)+`).filter(shown).at(-1)`)
 }
 
-// taps taps one button after the other, each once the chat has changed by the
-// one before: a button of the next screen may stand where another one stood.
-func (one *person) taps(labels ...string) {
-	one.t.Helper()
-	all := `chat(` + js(one.id) + `).querySelector('.messages').textContent`
+// tapAll taps buttons one after the other. It waits for the chat to change after each,
+// since two screens may have the same button.
+func (u *user) tapAll(labels ...string) {
+	u.t.Helper()
 	for _, label := range labels {
-		before := read[string](one.tab, all)
-		one.tap(label)
-		until[bool](one.tab, "what "+label+" leads to", all+` !== `+js(before))
+		u.awaitChange(label, func() { u.tap(label) })
 	}
 }
 
-// says types into the text field and sends it.
-func (one *person) says(text string) {
-	one.t.Helper()
-	one.click("the text field", `chat(`+js(one.id)+`)?.querySelector('[aria-label="Message"]')`)
-	one.enter(text)
-	one.click("Send", `button(chat(`+js(one.id)+`), 'Send')`)
-	until[bool](one.tab, "the text field to be empty", `chat(`+js(one.id)+`).querySelector('[aria-label="Message"]').value === ''`)
+// awaitChange calls do and waits until the messages of the chat have changed.
+func (u *user) awaitChange(what string, do func()) {
+	u.t.Helper()
+	content := `chat(` + js(u.id) + `).querySelector('.messages').textContent`
+	before := eval[string](u.tab, content)
+	do()
+	waitFor[bool](u.tab, "the result of "+what, content+` !== `+js(before))
 }
 
-// sees waits for a message of the bot's with these words, and returns its id.
-func (one *person) sees(text string) string {
-	one.t.Helper()
-	return until[string](one.tab, one.name+"'s message "+text,
-		`messages(`+js(one.id)+`).filter((m) => !m.classList.contains('own') && shown(m) && words(m).includes(`+js(text)+`)).at(-1)?.dataset.id`)
+// send types a text and sends it.
+func (u *user) send(text string) {
+	u.t.Helper()
+	u.click("the text field", `chat(`+js(u.id)+`)?.querySelector('[aria-label="Message"]')`)
+	u.insertText(text)
+	u.click("Send", `button(chat(`+js(u.id)+`), 'Send')`)
+	waitFor[bool](u.tab, "the text field to be empty", `chat(`+js(u.id)+`).querySelector('[aria-label="Message"]').value === ''`)
 }
 
-// goods returns the pieces in <code> of a message.
-func (one *person) goods(message string) []string {
-	one.t.Helper()
-	return read[[]string](one.tab, `[...chat(`+js(one.id)+`).querySelectorAll('.message[data-id=`+js(message)+`] code')].map((c) => c.textContent)`)
+// awaitMessage waits for a message of the bot with a text, and returns its id.
+func (u *user) awaitMessage(text string) string {
+	u.t.Helper()
+	return waitFor[string](u.tab, u.name+"'s message "+text,
+		`messages(`+js(u.id)+`).filter((m) => !m.classList.contains('own') && shown(m) && words(m).includes(`+js(text)+`)).at(-1)?.dataset.id`)
 }
 
-// room clicks a button of the back room.
-func (p *tab) room(within, label string) {
+// goods returns the contents of the <code> elements of a message.
+func (u *user) goods(message string) []string {
+	u.t.Helper()
+	return eval[[]string](u.tab, `[...chat(`+js(u.id)+`).querySelectorAll('.message[data-id=`+js(message)+`] code')].map((c) => c.textContent)`)
+}
+
+// clickControl clicks a button of the back room.
+func (p *tab) clickControl(within, label string) {
 	p.t.Helper()
 	p.click(label+" in the back room", `button(document.querySelector(`+js(within)+`), `+js(label)+`)`)
 }
 
-// downloads lets the tab keep files in a folder. The func it returns waits for
-// the next one and returns its content.
+// downloads lets the tab save files to a folder. The returned function waits for the
+// next file.
 func (p *tab) downloads(folder string) func() (name string, content []byte) {
 	p.t.Helper()
 	_, err := chromedp.CallBrowser(p.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
@@ -459,18 +463,18 @@ func (p *tab) downloads(folder string) func() (name string, content []byte) {
 		BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
 	})
 	if err != nil {
-		p.t.Fatalf("permit downloads: %v", err)
+		p.t.Fatalf("allow downloads: %v", err)
 	}
-	ctx, cancel := p.patient()
+	ctx, cancel := p.withTimeout()
 	p.t.Cleanup(cancel)
-	began := chromedp.BrowserEvents(ctx, cdpbrowser.DownloadWillBegin)
+	begun := chromedp.BrowserEvents(ctx, cdpbrowser.DownloadWillBegin)
 	progress := chromedp.BrowserEvents(ctx, cdpbrowser.DownloadProgress)
 	return func() (string, []byte) {
 		p.t.Helper()
 		id, name := "", ""
-		for e, err := range began {
+		for e, err := range begun {
 			if err != nil {
-				p.t.Fatalf("no download began: %v\n%s", err, p.shown())
+				p.t.Fatalf("no download starts: %v\n%s", err, p.chats())
 			}
 			id, name = e.GUID, e.SuggestedFilename
 			break
@@ -494,8 +498,8 @@ func (p *tab) downloads(folder string) func() (name string, content []byte) {
 	}
 }
 
-// realBot builds the program and returns the command that runs the bot.
-func realBot(t *testing.T) []string {
+// buildBot builds the program and returns the command that runs the bot.
+func buildBot(t *testing.T) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hstockbot")
 	began := time.Now()
@@ -503,6 +507,6 @@ func realBot(t *testing.T) []string {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the bot: %v\n%s", err, output)
 	}
-	t.Logf("the bot was built in %v", time.Since(began).Round(time.Millisecond))
+	t.Logf("built the bot in %v", time.Since(began).Round(time.Millisecond))
 	return []string{path, "run"}
 }

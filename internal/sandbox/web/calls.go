@@ -14,71 +14,74 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// How much of the log of calls the page is told.
 const (
-	oldCalls  = 100 // of each side, when it opens
-	maxShown  = 400 // runes of what was said or answered
-	toMarket  = "marketplace"
-	toChats   = "Telegram"
-	pollCalls = "getUpdates"
+	recentCalls  = 100 // calls of each service in the first update
+	maxLogText   = 400 // runes of a request or an answer in the log
+	pollMethod   = "getUpdates"
+	marketSide   = "marketplace"
+	telegramSide = "Telegram"
 )
 
-// callView is one call of the bot.
+// callView is one call of the bot. Request and Answer are redacted.
 type callView struct {
-	ID     string `json:"id"`
-	Side   string `json:"side"` // toMarket or toChats
-	Name   string `json:"name"` // an action or a method
-	Who    string `json:"who,omitempty"`
-	At     int64  `json:"at"`   // unix ms
-	Took   int64  `json:"took"` // ms; -1: no answer yet
-	Good   bool   `json:"good"`
-	Result string `json:"result"`
-	Said   string `json:"said"`   // by the bot, without secrets
-	Answer string `json:"answer"` // the same
-	Note   string `json:"note"`   // what it is for
-	Fault  string `json:"fault,omitempty"`
-	Poll   bool   `json:"poll,omitempty"` // one of many that wait for news
+	ID      string `json:"id"`
+	Side    string `json:"side"`          // marketSide or telegramSide
+	Name    string `json:"name"`          // action or method
+	Person  string `json:"who,omitempty"` // whose chat it concerns
+	At      int64  `json:"at"`            // unix ms
+	Took    int64  `json:"took"`          // ms; -1: no answer yet
+	OK      bool   `json:"good"`
+	Result  string `json:"result"`
+	Request string `json:"said"`
+	Answer  string `json:"answer"`
+	Note    string `json:"note"` // the call's purpose
+	Fault   string `json:"fault,omitempty"`
+	Poll    bool   `json:"poll,omitempty"` // a getUpdates call
 }
 
-// callsSeen is how far one browser knows a log.
-type callsSeen struct {
+// callCursor is the position of one browser in a log of calls.
+type callCursor struct {
 	last int64
-	open map[int64]bool // shown without their answers
+	open map[int64]bool // calls sent before their answer
 }
 
-// after is the number after which to look again.
-func (s *callsSeen) after() int64 {
-	after := s.last
-	for n := range s.open {
-		after = min(after, n-1)
+// newCallCursor returns a cursor before the last recentCalls of total calls.
+func newCallCursor(total int) callCursor {
+	return callCursor{last: int64(max(0, total-recentCalls)), open: map[int64]bool{}}
+}
+
+// start returns the number of the call after which the next read begins.
+func (c *callCursor) start() int64 {
+	start := c.last
+	for n := range c.open {
+		start = min(start, n-1)
 	}
-	return after
+	return start
 }
 
-// fresh says whether a call is to be shown, being new or answered since.
-func (s *callsSeen) fresh(n int64, answered bool) bool {
-	was, known := s.open[n], n <= s.last
-	if known && (!was || !answered) {
+// advance reports whether a call is new or newly answered, and records it.
+func (c *callCursor) advance(n int64, answered bool) bool {
+	if n <= c.last && (!c.open[n] || !answered) {
 		return false
 	}
-	s.last = max(s.last, n)
+	c.last = max(c.last, n)
 	if answered {
-		delete(s.open, n)
+		delete(c.open, n)
 	} else {
-		s.open[n] = true
+		c.open[n] = true
 	}
 	return true
 }
 
-func (s *sight) calls() []callView {
+func (s *stream) calls() []callView {
 	var views []callView
-	for _, c := range s.page.goods.CallsAfter(s.market.after()) {
-		if s.market.fresh(c.Number, c.Took > 0) {
+	for _, c := range s.page.market.CallsAfter(s.marketCalls.start()) {
+		if s.marketCalls.advance(c.Number, c.Took > 0) {
 			views = append(views, s.page.viewMarketCall(c))
 		}
 	}
-	for _, c := range s.page.chats.CallsAfter(s.telegram.after()) {
-		if s.telegram.fresh(c.Number, c.Took > 0) {
+	for _, c := range s.page.telegram.CallsAfter(s.telegramCalls.start()) {
+		if s.telegramCalls.advance(c.Number, c.Took > 0) {
 			views = append(views, s.page.viewTelegramCall(c))
 		}
 	}
@@ -86,23 +89,27 @@ func (s *sight) calls() []callView {
 	return views
 }
 
+// setTiming sets the fields that calls of both services have alike. It reports
+// whether the call is answered.
+func (v *callView) setTiming(at time.Time, took time.Duration) bool {
+	v.At, v.Took = at.UnixMilli(), took.Milliseconds()
+	if took == 0 {
+		v.Took, v.Result = -1, "waiting for the answer"
+	}
+	return took != 0
+}
+
 func (p *page) viewMarketCall(c market.Call) callView {
-	note := marketNotes[c.Action]
 	view := callView{
-		ID: "m" + strconv.FormatInt(c.Number, 10), Side: toMarket, Name: c.Action, At: c.At.UnixMilli(), Took: -1, Note: note,
-		Said: p.masks.clean(said(c)),
+		ID: "m" + strconv.FormatInt(c.Number, 10), Side: marketSide, Name: c.Action, Fault: string(c.Fault),
+		Note:    strings.TrimSpace(marketNotes[c.Action] + " " + faultNotes[string(c.Fault)]),
+		Request: p.secrets.redact(marketRequest(c)),
 	}
-	if c.Fault != "" {
-		view.Fault = string(c.Fault)
-		view.Note = strings.TrimSpace(view.Note + " " + faultNotes[view.Fault])
-	}
-	if c.Took == 0 {
-		view.Result = "waits for the answer"
+	if !view.setTiming(c.At, c.Took) {
 		return view
 	}
-	view.Took = max(c.Took.Milliseconds(), 0)
 	answer := string(c.Answer)
-	view.Answer = shorten(p.masks.clean(answer))
+	view.Answer = shorten(p.secrets.redact(answer))
 	switch {
 	case c.Status == 0:
 		view.Result = "no answer"
@@ -112,62 +119,55 @@ func (p *page) viewMarketCall(c market.Call) callView {
 		view.Result = "refused"
 	default:
 		view.Result = strconv.Itoa(c.Status)
-		view.Good = c.Status == http.StatusOK
+		view.OK = c.Status == http.StatusOK
 	}
 	return view
 }
 
-// said is what the bot sent, the key by its end.
-func said(c market.Call) string {
+// marketRequest formats the fields of a request, with only the end of the key.
+func marketRequest(c market.Call) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
 		value := c.Fields.Get(name)
 		switch name {
 		case "action":
-			continue
 		case "key":
 			parts = slices.Insert(parts, 0, "key "+redact.Secret(value).Tail())
-			continue
+		default:
+			parts = append(parts, name+" "+value)
 		}
-		parts = append(parts, name+" "+value)
 	}
 	return shorten(strings.Join(parts, " · "))
 }
 
 func (p *page) viewTelegramCall(c telegram.Call) callView {
-	note := telegramNotes[c.Method]
 	view := callView{
-		ID: "t" + strconv.FormatInt(c.Number, 10), Side: toChats, Name: c.Method, At: c.At.UnixMilli(), Took: -1, Note: note,
-		Said: shorten(p.masks.clean(fields(c))), Poll: c.Method == pollCalls,
+		ID: "t" + strconv.FormatInt(c.Number, 10), Side: telegramSide, Name: c.Method, Fault: c.Fault, Poll: c.Method == pollMethod,
+		Note:    strings.TrimSpace(telegramNotes[c.Method] + " " + faultNotes[telegramSide+c.Fault]),
+		Request: shorten(p.secrets.redact(telegramRequest(c))),
 	}
 	if id, err := strconv.ParseInt(c.Fields["chat_id"], 10, 64); err == nil && p.people[id] != nil {
-		view.Who = p.people[id].Person().FirstName
+		view.Person = p.people[id].Person().FirstName
 	}
-	if c.Fault != "" {
-		view.Fault = c.Fault
-		view.Note = strings.TrimSpace(view.Note + " " + faultNotes[telegramFault+c.Fault])
-	}
-	if c.Took == 0 {
-		view.Result = "waits for the answer"
+	if !view.setTiming(c.At, c.Took) {
 		return view
 	}
-	view.Took = max(c.Took.Milliseconds(), 0)
 	switch {
 	case c.Code != 0:
 		view.Result = fmt.Sprintf("%d %s", c.Code, c.Description)
 	case c.OK && c.Fault == "lose_answer":
 		view.Result = "done, no answer"
 	case c.OK:
-		view.Result, view.Good = "ok", true
+		view.Result, view.OK = "ok", true
 	default:
 		view.Result = "no answer"
 	}
 	return view
 }
 
-// fields is what the bot sent to Telegram. A keyboard is only counted: what its
-// copy buttons carry is nobody else's business.
-func fields(c telegram.Call) string {
+// telegramRequest formats the fields of a request. It only counts the buttons of a
+// keyboard, because copy buttons contain goods.
+func telegramRequest(c telegram.Call) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
 		value := c.Fields[name]
@@ -183,67 +183,62 @@ func fields(c telegram.Call) string {
 }
 
 func shorten(text string) string {
-	if runes := []rune(text); len(runes) > maxShown {
-		return string(runes[:maxShown]) + "…"
+	if runes := []rune(text); len(runes) > maxLogText {
+		return string(runes[:maxLogText]) + "…"
 	}
 	return text
 }
 
-// lookAgain is how soon the page looks at what changes by time alone.
-const lookAgain = 2 * time.Second
-
-// marketNotes say what an action is for.
+// marketNotes explain the marketplace's actions on the page.
 var marketNotes = map[string]string{
-	"add":              "The one request that buys. It is sent once, whatever happens: a second one would be a second purchase.",
-	"add_sms":          "The one request that rents numbers. It is sent once, too.",
-	"status":           "Asks what became of an order. It is only reading, so it may be repeated.",
-	"balance":          "Reads the money, above all right before buying and after an answer that was not clear.",
-	"inventory":        "Price and stock of one row, read again right before buying.",
-	"services":         "A page of the catalogue, kept for a while.",
-	"products":         "Products by their number or shelf, kept for a while.",
-	"categories":       "The shelves: in English for asking, in the person’s language for reading.",
-	"subcategory_info": "The description of a shelf.",
-	"shops":            "The sellers.",
-	"cancel":           "Ends orders. It moves money, so it is sent once.",
-	"allowcancel":      "Asks whether an order may be cancelled, and what would come back.",
-	"sms_projects":     "What numbers can be rented for.",
-	"sms_countries":    "Where numbers can be rented.",
-	"sms_code":         "Asks whether a code has come.",
-	"sms_status":       "Asks what became of a rented number.",
+	"add":              "The only request that buys. It is never repeated, because a second request would be a second purchase.",
+	"add_sms":          "The only request that rents numbers. It is never repeated either.",
+	"status":           "Reads the status of an order. Reading is safe to repeat.",
+	"balance":          "Reads the balance, for example right before buying and after an unclear answer.",
+	"inventory":        "Reads price and stock of one item right before buying.",
+	"services":         "Reads a page of the catalogue, which is cached.",
+	"products":         "Reads products by number or category, which are cached.",
+	"categories":       "Reads the categories: in English for filters, in the person’s language for display.",
+	"subcategory_info": "Reads the description of a category.",
+	"shops":            "Reads the sellers.",
+	"cancel":           "Cancels orders. It moves money, so it is never repeated.",
+	"allowcancel":      "Asks whether an order can be cancelled, and how much would be refunded.",
+	"sms_projects":     "Reads the services that numbers can be rented for.",
+	"sms_countries":    "Reads the countries where numbers can be rented.",
+	"sms_code":         "Asks whether a code has arrived.",
+	"sms_status":       "Reads the status of a rented number.",
 }
 
-// telegramNotes say what a method is for.
+// telegramNotes explain Telegram's methods on the page.
 var telegramNotes = map[string]string{
-	pollCalls:                "Waits for news of people. Its offset says what has been stored: only that acknowledges it.",
-	"sendMessage":            "A new message. Where the answer is lost, only goods and what became of a purchase are sent again.",
-	"editMessageText":        "Draws another screen into the same message.",
+	pollMethod:               "Waits for updates. The offset acknowledges the updates that the bot has stored.",
+	"sendMessage":            "Sends a message. If the answer is lost, only goods and the outcome of a purchase are sent again.",
+	"editMessageText":        "Replaces a screen in the same message.",
 	"editMessageReplyMarkup": "Changes the buttons of a message.",
-	"editMessageCaption":     "Changes the words under a file.",
-	"answerCallbackQuery":    "Ends the waiting of a tapped button, perhaps with a few words.",
-	"deleteMessage":          "Takes a message away; one with a key at once.",
-	"deleteMessages":         "Takes messages away.",
-	"sendDocument":           "Goods as a file: there are many, or Telegram would not take them as text.",
-	"sendPhoto":              "A picture.",
-	"sendChatAction":         "Shows that something takes a moment.",
-	"setMyCommands":          "Tells Telegram the command menu, in each language.",
-	"setMyDescription":       "What an empty chat says.",
-	"setMyShortDescription":  "What the bot’s profile says.",
-	"getMe":                  "Asks who the bot is.",
-	"deleteWebhook":          "Says that the bot asks for updates itself.",
+	"editMessageCaption":     "Changes the text below a file.",
+	"answerCallbackQuery":    "Ends the waiting state of a tapped button, sometimes with a short text.",
+	"deleteMessage":          "Deletes a message. A message with a key is deleted at once.",
+	"deleteMessages":         "Deletes messages.",
+	"sendDocument":           "Sends goods as a file: there are many, or Telegram would not accept them as text.",
+	"sendPhoto":              "Sends a picture.",
+	"sendChatAction":         "Shows that the bot is busy.",
+	"setMyCommands":          "Sets the command menu in one language.",
+	"setMyDescription":       "Sets the text of an empty chat.",
+	"setMyShortDescription":  "Sets the text of the bot’s profile.",
+	"getMe":                  "Reads the bot’s own name.",
+	"deleteWebhook":          "Removes the webhook, because the bot polls for updates.",
 	"getWebhookInfo":         "Asks how updates are delivered.",
 }
 
-// telegramFault stands before the faults of Telegram, which have names alike.
-const telegramFault = "Telegram "
-
-// faultNotes say what a fault means for the bot.
+// faultNotes explain the effect of faults on the page. Telegram's faults have
+// telegramSide as a prefix.
 var faultNotes = map[string]string{
-	string(market.Slow):           "This answer came late on purpose.",
-	string(market.Refuse):         "Refused on purpose: a clear answer, so nothing was bought.",
-	string(market.Cut):            "Carried out, and the answer broke off in the middle.",
-	string(market.CommitThenLose): "Sold and charged, but the answer was lost: the bot can’t know, says so, and does not buy again.",
-	string(market.HTML502):        "A gateway answered instead: nothing is known of what happened behind it.",
-	string(market.TooMany):        "Too many requests: the bot waits before it asks again.",
-	telegramFault + "refuse":      "Too many requests, on purpose: the bot waits as long as Telegram says.",
-	telegramFault + "lose_answer": "It was done, but the bot was not told.",
+	string(market.Slow):           "Injected fault: the answer came late.",
+	string(market.Refuse):         "Injected fault: a clear refusal, so nothing was bought.",
+	string(market.Cut):            "Injected fault: the request was carried out, and the answer broke off in the middle.",
+	string(market.CommitThenLose): "Injected fault: sold and charged, and the answer was lost. The bot reports that the outcome is unknown and does not buy again.",
+	string(market.HTML502):        "Injected fault: a gateway answered instead, so the outcome is unknown.",
+	string(market.TooMany):        "Injected fault: too many requests. The bot waits before it asks again.",
+	telegramSide + "refuse":       "Injected fault: too many requests. The bot waits as long as Telegram requires.",
+	telegramSide + "lose_answer":  "Injected fault: the request was carried out, and the answer was lost.",
 }

@@ -14,80 +14,77 @@ import (
 	"time"
 )
 
-// What the page says of the bot.
+// The states of the bot's process.
 const (
 	botRunning = "running"
 	botDown    = "down"
 )
 
 const (
-	childGrace  = 10 * time.Second // to stop before it is killed
-	firstPause  = time.Second      // before it is started again; doubled each time
-	longPause   = 30 * time.Second // at most
-	livedEnough = time.Minute      // and the pauses begin anew
+	stopTimeout  = 10 * time.Second // between SIGTERM and SIGKILL
+	firstBackoff = time.Second      // before the first restart; doubled for each further one
+	maxBackoff   = 30 * time.Second
+	stableAfter  = time.Minute // an uptime that resets the backoff
 )
 
-// child is the bot's process. One that ends is started again.
+// child runs the bot's process and restarts it when it exits.
 type child struct {
 	command     []string
 	environment []string
-	folder      string // it works in
+	dir         string // working directory
 	output      io.Writer
 	log         *slog.Logger
-	grace       time.Duration
-	pause       time.Duration // the first one
+	stopTimeout time.Duration
 
 	cancel context.CancelFunc
-	ended  chan struct{}
+	done   chan struct{}
 
-	mu       sync.Mutex // guards what follows
-	process  *os.Process
-	since    time.Time // when it was started, or ended
-	starts   int
-	kills    int // by kill
-	killed   bool
-	watchers map[chan struct{}]struct{}
+	mu          sync.Mutex // guards the fields below
+	process     *os.Process
+	since       time.Time // of the last start or exit
+	starts      int
+	kills       int  // calls of kill
+	killed      bool // the process was ended by kill
+	subscribers map[chan struct{}]struct{}
 }
 
-func newChild(command []string, folder string, output io.Writer, log *slog.Logger, environment []string) *child {
+func newChild(command []string, dir string, output io.Writer, log *slog.Logger, environment []string) *child {
 	return &child{
-		command: command, environment: environment, folder: folder, output: output, log: log,
-		grace: childGrace, pause: firstPause, watchers: map[chan struct{}]struct{}{},
+		command: command, environment: environment, dir: dir, output: output, log: log,
+		stopTimeout: stopTimeout, subscribers: map[chan struct{}]struct{}{},
 	}
 }
 
-// start starts the process and keeps it running until stop. The error is that
-// of a command that can't be started.
+// start starts the process and keeps it running until stop. It returns an error if
+// the command can't be started.
 func (c *child) start(ctx context.Context) error {
-	// A bot is stopped by stop, when whoever waits for ctx gets round to it.
+	// The end of ctx must not kill the process before stop is called.
 	ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	c.ended = make(chan struct{})
+	c.done = make(chan struct{})
 	started := make(chan error, 1)
 	go func() {
-		defer close(c.ended)
-		c.keep(ctx, started)
+		defer close(c.done)
+		c.supervise(ctx, started)
 	}()
-	err := <-started
-	if err != nil {
+	if err := <-started; err != nil {
 		c.stop()
 		return fmt.Errorf("start the bot: %w", err)
 	}
 	return nil
 }
 
-// stop asks the process to end, kills it where it does not, and returns when it
-// is gone.
+// stop terminates the process, kills it after stopTimeout, and waits for its exit.
 func (c *child) stop() {
 	c.cancel()
-	<-c.ended
+	<-c.done
 }
 
-// kill ends the process without asking. It is started again.
+// kill kills the process. It is restarted afterwards.
 func (c *child) kill() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.process == nil {
-		return errors.New("the bot is down already")
+		return errors.New("the bot is already down")
 	}
 	if err := c.process.Kill(); err != nil {
 		return fmt.Errorf("kill the bot: %w", err)
@@ -97,23 +94,25 @@ func (c *child) kill() error {
 	return nil
 }
 
-// life is what became of the process so far.
-type life struct {
+type childStatus struct {
 	State  string    // botRunning or botDown
-	Since  time.Time // of State
+	Since  time.Time // start of State, zero before the first start
 	Starts int
-	Kills  int // those by hand
+	Kills  int // calls of kill
 }
 
-func (c *child) life() life {
-	state := c.state()
+func (c *child) status() childStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return life{State: state, Since: c.since, Starts: c.starts, Kills: c.kills}
+	state := botRunning
+	if c.process == nil {
+		state = botDown
+	}
+	return childStatus{State: state, Since: c.since, Starts: c.starts, Kills: c.kills}
 }
 
-// wasKilled says whether it was kill that ended the process, and forgets it.
-func (c *child) wasKilled() bool {
+// takeKilled reports whether kill ended the process, and resets that flag.
+func (c *child) takeKilled() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	killed := c.killed
@@ -121,55 +120,46 @@ func (c *child) wasKilled() bool {
 	return killed
 }
 
-// state returns what the page says of the bot.
-func (c *child) state() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.process == nil {
-		return botDown
-	}
-	return botRunning
-}
-
-// subscribe returns a channel that gets a value after every change of state.
+// subscribe returns a channel that receives a value after every change of state.
 func (c *child) subscribe() (changes <-chan struct{}, cancel func()) {
 	ch := make(chan struct{}, 1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watchers[ch] = struct{}{}
+	c.subscribers[ch] = struct{}{}
 	return ch, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		delete(c.watchers, ch)
+		delete(c.subscribers, ch)
 	}
 }
 
-func (c *child) set(p *os.Process) {
+// setProcess stores the running process, nil for none, and notifies subscribers.
+func (c *child) setProcess(p *os.Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.process, c.since = p, time.Now()
 	if p != nil {
 		c.starts++
 	}
-	for ch := range c.watchers {
+	for ch := range c.subscribers {
 		select {
 		case ch <- struct{}{}:
-		default: // a signal is waiting already
+		default: // a signal is already pending
 		}
 	}
 }
 
-// keep starts the process over and over until ctx is over. started hears of the
-// first time.
-func (c *child) keep(ctx context.Context, started chan<- error) {
-	// Linux ends a process with the thread that started it (child_linux.go), so
-	// that thread must stay.
+// supervise starts the process again and again until ctx is done. started receives
+// the result of the first start; supervise returns if that start failed.
+func (c *child) supervise(ctx context.Context, started chan<- error) {
+	// Linux kills the process when the thread that started it exits (Pdeathsig in
+	// child_linux.go), so this goroutine keeps its thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	pause := c.pause
+	backoff := firstBackoff
 	for {
-		began := time.Now()
-		cmd := c.prepare(ctx)
+		startedAt := time.Now()
+		cmd := c.newCommand(ctx)
 		err := cmd.Start()
 		if started != nil {
 			started <- err
@@ -179,50 +169,48 @@ func (c *child) keep(ctx context.Context, started chan<- error) {
 			started = nil
 		}
 		if err == nil {
-			c.set(cmd.Process)
+			c.setProcess(cmd.Process)
 			err = cmd.Wait()
-			c.set(nil)
+			c.setProcess(nil)
 		}
-		if c.wasKilled() || time.Since(began) > livedEnough {
-			pause = c.pause
+		if c.takeKilled() || time.Since(startedAt) > stableAfter {
+			backoff = firstBackoff
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
+		wait(ctx, backoff)
+		if ctx.Err() != nil {
 			return
-		case <-wait.C:
 		}
-		// Said only now: Ctrl-C reaches the bot too, often before the demo.
-		how := "exit status 0"
+		// Logged after the wait: Ctrl-C often reaches the bot before the demo, and
+		// that exit is no reason to warn.
+		reason := "exit status 0"
 		if err != nil {
-			how = err.Error()
+			reason = err.Error()
 		}
-		c.log.Warn("the bot had ended and is started again", "how", how, "after", pause)
-		pause = min(2*pause, longPause)
+		c.log.Warn("bot exited and is restarted", "reason", reason, "after", backoff)
+		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
-func (c *child) prepare(ctx context.Context) *exec.Cmd {
+func (c *child) newCommand(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.command[0], c.command[1:]...) //nolint:gosec // the caller's own command, no shell
 	cmd.Env = c.environment
-	cmd.Dir = c.folder
-	cmd.Stdout, cmd.Stderr = c.output, c.output // stdout is the demo's own, for one line
+	cmd.Dir = c.dir
+	cmd.Stdout, cmd.Stderr = c.output, c.output // the demo's stdout carries only the page's address
 	cmd.SysProcAttr = attributes()
 	cmd.Cancel = func() error {
 		err := cmd.Process.Signal(syscall.SIGTERM)
 		if err == nil || errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
-		return cmd.Process.Kill() // Windows has no such signal
+		return cmd.Process.Kill() // Windows does not support SIGTERM
 	}
-	cmd.WaitDelay = c.grace
+	cmd.WaitDelay = c.stopTimeout
 	return cmd
 }
 
-// environment returns these settings, and of this process's own what any
-// program needs or how it should log. Nothing else gets through: the settings of
-// a real bot may stand there.
+// environment returns settings, and those variables of this process that any program
+// needs or that configure logging. It drops all others, since they may be the
+// settings of a real bot.
 func environment(settings map[string]string) []string {
 	var env []string
 	for _, name := range []string{

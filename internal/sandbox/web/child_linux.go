@@ -2,7 +2,7 @@ package web
 
 import "syscall"
 
-// attributes make the process end with this one, however this one ends.
+// attributes make the kernel kill the process when this process dies.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// A demo that is killed takes its bot with it.
-func TestBotEndsWithTheDemo(t *testing.T) {
+func TestBotDiesWithKilledDemo(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = listener.Close() }()
-	args := self(t, append([]string{"demo"}, self(t, "tied-bot", listener.Addr().String())...)...)
+	args := self(t, append([]string{"demo"}, self(t, "hold-connection", listener.Addr().String())...)...)
 	demo := exec.CommandContext(t.Context(), args[0], args[1:]...)
-	demo.Env = append(demo.Environ(), "TMPDIR="+t.TempDir()) // it can't clean up
+	demo.Env = append(demo.Environ(), "TMPDIR="+t.TempDir()) // a killed demo leaves its data behind
 	out, err := demo.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -38,10 +37,10 @@ func TestBotEndsWithTheDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = demo.Wait() // "signal: killed"
-	if err := bot.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := bot.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, bot); err != nil {
-		t.Errorf("the bot lives on: %v", err)
+		t.Errorf("the bot still runs: %v", err)
 	}
 }

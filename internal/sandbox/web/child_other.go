@@ -4,5 +4,5 @@ package web
 
 import "syscall"
 
-// attributes are none: only Linux ends a process with the one that started it.
+// attributes returns nil: only Linux can kill a process when its parent dies.
 func attributes() *syscall.SysProcAttr { return nil }

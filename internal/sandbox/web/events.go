@@ -13,40 +13,40 @@ import (
 )
 
 const (
-	typingLasts = 5 * time.Second       // how long "typing" is shown (Bot API: sendChatAction)
-	keepAlive   = 25 * time.Second      // between two comments in a stream that has nothing to tell
-	gather      = 15 * time.Millisecond // changes that come together are told together
+	typingDuration    = 5 * time.Second       // of a chat action (Bot API: sendChatAction)
+	keepAliveInterval = 25 * time.Second      // between comments in an idle stream
+	batchDelay        = 15 * time.Millisecond // changes in this time share one update
+	refreshInterval   = 2 * time.Second       // while an order or a number changes over time
 )
 
-// events streams what is to be seen (Server-Sent Events): first an update with
-// everything, then one with what is new whenever something is. A browser that
-// loses the stream asks again by itself and begins anew, so nothing has to be
-// remembered here.
+// events serves the stream of updates (Server-Sent Events). The first update holds
+// the whole state, each further one the changes. A browser that loses the stream
+// reconnects and starts with the whole state, so no history is kept.
 func (p *page) events(w http.ResponseWriter, r *http.Request) {
-	chat, stopChat := p.chats.Subscribe()
-	defer stopChat()
-	goods, stopGoods := p.goods.Subscribe()
-	defer stopGoods()
-	bot, stopBot := p.bot.subscribe()
+	telegramChanges, stopTelegram := p.telegram.Subscribe()
+	defer stopTelegram()
+	marketChanges, stopMarket := p.market.Subscribe()
+	defer stopMarket()
+	botChanges, stopBot := p.bot.subscribe()
 	defer stopBot()
 
 	w.Header().Set("Content-Type", "text/event-stream")
-	control := http.NewResponseController(w)
+	response := http.NewResponseController(w)
 	send := func(format string, values ...any) error {
 		if _, err := fmt.Fprintf(w, format, values...); err != nil {
-			return fmt.Errorf("the browser is gone: %w", err)
+			return fmt.Errorf("write to the browser: %w", err)
 		}
-		return control.Flush()
+		return response.Flush()
 	}
-	alive := time.NewTicker(keepAlive)
-	defer alive.Stop()
-	later := time.NewTimer(keepAlive) // something that time alone changes
-	defer later.Stop()
-	seen := p.look()
+	keepAlive := time.NewTicker(keepAliveInterval)
+	defer keepAlive.Stop()
+	refresh := time.NewTimer(keepAliveInterval) // for changes over time, which send no signal
+	defer refresh.Stop()
+	s := p.newStream()
 	for {
-		update, err := seen.update()
+		update, err := s.update()
 		if err != nil {
-			p.log.Error("the page can't be told", "error", err)
+			p.log.Error("page update failed", "error", err)
 			return
 		}
 		if update != nil {
@@ -54,107 +54,107 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		if d := seen.changesIn(); d > 0 {
-			later.Reset(d)
+		if d := s.refreshAfter(); d > 0 {
+			refresh.Reset(d)
 		} else {
-			later.Stop()
+			refresh.Stop()
 		}
-		for again := true; again; {
-			again = false
+		for idle := true; idle; {
+			idle = false
 			select {
-			case <-chat:
-			case <-goods:
-			case <-bot:
-			case <-later.C:
-			case <-alive.C:
+			case <-telegramChanges:
+			case <-marketChanges:
+			case <-botChanges:
+			case <-refresh.C:
+			case <-keepAlive.C:
 				if err := send(":\n\n"); err != nil {
 					return
 				}
-				again = true
+				idle = true
 			case <-r.Context().Done():
 				return
 			}
 		}
-		wait(r.Context(), gather)
+		wait(r.Context(), batchDelay)
 	}
 }
 
-// sight is what one browser has been shown.
-type sight struct {
-	page     *page
-	began    bool
-	chats    map[int64]*chatSight
-	bot      botView
-	keys     []byte
-	faults   []byte
-	orders   map[int64]orderView
-	numbers  map[int64]numberView
-	market   callsSeen
-	telegram callsSeen
-	waiting  bool // an order or a number is about to change by itself
+// stream holds the state that one browser has received.
+type stream struct {
+	page          *page
+	started       bool
+	chats         map[int64]*chatState // by user id
+	bot           botView
+	keys          []byte
+	faults        []byte
+	orders        map[int64]orderView  // by order id
+	numbers       map[int64]numberView // by order id
+	marketCalls   callCursor
+	telegramCalls callCursor
+	changing      bool // an order or a number changes over time
 }
 
-// chatSight is what one browser has been shown of one chat.
-type chatSight struct {
+// chatState holds the state of one chat that one browser has received.
+type chatState struct {
 	person   *telegram.Client
-	messages map[int]time.Time // by id, when they were last edited
-	answers  int               // how many
+	messages map[int]time.Time // last edit, by message id
+	answers  int               // number of answers
 	typing   bool
 	blocked  bool
 	profile  []byte
 }
 
-// look begins a stream. What taps were answered with before it is not repeated.
-func (p *page) look() *sight {
-	s := &sight{
-		page: p, chats: map[int64]*chatSight{}, orders: map[int64]orderView{}, numbers: map[int64]numberView{},
-		market:   callsSeen{last: max(0, int64(p.goods.Count(""))-oldCalls), open: map[int64]bool{}},
-		telegram: callsSeen{last: max(0, int64(p.chats.Count(""))-oldCalls), open: map[int64]bool{}},
+// newStream returns a stream that starts with the whole state. It omits earlier
+// answers to taps and all but the last recentCalls calls.
+func (p *page) newStream() *stream {
+	s := &stream{
+		page: p, chats: map[int64]*chatState{}, orders: map[int64]orderView{}, numbers: map[int64]numberView{},
+		marketCalls: newCallCursor(p.market.Count("")), telegramCalls: newCallCursor(p.telegram.Count("")),
 	}
 	for id, person := range p.people {
-		s.chats[id] = &chatSight{person: person, messages: map[int]time.Time{}, answers: len(person.Answers())}
+		s.chats[id] = &chatState{person: person, messages: map[int]time.Time{}, answers: len(person.Answers())}
 	}
 	return s
 }
 
-// changesIn is how soon something may change by time alone, 0 where nothing does.
-func (s *sight) changesIn() time.Duration {
+// refreshAfter returns the time until the next update that no signal announces, 0 if
+// there is none.
+func (s *stream) refreshAfter() time.Duration {
 	for _, c := range s.chats {
 		if c.typing {
-			return typingLasts / 10
+			return typingDuration / 10
 		}
 	}
-	if s.waiting {
-		return lookAgain
+	if s.changing {
+		return refreshInterval
 	}
 	return 0
 }
 
-// update returns the JSON of what has changed since the last one, nil if
-// nothing has.
-func (s *sight) update() ([]byte, error) {
+// update returns the changes since the last update as JSON, nil if there are none.
+func (s *stream) update() ([]byte, error) {
 	u := update{Chats: map[int64]chatUpdate{}}
 	for id, c := range s.chats {
-		one, err := s.page.updateChat(c)
+		chat, err := s.page.updateChat(c)
 		if err != nil {
 			return nil, err
 		}
-		if !one.empty() {
-			u.Chats[id] = one
+		if !chat.empty() {
+			u.Chats[id] = chat
 		}
 	}
 	if bot := s.page.viewBot(); bot != s.bot {
 		s.bot, u.Bot = bot, &bot
 	}
-	if err := s.updateRoom(&u); err != nil {
+	if err := s.updateControl(&u); err != nil {
 		return nil, err
 	}
 	u.Calls = s.calls()
-	if !s.began {
-		s.began = true
+	if !s.started {
+		s.started = true
 		u.All = &allView{Username: botUsername, Name: botName}
-		for _, who := range residents() {
-			u.All.People = append(u.All.People, personView{who.ID, who.FirstName, who.LanguageCode, who.about})
+		for _, person := range demoPeople() {
+			u.All.People = append(u.All.People, personView{person.ID, person.FirstName, person.LanguageCode, person.about})
 		}
 	}
 	if u.empty() {
@@ -163,43 +163,31 @@ func (s *sight) update() ([]byte, error) {
 	return json.Marshal(u)
 }
 
-// updateChat looks at one chat. Only messages that are new or edited since are
-// put into JSON: an edit has a time of its own.
-func (p *page) updateChat(c *chatSight) (chatUpdate, error) {
+// updateChat returns the changes of one chat. It encodes only messages whose edit
+// date has changed, and new ones.
+func (p *page) updateChat(c *chatState) (chatUpdate, error) {
 	var u chatUpdate
-	shown := 0
 	messages := c.person.Messages()
+	present := make(map[int]bool, len(messages))
 	for _, m := range messages {
-		edited, known := c.messages[m.ID]
-		if known {
-			shown++
-			if edited.Equal(m.EditDate) {
-				continue
-			}
+		present[m.ID] = true
+		if edited, known := c.messages[m.ID]; known && edited.Equal(m.EditDate) {
+			continue
 		}
 		view, err := json.Marshal(viewMessage(m))
 		if err != nil {
-			return u, fmt.Errorf("show message %d: %w", m.ID, err)
+			return u, fmt.Errorf("encode message %d: %w", m.ID, err)
 		}
 		c.messages[m.ID] = m.EditDate
-		if !known {
-			shown++
-		}
 		u.Messages = append(u.Messages, view)
 	}
-	if shown < len(c.messages) {
-		left := map[int]bool{}
-		for _, m := range messages {
-			left[m.ID] = true
+	for id := range c.messages {
+		if !present[id] {
+			delete(c.messages, id)
+			u.Deleted = append(u.Deleted, id)
 		}
-		for id := range c.messages {
-			if !left[id] {
-				delete(c.messages, id)
-				u.Deleted = append(u.Deleted, id)
-			}
-		}
-		slices.Sort(u.Deleted)
 	}
+	slices.Sort(u.Deleted)
 	answers := c.person.Answers()
 	for _, a := range answers[min(c.answers, len(answers)):] {
 		u.Answers = append(u.Answers, answerView{Message: a.MessageID, Data: a.Data, Text: a.Text, Alert: a.Alert})
@@ -216,19 +204,19 @@ func (p *page) updateChat(c *chatSight) (chatUpdate, error) {
 	return u, err
 }
 
-// updateRoom looks at the back room.
-func (s *sight) updateRoom(u *update) error {
-	orders, numbers := s.page.goods.Orders(), s.page.goods.Numbers()
-	s.page.masks.learn(orders, numbers)
-	s.waiting = slices.ContainsFunc(orders, func(o market.Order) bool { return o.Open && o.AutoDelivery }) ||
+// updateControl adds the changes of the back room.
+func (s *stream) updateControl(u *update) error {
+	orders, numbers := s.page.market.Orders(), s.page.market.Numbers()
+	s.page.secrets.update(orders, numbers)
+	s.changing = slices.ContainsFunc(orders, func(o market.Order) bool { return o.Open && o.AutoDelivery }) ||
 		slices.ContainsFunc(numbers, func(n market.Number) bool { return n.Open || n.Follows })
 	for _, o := range orders {
-		if err := fresh(s.orders, o.Number, viewOrder(o), &u.Orders); err != nil {
+		if err := appendChanged(s.orders, o.Number, viewOrder(o), &u.Orders); err != nil {
 			return err
 		}
 	}
 	for _, n := range numbers {
-		if err := fresh(s.numbers, n.Number, viewNumber(n), &u.Numbers); err != nil {
+		if err := appendChanged(s.numbers, n.Number, viewNumber(n), &u.Numbers); err != nil {
 			return err
 		}
 	}
@@ -240,30 +228,30 @@ func (s *sight) updateRoom(u *update) error {
 	return err
 }
 
-// fresh appends the JSON of a view that is new or differs from the last one.
-func fresh[V comparable](last map[int64]V, number int64, view V, to *[]json.RawMessage) error {
-	if was, ok := last[number]; ok && was == view {
+// appendChanged appends the JSON of a view that is new or differs from the last one.
+func appendChanged[V comparable](last map[int64]V, id int64, view V, to *[]json.RawMessage) error {
+	if before, known := last[id]; known && before == view {
 		return nil
 	}
-	last[number] = view
+	last[id] = view
 	data, err := json.Marshal(view)
 	if err != nil {
-		return fmt.Errorf("show %d: %w", number, err)
+		return fmt.Errorf("encode order %d: %w", id, err)
 	}
 	*to = append(*to, data)
 	return nil
 }
 
-// changed returns the JSON of a view where it differs from the last one, which
-// it replaces.
+// changed returns the JSON of a view if it differs from *last, which it replaces,
+// and nil if it does not.
 func changed(last *[]byte, view any) (json.RawMessage, error) {
-	now, err := json.Marshal(view)
+	data, err := json.Marshal(view)
 	if err != nil {
-		return nil, fmt.Errorf("show the page's side: %w", err)
+		return nil, fmt.Errorf("encode %T: %w", view, err)
 	}
-	if bytes.Equal(now, *last) {
+	if bytes.Equal(data, *last) {
 		return nil, nil
 	}
-	*last = now
-	return now, nil
+	*last = data
+	return data, nil
 }

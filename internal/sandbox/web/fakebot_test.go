@@ -20,18 +20,17 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain is the tests, and with these arguments one of the processes that
-// they start.
+// TestMain runs the tests, or one of the processes that the tests start.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "fake-bot":
 			os.Exit(fakeBot())
-		case "deaf-bot":
+		case "ignore-sigterm":
 			signal.Ignore(syscall.SIGTERM, os.Interrupt)
 			fmt.Fprintln(os.Stderr, "ready")
 			select {}
-		case "tied-bot": // holds a connection for as long as it lives
+		case "hold-connection": // until the process ends
 			conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", os.Args[2])
 			if err != nil {
 				os.Exit(1)
@@ -50,7 +49,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// self is this test binary as a command with these arguments.
+// self returns a command that runs this test binary with arguments.
 func self(t *testing.T, args ...string) []string {
 	t.Helper()
 	path, err := os.Executable()
@@ -60,7 +59,7 @@ func self(t *testing.T, args ...string) []string {
 	return append([]string{path}, args...)
 }
 
-// fakeBot is a bot just big enough to be seen by the page.
+// fakeBot is a minimal bot that answers messages, commands and taps.
 func fakeBot() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -123,7 +122,7 @@ func fakeBot() int {
 				sendFile(ctx, api, chat)
 				continue
 			case "/die":
-				// The update is acknowledged first, or it would come again.
+				// Without the acknowledgement, Telegram would send the update again.
 				call(ctx, "getUpdates", map[string]any{"offset": offset, "timeout": 0})
 				return 3
 			case "/pid":
@@ -142,7 +141,7 @@ func fakeBot() int {
 			}
 		}
 	}
-	fmt.Fprintln(os.Stderr, "asked to end")
+	fmt.Fprintln(os.Stderr, "stopped by SIGTERM")
 	return 0
 }
 

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// guard lets in what this page asks for, and nothing that another site makes a
-// browser ask for.
+// guard rejects requests that another site makes the browser send.
 //
-// A name that points at loopback (DNS rebinding) fails at Host, another site at
-// Origin or Sec-Fetch-Site (Fetch Metadata), a form at Content-Type. Opening the
-// page itself is free: links lead to it.
-func guard(at net.Addr, next http.Handler) http.Handler {
-	hosts := ownHosts(at)
+// The Host check stops DNS rebinding, the checks of Origin and Sec-Fetch-Site (Fetch
+// Metadata) stop other sites, and the Content-Type check stops forms. Any site may
+// link to the page.
+func guard(addr net.Addr, next http.Handler) http.Handler {
+	hosts := allowedHosts(addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'")
@@ -26,41 +25,41 @@ func guard(at net.Addr, next http.Handler) http.Handler {
 		header.Set("Cache-Control", "no-store")
 		switch {
 		case !hosts[strings.ToLower(r.Host)]:
-			http.Error(w, "this page is not served under that name", http.StatusMisdirectedRequest)
-		case !ownOrigin(r):
-			http.Error(w, "other sites may not ask for this", http.StatusForbidden)
+			http.Error(w, "the page is not served under this host name", http.StatusMisdirectedRequest)
+		case !sameOrigin(r):
+			http.Error(w, "requests from other sites are rejected", http.StatusForbidden)
 		case r.Method == http.MethodPost && !isJSON(r):
-			http.Error(w, "takes application/json", http.StatusUnsupportedMediaType)
+			http.Error(w, "the content type must be application/json", http.StatusUnsupportedMediaType)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// ownHosts are the values of Host under which a listener is known.
-func ownHosts(at net.Addr) map[string]bool {
+// allowedHosts returns the values of Host that address a listener.
+func allowedHosts(addr net.Addr) map[string]bool {
 	hosts := map[string]bool{}
-	host, port, err := net.SplitHostPort(at.String())
+	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return hosts
 	}
 	for _, name := range []string{host, "localhost"} {
 		hosts[net.JoinHostPort(name, port)] = true
-		if port == "80" { // browsers leave it out
+		if port == "80" { // browsers omit it
 			hosts[strings.TrimSuffix(net.JoinHostPort(name, port), ":80")] = true
 		}
 	}
 	return hosts
 }
 
-func ownOrigin(r *http.Request) bool {
+func sameOrigin(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
 		return false
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return true
-	default: // same-site too: that is any other port of this machine
+	default: // same-site is rejected too: it includes the other ports of this machine
 		return r.Method == http.MethodGet && r.URL.Path == "/" && r.Header.Get("Sec-Fetch-Dest") == "document"
 	}
 }

@@ -20,43 +20,46 @@ import (
 var static embed.FS
 
 const (
-	maxBody  = 64 << 10 // bytes of what the page posts
-	maxTyped = 4096     // UTF-16 units; Telegram's apps split what is longer
+	maxBody    = 64 << 10 // bytes of a POST body
+	maxMessage = 4096     // UTF-16 units; Telegram's apps split longer texts
 )
 
-// page answers the browser:
+// page serves the browser:
 //
-//	GET  /                          the page and what it is made of
-//	GET  /events                    all that is to be seen, and then every change (events.go)
+//	GET  /                          the static files
+//	GET  /events                    the whole state, then every change (events.go)
 //	GET  /file/{person}/{message}   the file of a message
 //	POST /type                      {person, text}
 //	POST /sticker                   {person}
 //	POST /tap                       {person, message, data}
 //
-// and what the back room asks for (room.go). A post is answered with 204, or with
-// a 4xx and one sentence.
+// and the endpoints of the back room (control.go). A POST is answered with 204, or
+// with a 4xx and one sentence, which the page shows.
 type page struct {
-	goods  *market.Server
-	chats  *telegram.Server
-	people map[int64]*telegram.Client
-	bot    *child
-	masks  *masks
-	log    *slog.Logger
+	market   *market.Server
+	telegram *telegram.Server
+	people   map[int64]*telegram.Client // by user id
+	bot      *child
+	secrets  *secrets
+	log      *slog.Logger
 }
 
-func newPage(goods *market.Server, chats *telegram.Server, bot *child, token string, log *slog.Logger) *page {
-	p := &page{goods: goods, chats: chats, people: map[int64]*telegram.Client{}, bot: bot, masks: newMasks(token), log: log}
-	for _, who := range residents() {
-		p.people[who.ID] = chats.Join(who.Person)
+func newPage(marketServer *market.Server, telegramServer *telegram.Server, bot *child, token string, log *slog.Logger) *page {
+	p := &page{
+		market: marketServer, telegram: telegramServer, people: map[int64]*telegram.Client{},
+		bot: bot, secrets: newSecrets(token), log: log,
+	}
+	for _, person := range demoPeople() {
+		p.people[person.ID] = telegramServer.Join(person.Person)
 	}
 	return p
 }
 
-// handler returns the page for a listener.
-func (p *page) handler(at net.Addr) http.Handler {
+// handler returns the page for a listener on addr.
+func (p *page) handler(addr net.Addr) http.Handler {
 	files, err := fs.Sub(static, "static")
 	if err != nil {
-		panic(err) // the name above is wrong
+		panic(err) // "static" is a valid path
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
@@ -65,21 +68,22 @@ func (p *page) handler(at net.Addr) http.Handler {
 	mux.Handle("POST /type", post(p.typeText))
 	mux.Handle("POST /sticker", post(p.sticker))
 	mux.Handle("POST /tap", post(p.tap))
-	p.backRoom(mux)
-	return guard(at, mux)
+	p.handleControl(mux)
+	return guard(addr, mux)
 }
 
-// post decodes the JSON that do takes. The error's sentence is shown.
+// post returns a handler that decodes the JSON body and calls do with it. The error
+// of do is the answer.
 func post[T any](do func(T) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 		decoder.DisallowUnknownFields()
-		var asked T
-		if err := decoder.Decode(&asked); err != nil {
-			http.Error(w, "this can't be understood", http.StatusBadRequest)
+		var req T
+		if err := decoder.Decode(&req); err != nil {
+			http.Error(w, "the request is not valid", http.StatusBadRequest)
 			return
 		}
-		if err := do(asked); err != nil {
+		if err := do(req); err != nil {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
 		}
@@ -87,76 +91,73 @@ func post[T any](do func(T) error) http.Handler {
 	})
 }
 
-type nothing struct{}
+// person returns the client of a pretend person.
+func (p *page) person(id int64) (*telegram.Client, error) {
+	if person := p.people[id]; person != nil {
+		return person, nil
+	}
+	return nil, errors.New("there is no such person")
+}
 
-var (
-	errNobody  = errors.New("there is no such person")
-	errNotSent = errors.New("there is nothing to send, or the bot is blocked")
-)
+// checkSent returns an error for the id 0, which means that no message was sent.
+func checkSent(messageID int) error {
+	if messageID == 0 {
+		return errors.New("the message is empty, or the bot is blocked")
+	}
+	return nil
+}
 
-func (p *page) typeText(asked struct {
+func (p *page) typeText(req struct {
 	Person int64  `json:"person"`
 	Text   string `json:"text"`
 },
 ) error {
-	person := p.people[asked.Person]
-	if person == nil {
-		return errNobody
+	person, err := p.person(req.Person)
+	if err != nil {
+		return err
 	}
-	if len(utf16.Encode([]rune(asked.Text))) > maxTyped {
+	if len(utf16.Encode([]rune(req.Text))) > maxMessage {
 		return errors.New("a message has at most 4096 characters")
 	}
-	if person.Type(asked.Text) == 0 {
-		return errNotSent
-	}
-	return nil
+	return checkSent(person.Type(req.Text))
 }
 
-func (p *page) sticker(asked struct {
+func (p *page) sticker(req struct {
 	Person int64 `json:"person"`
 },
 ) error {
-	person := p.people[asked.Person]
-	if person == nil {
-		return errNobody
+	person, err := p.person(req.Person)
+	if err != nil {
+		return err
 	}
-	if person.Sticker() == 0 {
-		return errNotSent
-	}
-	return nil
+	return checkSent(person.Sticker())
 }
 
-// tap sends what the tapped button carried when the page drew it, as Telegram's
-// apps do: the message may have been edited since.
-func (p *page) tap(asked struct {
+// tap sends the data that the button had when the page drew it, as Telegram's apps
+// do: the message may have been edited since.
+func (p *page) tap(req struct {
 	Person  int64  `json:"person"`
 	Message int    `json:"message"`
 	Data    string `json:"data"`
 },
 ) error {
-	person := p.people[asked.Person]
-	if person == nil {
-		return errNobody
+	person, err := p.person(req.Person)
+	if err != nil {
+		return err
 	}
-	return person.Press(asked.Message, asked.Data)
+	return person.TapButton(req.Message, req.Data)
 }
 
-// file serves the file of a message for saving, never for showing.
+// file serves the file of a message as a download. Browsers never display it.
 func (p *page) file(w http.ResponseWriter, r *http.Request) {
-	who, err := strconv.ParseInt(r.PathValue("person"), 10, 64)
-	person := p.people[who]
-	if err != nil || person == nil {
-		http.NotFound(w, r)
-		return
+	personID, _ := strconv.ParseInt(r.PathValue("person"), 10, 64)
+	messageID, _ := strconv.Atoi(r.PathValue("message"))
+	var message telegram.Message
+	if person := p.people[personID]; person != nil {
+		message, _ = person.Message(messageID)
 	}
-	id, err := strconv.Atoi(r.PathValue("message"))
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	message, ok := person.Message(id)
 	file := document(message)
-	if !ok || message.Deleted || file == nil {
+	if message.Deleted || file == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -165,12 +166,12 @@ func (p *page) file(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
 	header.Set("Content-Length", strconv.Itoa(len(file.Data)))
 	if _, err := w.Write(file.Data); err != nil {
-		p.log.Debug("a download broke off", "error", err)
+		p.log.Debug("download interrupted", "error", err)
 	}
 }
 
-// document is the file that a message brings, nil where it has none, or one that
-// the bot named by its address only.
+// document returns the file of a message. It returns nil if there is none, or if the
+// bot sent only its address.
 func document(m telegram.Message) *telegram.Document {
 	for _, file := range []*telegram.Document{m.Document, m.Photo} {
 		if file != nil && file.URL == "" {

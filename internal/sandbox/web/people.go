@@ -1,12 +1,8 @@
 package web
 
-import (
-	"strconv"
+import "hstockbot/internal/sandbox/telegram"
 
-	"hstockbot/internal/sandbox/telegram"
-)
-
-// The money of the demo.
+// The API keys of the demo.
 const (
 	keyRich     = "demo-key-rich-4f7a"
 	keyPoor     = "demo-key-poor-9c2e"
@@ -14,23 +10,23 @@ const (
 	keyOperator = "demo-key-operator-71d3"
 )
 
-// Who there is. The numbers are Telegram's ids of people.
+// The Telegram user ids of the pretend people.
 const (
 	anna int64 = 7_000_001
 	bo   int64 = 7_000_002
 	amal int64 = 7_000_003
-	olga int64 = 7_000_004 // is the bot's admin (ADMIN_IDS)
+	olga int64 = 7_000_004 // the bot's admin (ADMIN_IDS)
 )
 
-// resident is one pretend person.
-type resident struct {
+// demoPerson is one pretend person.
+type demoPerson struct {
 	telegram.Person
-	about string   // their state, for the page
-	types []string // what they have typed when the demo begins
+	about    string   // shown on the page
+	messages []string // sent before the demo starts
 }
 
-func residents() []resident {
-	return []resident{
+func demoPeople() []demoPerson {
+	return []demoPerson{
 		{telegram.Person{ID: anna, FirstName: "Anna", LanguageCode: "en"}, "English, new here", nil},
 		{telegram.Person{ID: bo, FirstName: "Bo", LanguageCode: "zh-hans"}, "Chinese, with an API key", []string{"/start", "/key " + keyBo}},
 		{telegram.Person{ID: amal, FirstName: "Amal", LanguageCode: "ar"}, "Arabic, new here", nil},
@@ -38,18 +34,15 @@ func residents() []resident {
 	}
 }
 
-// admins is the value of ADMIN_IDS.
-func admins() string { return strconv.FormatInt(olga, 10) }
+// demoKey is an API key of the marketplace. The balance is in USD.
+type demoKey struct{ key, balance, about string }
 
-// purse is an API key of the marketplace.
-type purse struct{ key, balance, about string }
-
-// purses are those there are, in the order of the page.
-func purses() []purse {
-	return []purse{
+// demoKeys returns the keys in the order of the page.
+func demoKeys() []demoKey {
+	return []demoKey{
 		{keyRich, "500.00", "plenty"},
-		{keyPoor, "2.00", "hardly anything"},
-		{keyBo, "50.00", "Bo has given it to the bot"},
+		{keyPoor, "2.00", "almost nothing"},
+		{keyBo, "50.00", "Bo has sent it to the bot"},
 		{keyOperator, "1000.00", "the operator’s own (HSTOCK_API_KEY)"},
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// update is what the page is told. What is not in it has not changed.
+// update is one event of the stream. A missing field has not changed.
 type update struct {
-	All     *allView             `json:"all,omitempty"`   // forget what was: the rest is everything
-	Chats   map[int64]chatUpdate `json:"chats,omitempty"` // by person
+	All     *allView             `json:"all,omitempty"`   // only in the first update, which holds the whole state
+	Chats   map[int64]chatUpdate `json:"chats,omitempty"` // by user id
 	Bot     *botView             `json:"bot,omitempty"`
 	Keys    json.RawMessage      `json:"keys,omitempty"`
-	Orders  []json.RawMessage    `json:"orders,omitempty"`  // new or changed ones, by rising number
-	Numbers []json.RawMessage    `json:"numbers,omitempty"` // the same
+	Orders  []json.RawMessage    `json:"orders,omitempty"`  // new and changed ones, by ascending number
+	Numbers []json.RawMessage    `json:"numbers,omitempty"` // new and changed ones, by ascending number
 	Faults  json.RawMessage      `json:"faults,omitempty"`
-	Calls   []callView           `json:"calls,omitempty"` // new ones and those answered since, oldest first
+	Calls   []callView           `json:"calls,omitempty"` // new and newly answered ones, oldest first
 }
 
 func (u *update) empty() bool {
@@ -34,14 +34,14 @@ type allView struct {
 type personView struct {
 	ID    int64  `json:"id"`
 	Name  string `json:"name"`
-	Lang  string `json:"lang"` // of their Telegram
+	Lang  string `json:"lang"` // of their Telegram app
 	About string `json:"about"`
 }
 
-// chatUpdate is what is new in one person's chat.
+// chatUpdate is what has changed in one person's chat.
 type chatUpdate struct {
-	Messages []json.RawMessage `json:"messages,omitempty"` // new or changed ones, by rising id
-	Deleted  []int             `json:"deleted,omitempty"`  // their ids
+	Messages []json.RawMessage `json:"messages,omitempty"` // new and changed ones, by ascending id
+	Deleted  []int             `json:"deleted,omitempty"`  // ids
 	Answers  []answerView      `json:"answers,omitempty"`  // to taps
 	Typing   *bool             `json:"typing,omitempty"`
 	Blocked  *bool             `json:"blocked,omitempty"`
@@ -54,11 +54,11 @@ func (u *chatUpdate) empty() bool {
 
 type messageView struct {
 	ID       int               `json:"id"`
-	Own      bool              `json:"own"` // the person's
+	Own      bool              `json:"own"` // sent by the person
 	At       int64             `json:"at"`  // unix ms
 	Edited   bool              `json:"edited"`
 	Text     string            `json:"text"`
-	Entities []telegram.Entity `json:"entities"` // offsets in UTF-16 units, as JavaScript counts
+	Entities []telegram.Entity `json:"entities"` // offsets in UTF-16 units, like JavaScript's
 	Keyboard [][]buttonView    `json:"keyboard"`
 	File     *fileView         `json:"file,omitempty"`
 	Sticker  string            `json:"sticker,omitempty"`
@@ -66,13 +66,13 @@ type messageView struct {
 	ReplyTo  int               `json:"replyTo,omitempty"`
 }
 
-// buttonView has one of data, url and copy; none where the page can't do it.
+// buttonView has one of Data, URL and Copy, or none if the page can't act on it.
 type buttonView struct {
-	Text string `json:"text"`
-	Data string `json:"data,omitempty"`
-	URL  string `json:"url,omitempty"`
-	Copy string `json:"copy,omitempty"`
-	Look string `json:"look,omitempty"` // "danger", "success" or "primary"
+	Text  string `json:"text"`
+	Data  string `json:"data,omitempty"`
+	URL   string `json:"url,omitempty"`
+	Copy  string `json:"copy,omitempty"`
+	Style string `json:"look,omitempty"` // "danger", "success" or "primary"
 }
 
 type fileView struct {
@@ -80,17 +80,18 @@ type fileView struct {
 	Size int    `json:"size"` // bytes
 }
 
-// previewView is a link preview. The page shows its address only: it asks
-// nothing of other sites.
+// previewView is a link preview. The page shows only the address, because it loads
+// nothing from other sites.
 type previewView struct {
 	URL   string `json:"url"`
-	Above bool   `json:"above"`
+	Above bool   `json:"above"` // above the text
 }
 
+// answerView is the bot's answer to a tap.
 type answerView struct {
 	Message int    `json:"message"`
 	Data    string `json:"data"`
-	Text    string `json:"text"` // "": nothing was said
+	Text    string `json:"text"` // "": none is shown
 	Alert   bool   `json:"alert"`
 }
 
@@ -102,7 +103,7 @@ func viewMessage(m telegram.Message) messageView {
 	for _, row := range m.Keyboard {
 		var buttons []buttonView
 		for _, b := range row {
-			buttons = append(buttons, buttonView{Text: b.Text, Data: b.CallbackData, URL: b.URL, Copy: b.CopyText, Look: b.Style})
+			buttons = append(buttons, buttonView{Text: b.Text, Data: b.CallbackData, URL: b.URL, Copy: b.CopyText, Style: b.Style})
 		}
 		view.Keyboard = append(view.Keyboard, buttons)
 	}
@@ -111,15 +112,16 @@ func viewMessage(m telegram.Message) messageView {
 	} else if m.Photo != nil {
 		view.Preview = &previewView{URL: m.Photo.URL, Above: true}
 	}
-	if link := previewed(m); link != "" {
+	if link := previewURL(m); link != "" {
 		view.Preview = &previewView{URL: link, Above: m.LinkPreview.AboveText}
 	}
 	return view
 }
 
-// previewed is the address whose preview the message shows: the one asked for, or
-// the first in the text, unless previews are off. Files have none.
-func previewed(m telegram.Message) string {
+// previewURL returns the address whose preview the message shows, "" for none: the
+// address that the bot requested, or else the first one in the text. Messages with
+// files have no preview.
+func previewURL(m telegram.Message) string {
 	if m.LinkPreview.Disabled || m.Unloaded || m.Document != nil || m.Photo != nil {
 		return ""
 	}
@@ -131,24 +133,24 @@ func previewed(m telegram.Message) string {
 		case "text_link":
 			return e.URL
 		case "url":
-			all := utf16.Encode([]rune(m.Text))
-			return string(utf16.Decode(all[e.Offset : e.Offset+e.Length]))
+			units := utf16.Encode([]rune(m.Text))
+			return string(utf16.Decode(units[e.Offset : e.Offset+e.Length]))
 		}
 	}
 	return ""
 }
 
-// profileView is what the bot says of itself to one person.
+// profileView is the bot's profile as one person sees it.
 type profileView struct {
-	About    string             `json:"about"` // what an empty chat says
+	About    string             `json:"about"` // the description that an empty chat shows
 	Commands []telegram.Command `json:"commands"`
 }
 
 func (p *page) viewProfile(person *telegram.Client) profileView {
 	lang, _, _ := strings.Cut(person.Person().LanguageCode, "-")
-	about, _ := p.chats.Description(lang)
+	about, _ := p.telegram.Description(lang)
 	if about == "" {
-		about, _ = p.chats.Description("")
+		about, _ = p.telegram.Description("")
 	}
 	return profileView{About: about, Commands: person.Commands()}
 }

@@ -1,11 +1,19 @@
-// Package web is the demo: the pretend marketplace and the pretend Telegram on
-// loopback, the bot as a process of its own that is pointed at them by its
-// settings, and a page on which pretend people type, tap and receive, with the
-// marketplace's back room beside it.
+// Package web is the demo (`hstockbot demo`). It serves the pretend marketplace
+// and the pretend Telegram on loopback, runs the bot as a child process whose
+// settings point at them, and serves a page where pretend people chat with the
+// bot, beside a panel that controls the marketplace ("Back room").
 //
-// It owns the page, what the page may ask for, and the life of the process. It
-// must not know the bot: that is a command and its environment, the same as in
-// production. It listens on loopback only.
+// The package owns the page, the endpoints of the page (page.go, control.go) and
+// the bot's process. It contains no code of the bot: the bot is a command and its
+// environment, as in production.
+//
+// The browser receives changes as Server-Sent Events. The page builds messages
+// from parsed entities and never from HTML. It loads nothing from other origins,
+// and it rejects requests from other origins (guard.go).
+//
+// Options.Data keeps the bot's database, and beside it the pretend world
+// (world.json), because the database refers to order numbers and message ids of
+// that world.
 package web
 
 import (
@@ -25,45 +33,43 @@ import (
 	"time"
 )
 
-// DefaultAddr is where the page is, unless that port is taken.
+// DefaultAddr is the address of the page, unless its port is taken.
 const DefaultAddr = "127.0.0.1:8090"
 
-// Options are what a demo needs. The zero value will do.
+// Options configure a demo. The zero value is valid.
 type Options struct {
-	// Addr is the loopback host:port of the page, "" for DefaultAddr. Where the
-	// port is taken, it is the next free one of the hundred that follow.
+	// Addr is the loopback host:port of the page, "" for DefaultAddr. If the port
+	// is taken, the page uses the next free one of the following hundred.
 	Addr string
-	// Seed makes prices, stock and goods of the marketplace: the same each time.
-	// Data that is kept has its own; another one than 0 must be that.
+	// Seed determines prices, stock and goods of the marketplace. Saved data has
+	// its own seed; Run fails if Seed is neither 0 nor that seed.
 	Seed uint64
-	// Data is a folder where the bot's database and the pretend world are kept
-	// for the next time; it is made where there is none. "": nothing is kept.
+	// Data is the folder that keeps the bot's database and the pretend world. It
+	// is created if missing. "": nothing is kept.
 	Data string
-	// Command starts the bot: a program, by its absolute path or as PATH has
-	// it, and its arguments. nil: this program with the argument "run".
+	// Command starts the bot: a program (an absolute path, or a name in PATH) and
+	// its arguments. nil: this program with the argument "run".
 	Command []string
-	// Stdout gets one line, the page's address; nil: nobody.
+	// Stdout receives one line, the page's address. nil: discarded.
 	Stdout io.Writer
-	// Stderr gets what the bot logs, as it comes, and what the demo has to say
-	// of the bot; nil: nobody.
+	// Stderr receives the log of the bot and of the demo. nil: discarded.
 	Stderr io.Writer
 }
 
 const (
-	deliverAfter = 3 * time.Second // of automatic goods: one sees the order placed before it arrives
+	deliverAfter = 3 * time.Second // automatic goods: the order is visible before they arrive
 	codeAfter    = 15 * time.Second
 )
 
-// What the bot is called in the pretend Telegram.
+// The bot's name in the pretend Telegram.
 const (
 	botUsername = "hstock_demo_bot"
 	botName     = "HStockPlus demo"
 )
 
-// Run runs the demo until ctx is over, and leaves nothing behind but Options.Data:
-// the bot is stopped (as by its operator; killed after 10 s), its data removed or
-// kept. The error is that of what the demo could not do at all; a bot that ends by
-// itself is started again.
+// Run runs the demo until ctx is done. Then it stops the bot with SIGTERM (with
+// SIGKILL after 10 s) and removes the bot's data unless Options.Data is set. A bot
+// that exits by itself is restarted and is not an error.
 func Run(ctx context.Context, opts Options) (err error) {
 	opts, err = opts.withDefaults()
 	if err != nil {
@@ -71,51 +77,51 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 	log := slog.New(slog.NewTextHandler(opts.Stderr, nil))
 
-	folder, done, err := opts.folder()
+	dir, remove, err := opts.dataDir()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	defer func() { err = errors.Join(err, remove()) }()
 
-	// The secret differs each time, so that no other program can play the bot.
+	// A random token keeps other programs from acting as the bot.
 	token := "1234567:AA" + rand.Text()
-	w, err := newWorld(opts, folder, token, log)
+	w, err := newWorld(opts, dir, token, log)
 	if err != nil {
 		return err
 	}
 	listening := &servers{log: log, failed: make(chan error, 3)}
 	defer func() {
-		w.goods.Close()
-		w.chats.Close()
+		w.market.Close()
+		w.telegram.Close()
 		listening.stop()
 	}()
-	marketAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.goods })
+	marketAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.market })
 	if err != nil {
 		return err
 	}
-	telegramAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.chats })
+	telegramAddr, err := listening.start(ctx, "127.0.0.1:0", 0, func(net.Addr) http.Handler { return w.telegram })
 	if err != nil {
 		return err
 	}
-	bot := newChild(opts.Command, folder, opts.Stderr, log, environment(map[string]string{
+	bot := newChild(opts.Command, dir, opts.Stderr, log, environment(map[string]string{
 		"TELEGRAM_TOKEN":   token,
 		"TELEGRAM_API_URL": "http://" + telegramAddr.String(),
 		"HSTOCK_API_URL":   "http://" + marketAddr.String() + "/api/v2",
 		"HSTOCK_API_KEY":   keyOperator,
-		"ADMIN_IDS":        admins(),
-		"DATABASE_URL":     "sqlite:" + filepath.Join(folder, "bot.db"),
+		"ADMIN_IDS":        strconv.FormatInt(olga, 10),
+		"DATABASE_URL":     "sqlite:" + filepath.Join(dir, "bot.db"),
 		"HTTP_ADDR":        "",
 		"TELEGRAM_RATE":    "30",
 	}))
-	pageAddr, err := listening.start(ctx, opts.Addr, 100, func(at net.Addr) http.Handler {
-		return newPage(w.goods, w.chats, bot, token, log).handler(at)
+	pageAddr, err := listening.start(ctx, opts.Addr, 100, func(addr net.Addr) http.Handler {
+		return newPage(w.market, w.telegram, bot, token, log).handler(addr)
 	})
 	if err != nil {
 		return err
 	}
 
 	if opts.Data != "" {
-		defer w.keep(ctx)() // the last time after the bot has stopped
+		defer w.saveChanges(ctx)() // deferred first, so the last save follows the bot's stop
 	}
 	if err := bot.start(ctx); err != nil {
 		return err
@@ -132,17 +138,17 @@ func Run(ctx context.Context, opts Options) (err error) {
 	}
 }
 
-// Check says what is wrong with Addr.
+// Check returns an error if Addr is not a loopback host:port. Run checks it too.
 func (o Options) Check() error {
 	if o.Addr == "" {
 		return nil
 	}
 	host, port, err := net.SplitHostPort(o.Addr)
 	if err != nil {
-		return errors.New("the page's address takes host:port")
+		return errors.New("the page's address must be host:port")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return errors.New("the page's port is a number up to 65535")
+		return errors.New("the page's port must be a number from 0 to 65535")
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return errors.New("the demo listens on loopback only: 127.0.0.1, ::1 or localhost")
@@ -174,7 +180,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// lockedWriter lets the bot and the demo write to one place.
+// lockedWriter serializes what the bot and the demo write.
 type lockedWriter struct {
 	mu sync.Mutex
 	to io.Writer
@@ -186,18 +192,18 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 	return w.to.Write(p)
 }
 
-// servers are the HTTP servers of the demo.
+// servers are the running HTTP servers of the demo.
 type servers struct {
 	log     *slog.Logger
-	failed  chan error // of a server that ended by itself
+	failed  chan error // receives the error of a server that ends before stop
 	running []*http.Server
 	serving sync.WaitGroup
 }
 
-// start listens on addr, or where that can't be on one of the next ports, and
-// serves there until stop.
-func (s *servers) start(ctx context.Context, addr string, others int, handler func(net.Addr) http.Handler) (net.Addr, error) {
-	listener, err := listen(ctx, addr, others)
+// start listens on addr, or else on one of the next ports (see listen), and serves
+// until stop.
+func (s *servers) start(ctx context.Context, addr string, morePorts int, handler func(net.Addr) http.Handler) (net.Addr, error) {
+	listener, err := listen(ctx, addr, morePorts)
 	if err != nil {
 		return nil, err
 	}
@@ -216,18 +222,18 @@ func (s *servers) start(ctx context.Context, addr string, others int, handler fu
 	return listener.Addr(), nil
 }
 
-// stop closes all connections, which ends what is being answered on them.
+// stop closes the listeners and all connections, and waits for the servers.
 func (s *servers) stop() {
 	for _, server := range s.running {
-		_ = server.Close() // of a listener, closing has nothing to tell
+		_ = server.Close() // the error of closing a listener has no consequence
 	}
 	s.serving.Wait()
 }
 
-// listen tries the port of addr and as many of the following ones as others
-// says. Whatever is wrong with a port (taken, kept back by the system), the
-// next one may do; the error is that of the first.
-func listen(ctx context.Context, addr string, others int) (net.Listener, error) {
+// listen tries the port of addr and the morePorts ports after it. It tries the
+// next port after any error, since a port can be taken or reserved by the system.
+// The returned error is the first one.
+func listen(ctx context.Context, addr string, morePorts int) (net.Listener, error) {
 	var config net.ListenConfig
 	listener, first := config.Listen(ctx, "tcp", addr)
 	if first == nil {
@@ -241,10 +247,10 @@ func listen(ctx context.Context, addr string, others int) (net.Listener, error) 
 	if err != nil {
 		return nil, first
 	}
-	for next := port + 1; next <= min(port+others, 65535); next++ {
+	for next := port + 1; next <= min(port+morePorts, 65535); next++ {
 		if listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
 			return listener, nil
 		}
 	}
-	return nil, fmt.Errorf("the page finds no port: %w", first)
+	return nil, fmt.Errorf("no free port for the page: %w", first)
 }

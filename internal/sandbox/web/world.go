@@ -15,153 +15,152 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// keptFile is the pretend world in Options.Data. The bot's database knows
-// orders by their numbers and messages by their ids, so a world that began anew
-// beside a kept database would give those numbers to other orders and messages.
-const keptFile = "world.json"
+// worldFile holds the pretend world in Options.Data. A new world beside a saved
+// database would reuse the order numbers and message ids in that database.
+const worldFile = "world.json"
 
-// keepAfter is how long after a change the world is written down. What a demo
-// that is killed loses is no more than that.
-const keepAfter = 300 * time.Millisecond
+// saveDelay is the time between a change and the save of the world. A killed demo
+// loses only the changes of that time.
+const saveDelay = 300 * time.Millisecond
 
 // world is the pretend marketplace and the pretend Telegram with its people.
 type world struct {
-	goods *market.Server
-	chats *telegram.Server
-	path  string // of keptFile
-	log   *slog.Logger
+	market   *market.Server
+	telegram *telegram.Server
+	path     string // of worldFile
+	log      *slog.Logger
 }
 
-type keptWorld struct {
+type savedWorld struct {
 	Market   json.RawMessage `json:"market"`
 	Telegram json.RawMessage `json:"telegram"`
 }
 
-// folder returns where the data are, and what is to be done with them at the end.
-func (o Options) folder() (folder string, done func() error, err error) {
+// dataDir creates the folder for the data. remove is called when the demo ends; it
+// deletes a temporary folder and keeps Options.Data.
+func (o Options) dataDir() (dir string, remove func() error, err error) {
 	if o.Data == "" {
-		folder, err = os.MkdirTemp("", "hstockbot-demo-")
+		dir, err = os.MkdirTemp("", "hstockbot-demo-")
 		if err != nil {
-			return "", nil, fmt.Errorf("make a folder for the demo's data: %w", err)
+			return "", nil, fmt.Errorf("create a folder for the demo's data: %w", err)
 		}
-		return folder, func() error {
-			if err := os.RemoveAll(folder); err != nil {
+		return dir, func() error {
+			if err := os.RemoveAll(dir); err != nil {
 				return fmt.Errorf("remove the demo's data: %w", err)
 			}
 			return nil
 		}, nil
 	}
-	folder, err = filepath.Abs(o.Data) // the bot works in it
+	dir, err = filepath.Abs(o.Data) // it becomes the bot's working directory
 	if err == nil {
-		err = os.MkdirAll(folder, 0o700)
+		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("make the folder of the demo's data: %w", err)
+		return "", nil, fmt.Errorf("create the folder of the demo's data: %w", err)
 	}
-	return folder, func() error { return nil }, nil
+	return dir, func() error { return nil }, nil
 }
 
-// newWorld returns the world that is kept in the folder, or else a new one.
-func newWorld(opts Options, folder, token string, log *slog.Logger) (*world, error) {
+// newWorld returns the world saved in dir, or a new one if there is none.
+func newWorld(opts Options, dir, token string, log *slog.Logger) (*world, error) {
 	w := &world{
-		path: filepath.Join(folder, keptFile), log: log,
-		chats: telegram.New(telegram.Options{Token: token, Username: botUsername, Name: botName}),
+		path: filepath.Join(dir, worldFile), log: log,
+		telegram: telegram.New(telegram.Options{Token: token, Username: botUsername, Name: botName}),
 	}
-	kept, err := w.kept()
+	saved, err := w.load()
 	if err != nil {
 		return nil, err
 	}
 	seed := opts.Seed
-	if kept != nil {
-		if seed, err = market.KeptSeed(kept.Market); err != nil {
+	if saved != nil {
+		if seed, err = market.KeptSeed(saved.Market); err != nil {
 			return nil, err
 		}
 		if opts.Seed != 0 && opts.Seed != seed {
-			return nil, fmt.Errorf("the data were made with seed %d", seed)
+			return nil, fmt.Errorf("the data was created with seed %d", seed)
 		}
 	}
-	w.goods = market.New(market.Options{Seed: seed, DeliverAfter: deliverAfter, CodeAfter: codeAfter})
-	if kept == nil {
-		w.furnish()
+	w.market = market.New(market.Options{Seed: seed, DeliverAfter: deliverAfter, CodeAfter: codeAfter})
+	if saved == nil {
+		w.populate()
 		return w, nil
 	}
-	if err := w.goods.Restore(kept.Market); err != nil {
+	if err := w.market.Restore(saved.Market); err != nil {
 		return nil, err
 	}
-	return w, w.chats.Restore(kept.Telegram)
+	return w, w.telegram.Restore(saved.Telegram)
 }
 
-// furnish gives a new world its keys, and lets people say what they have said
-// before the demo begins.
-func (w *world) furnish() {
-	for _, p := range purses() {
-		w.goods.AddKey(p.key, p.balance, "USD")
+// populate adds the API keys and people to a new world, and sends the messages that
+// people have sent before the demo starts.
+func (w *world) populate() {
+	for _, k := range demoKeys() {
+		w.market.AddKey(k.key, k.balance, "USD")
 	}
-	for _, who := range residents() {
-		client := w.chats.Join(who.Person)
-		for _, text := range who.types {
+	for _, person := range demoPeople() {
+		client := w.telegram.Join(person.Person)
+		for _, text := range person.messages {
 			client.Type(text)
 		}
 	}
 }
 
-func (w *world) kept() (*keptWorld, error) {
+// load returns the saved world, nil if there is none.
+func (w *world) load() (*savedWorld, error) {
 	data, err := os.ReadFile(w.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	var saved savedWorld
+	if err == nil {
+		err = json.Unmarshal(data, &saved)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the kept world: %w", err)
+		return nil, fmt.Errorf("load the saved world: %w", err)
 	}
-	var kept keptWorld
-	if err := json.Unmarshal(data, &kept); err != nil {
-		return nil, fmt.Errorf("read the kept world: %w", err)
-	}
-	return &kept, nil
+	return &saved, nil
 }
 
-// keep writes the world down shortly after every change, and when the function
-// that it returns is called.
-func (w *world) keep(ctx context.Context) (stop func()) {
+// saveChanges saves the world shortly after every change, and once more when stop
+// is called.
+func (w *world) saveChanges(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	chats, stopChats := w.chats.Subscribe()
-	goods, stopGoods := w.goods.Subscribe()
-	ended := make(chan struct{})
+	telegramChanges, stopTelegram := w.telegram.Subscribe()
+	marketChanges, stopMarket := w.market.Subscribe()
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(done)
 		for {
 			select {
-			case <-chats:
-			case <-goods:
+			case <-telegramChanges:
+			case <-marketChanges:
 			case <-ctx.Done():
 				return
 			}
-			wait(ctx, keepAfter)
-			w.write()
+			wait(ctx, saveDelay)
+			w.save()
 		}
 	}()
 	return func() {
 		cancel()
-		<-ended
-		stopChats()
-		stopGoods()
-		w.write()
+		<-done
+		stopTelegram()
+		stopMarket()
+		w.save()
 	}
 }
 
-// write puts the world into its file, the whole or none of it.
-func (w *world) write() {
-	goods, err := w.goods.Keep()
-	if err != nil {
-		w.log.Error("the pretend world is not kept", "error", err)
-		return
+// save replaces worldFile atomically.
+func (w *world) save() {
+	var saved savedWorld
+	var data []byte
+	var err error
+	if saved.Market, err = w.market.Keep(); err == nil {
+		saved.Telegram, err = w.telegram.Keep()
 	}
-	chats, err := w.chats.Keep()
-	if err != nil {
-		w.log.Error("the pretend world is not kept", "error", err)
-		return
+	if err == nil {
+		data, err = json.Marshal(saved)
 	}
-	data, err := json.Marshal(keptWorld{Market: goods, Telegram: chats})
 	if err == nil {
 		err = os.WriteFile(w.path+".new", data, 0o600)
 	}
@@ -169,11 +168,11 @@ func (w *world) write() {
 		err = os.Rename(w.path+".new", w.path)
 	}
 	if err != nil {
-		w.log.Error("the pretend world is not kept", "error", err)
+		w.log.Error("pretend world not saved", "error", err)
 	}
 }
 
-// wait returns after d, or when ctx is over.
+// wait returns after d, or when ctx is done.
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,60 +1,60 @@
-// The page: what the demo streams is shown, what people do is posted.
+// The page: shows the updates of the stream, and the choice of chats, tabs and theme.
 
 import { Chat, timing } from './chat.js';
-import { arrows, button, byId, setText } from './dom.js';
+import { arrowKeys, button, byId, element, setText } from './dom.js';
 import { showCalls } from './log.js';
-import { room } from './room.js';
+import { control } from './control.js';
 
 const bot = { username: '', name: 'Bot', running: true };
-const chats = new Map(); // by person's id
+const chats = new Map(); // by user id
 const panes = [
   { box: byId('pane'), people: byId('people'), chat: null },
   { box: byId('pane2'), people: byId('people2'), chat: null },
 ];
-let active = panes[0]; // the pane that was used last
+let active = panes[0]; // the pane used last
 
 const source = new EventSource('/events');
 source.addEventListener('message', (event) => show(JSON.parse(event.data)));
-source.addEventListener('error', () => say('the demo is not running', false));
+source.addEventListener('error', () => showStatus('the demo is not running', false));
 
-// show applies an update; what is not in it has not changed.
+// show applies an update. A missing field has not changed.
 function show(update) {
   timing.updates++;
   if (update.bot) {
     bot.running = update.bot.state === 'running';
-    say(bot.running ? 'bot, running' : 'the bot is down', bot.running);
+    showStatus(bot.running ? 'bot running' : 'bot down', bot.running);
   }
-  if (update.all) everybody(update.all);
+  if (update.all) reset(update.all);
   for (const chat of chats.values()) {
-    const news = update.chats?.[chat.person.id];
-    if (news) chat.apply(news, Boolean(update.all));
-    else if (update.bot) chat.showState();
+    const changes = update.chats?.[chat.person.id];
+    if (changes) chat.apply(changes, Boolean(update.all));
+    else if (update.bot) chat.showStatus();
   }
-  room.show(update);
+  control.show(update);
   showCalls(update.calls ?? [], Boolean(update.all));
 }
 
-function say(state, well) {
+function showStatus(text, ok) {
   const line = byId('state');
-  setText(line, state);
-  line.classList.toggle('bad', !well);
+  setText(line, text);
+  line.classList.toggle('bad', !ok);
 }
 
-// everybody begins anew: with the page, and after the stream was lost.
-function everybody(all) {
+// reset prepares for the whole state, which comes first after every connection.
+function reset(all) {
   bot.username = all.username;
   bot.name = all.name;
   for (const person of all.people) {
     const chat = chats.get(person.id);
     if (chat) {
-      chat.forget();
+      chat.clear();
       continue;
     }
-    const made = new Chat(person, bot);
-    made.onUnread = () => showUnread(made);
-    chats.set(person.id, made);
+    const added = new Chat(person, bot);
+    added.onUnread = () => showUnread(added);
+    chats.set(person.id, added);
   }
-  room.people([...chats.values()], (chat) => openIn(active, chat));
+  control.addPeople([...chats.values()], (chat) => openIn(active, chat));
   if (panes[0].chat) return;
   for (const pane of panes) fillPeople(pane);
   openIn(panes[0], chats.values().next().value);
@@ -62,29 +62,26 @@ function everybody(all) {
 
 function fillPeople(pane) {
   pane.people.replaceChildren(...[...chats.values()].map((chat) => {
-    const made = button('', 'person', () => openIn(pane, chat));
-    const name = document.createElement('span');
-    name.textContent = chat.person.name;
-    const lang = document.createElement('small');
-    lang.textContent = chat.person.lang.split('-')[0];
-    made.append(name, lang);
-    made.dataset.person = chat.person.id;
-    made.title = chat.person.about;
-    made.setAttribute('role', 'radio');
-    made.setAttribute('aria-checked', 'false');
-    made.setAttribute('aria-label', chat.person.name);
-    made.tabIndex = -1;
-    return made;
+    const { id, name, lang, about } = chat.person;
+    const item = button('', 'person', () => openIn(pane, chat));
+    item.append(element('span', '', name), element('small', '', lang.split('-')[0]));
+    item.dataset.person = id;
+    item.title = about;
+    item.setAttribute('role', 'radio');
+    item.setAttribute('aria-checked', 'false');
+    item.setAttribute('aria-label', name);
+    item.tabIndex = -1;
+    return item;
   }));
-  arrows(pane.people, () => [...pane.people.children], (item) => item.click());
+  arrowKeys(pane.people, () => [...pane.people.children], (item) => item.click());
 }
 
-// openIn shows a chat in a pane. The one that the other pane shows changes places.
+// openIn shows a chat in a pane. If the other pane shows that chat, the panes swap chats.
 function openIn(pane, chat) {
   active = pane;
-  room.active = chat;
+  control.activeChat = chat;
   if (pane.chat === chat) return;
-  const other = panes.find((one) => one !== pane && one.chat === chat);
+  const other = panes.find((p) => p !== pane && p.chat === chat);
   const before = pane.chat;
   before?.close();
   if (other) {
@@ -94,14 +91,14 @@ function openIn(pane, chat) {
   }
   pane.chat = chat;
   chat.open(pane.box);
-  for (const one of panes) showPeople(one);
+  for (const p of panes) showPeople(p);
 }
 
 function showPeople(pane) {
   for (const item of pane.people.children) {
-    const on = pane.chat?.person.id === Number(item.dataset.person);
-    item.setAttribute('aria-checked', String(on));
-    item.tabIndex = on ? 0 : -1;
+    const checked = pane.chat?.person.id === Number(item.dataset.person);
+    item.setAttribute('aria-checked', String(checked));
+    item.tabIndex = checked ? 0 : -1;
   }
 }
 
@@ -113,17 +110,17 @@ function showUnread(chat) {
 }
 
 for (const pane of panes) {
-  pane.box.addEventListener('focusin', () => use(pane));
-  pane.box.addEventListener('pointerdown', () => use(pane));
+  pane.box.addEventListener('focusin', () => activate(pane));
+  pane.box.addEventListener('pointerdown', () => activate(pane));
 }
 
-function use(pane) {
+function activate(pane) {
   if (!pane.chat) return;
   active = pane;
-  room.active = pane.chat;
+  control.activeChat = pane.chat;
 }
 
-// Two chats, where there is room for them.
+// Two chats, on wide screens.
 const two = byId('two');
 const wide = matchMedia('(min-width: 1000px)');
 
@@ -136,7 +133,7 @@ function showTwo(on) {
   } else if (!on && panes[1].chat) {
     panes[1].chat.close();
     panes[1].chat = null;
-    use(panes[0]);
+    activate(panes[0]);
   }
 }
 two.addEventListener('click', () => showTwo(two.getAttribute('aria-pressed') !== 'true'));
@@ -144,36 +141,36 @@ wide.addEventListener('change', () => {
   if (!wide.matches) showTwo(false);
 });
 
-// Chat or back room, where there is room for one.
-const tabs = [byId('tab-chat'), byId('tab-room')];
+// Chat or back room, on narrow screens.
+const tabs = [byId('tab-chat'), byId('tab-control')];
 
 function showTab(tab) {
-  for (const one of tabs) {
-    one.setAttribute('aria-selected', String(one === tab));
-    one.tabIndex = one === tab ? 0 : -1;
+  for (const t of tabs) {
+    t.setAttribute('aria-selected', String(t === tab));
+    t.tabIndex = t === tab ? 0 : -1;
   }
-  document.body.classList.toggle('room-open', tab === tabs[1]);
+  document.body.classList.toggle('control-open', tab === tabs[1]);
 }
 for (const tab of tabs) tab.addEventListener('click', () => showTab(tab));
-arrows(byId('tabs'), () => tabs, showTab);
-room.toChat = () => showTab(tabs[0]);
+arrowKeys(byId('tabs'), () => tabs, showTab);
+control.showChat = () => showTab(tabs[0]);
 
-// Light, dark, or as the system has it.
+// The theme.
 const theme = byId('theme');
 const themes = ['auto', 'light', 'dark'];
-const looks = { auto: ['◐', 'as the system has it'], light: ['☀', 'light'], dark: ['☾', 'dark'] };
+const themeLabels = { auto: ['◐', 'same as the system'], light: ['☀', 'light'], dark: ['☾', 'dark'] };
 
 function showTheme(name) {
   document.documentElement.dataset.theme = name;
-  setText(theme, looks[name][0]);
-  theme.title = `Theme: ${looks[name][1]}`;
+  setText(theme, themeLabels[name][0]);
+  theme.title = `Theme: ${themeLabels[name][1]}`;
 }
 
 function savedTheme() {
   try {
     return localStorage.getItem('theme');
   } catch {
-    return null; // the browser keeps nothing
+    return null; // the browser blocks storage
   }
 }
 theme.addEventListener('click', () => {
@@ -183,7 +180,7 @@ theme.addEventListener('click', () => {
   try {
     localStorage.setItem('theme', next);
   } catch {
-    // the next page begins anew
+    // the browser blocks storage, so the choice is lost on reload
   }
 });
 showTheme(themes.includes(savedTheme()) ? savedTheme() : 'auto');

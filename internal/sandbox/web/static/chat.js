@@ -1,27 +1,27 @@
-// One person's chat: what is known of it, and, while it is open, how it looks.
+// One person's chat: its state, and its view while it is open.
 
-import { alertBox, arrows, button, element, post, setText, toast } from './dom.js';
-import { answered, bubble, dayOf } from './message.js';
+import { alertBox, arrowKeys, button, element, post, setText, toast } from './dom.js';
+import { bubble, dayOf, endWaiting } from './message.js';
 
-// What the page measures of itself, for whoever wants to know.
+// Measurements of rendering, which the browser tests log.
 export const timing = { renders: 0, lastMs: 0, maxMs: 0, totalMs: 0, messages: 0, updates: 0 };
 window.demoTiming = timing;
 
-const NEAR = 60; // px from the end that still count as being there
-const CHANGED_MS = 900;
-const GONE_MS = 160;
+const END_MARGIN = 60; // px from the end that still count as the end
+const HIGHLIGHT_MS = 900;
+const REMOVE_MS = 160;
 
 export class Chat {
   constructor(person, bot) {
     this.person = person;
     this.bot = bot; // {username, name, running}
-    this.messages = new Map(); // by id, rising
+    this.messages = new Map(); // by id, ascending
     this.profile = { about: '', commands: [] };
     this.typing = false;
     this.blocked = false;
     this.unread = 0;
     this.draft = '';
-    this.view = null; // while it is open
+    this.view = null; // set while the chat is open
     this.onUnread = () => {};
   }
 
@@ -36,7 +36,7 @@ export class Chat {
     this.render([...this.messages.values()], [], false);
     this.view.input.value = this.draft;
     this.showProfile();
-    this.showState();
+    this.showStatus();
     this.unread = 0;
     this.onUnread();
     toEnd(this.view);
@@ -48,7 +48,7 @@ export class Chat {
     this.view = null;
   }
 
-  forget() {
+  clear() {
     this.messages.clear();
     if (!this.view) return;
     this.view.log.replaceChildren();
@@ -56,42 +56,40 @@ export class Chat {
     this.view.empty.hidden = false;
   }
 
-  // apply takes in what is new; what is not in it has not changed.
-  apply(update, everything) {
+  // apply applies a chat update. With initial it holds the whole chat.
+  apply(update, initial) {
     const messages = update.messages ?? [];
     const deleted = update.deleted ?? [];
-    const fresh = messages.filter((m) => !this.messages.has(m.id));
+    const added = messages.filter((m) => !this.messages.has(m.id));
     for (const message of messages) this.messages.set(message.id, message);
     for (const id of deleted) this.messages.delete(id);
     if (update.typing !== undefined) this.typing = update.typing;
     if (update.blocked !== undefined) this.blocked = update.blocked;
     if (update.profile) this.profile = update.profile;
-    const news = everything ? 0 : fresh.filter((m) => !m.own).length;
+    const received = initial ? 0 : added.filter((m) => !m.own).length;
     if (!this.view) {
-      if (news) {
-        this.unread += news;
-        this.onUnread();
-      }
+      this.unread += received;
+      if (received) this.onUnread();
       return;
     }
-    const follow = everything || atEnd(this.view) || fresh.some((m) => m.own);
-    if (messages.length || deleted.length) this.render(messages, deleted, !everything);
+    const follow = initial || atEnd(this.view) || added.some((m) => m.own);
+    if (messages.length || deleted.length) this.render(messages, deleted, !initial);
     for (const answer of update.answers ?? []) {
-      answered(this.view.log, answer.message, answer.data);
+      endWaiting(this.view.log, answer.message, answer.data);
       if (!answer.text) continue;
       if (answer.alert) alertBox(answer.text);
       else toast(answer.text);
     }
     if (update.profile) this.showProfile();
-    this.showState();
+    this.showStatus();
     if (follow) toEnd(this.view);
-    else if (news) this.view.missed += news;
+    else this.view.missed += received;
     showJump(this.view);
   }
 
-  // render draws the messages that have changed, and no others.
+  // render draws the changed messages and removes the deleted ones.
   render(changed, deleted, mark) {
-    const began = performance.now();
+    const startedAt = performance.now();
     const { log } = this.view;
     for (const id of deleted) this.remove(id);
     const batch = document.createDocumentFragment();
@@ -111,7 +109,7 @@ export class Chat {
     log.append(batch);
     for (let node = first; node; node = node.nextElementSibling) markDay(node);
     this.view.empty.hidden = this.messages.size > 0;
-    took(performance.now() - began, changed.length);
+    measure(performance.now() - startedAt, changed.length);
   }
 
   remove(id) {
@@ -126,15 +124,14 @@ export class Chat {
     setTimeout(() => {
       node.remove();
       if (next) markDay(next);
-    }, GONE_MS);
+    }, REMOVE_MS);
   }
 
-  showState() {
+  showStatus() {
     if (!this.view) return;
     const { status, typing, note } = this.view;
-    let says = this.bot.running ? 'bot' : 'the bot is down';
-    if (this.typing) says = 'typing…';
-    setText(status, says);
+    const state = this.bot.running ? 'bot' : 'the bot is down';
+    setText(status, this.typing ? 'typing…' : state);
     typing.hidden = !this.typing;
     note.hidden = !this.blocked;
     this.view.section.classList.toggle('blocked', this.blocked);
@@ -142,27 +139,27 @@ export class Chat {
 
   showProfile() {
     const { about, commands, menu } = this.view;
-    setText(about, this.profile.about || 'Nothing has been said here yet.');
+    setText(about, this.profile.about || 'No messages yet.');
     const all = this.profile.commands ?? [];
     commands.hidden = all.length === 0;
     menu.replaceChildren(...all.map((command) => {
-      const made = button('', '', () => {
+      const item = button('', '', () => {
         const { input } = this.view;
-        if (isCommand(input.value)) input.value = ''; // which this was picked for
+        if (isCommand(input.value)) input.value = ''; // it opened the menu
         openMenu(this.view, false);
         input.focus();
         this.send(`/${command.command}`);
       });
-      made.append(element('b', '', `/${command.command}`), ' ', element('bdi', '', command.description));
-      made.setAttribute('role', 'menuitem');
-      made.tabIndex = -1;
-      made.dataset.command = command.command;
-      return made;
+      item.append(element('b', '', `/${command.command}`), ' ', element('bdi', '', command.description));
+      item.setAttribute('role', 'menuitem');
+      item.tabIndex = -1;
+      item.dataset.command = command.command;
+      return item;
     }));
   }
 }
 
-function took(ms, count) {
+function measure(ms, count) {
   timing.renders++;
   timing.messages += count;
   timing.lastMs = ms;
@@ -199,16 +196,16 @@ function draw(chat) {
   const scroll = element('div', 'scroll', empty, log, typing);
   scroll.tabIndex = 0;
   scroll.setAttribute('role', 'region');
-  scroll.setAttribute('aria-label', `${person.name}’s chat, to scroll`);
+  scroll.setAttribute('aria-label', `${person.name}’s chat, scrollable`);
   const jump = button('', 'jump', () => toEnd(view, true));
   jump.hidden = true;
-  const note = element('p', 'note', `${person.name} has blocked the bot: nothing gets through, either way. `,
+  const note = element('p', 'note', `${person.name} has blocked the bot: neither can send messages to the other. `,
     button('Unblock', '', () => post('/fault', { fault: 'blocked', on: false, person: person.id })));
   note.hidden = true;
 
   const menu = element('div', 'menu');
   menu.setAttribute('role', 'menu');
-  menu.setAttribute('aria-label', 'Commands of the bot');
+  menu.setAttribute('aria-label', 'Bot commands');
   menu.hidden = true;
   const commands = button('/', 'icon', () => openMenu(view, menu.hidden));
   commands.setAttribute('aria-label', 'Commands');
@@ -233,11 +230,11 @@ function draw(chat) {
   const view = { section, status, about, empty, log, typing, scroll, jump, note, menu, commands, input, nodes: new Map(), missed: 0 };
 
   const send = async () => {
-    const typed = input.value;
-    if (!typed.trim()) return;
+    const text = input.value;
+    if (!text.trim()) return;
     input.value = '';
     openMenu(view, false);
-    if (!(await chat.send(typed)) && input.value === '') input.value = typed;
+    if (!(await chat.send(text)) && input.value === '') input.value = text;
   };
   form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -250,15 +247,14 @@ function draw(chat) {
       send();
     } else if (!menu.hidden && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
       event.preventDefault();
-      const all = offered(view);
-      all[event.key === 'ArrowUp' ? all.length - 1 : 0]?.focus();
+      visibleItems(view).at(event.key === 'ArrowUp' ? -1 : 0)?.focus();
     }
   });
-  // Commands are offered while one is being typed.
+  // The menu shows the commands that start with the typed text.
   input.addEventListener('input', () => {
-    const typed = isCommand(input.value) ? input.value.slice(1) : null;
-    for (const item of menu.children) item.hidden = typed !== null && !item.dataset.command.startsWith(typed);
-    showMenu(view, typed !== null && offered(view).length > 0);
+    const prefix = isCommand(input.value) ? input.value.slice(1) : null;
+    for (const item of menu.children) item.hidden = prefix !== null && !item.dataset.command.startsWith(prefix);
+    showMenu(view, prefix !== null && visibleItems(view).length > 0);
   });
   section.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && !menu.hidden) {
@@ -269,28 +265,28 @@ function draw(chat) {
   section.addEventListener('focusout', (event) => {
     if (!menu.hidden && event.relatedTarget && !form.contains(event.relatedTarget) && !menu.contains(event.relatedTarget)) openMenu(view, false);
   });
-  arrows(menu, () => offered(view));
+  arrowKeys(menu, () => visibleItems(view));
   scroll.addEventListener('scroll', () => {
     if (atEnd(view)) view.missed = 0;
     showJump(view);
   }, { passive: true });
-  // What grows (a keyboard, the field below) does not push the end away.
+  // The chat stays at its end when its height changes.
   let height = 0;
   new ResizeObserver(() => {
     const shrunk = height - scroll.clientHeight;
-    const was = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight - Math.max(shrunk, 0);
-    if (was < NEAR) toEnd(view);
+    const distance = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight - Math.max(shrunk, 0);
+    if (distance < END_MARGIN) toEnd(view);
     height = scroll.clientHeight;
   }).observe(scroll);
   return view;
 }
 
-// isCommand says whether a text is the beginning of a command, or one.
+// isCommand reports whether text is a command or the start of one.
 const isCommand = (text) => /^\/\w*$/.test(text);
 
-const offered = (view) => [...view.menu.children].filter((item) => !item.hidden);
+const visibleItems = (view) => [...view.menu.children].filter((item) => !item.hidden);
 
-// openMenu is the button's way: all commands, and the focus goes to the first.
+// openMenu shows all commands and focuses the first, or closes the menu.
 function openMenu(view, open) {
   for (const item of view.menu.children) item.hidden = false;
   showMenu(view, open);
@@ -302,7 +298,7 @@ function showMenu(view, open) {
   view.commands.setAttribute('aria-expanded', String(open));
 }
 
-const atEnd = ({ scroll }) => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR;
+const atEnd = ({ scroll }) => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < END_MARGIN;
 
 function toEnd(view, smooth) {
   view.missed = 0;
@@ -319,23 +315,21 @@ function showJump(view) {
 
 function highlight(node) {
   node.classList.add('changed');
-  setTimeout(() => node.classList.remove('changed'), CHANGED_MS);
+  setTimeout(() => node.classList.remove('changed'), HIGHLIGHT_MS);
 }
 
-// replace keeps the keyboard's focus where it was, for those who tap with it.
+// replace swaps two drawings of a message and keeps the keyboard focus.
 function replace(before, drawn, view) {
   const active = document.activeElement;
-  const at = before.contains(active) ? active.dataset.at : undefined;
-  const inside = before.contains(active);
+  const focused = before.contains(active);
   before.replaceWith(drawn);
-  if (!inside) return;
+  if (!focused) return;
   const keys = [...drawn.querySelectorAll('.keyboard button')];
-  const next = keys.find((key) => key.dataset.at === at) ?? keys[0];
-  if (next) next.focus({ preventScroll: true });
-  else view.input.focus({ preventScroll: true });
+  const next = keys.find((key) => key.dataset.at === active.dataset.at) ?? keys[0];
+  (next ?? view.input).focus({ preventScroll: true });
 }
 
-// markDay says above the first message of a day which day it is.
+// markDay labels the first message of a day with the date.
 function markDay(node) {
   let before = node.previousElementSibling;
   while (before?.classList.contains('gone')) before = before.previousElementSibling;

@@ -1,39 +1,44 @@
-// What the other scripts build the page from. Text only ever becomes text nodes:
-// nothing here, or anywhere else, parses HTML.
+// Helpers to build the page. Text only becomes text nodes: no script of the page
+// parses HTML.
 
 export const byId = (id) => document.getElementById(id);
 
-// element makes one with a class and children; strings become text.
+// element creates an element with a class and children. Strings become text nodes.
 export function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  node.append(...children);
+  return node;
 }
 
 export function button(label, className, onClick) {
-  const made = element('button', className, label);
-  made.type = 'button';
-  made.addEventListener('click', onClick);
-  return made;
+  const node = element('button', className, label);
+  node.type = 'button';
+  node.addEventListener('click', onClick);
+  return node;
 }
 
-// input makes a text field with an accessible name.
+// input creates a text field with an accessible name.
 export function input(name, value = '', type = 'text') {
-  const made = element('input', '');
-  made.type = type;
-  made.value = value;
-  made.autocomplete = 'off';
-  made.setAttribute('aria-label', name);
-  return made;
+  const node = element('input', '');
+  node.type = type;
+  node.value = value;
+  node.autocomplete = 'off';
+  node.setAttribute('aria-label', name);
+  return node;
 }
 
-// setText changes a node only where it says something else.
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+// formatTime formats a time in ms with its seconds.
+export const formatTime = (at) => clock.format(at);
+
+// setText changes the text of a node only if it differs.
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// post asks the demo for something, and says so where it refuses.
+// post sends a request to the demo, shows its error, and returns whether it succeeded.
 export async function post(path, body = {}) {
   try {
     const answer = await fetch(path, {
@@ -51,7 +56,7 @@ export async function post(path, body = {}) {
 
 export async function copy(text) {
   if (await clipboard(text)) toast('Copied');
-  else toast('The browser does not let this page copy');
+  else toast('The browser does not allow copying');
 }
 
 async function clipboard(text) {
@@ -63,7 +68,7 @@ async function clipboard(text) {
   }
 }
 
-// copySelected is the way of browsers that give no clipboard away.
+// copySelected is the fallback for browsers that deny access to the clipboard.
 function copySelected(text) {
   const before = document.activeElement;
   const field = element('textarea', 'offscreen');
@@ -94,9 +99,9 @@ export function toast(text) {
 
 const boxes = [];
 
-// alertBox shows one box after the other.
-export function alertBox(words) {
-  boxes.push(words);
+// alertBox queues an alert. Alerts are shown one at a time.
+export function alertBox(text) {
+  boxes.push(text);
   if (boxes.length === 1) nextBox();
 }
 
@@ -119,35 +124,32 @@ function nextBox() {
   ok.focus();
 }
 
-// keyed keeps a list of nodes the same as a list of things: a node is made once
-// for each, and then only brought up to date. create returns {node, update}.
+// keyed returns a function that makes the children of list match items. It creates a
+// node once per key and then updates it. create returns {node, update}.
 export function keyed(list, create) {
   const nodes = new Map();
-  return (things, keyOf) => {
-    const left = new Set(nodes.keys());
+  return (items, keyOf) => {
+    const removed = new Set(nodes.keys());
     let after = null;
-    for (const thing of things) {
-      const key = keyOf(thing);
-      left.delete(key);
-      let made = nodes.get(key);
-      if (!made) {
-        made = create(thing);
-        nodes.set(key, made);
-      }
-      made.update(thing);
-      const place = after ? after.nextSibling : list.firstChild;
-      if (place !== made.node) list.insertBefore(made.node, place);
-      after = made.node;
+    for (const item of items) {
+      const key = keyOf(item);
+      removed.delete(key);
+      if (!nodes.has(key)) nodes.set(key, create(item));
+      const { node, update } = nodes.get(key);
+      update(item);
+      const next = after ? after.nextSibling : list.firstChild;
+      if (next !== node) list.insertBefore(node, next);
+      after = node;
     }
-    for (const key of left) {
+    for (const key of removed) {
       nodes.get(key).node.remove();
       nodes.delete(key);
     }
   };
 }
 
-// arrows lets arrow keys, Home and End go through what items returns.
-export function arrows(box, items, onMove) {
+// arrowKeys lets arrow keys, Home and End move the focus among the result of items.
+export function arrowKeys(box, items, onMove) {
   box.addEventListener('keydown', (event) => {
     const all = items();
     const at = all.indexOf(document.activeElement);

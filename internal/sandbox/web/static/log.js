@@ -1,8 +1,8 @@
-// The log of what the bot asks of the marketplace and of Telegram.
+// The log of the bot's calls to the marketplace and to Telegram.
 
-import { byId, element, setText } from './dom.js';
+import { byId, element, formatTime, setText } from './dom.js';
 
-const MOST = 300; // entries that are kept
+const MAX_ENTRIES = 300;
 
 const list = byId('log');
 const query = byId('log-q');
@@ -11,24 +11,21 @@ const polls = byId('log-polls');
 const entries = new Map(); // by id: {node, call, update}
 
 // showCalls adds new calls at the top and fills in answers.
-export function showCalls(calls, everything) {
-  if (everything) clear();
+export function showCalls(calls, initial) {
+  if (initial) clear();
   for (const call of calls) {
-    const known = entries.get(call.id);
-    if (known) {
-      known.call = call;
-      known.update(call);
-      known.node.hidden = !fits(call);
-      continue;
+    let shown = entries.get(call.id);
+    if (!shown) {
+      shown = entry(call);
+      entries.set(call.id, shown);
+      list.prepend(shown.node);
     }
-    const made = entry(call);
-    made.call = call;
-    made.node.hidden = !fits(call);
-    entries.set(call.id, made);
-    list.prepend(made.node);
+    shown.call = call;
+    shown.update(call);
+    shown.node.hidden = !matches(call);
   }
   for (const [id, old] of entries) {
-    if (entries.size <= MOST) break;
+    if (entries.size <= MAX_ENTRIES) break;
     old.node.remove();
     entries.delete(id);
   }
@@ -39,7 +36,7 @@ function clear() {
   list.replaceChildren();
 }
 
-function fits(call) {
+function matches(call) {
   if (call.poll && !polls.checked) return false;
   if (side.value && call.side !== side.value) return false;
   const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -48,25 +45,23 @@ function fits(call) {
 }
 
 function filter() {
-  for (const { node, call } of entries.values()) node.hidden = !fits(call);
+  for (const { node, call } of entries.values()) node.hidden = !matches(call);
 }
 for (const field of [query, side, polls]) field.addEventListener('input', filter);
 byId('log-clear').addEventListener('click', clear);
-
-const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 function entry(call) {
   const result = element('span', 'result', '');
   const answer = element('p', 'answer', '');
   const note = element('p', 'note', '');
-  const said = element('p', 'said', element('bdi', '', call.said));
-  said.hidden = !call.said;
-  const time = element('time', '', clock.format(new Date(call.at)));
+  const request = element('p', 'request', element('bdi', '', call.said));
+  request.hidden = !call.said;
+  const time = element('time', '', formatTime(call.at));
   time.dateTime = new Date(call.at).toISOString();
   const arrow = call.side === 'Telegram' ? '→ Telegram' : '→ marketplace';
   const head = element('p', 'line', time, ' ', element('span', 'side', call.who ? `${arrow} (${call.who})` : arrow), ' ',
     element('b', '', call.name), ' ', result);
-  const node = element('li', call.side === 'Telegram' ? 'call telegram' : 'call market', head, note, said, answer);
+  const node = element('li', call.side === 'Telegram' ? 'call telegram' : 'call market', head, note, request, answer);
   const update = (now) => {
     setText(result, now.took < 0 ? now.result : `${now.result} · ${now.took} ms`);
     result.classList.toggle('bad', now.took >= 0 && !now.good);
@@ -76,6 +71,5 @@ function entry(call) {
     answer.hidden = !now.answer;
     node.classList.toggle('fault', Boolean(now.fault));
   };
-  update(call);
   return { node, update };
 }

@@ -1,4 +1,4 @@
-// How a message looks.
+// Draws messages.
 
 import { button, copy, element, post } from './dom.js';
 
@@ -16,7 +16,7 @@ export function bubble(message, chat) {
   if (message.text) {
     const text = element('div', 'text');
     text.dir = 'auto';
-    write(text, message.text, 0, message.text.length, inOrder(message.entities ?? []), chat);
+    drawText(text, message.text, 0, message.text.length, inOrder(message.entities ?? []), chat);
     body.append(text);
   }
   if (message.preview && !message.preview.above) body.append(preview(message.preview));
@@ -30,9 +30,9 @@ export function bubble(message, chat) {
     message.keyboard.forEach((row, y) => {
       const line = element('div', 'keys');
       row.forEach((key, x) => {
-        const made = inlineButton(message.id, key, chat);
-        made.dataset.at = `${y}.${x}`;
-        line.append(made);
+        const item = inlineButton(message.id, key, chat);
+        item.dataset.at = `${y}.${x}`;
+        line.append(item);
       });
       keyboard.append(line);
     });
@@ -41,8 +41,8 @@ export function bubble(message, chat) {
   return article;
 }
 
-// answered ends the waiting of a tapped button.
-export function answered(log, messageId, data) {
+// endWaiting ends the waiting state of a tapped button.
+export function endWaiting(log, messageId, data) {
   for (const key of log.querySelectorAll(`[data-id="${Number(messageId)}"] .keys .waiting`)) {
     if (key.dataset.data === data) key.classList.remove('waiting');
   }
@@ -50,35 +50,35 @@ export function answered(log, messageId, data) {
 
 const days = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric' });
 
-// dayOf names the day of a time.
+// dayOf formats the date of a time.
 export const dayOf = (at) => days.format(at);
 
 function inlineButton(messageId, key, chat) {
-  let made;
+  let item;
   if (key.data) {
-    made = button(key.text, '', async () => {
-      made.classList.add('waiting');
+    item = button(key.text, '', async () => {
+      item.classList.add('waiting');
       const person = chat.person.id;
-      if (!(await post('/tap', { person, message: messageId, data: key.data }))) made.classList.remove('waiting');
+      if (!(await post('/tap', { person, message: messageId, data: key.data }))) item.classList.remove('waiting');
     });
-    made.dataset.data = key.data;
+    item.dataset.data = key.data;
   } else if (key.copy) {
-    made = button(key.text, 'copy', () => copy(key.copy));
+    item = button(key.text, 'copy', () => copy(key.copy));
   } else if (key.url) {
-    made = button(key.text, 'link', () => open(key.url, chat));
+    item = button(key.text, 'link', () => open(key.url, chat));
   } else {
-    made = button(key.text, '', () => {});
-    made.disabled = true;
+    item = button(key.text, '', () => {});
+    item.disabled = true;
   }
-  if (key.look) made.classList.add(key.look);
-  made.dir = 'auto';
-  made.title = key.url ?? key.text; // a long label is cut
-  return made;
+  if (key.look) item.classList.add(key.look);
+  item.dir = 'auto';
+  item.title = key.url ?? key.text; // long labels are truncated
+  return item;
 }
 
 function preview({ url }) {
   const box = element('div', 'preview', element('bdi', '', url));
-  box.title = 'A link preview; the demo loads nothing from other sites';
+  box.title = 'Link preview; the demo loads nothing from other sites';
   return box;
 }
 
@@ -106,13 +106,14 @@ function when(message) {
   return time;
 }
 
-// Entities (Bot API: MessageEntity). Offsets are UTF-16 units, which is how
-// JavaScript counts too. An entity that lies in another comes after it.
+// inOrder sorts entities (Bot API: MessageEntity) so that nested ones follow the outer
+// one. Offsets are UTF-16 units, like JavaScript's.
 function inOrder(entities) {
   return [...entities].sort((a, b) => a.offset - b.offset || b.length - a.length);
 }
 
-function write(into, text, start, end, entities, chat) {
+// drawText appends text.slice(start, end) with its entities.
+function drawText(into, text, start, end, entities, chat) {
   let at = start;
   for (let i = 0; i < entities.length; ) {
     const entity = entities[i];
@@ -123,17 +124,17 @@ function write(into, text, start, end, entities, chat) {
     if (to > from) {
       into.append(text.slice(at, from));
       const inner = styled(entity, text.slice(from, to), chat);
-      write(inner, text, from, to, entities.slice(i + 1, next), chat);
+      drawText(inner, text, from, to, entities.slice(i + 1, next), chat);
       into.append(inner);
       at = to;
-      if (blocks.has(inner.localName) && text[at] === '\n') at++; // a block ends its line by itself
+      if (blocks.has(inner.localName) && text[at] === '\n') at++; // a block element already ends the line
     }
     i = next;
   }
   into.append(text.slice(at, end));
 }
 
-const tags = {
+const tags = { // by type of entity
   bold: 'b', italic: 'i', underline: 'u', strikethrough: 's', code: 'code', pre: 'pre',
   blockquote: 'blockquote', expandable_blockquote: 'blockquote',
 };
@@ -173,7 +174,7 @@ function styled(entity, covered, chat) {
   }
 }
 
-// pressable makes a button of what is text.
+// pressable makes a node act as a button.
 function pressable(node, onPress) {
   node.tabIndex = 0;
   node.setAttribute('role', 'button');
@@ -185,7 +186,7 @@ function pressable(node, onPress) {
   });
 }
 
-// spoiler hides what is in it until it is pressed: that press does nothing else.
+// spoiler hides its content until it is pressed. That press has no other effect.
 function spoiler() {
   const hidden = element('span', 'spoiler');
   hidden.tabIndex = 0;
@@ -217,8 +218,8 @@ function expandable() {
   return quote;
 }
 
-// A link goes nowhere but to web pages and mail programs.
-function safe(address) {
+// safeURL returns a web or mail address as a URL, null for anything else.
+function safeURL(address) {
   try {
     const url = new URL(address);
     return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url : null;
@@ -227,14 +228,14 @@ function safe(address) {
   }
 }
 
-// toBot returns the command that a link to the bot stands for, or null.
-function toBot(url, chat) {
+// deepLinkCommand returns the /start command of a deep link to the bot, or null.
+function deepLinkCommand(url, chat) {
   if (url.host !== 't.me' || url.pathname !== `/${chat.bot.username}`) return null;
   return `/start ${url.searchParams.get('start') ?? ''}`.trim();
 }
 
 function anchor(address, chat) {
-  const url = safe(address);
+  const url = safeURL(address);
   if (!url) return element('span', '');
   const link = element('a', '');
   link.href = url.href;
@@ -242,7 +243,7 @@ function anchor(address, chat) {
   link.rel = 'noopener noreferrer';
   link.title = url.href;
   link.addEventListener('click', (event) => {
-    const command = toBot(url, chat);
+    const command = deepLinkCommand(url, chat);
     if (!command) return;
     event.preventDefault();
     chat.send(command);
@@ -251,9 +252,9 @@ function anchor(address, chat) {
 }
 
 function open(address, chat) {
-  const url = safe(address);
+  const url = safeURL(address);
   if (!url) return;
-  const command = toBot(url, chat);
+  const command = deepLinkCommand(url, chat);
   if (command) chat.send(command);
   else window.open(url.href, '_blank', 'noopener,noreferrer');
 }

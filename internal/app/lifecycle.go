@@ -1,0 +1,96 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// How long each part may take to stop: 8 s in all.
+const (
+	stopReceiving = 4 * time.Second         // handlers in flight; a purchase cut off then has an unknown outcome at once
+	stopNews      = 750 * time.Millisecond  // copies of a broadcast in flight, rounds of watches and the monitor
+	stopOrders    = 1500 * time.Millisecond // polls in flight
+	stopOutbox    = time.Second             // messages that are due
+	stopRest      = 250 * time.Millisecond
+)
+
+// service is a part of the program that is started and stopped.
+type service struct {
+	name    string
+	start   func(context.Context) error // nil where nothing is to be started
+	stop    func(context.Context) error
+	timeout time.Duration // of stop
+}
+
+// stage is services that don't depend on each other: they stop in parallel.
+type stage []service
+
+// Start starts all services in order. Where one fails, the error is returned and
+// the caller stops the program.
+func (a *App) Start(ctx context.Context) error {
+	for _, stage := range a.stages {
+		for _, s := range stage {
+			if s.start == nil {
+				continue
+			}
+			if err := s.start(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Stop stops all services in reverse, each with a deadline of its own that ctx may
+// bring forward. What was cut off is in the database and goes on at the next start;
+// it is in the error. Stopping a second time obeys its own ctx.
+func (a *App) Stop(ctx context.Context) error {
+	var problems []error
+	for _, stage := range slices.Backward(a.stages) {
+		failures := make([]error, len(stage))
+		var stopping sync.WaitGroup
+		for i, s := range stage {
+			stopping.Go(func() { failures[i] = s.stopWithin(ctx) })
+		}
+		stopping.Wait()
+		problems = append(problems, failures...)
+	}
+	return errors.Join(problems...)
+}
+
+// stopWithin stops a service within its own timeout.
+func (s service) stopWithin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	if err := s.stop(ctx); err != nil {
+		return fmt.Errorf("stop %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// starting is a start that can't fail.
+func starting(start func()) func(context.Context) error {
+	return func(context.Context) error { start(); return nil }
+}
+
+// closing is a stop of something that has no deadline of its own: it goes on
+// beside the rest when ctx is over.
+func closing(stop func()) func(context.Context) error {
+	return func(ctx context.Context) error {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			stop()
+		}()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,26 @@
+// Package catalog is the marketplace's catalogue, translated and cached. It owns
+// which calls answer a question, how long answers are cached, and how two
+// languages are joined. It contains nothing about screens, users or the database.
+//
+// Names. The marketplace's filters take English names; people read their own
+// language. Lists are therefore fetched in both languages and joined: countries,
+// projects and items by their ids, categories by position, because they have no ids
+// (join.go). Where the category lists do not match they are fetched once more;
+// if they still differ, the English names are shown.
+//
+// A shelf contains what the marketplace's filter returns. It is never computed from
+// Item.Category: in the marketplace's own examples that name differs from the
+// filter's.
+//
+// Caching. Answers are fresh for Options.TTL (stock and single items for 15 s)
+// and are shared by all API keys. Concurrent callers of the same question share
+// one call to the marketplace; if it fails because of the first caller's key,
+// the next caller fetches with its own. While the marketplace is down, or takes
+// longer than 3 s, the last good answer of up to 24 hours is returned, marked as
+// stale, and the marketplace is asked again after 15 s. Inventory with fresh never
+// returns a stale answer, because it precedes a payment.
+//
+// Search covers the whole catalogue, fetched in pages of 5,000 items, at most
+// 50,000 in each language. Its index is built at the first search of an answer
+// and is evicted with it.
+package catalog

@@ -1,0 +1,95 @@
+package hstock
+
+import (
+	"context"
+	"io"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+)
+
+// maxPurchaseBytes bounds the answer to a purchase.
+const maxPurchaseBytes = 64 << 10
+
+// purchase makes a call that may move money: one POST over its own connection,
+// never repeated. A failure is OutcomeUnknown unless nothing was sent or the
+// marketplace refused. decode gets a non-empty answer and reports whether it proves
+// success.
+func purchase[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
+	return observed(c, q, func() (T, *Error) { return sendOnce(ctx, c, q, decode) })
+}
+
+func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
+	ctx, cancel := context.WithTimeout(ctx, PurchaseTimeout)
+	defer cancel()
+	if err := c.waitForRate(ctx); err != nil {
+		return value, q.failure(NotSent, 0, err)
+	}
+
+	form := q.body()
+	gate := &gate{body: strings.NewReader(form)}
+	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
+	// net/http repeats a request that has a GetBody or an Idempotency-Key. It sets
+	// GetBody only for body types that it knows, and gate is not one of them.
+	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, gate)
+	if err != nil {
+		return value, q.failure(NotSent, 0, errConnection)
+	}
+	req.ContentLength = int64(len(form))
+	req.GetBody = nil
+
+	resp, err := c.purchases.Do(req)
+	if err != nil {
+		if gate.tryClose() {
+			return value, q.failure(NotSent, 0, safeCause(ctx, err))
+		}
+		return value, q.failure(OutcomeUnknown, 0, safeCause(ctx, err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if inconclusive(resp.StatusCode) {
+		return value, q.failure(OutcomeUnknown, resp.StatusCode, nil)
+	}
+	body, err := readBody(ctx, resp.Body, maxPurchaseBytes)
+	if err != nil {
+		return value, q.failure(OutcomeUnknown, resp.StatusCode, err)
+	}
+	if value, done := decode(body); done {
+		return value, nil
+	}
+	if message, refused := refusalMessage(body); refused {
+		return value, q.refusal(resp.StatusCode, message)
+	}
+	return value, q.failure(OutcomeUnknown, resp.StatusCode, decodeError(body))
+}
+
+// gate is the body of a purchase and records whether any of the request may have
+// been sent. net/http writes a request in a goroutine that outlives Do when the
+// context ends, so checking after Do is not enough: tryClose checks and prevents
+// later writes in one step.
+type gate struct {
+	state atomic.Int32
+	body  io.Reader
+}
+
+const (
+	gateUnwritten int32 = iota // nothing written yet
+	gateWritten                // headers may have been written
+	gateClosed                 // nothing will be written
+)
+
+// markWritten is httptrace's WroteHeaders. net/http calls it before it flushes the
+// buffer that headers and body share.
+func (g *gate) markWritten() { g.state.CompareAndSwap(gateUnwritten, gateWritten) }
+
+// Read implements io.Reader.
+func (g *gate) Read(p []byte) (int, error) {
+	g.markWritten()
+	if g.state.Load() == gateClosed {
+		return 0, errConnection
+	}
+	return g.body.Read(p)
+}
+
+// tryClose prevents any write and returns true, unless something may have been
+// written already.
+func (g *gate) tryClose() bool { return g.state.CompareAndSwap(gateUnwritten, gateClosed) }

@@ -1,0 +1,255 @@
+// Package outbox sends the stored messages to people: the goods and codes they
+// bought, what became of a purchase, and other notifications.
+//
+// Messages are rows that other packages add in the transaction that made them
+// true. The outbox owns the loop that sends them, their priorities, the errors
+// that say how a delivery ended, and the Sender that turns a row into a chat
+// message. It contains neither Telegram nor languages.
+//
+// Up to 64 people are served at once. One person's messages go one after the
+// other, the most urgent first, each under a lease that is renewed before it is
+// sent. Delivery is at least once: a crash between sending a message and marking
+// it sends it again, because a repeat is better than a loss. A failure is retried
+// after 2 s, doubling up to 10 min, or after the time that Telegram asked for.
+// Messages to a person who can't be reached are held for 30 days; an update from
+// them releases the messages.
+package outbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"hstockbot/internal/loop"
+	"hstockbot/storage"
+)
+
+// Priority is the urgency of a message; the lowest goes first.
+type Priority = storage.Priority
+
+// From the most urgent on.
+const (
+	PriorityCode   Priority = iota // a code that somebody waits for with a form open
+	PriorityGoods                  // delivered accounts
+	PriorityReply                  // the answer to what a person did
+	PriorityStatus                 // news about an order
+	PriorityNews                   // broadcasts
+)
+
+// How a delivery failed, for errors.Is. An error that is none of these is
+// transient: nothing was sent, and the message may be tried again.
+var (
+	// ErrUnreachable: the person has blocked the bot, is gone, or never wrote.
+	ErrUnreachable = errors.New("the person can't be reached")
+	// ErrRejected: this message will never be accepted.
+	ErrRejected = errors.New("the message is rejected")
+	// ErrUncertain: the request left and no answer came back, so the message may
+	// have been sent.
+	ErrUncertain = errors.New("it is not known whether the message was sent")
+)
+
+// RetryAfterError is a transient error that says how long to wait.
+type RetryAfterError struct {
+	After time.Duration
+	Err   error
+}
+
+func (e *RetryAfterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what went wrong.
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// Sender sends one stored message to its person.
+type Sender interface {
+	// Send returns the id of the chat message that shows a rented phone, by which
+	// it is redrawn later; 0 for every other kind. The error wraps ErrUnreachable
+	// or ErrRejected, is a *RetryAfterError, or is transient. An uncertain delivery
+	// that must not be repeated is no error.
+	Send(ctx context.Context, message storage.Message) (messageID int64, err error)
+}
+
+const (
+	peopleAtOnce  = 64
+	lease         = 2 * time.Minute
+	sendTimeout   = 60 * time.Second
+	recordTimeout = 10 * time.Second // to mark a message, also while stopping
+	firstRetry    = 2 * time.Second
+	maxRetry      = 10 * time.Minute
+	idlePause     = 15 * time.Second       // between looks at what other processes may have stored
+	minPause      = 250 * time.Millisecond // due work that can't be claimed yet must not spin
+)
+
+// Options configures an Outbox. Checkpoint may be nil.
+type Options struct {
+	DB  *storage.DB
+	Log *slog.Logger
+	// Checkpoint is called with "sent" after a message was sent and before it is
+	// marked. Tests end the process there.
+	Checkpoint func(step string)
+}
+
+// Outbox sends the stored messages of one process. Several processes may share a
+// database.
+type Outbox struct {
+	Options
+	sender  Sender
+	loop    *loop.Loop
+	slots   chan struct{}
+	sends   sync.WaitGroup // in flight
+	flushed atomic.Bool    // Stop has sent what was due
+}
+
+// New returns an Outbox that is not started. Messages may be stored before Start.
+func New(o Options) *Outbox {
+	if o.Checkpoint == nil {
+		o.Checkpoint = func(string) {}
+	}
+	b := &Outbox{Options: o, slots: make(chan struct{}, peopleAtOnce)}
+	b.loop = loop.New("outbox", o.Log, b.sendDue)
+	return b
+}
+
+// Start begins sending. Calling it again does nothing.
+func (b *Outbox) Start(sender Sender) {
+	b.sender = sender
+	b.loop.Start()
+}
+
+// Stop sends what is due now, then waits for the messages in flight until ctx is
+// done. Calling it twice is harmless.
+func (b *Outbox) Stop(ctx context.Context) error {
+	err := b.loop.Stop(ctx)
+	if b.sender != nil && !b.flushed.Swap(true) {
+		_, sendErr := b.sendDue(ctx)
+		err = errors.Join(err, sendErr)
+	}
+	return errors.Join(err, loop.Wait(ctx, &b.sends))
+}
+
+// Wake sends due messages now. Call it after messages were stored, or when a
+// person became reachable.
+func (b *Outbox) Wake() { b.loop.Wake() }
+
+// sendDue sends what is due, as far as there are free slots: people in parallel,
+// each person's messages in order. A stop does not cut off a send in flight, which
+// would only repeat it.
+func (b *Outbox) sendDue(ctx context.Context) (time.Duration, error) {
+	free := cap(b.slots) - len(b.slots)
+	if free == 0 {
+		return idlePause, nil // the next person who is done wakes the loop
+	}
+	now := time.Now()
+	// Each claim has an owner of its own: what one goroutine's lease has lost,
+	// another goroutine of this process may have claimed.
+	owner := rand.Text()
+	messages, claimErr := b.DB.ClaimMessages(ctx, owner, now, now.Add(lease), free)
+	for _, ofOne := range byPerson(messages) {
+		b.slots <- struct{}{}
+		b.sends.Go(func() {
+			defer b.Wake()
+			defer func() { <-b.slots }()
+			b.serve(context.WithoutCancel(ctx), owner, ofOne)
+		})
+	}
+	next, err := b.DB.NextMessage(ctx, time.Now())
+	pause := idlePause
+	if !next.IsZero() {
+		pause = min(max(time.Until(next), minPause), idlePause)
+	}
+	return pause, errors.Join(claimErr, err)
+}
+
+// serve sends one person's messages. Where one must wait, those behind it wait
+// as well.
+func (b *Outbox) serve(ctx context.Context, owner string, messages []storage.Message) {
+	for i, message := range messages {
+		if i > 0 { // the lease of the first is new
+			overtaken, err := b.DB.HasMoreUrgent(ctx, message.UserID, message.Priority, time.Now())
+			if err == nil && overtaken { // a code does not wait for ten phones
+				b.release(ctx, messages[i:], time.Now())
+				return
+			}
+			held, holdErr := b.DB.RenewMessageLease(ctx, message.ID, owner, time.Now().Add(lease))
+			if err = errors.Join(err, holdErr); err != nil {
+				b.Log.Error("lease of a message not renewed", "message", message.ID, "error", err)
+			}
+			if !held {
+				return
+			}
+		}
+		if retryAt, proceed := b.deliver(ctx, message); !proceed {
+			b.release(ctx, messages[i+1:], retryAt)
+			return
+		}
+	}
+}
+
+// release makes claimed messages due at the given time.
+func (b *Outbox) release(ctx context.Context, messages []storage.Message, at time.Time) {
+	for _, message := range messages {
+		if err := b.DB.RetryMessage(ctx, message.ID, at); err != nil {
+			b.Log.Error("message not released", "message", message.ID, "error", err)
+		}
+	}
+}
+
+func byPerson(messages []storage.Message) [][]storage.Message {
+	var people [][]storage.Message
+	index := map[int64]int{}
+	for _, message := range messages {
+		i, ok := index[message.UserID]
+		if !ok {
+			i = len(people)
+			index[message.UserID] = i
+			people = append(people, nil)
+		}
+		people[i] = append(people[i], message)
+	}
+	return people
+}
+
+// deliver sends one message and marks it. A message that can't be marked now is
+// sent again when its lease is over. proceed reports whether the person's next
+// message may follow at once; else it may at retryAt (unless it is held because
+// the person can't be reached).
+func (b *Outbox) deliver(ctx context.Context, message storage.Message) (retryAt time.Time, proceed bool) {
+	sendCtx, cancel := context.WithTimeout(ctx, sendTimeout)
+	var messageID int64
+	err := loop.Recover(b.Log, "send a message", func() (err error) {
+		messageID, err = b.sender.Send(sendCtx, message)
+		return err
+	})
+	cancel()
+	b.Checkpoint("sent")
+	ctx, cancel = context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+
+	var retryAfter *RetryAfterError
+	switch {
+	case err == nil:
+		proceed = true
+		err = b.DB.MarkSent(ctx, message, messageID, time.Now())
+	case errors.Is(err, ErrUnreachable):
+		err = b.DB.SetUnreachable(ctx, message.UserID) // holds those behind it too
+	case errors.Is(err, ErrRejected):
+		b.Log.Error("message rejected", "message", message.ID, "kind", message.Kind, "error", err)
+		proceed = true
+		err = b.DB.MarkRejected(ctx, message.ID)
+	default:
+		pause := loop.Jitter(loop.Backoff(firstRetry, maxRetry, message.Tries))
+		if errors.As(err, &retryAfter) {
+			pause = retryAfter.After
+		}
+		b.Log.Warn("message not sent yet", "message", message.ID, "kind", message.Kind, "attempts", message.Tries, "error", err)
+		retryAt = time.Now().Add(pause)
+		err = b.DB.RetryMessage(ctx, message.ID, retryAt)
+	}
+	if err != nil {
+		b.Log.Error("message not marked", "message", message.ID, "error", err)
+	}
+	return retryAt, proceed
+}

@@ -67,7 +67,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		if w.log.Len() > 0 {
 			t.Errorf("errors were logged:\n%s", w.log)
 		}
-		must(t, w.db.Close())
+		must(t, w.db.Close(t.Context()))
 	})
 }
 

@@ -58,7 +58,7 @@ func takeOver(t *testing.T, path string, before map[int64]int) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(now)) // the leases in the database are of today
 		w := newWorld(t, path)
-		defer func() { must(t, w.db.Close()) }()
+		defer func() { must(t, w.db.Close(t.Context())) }()
 		s := w.process()
 		pass(5 * time.Minute)
 		stop(t, s)

@@ -73,7 +73,7 @@ func inWorld(t *testing.T, key redact.Secret, test func(t *testing.T, w *world))
 		for _, service := range w.processes {
 			must(t, service.Stop(t.Context()))
 		}
-		must(t, w.db.Close())
+		must(t, w.db.Close(t.Context()))
 		w.client.Close()
 		closeServer()
 		w.market.Close()

@@ -77,8 +77,12 @@ func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		http.Error(w, "body too large", http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
-		http.Error(w, "body not read", http.StatusRequestEntityTooLarge)
+		http.Error(w, "body not readable", http.StatusBadRequest)
 		return
 	}
 	_, err = b.receiver.take([]json.RawMessage{body})

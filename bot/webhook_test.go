@@ -2,11 +2,14 @@ package bot
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +31,7 @@ const (
 func TestWebhookAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name, method, secret, body string
+		readError                  error // after the body
 		failPuts                   int
 		status                     int
 		states                     map[string]int
@@ -41,6 +45,8 @@ func TestWebhookAnswers(t *testing.T) {
 		{name: "wrong type", method: "POST", secret: hookSecret, body: `{"update_id":7,"message":1}`, status: 200, states: map[string]int{"parked": 1}},
 		{name: "of no interest", method: "POST", secret: hookSecret, body: `{"update_id":7,"poll":{}}`, status: 200},
 		{name: "too large", method: "POST", secret: hookSecret, body: `{"update_id":7,"x":"` + strings.Repeat("x", maxWebhook) + `"}`, status: 413},
+		{name: "cut off", method: "POST", secret: hookSecret, body: hookUpdate, readError: io.ErrUnexpectedEOF, status: 400},
+		{name: "timeout", method: "POST", secret: hookSecret, readError: os.ErrDeadlineExceeded, status: 400},
 		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failPuts: 1, status: 500},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,7 +54,11 @@ func TestWebhookAnswers(t *testing.T) {
 				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secret: hookSecret}
 				w.inbox.failPuts = test.failPuts
 				w.build()
-				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", strings.NewReader(test.body))
+				var body io.Reader = strings.NewReader(test.body)
+				if test.readError != nil {
+					body = io.MultiReader(body, iotest.ErrReader(test.readError))
+				}
+				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", body)
 				if test.secret != "" {
 					request.Header.Set(webhookHeader, test.secret)
 				}

@@ -13,36 +13,6 @@ import (
 	"hstockbot/locales"
 )
 
-func TestParseCommand(t *testing.T) {
-	for _, test := range []struct {
-		text, name, mention, args string
-		ok                        bool
-	}{
-		{"/start", "start", "", "", true},
-		{"/Start", "start", "", "", true},
-		{"/start p_12", "start", "", "p_12", true},
-		{"/start@shop_bot p_12", "start", "shop_bot", "p_12", true},
-		{"/search\ntwo words ", "search", "", "two words", true},
-		{"/search\u00a0mail", "search", "", "mail", true},
-		{"/search@shop_bot 😀 mail", "search", "shop_bot", "😀 mail", true},
-		{"/", "", "", "", false},
-		{"/ start", "", "", "", false},
-		{"//", "", "", "", false},
-		{"/@shop_bot", "", "", "", false},
-		{"/käse", "", "", "", false},
-		{"/usr/bin", "", "", "", false},
-		{"/" + strings.Repeat("a", 33), "", "", "", false},
-		{"start", "", "", "", false},
-		{" /start", "", "", "", false},
-		{"", "", "", "", false},
-	} {
-		name, mention, args, ok := parseCommand(test.text)
-		if name != test.name || mention != test.mention || args != test.args || ok != test.ok {
-			t.Errorf("%q: %q %q %q %v", test.text, name, mention, args, ok)
-		}
-	}
-}
-
 // echo says which handler got what.
 func echo(what string) func(context.Context, *Request) (View, error) {
 	return func(_ context.Context, req *Request) (View, error) {
@@ -278,45 +248,6 @@ func TestGreetFails(t *testing.T) {
 		w.idle()
 		if !strings.Contains(ann.Last().Text, "hello") {
 			t.Errorf("shows %q", ann.Last().Text)
-		}
-	})
-}
-
-func TestRegisteredTwice(t *testing.T) {
-	b, err := New(Config{Token: canary, Inbox: newInbox()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Stop(t.Context()) }()
-	screen := func(context.Context, *Request, numberArgs) (View, error) { return View{}, nil }
-	for name, register := range map[string]func(){
-		"route":   func() { Screen(b, tapRoute, screen) },
-		"command": func() { b.Command("menu", echo("")) },
-		"step":    func() { b.Step("number", echo("")) },
-	} {
-		register()
-		if !panics(register) {
-			t.Errorf("a second %s of the same name is taken", name)
-		}
-	}
-}
-
-func panics(f func()) (did bool) {
-	defer func() { did = recover() != nil }()
-	f()
-	return false
-}
-
-func TestOpen(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
-			return View{Text: fmt.Sprint("screen ", args.N)}, nil
-		})
-		for data, want := range map[string]string{"t:7": "screen 7", "t:x x": "the menu", "gone": "the menu", "": "the menu"} {
-			v, err := w.bot.open(t.Context(), &Request{}, data)
-			if err != nil || v.Text != want {
-				t.Errorf("%q: %q, %v", data, v.Text, err)
-			}
 		}
 	})
 }

@@ -89,43 +89,47 @@ func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error)
 	return b.outdated(ctx, req), nil
 }
 
-// ErrorAt returns err as one that happened on the screen that callback data leads
-// to: "Try again" and Back after a question lead there. nil stays nil.
+// ErrorAt returns err as an error of the screen that callback data leads to, so
+// that "Try again" opens that screen. A nil error stays nil.
 func ErrorAt(data string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &errorAt{data: data, err: err}
+	return &errorAt{data: data, error: err}
 }
 
 type errorAt struct {
 	data string
-	err  error
+	error
 }
 
-func (e *errorAt) Error() string { return e.err.Error() }
+func (e *errorAt) Unwrap() error { return e.error }
 
-func (e *errorAt) Unwrap() error { return e.err }
-
-// maxRedirects bounds the redirects of one request; more are a mistake in the program.
+// maxRedirects is the number of redirects that one request may make; more are a
+// mistake in the program.
 const maxRedirects = 4
 
-// follow opens the screen that a view redirects to.
+var errTooManyRedirects = errors.New("too many redirects")
+
+// follow opens the screens that a view redirects to, and notes in req.CallbackData
+// which one was opened last or failed.
 func (b *Bot) follow(ctx context.Context, req *Request, v View, err error) (View, error) {
-	for range maxRedirects {
-		if at := (*errorAt)(nil); errors.As(err, &at) {
-			req.CallbackData = at.data
-		}
-		if err != nil || v.Redirect == "" {
-			return v, err
+	for redirects := 0; err == nil && v.Redirect != ""; redirects++ {
+		if redirects == maxRedirects {
+			return View{}, errTooManyRedirects
 		}
 		from := v
 		req.CallbackData = from.Redirect
-		if v, err = b.open(ctx, req, from.Redirect); err == nil {
-			v = v.after(from)
+		v, err = b.open(ctx, req, from.Redirect)
+		v.AsNewMessage = v.AsNewMessage || from.AsNewMessage
+		if v.Toast == "" {
+			v.Toast, v.Alert = from.Toast, from.Alert
 		}
 	}
-	return View{}, errors.New("bot: too many redirects")
+	if at, ok := errors.AsType[*errorAt](err); ok {
+		req.CallbackData = at.data
+	}
+	return v, err
 }
 
 func (b *Bot) outdated(ctx context.Context, req *Request) View {

@@ -45,16 +45,6 @@ type Dialog struct {
 // RedirectTo returns a View that redirects to callback data.
 func RedirectTo(data string) View { return View{Redirect: data} }
 
-// after returns the view that a redirect led to, with what the redirect itself
-// asks for.
-func (v View) after(redirect View) View {
-	v.AsNewMessage = v.AsNewMessage || redirect.AsNewMessage
-	if v.Toast == "" {
-		v.Toast, v.Alert = redirect.Toast, redirect.Alert
-	}
-	return v
-}
-
 // empty reports whether there is nothing to draw.
 func (v View) empty() bool { return v.Text == "" && !v.file() }
 

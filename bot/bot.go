@@ -21,6 +21,7 @@ import (
 
 	telegram "github.com/go-telegram/bot"
 
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/locales"
 )
@@ -214,14 +215,17 @@ func (b *Bot) Start(ctx context.Context) error {
 	return nil
 }
 
-// cutGrace is how long handlers have, once they were cut off, to write down
-// where they stood.
+// cutGrace is how long handlers have to record where they stopped after their
+// contexts were cancelled.
 const cutGrace = time.Second
 
-// Stop ends receiving and waits until what was received is handled. A second
-// before ctx's deadline the contexts of the handlers end; what they have not
-// finished stays in the inbox. The error is ctx's, if they outlast it.
-// Stopping twice is stopping once. Push and Edit go on working.
+// Stop ends receiving and waits until all received updates are handled. A second
+// before ctx's deadline it cancels the contexts of the handlers; the updates that
+// they do not finish are handled after the next start. The error is ctx's, if
+// handlers are still running then.
+//
+// Stop may be called several times, also at once: each call obeys its own ctx, and
+// the earliest deadline cancels the handlers. Send and Edit work after it.
 func (b *Bot) Stop(ctx context.Context) error {
 	b.mu.Lock()
 	b.stopped = true
@@ -230,12 +234,15 @@ func (b *Bot) Stop(ctx context.Context) error {
 
 	drain, cancel := beforeDeadline(ctx)
 	defer cancel()
-	err := b.drained(drain)
-	b.cancelWork()
+	err := b.drain(drain)
 	if err != nil {
-		b.log.Warn("stopping: handlers took too long and were cut off; their updates are handled after the next start")
-		err = b.drained(ctx)
+		if b.work.Err() == nil {
+			b.log.Warn("handlers cut off by the stop")
+		}
+		b.cancelWork()
+		err = b.drain(ctx)
 	}
+	b.cancelWork()
 	b.client.transport.CloseIdleConnections()
 	if err != nil {
 		return fmt.Errorf("bot: stop: %w", err)
@@ -252,19 +259,12 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-min(cutGrace, time.Until(deadline)/4)))
 }
 
-// drained returns when receiving has ended and all that it brought is handled.
-func (b *Bot) drained(ctx context.Context) error {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		b.received.Wait()
-	}()
-	select {
-	case <-ended:
-		return b.dispatcher.wait(ctx)
-	case <-ctx.Done():
-		return ctx.Err()
+// drain waits until receiving has ended and all received updates are handled.
+func (b *Bot) drain(ctx context.Context) error {
+	if err := loop.Wait(ctx, &b.received); err != nil {
+		return err
 	}
+	return b.dispatcher.wait(ctx)
 }
 
 // Idle returns when everything that was received is handled and answered.

@@ -263,100 +263,6 @@ func TestPollObeysRetryAfter(t *testing.T) {
 	})
 }
 
-// Start does not need Telegram.
-func TestStartWhileTelegramIsDown(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
-		w.start()
-		if w.bot.Ready() {
-			t.Error("ready without Telegram")
-		}
-		time.Sleep(10 * time.Minute)
-		if !w.bot.Ready() {
-			t.Error("not ready with Telegram")
-		}
-		if err := w.bot.Start(t.Context()); err != nil {
-			t.Errorf("second start: %v", err)
-		}
-	})
-}
-
-// Stop waits for what was received, and what comes after it waits at Telegram.
-func TestStopDrains(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		handled := 0
-		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
-			if err := pause(ctx, 2*time.Second); err != nil {
-				return View{}, err
-			}
-			handled++
-			return View{Text: "done"}, nil
-		})
-		w.start()
-		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
-		synctest.Wait()
-		start := time.Now()
-		w.stop()
-		if took := time.Since(start); handled != 2 || took != 4*time.Second {
-			t.Errorf("handled %d in %v", handled, took)
-		}
-		ann.Type("three")
-		w.stop() // again
-		if handled != 2 || w.telegram.Pending() == 0 {
-			t.Errorf("received after the stop: %d", handled)
-		}
-		if err := w.bot.Start(t.Context()); err == nil {
-			t.Error("started after a stop")
-		}
-	})
-}
-
-// Stop cuts off what takes too long a second before its deadline; what was cut
-// off or had not begun is handled after the next start.
-func TestStopCutsOff(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		slow := true
-		var handled []string
-		w.hooks.Error = func(_ context.Context, _ *Request, err error) View {
-			t.Errorf("the person is told of the stop: %v", err)
-			return View{}
-		}
-		w.build()
-		text := func(ctx context.Context, req *Request) (View, error) {
-			if slow {
-				<-ctx.Done()
-				return View{}, ctx.Err()
-			}
-			handled = append(handled, req.Text)
-			return View{}, nil
-		}
-		w.bot.Text(text)
-		w.start()
-		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
-		synctest.Wait()
-		start := time.Now()
-		w.stop()
-		if took := time.Since(start); took != 7*time.Second {
-			t.Errorf("took %v of 8 s", took)
-		}
-		if diff := cmp.Diff(map[string]int{"received": 2}, w.inbox.states()); diff != "" {
-			t.Error(diff)
-		}
-		slow = false
-		w.build()
-		w.bot.Text(text)
-		w.start()
-		w.idle()
-		if diff := cmp.Diff([]string{"one", "two"}, handled); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
 // Memory is bounded: where no more fits, receiving waits, and nothing is lost.
 func TestBackpressure(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -427,26 +333,6 @@ func TestNoHighWaterMark(t *testing.T) {
 			offsets = append(offsets, call.Fields["offset"])
 		}
 		if diff := cmp.Diff([]string{"", "100002", "", ""}, offsets); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
-// Stop does not wait for room in memory: what has none is in the inbox.
-func TestStopWithoutRoom(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.bot.dispatcher = newDispatcher(w.bot.run, 1, 2)
-		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
-			return View{Text: "done"}, pause(ctx, time.Second)
-		})
-		ann := w.join(1)
-		for range 10 {
-			ann.TapData(1, "t:1")
-		}
-		w.start()
-		w.stop()
-		time.Sleep(time.Minute)
-		if diff := cmp.Diff(map[string]int{"done": 2, "received": 8}, w.inbox.states()); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -382,26 +382,3 @@ func TestUnreachableIsTold(t *testing.T) {
 		}
 	})
 }
-
-func TestNewRefusesWithoutSecrets(t *testing.T) {
-	good := Config{Token: canary, Inbox: newInbox()}
-	for name, change := range map[string]func(*Config){
-		"no token":         func(c *Config) { c.Token = "" },
-		"token with space": func(c *Config) { c.Token = canary + " x" },
-		"address":          func(c *Config) { c.APIURL = "ftp://" + canary },
-		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
-		"no inbox":         func(c *Config) { c.Inbox = nil },
-		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
-	} {
-		cfg := good
-		change(&cfg)
-		if b, err := New(cfg); err == nil || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s: %v, %v", name, b, err)
-		}
-	}
-	good.Token += "\n" // from a file
-	b, err := New(good)
-	if err != nil || b.ID() != 4200 {
-		t.Errorf("a token with a line break: %v", err)
-	}
-}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
+
+	"hstockbot/internal/loop"
 )
 
 const (
@@ -34,9 +35,10 @@ const (
 // was stored.
 func (b *Bot) poll() {
 	b.conflict.start(time.Now())
-	trouble := pollBackoff{bot: b, what: "receiving updates"}
-	for trouble.again(b.deleteWebhook()) {
+	deleting := pollBackoff{bot: b, request: "deleteWebhook"}
+	for deleting.retry(b.deleteWebhook()) {
 	}
+	polling := pollBackoff{bot: b, request: "getUpdates"}
 	var offset int64
 	for b.receive.Err() == nil {
 		updates, err := b.getUpdates(offset)
@@ -50,7 +52,7 @@ func (b *Bot) poll() {
 				offset = last + 1
 			}
 		}
-		trouble.again(err)
+		polling.retry(err)
 	}
 }
 
@@ -78,78 +80,73 @@ func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
 	return answer.Result, err
 }
 
-// pollBackoff says once that something does not work, once that it works again,
-// and waits in between.
+// pollBackoff waits after failed requests, and logs when failing begins, changes
+// and ends.
 type pollBackoff struct {
-	bot     *Bot
-	what    string
-	since   time.Time // zero while all is well
-	failed  int       // times in a row
-	code    int       // what was said last
-	backoff time.Duration
+	bot      *Bot
+	request  string    // Bot API
+	failures int       // in a row
+	since    time.Time // the first of them
+	code     int       // of the last one
 }
 
-// again waits as long as the error demands and reports whether to try again:
-// not where there is none, and not once receiving has ended.
-func (t *pollBackoff) again(err error) bool {
-	b := t.bot
+// notTelegrams is the code of an error that is not a Bot API call's.
+const notTelegrams = -1
+
+// retry waits as long as the error requires and reports whether to try again: not
+// if there is no error, and not after receiving has ended.
+func (p *pollBackoff) retry(err error) bool {
+	b := p.bot
 	if b.receive.Err() != nil {
 		return false
 	}
 	if err == nil {
-		if t.failed > 0 {
-			b.log.Info("telegram: "+t.what+" works again", "failures", t.failed, "after", time.Since(t.since).Round(time.Second))
+		if p.failures > 0 {
+			b.log.Info("telegram request recovered", "request", p.request, "failures", p.failures, "after", time.Since(p.since).Round(time.Second))
 		}
-		*t = pollBackoff{bot: b, what: t.what}
+		p.failures = 0
 		b.ready.Store(true)
 		return false
 	}
 	b.cfg.CountEvent("poll_failed")
-	var e *Error
-	code := -1
-	if errors.As(err, &e) {
+	code := notTelegrams
+	if e, ok := errors.AsType[*Error](err); ok {
 		code = e.Code
 	}
-	if t.failed == 0 || t.code != code {
-		t.say(code, err)
+	if p.failures == 0 {
+		p.since = time.Now()
 	}
-	if code == http.StatusConflict {
-		b.conflict.seen(time.Now())
+	if p.failures == 0 || p.code != code {
+		p.log(code, err)
 	}
-	if t.failed == 0 {
-		t.since = time.Now()
-	}
-	t.failed++
-	t.code = code
-	if t.failed > 1 {
+	p.code = code
+	p.failures++
+	if p.failures > 1 {
 		b.ready.Store(false)
 	}
-	_ = pause(b.receive, t.wait(code, retryAfter(err))) // the caller sees when it has ended
-	return b.receive.Err() == nil
+	wait := loop.Jitter(loop.Backoff(minBackoff, maxBackoff, p.failures))
+	if code == http.StatusConflict {
+		b.conflict.seen(time.Now())
+		wait = loop.Jitter(conflictBackoff)
+	}
+	if demanded := retryAfter(err); demanded > 0 {
+		wait = demanded
+	}
+	return pause(b.receive, wait) == nil
 }
 
-func (t *pollBackoff) say(code int, err error) {
-	log := t.bot.log
+func (p *pollBackoff) log(code int, err error) {
+	log := p.bot.log
 	switch code {
 	case http.StatusConflict:
-		log.Error("telegram: somebody else receives this bot's updates; only one program may run with a token", "error", err)
+		log.Error("another program receives this bot's updates; only one may use a token", "error", err)
 	case http.StatusUnauthorized, http.StatusNotFound:
-		log.Error("telegram: the token is not known; it was changed or revoked", "error", err)
+		log.Error("telegram rejects the token; it was changed or revoked", "error", err)
+	case notTelegrams:
+		log.Error("updates not stored, retrying", "error", err)
 	default:
-		log.Warn("telegram: "+t.what+" fails, trying again", "error", err)
+		log.Warn("telegram request failed, retrying", "request", p.request, "error", err)
 	}
-}
-
-func (t *pollBackoff) wait(code int, demanded time.Duration) time.Duration {
-	t.backoff = min(max(2*t.backoff, minBackoff), maxBackoff)
-	d := t.backoff
-	switch {
-	case demanded > 0:
-		return demanded + rand.N(demanded/10) //nolint:gosec // jitter is no secret
-	case code == http.StatusConflict:
-		d = conflictBackoff
-	}
-	return d*4/5 + rand.N(d*2/5) //nolint:gosec // jitter is no secret
 }
 
 // receiver stores what was received and hands it to the dispatcher.

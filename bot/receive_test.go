@@ -214,10 +214,10 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 		fault telegram.Fault
 		says  string
 	}{
-		{"conflict", telegram.Fault{Code: 409}, "only one program may run with a token"},
-		{"unauthorized", telegram.Fault{Code: 401}, "the token is not known"},
-		{"gateway", telegram.Fault{HTML: true}, "receiving updates fails"},
-		{"cut", telegram.Fault{Cut: true}, "receiving updates fails"},
+		{"conflict", telegram.Fault{Code: 409}, "another program receives this bot's updates"},
+		{"unauthorized", telegram.Fault{Code: 401}, "telegram rejects the token"},
+		{"gateway", telegram.Fault{HTML: true}, "telegram request failed, retrying\" request=getUpdates"},
+		{"cut", telegram.Fault{Cut: true}, "telegram request failed, retrying\" request=getUpdates"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -237,7 +237,7 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 					t.Errorf("handled %d, ready %v", handled, w.bot.Ready())
 				}
 				logs := w.logs.String()
-				if strings.Count(logs, test.says) != 1 || strings.Count(logs, "works again") != 1 || strings.Count(logs, "\n") != 2 {
+				if strings.Count(logs, test.says) != 1 || strings.Count(logs, "telegram request recovered") != 1 || strings.Count(logs, "\n") != 2 {
 					t.Errorf("log:\n%s", logs)
 				}
 				if w.observed("poll_failed") != 20 {

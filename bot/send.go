@@ -59,22 +59,19 @@ func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err
 	return b.sendView(ctx, chat, outbox.PriorityReply, v, replyTimeout)
 }
 
-// sendView sends a new message. What it is refused by retry_after for longer than
-// patience is an error at once.
-func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, patience time.Duration) (messageID int, err error) {
-	method := v.method()
+// sendView sends a new message. It waits out a retry_after of at most maxHold; a
+// longer one is an error at once.
+func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, maxHold time.Duration) (messageID int, err error) {
 	calling := ctx
 	if priority == outbox.PriorityNews {
 		calling = context.WithoutCancel(ctx)
 	}
-	for attempt := 1; ; attempt++ {
-		hold, err := b.pacer.message(ctx, chat, priority, patience)
-		switch {
-		case err != nil:
-			return 0, b.client.unsent(method, err)
-		case hold > 0:
-			return 0, &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
-		}
+	err = b.attempt(ctx, attempts{
+		method: v.method(),
+		chat:   chat,
+		wait:   func() (time.Duration, error) { return b.pacer.message(ctx, chat, priority, maxHold) },
+		hold:   b.pacer.holdMessages,
+	}, func() (err error) {
 		switch {
 		case v.Document != nil:
 			messageID, err = b.sendDocument(calling, chat, v)
@@ -83,66 +80,63 @@ func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority
 		default:
 			messageID, err = b.sendMessage(calling, chat, v)
 		}
-		if err == nil {
-			return messageID, nil
-		}
-		wait := retryAfter(err)
-		switch {
-		case wait > 0:
-			b.cfg.CountEvent("flood")
-			b.pacer.holdMessages(chat, wait) // the next turn is waited for above
-		case errors.Is(err, outbox.ErrUnreachable):
-			b.unreachable(ctx, chat)
-			return 0, err
-		case attempt == maxAttempts || ctx.Err() != nil || !isTransient(err):
-			return 0, err
-		default:
-			if pause(ctx, retryPause<<(attempt-1)) != nil {
-				return 0, err
-			}
-		}
-		if attempt == maxAttempts {
-			return 0, err
-		}
-	}
+		return err
+	})
+	return messageID, err
 }
 
-// edit draws a message again. It is safe to repeat, so a lost answer is
-// repeated as well.
-func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patience time.Duration) error {
-	const method = "editMessageText"
+// edit draws a message again. maxHold is as in sendView.
+func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, maxHold time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	for attempt := 1; ; attempt++ {
-		hold, err := b.pacer.edit(ctx, chat, patience)
-		switch {
-		case err != nil:
-			return b.client.unsent(method, err)
-		case hold > 0:
-			return &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
-		}
-		err = b.editMessage(ctx, chat, messageID, v)
-		if err == nil || errors.Is(err, errNotModified) {
+	return b.attempt(ctx, attempts{
+		method:     "editMessageText",
+		chat:       chat,
+		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, maxHold) },
+		hold:       b.pacer.holdEdits,
+		repeatable: true,
+	}, func() error {
+		err := b.editMessage(ctx, chat, messageID, v)
+		if errors.Is(err, errNotModified) {
 			return nil
 		}
-		wait := retryAfter(err)
+		return err
+	})
+}
+
+// attempts says how a call that draws a message is repeated.
+type attempts struct {
+	method     string // Bot API
+	chat       int64
+	wait       func() (hold time.Duration, err error) // for the pacer; hold > 0 means that the wait would be too long
+	hold       func(chat int64, d time.Duration)      // tells the pacer of a retry_after
+	repeatable bool                                   // a second execution changes nothing, so it is repeated once if the response was lost
+}
+
+// attempt makes a call up to maxAttempts times.
+func (b *Bot) attempt(ctx context.Context, a attempts, call func() error) error {
+	for attempt := 1; ; attempt++ {
+		hold, err := a.wait()
 		switch {
-		case wait > 0:
-			b.cfg.CountEvent("flood")
-			b.pacer.holdEdits(chat, wait)
-		case errors.Is(err, outbox.ErrUnreachable):
-			b.unreachable(ctx, chat)
-			return err
-		case errors.Is(err, outbox.ErrUncertain) && attempt > 1,
-			attempt == maxAttempts, ctx.Err() != nil,
-			!isTransient(err) && !errors.Is(err, outbox.ErrUncertain):
-			return err
-		default:
-			if pause(ctx, retryPause<<(attempt-1)) != nil {
-				return err
-			}
+		case err != nil:
+			return b.client.unsent(a.method, err)
+		case hold > 0:
+			return &Error{Method: a.method, Code: http.StatusTooManyRequests, RetryAfter: hold}
 		}
-		if attempt == maxAttempts {
+		err = call()
+		flood := retryAfter(err)
+		if flood > 0 {
+			b.cfg.CountEvent("flood")
+			a.hold(a.chat, flood)
+		}
+		if errors.Is(err, outbox.ErrUnreachable) {
+			b.unreachable(ctx, a.chat)
+		}
+		again := flood > 0 || isTransient(err) || a.repeatable && attempt == 1 && errors.Is(err, outbox.ErrUncertain)
+		if !again || attempt == maxAttempts {
+			return err
+		}
+		if flood == 0 && pause(ctx, retryPause<<(attempt-1)) != nil {
 			return err
 		}
 	}

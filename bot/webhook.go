@@ -50,14 +50,14 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 
 // setWebhook tells Telegram where to send updates, as often as it takes.
 func (b *Bot) setWebhook() {
-	trouble := pollBackoff{bot: b, what: "setting the webhook"}
+	setting := pollBackoff{bot: b, request: "setWebhook"}
 	for {
 		ctx, cancel := context.WithTimeout(b.receive, callTimeout)
 		_, err := b.library.SetWebhook(ctx, &telegram.SetWebhookParams{
 			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secret.Reveal(), AllowedUpdates: allowedUpdates,
 		})
 		cancel()
-		if !trouble.again(b.client.asError("setWebhook", err)) {
+		if !setting.retry(b.client.asError("setWebhook", err)) {
 			return
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-func TestNewRefusesWithoutSecrets(t *testing.T) {
+func TestNewChecksConfig(t *testing.T) {
 	good := Config{Token: canary, Inbox: newInbox()}
 	for name, change := range map[string]func(*Config){
 		"no token":         func(c *Config) { c.Token = "" },
@@ -36,7 +36,6 @@ func TestNewRefusesWithoutSecrets(t *testing.T) {
 	}
 }
 
-// Start does not need Telegram.
 func TestStartWhileTelegramIsDown(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
@@ -54,7 +53,7 @@ func TestStartWhileTelegramIsDown(t *testing.T) {
 	})
 }
 
-// Stop waits for what was received, and what comes after it waits at Telegram.
+// Stop waits until received updates are handled. Later updates stay at Telegram.
 func TestStopDrains(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		handled := 0
@@ -86,14 +85,14 @@ func TestStopDrains(t *testing.T) {
 	})
 }
 
-// Stop cuts off what takes too long a second before its deadline; what was cut
-// off or had not begun is handled after the next start.
-func TestStopCutsOff(t *testing.T) {
+// Stop cancels handlers a second before its deadline. Their updates, and those that were
+// not begun, are handled after the next start.
+func TestStopCancelsHandlers(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		slow := true
 		var handled []string
 		w.hooks.Error = func(_ context.Context, _ *Request, err error) View {
-			t.Errorf("the person is told of the stop: %v", err)
+			t.Errorf("the person is shown the error of the stop: %v", err)
 			return View{}
 		}
 		w.build()
@@ -130,8 +129,8 @@ func TestStopCutsOff(t *testing.T) {
 	})
 }
 
-// Stop does not wait for room in memory: what has none is in the inbox.
-func TestStopWithoutRoom(t *testing.T) {
+// Stop does not wait for slots in memory. Updates without one stay in the inbox.
+func TestStopWhileMemoryIsFull(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.dispatcher = newDispatcher(w.bot.run, 1, 2)
 		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {

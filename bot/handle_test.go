@@ -13,15 +13,15 @@ import (
 	"hstockbot/locales"
 )
 
-// echo says which handler got what.
-func echo(what string) func(context.Context, *Request) (View, error) {
+// echo returns a handler that shows its name and its request.
+func echo(name string) func(context.Context, *Request) (View, error) {
 	return func(_ context.Context, req *Request) (View, error) {
-		return View{Text: fmt.Sprintf("%s command=%q args=%q addressed=%v text=%q data=%q", what, req.Command, req.Args, req.Addressed, req.Text, req.Data)}, nil
+		return View{Text: fmt.Sprintf("%s command=%q args=%q addressed=%v text=%q data=%q", name, req.Command, req.Args, req.Addressed, req.Text, req.Data)}, nil
 	}
 }
 
-// Commands go to their handler, unknown ones and other text to Text.
-func TestTypedOutsideOfDialogs(t *testing.T) {
+// Commands go to their handlers, unknown commands and other text to Text.
+func TestTextOutsideDialogs(t *testing.T) {
 	for text, want := range map[string]string{
 		"/menu":               `menu command="menu" args="" addressed=false text="/menu" data=""`,
 		"/menu@sandbox_bot x": `menu command="menu" args="x" addressed=true text="/menu@sandbox_bot x" data=""`,
@@ -51,11 +51,11 @@ func TestTypedOutsideOfDialogs(t *testing.T) {
 	}
 }
 
-// A dialog is stored by the update that opens it; the next text answers it;
-// commands, taps and answers replace it, and Keep leaves it; it ends by itself.
+// The next text answers a dialog. Commands, taps and answers replace it, KeepDialog
+// keeps it, and it expires.
 func TestDialogs(t *testing.T) {
 	type step struct {
-		typed string // "tap" taps, "wait" lets an hour pass, "sticker" sends one
+		typed string // or an action: "tap", "tap ask", "tap keep", "wait" (an hour), "sticker"
 		want  string
 	}
 	const menu = `menu command="menu" args="" addressed=false text="/menu" data=""`
@@ -65,15 +65,15 @@ func TestDialogs(t *testing.T) {
 	}{
 		{"answered once", []step{{"/ask", "how many?"}, {"7", "took 7 for data"}, {"7", `text "7"`}}},
 		{"bad answer asks again", []step{{"/ask", "how many?"}, {"bad", "not that"}, {"sticker", "not that"}, {"7", "took 7 for data"}}},
-		{"one question after the other", []step{{"/ask", "how many?"}, {"more", "and now?"}, {"8", "took 8 for more data"}}},
-		{"a command leaves it", []step{{"/ask", "how many?"}, {"/menu", menu}, {"7", `text "7"`}}},
-		{"an unknown command leaves it", []step{{"/ask", "how many?"}, {"/none", `text "/none"`}, {"7", `text "7"`}}},
-		{"a tap leaves it", []step{{"/ask", "how many?"}, {"tap", "tapped"}, {"7", `text "7"`}}},
+		{"an answer opens the next dialog", []step{{"/ask", "how many?"}, {"more", "and now?"}, {"8", "took 8 for more data"}}},
+		{"a command ends it", []step{{"/ask", "how many?"}, {"/menu", menu}, {"7", `text "7"`}}},
+		{"an unknown command ends it", []step{{"/ask", "how many?"}, {"/none", `text "/none"`}, {"7", `text "7"`}}},
+		{"a tap ends it", []step{{"/ask", "how many?"}, {"tap", "tapped"}, {"7", `text "7"`}}},
 		{"a tap opens one", []step{{"tap ask", "from a tap"}, {"7", "took 7 for tap data"}}},
 		{"a tap keeps it", []step{{"/ask", "how many?"}, {"tap keep", "kept"}, {"7", "took 7 for data"}}},
-		{"it ends", []step{{"/ask", "how many?"}, {"wait", ""}, {"7", `text "7"`}}},
-		{"an error leaves it", []step{{"/ask", "how many?"}, {"fail", "error: no"}, {"7", `text "7"`}}},
-		{"of another version", []step{{"/old", "old?"}, {"7", `text "7"`}, {"7", `text "7"`}}},
+		{"it expires", []step{{"/ask", "how many?"}, {"wait", ""}, {"7", `text "7"`}}},
+		{"an error ends it", []step{{"/ask", "how many?"}, {"fail", "error: no"}, {"7", `text "7"`}}},
+		{"a step that does not exist", []step{{"/old", "old?"}, {"7", `text "7"`}, {"7", `text "7"`}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -137,14 +137,14 @@ func TestDialogs(t *testing.T) {
 	}
 }
 
-// In a group nothing happens but what the shop says to a command.
-func TestGroup(t *testing.T) {
+// In a group only commands that may be meant for this bot are handled, by Hooks.Group.
+func TestGroupCommands(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Group = func(_ context.Context, req *Request) (View, bool) {
-			return View{Text: "come to a private chat", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
+			return View{Text: "write in private", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
 		}
-		greeted := 0
-		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
+		identified := 0
+		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { identified++; return nil, nil }
 		w.build()
 		w.bot.Command("menu", echo("menu"))
 		w.bot.Text(echo("text"))
@@ -152,18 +152,18 @@ func TestGroup(t *testing.T) {
 		w.start()
 		group, ann := w.telegram.Group(-100, "Friends"), w.join(1)
 		w.idle()
-		greeted = 0
+		identified = 0
 		group.Type(ann, "hello")
 		group.Type(ann, "/menu")
 		group.Type(ann, "/menu@sandbox_bot")
 		group.Type(ann, "/menu@other_bot")
 		w.idle()
-		want := "#1 Ann: hello\n#2 Ann: /menu\n#3 Ann: /menu@sandbox_bot\n#4 Ann: /menu@other_bot\n#5 Bot: come to a private chat\n"
+		want := "#1 Ann: hello\n#2 Ann: /menu\n#3 Ann: /menu@sandbox_bot\n#4 Ann: /menu@other_bot\n#5 Bot: write in private\n"
 		if diff := cmp.Diff(want, group.Transcript()); diff != "" {
 			t.Error(diff)
 		}
-		if greeted != 2 {
-			t.Errorf("greeted %d times for two commands", greeted)
+		if identified != 2 {
+			t.Errorf("identified %d times for two commands", identified)
 		}
 		if n := len(w.inbox.rows); n != 2 {
 			t.Errorf("%d updates stored for two commands", n)
@@ -174,13 +174,13 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// Who is not allowed is neither greeted nor answered.
-func TestNotAllowed(t *testing.T) {
+// A person who is not allowed is neither identified nor answered.
+func TestNotAllowedPersonIsIgnored(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Allowed = func(u User) bool { return u.ID == 1 }
 		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			if u.ID != 1 {
-				t.Errorf("greeted %d", u.ID)
+				t.Errorf("identified %d", u.ID)
 			}
 			return nil, nil
 		}
@@ -200,13 +200,13 @@ func TestNotAllowed(t *testing.T) {
 	})
 }
 
-// A person who blocks the bot is unreachable, one who comes back is greeted.
+// Blocking the bot calls Hooks.Unreachable, unblocking it calls Hooks.Identify.
 func TestBlockAndUnblock(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var log []string
 		w.hooks.Unreachable = func(_ context.Context, id int64) { log = append(log, fmt.Sprint("unreachable ", id)) }
 		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
-			log = append(log, fmt.Sprint("greet ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
+			log = append(log, fmt.Sprint("identified ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
 			return nil, nil
 		}
 		w.build()
@@ -216,14 +216,14 @@ func TestBlockAndUnblock(t *testing.T) {
 		w.idle()
 		ann.Unblock()
 		w.idle()
-		if diff := cmp.Diff([]string{"unreachable 1", "greet 1 Ann en"}, log); diff != "" {
+		if diff := cmp.Diff([]string{"unreachable 1", "identified 1 Ann en"}, log); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// Without a record of the person nothing is said, and the update is kept.
-func TestGreetFails(t *testing.T) {
+// If the person can't be identified, the update is handled after the next start.
+func TestIdentifyFails(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		broken := true
 		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
@@ -252,7 +252,7 @@ func TestGreetFails(t *testing.T) {
 	})
 }
 
-// A key is deleted from the chat; that somebody was quicker is no error.
+// Deleting a message that was deleted before is no error.
 func TestDelete(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.Text(func(ctx context.Context, req *Request) (View, error) {

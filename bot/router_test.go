@@ -72,7 +72,7 @@ func TestRegisteredTwice(t *testing.T) {
 	} {
 		register()
 		if !panics(register) {
-			t.Errorf("a second %s of the same name is taken", name)
+			t.Errorf("a second %s of the same name is accepted", name)
 		}
 	}
 }

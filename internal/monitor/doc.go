@@ -1,5 +1,5 @@
 // Package monitor alerts admins to what is wrong with the bot and its
-// marketplace account: once when a problem begins, and once when it has ended.
+// marketplace account: once when a problem starts, and once when it has ended.
 //
 // The package owns the checks, the alerts in the database, and the decision when
 // admins are notified. It contains neither Telegram nor languages: it stores
@@ -11,7 +11,7 @@
 // or that it can't tell, which leaves its alerts as they are. The difference to
 // the stored alerts is stored, so a restart neither repeats nor forgets one.
 //
-//	alert                  begins                                       ends
+//	alert                  starts                                       ends
 //	market_down            no call to the marketplace was answered for  a call is answered; with an operator's
 //	                       a minute, at least three failed              key, one is made every minute
 //	key_refused            "balance" with the operator's key is         the key is accepted

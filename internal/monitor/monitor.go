@@ -20,7 +20,7 @@ import (
 )
 
 // The kinds of alerts, as they are stored; the package comment says when each
-// begins and ends. The comments name the Figures that a kind has.
+// starts and ends. The comments name the Figures that a kind has.
 const (
 	MarketDown          = "market_down"
 	KeyRefused          = "key_refused"
@@ -77,7 +77,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// Start begins with the checks. Calling it again does nothing.
+// Start runs the first checks at once. Calling it again does nothing.
 func (s *Service) Start() { s.loop.Start() }
 
 // Stop cancels the checks in progress and waits until they have ended or ctx is
@@ -103,7 +103,7 @@ type Alert struct {
 	Figures Figures   `json:"figures,omitzero"`
 }
 
-// Report is the body of a Message: the alerts that have begun or ended since the
+// Report is the body of a Message: the alerts that have started or ended since the
 // last one, the oldest first, and the number of those that do not fit.
 type Report struct {
 	Entries []Alert `json:"entries"`
@@ -174,7 +174,7 @@ func (s *Service) runChecks(ctx context.Context, now time.Time) (changes storage
 			switch {
 			case persists && !a.EndedAt.IsZero():
 				changes.Resumed = append(changes.Resumed, a)
-			case reset, !persists && !a.Notified: // admins never learned that it began
+			case reset, !persists && !a.Notified: // admins never learned that it started
 				changes.Deleted = append(changes.Deleted, a)
 			case !persists && a.EndedAt.IsZero():
 				a.EndedAt = now

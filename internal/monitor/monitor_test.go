@@ -9,10 +9,10 @@ import (
 	"hstockbot/internal/sandbox/testworld"
 )
 
-func TestAlertIsNotifiedOnceAtItsBeginningAndItsEnd(t *testing.T) {
+func TestAlertIsNotifiedOnceAtItsStartAndItsEnd(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(olga, oleg)
-		w.down.begin()
+		w.down.start()
 		testworld.Pass(5 * time.Minute)
 		w.want(olga, monitor.MarketDown)
 		w.want(oleg, monitor.MarketDown)
@@ -32,7 +32,7 @@ func TestAlertIsNotifiedOnceAtItsBeginningAndItsEnd(t *testing.T) {
 func TestOneReportPerMinuteOmitsWhatEndedBefore(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(olga)
-		w.down.begin()
+		w.down.start()
 		testworld.Pass(15 * time.Second)
 		w.want(olga, monitor.MarketDown)
 		w.conflict.set(time.Now().Add(-time.Minute), true)
@@ -47,7 +47,7 @@ func TestOneReportPerMinuteOmitsWhatEndedBefore(t *testing.T) {
 		w.want(olga, "+"+monitor.MarketDown)
 
 		for range 10 { // an alert that flaps
-			w.down.begin()
+			w.down.start()
 			testworld.Pass(20 * time.Second)
 			w.down.end()
 			testworld.Pass(20 * time.Second)
@@ -60,7 +60,7 @@ func TestOneReportPerMinuteOmitsWhatEndedBefore(t *testing.T) {
 
 func TestAlertsWaitForAReachableAdmin(t *testing.T) {
 	run(t, func(w *world) {
-		w.down.begin()
+		w.down.start()
 		testworld.Pass(time.Hour)
 		w.join(olga)
 		testworld.Pass(time.Minute)
@@ -78,17 +78,17 @@ func TestAlertsWaitForAReachableAdmin(t *testing.T) {
 func TestRestartNeitherEndsNorRepeatsAlerts(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(olga)
-		began := time.Now()
-		w.down.begin()
-		w.conflict.begin()
+		started := time.Now()
+		w.down.start()
+		w.conflict.start()
 		testworld.Pass(time.Minute)
 		w.want(olga, monitor.MarketDown+" "+monitor.PollConflict)
 		w.down.set(time.Time{}, false)
 		w.conflict.set(time.Time{}, false)
 		w.restart()
 		testworld.Pass(2 * time.Minute)
-		w.down.set(began.Add(time.Minute), true)
-		w.conflict.set(began.Add(time.Minute), true)
+		w.down.set(started.Add(time.Minute), true)
+		w.conflict.set(started.Add(time.Minute), true)
 		testworld.Pass(2 * time.Minute)
 		w.want(olga)
 		w.down.end()

@@ -56,7 +56,7 @@ func (c *condition) set(since time.Time, sure bool) {
 	c.since, c.sure = since, sure
 }
 
-func (c *condition) begin() { c.set(time.Now(), true) }
+func (c *condition) start() { c.set(time.Now(), true) }
 func (c *condition) end()   { c.set(time.Time{}, true) }
 
 func (c *condition) get() (since time.Time, sure bool) {

@@ -193,7 +193,7 @@ func (s *Service) runChecks(ctx context.Context, now time.Time) (changes storage
 }
 
 // notify stores one message for each reachable admin with all alerts that have
-// begun or ended since the last one.
+// started or ended since the last one.
 func (s *Service) notify(ctx context.Context, now time.Time) error {
 	stored, err := s.DB.Alerts(ctx)
 	if err != nil {

@@ -212,55 +212,6 @@ func TestDialogExpires(t *testing.T) {
 	})
 }
 
-func TestSweep(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bot.db")
-	synctest.Test(t, func(t *testing.T) {
-		db := openAt(t, path, testKeys(t, 1))
-		var many []int64
-		for id := range int64(sweepRows + 3) { // more than one batch of the sweep
-			many = append(many, 1000+id)
-		}
-		put(t, db, append(many, 1, 2, 3)...)
-		for _, id := range many {
-			if err := db.Finish(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := errors.Join(
-			db.FinishWithDialog(t.Context(), 1, 77, "amount", "3", time.Now().Add(time.Hour)),
-			db.DeadLetter(t.Context(), 2)); err != nil {
-			t.Fatal(err)
-		}
-		count := func(table string) (n int) {
-			if err := db.reader.GetContext(t.Context(), &n, "SELECT COUNT(*) FROM "+table); err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-		start := time.Now()
-		for _, step := range []struct {
-			at             time.Duration
-			inbox, dialogs int
-		}{
-			{time.Hour - time.Millisecond, len(many) + 3, 1},
-			{time.Hour, len(many) + 3, 0},
-			{48 * time.Hour, len(many) + 3, 0},
-			{48*time.Hour + time.Millisecond, 2, 0},
-			{30 * 24 * time.Hour, 2, 0},
-			{30*24*time.Hour + time.Millisecond, 1, 0}, // the unfinished one stays
-		} {
-			time.Sleep(step.at - time.Since(start))
-			if err := db.Sweep(t.Context(), time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			if inbox, dialogs := count("inbox"), count("dialogs"); inbox != step.inbox || dialogs != step.dialogs {
-				t.Errorf("after %v: %d updates and %d dialogs, want %d and %d", step.at, inbox, dialogs, step.inbox, step.dialogs)
-			}
-		}
-		checkUnfinished(t, db, 3)
-	})
-}
-
 // What people type is not readable in the files at any time, and an update
 // that is done keeps nothing.
 func TestNothingReadableInFiles(t *testing.T) {

@@ -82,7 +82,7 @@ func TestUpdateKeepsUnreadablePhone(t *testing.T) {
 		}
 		change(&o)
 		o.Polls++
-		if _, stored, err := db.UpdateOrder(ctx, o, nil, nothingToTell); err != nil || !stored {
+		if _, stored, err := db.UpdateOrder(ctx, o, nil, noMessages); err != nil || !stored {
 			t.Fatalf("stored %v, %v", stored, err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestUpdateKeepsUnreadableLink(t *testing.T) {
 func TestDamagedPurchaseIsReturned(t *testing.T) {
 	db := openWithUsers(t, 7)
 	ctx := t.Context()
-	p := doubted(t, db, sending(t, db, 7, saveKey(t, db, 7, "secret"), 1))
+	p := markUnknown(t, db, sending(t, db, 7, saveKey(t, db, 7, "secret"), 1))
 	for _, column := range []string{"link_sealed", "refusal_sealed", "phone_sealed"} {
 		damage(t, db, "purchases", column, p.ID)
 	}
@@ -227,5 +227,25 @@ func TestDamagedMessageIsLeasedAndLeftOut(t *testing.T) {
 	data, err := db.PersonalData(ctx, 7)
 	if err != nil || len(data.Messages) != 1 {
 		t.Errorf("PersonalData: %+v, %v", data.Messages, err)
+	}
+}
+
+// TestTakePollsIncludesDamagedOrder: the goods of an order arrive even if its phone
+// number can't be read.
+func TestTakePollsIncludesDamagedOrder(t *testing.T) {
+	db := openWithUsers(t, 7)
+	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501, 502)
+	if _, err := db.transition(t.Context(), "damage", `UPDATE orders SET phone_sealed = 'v1.00000000.AAAA' WHERE id = ?`, orders[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Second)
+	taken, err := db.TakePolls(t.Context(), nil, duePolls(t, db, "one", now), "one", now, now.Add(time.Minute))
+	if err == nil || len(taken) != 2 {
+		t.Errorf("taken %+v: %v", taken, err)
+	}
+	for _, order := range taken {
+		if damaged := order.ID == orders[0].ID; damaged != (order.Damaged != nil) || damaged != (order.Rental.Phone == "") {
+			t.Errorf("taken %+v", order)
+		}
 	}
 }

@@ -328,13 +328,3 @@ func TestNewID(t *testing.T) {
 		seen[id] = true
 	}
 }
-
-func TestMillis(t *testing.T) {
-	at := time.Date(2026, 3, 4, 5, 6, 7, 8_999_999, time.FixedZone("", 3600))
-	if got := fromMillis(toMillis(at)); !got.Equal(at.Truncate(time.Millisecond)) || got.Location() != time.UTC {
-		t.Errorf("%v became %v", at, got)
-	}
-	if toMillis(time.Time{}) != 0 || !fromMillis(0).IsZero() {
-		t.Error("the zero time isn't 0")
-	}
-}

@@ -20,6 +20,9 @@ import (
 //	db:"name" from:"SQL"       computed, not stored
 //	db:"name" seal:"table.col" sealed, for this table, column and the id of the row
 //
+// The names in a seal tag are part of the sealed data (associatedData): they stay when
+// a table or a column is renamed.
+//
 // Untagged fields are not stored. An untagged struct stands for its fields; its own
 // seal tag names the table of the sealed ones among them. A field "Damaged error"
 // says that a sealed value of the row could not be opened.

@@ -1,13 +1,17 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
@@ -36,8 +40,8 @@ func TestTwelveTapsBuyOnce(t *testing.T) {
 		if again := w.confirm(p); again.Result != orders.Placed {
 			t.Errorf("a later tap came to %v, want Placed", again.Result)
 		}
-		w.wantAdds(1)
-		if n := len(w.market.Orders()); n != 1 {
+		w.wantCalls("add", 1)
+		if n := len(w.Market.Orders()); n != 1 {
 			t.Errorf("%d orders, want 1", n)
 		}
 	})
@@ -45,7 +49,7 @@ func TestTwelveTapsBuyOnce(t *testing.T) {
 
 func TestTwoReplicasBuyOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		other := w.newService()
+		other := w.newService(w.client)
 		p := w.draft(market.GmailUSA, 1)
 		var wg sync.WaitGroup
 		for range 6 {
@@ -53,44 +57,44 @@ func TestTwoReplicasBuyOnce(t *testing.T) {
 			wg.Go(func() { _, _ = other.Confirm(t.Context(), anna, p.ID, "en") })
 		}
 		wg.Wait()
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 	})
 }
 
 func TestAnotherPersonsDraftIsNotThere(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.addUser(boris, annaKey)
+		w.addUser(boris, testworld.AnnaKey)
 		p := w.draft(market.GmailUSA, 1)
 		if _, err := w.service.Confirm(t.Context(), boris, p.ID, "en"); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
 func TestAnOldCardIsDrawnAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
-		pass(11 * time.Minute)
+		testworld.Pass(11 * time.Minute)
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired {
 			t.Fatalf("got %+v, want the card redrawn because it expired", outcome)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 		if again := w.confirm(p); again.Result != orders.Gone {
 			t.Errorf("the old card came to %v, want Gone", again.Result)
 		}
 		if fresh := w.confirm(outcome.Quote.Purchase); fresh.Result != orders.Placed {
 			t.Errorf("the new card came to %v, want Placed", fresh.Result)
 		}
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 	})
 }
 
 func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 2)
-		must(t, w.market.SetRate(market.GmailUSA, "1.30"))
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.30"))
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangePrice {
 			t.Fatalf("got %+v, want the card redrawn because the price rose", outcome)
@@ -98,8 +102,8 @@ func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
 		if got := outcome.Quote.Purchase.Total().String(); got != "2.6" {
 			t.Errorf("the new card says %s, want 2.6", got)
 		}
-		w.wantAdds(0)
-		must(t, w.market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
+		w.wantCalls("add", 0)
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
 		if outcome := w.confirm(outcome.Quote.Purchase); outcome.Result != orders.Placed {
 			t.Errorf("a lower price came to %v, want Placed", outcome.Result)
 		}
@@ -109,14 +113,14 @@ func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
 func TestAnotherKeySinceIsAskedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
-		w.market.AddKey("another-key-0123456789", "5.00", "USD")
+		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
-		must(t, err)
+		testworld.Must(t, err)
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeKey {
 			t.Fatalf("got %+v, want the card redrawn because of the key", outcome)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
@@ -130,35 +134,35 @@ func TestRefusals(t *testing.T) {
 	}{
 		"documented": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
 			},
 			reason: orders.ReasonRefused, refusal: "Insufficient balance", adds: 1,
 		},
 		"other words, balance stands": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
 			},
 			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 1,
 		},
 		"key revoked": {
-			spoil:  func(w *world) { w.market.RemoveKey(annaKey.Reveal()) },
+			spoil:  func(w *world) { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) },
 			reason: orders.ReasonInvalidKey, refusal: "Invalid API key", adds: 0,
 		},
 		"sold out meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.SetStock(market.GmailUSA, 0)) },
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetStock(market.GmailUSA, 0)) },
 			reason: orders.ReasonStock, adds: 0,
 		},
 		"gone meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.Remove(market.GmailUSA)) },
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.Remove(market.GmailUSA)) },
 			reason: orders.ReasonGone, refusal: "Service not found", adds: 0,
 		},
 		"poor meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.SetBalance(annaKey.Reveal(), "0.10")) },
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.10")) },
 			reason: orders.ReasonBalance, adds: 0,
 		},
 		"terms can't be read": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
+				w.Market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
 			},
 			reason: orders.ReasonUnreachable, adds: 0,
 		},
@@ -175,7 +179,7 @@ func TestRefusals(t *testing.T) {
 				if again := w.confirm(p); again.Result != orders.Rejected {
 					t.Errorf("a second tap came to %v, want Rejected", again.Result)
 				}
-				w.wantAdds(test.adds)
+				w.wantCalls("add", test.adds)
 			})
 		})
 	}
@@ -184,16 +188,17 @@ func TestRefusals(t *testing.T) {
 // TestSurelyNotSent: the marketplace can't even be dialled.
 func TestSurelyNotSent(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		gone := orders.New(orders.Options{
-			DB: w.db, Market: &vanishing{Client: w.client, vanish: w.close}, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard,
-		})
+		gone := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+			w.CutMarket() // between reading the terms and the request
+			return w.client.Add(ctx, key, request)
+		}})
 		p := w.draft(market.GmailUSA, 1)
 		outcome, err := gone.Confirm(t.Context(), anna, p.ID, "en")
-		must(t, err)
+		testworld.Must(t, err)
 		if outcome.Result != orders.Rejected || outcome.Purchase.Reason != orders.ReasonNotSent {
 			t.Errorf("got %v, reason %q; want Rejected, not_sent", outcome.Result, outcome.Purchase.Reason)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
@@ -218,19 +223,19 @@ func TestUnknownOutcomes(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				p := w.draft(market.GmailUSA, 2)
 				fault.Action = "add"
-				w.market.Fault(fault)
+				w.Market.Fault(fault)
 				outcome := w.confirm(p)
 				if outcome.Result != orders.Unknown {
 					t.Fatalf("got %v, want Unknown", outcome.Result)
 				}
-				pass(2 * time.Second) // after the card
-				w.wantTold(orders.MessageOutcomeUnknown)
+				testworld.Pass(2 * time.Second) // after the card
+				w.wantNotified(orders.MessageOutcomeUnknown)
 				if again := w.confirm(p); again.Result != orders.Unknown {
 					t.Errorf("a second tap came to %v, want Unknown", again.Result)
 				}
-				pass(10 * time.Minute)
-				w.wantTold(orders.MessageOutcomeUnknown, orders.MessageVerdict)
-				w.wantAdds(1)
+				testworld.Pass(10 * time.Minute)
+				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
+				w.wantCalls("add", 1)
 			})
 		})
 	}
@@ -238,22 +243,21 @@ func TestUnknownOutcomes(t *testing.T) {
 
 func TestOneKeyBuysOneThingAtATime(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.addUser(boris, annaKey) // two people, one account
+		w.addUser(boris, testworld.AnnaKey) // two people, one account
 		first := w.draft(market.GmailUSA, 1)
-		quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
-		must(t, err)
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		second := w.draftFor(boris, market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
 		var wg sync.WaitGroup
 		wg.Go(func() { w.confirm(first) })
-		pass(time.Second)
-		busy, err := w.service.Confirm(t.Context(), boris, quote.Purchase.ID, "en")
-		must(t, err)
+		testworld.Pass(time.Second)
+		busy, err := w.service.Confirm(t.Context(), boris, second.ID, "en")
+		testworld.Must(t, err)
 		if busy.Result != orders.Busy {
 			t.Errorf("the second purchase came to %v, want Busy", busy.Result)
 		}
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 		wg.Wait()
-		if outcome := w.confirm(quote.Purchase); outcome.Result != orders.Placed {
+		if outcome := w.confirm(second); outcome.Result != orders.Placed {
 			t.Errorf("its turn came to %v, want Placed", outcome.Result)
 		}
 	})
@@ -262,15 +266,15 @@ func TestOneKeyBuysOneThingAtATime(t *testing.T) {
 func TestASecondPurchaseWaitsItsTurn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, second := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
 		var wg sync.WaitGroup
 		wg.Go(func() { w.confirm(first) })
-		pass(time.Second)
+		testworld.Pass(time.Second)
 		if outcome := w.confirm(second); outcome.Result != orders.Placed {
 			t.Errorf("got %v, want Placed after a wait", outcome.Result)
 		}
 		wg.Wait()
-		w.wantAdds(2)
+		w.wantCalls("add", 2)
 	})
 }
 
@@ -292,7 +296,7 @@ func TestDraftLimits(t *testing.T) {
 			{service: market.InstagramFollowers, quantity: 10001},
 			{service: market.InstagramFollowers, quantity: 10000, ok: true},
 		} {
-			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
+			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.item(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
 			var amount *orders.LimitError
 			if errors.As(err, &amount) == test.ok || (amount != nil && amount.SoldOut != test.soldOut) {
 				t.Errorf("service %d × %d: got %v", test.service, test.quantity, err)
@@ -303,11 +307,11 @@ func TestDraftLimits(t *testing.T) {
 
 func TestQuotes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, w.market.SetBalance(annaKey.Reveal(), "3.00"))
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "3.00"))
 		quote := func(service, quantity int64) orders.Quote {
 			t.Helper()
-			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(service), Quantity: quantity, Link: "https://example.com/a"})
-			must(t, err)
+			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.item(service), Quantity: quantity, Link: "https://example.com/a"})
+			testworld.Must(t, err)
 			return q
 		}
 		if q := quote(market.GmailUSA, 3); !q.Blocked() || q.Short.String() != "0.75" || q.Estimate {
@@ -327,11 +331,11 @@ func TestQuotes(t *testing.T) {
 func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.buy(market.InstagramFollowers, 1000)
-		pass(time.Minute)
+		testworld.Pass(time.Minute)
 		quote, err := w.service.Draft(t.Context(), orders.Intent{
-			UserID: anna, Row: w.row(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
+			UserID: anna, Row: w.item(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
 		})
-		must(t, err)
+		testworld.Must(t, err)
 		if quote.OtherTotal.Valid {
 			t.Error("both readings are still shown after a real charge")
 		}
@@ -340,9 +344,21 @@ func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
 
 func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.item(market.GmailUSA), Quantity: 1})
 		if !errors.Is(err, orders.ErrNoKey) {
 			t.Errorf("got %v, want ErrNoKey", err)
 		}
+	})
+}
+
+// TestCurrencyChangeIsConfirmedAgain: the sum on the card is not the one to be paid.
+func TestCurrencyChangeIsConfirmedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.Market.AddKey(testworld.AnnaKey.Reveal(), "100.00", "EUR")
+		if outcome := w.confirm(p); outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeCurrency {
+			t.Errorf("got %+v, want the card redrawn because of the currency", outcome)
+		}
+		w.wantCalls("add", 0)
 	})
 }

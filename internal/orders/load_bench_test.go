@@ -16,8 +16,10 @@ import (
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
@@ -109,38 +111,19 @@ func quantile(all []time.Duration, q float64) time.Duration {
 // load rents the numbers through the service itself, all at once, and lets their
 // codes come.
 func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
-	db := openDB(t, path)
+	db := testworld.OpenDB(t, path)
 	shop := &loadMarket{dice: rand.New(rand.NewPCG(1, 2)), numbers: map[int64]*loadNumber{}, ofKey: map[redact.Secret]int{}}
-	var mu sync.Mutex
-	service := orders.New(orders.Options{
-		DB: db, Market: shop, SMMRatePer: 1000, Rate: rate, Log: discard,
-		Send: func(_ context.Context, message storage.Message) (int64, error) {
-			if message.Kind != orders.MessageCode {
-				return 1, nil
-			}
-			sms, err := orders.DecodeSMS(message)
-			if err != nil {
-				return 0, err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			n := shop.coded(sms.Code.Reveal())
-			late := time.Since(n.codeAt)
-			r.late = append(r.late, late)
-			if n.codeAt.Sub(n.rented) < 2*time.Minute {
-				r.young = append(r.young, late)
-			}
-			r.calls = append(r.calls, n.calls)
-			return 0, nil
-		},
-	})
+	sender := &loadSender{shop: shop, r: &r}
+	messages := outbox.New(outbox.Options{DB: db, Log: discardLog})
+	messages.Start(sender)
+	service := orders.New(orders.Options{DB: db, Market: shop, SMMRatePer: 1000, Rate: rate, Wake: messages.Wake, Log: discardLog})
 	left := numbers - loadBigKey
 	for key := range loadKeys {
 		user := int64(key + 1)
 		_, _, err := db.TouchUser(t.Context(), user, "Somebody", "en", true)
-		must(t, err)
+		testworld.Must(t, err)
 		_, err = db.SaveKey(t.Context(), user, loadKey(key))
-		must(t, err)
+		testworld.Must(t, err)
 		wanted := loadBigKey
 		if key > 0 {
 			wanted = left / (loadKeys - key)
@@ -150,9 +133,9 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 			n := min(wanted, orders.MaxRentals)
 			wanted -= n
 			quote, err := service.Draft(t.Context(), orders.Intent{UserID: user, Rental: telegramUS, Quantity: int64(n)})
-			must(t, err)
+			testworld.Must(t, err)
 			_, err = service.Confirm(t.Context(), user, quote.Purchase.ID, "en")
-			must(t, err)
+			testworld.Must(t, err)
 		}
 	}
 	shop.begin()
@@ -161,8 +144,9 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	time.Sleep(loadSpan)
 	synctest.Wait()
 	r.cpu = cpuTime(t) - before
-	must(t, service.Stop(t.Context()))
-	must(t, db.Close())
+	testworld.Must(t, service.Stop(t.Context()))
+	testworld.Must(t, messages.Stop(t.Context()))
+	testworld.Must(t, db.Close())
 	for key := range loadKeys {
 		polls := shop.ofKey[loadKey(key)]
 		r.polls += polls
@@ -175,12 +159,39 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	return r
 }
 
+// loadSender measures how late the codes arrive.
+type loadSender struct {
+	shop *loadMarket
+	mu   sync.Mutex
+	r    *loadResult
+}
+
+func (s *loadSender) Send(_ context.Context, message storage.Message) (int64, error) {
+	if message.Kind != orders.MessageCode {
+		return 1, nil
+	}
+	sms, err := orders.DecodeSMS(message)
+	if err != nil {
+		return 0, err
+	}
+	n := s.shop.coded(sms.Code.Reveal())
+	late := time.Since(n.codeAt)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r.late = append(s.r.late, late)
+	if n.codeAt.Sub(n.rented) < 2*time.Minute {
+		s.r.young = append(s.r.young, late)
+	}
+	s.r.calls = append(s.r.calls, n.calls)
+	return 0, nil
+}
+
 func loadKey(n int) redact.Secret { return redact.Secret(fmt.Sprintf("load-key-%06d", n)) }
 
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage
-	must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	testworld.Must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
@@ -216,12 +227,13 @@ func (m *loadMarket) begin() {
 	}
 }
 
-func (m *loadMarket) coded(code string) *loadNumber {
+// coded returns a copy of the phone that a code is of: polls count on.
+func (m *loadMarket) coded(code string) loadNumber {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var number int64
 	_, _ = fmt.Sscan(code, &number)
-	return m.numbers[number]
+	return *m.numbers[number]
 }
 
 func (m *loadMarket) Balance(context.Context, redact.Secret) (hstock.Balance, error) {
@@ -251,14 +263,14 @@ func (m *loadMarket) AddSMS(_ context.Context, _ redact.Secret, r hstock.AddSMSR
 	return rented, nil
 }
 
-func (m *loadMarket) ask(order int64) (n *loadNumber, came bool) {
+// ask takes its time, counts a call, and returns a copy.
+func (m *loadMarket) ask(order int64) (n loadNumber, came bool) {
 	time.Sleep(loadDelay)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n = m.numbers[order]
-	came = n.wait > 0 && !time.Now().Before(n.codeAt)
-	n.calls++
-	return n, came
+	m.numbers[order].calls++
+	n = *m.numbers[order]
+	return n, n.wait > 0 && !time.Now().Before(n.codeAt)
 }
 
 // SMSCode is asked once in a poll, SMSStatus not in every one.

@@ -10,6 +10,7 @@ import (
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
@@ -30,32 +31,32 @@ func TestOneKeyWithAHundredNumbers(t *testing.T) {
 			// in advance.
 			extra = turns*time.Second/polls + time.Second
 		)
-		must(t, w.service.Stop(t.Context()))
+		testworld.Must(t, w.service.Stop(t.Context()))
 		w.client.Close()
 		var err error
-		w.client, err = hstock.New(hstock.Options{URL: "http://market", Dial: w.net.Dial, Rate: 5})
-		must(t, err)
-		w.service = orders.New(orders.Options{DB: w.db, Market: w.client, SMMRatePer: 1000, Rate: 5, Send: w.send, Log: discard})
-		must(t, w.market.SetNumbers(market.ProjectTelegram, market.CountryUS, 200))
+		w.client, err = hstock.New(hstock.Options{URL: "http://market", Dial: w.Net.Dial, Rate: 5})
+		testworld.Must(t, err)
+		w.service = orders.New(orders.Options{DB: w.db, Market: w.client, SMMRatePer: 1000, Rate: 5, Wake: w.outbox.Wake, Log: w.logger()})
+		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 200))
 		for range 10 {
 			w.rent(10)
 		}
 		alone := map[string]storage.Order{} // by number, as calls name it
 		for n := range int64(turns - 1) {
 			user, key := 2000+n, redact.Secret(fmt.Sprintf("lonely-key-0123456789-%d", n))
-			w.market.AddKey(key.Reveal(), "5.00", "USD")
+			w.Market.AddKey(key.Reveal(), "5.00", "USD")
 			w.addUser(user, key)
 			quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: user, Rental: telegramUS, Quantity: 1})
-			must(t, err)
+			testworld.Must(t, err)
 			order := w.confirm(quote.Purchase).Orders[0]
 			alone[strconv.FormatInt(order.ExternalID, 10)] = order
 		}
 
 		w.service.Start()
 		begun := time.Now()
-		pass(5 * time.Minute)
+		testworld.Pass(5 * time.Minute)
 		asked, all := map[string][]time.Time{}, 0
-		for _, call := range w.market.Calls() {
+		for _, call := range w.Market.Calls() {
 			if at := call.At.Sub(begun); call.Action == "sms_code" && at >= time.Minute && at < 5*time.Minute {
 				number := call.Fields.Get("order")
 				asked[number] = append(asked[number], call.At)

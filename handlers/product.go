@@ -297,7 +297,7 @@ func (s *Screens) draftGoods(ctx context.Context, req *bot.Request, row hstock.I
 		return bot.View{}, err
 	}
 	quote, err := s.Orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
+		UserID: req.User.ID, Item: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -82,18 +82,18 @@ func (s *Service) Cancel(ctx context.Context, userID, orderID int64) (CancelOutc
 	if err != nil {
 		return CancelOutcome{Order: order}, err
 	}
-	outcomes, err := s.cancelTogether(ctx, userID, key, []storage.Order{order})
+	outcomes, err := s.cancelBatch(ctx, userID, key, []storage.Order{order})
 	if len(outcomes) == 0 {
 		return CancelOutcome{Order: order}, err
 	}
 	return outcomes[0], err
 }
 
-// cancelTogether cancels up to hstock.MaxBatch orders of one key by one request,
+// cancelBatch cancels up to hstock.MaxBatch orders of one key by one request,
 // which is never repeated for an order while it may have been done. An error
 // beside no outcomes means that nothing was done; ErrCancelSent, that a cancel of
 // each of them has left already.
-func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.Secret, orders []storage.Order) ([]CancelOutcome, error) {
+func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secret, orders []storage.Order) ([]CancelOutcome, error) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
 		return nil, context.DeadlineExceeded // too late to wait for an answer
 	}
@@ -119,7 +119,7 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 	answers, err := s.market.Cancel(ctx, key, numbers)
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
-	if err != nil && s.nothingDone(ctx, key, numbers, err) {
+	if err != nil && s.hadNoEffect(ctx, key, numbers, err) {
 		return nil, errors.Join(err, s.db.EndCancels(ctx, begun))
 	}
 	if err != nil {
@@ -138,16 +138,16 @@ func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.S
 			refused = append(refused, order.ID)
 		}
 	}
-	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.afterCancels(ctx, outcomes))
+	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.fetchCancelledOrders(ctx, outcomes))
 }
 
-// afterCancels reads how those orders stand now that are cancelled, or may be.
-func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) error {
+// fetchCancelledOrders reads how those orders stand now that are cancelled, or may be.
+func (s *Service) fetchCancelledOrders(ctx context.Context, outcomes []CancelOutcome) error {
 	asking, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	var (
 		group    sync.WaitGroup
-		slots    = make(chan struct{}, statesAtOnce)
+		slots    = make(chan struct{}, fetchesAtOnce)
 		failures = make([]error, len(outcomes))
 	)
 	for i, outcome := range outcomes {
@@ -158,7 +158,7 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 		group.Go(func() {
 			defer func() { <-slots }()
 			failures[i] = loop.Recover(s.log, "read a cancelled order", func() (err error) {
-				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
+				outcomes[i], err = s.applyCancel(ctx, asking, outcome.Order, outcome.Done)
 				return err
 			})
 		})
@@ -167,9 +167,9 @@ func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) er
 	return errors.Join(failures...)
 }
 
-// nothingDone reports whether a cancel surely did nothing. A refusal in words
+// hadNoEffect reports whether a cancel surely did nothing. A refusal in words
 // that are not documented is one if all of its orders can still be cancelled.
-func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
+func (s *Service) hadNoEffect(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
 	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
 		return true
@@ -184,23 +184,23 @@ func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []
 	}
 }
 
-// cancelPatience is how often the outcome of a cancel is reported, when polls
+// maxUpdateAttempts is how often the outcome of a cancel is reported, when polls
 // keep coming in between.
-const cancelPatience = 5
+const maxUpdateAttempts = 5
 
-// afterCancel reads the order as it is now, as long as asking lasts, and stores
+// applyCancel reads the order as it is now, as long as asking lasts, and stores
 // that. Where the marketplace said that it is cancelled, it is, whatever else can
 // be heard of it.
-func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
+func (s *Service) applyCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordTimeout)
 	defer cancel()
 	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
-	for range cancelPatience {
-		h, err := s.hearCancelled(asking, order, done)
+	for range maxUpdateAttempts {
+		h, err := s.fetchCancelled(asking, order, done)
 		if err != nil {
 			return outcome, nil // what became of it the watcher will hear
 		}
-		next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
+		next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.messages)
 		if err != nil {
 			return outcome, err
 		}
@@ -224,13 +224,13 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 	return outcome, nil
 }
 
-// hearCancelled asks for an order after a cancel; done says that it was one.
-func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done bool) (heard, error) {
+// fetchCancelled asks for an order after a cancel; done says that it was one.
+func (s *Service) fetchCancelled(ctx context.Context, order storage.Order, done bool) (update, error) {
 	key, err := s.keyFor(ctx, order)
-	h := heard{next: order}
+	h := update{next: order}
 	if err == nil {
-		var answer heard
-		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)
+		var answer update
+		answer, err = s.fetch(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)
 		if err == nil {
 			h = answer
 		}
@@ -248,8 +248,8 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 		h.next.Charge = decimal.NullDecimal{} // what was heard is from before: a part of it is paid back
 	}
 	// The card that was tapped says it; a number's own message is drawn again.
-	tell := h.tell
-	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+	tell := h.messages
+	h.messages = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		var messages []storage.Message
 		if tell != nil && len(fresh) > 0 {
 			all, err := tell(o, fresh)
@@ -259,10 +259,10 @@ func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done b
 			messages = all[:1] // what was delivered
 		}
 		if o.Kind == storage.KindSMS {
-			messages = append(messages, about(o, MessageRedraw, outbox.PriorityStatus, now))
+			messages = append(messages, newMessage(o, MessageRedraw, outbox.PriorityStatus, now))
 		}
 		for i := range messages { // behind the card that was tapped
-			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardFirst)
+			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardDelay)
 		}
 		return messages, nil
 	}

@@ -40,11 +40,11 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
 	defer cancel()
 	asked := make([][]CancelCheck, len(batches))
-	failures := s.sideBySide(batches, func(i int, b batch) error {
+	failures := s.parallel(batches, func(i int, b batch) error {
 		for _, order := range b.orders {
 			asked[i] = append(asked[i], CancelCheck{Order: order, Err: errUnanswered})
 		}
-		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
+		answers, err := s.market.AllowCancel(ctx, b.key, externalIDs(b.orders))
 		for j := range asked[i] {
 			a := &asked[i][j]
 			if err != nil {
@@ -76,8 +76,8 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 		return nil, err
 	}
 	outcomes := make([][]CancelOutcome, len(batches))
-	failures := s.sideBySide(batches, func(i int, b batch) error {
-		done, err := s.cancelTogether(ctx, userID, b.key, b.orders)
+	failures := s.parallel(batches, func(i int, b batch) error {
+		done, err := s.cancelBatch(ctx, userID, b.key, b.orders)
 		if len(done) > 0 && err != nil { // each has its outcome, which could not all be written down
 			s.log.Error("recording a cancel failed", "error", err)
 		}
@@ -106,9 +106,9 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 
 // cancelBatches arranges a person's open orders by the key to ask with, but for
 // those whose number another order shares. only narrows them down; nil takes the
-// newest cancelMost.
+// newest maxCancellable.
 func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) (batches []batch, shared []storage.Order, err error) {
-	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, cancelMost, 0)
+	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, maxCancellable, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -148,9 +148,9 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 	return batches, shared, nil
 }
 
-// sideBySide works on all batches at once: a slow answer must not take another
+// parallel works on all batches at once: a slow answer must not take another
 // one's time. A panic is the failure of its batch.
-func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []error {
+func (s *Service) parallel(batches []batch, do func(i int, b batch) error) []error {
 	failures := make([]error, len(batches))
 	var group sync.WaitGroup
 	for i, b := range batches {
@@ -162,7 +162,7 @@ func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []e
 	return failures
 }
 
-func numbersOf(orders []storage.Order) []int64 {
+func externalIDs(orders []storage.Order) []int64 {
 	numbers := make([]int64, 0, len(orders))
 	for _, order := range orders {
 		numbers = append(numbers, order.ExternalID)

@@ -21,8 +21,8 @@ const (
 	Placed Result = iota + 1
 	// Rejected: surely nothing was bought; Purchase.Reason and Refusal say why.
 	Rejected
-	// Unknown: it may have been bought. A message that says more is stored.
-	Unknown
+	// OutcomeUnknown: it may have been bought. A message that says more is stored.
+	OutcomeUnknown
 	// Redrawn: the terms are not those that were confirmed; Quote is the new
 	// draft, Changes say what is different. Nothing was bought.
 	Redrawn
@@ -82,7 +82,7 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 		return Outcome{}, err
 	}
 	if p.State != storage.PurchaseDraft {
-		return s.settled(ctx, p)
+		return s.outcomeOf(ctx, p)
 	}
 	if err := s.CanBuy(ctx); err != nil {
 		return Outcome{}, err
@@ -111,8 +111,8 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	if claim == nil {
 		return s.afterLostClaim(ctx, userID, purchaseID)
 	}
-	defer s.settle.notify()
-	return claim.carryOut(ctx, key, lang)
+	defer s.slotFreed.notify()
+	return claim.execute(ctx, key, lang)
 }
 
 // Outcome tells what a purchase has come to, without doing anything about it.
@@ -121,11 +121,11 @@ func (s *Service) Outcome(ctx context.Context, userID, purchaseID int64) (Outcom
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.settled(ctx, p)
+	return s.outcomeOf(ctx, p)
 }
 
-// settled tells what a purchase has come to.
-func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, error) {
+// outcomeOf tells what a purchase has come to.
+func (s *Service) outcomeOf(ctx context.Context, p storage.Purchase) (Outcome, error) {
 	outcome := Outcome{Purchase: p}
 	switch p.State {
 	case storage.PurchasePlaced:
@@ -137,7 +137,7 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 	case storage.PurchaseRejected:
 		outcome.Result = Rejected
 	case storage.PurchaseOutcomeUnknown, storage.PurchaseDismissed:
-		outcome.Result = Unknown
+		outcome.Result = OutcomeUnknown
 	case storage.PurchaseClaimed, storage.PurchaseSending:
 		outcome.Result = InProgress
 	case storage.PurchaseDraft:
@@ -179,10 +179,10 @@ func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes [
 // turn. It returns nil when it can't be had.
 func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error) {
 	c := &claim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
-	patience := time.NewTimer(turnPatience)
+	patience := time.NewTimer(slotTimeout)
 	defer patience.Stop()
 	for {
-		settled := s.settle.wait()
+		settled := s.slotFreed.wait()
 		now := time.Now()
 		claimed, err := s.db.ClaimPurchase(ctx, p.UserID, p.ID, c.owner, now, now.Add(purchaseLease))
 		if err == nil {
@@ -195,7 +195,7 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error)
 		if !errors.Is(err, storage.ErrKeyBusy) {
 			return nil, err
 		}
-		pause := time.NewTimer(turnPause) // another process may be the one that is busy
+		pause := time.NewTimer(slotRetry) // another process may be the one that is busy
 		select {
 		case <-settled:
 		case <-pause.C:
@@ -217,14 +217,14 @@ type claim struct {
 	owner string
 }
 
-// carryOut reads the terms once more, sends the one request, and writes down
+// execute reads the terms once more, sends the one request, and writes down
 // what came of it.
-func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+func (c *claim) execute(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
 	terms, err := c.s.readTerms(ctx, key, intentOf(c.p, lang))
 	if err != nil {
 		return c.reject(ctx, reasonOf(err), refusalOf(err))
 	}
-	if terms.unfit != nil {
+	if terms.limitErr != nil {
 		c.p.Stock = terms.stock
 		return c.reject(ctx, ReasonStock, "")
 	}
@@ -236,7 +236,7 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 		return c.redraw(ctx, next, ChangePrice)
 	}
 	c.p = next
-	if blocks(next) && next.Total().GreaterThan(next.Balance) {
+	if requiresBalance(next) && next.Total().GreaterThan(next.Balance) {
 		return c.reject(ctx, ReasonBalance, "")
 	}
 
@@ -287,26 +287,26 @@ func (c *claim) record(ctx context.Context, key storage.Key, given []storage.Pla
 	case hstock.NotSent:
 		return c.reject(ctx, ReasonNotSent, "")
 	case hstock.InvalidKey:
-		c.s.noteKey(ctx, key.ID, key.UserID, answer)
+		c.s.pauseRefusedKey(ctx, key.ID, key.UserID, answer)
 		return c.reject(ctx, ReasonInvalidKey, "")
 	case hstock.Refused:
 		return c.reject(ctx, ReasonRefused, refusalOf(answer))
 	case hstock.RefusedOther:
-		if c.balanceStands(ctx, key.Secret) {
+		if c.balanceUnchanged(ctx, key.Secret) {
 			return c.reject(ctx, ReasonRefused, refusalOf(answer))
 		}
 	}
 	c.s.log.Warn("outcome of a purchase is unknown", "purchase", c.p.ID, "error", answer)
-	return c.doubt(ctx, refusalOf(answer))
+	return c.markOutcomeUnknown(ctx, refusalOf(answer))
 }
 
-// balanceStands reports whether the balance has not fallen since just before
+// balanceUnchanged reports whether the balance has not fallen since just before
 // the request: then a refusal in words that are not documented was one.
-func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
+func (c *claim) balanceUnchanged(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
-	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !shows(balance.Amount, smallestCharge(c.p)) {
+	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !wouldShow(balance.Amount, smallestCharge(c.p)) {
 		return false
 	}
 	disturbed, err := c.s.db.KeyDisturbed(ctx, c.p, c.p.SentAt) // a refund may hide the charge
@@ -316,10 +316,10 @@ func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
 func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, error) {
 	var orders []storage.Order
 	placed := false
-	err := c.insist(ctx, func(ctx context.Context) error {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
-		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, given, now, now.Add(firstPoll(c.p.Kind)), announce)
+		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, given, now, now.Add(firstPoll(c.p.Kind)), announceRental)
 		return err
 	})
 	if err != nil {
@@ -329,9 +329,9 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", g.ExternalID, "error", err)
 		}
 		c.s.mu.Lock()
-		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
+		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, placements: given}
 		c.s.mu.Unlock()
-		c.s.decide.Wake()
+		c.s.settleLoop.Wake()
 		return Outcome{Result: InProgress, Purchase: c.p}, nil
 	}
 	if !placed { // adopted or placed meanwhile: the row tells
@@ -339,7 +339,7 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 	}
 	c.s.checkpoint("placed")
 	c.s.wakeOutbox()
-	c.s.watch.Wake()
+	c.s.watchLoop.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
@@ -347,20 +347,20 @@ func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, 
 // unrecorded is order numbers that the marketplace gave and the database did
 // not take.
 type unrecorded struct {
-	purchase storage.Purchase
-	given    []storage.Placement
+	purchase   storage.Purchase
+	placements []storage.Placement
 }
 
-// recordLate writes down the numbers that could not be written when they came,
+// recordUnrecorded writes down the numbers that could not be written when they came,
 // and tells whose purchase it is.
-func (s *Service) recordLate(ctx context.Context) error {
+func (s *Service) recordUnrecorded(ctx context.Context) error {
 	s.mu.Lock()
 	late := maps.Clone(s.unrecorded)
 	s.mu.Unlock()
 	var failures []error
 	for id, u := range late {
 		now := time.Now()
-		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.given, now, now, announce)
+		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.placements, now, now, announceRental)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -369,7 +369,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 		delete(s.unrecorded, id)
 		s.mu.Unlock()
 		if placed {
-			s.watch.Wake()
+			s.watchLoop.Wake()
 			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
 		}
 	}
@@ -378,7 +378,7 @@ func (s *Service) recordLate(ctx context.Context) error {
 
 func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
 	rejected := false
-	err := c.insist(ctx, func(ctx context.Context) error {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		var err error
 		rejected, err = c.s.db.RejectPurchase(ctx, c.p.ID, c.owner, reason, refusal, time.Now())
 		return err
@@ -394,9 +394,9 @@ func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, er
 	return Outcome{Result: Rejected, Purchase: c.p}, nil
 }
 
-func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
-	err := c.insist(ctx, func(ctx context.Context) error {
-		_, err := c.s.doubt(ctx, c.p, refusal)
+func (c *claim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome, error) {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
+		_, err := c.s.markOutcomeUnknown(ctx, c.p, refusal)
 		return err
 	})
 	if err != nil {
@@ -408,7 +408,7 @@ func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
 
 func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
 	now := time.Now()
-	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLife)
+	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLifetime)
 	next, redrawn, err := c.s.db.ReplaceClaimed(ctx, c.p.ID, c.owner, next)
 	if err != nil {
 		return Outcome{}, err
@@ -423,9 +423,9 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change
 	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{change}}, nil
 }
 
-// insist repeats a write that must not be lost, whatever becomes of ctx, for a
+// retryWrite repeats a write that must not be lost, whatever becomes of ctx, for a
 // while.
-func (c *claim) insist(ctx context.Context, write func(ctx context.Context) error) error {
+func (c *claim) retryWrite(ctx context.Context, write func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	for failures := int64(1); ; failures++ {
@@ -433,7 +433,7 @@ func (c *claim) insist(ctx context.Context, write func(ctx context.Context) erro
 		if err == nil {
 			return nil
 		}
-		pause := time.NewTimer(loop.Jitter(loop.Backoff(writeRetryFirst, writeRetryLongest, int(failures))))
+		pause := time.NewTimer(loop.Jitter(loop.Backoff(writeRetryFirst, writeRetryMax, int(failures))))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -225,12 +225,12 @@ func TestUnknownOutcomes(t *testing.T) {
 				fault.Action = "add"
 				w.Market.Fault(fault)
 				outcome := w.confirm(p)
-				if outcome.Result != orders.Unknown {
+				if outcome.Result != orders.OutcomeUnknown {
 					t.Fatalf("got %v, want Unknown", outcome.Result)
 				}
 				testworld.Pass(2 * time.Second) // after the card
 				w.wantNotified(orders.MessageOutcomeUnknown)
-				if again := w.confirm(p); again.Result != orders.Unknown {
+				if again := w.confirm(p); again.Result != orders.OutcomeUnknown {
 					t.Errorf("a second tap came to %v, want Unknown", again.Result)
 				}
 				testworld.Pass(10 * time.Minute)
@@ -296,7 +296,7 @@ func TestDraftLimits(t *testing.T) {
 			{service: market.InstagramFollowers, quantity: 10001},
 			{service: market.InstagramFollowers, quantity: 10000, ok: true},
 		} {
-			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.item(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
+			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
 			var amount *orders.LimitError
 			if errors.As(err, &amount) == test.ok || (amount != nil && amount.SoldOut != test.soldOut) {
 				t.Errorf("service %d × %d: got %v", test.service, test.quantity, err)
@@ -310,7 +310,7 @@ func TestQuotes(t *testing.T) {
 		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "3.00"))
 		quote := func(service, quantity int64) orders.Quote {
 			t.Helper()
-			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.item(service), Quantity: quantity, Link: "https://example.com/a"})
+			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(service), Quantity: quantity, Link: "https://example.com/a"})
 			testworld.Must(t, err)
 			return q
 		}
@@ -333,7 +333,7 @@ func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
 		w.buy(market.InstagramFollowers, 1000)
 		testworld.Pass(time.Minute)
 		quote, err := w.service.Draft(t.Context(), orders.Intent{
-			UserID: anna, Row: w.item(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
+			UserID: anna, Item: w.item(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
 		})
 		testworld.Must(t, err)
 		if quote.OtherTotal.Valid {
@@ -344,7 +344,7 @@ func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
 
 func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.item(market.GmailUSA), Quantity: 1})
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Item: w.item(market.GmailUSA), Quantity: 1})
 		if !errors.Is(err, orders.ErrNoKey) {
 			t.Errorf("got %v, want ErrNoKey", err)
 		}

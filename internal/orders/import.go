@@ -14,9 +14,9 @@ import (
 // Orders that were placed elsewhere with the person's key: found by their
 // number, and taken in when the person says so.
 
-// elsewhere is an order as the marketplace describes it, with what it has
+// externalOrder is an order as the marketplace describes it, with what it has
 // delivered. Nothing of it is stored.
-type elsewhere struct {
+type externalOrder struct {
 	order     storage.Order
 	delivered []redact.Secret
 	sms       SMS
@@ -25,7 +25,7 @@ type elsewhere struct {
 // FindExternal asks the marketplace, with the person's own key, about an order
 // that is not here. hstock.ErrOrderNotFound: the key has none of this number.
 func (s *Service) FindExternal(ctx context.Context, userID, number int64) (storage.Order, error) {
-	found, err := s.findElsewhere(ctx, userID, number)
+	found, err := s.fetchExternal(ctx, userID, number)
 	return found.order, err
 }
 
@@ -33,18 +33,18 @@ func (s *Service) FindExternal(ctx context.Context, userID, number int64) (stora
 // what it has delivered already is sent. The marketplace is asked again, since
 // the number came back through a button. Whoever has it already gets that one.
 func (s *Service) Import(ctx context.Context, userID, number int64) (storage.Order, error) {
-	found, err := s.findElsewhere(ctx, userID, number)
+	found, err := s.fetchExternal(ctx, userID, number)
 	if err != nil {
 		return storage.Order{}, err
 	}
-	now := time.Now().Add(cardFirst)
+	now := time.Now().Add(cardDelay)
 	order, err := s.db.ImportOrder(ctx, found.order, found.delivered, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind != storage.KindSMS {
-			return compose(o, o, fresh, now)
+			return orderMessages(o, o, fresh, now)
 		}
-		messages, err := composeNumber(o, o, found.sms, len(fresh) > 0, now)
+		messages, err := rentalMessages(o, o, found.sms, len(fresh) > 0, now)
 		if o.State == storage.OrderOpen {
-			messages = append(messages, announce(o)...)
+			messages = append(messages, announceRental(o)...)
 		}
 		return messages, err
 	})
@@ -55,29 +55,29 @@ func (s *Service) Import(ctx context.Context, userID, number int64) (storage.Ord
 		return storage.Order{}, err
 	}
 	s.wakeOutbox()
-	s.watch.Wake()
+	s.watchLoop.Wake()
 	return order, nil
 }
 
-// findElsewhere asks for an order of goods and for a number beside each other.
+// fetchExternal asks for an order of goods and for a number beside each other.
 // Whoever's number it is, if anybody's, a refusal is the same answer.
-func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (elsewhere, error) {
+func (s *Service) fetchExternal(ctx context.Context, userID, number int64) (externalOrder, error) {
 	key, err := s.db.ActiveKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return elsewhere{}, ErrNoKey
+		return externalOrder{}, ErrNoKey
 	}
 	if err != nil {
-		return elsewhere{}, err
+		return externalOrder{}, err
 	}
 	var (
-		answer    numberAnswer
+		answer    rentalAnswer
 		answerErr error
 		done      = make(chan struct{})
 	)
 	go func() {
 		defer close(done)
 		answerErr = loop.Recover(s.log, "ask for a number", func() (err error) {
-			answer, err = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+			answer, err = s.askRental(ctx, key.Secret, number, true, hstock.SMSUnknown)
 			return err
 		})
 	}()
@@ -92,7 +92,7 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	switch {
 	case answerErr == nil && !isProduct: // status may know numbers, too, but not as such
 		order.Kind, order.Quantity, order.Rental.Phone = storage.KindSMS, 1, answer.phone
-		found := elsewhere{order: appliedNumber(order, answer, now), sms: answer.sms}
+		found := externalOrder{order: afterRental(order, answer, now), sms: answer.sms}
 		if !answer.sms.empty() {
 			found.delivered = []redact.Secret{answer.sms.record()}
 		}
@@ -101,21 +101,21 @@ func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (else
 	case err == nil && (isProduct || status.EntityType == hstock.EntitySMM || refused(answerErr)):
 		order.Kind = storage.KindSMM
 		if isProduct {
-			order.Kind, order.Quantity = storage.KindProduct, boughtOf(status)
+			order.Kind, order.Quantity = storage.KindProduct, quantityOf(status)
 		}
-		return elsewhere{order: applied(order, status, now), delivered: status.Accounts}, nil
+		return externalOrder{order: afterStatus(order, status, now), delivered: status.Accounts}, nil
 	case refused(err) && refused(answerErr):
-		return elsewhere{}, hstock.ErrOrderNotFound
+		return externalOrder{}, hstock.ErrOrderNotFound
 	case err == nil, refused(err):
 		err = answerErr
 	}
-	s.noteKey(ctx, key.ID, key.UserID, err)
-	return elsewhere{}, err
+	s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
+	return externalOrder{}, err
 }
 
-// boughtOf is how many pieces an order of goods is for, 0 where that can't be
+// quantityOf is how many pieces an order of goods is for, 0 where that can't be
 // told: status names what is there, and what remains.
-func boughtOf(status hstock.Status) int64 {
+func quantityOf(status hstock.Status) int64 {
 	have := int64(len(status.Accounts))
 	switch {
 	case status.Remains != nil && *status.Remains > 0:

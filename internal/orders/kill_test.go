@@ -110,7 +110,7 @@ func TestKilledWhileBuying(t *testing.T) {
 			switch {
 			case len(made) > 1:
 				t.Errorf("bought %d times", len(made))
-			case outcome == orders.Unknown:
+			case outcome == orders.OutcomeUnknown:
 				if !slices.Contains(received, orders.MessageOutcomeUnknown) {
 					t.Errorf("the outcome is unknown, and the person received only %q", received)
 				}
@@ -157,7 +157,7 @@ func TestKilledWhileRenting(t *testing.T) {
 			}
 			rented := marketplace.Numbers()
 			switch {
-			case outcome == orders.Unknown:
+			case outcome == orders.OutcomeUnknown:
 				if !slices.Contains(received, orders.MessageOutcomeUnknown) {
 					t.Errorf("the outcome is unknown, and the person received only %q", received)
 				}
@@ -323,8 +323,8 @@ func runScenario(scenario, step string) error {
 	phones := orders.Intent{UserID: anna, Rental: storage.Rental{Project: market.ProjectTelegram, Country: market.CountryUS}, Quantity: 2}
 	onePhone := phones
 	onePhone.Quantity = 1
-	awkward := orders.Intent{UserID: anna, Row: hstock.Item{Service: market.AwkwardGoods, Name: "Goods", EntityType: hstock.EntityProduct}, Quantity: 2}
-	gmail := orders.Intent{UserID: anna, Row: hstock.Item{Service: market.GmailUSA, EntityType: hstock.EntityProduct}, Quantity: 1}
+	awkward := orders.Intent{UserID: anna, Item: hstock.Item{Service: market.AwkwardGoods, Name: "Goods", EntityType: hstock.EntityProduct}, Quantity: 2}
+	gmail := orders.Intent{UserID: anna, Item: hstock.Item{Service: market.GmailUSA, EntityType: hstock.EntityProduct}, Quantity: 1}
 	var placed []storage.Order
 	for _, intent := range map[string][]orders.Intent{
 		buyAccounts: {awkward}, rentPhones: {phones}, cancelOne: {onePhone}, cancelSeveral: {gmail, gmail, gmail},

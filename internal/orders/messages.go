@@ -17,7 +17,7 @@ import (
 // about; only goods and codes carry a body.
 const (
 	MessageGoods          = "goods"       // accounts were delivered: DecodeGoods(message)
-	MessageNumber         = "number"      // a number was rented: the message that shows it
+	MessageRental         = "number"      // a number was rented: the message that shows it
 	MessageCode           = "code"        // a number has received an SMS: SMSOf(message)
 	MessageRedraw         = "redraw"      // the message that shows a number says something else now
 	MessageEnded          = "ended"       // an order ended otherwise, or an SMM order is done
@@ -70,9 +70,9 @@ func DecodeGoods(message storage.Message) (Goods, error) {
 	return goods, nil
 }
 
-// noteKey pauses a key that the marketplace refuses, and stores the one
+// pauseRefusedKey pauses a key that the marketplace refuses, and stores the one
 // message that tells its owner.
-func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
+func (s *Service) pauseRefusedKey(ctx context.Context, keyID, userID int64, err error) {
 	if kind, _ := hstock.KindOf(err); kind != hstock.InvalidKey {
 		return
 	}

@@ -64,20 +64,20 @@ type Service struct {
 	checkpoint func(step string)
 	owner      string // of leases; unique to this process
 
-	queue  *queue     // of polls that are due
-	settle *signal    // a purchase of this process left its key's turn
-	watch  *loop.Loop // polls of orders
-	decide *loop.Loop // leases and balance readings of purchases
-	remind *loop.Loop // reminders of orders that can be cancelled later
-	keys   *loop.Loop // refused keys
-	sweep  *loop.Loop // what is old
+	queue      *queue     // of polls that are due
+	slotFreed  *signal    // a purchase of this process left its key's turn
+	watchLoop  *loop.Loop // polls of orders
+	settleLoop *loop.Loop // leases and balance readings of purchases
+	remindLoop *loop.Loop // reminders of orders that can be cancelled later
+	keyLoop    *loop.Loop // refused keys
+	sweepLoop  *loop.Loop // what is old
 
-	allKeysAt time.Time      // when all refused keys were tried; the keys loop's own
-	polls     sync.WaitGroup // in hand
+	allKeysRetriedAt time.Time      // when all refused keys were tried; the keys loop's own
+	polls            sync.WaitGroup // in hand
 
-	mu         sync.Mutex
-	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
-	notes      []storage.PollResult // polls without news, to be written down
+	mu          sync.Mutex
+	unrecorded  map[int64]unrecorded // by purchase: answers that the database did not take yet
+	pollResults []storage.PollResult // polls without news, to be written down
 }
 
 // New returns a Service that is not started: it confirms purchases, but
@@ -85,23 +85,23 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, market: o.Market, wakeOutbox: o.Wake, log: o.Log, ratePer: o.SMMRatePer,
-		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), settle: newSignal(),
+		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), slotFreed: newSignal(),
 		unrecorded: map[int64]unrecorded{},
 	}
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
 	}
-	s.watch = loop.New("watch orders", o.Log, s.watchOnce)
-	s.decide = loop.New("settle purchases", o.Log, s.decideOnce)
-	s.remind = loop.New("remind", o.Log, s.remindOnce)
-	s.keys = loop.New("try refused keys", o.Log, s.tryKeysOnce)
-	s.sweep = loop.New("sweep", o.Log, s.sweepOnce)
+	s.watchLoop = loop.New("watch orders", o.Log, s.watchOnce)
+	s.settleLoop = loop.New("settle purchases", o.Log, s.settleOnce)
+	s.remindLoop = loop.New("remind", o.Log, s.remindOnce)
+	s.keyLoop = loop.New("try refused keys", o.Log, s.retryKeysOnce)
+	s.sweepLoop = loop.New("sweep", o.Log, s.sweepOnce)
 	return s
 }
 
 // Start begins watching and delivering. Calling it twice is once.
 func (s *Service) Start() {
-	for _, l := range []*loop.Loop{s.decide, s.remind, s.watch, s.keys, s.sweep} {
+	for _, l := range []*loop.Loop{s.settleLoop, s.remindLoop, s.watchLoop, s.keyLoop, s.sweepLoop} {
 		l.Start()
 	}
 }
@@ -111,18 +111,18 @@ func (s *Service) Start() {
 // turn first. Calling it twice is once.
 func (s *Service) Stop(ctx context.Context) error {
 	var problems []error
-	for _, l := range []*loop.Loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
+	for _, l := range []*loop.Loop{s.sweepLoop, s.keyLoop, s.watchLoop, s.remindLoop, s.settleLoop} {
 		problems = append(problems, l.Stop(ctx))
 	}
 	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, loop.Wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx))
+	problems = append(problems, loop.Wait(ctx, &s.polls), s.savePollResults(ctx), s.recordUnrecorded(ctx))
 	return errors.Join(problems...)
 }
 
 // WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
 func (s *Service) WakeWatcher() {
-	s.queue.forget()
-	s.watch.Wake()
+	s.queue.readAllNext()
+	s.watchLoop.Wake()
 }
 
 // NotifyOutcome stores a message that says what has become of a purchase, for a person
@@ -140,26 +140,26 @@ func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) e
 // sweepOnce removes what is old.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	return sweepEvery, errors.Join(
+	return sweepInterval, errors.Join(
 		s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now), s.db.SweepSearches(ctx, now),
 	)
 }
 
-// tryKeysOnce tries refused keys again: the marketplace may have refused them by
+// retryKeysOnce tries refused keys again: the marketplace may have refused them by
 // mistake.
-func (s *Service) tryKeysOnce(ctx context.Context) (time.Duration, error) {
-	all := time.Since(s.allKeysAt) >= tryKeysEvery
+func (s *Service) retryKeysOnce(ctx context.Context) (time.Duration, error) {
+	all := time.Since(s.allKeysRetriedAt) >= keyRetryInterval
 	if all {
-		s.allKeysAt = time.Now()
+		s.allKeysRetriedAt = time.Now()
 	}
-	keys, err := s.db.RefusedKeys(ctx, !all, refusedKeysAtOnce)
+	keys, err := s.db.RefusedKeys(ctx, !all, keysAtOnce)
 	for _, key := range keys {
 		if _, read := s.readBalance(ctx, key.Secret); read {
 			err = errors.Join(err, s.db.AcceptKey(ctx, key.ID, time.Now()))
 			s.WakeWatcher()
 		}
 	}
-	return tryNumberKeys, err
+	return rentalKeyRetryInterval, err
 }
 
 // signal tells any number of waiters that something has changed.

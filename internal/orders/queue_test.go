@@ -74,12 +74,12 @@ func TestBoundsOfTheQueue(t *testing.T) {
 	t.Run("one key in hand", func(t *testing.T) {
 		q := newQueue(0)
 		var due []storage.DuePoll
-		for n := range int64(2 * pollsOfOneKey) {
+		for n := range int64(2 * pollsPerKey) {
 			due = append(due, duePoll(n+1, 1, time.Second, time.Second))
 		}
 		q.add(due, time.Time{}, begin)
-		if taken, next := q.take(begin); len(taken) != pollsOfOneKey || !next.IsZero() {
-			t.Errorf("%d taken, the next at %s; want %d, and the end of one tells", len(taken), next, pollsOfOneKey)
+		if taken, next := q.take(begin); len(taken) != pollsPerKey || !next.IsZero() {
+			t.Errorf("%d taken, the next at %s; want %d, and the end of one tells", len(taken), next, pollsPerKey)
 		}
 		q.done(1, begin, false)
 		if taken, _ := q.take(begin); len(taken) != 1 {
@@ -132,8 +132,8 @@ func TestWhoHasToWait(t *testing.T) {
 	q.done(1, before, true)
 	q.add([]storage.DuePoll{duePoll(2, 1, time.Second, time.Second)}, time.Time{}, before)
 	taken, next := q.take(before)
-	if pause := next.Sub(before); len(taken) != 0 || pause < holdFirst*8/10 || pause > holdFirst*12/10 {
-		t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, holdFirst)
+	if pause := next.Sub(before); len(taken) != 0 || pause < throttleFirst*8/10 || pause > throttleFirst*12/10 {
+		t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, throttleFirst)
 	}
 	if taken, _ := q.take(next); len(taken) != 1 {
 		t.Errorf("%d taken after the hold", len(taken))
@@ -162,7 +162,7 @@ func TestTheQueueIsMaxMinFair(t *testing.T) {
 			inHand := map[int64]int{}
 			for _, p := range taken {
 				turns[p.KeyID]++
-				if inHand[p.KeyID]++; inHand[p.KeyID] > pollsOfOneKey {
+				if inHand[p.KeyID]++; inHand[p.KeyID] > pollsPerKey {
 					t.Fatalf("%d polls of one key in hand", inHand[p.KeyID])
 				}
 			}
@@ -225,12 +225,12 @@ func TestBoundsHoldOverTime(t *testing.T) {
 			}
 			inHandOf := map[int64]int{}
 			for _, h := range inHand {
-				if inHandOf[h.key]++; inHandOf[h.key] > pollsOfOneKey {
+				if inHandOf[h.key]++; inHandOf[h.key] > pollsPerKey {
 					t.Fatalf("%d polls of key %d in hand", inHandOf[h.key], h.key)
 				}
 			}
 			for id, key := range q.keys {
-				_, _, able := key.best(now)
+				_, _, able := key.next(now)
 				if !able {
 					continue // it has had what it wants, or may have
 				}
@@ -254,7 +254,7 @@ func TestBoundsHoldOverTime(t *testing.T) {
 				}
 				tooMany := rapid.IntRange(0, 19).Draw(t, "too many") == 0
 				q.done(h.key, now, tooMany)
-				if held[h.key] = q.keys[h.key].held; tooMany && held[h.key].Before(now.Add(holdFirst*8/10)) {
+				if held[h.key] = q.keys[h.key].pausedUntil; tooMany && held[h.key].Before(now.Add(throttleFirst*8/10)) {
 					t.Fatalf("key %d is held until %s only", h.key, held[h.key])
 				}
 				return true

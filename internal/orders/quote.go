@@ -18,7 +18,7 @@ import (
 // e-mail they typed, or numbers for the codes of a project.
 type Intent struct {
 	UserID   int64
-	Row      hstock.Item // of goods; the zero value where numbers are wanted
+	Item     hstock.Item // of goods; the zero value where numbers are wanted
 	Category string      // the row's, in English; "" where it is not known
 	Link     string
 	Rental   storage.Rental // of numbers; with a Phone that one is rented again
@@ -32,7 +32,7 @@ func (i Intent) kind() storage.Kind {
 	if i.Rental.Project != "" {
 		return storage.KindSMS
 	}
-	return kindOf(i.Row)
+	return kindOf(i.Item)
 }
 
 // intentOf is what a purchase was meant to be. The catalogue's limits held when
@@ -42,10 +42,10 @@ func intentOf(p storage.Purchase, lang string) Intent {
 		UserID: p.UserID, Category: p.Category, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
 	}
 	if p.Kind != storage.KindSMS {
-		intent.Row = hstock.Item{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
+		intent.Item = hstock.Item{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
 	}
 	if p.Kind == storage.KindSMM {
-		intent.Row.EntityType = hstock.EntitySMM
+		intent.Item.EntityType = hstock.EntitySMM
 	}
 	return intent
 }
@@ -66,17 +66,17 @@ type Quote struct {
 // Blocked reports whether the purchase can't be confirmed for want of money.
 // Prices of SMM and of numbers rented again are estimates that warn but never
 // block.
-func (q Quote) Blocked() bool { return blocks(q.Purchase) && q.Short.IsPositive() }
+func (q Quote) Blocked() bool { return requiresBalance(q.Purchase) && q.Short.IsPositive() }
 
-// blocks reports whether too little money rules a purchase out. Goods with
+// requiresBalance reports whether too little money rules a purchase out. Goods with
 // variants count: the marketplace begins with the variant of this price.
-func blocks(p storage.Purchase) bool {
+func requiresBalance(p storage.Purchase) bool {
 	return p.Kind != storage.KindSMM && p.Rental.Phone == ""
 }
 
-// estimated reports whether the marketplace may charge another sum than the
+// isEstimate reports whether the marketplace may charge another sum than the
 // rate says.
-func estimated(p storage.Purchase) bool { return p.Variants || !blocks(p) }
+func isEstimate(p storage.Purchase) bool { return p.Variants || !requiresBalance(p) }
 
 // nameLength is how much of a product's name is kept, in characters.
 const nameLength = 300
@@ -132,14 +132,14 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	if terms.unfit != nil {
-		return Quote{}, terms.unfit
+	if terms.limitErr != nil {
+		return Quote{}, terms.limitErr
 	}
 	now := time.Now()
 	p := terms.apply(storage.Purchase{
 		UserID: intent.UserID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: intent.kind(),
-		Service: intent.Row.Service, Name: bounded(terms.name), Category: bounded(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
-		RatePer: s.perOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLife),
+		Service: intent.Item.Service, Name: bounded(terms.name), Category: bounded(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
+		RatePer: s.ratePerOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLifetime),
 	})
 	if terms.countryName != "" {
 		p.Rental.CountryName = bounded(terms.countryName)
@@ -157,9 +157,9 @@ func (s *Service) Discard(ctx context.Context, userID, purchaseID int64) (bool, 
 
 // quote says what a draft's card needs beside the draft.
 func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) {
-	q := Quote{Purchase: p, Estimate: estimated(p), Short: p.Total().Sub(p.Balance)}
+	q := Quote{Purchase: p, Estimate: isEstimate(p), Short: p.Total().Sub(p.Balance)}
 	if p.Kind == storage.KindSMM && p.RatePer != 1 {
-		confirmed, err := s.db.Setting(ctx, rateConfirmed(p.RatePer))
+		confirmed, err := s.db.Setting(ctx, smmRateConfirmedSetting(p.RatePer))
 		if err != nil {
 			return Quote{}, err
 		}
@@ -178,7 +178,7 @@ type terms struct {
 	stock       int64
 	variants    bool
 	balance     hstock.Balance
-	unfit       error // *LimitError: so many can't be bought
+	limitErr    error // *LimitError: so many can't be bought
 }
 
 // apply returns a purchase on these terms.
@@ -203,12 +203,12 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, intent Intent)
 	}()
 	read := s.goodsTerms
 	if intent.kind() == storage.KindSMS {
-		read = s.numberTerms
+		read = s.rentalTerms
 	}
 	t, err := read(ctx, key.Secret, intent)
 	<-done
 	if err = errors.Join(err, balanceErr); err != nil {
-		s.noteKey(ctx, key.ID, key.UserID, err)
+		s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
 		return terms{}, err
 	}
 	if key.Invalid { // it was refused once, and is not any more
@@ -222,22 +222,22 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, intent Intent)
 }
 
 func (s *Service) goodsTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
-	inventory, err := s.market.Inventory(ctx, key, intent.Row.Service, intent.Lang)
+	inventory, err := s.market.Inventory(ctx, key, intent.Item.Service, intent.Lang)
 	if err != nil {
 		return terms{}, err
 	}
 	return terms{
-		name: intent.Row.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
-		unfit: checkAmount(intent.Row, inventory, intent.Quantity),
+		name: intent.Item.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
+		limitErr: checkAmount(intent.Item, inventory, intent.Quantity),
 	}, nil
 }
 
 // MaxRentals is how many numbers can be rented at a time (HStockPlus: add_sms).
 const MaxRentals = 10
 
-// numberTerms reads what a number costs. How many there are nobody says before
+// rentalTerms reads what a number costs. How many there are nobody says before
 // they are rented.
-func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
+func (s *Service) rentalTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
 	projects, err := s.market.SMSProjects(ctx, key, intent.Rental.Country, intent.Lang)
 	if err != nil {
 		return terms{}, err
@@ -248,14 +248,14 @@ func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Int
 		return terms{}, ErrDelisted
 	}
 	t := terms{name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price}
-	if most := numbersAtOnce(intent.Rental); intent.Quantity < 1 || intent.Quantity > most {
-		t.unfit = &LimitError{Min: 1, Max: most}
+	if most := maxRentals(intent.Rental); intent.Quantity < 1 || intent.Quantity > most {
+		t.limitErr = &LimitError{Min: 1, Max: most}
 	}
 	return t, nil
 }
 
-// numbersAtOnce is how many can be rented: a certain one only once.
-func numbersAtOnce(rental storage.Rental) int64 {
+// maxRentals is how many can be rented: a certain one only once.
+func maxRentals(rental storage.Rental) int64 {
 	if rental.Phone != "" {
 		return 1
 	}
@@ -272,7 +272,7 @@ func bounded(name string) string {
 	return string(runes[:nameLength-1]) + "…"
 }
 
-func (s *Service) perOf(kind storage.Kind) int64 {
+func (s *Service) ratePerOf(kind storage.Kind) int64 {
 	if kind == storage.KindSMM {
 		return s.ratePer
 	}

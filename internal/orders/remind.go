@@ -46,7 +46,7 @@ func (s *Service) Remind(ctx context.Context, userID, orderID int64) (ReminderOf
 		return r, ErrOrderClosed
 	}
 	r.At = at
-	s.remind.Wake()
+	s.remindLoop.Wake()
 	return r, nil
 }
 
@@ -67,5 +67,5 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 		}))
 	}
 	next, err := s.db.NextReminder(ctx)
-	return until(next, time.Now()), errors.Join(append(failures, err)...)
+	return pauseUntil(next, time.Now()), errors.Join(append(failures, err)...)
 }

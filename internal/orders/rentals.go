@@ -45,20 +45,20 @@ func DecodeSMS(message storage.Message) (SMS, error) {
 	return SMS{Code: redact.Secret(body.Code), Text: redact.Secret(body.Text)}, nil
 }
 
-// announce makes the message that shows a number that was just rented. It waits
+// announceRental makes the message that shows a number that was just rented. It waits
 // for the card, and for the first poll: then it says until when.
-func announce(o storage.Order) []storage.Message {
+func announceRental(o storage.Order) []storage.Message {
 	if o.Kind != storage.KindSMS {
 		return nil
 	}
 	at := o.CreatedAt
-	if now := time.Now(); at.Before(now.Add(-cardFirst)) { // adopted: it was rented a while ago
+	if now := time.Now(); at.Before(now.Add(-cardDelay)) { // adopted: it was rented a while ago
 		at = now
 	}
-	return []storage.Message{about(o, MessageNumber, outbox.PriorityGoods, at.Add(cardFirst))}
+	return []storage.Message{newMessage(o, MessageRental, outbox.PriorityGoods, at.Add(cardDelay))}
 }
 
-func about(o storage.Order, kind string, priority outbox.Priority, at time.Time) storage.Message {
+func newMessage(o storage.Order, kind string, priority outbox.Priority, at time.Time) storage.Message {
 	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Priority: priority, CreatedAt: at}
 }
 
@@ -77,10 +77,10 @@ func (s *Service) Code(ctx context.Context, userID, orderID int64) (storage.Orde
 	return order, SMS{Code: code.Code, Text: code.Content}, err
 }
 
-// numberAnswer is what sms_code and sms_status say together.
-type numberAnswer struct {
+// rentalAnswer is what sms_code and sms_status say together.
+type rentalAnswer struct {
 	state     hstock.SMSState
-	word      string
+	rawStatus string
 	sms       SMS
 	phone     string
 	charge    decimal.NullDecimal
@@ -88,10 +88,10 @@ type numberAnswer struct {
 	expiresAt time.Time
 }
 
-func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
+func (a *rentalAnswer) addStatus(status hstock.SMSStatus) {
 	a.phone, a.charge, a.currency, a.expiresAt = status.Phone, status.Charge, status.Currency, status.ExpiresAt
 	if ended(status.State) || !ended(a.state) {
-		a.state, a.word = status.State, status.RawStatus
+		a.state, a.rawStatus = status.State, status.RawStatus
 	}
 	if a.sms.empty() {
 		a.sms.Code = status.Code
@@ -99,9 +99,9 @@ func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
 }
 
 // addCode adds what sms_code says. How a number ended sms_status knows better.
-func (a *numberAnswer) addCode(code hstock.SMSCode) {
+func (a *rentalAnswer) addCode(code hstock.SMSCode) {
 	if !ended(a.state) {
-		a.state, a.word = code.State, code.RawStatus
+		a.state, a.rawStatus = code.State, code.RawStatus
 	}
 	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
 		a.sms = sms
@@ -112,12 +112,12 @@ func ended(state hstock.SMSState) bool {
 	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
 }
 
-// askNumber asks for the code, and with full for charge and expiry; those also
+// askRental asks for the code, and with full for charge and expiry; those also
 // where the number has ended otherwise than was known. Neither action stands in
 // the other's way: a code counts whichever tells it, and an error means that
 // nothing was heard, or not how the number ended.
-func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, full bool, known hstock.SMSState) (numberAnswer, error) {
-	var a numberAnswer
+func (s *Service) askRental(ctx context.Context, key redact.Secret, number int64, full bool, known hstock.SMSState) (rentalAnswer, error) {
+	var a rentalAnswer
 	heard := false
 	addStatus := func() error {
 		status, err := s.market.SMSStatus(ctx, key, number)
@@ -151,55 +151,55 @@ func refused(err error) bool {
 	return kind == hstock.Refused || kind == hstock.RefusedOther
 }
 
-func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	full, known := wantsStatus(order.Order, time.Now()), hstock.SMSUnknown
+func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, forPerson bool) (update, error) {
+	full, known := needsStatus(order.Order, time.Now()), hstock.SMSUnknown
 	if order.State == storage.OrderExpired {
 		known = hstock.SMSExpired
 	}
 	if full && !forPerson {
-		s.queue.spendMore() // two calls in one poll
+		s.queue.takeExtraToken() // two calls in one poll
 	}
-	answer, err := s.askNumber(ctx, order.Key, order.ExternalID, full || forPerson, known)
+	answer, err := s.askRental(ctx, order.Key, order.ExternalID, full || forPerson, known)
 	if err != nil {
-		return heard{}, err
+		return update{}, err
 	}
 	now := time.Now()
-	h := heard{next: appliedNumber(order.Order, answer, now)}
+	h := update{next: afterRental(order.Order, answer, now)}
 	toldBare := false // the code was sent when its text was not known yet
 	if !answer.sms.empty() {
 		h.delivered = []redact.Secret{answer.sms.record()}
 		if answer.sms.Text != "" {
 			if toldBare, err = s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: answer.sms.Code}.record()}); err != nil {
-				return heard{}, err
+				return update{}, err
 			}
 		}
 	}
-	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-		return composeNumber(order.Order, o, answer.sms, len(fresh) > 0 && !toldBare, now)
+	h.messages = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+		return rentalMessages(order.Order, o, answer.sms, len(fresh) > 0 && !toldBare, now)
 	}
 	return h, nil
 }
 
-// statusTries is how often charge and expiry are asked for at first.
-const statusTries = 5
+// firstStatusPolls is how often charge and expiry are asked for at first.
+const firstStatusPolls = 5
 
-// wantsStatus reports whether charge and expiry are to be asked for: at first,
+// needsStatus reports whether charge and expiry are to be asked for: at first,
 // and when a moment has come at which they may have changed.
-func wantsStatus(o storage.Order, now time.Time) bool {
+func needsStatus(o storage.Order, now time.Time) bool {
 	passed := func(moment time.Time) bool {
 		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
-	unheard := o.Polls < statusTries && !o.Charge.Valid && o.ExpiresAt.IsZero()
+	unheard := o.Polls < firstStatusPolls && !o.Charge.Valid && o.ExpiresAt.IsZero()
 	return o.Polls == 0 || unheard || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
-// appliedNumber is a number as an answer makes it.
-func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order {
+// afterRental is a number as an answer makes it.
+func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
-	if a.word != "" {
-		o.RawStatus = a.word
+	if a.rawStatus != "" {
+		o.RawStatus = a.rawStatus
 	}
 	if a.charge.Valid {
 		o.Charge = a.charge
@@ -226,12 +226,12 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
 			o.ExpiresAt = now
 		}
-	case o.State == storage.OrderOpen && over(graceEnd(o), now):
+	case o.State == storage.OrderOpen && reached(graceEnd(o), now):
 		o.State = storage.OrderExpired
 	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
 		o.State = storage.OrderStale
 	}
-	if closed := numberClosed(o, now); !closed {
+	if closed := rentalClosed(o, now); !closed {
 		o.ClosedAt = time.Time{}
 	} else if o.Open() {
 		o.ClosedAt = now
@@ -240,30 +240,30 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 	return o
 }
 
-// numberClosed reports whether a number is not asked for any more. A second code
+// rentalClosed reports whether a number is not asked for any more. A second code
 // may come until its time is over, a late first one for a while after that.
-func numberClosed(o storage.Order, now time.Time) bool {
+func rentalClosed(o storage.Order, now time.Time) bool {
 	switch o.State {
 	case storage.OrderOpen:
 		return false
 	case storage.OrderDelivered:
-		return o.ExpiresAt.IsZero() || over(o.ExpiresAt, now) || over(o.CreatedAt.Add(numberStaleAfter), now)
+		return o.ExpiresAt.IsZero() || reached(o.ExpiresAt, now) || reached(o.CreatedAt.Add(rentalStaleAfter), now)
 	case storage.OrderExpired:
-		return over(graceEnd(o), now)
+		return reached(graceEnd(o), now)
 	default:
 		return true
 	}
 }
 
-func over(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
+func reached(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
 
-// composeNumber makes the messages of one answer: the code when it is new, how
+// rentalMessages makes the messages of one answer: the code when it is new, how
 // the number ended, once, and the number's own message drawn again where it
 // says something else now.
-func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
+func rentalMessages(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if fresh {
-		message := about(after, MessageCode, outbox.PriorityCode, now)
+		message := newMessage(after, MessageCode, outbox.PriorityCode, now)
 		body, err := json.Marshal(smsBody{Code: []byte(sms.Code.Reveal()), Text: []byte(sms.Text.Reveal())})
 		if err != nil {
 			return nil, fmt.Errorf("encode SMS: %w", err)
@@ -273,24 +273,24 @@ func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Ti
 	}
 	changed := before.State != after.State
 	if changed && after.State != storage.OrderDelivered {
-		messages = append(messages, about(after, MessageEnded, outbox.PriorityStatus, now))
+		messages = append(messages, newMessage(after, MessageEnded, outbox.PriorityStatus, now))
 	}
-	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || stage(after, before.UpdatedAt) != stage(after, now) {
-		messages = append(messages, about(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
+	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || redrawStage(after, before.UpdatedAt) != redrawStage(after, now) {
+		messages = append(messages, newMessage(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
 	return messages, nil
 }
 
-// stage counts the moments at which the message of a waiting number is drawn
+// redrawStage counts the moments at which the message of a waiting number is drawn
 // again, since what it says of the time has grown stale: half of it, two
 // minutes left, over.
-func stage(o storage.Order, at time.Time) int {
+func redrawStage(o storage.Order, at time.Time) int {
 	if o.State != storage.OrderOpen || o.ExpiresAt.IsZero() {
 		return 0
 	}
 	passed := 0
 	for _, moment := range []time.Time{
-		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-numberWarning), o.ExpiresAt,
+		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-rentalWarning), o.ExpiresAt,
 	} {
 		if !at.Before(moment) {
 			passed++

@@ -27,7 +27,7 @@ func TestACodeArrives(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
 				testworld.Pass(30 * time.Second)
-				w.wantNotified(orders.MessageRedraw, orders.MessageNumber)
+				w.wantNotified(orders.MessageRedraw, orders.MessageRental)
 				if got := w.order(order.ID); got.State != storage.OrderOpen || got.ExpiresAt.Sub(got.CreatedAt).Round(time.Second) != 20*time.Minute {
 					t.Errorf("the order is %s, until %s", got.State, got.ExpiresAt)
 				}
@@ -40,7 +40,7 @@ func TestACodeArrives(t *testing.T) {
 				if got := w.order(order.ID); got.State != storage.OrderDelivered || got.Open() || got.Delivered != 1 {
 					t.Errorf("in the end the order is %+v", got)
 				}
-				w.wantNotified(orders.MessageRedraw, orders.MessageNumber, orders.MessageCode, orders.MessageRedraw)
+				w.wantNotified(orders.MessageRedraw, orders.MessageRental, orders.MessageCode, orders.MessageRedraw)
 			})
 		})
 	}
@@ -61,7 +61,7 @@ func TestSeveralNumbers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		rented := w.rent(3)
 		testworld.Pass(20 * time.Second)
-		if got := w.count(orders.MessageNumber); got != 3 {
+		if got := w.count(orders.MessageRental); got != 3 {
 			t.Errorf("%d messages for three numbers", got)
 		}
 		var want []string

@@ -16,15 +16,15 @@ import (
 	"hstockbot/storage"
 )
 
-// aboutThePrice is how far a fall of the balance may be from the price and
+// priceTolerance is how far a fall of the balance may be from the price and
 // still suggest that it was this purchase.
-var aboutThePrice = decimal.New(2, -2)
+var priceTolerance = decimal.New(2, -2)
 
 // Evidence is what is known about a purchase of unknown outcome. Now is the
 // newest balance, invalid while none could be read.
 type Evidence struct {
 	Purchase storage.Purchase
-	Now      decimal.NullDecimal
+	Balance  decimal.NullDecimal
 	Verdict  storage.Verdict
 }
 
@@ -38,7 +38,7 @@ var ErrKeyRemoved = errors.New("the key of this purchase was removed")
 // Evidence reads the balance now and says what it suggests. It does not count
 // as one of the scheduled readings.
 func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evidence, error) {
-	p, key, err := s.unknown(ctx, userID, purchaseID)
+	p, key, err := s.unresolved(ctx, userID, purchaseID)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evide
 	if p.Verdict != storage.VerdictNone && verdict == storage.VerdictNone {
 		verdict = p.Verdict
 	}
-	return Evidence{Purchase: p, Now: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
+	return Evidence{Purchase: p, Balance: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
 }
 
 // Found is an order that a person says an unknown purchase became, as the
@@ -68,7 +68,7 @@ type Found struct {
 // this purchase: the person decides. storage.ErrExternalIDTaken: it is another
 // order here already.
 func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) (Found, error) {
-	p, key, err := s.unknown(ctx, userID, purchaseID)
+	p, key, err := s.unresolved(ctx, userID, purchaseID)
 	if err != nil {
 		return Found{}, err
 	}
@@ -85,11 +85,11 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 	}
 	if p.Kind != storage.KindSMS {
 		status, err := s.market.Status(ctx, key, number)
-		return Found{Purchase: p, Order: applied(order, status, now)}, err
+		return Found{Purchase: p, Order: afterStatus(order, status, now)}, err
 	}
-	answer, err := s.askNumber(ctx, key, number, true, hstock.SMSUnknown)
+	answer, err := s.askRental(ctx, key, number, true, hstock.SMSUnknown)
 	order.Rental.Phone = answer.phone
-	return Found{Purchase: p, Order: appliedNumber(order, answer, now)}, err
+	return Found{Purchase: p, Order: afterRental(order, answer, now)}, err
 }
 
 // Adopt records that an unknown purchase is the order of this number. It asks
@@ -101,7 +101,7 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 	}
 	now := time.Now()
 	given := storage.Placement{ExternalID: number, Phone: found.Order.Rental.Phone, RawStatus: found.Order.RawStatus}
-	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, given, now, now, announce)
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, given, now, now, announceRental)
 	if err != nil {
 		return storage.Order{}, err
 	}
@@ -110,7 +110,7 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 	}
 	s.checkpoint("adopted")
 	s.wakeOutbox()
-	s.watch.Wake()
+	s.watchLoop.Wake()
 	return order, nil
 }
 
@@ -141,9 +141,9 @@ func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
 	return nil
 }
 
-// unknown reads a purchase that a person may still decide about, and a key of
+// unresolved reads a purchase that a person may still decide about, and a key of
 // theirs to ask with.
-func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
+func (s *Service) unresolved(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return p, "", err
@@ -163,32 +163,32 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 	return p, key.Secret, nil
 }
 
-// doubt moves a purchase from sending to unknown and stores the message that
+// markOutcomeUnknown moves a purchase from sending to unknown and stores the message that
 // tells of it.
-func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
+func (s *Service) markOutcomeUnknown(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
 	now := time.Now()
 	moved, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcomeUnknown, Priority: outbox.PriorityReply, CreatedAt: now.Add(cardFirst),
+		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcomeUnknown, Priority: outbox.PriorityReply, CreatedAt: now.Add(cardDelay),
 	})
 	if err == nil && moved {
 		s.wakeOutbox()
-		s.decide.Wake()
+		s.settleLoop.Wake()
 	}
 	return moved, err
 }
 
-// decideOnce settles purchases whose process is gone and reads the balances
+// settleOnce settles purchases whose process is gone and reads the balances
 // that are due.
-func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
+func (s *Service) settleOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	failures := []error{s.recordLate(ctx)}
+	failures := []error{s.recordUnrecorded(ctx)}
 	// One purchase's trouble is no other's: failures are collected.
-	overdue, err := s.db.OverdueLeases(ctx, now, settledAtOnce)
+	overdue, err := s.db.OverdueLeases(ctx, now, purchasesAtOnce)
 	failures = append(failures, err)
 	for _, p := range overdue {
-		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.abandoned(ctx, p) }))
+		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.settleOverdue(ctx, p) }))
 	}
-	due, err := s.db.DueChecks(ctx, now, settledAtOnce)
+	due, err := s.db.DueChecks(ctx, now, purchasesAtOnce)
 	failures = append(failures, err)
 	var (
 		checks  sync.WaitGroup
@@ -199,21 +199,21 @@ func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
 		slots <- struct{}{}
 		checks.Go(func() {
 			defer func() { <-slots }()
-			checked[i] = loop.Recover(s.log, "read a balance", func() error { return s.check(ctx, p) })
+			checked[i] = loop.Recover(s.log, "read a balance", func() error { return s.checkBalance(ctx, p) })
 		})
 	}
 	checks.Wait()
 	next, err := s.db.NextPurchaseEvent(ctx)
 	failures = append(append(failures, err), checked...)
-	return until(next, time.Now()), errors.Join(failures...)
+	return pauseUntil(next, time.Now()), errors.Join(failures...)
 }
 
-// abandoned settles a purchase whose lease is over: claimed was surely not
+// settleOverdue settles a purchase whose lease is over: claimed was surely not
 // sent, sending may have been.
-func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
-	defer s.settle.notify()
+func (s *Service) settleOverdue(ctx context.Context, p storage.Purchase) error {
+	defer s.slotFreed.notify()
 	if p.State == storage.PurchaseSending {
-		_, err := s.doubt(ctx, p, "")
+		_, err := s.markOutcomeUnknown(ctx, p, "")
 		return err
 	}
 	now := time.Now()
@@ -226,9 +226,9 @@ func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
 	return err
 }
 
-// check makes one scheduled reading of the balance. The person is told once,
+// checkBalance makes one scheduled reading of the balance. The person is told once,
 // when the readings first suggest something or the last one is in.
-func (s *Service) check(ctx context.Context, p storage.Purchase) error {
+func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	key, err := s.db.Key(ctx, p.KeyID)
 	if err != nil {
 		return err
@@ -287,7 +287,7 @@ func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Ba
 // judge says what one reading of the balance suggests: bought, unclear, or
 // nothing yet (it stands where it stood).
 func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
-	if estimated(p) || balance.Currency != p.Currency {
+	if isEstimate(p) || balance.Currency != p.Currency {
 		return storage.VerdictUnclear, nil // its price was an estimate: no fall can be told from another
 	}
 	disturbed, err := s.db.KeyDisturbed(ctx, p, p.SentAt)
@@ -296,27 +296,27 @@ func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.
 	}
 	fall := p.Balance.Sub(balance.Amount)
 	switch {
-	case disturbed, !shows(balance.Amount, smallestCharge(p)):
+	case disturbed, !wouldShow(balance.Amount, smallestCharge(p)):
 		return storage.VerdictUnclear, nil
 	case fall.IsZero():
 		return storage.VerdictNone, nil
-	case fellBy(p, fall):
+	case matchesPrice(p, fall):
 		return storage.VerdictBought, nil
 	default:
 		return storage.VerdictUnclear, nil
 	}
 }
 
-// fellBy reports whether a fall of the balance is about the price; of numbers, for
+// matchesPrice reports whether a fall of the balance is about the price; of numbers, for
 // as many as there may have been.
-func fellBy(p storage.Purchase, fall decimal.Decimal) bool {
+func matchesPrice(p storage.Purchase, fall decimal.Decimal) bool {
 	least := p.Quantity
 	if p.Kind == storage.KindSMS {
 		least = 1
 	}
 	for n := least; n <= p.Quantity; n++ {
 		price := storage.PriceOf(p.Rate, n, p.RatePer)
-		if fall.Sub(price).Abs().LessThanOrEqual(price.Mul(aboutThePrice)) {
+		if fall.Sub(price).Abs().LessThanOrEqual(price.Mul(priceTolerance)) {
 			return true
 		}
 	}
@@ -331,8 +331,8 @@ func smallestCharge(p storage.Purchase) decimal.Decimal {
 	return p.Total()
 }
 
-// shows reports whether a balance, in the decimals that it came in, would move
+// wouldShow reports whether a balance, in the decimals that it came in, would move
 // by so small a sum.
-func shows(balance, sum decimal.Decimal) bool {
+func wouldShow(balance, sum decimal.Decimal) bool {
 	return sum.GreaterThanOrEqual(decimal.New(1, balance.Exponent()))
 }

@@ -23,7 +23,7 @@ func (w *world) unresolved(service int64, done bool) storage.Purchase {
 	p := w.draft(service, 2)
 	w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502, Commit: done})
 	outcome := w.confirm(p)
-	if outcome.Result != orders.Unknown {
+	if outcome.Result != orders.OutcomeUnknown {
 		w.t.Fatalf("got %v, want Unknown", outcome.Result)
 	}
 	return outcome.Purchase
@@ -211,7 +211,7 @@ func TestSumBelowTheBalancesDecimals(t *testing.T) {
 					},
 				}, 0)
 				p := w.draft(market.GmailUSA, 1)
-				if outcome := w.confirm(p); outcome.Result != orders.Unknown {
+				if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
 					t.Errorf("got %v, want Unknown", outcome.Result)
 				}
 				testworld.Pass(10 * time.Minute)
@@ -245,7 +245,7 @@ func TestUnknownNumbers(t *testing.T) {
 		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 2))
 		draft := w.draftNumbers(telegramUS, 3)
 		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
-		if outcome := w.confirm(draft); outcome.Result != orders.Unknown {
+		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
 			t.Fatalf("came to %v", outcome.Result)
 		}
 		testworld.Pass(time.Minute)
@@ -273,7 +273,7 @@ func TestUnknownNumbers(t *testing.T) {
 		}
 		testworld.Must(t, w.Market.SendSMS(w.Market.Numbers()[1].Number, "8", "code 8"))
 		testworld.Pass(10 * time.Second)
-		if len(w.codes()) != 1 || w.count(orders.MessageNumber) != 2 {
+		if len(w.codes()) != 1 || w.count(orders.MessageRental) != 2 {
 			t.Errorf("codes %q, told %q", w.codes(), w.recorder.Kinds())
 		}
 		if n := w.Market.Count("add_sms"); n != 1 {
@@ -287,7 +287,7 @@ func TestNumbersAreAdoptedUntilNoneIsMissing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		draft := w.draftNumbers(telegramUS, 2)
 		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
-		if outcome := w.confirm(draft); outcome.Result != orders.Unknown {
+		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
 			t.Fatalf("came to %v", outcome.Result)
 		}
 		for _, number := range w.Market.Numbers() {

@@ -21,49 +21,49 @@ import (
 // other.
 func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	if rest := s.queue.rest(now); rest > 0 {
+	if rest := s.queue.cooldown(now); rest > 0 {
 		return rest, nil
 	}
 	since := s.queue.since(now)
-	due, err := s.db.DuePolls(ctx, s.owner, since, now, duePolls)
+	due, err := s.db.DuePolls(ctx, s.owner, since, now, maxDuePolls)
 	if err != nil {
 		return 0, err
 	}
 	s.queue.add(due, since, now)
 	picked, next := s.queue.take(now)
-	taken, failure := s.takePolls(ctx, picked, now)
+	taken, failure := s.leasePolls(ctx, picked, now)
 	if failure != nil && taken != nil { // damaged rows are nobody else's matter
 		s.log.Error("orders can't be read", "error", failure)
 		failure = nil
 	}
 	for _, order := range taken {
 		s.polls.Go(func() {
-			defer s.watch.Wake()
+			defer s.watchLoop.Wake()
 			tooMany := s.poll(ctx, order)
 			s.queue.done(order.PollKeyID, time.Now(), tooMany)
 		})
 	}
 	upcoming, err := s.db.NextPoll(ctx, now)
 	pause := idlePause
-	if event := sooner(next, upcoming); !event.IsZero() {
-		pause = min(max(time.Until(event), takeEvery), idlePause)
+	if event := earliest(next, upcoming); !event.IsZero() {
+		pause = min(max(time.Until(event), minTakeInterval), idlePause)
 	}
 	return pause, errors.Join(failure, err)
 }
 
-// takePolls leases the picked orders, and writes down what the polls before have
+// leasePolls leases the picked orders, and writes down what the polls before have
 // come to in the same commit.
-func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now time.Time) ([]storage.DueOrder, error) {
+func (s *Service) leasePolls(ctx context.Context, picked []storage.DuePoll, now time.Time) ([]storage.DueOrder, error) {
 	s.mu.Lock()
-	notes := s.notes
-	s.notes = nil
+	notes := s.pollResults
+	s.pollResults = nil
 	s.mu.Unlock()
 	if len(notes) == 0 && len(picked) == 0 {
 		return nil, nil
 	}
 	taken, err := s.db.TakePolls(ctx, notes, picked, s.owner, now, now.Add(pollLease))
 	if taken == nil && err != nil {
-		s.note(notes...)
+		s.addPollResults(notes...)
 	}
 	had := make(map[int64]bool, len(taken))
 	for _, order := range taken {
@@ -77,17 +77,17 @@ func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now t
 	return taken, err
 }
 
-// note has polls without news written down with the next turn. One that is lost
+// addPollResults has polls without news written down with the next turn. One that is lost
 // by a crash is asked for again, when its lease is over.
-func (s *Service) note(notes ...storage.PollResult) {
+func (s *Service) addPollResults(notes ...storage.PollResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes = append(s.notes, notes...)
+	s.pollResults = append(s.pollResults, notes...)
 }
 
-// writeNotes writes down what is noted; the loop does it with every turn.
-func (s *Service) writeNotes(ctx context.Context) error {
-	_, err := s.takePolls(ctx, nil, time.Now())
+// savePollResults writes down what is noted; the loop does it with every turn.
+func (s *Service) savePollResults(ctx context.Context) error {
+	_, err := s.leasePolls(ctx, nil, time.Now())
 	return err
 }
 
@@ -97,20 +97,20 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	asking, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
 	defer cancel()
 	err := loop.Recover(s.log, "poll an order", func() error {
-		heard, err := s.hear(asking, order, false)
+		heard, err := s.fetch(asking, order, false)
 		if err != nil {
 			return err
 		}
 		s.checkpoint("polled")
-		news, err := s.news(asking, order.Order, heard)
+		news, err := s.changed(asking, order.Order, heard)
 		if err != nil {
 			return err
 		}
 		if !news {
-			s.note(storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Succeeded: true, NextAt: heard.next.NextPollAt})
+			s.addPollResults(storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Succeeded: true, NextAt: heard.next.NextPollAt})
 			return nil
 		}
-		_, err = s.report(asking, order, heard)
+		_, err = s.apply(asking, order, heard)
 		return err
 	})
 	if err == nil {
@@ -119,28 +119,28 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	now := time.Now()
 	note := storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
 	if ctx.Err() != nil { // stopping, which is no failure of the order's
-		s.note(note)
+		s.addPollResults(note)
 		return false
 	}
 	// The order stays; only when it is asked for again depends on the failure.
 	// "Order not found" is no end either: another key's answer says nothing, and
 	// its own key's may be a slip of the marketplace.
 	s.log.Warn("order not polled", "order", order.ExternalID, "failures", order.Failures+1, "error", err)
-	forgotten := refused(err) && order.OwnKey() && timeIsOver(order.Order, now)
+	forgotten := refused(err) && order.OwnKey() && rentalOver(order.Order, now)
 	if forgotten || !now.Before(staleAt(order.Order)) {
-		s.giveUp(context.WithoutCancel(ctx), order.Order)
+		s.stopWatching(context.WithoutCancel(ctx), order.Order)
 		return false
 	}
 	note.Failures++
 	note.NextAt = nextAfterFailure(order.Order, note.Failures, now)
-	s.note(note)
+	s.addPollResults(note)
 	var failure *hstock.Error
 	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
 }
 
-// giveUp stops watching an order that answers nothing and is too old, or a number
+// stopWatching stops watching an order that answers nothing and is too old, or a number
 // that the marketplace has forgotten after its time, and says so.
-func (s *Service) giveUp(ctx context.Context, order storage.Order) {
+func (s *Service) stopWatching(ctx context.Context, order storage.Order) {
 	now := time.Now()
 	last := order
 	last.Polls++
@@ -149,16 +149,16 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	case order.Kind != storage.KindSMS:
 		last.State = storage.OrderStale
 	case order.State != storage.OrderOpen: // it has its code, or its end was told
-	case timeIsOver(order, now):
+	case rentalOver(order, now):
 		last.State = storage.OrderExpired
 	default:
 		last.State = storage.OrderStale
 	}
 	_, _, err := s.db.UpdateOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind == storage.KindSMS {
-			return composeNumber(order, o, SMS{}, false, now)
+			return rentalMessages(order, o, SMS{}, false, now)
 		}
-		return compose(order, o, fresh, now)
+		return orderMessages(order, o, fresh, now)
 	})
 	if err != nil {
 		s.log.Error("giving up an order failed", "order", order.ExternalID, "error", err)
@@ -166,9 +166,9 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	s.wakeOutbox()
 }
 
-// timeIsOver reports whether nothing more is to be expected of a number.
-func timeIsOver(o storage.Order, now time.Time) bool {
-	return o.Kind == storage.KindSMS && (over(graceEnd(o), now) || o.State == storage.OrderDelivered)
+// rentalOver reports whether nothing more is to be expected of a number.
+func rentalOver(o storage.Order, now time.Time) bool {
+	return o.Kind == storage.KindSMS && (reached(graceEnd(o), now) || o.State == storage.OrderDelivered)
 }
 
 // Refresh asks for one order at a person's request and returns it as it then
@@ -178,7 +178,7 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 	if err != nil {
 		return storage.Order{}, err
 	}
-	if order.Polls > 0 && time.Since(order.UpdatedAt) < refreshEvery {
+	if order.Polls > 0 && time.Since(order.UpdatedAt) < refreshInterval {
 		return order, nil
 	}
 	key, err := s.keyFor(ctx, order)
@@ -186,7 +186,7 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 		return order, err
 	}
 	due := storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}
-	heard, err := s.hear(ctx, due, true)
+	heard, err := s.fetch(ctx, due, true)
 	if err != nil {
 		return order, err
 	}
@@ -196,7 +196,7 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 		}
 		s.WakeWatcher()
 	}
-	return s.report(ctx, due, heard)
+	return s.apply(ctx, due, heard)
 }
 
 // Accounts asks the marketplace for everything an order has delivered: it is
@@ -234,19 +234,19 @@ func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key,
 	return key, err
 }
 
-// heard is an answer about an order, not yet stored.
-type heard struct {
+// update is an answer about an order, not yet stored.
+type update struct {
 	next      storage.Order
 	delivered []redact.Secret // all that the order holds, in the marketplace's order
-	// tell makes the messages, given the order as it is stored and what of
+	// messages makes the messages, given the order as it is stored and what of
 	// delivered is new.
-	tell func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error)
+	messages func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error)
 }
 
-// news reports whether an answer has to be stored now. If not, only the time of
+// changed reports whether an answer has to be stored now. If not, only the time of
 // it has changed.
-func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool, error) {
-	if !sameOrder(before, h.next) {
+func (s *Service) changed(ctx context.Context, before storage.Order, h update) (bool, error) {
+	if !equalOrders(before, h.next) {
 		return true, nil
 	}
 	if len(h.delivered) > 0 {
@@ -254,52 +254,52 @@ func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool
 			return true, err
 		}
 	}
-	messages, err := h.tell(h.next, nil)
+	messages, err := h.messages(h.next, nil)
 	return len(messages) > 0, err
 }
 
-func sameOrder(a, b storage.Order) bool {
+func equalOrders(a, b storage.Order) bool {
 	return a.State == b.State && a.RawStatus == b.RawStatus && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
-		a.Currency == b.Currency && same(a.Remains, b.Remains) && same(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
+		a.Currency == b.Currency && equalCounts(a.Remains, b.Remains) && equalCounts(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
 		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt)
 }
 
-func same(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
+func equalCounts(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// hear asks the marketplace about an order. For a person everything is asked
+// fetch asks the marketplace about an order. For a person everything is asked
 // for that there is to know.
-func (s *Service) hear(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	ask := s.hearGoods
+func (s *Service) fetch(ctx context.Context, order storage.DueOrder, forPerson bool) (update, error) {
+	ask := s.fetchGoods
 	if order.Kind == storage.KindSMS {
-		ask = s.hearNumber
+		ask = s.fetchRental
 	}
 	heard, err := ask(ctx, order, forPerson)
 	if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey && order.OwnKey() {
-		s.noteKey(ctx, order.KeyID, order.UserID, err)
+		s.pauseRefusedKey(ctx, order.KeyID, order.UserID, err)
 	}
 	return heard, err
 }
 
-func (s *Service) hearGoods(ctx context.Context, order storage.DueOrder, _ bool) (heard, error) {
+func (s *Service) fetchGoods(ctx context.Context, order storage.DueOrder, _ bool) (update, error) {
 	status, err := s.market.Status(ctx, order.Key, order.ExternalID)
 	if err != nil {
-		return heard{}, err
+		return update{}, err
 	}
 	now := time.Now()
-	s.learnRate(ctx, order.Order, status)
-	return heard{
-		next: applied(order.Order, status, now), delivered: status.Accounts,
-		tell: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-			return compose(order.Order, o, fresh, now)
+	s.checkSMMRate(ctx, order.Order, status)
+	return update{
+		next: afterStatus(order.Order, status, now), delivered: status.Accounts,
+		messages: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+			return orderMessages(order.Order, o, fresh, now)
 		},
 	}, nil
 }
 
-// report stores an answer with the messages it makes, whatever becomes of ctx.
-func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (storage.Order, error) {
+// apply stores an answer with the messages it makes, whatever becomes of ctx.
+func (s *Service) apply(ctx context.Context, order storage.DueOrder, h update) (storage.Order, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
+	next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.messages)
 	if err != nil {
 		return order.Order, err
 	}
@@ -311,9 +311,9 @@ func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (
 	return next, nil
 }
 
-// applied is the order as an answer makes it. Delivered is counted by storage,
+// afterStatus is the order as an answer makes it. Delivered is counted by storage,
 // which knows what was sent before.
-func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order {
+func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.Order {
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
@@ -386,9 +386,9 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	}
 }
 
-// compose makes the messages of one answer: what is newly delivered, then how
+// orderMessages makes the messages of one answer: what is newly delivered, then how
 // the order ended, when it ended by this answer and the goods don't say it.
-func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) ([]storage.Message, error) {
+func orderMessages(before, after storage.Order, fresh []redact.Secret, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if len(fresh) > 0 {
 		message, err := goodsMessage(after, fresh, now)
@@ -407,15 +407,15 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 	return messages, nil
 }
 
-// rateConfirmed names the setting that records that a real charge has shown
+// smmRateConfirmedSetting names the setting that records that a real charge has shown
 // the SMM rate to be for so many pieces.
-func rateConfirmed(per int64) string {
+func smmRateConfirmedSetting(per int64) string {
 	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_confirmed"
 }
 
-// learnRate compares the first real charge of an SMM order with both readings
+// checkSMMRate compares the first real charge of an SMM order with both readings
 // of its rate.
-func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.Status) {
+func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hstock.Status) {
 	if o.Kind != storage.KindSMM || o.External || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
 		return
 	}
@@ -426,9 +426,9 @@ func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.
 	}
 	charge := status.Charge.Decimal
 	switch {
-	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
-		err = errors.Join(s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
-	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
+	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
+		err = errors.Join(s.db.SetSetting(ctx, smmRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
+	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
 		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.ExternalID)
 		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)
 	}
@@ -437,7 +437,7 @@ func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.
 	}
 }
 
-// nearly reports whether two sums differ by no more than a cent or 2 %.
-func nearly(a, b decimal.Decimal) bool {
-	return a.Sub(b).Abs().LessThanOrEqual(decimal.Max(decimal.New(1, -2), b.Mul(aboutThePrice)))
+// approximately reports whether two sums differ by no more than a cent or 2 %.
+func approximately(a, b decimal.Decimal) bool {
+	return a.Sub(b).Abs().LessThanOrEqual(decimal.Max(decimal.New(1, -2), b.Mul(priceTolerance)))
 }

@@ -294,7 +294,7 @@ func TestKeyRefusedByMistake(t *testing.T) {
 		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods)
 
 		w.Market.Fault(market.Fault{Action: "balance", Kind: market.Refuse, Message: "Invalid API key"})
-		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.item(market.GmailUSA), Quantity: 1}); err == nil {
+		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(market.GmailUSA), Quantity: 1}); err == nil {
 			t.Fatal("drafted with a refused key")
 		}
 		w.buy(market.GmailUSA, 1) // as a person tries again

@@ -133,8 +133,8 @@ func (w *world) draft(service, quantity int64) storage.Purchase {
 
 func (w *world) draftFor(user, service, quantity int64) storage.Purchase {
 	w.t.Helper()
-	intent := orders.Intent{UserID: user, Row: w.item(service), Quantity: quantity}
-	if intent.Row.EntityType == hstock.EntitySMM {
+	intent := orders.Intent{UserID: user, Item: w.item(service), Quantity: quantity}
+	if intent.Item.EntityType == hstock.EntitySMM {
 		intent.Link = "https://instagram.com/anna"
 	}
 	quote, err := w.service.Draft(w.t.Context(), intent)

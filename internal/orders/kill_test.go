@@ -86,12 +86,12 @@ func TestKilledWhileBuying(t *testing.T) {
 		{step: "answered"},
 		{step: "placed"},
 		{step: "polled"},
-		{step: "reported"},
+		{step: "applied"},
 		{step: "sent"},
 		{step: "never"},
 		{step: "answered", fault: market.CommitThenLose},
-		{step: "doubted", fault: market.CommitThenLose},
-		{step: "doubted", fault: market.CutBefore},
+		{step: "outcome unknown", fault: market.CommitThenLose},
+		{step: "outcome unknown", fault: market.CutBefore},
 		{step: "answered", fault: market.Refuse},
 		{step: "rejected", fault: market.Refuse},
 	} {
@@ -139,10 +139,10 @@ func TestKilledWhileRenting(t *testing.T) {
 		{step: "answered"},
 		{step: "placed"},
 		{step: "polled"},
-		{step: "reported"},
+		{step: "applied"},
 		{step: "sent"},
 		{step: "never"},
-		{step: "doubted", fault: market.CommitThenLose},
+		{step: "outcome unknown", fault: market.CommitThenLose},
 	} {
 		t.Run(test.String(), func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"hstockbot/storage"
 )
 
-// TestCancel gives the money back, and says it on the card only.
+// TestCancel: the money is refunded, and only the card shows the end.
 func TestCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
@@ -27,19 +27,19 @@ func TestCancel(t *testing.T) {
 			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 			testworld.Must(t, err)
 			if !outcome.Done || outcome.Order.State != storage.OrderCancelled || outcome.Order.Charge.Decimal.Sign() != 0 {
-				t.Errorf("cancelling came to %+v", outcome)
+				t.Errorf("got %+v", outcome)
 			}
 			testworld.Pass(time.Minute)
 			if got := w.order(order.ID); got.Open() || got.State != storage.OrderCancelled {
 				t.Errorf("the order is %s", got.State)
 			}
 			if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrOrderClosed) {
-				t.Errorf("once more: %v", err)
+				t.Errorf("a second call: %v", err)
 			}
 		}
 		w.wantCalls("cancel", 2)
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("the end was told %d times beside the card", n)
+			t.Errorf("%d messages about the end in addition to the card", n)
 		}
 		if got := w.Market.Balance(testworld.AnnaKey.Reveal()).String(); got != "100" {
 			t.Errorf("the balance is %s", got)
@@ -47,8 +47,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestACancelThatIsRefused may be sent again later.
-func TestACancelThatIsRefused(t *testing.T) {
+func TestRefusedCancelCanBeSentAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.Market.SetCancelAfter(5 * time.Minute)
 		order := w.rent(1)[0]
@@ -72,8 +71,9 @@ func TestACancelThatIsRefused(t *testing.T) {
 	})
 }
 
-// TestALostCancelIsNotRepeated, whether it was done or not: the state tells.
-func TestALostCancelIsNotRepeated(t *testing.T) {
+// TestUnansweredCancelIsNotRepeated, whether it had an effect or not. The order's
+// state shows the outcome.
+func TestUnansweredCancelIsNotRepeated(t *testing.T) {
 	for _, test := range []struct {
 		fault market.FaultKind
 		done  bool
@@ -86,14 +86,14 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 				testworld.Must(t, err)
 				if outcome.Done != test.done || outcome.Unsure == test.done {
-					t.Errorf("cancelling came to %+v", outcome)
+					t.Errorf("got %+v", outcome)
 				}
 				want := orders.ErrCancelSent
 				if test.done {
 					want = orders.ErrOrderClosed
 				}
 				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, want) {
-					t.Errorf("once more: %v, want %v", err, want)
+					t.Errorf("a second call: %v, want %v", err, want)
 				}
 				testworld.Pass(time.Hour)
 				w.wantCalls("cancel", 1)
@@ -102,17 +102,16 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestACancelThatWasNotSent may be sent.
-func TestACancelThatWasNotSent(t *testing.T) {
+func TestCancelThatWasNotSentCanBeSentAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
-		w.CutMarket() // nobody listens any more
+		w.CutMarket() // connections are refused
 		if _, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil || errors.Is(err, orders.ErrCancelSent) {
 			t.Errorf("got %v", err)
 		}
 		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
-			t.Error("it is taken for sent")
+			t.Error("it is marked as sent")
 		}
 		_, stop := w.Net.Serve("market", w.Market)
 		defer stop()
@@ -126,9 +125,9 @@ func TestACancelThatWasNotSent(t *testing.T) {
 	})
 }
 
-// TestTheChargeOfACancelledOrder that nobody could be asked for is not known: the
-// one from before would be told and summed as if nothing was paid back.
-func TestTheChargeOfACancelledOrder(t *testing.T) {
+// TestChargeOfCancelledOrderIsUnknown, if the order can't be fetched after the cancel. The
+// old charge would count as spent.
+func TestChargeOfCancelledOrderIsUnknown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 2)
@@ -155,8 +154,7 @@ func TestTheChargeOfACancelledOrder(t *testing.T) {
 	})
 }
 
-// TestTwelveCancelsAtOnce send one.
-func TestTwelveCancelsAtOnce(t *testing.T) {
+func TestConcurrentCancelsSendOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
@@ -177,18 +175,18 @@ func TestTwelveCancelsAtOnce(t *testing.T) {
 		taps.Wait()
 		w.wantCalls("cancel", 1)
 		if n := done.Load(); n != 1 {
-			t.Errorf("%d taps were told that it is done, want 1", n)
+			t.Errorf("%d taps got Done, want 1", n)
 		}
 	})
 }
 
-func TestCancellingSomebodyElses(t *testing.T) {
+func TestCancelOfAnotherPersonsOrder(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.addBoris()
 		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 1)} {
 			if _, _, err := w.service.CancelAllowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-				t.Errorf("asking for a %s: %v", order.Kind, err)
+				t.Errorf("allowance of a %s: %v", order.Kind, err)
 			}
 			if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("cancelling a %s: %v", order.Kind, err)
@@ -198,8 +196,8 @@ func TestCancellingSomebodyElses(t *testing.T) {
 	})
 }
 
-// TestTheCodeThatCameFirst stands: what is cancelled too late is not cancelled.
-func TestTheCodeThatCameFirst(t *testing.T) {
+// TestCancelAfterTheCode: a cancel that is too late is refused, and the code arrives.
+func TestCancelAfterTheCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
@@ -207,7 +205,7 @@ func TestTheCodeThatCameFirst(t *testing.T) {
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if outcome.Done || outcome.Refusal == "" {
-			t.Errorf("cancelling came to %+v", outcome)
+			t.Errorf("got %+v", outcome)
 		}
 		testworld.Pass(5 * time.Second)
 		if len(w.codes()) != 1 {
@@ -216,9 +214,9 @@ func TestTheCodeThatCameFirst(t *testing.T) {
 	})
 }
 
-// TestASlowCancelWhileItIsPolled: what the marketplace said is recorded, however
-// many polls come in between.
-func TestASlowCancelWhileItIsPolled(t *testing.T) {
+// TestSlowCancelDuringPolls: the outcome is stored although polls update the order
+// meanwhile.
+func TestSlowCancelDuringPolls(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
@@ -226,26 +224,25 @@ func TestASlowCancelWhileItIsPolled(t *testing.T) {
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if got := w.order(order.ID); !outcome.Done || got.State != storage.OrderCancelled || got.Open() {
-			t.Errorf("came to %+v, and the order is %s", outcome, got.State)
+			t.Errorf("got %+v, and the order is %s", outcome, got.State)
 		}
 		testworld.Pass(time.Minute)
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("its end was told %d times beside the card", n)
+			t.Errorf("%d messages about the end in addition to the card", n)
 		}
 	})
 }
 
-// TestACancelRefusedInOtherWords is a refusal only if the order can still be
-// cancelled.
-func TestACancelRefusedInOtherWords(t *testing.T) {
+// TestUndocumentedRefusalOfCancel: the cancel had no effect only if the order can still be cancelled.
+func TestUndocumentedRefusalOfCancel(t *testing.T) {
 	for _, done := range []bool{false, true} {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Pass(5 * time.Second)
-			w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal trouble", Commit: done})
+			w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal error", Commit: done})
 			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 			if done != outcome.Done || done != (err == nil) {
-				t.Errorf("done %v: came to %+v, %v", done, outcome, err)
+				t.Errorf("done %v: got %+v, %v", done, outcome, err)
 			}
 			if got := w.order(order.ID); got.CancelSentAt.IsZero() == done {
 				t.Errorf("done %v: the mark is %s", done, got.CancelSentAt)
@@ -254,8 +251,8 @@ func TestACancelRefusedInOtherWords(t *testing.T) {
 	}
 }
 
-// TestACodeBeatsALostCancel: the card does not say "cancelled".
-func TestACodeBeatsALostCancel(t *testing.T) {
+// TestCodeAndUnansweredCancel: the outcome is the code, not a cancelled order.
+func TestCodeAndUnansweredCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
@@ -264,7 +261,7 @@ func TestACodeBeatsALostCancel(t *testing.T) {
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if outcome.Done || outcome.Unsure || outcome.Order.State != storage.OrderDelivered {
-			t.Errorf("came to %+v", outcome)
+			t.Errorf("got %+v", outcome)
 		}
 	})
 }

@@ -32,18 +32,18 @@ func (w *world) threeOpen() (ids []int64) {
 	return ids
 }
 
-// TestCancelAll asks each key for its own orders, and sends one request to each.
+// TestCancelAll: one request for each key.
 func TestCancelAll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
-		asked, err := w.service.CancelAllowances(t.Context(), anna)
+		checks, err := w.service.CancelAllowances(t.Context(), anna)
 		testworld.Must(t, err)
-		if len(asked) != 3 || asked[0].Order.ID != ids[2] || asked[2].Order.ID != ids[0] {
-			t.Fatalf("asked for %d orders, or not newest first", len(asked))
+		if len(checks) != 3 || checks[0].Order.ID != ids[2] || checks[2].Order.ID != ids[0] {
+			t.Fatalf("%d orders, or not the newest first", len(checks))
 		}
-		for _, a := range asked {
-			if !a.Allowance.Allowed || a.Err != nil {
-				t.Errorf("order %d: %+v", a.Order.ExternalID, a)
+		for _, check := range checks {
+			if !check.Allowance.Allowed || check.Err != nil {
+				t.Errorf("order %d: %+v", check.Order.ExternalID, check)
 			}
 		}
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
@@ -53,23 +53,22 @@ func TestCancelAll(t *testing.T) {
 		}
 		for _, o := range outcomes {
 			if !o.Done || o.Order.State != storage.OrderCancelled || !o.Order.Charge.Decimal.IsZero() {
-				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
+				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		testworld.Pass(time.Hour)
 		w.wantCalls("cancel", 2)
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("the end was told %d times beside the list", n)
+			t.Errorf("%d messages about the end in addition to the list", n)
 		}
-		if asked, err := w.service.CancelAllowances(t.Context(), anna); err != nil || len(asked) != 0 {
-			t.Errorf("afterwards: %d orders, %v", len(asked), err)
+		if checks, err := w.service.CancelAllowances(t.Context(), anna); err != nil || len(checks) != 0 {
+			t.Errorf("afterwards: %d orders, %v", len(checks), err)
 		}
 	})
 }
 
-// TestCancelAllInPart: what one key's request comes to is no other's, and an order
-// that is refused may be cancelled later.
-func TestCancelAllInPart(t *testing.T) {
+// TestCancelAllPartly: each order has its own outcome, and a refused one can be cancelled later.
+func TestCancelAllPartly(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
 		w.Market.Fault(market.Fault{Action: "cancel", Key: annaOtherKey.Reveal(), Kind: market.CutBefore})
@@ -80,30 +79,30 @@ func TestCancelAllInPart(t *testing.T) {
 			switch {
 			case o.Order.ID == ids[0] && !o.Done && !o.Unsure && o.Refusal != "": // it is delivered
 			case o.Order.ID == ids[1] && o.Done:
-			case o.Order.ID == ids[2] && !o.Done && o.Unsure: // sent, and never answered
+			case o.Order.ID == ids[2] && !o.Done && o.Unsure: // sent and not answered
 			default:
-				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
+				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if first := w.order(ids[0]); !first.CancelSentAt.IsZero() {
-			t.Error("the refused one can't be cancelled any more")
+			t.Error("the refused one can no longer be cancelled")
 		}
-		if lost := w.order(ids[2]); lost.CancelSentAt.IsZero() {
-			t.Error("the lost one could be sent again")
+		if unanswered := w.order(ids[2]); unanswered.CancelSentAt.IsZero() {
+			t.Error("the unanswered one could be sent again")
 		}
 		again, err := w.service.CancelAll(t.Context(), anna, ids)
 		testworld.Must(t, err)
 		for _, o := range again {
 			if o.Order.ID == ids[2] {
-				t.Error("the lost one was sent again")
+				t.Error("the unanswered one was sent again")
 			}
 		}
 	})
 }
 
-// TestALostCancelOfAll leaves all of the batch unsure; their states tell, and
-// nobody sends it again.
-func TestALostCancelOfAll(t *testing.T) {
+// TestUnansweredCancelAll: all outcomes are unsure, the request is not repeated, and the orders'
+// states show the outcome later.
+func TestUnansweredCancelAll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()[:2]
 		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
@@ -112,11 +111,11 @@ func TestALostCancelOfAll(t *testing.T) {
 		testworld.Must(t, err)
 		for _, o := range outcomes {
 			if o.Done || !o.Unsure {
-				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
+				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if again, err := w.service.CancelAll(t.Context(), anna, ids); err != nil || len(again) != 0 {
-			t.Errorf("once more: %+v, %v", again, err)
+			t.Errorf("a second call: %+v, %v", again, err)
 		}
 		w.Market.ClearFaults()
 		testworld.Pass(time.Hour)
@@ -127,13 +126,12 @@ func TestALostCancelOfAll(t *testing.T) {
 			}
 		}
 		if n := w.count(orders.MessageEnded); n != 2 {
-			t.Errorf("%d ends were told", n)
+			t.Errorf("%d messages about the end", n)
 		}
 	})
 }
 
-// TestCancelAllAtTheSameTime: two taps, one request.
-func TestCancelAllAtTheSameTime(t *testing.T) {
+func TestConcurrentCancelAllsSendOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()[:2]
 		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 5 * time.Second})
@@ -150,7 +148,7 @@ func TestCancelAllAtTheSameTime(t *testing.T) {
 		for range 2 {
 			for _, o := range <-outcomes {
 				if !o.Done && !o.Unsure {
-					t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
+					t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 				}
 			}
 		}
@@ -158,8 +156,7 @@ func TestCancelAllAtTheSameTime(t *testing.T) {
 	})
 }
 
-// TestSomebodyElsesOrdersAreNotCancelled, whatever ids are asked for.
-func TestSomebodyElsesOrdersAreNotCancelled(t *testing.T) {
+func TestCancelAllOfAnotherPersonsOrders(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
 		w.addBoris()
@@ -170,10 +167,10 @@ func TestSomebodyElsesOrdersAreNotCancelled(t *testing.T) {
 	})
 }
 
-// panicking is a marketplace whose answers nobody can stand.
+// panicking is a marketplace whose calls panic.
 type panicking struct {
 	*hstock.Client
-	key redact.Secret // only answers to this one
+	key redact.Secret // for the calls with this one
 }
 
 func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.CancelAllowance, error) {
@@ -194,28 +191,28 @@ func (p *panicking) SMSStatus(context.Context, redact.Secret, int64) (hstock.SMS
 	panic("sms_status")
 }
 
-// TestAPanicOfOneBatch ends neither the process nor the others' cancels.
-func TestAPanicOfOneBatch(t *testing.T) {
+// TestPanicInOneBatch: the other batches are completed.
+func TestPanicInOneBatch(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
 		service := w.newService(&panicking{Client: w.client, key: annaOtherKey})
-		asked, err := service.CancelAllowances(t.Context(), anna)
+		checks, err := service.CancelAllowances(t.Context(), anna)
 		testworld.Must(t, err)
-		if len(asked) != 3 || asked[0].Err == nil || asked[0].Order.ID != ids[2] || !asked[1].Allowance.Allowed || !asked[2].Allowance.Allowed {
-			t.Errorf("asked: %+v", asked)
+		if len(checks) != 3 || checks[0].Err == nil || checks[0].Order.ID != ids[2] || !checks[1].Allowance.Allowed || !checks[2].Allowance.Allowed {
+			t.Errorf("checks: %+v", checks)
 		}
 		outcomes, err := service.CancelAll(t.Context(), anna, ids)
 		testworld.Must(t, err)
 		for i, o := range outcomes {
 			if other := i == 0; o.Unsure != other || o.Done == other {
-				t.Errorf("order %d came to %+v", o.Order.ExternalID, o)
+				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if len(outcomes) != 3 || w.order(ids[2]).CancelSentAt.IsZero() {
-			t.Errorf("%d outcomes; the mark of the one nobody knows of is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
+			t.Errorf("%d outcomes; the mark of the unsure one is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
 		}
 		if _, err := service.FindExternal(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
-			t.Errorf("looking elsewhere: %v", err)
+			t.Errorf("FindExternal: %v", err)
 		}
 	})
 }

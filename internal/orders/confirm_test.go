@@ -15,7 +15,7 @@ import (
 	"hstockbot/storage"
 )
 
-func TestTwelveTapsBuyOnce(t *testing.T) {
+func TestConcurrentTapsBuyOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 2)
 		outcomes := make([]orders.Outcome, 12)
@@ -31,14 +31,14 @@ func TestTwelveTapsBuyOnce(t *testing.T) {
 				placed++
 			case orders.InProgress:
 			default:
-				t.Errorf("a tap came to %v", outcome.Result)
+				t.Errorf("a tap: got %v", outcome.Result)
 			}
 		}
 		if placed == 0 {
-			t.Error("no tap was told of the order")
+			t.Error("no tap got the order")
 		}
 		if again := w.confirm(p); again.Result != orders.Placed {
-			t.Errorf("a later tap came to %v, want Placed", again.Result)
+			t.Errorf("a later tap: got %v, want Placed", again.Result)
 		}
 		w.wantCalls("add", 1)
 		if n := len(w.Market.Orders()); n != 1 {
@@ -47,7 +47,7 @@ func TestTwelveTapsBuyOnce(t *testing.T) {
 	})
 }
 
-func TestTwoReplicasBuyOnce(t *testing.T) {
+func TestConcurrentProcessesBuyOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		other := w.newService(w.client)
 		p := w.draft(market.GmailUSA, 1)
@@ -61,7 +61,7 @@ func TestTwoReplicasBuyOnce(t *testing.T) {
 	})
 }
 
-func TestAnotherPersonsDraftIsNotThere(t *testing.T) {
+func TestConfirmOfAnotherPersonsDraft(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addUser(boris, testworld.AnnaKey)
 		p := w.draft(market.GmailUSA, 1)
@@ -72,7 +72,7 @@ func TestAnotherPersonsDraftIsNotThere(t *testing.T) {
 	})
 }
 
-func TestAnOldCardIsDrawnAgain(t *testing.T) {
+func TestExpiredDraftIsRedrawn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
 		testworld.Pass(11 * time.Minute)
@@ -82,16 +82,16 @@ func TestAnOldCardIsDrawnAgain(t *testing.T) {
 		}
 		w.wantCalls("add", 0)
 		if again := w.confirm(p); again.Result != orders.Gone {
-			t.Errorf("the old card came to %v, want Gone", again.Result)
+			t.Errorf("the old draft: got %v, want Gone", again.Result)
 		}
 		if fresh := w.confirm(outcome.Quote.Purchase); fresh.Result != orders.Placed {
-			t.Errorf("the new card came to %v, want Placed", fresh.Result)
+			t.Errorf("the new draft: got %v, want Placed", fresh.Result)
 		}
 		w.wantCalls("add", 1)
 	})
 }
 
-func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
+func TestHigherPriceIsConfirmedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 2)
 		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.30"))
@@ -105,12 +105,12 @@ func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
 		w.wantCalls("add", 0)
 		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
 		if outcome := w.confirm(outcome.Quote.Purchase); outcome.Result != orders.Placed {
-			t.Errorf("a lower price came to %v, want Placed", outcome.Result)
+			t.Errorf("a lower price: got %v, want Placed", outcome.Result)
 		}
 	})
 }
 
-func TestAnotherKeySinceIsAskedAgain(t *testing.T) {
+func TestNewKeyIsConfirmedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
 		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
@@ -124,8 +124,8 @@ func TestAnotherKeySinceIsAskedAgain(t *testing.T) {
 	})
 }
 
-// TestRefusals: what surely bought nothing says so, with the reason.
-func TestRefusals(t *testing.T) {
+// TestRejectedReasons: the reasons for which surely nothing was bought.
+func TestRejectedReasons(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil   func(w *world)
 		reason  string
@@ -138,7 +138,7 @@ func TestRefusals(t *testing.T) {
 			},
 			reason: orders.ReasonRefused, refusal: "Insufficient balance", adds: 1,
 		},
-		"other words, balance stands": {
+		"undocumented, balance unchanged": {
 			spoil: func(w *world) {
 				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
 			},
@@ -148,15 +148,15 @@ func TestRefusals(t *testing.T) {
 			spoil:  func(w *world) { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) },
 			reason: orders.ReasonInvalidKey, refusal: "Invalid API key", adds: 0,
 		},
-		"sold out meanwhile": {
+		"sold out since": {
 			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetStock(market.GmailUSA, 0)) },
 			reason: orders.ReasonStock, adds: 0,
 		},
-		"gone meanwhile": {
+		"delisted since": {
 			spoil:  func(w *world) { testworld.Must(w.t, w.Market.Remove(market.GmailUSA)) },
 			reason: orders.ReasonGone, refusal: "Service not found", adds: 0,
 		},
-		"poor meanwhile": {
+		"balance too low since": {
 			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.10")) },
 			reason: orders.ReasonBalance, adds: 0,
 		},
@@ -173,11 +173,11 @@ func TestRefusals(t *testing.T) {
 				test.spoil(w)
 				outcome := w.confirm(p)
 				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
-					t.Errorf("got %v, reason %q, words %q; want Rejected, %q, %q",
+					t.Errorf("got %v, reason %q, refusal %q; want Rejected, %q, %q",
 						outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal, test.reason, test.refusal)
 				}
 				if again := w.confirm(p); again.Result != orders.Rejected {
-					t.Errorf("a second tap came to %v, want Rejected", again.Result)
+					t.Errorf("a second tap: got %v, want Rejected", again.Result)
 				}
 				w.wantCalls("add", test.adds)
 			})
@@ -185,8 +185,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestSurelyNotSent: the marketplace can't even be dialled.
-func TestSurelyNotSent(t *testing.T) {
+// TestUnreachableMarketplaceRejects: the request was not sent.
+func TestUnreachableMarketplaceRejects(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		gone := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
 			w.CutMarket() // between reading the terms and the request
@@ -202,8 +202,8 @@ func TestSurelyNotSent(t *testing.T) {
 	})
 }
 
-// TestUnknownOutcomes: whatever may have reached the marketplace is unknown,
-// told once, and never sent again, whether it was carried out or not.
+// TestUnknownOutcomes: an answer that proves nothing is reported once, and the request
+// is never repeated, whether it was carried out or not.
 func TestUnknownOutcomes(t *testing.T) {
 	for _, fault := range []market.Fault{
 		{Kind: market.CutBefore},
@@ -226,12 +226,12 @@ func TestUnknownOutcomes(t *testing.T) {
 				w.Market.Fault(fault)
 				outcome := w.confirm(p)
 				if outcome.Result != orders.OutcomeUnknown {
-					t.Fatalf("got %v, want Unknown", outcome.Result)
+					t.Fatalf("got %v, want OutcomeUnknown", outcome.Result)
 				}
 				testworld.Pass(2 * time.Second) // after the card
 				w.wantNotified(orders.MessageOutcomeUnknown)
 				if again := w.confirm(p); again.Result != orders.OutcomeUnknown {
-					t.Errorf("a second tap came to %v, want Unknown", again.Result)
+					t.Errorf("a second tap: got %v, want OutcomeUnknown", again.Result)
 				}
 				testworld.Pass(10 * time.Minute)
 				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
@@ -241,7 +241,7 @@ func TestUnknownOutcomes(t *testing.T) {
 	}
 }
 
-func TestOneKeyBuysOneThingAtATime(t *testing.T) {
+func TestKeyHasOneSlot(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addUser(boris, testworld.AnnaKey) // two people, one account
 		first := w.draft(market.GmailUSA, 1)
@@ -253,17 +253,17 @@ func TestOneKeyBuysOneThingAtATime(t *testing.T) {
 		busy, err := w.service.Confirm(t.Context(), boris, second.ID, "en")
 		testworld.Must(t, err)
 		if busy.Result != orders.Busy {
-			t.Errorf("the second purchase came to %v, want Busy", busy.Result)
+			t.Errorf("the second purchase: got %v, want Busy", busy.Result)
 		}
 		w.wantCalls("add", 1)
 		wg.Wait()
 		if outcome := w.confirm(second); outcome.Result != orders.Placed {
-			t.Errorf("its turn came to %v, want Placed", outcome.Result)
+			t.Errorf("after the slot is free: got %v, want Placed", outcome.Result)
 		}
 	})
 }
 
-func TestASecondPurchaseWaitsItsTurn(t *testing.T) {
+func TestSecondPurchaseWaitsForTheSlot(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, second := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
@@ -318,7 +318,7 @@ func TestQuotes(t *testing.T) {
 			t.Errorf("3 × 1.25 of 3.00: %+v", q)
 		}
 		if q := quote(market.NetflixVariants, 1); !q.Estimate {
-			t.Error("variants: not called an estimate")
+			t.Error("variants: not an estimate")
 		}
 		q := quote(market.InstagramFollowers, 10000)
 		if q.Blocked() || q.Short.String() != "2" || !q.Estimate || q.OtherTotal.Decimal.String() != "5000" {
@@ -327,8 +327,8 @@ func TestQuotes(t *testing.T) {
 	})
 }
 
-// TestTheFirstChargeConfirmsTheDivisor: from then on one reading is shown.
-func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
+// TestFirstChargeConfirmsSMMRate: from then on only one total is shown.
+func TestFirstChargeConfirmsSMMRate(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.buy(market.InstagramFollowers, 1000)
 		testworld.Pass(time.Minute)
@@ -337,12 +337,12 @@ func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
 		})
 		testworld.Must(t, err)
 		if quote.OtherTotal.Valid {
-			t.Error("both readings are still shown after a real charge")
+			t.Error("both totals are still shown after a real charge")
 		}
 	})
 }
 
-func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
+func TestDraftWithoutKey(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Item: w.item(market.GmailUSA), Quantity: 1})
 		if !errors.Is(err, orders.ErrNoKey) {

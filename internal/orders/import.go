@@ -74,7 +74,7 @@ func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (
 	go func() {
 		defer close(done)
 		answerErr = loop.Recover(s.log, "fetch a phone", func() (err error) {
-			answer, err = s.askRental(ctx, key.Secret, externalID, true, hstock.SMSUnknown)
+			answer, err = s.readRental(ctx, key.Secret, externalID, true, hstock.SMSUnknown)
 			return err
 		})
 	}()

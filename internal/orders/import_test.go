@@ -14,41 +14,41 @@ import (
 	"time"
 )
 
-// addElsewhere has the marketplace make an order that the bot knows nothing of.
-func (w *world) addElsewhere(service, quantity int64, link string) int64 {
+// addExternal places an order outside the bot.
+func (w *world) addExternal(service, quantity int64, link string) int64 {
 	w.t.Helper()
-	number, err := w.client.Add(w.t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: service, Quantity: quantity, Link: link})
+	id, err := w.client.Add(w.t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: service, Quantity: quantity, Link: link})
 	testworld.Must(w.t, err)
-	return number
+	return id
 }
 
-// TestTakeIn: kinds are told by the answer, goods arrive once, and what the person
-// spent and what the balance suggests is not touched.
-func TestTakeIn(t *testing.T) {
+// TestImport: the kind follows from the answer, goods arrive once, and neither the spending
+// nor the SMM rate changes.
+func TestImport(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
-		goods := w.addElsewhere(market.GmailUSA, 3, "")
+		goods := w.addExternal(market.GmailUSA, 3, "")
 		testworld.Must(t, w.Market.Deliver(goods, 1))
-		smm := w.addElsewhere(1, 1000, "https://instagram.com/anna")
-		numbers, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		smm := w.addExternal(1, 1000, "https://instagram.com/anna")
+		phones, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
 		testworld.Must(t, err)
-		testworld.Must(t, w.Market.SendCode(numbers[0].Order, "515151"))
+		testworld.Must(t, w.Market.SendCode(phones[0].Order, "515151"))
 
-		for number, want := range map[int64]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, numbers[0].Order: storage.KindSMS} {
-			found, err := w.service.FindExternal(t.Context(), anna, number)
+		for id, want := range map[int64]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, phones[0].Order: storage.KindSMS} {
+			found, err := w.service.FindExternal(t.Context(), anna, id)
 			testworld.Must(t, err)
 			if found.Kind != want || !found.Charge.Valid {
-				t.Errorf("%d is found as %+v", number, found)
+				t.Errorf("%d is found as %+v", id, found)
 			}
 			if n, err := w.db.CountOrders(t.Context(), anna, storage.FilterAll); err != nil || n != 0 {
-				t.Fatalf("looking has stored %d orders, %v", n, err)
+				t.Fatalf("FindExternal has stored %d orders, %v", n, err)
 			}
 		}
-		for _, number := range []int64{goods, smm, numbers[0].Order} {
-			order, err := w.service.Import(t.Context(), anna, number)
+		for _, id := range []int64{goods, smm, phones[0].Order} {
+			order, err := w.service.Import(t.Context(), anna, id)
 			testworld.Must(t, err)
-			if again, err := w.service.Import(t.Context(), anna, number); err != nil || again.ID != order.ID {
-				t.Errorf("taken in twice: %d and %d, %v", order.ID, again.ID, err)
+			if again, err := w.service.Import(t.Context(), anna, id); err != nil || again.ID != order.ID {
+				t.Errorf("imported twice: %d and %d, %v", order.ID, again.ID, err)
 			}
 		}
 		testworld.Must(t, w.Market.Finish(goods))
@@ -60,7 +60,7 @@ func TestTakeIn(t *testing.T) {
 			t.Errorf("the code arrived %d times", n)
 		}
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("%d ends were told of orders that had ended before", n)
+			t.Errorf("%d messages about the end of orders that had ended before", n)
 		}
 		spent, err := w.db.Spending(t.Context(), anna)
 		testworld.Must(t, err)
@@ -68,21 +68,20 @@ func TestTakeIn(t *testing.T) {
 			t.Errorf("spent through the bot: %v", spent)
 		}
 		if per, err := w.db.Setting(t.Context(), "smm_rate_per_1000_confirmed"); err != nil || per != "" {
-			t.Errorf("the rate of SMM was learnt from an order nobody knows the rate of: %q, %v", per, err)
+			t.Errorf("the SMM rate was confirmed by an imported order: %q, %v", per, err)
 		}
 	})
 }
 
-// TestTakeInOfUnknownSize: where nobody says how many were bought, the word
-// counts, and what comes later still arrives.
-func TestTakeInOfUnknownSize(t *testing.T) {
+// TestImportOfUnknownQuantity: the marketplace's state decides, and later goods still arrive.
+func TestImportOfUnknownQuantity(t *testing.T) {
 	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
 	inWorld(t, func(t *testing.T, w *world) {
 		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
 		order, err := service.Import(t.Context(), anna, 77)
 		testworld.Must(t, err)
 		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 {
-			t.Errorf("taken in as %+v", order)
+			t.Errorf("imported as %+v", order)
 		}
 		status.Accounts = append(status.Accounts, "b:2", "b:2")
 		status.State, status.RawStatus = hstock.StateCompleted, "Completed"
@@ -95,36 +94,36 @@ func TestTakeInOfUnknownSize(t *testing.T) {
 	})
 }
 
-// TestANumberElsewhereWhileNobodyAnswersForNumbers is not taken for an SMM service:
-// its codes would never come.
-func TestANumberElsewhereWhileNobodyAnswersForNumbers(t *testing.T) {
+// TestPhoneIsNotImportedAsSMM, while sms_code and sms_status don't answer. Its codes would
+// never arrive.
+func TestPhoneIsNotImportedAsSMM(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		status := hstock.Status{RawStatus: "Pending", State: hstock.StatePending}
 		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
 		if found, err := service.FindExternal(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
-			t.Errorf("refused as a number, it is %q, %v", found.Kind, err)
+			t.Errorf("refused as a phone, it is %q, %v", found.Kind, err)
 		}
 		for _, action := range []string{"sms_status", "sms_code"} {
 			w.Market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
 		}
 		if order, err := service.Import(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
-			t.Errorf("taken in as %q, %v", order.Kind, err)
+			t.Errorf("imported as %q, %v", order.Kind, err)
 		}
-		status.EntityType = hstock.EntitySMM // then there is no doubt
+		status.EntityType = hstock.EntitySMM // then it is certain
 		if order, err := service.Import(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
-			t.Errorf("taken in as %q, %v", order.Kind, err)
+			t.Errorf("imported as %q, %v", order.Kind, err)
 		}
 	})
 }
 
-// TestFindElsewhereOfOthers: another key's order, none at all, and a marketplace
-// that is down.
-func TestFindElsewhereOfOthers(t *testing.T) {
+// TestFindExternalFails, for another key's order, for one that does not exist, and while the
+// marketplace is down.
+func TestFindExternalFails(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		number := w.addElsewhere(market.GmailUSA, 1, "")
+		id := w.addExternal(market.GmailUSA, 1, "")
 		w.addBoris()
 		var answers []string
-		for _, n := range []int64{number, 99999, 0, -5} {
+		for _, n := range []int64{id, 99999, 0, -5} {
 			_, err := w.service.FindExternal(t.Context(), boris, n)
 			_, takeErr := w.service.Import(t.Context(), boris, n)
 			answers = append(answers, fmt.Sprint(err), fmt.Sprint(takeErr))
@@ -134,19 +133,18 @@ func TestFindElsewhereOfOthers(t *testing.T) {
 				t.Errorf("got %q", answer)
 			}
 		}
-		if _, err := w.service.FindExternal(t.Context(), 4711, number); !errors.Is(err, orders.ErrNoKey) {
+		if _, err := w.service.FindExternal(t.Context(), 4711, id); !errors.Is(err, orders.ErrNoKey) {
 			t.Errorf("without a key: %v", err)
 		}
 		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
-		if _, err := w.service.FindExternal(t.Context(), anna, number); err == nil || strings.Contains(err.Error(), "Order not found") {
+		if _, err := w.service.FindExternal(t.Context(), anna, id); err == nil || strings.Contains(err.Error(), "Order not found") {
 			t.Errorf("while the marketplace is down: %v", err)
 		}
 	})
 }
 
-// TestTakenInByOneIsAdoptedByAnother: who shares a key can't keep the other one's
-// purchase from being settled.
-func TestTakenInByOneIsAdoptedByAnother(t *testing.T) {
+// TestImportedOrderCanBeAdoptedByAnotherPerson, who shares the key.
+func TestImportedOrderCanBeAdoptedByAnotherPerson(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addUser(boris, testworld.AnnaKey)
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})

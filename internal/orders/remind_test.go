@@ -35,7 +35,7 @@ func TestEligibleAfter(t *testing.T) {
 	}
 }
 
-// TestReminder is told once, at its time, by whichever process is there.
+// TestReminder: it is sent once, although two processes run.
 func TestReminder(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
@@ -45,31 +45,30 @@ func TestReminder(t *testing.T) {
 		r, err := w.service.Remind(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if r.At.IsZero() || r.Allowance.Allowed {
-			t.Fatalf("reminding came to %+v", r)
+			t.Fatalf("got %+v", r)
 		}
 		other := w.newService(w.client) // another replica
 		other.Start()
 		testworld.Pass(59 * time.Minute)
 		if n := w.count(orders.MessageReminder); n != 0 {
-			t.Fatalf("told %d times too early", n)
+			t.Fatalf("%d reminders before the time", n)
 		}
 		testworld.Pass(time.Hour)
 		if n := w.count(orders.MessageReminder); n != 1 {
-			t.Errorf("told %d times, want once", n)
+			t.Errorf("%d reminders, want 1", n)
 		}
 		testworld.Must(t, other.Stop(t.Context()))
 		if r, err := w.service.Remind(t.Context(), anna, order.ID); err != nil || !r.At.IsZero() || !r.Allowance.Allowed {
 			t.Errorf("when it can be cancelled: %+v, %v", r, err)
 		}
 		if _, err := w.service.Remind(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-			t.Errorf("somebody else's: %v", err)
+			t.Errorf("another person's: %v", err)
 		}
 	})
 }
 
-// TestAReminderOfANumber whose code has come by then is not needed: it is still
-// watched for another one, but can't be cancelled any more.
-func TestAReminderOfANumber(t *testing.T) {
+// TestNoReminderAfterTheCode: the phone is still polled, but can no longer be cancelled.
+func TestNoReminderAfterTheCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.Market.SetCancelAfter(5 * time.Minute)
 		order := w.rent(1)[0]
@@ -77,15 +76,15 @@ func TestAReminderOfANumber(t *testing.T) {
 		r, err := w.service.Remind(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if r.At.IsZero() {
-			t.Fatalf("reminding came to %+v", r)
+			t.Fatalf("got %+v", r)
 		}
 		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
 		testworld.Pass(6 * time.Minute)
 		if got := w.order(order.ID); !got.Open() || got.State != storage.OrderDelivered {
-			t.Fatalf("the number is %s", got.State)
+			t.Fatalf("the phone is %s", got.State)
 		}
 		if n := w.count(orders.MessageReminder); n != 0 {
-			t.Errorf("told %d times that it can be cancelled", n)
+			t.Errorf("%d reminders", n)
 		}
 	})
 }

@@ -105,11 +105,11 @@ func ended(state hstock.SMSState) bool {
 	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
 }
 
-// askRental asks for the code, and with complete also for charge and expiry. It asks
-// for these in any case if the phone has ended and its state is not the known one. A
+// readRental reads the code, and with complete also charge and expiry. It reads
+// these in any case if the phone has ended and its state is not the known one. A
 // code from either action counts. An error means that both failed, or that the charge
 // of an ended phone is not known yet.
-func (s *Service) askRental(ctx context.Context, key redact.Secret, externalID int64, complete bool, known hstock.SMSState) (rentalAnswer, error) {
+func (s *Service) readRental(ctx context.Context, key redact.Secret, externalID int64, complete bool, known hstock.SMSState) (rentalAnswer, error) {
 	var a rentalAnswer
 	hasStatus := false
 	addStatus := func() error {
@@ -153,7 +153,7 @@ func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, compl
 		complete = true
 		s.queue.takeExtraToken() // this poll makes two calls
 	}
-	answer, err := s.askRental(ctx, order.Key, order.ExternalID, complete, known)
+	answer, err := s.readRental(ctx, order.Key, order.ExternalID, complete, known)
 	if err != nil {
 		return update{}, err
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestACodeArrives within the interval of the polls, once, byte for byte.
-func TestACodeArrives(t *testing.T) {
+// TestCodeArrives: within the interval of the polls, once, and byte for byte.
+func TestCodeArrives(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":         "Your code is 40312",
 		"markup":        "<b>40312</b> &amp; \"quoted\"",
@@ -46,23 +46,23 @@ func TestACodeArrives(t *testing.T) {
 	}
 }
 
-// TestTheMessageOfANumberIsRemembered, so that it can be drawn again.
-func TestTheMessageOfANumberIsRemembered(t *testing.T) {
+// TestMessageOfPhoneIsStored, so that it can be redrawn.
+func TestMessageOfPhoneIsStored(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(10 * time.Second)
 		if got := w.order(order.ID).MessageID; got != 2 {
-			t.Errorf("message %d shows the number, want the second that was sent", got)
+			t.Errorf("message %d shows the phone, want the second that was sent", got)
 		}
 	})
 }
 
-func TestSeveralNumbers(t *testing.T) {
+func TestSeveralPhones(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		rented := w.rent(3)
 		testworld.Pass(20 * time.Second)
 		if got := w.count(orders.MessageRental); got != 3 {
-			t.Errorf("%d messages for three numbers", got)
+			t.Errorf("%d messages for three phones", got)
 		}
 		var want []string
 		for _, i := range []int{2, 0, 1} {
@@ -77,11 +77,11 @@ func TestSeveralNumbers(t *testing.T) {
 	})
 }
 
-func TestFewerNumbersThanAsked(t *testing.T) {
+func TestFewerPhonesThanAsked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 2))
 		if rented := w.rent(5); len(rented) != 2 {
-			t.Errorf("%d numbers, want 2", len(rented))
+			t.Errorf("%d phones, want 2", len(rented))
 		}
 		if got := w.Market.Balance(testworld.AnnaKey.Reveal()).String(); got != "98.2" {
 			t.Errorf("the balance is %s, want 98.2", got)
@@ -89,8 +89,8 @@ func TestFewerNumbersThanAsked(t *testing.T) {
 	})
 }
 
-// TestASecondCode is another SMS, and the first one is not sent again.
-func TestASecondCode(t *testing.T) {
+// TestSecondCode: it arrives, and the first one is not repeated.
+func TestSecondCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1111", "first 1111"))
@@ -103,15 +103,15 @@ func TestASecondCode(t *testing.T) {
 	})
 }
 
-// TestALateCode is pushed during the grace by itself, after it when a person asks.
-func TestALateCode(t *testing.T) {
+// TestLateCode: it arrives during the grace by itself, and later after a Refresh.
+func TestLateCode(t *testing.T) {
 	for _, late := range []time.Duration{4 * time.Minute, 10 * time.Minute} {
 		t.Run(late.String(), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
 				testworld.Pass(20*time.Minute + late)
 				if got := w.count(orders.MessageEnded); got != 1 {
-					t.Errorf("the end was told %d times", got)
+					t.Errorf("%d messages about the end", got)
 				}
 				if got := w.order(order.ID); got.State != storage.OrderExpired || got.Charge.Decimal.Sign() != 0 {
 					t.Errorf("the order is %s, charged %s", got.State, got.Charge.Decimal)
@@ -120,7 +120,7 @@ func TestALateCode(t *testing.T) {
 				testworld.Pass(time.Minute)
 				if late > 5*time.Minute {
 					if got := w.codes(); len(got) > 0 {
-						t.Errorf("somebody still asks: %q", got)
+						t.Errorf("it is still polled: %q", got)
 					}
 					_, err := w.service.Refresh(t.Context(), anna, order.ID)
 					testworld.Must(t, err)
@@ -133,8 +133,8 @@ func TestALateCode(t *testing.T) {
 	}
 }
 
-// TestItsMessageIsDrawnAgainAtUsefulMoments, and at no others.
-func TestItsMessageIsDrawnAgainAtUsefulMoments(t *testing.T) {
+// TestMessageOfPhoneIsRedrawn, at half time, two minutes before the end, and at the end.
+func TestMessageOfPhoneIsRedrawn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.rent(1)
 		testworld.Pass(5 * time.Second)
@@ -143,70 +143,70 @@ func TestItsMessageIsDrawnAgainAtUsefulMoments(t *testing.T) {
 			pass  time.Duration
 			drawn int
 		}{
-			{9*time.Minute + 40*time.Second, 0}, {35 * time.Second, 1}, // half of it
+			{9*time.Minute + 40*time.Second, 0}, {35 * time.Second, 1}, // at half time
 			{7*time.Minute + 20*time.Second, 0}, {40 * time.Second, 1}, // two minutes left
-			{90 * time.Second, 0}, {50 * time.Second, 1}, // over
+			{90 * time.Second, 0}, {50 * time.Second, 1}, // at the end
 			{10 * time.Minute, 0},
 		} {
 			testworld.Pass(step.pass)
 			want += step.drawn
 			if got := w.count(orders.MessageRedraw); got != want {
-				t.Fatalf("drawn again %d times after %s more, want %d", got, step.pass, want)
+				t.Fatalf("redrawn %d times after %s more, want %d", got, step.pass, want)
 			}
 		}
 	})
 }
 
-// TestCadenceOfNumbers: every 2 to 3.5 s while it is young, then 0.5·√age s up to
-// 15 s; sms_status at first, at the very end, and at the end of the grace.
-func TestCadenceOfNumbers(t *testing.T) {
+// TestPollTimesOfPhones: every 2 to 3.5 s for two minutes, then every 0.5·√age s up to
+// 15 s. sms_status is called first, at the end, and at the end of the grace.
+func TestPollTimesOfPhones(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(30 * time.Minute)
 		got := w.order(order.ID)
-		const turn = 100 * time.Millisecond // of the loop, twice
+		const roundTrip = 100 * time.Millisecond // two rounds of the loop
 		grace := got.ExpiresAt.Add(5 * time.Minute)
-		var asked, statuses []time.Time
+		var polledAt, statuses []time.Time
 		for _, call := range w.Market.Calls() {
 			switch call.Action {
 			case "sms_code":
-				asked = append(asked, call.At)
+				polledAt = append(polledAt, call.At)
 			case "sms_status":
 				statuses = append(statuses, call.At)
 			}
 		}
-		for i := 1; i < len(asked); i++ {
-			age, gap := asked[i-1].Sub(got.CreatedAt), asked[i].Sub(asked[i-1])
+		for i := 1; i < len(polledAt); i++ {
+			age, gap := polledAt[i-1].Sub(got.CreatedAt), polledAt[i].Sub(polledAt[i-1])
 			shortest, longest := 2*time.Second, 3500*time.Millisecond
 			if age >= 2*time.Minute {
 				pause := min(0.5*math.Sqrt(age.Seconds()), 15)
 				shortest, longest = time.Duration(0.9*pause*1e9), time.Duration(1.1*pause*1e9)
 			}
 			for _, end := range []time.Time{got.ExpiresAt, grace} {
-				if asked[i-1].Before(end) && !asked[i].Before(end) {
-					shortest = 0 // that moment is not passed over
+				if polledAt[i-1].Before(end) && !polledAt[i].Before(end) {
+					shortest = 0 // polls happen at these moments
 				}
 			}
-			if gap < shortest || gap > longest+turn {
-				t.Errorf("asked %s after the last time, at the age of %s; want %s to %s", gap, age, shortest, longest)
+			if gap < shortest || gap > longest+roundTrip {
+				t.Errorf("polled %s after the last time, at the age of %s; want %s to %s", gap, age, shortest, longest)
 			}
 		}
 		// 120 s / 2.75 s, then 4·(√900 − √120), then a call in 15 s until 25 minutes.
-		if n := len(asked); n < 150 || n > 175 {
-			t.Errorf("asked %d times, want about 160", n)
+		if n := len(polledAt); n < 150 || n > 175 {
+			t.Errorf("polled %d times, want about 160", n)
 		}
 		want := []time.Time{got.CreatedAt, got.ExpiresAt, grace}
-		if !slices.EqualFunc(statuses, want, func(a, b time.Time) bool { return !a.Before(b) && a.Sub(b) <= turn }) {
-			t.Errorf("sms_status was asked at %s, want %s", statuses, want)
+		if !slices.EqualFunc(statuses, want, func(a, b time.Time) bool { return !a.Before(b) && a.Sub(b) <= roundTrip }) {
+			t.Errorf("sms_status was called at %s, want %s", statuses, want)
 		}
-		if last := asked[len(asked)-1]; last.Sub(grace) > turn {
-			t.Errorf("still asked %s after the grace", last.Sub(grace))
+		if last := polledAt[len(polledAt)-1]; last.Sub(grace) > roundTrip {
+			t.Errorf("still polled %s after the grace", last.Sub(grace))
 		}
 	})
 }
 
-// TestAnOutageOfTheMarketplace delays a code by no more than half a minute after it.
-func TestAnOutageOfTheMarketplace(t *testing.T) {
+// TestCodeAfterAnOutage: it arrives at most 40 s after the marketplace answers again.
+func TestCodeAfterAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(10 * time.Second)
@@ -221,7 +221,7 @@ func TestAnOutageOfTheMarketplace(t *testing.T) {
 	})
 }
 
-// TestTooManyRequests leaves the key alone, longer each time.
+// TestTooManyRequests: the key pauses, longer each time.
 func TestTooManyRequests(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.rent(5)
@@ -229,7 +229,7 @@ func TestTooManyRequests(t *testing.T) {
 		w.Market.Fault(market.Fault{Kind: market.TooMany, Times: market.Always})
 		before := w.Market.Count("")
 		testworld.Pass(5 * time.Minute)
-		if calls := w.Market.Count("") - before; calls > 40 { // five numbers would be asked for 500 times
+		if calls := w.Market.Count("") - before; calls > 40 { // five phones would be polled 500 times
 			t.Errorf("%d calls although there were too many", calls)
 		}
 		w.Market.ClearFaults()
@@ -241,9 +241,9 @@ func TestTooManyRequests(t *testing.T) {
 	})
 }
 
-// TestARefusedKeyPausesItsNumbers: told once, no more calls, and the code comes
-// when the marketplace takes the key again.
-func TestARefusedKeyPausesItsNumbers(t *testing.T) {
+// TestRefusedKeyPausesItsPhones: the owner is notified once, no calls are made, and the
+// code arrives after the marketplace accepts the key again.
+func TestRefusedKeyPausesItsPhones(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(3)[0]
 		testworld.Pass(10 * time.Second)
@@ -255,19 +255,18 @@ func TestARefusedKeyPausesItsNumbers(t *testing.T) {
 			t.Errorf("%d calls with a refused key", calls)
 		}
 		if n := w.count(orders.MessageInvalidKey); n != 1 {
-			t.Errorf("told %d times that the key is refused", n)
+			t.Errorf("notified %d times that the key is refused", n)
 		}
 		w.Market.AddKey(testworld.AnnaKey.Reveal(), "50.00", "USD")
 		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "4", "code 4"))
-		testworld.Pass(time.Hour) // the sweep tries it
+		testworld.Pass(time.Hour) // the key is tried again
 		if got, want := w.codes(), []string{"4|code 4"}; !slices.Equal(got, want) {
 			t.Errorf("arrived %q, want %q", got, want)
 		}
 	})
 }
 
-// TestANumberAfterARestart: another process goes on where the first one ended.
-func TestANumberAfterARestart(t *testing.T) {
+func TestPhoneAfterRestart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(10 * time.Second)
@@ -283,9 +282,8 @@ func TestANumberAfterARestart(t *testing.T) {
 	})
 }
 
-// TestYoungCodesArriveInTime: within the longest interval, and two turns of the
-// loop for taking the poll and sending what it heard.
-func TestYoungCodesArriveInTime(t *testing.T) {
+// TestDelayOfEarlyCodes: at most the longest interval and two rounds of the loop.
+func TestDelayOfEarlyCodes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		arrived := map[int64]time.Time{} // by order
 		w.recorder.FailWith(func(message storage.Message) error {
@@ -294,15 +292,15 @@ func TestYoungCodesArriveInTime(t *testing.T) {
 			}
 			return nil
 		})
-		rented := w.rent(4) // so many as a key may ask for without stretching
+		rented := w.rent(4) // as many as a key can poll at the full rate
 		for i, at := range []time.Duration{500 * time.Millisecond, 20 * time.Second, 70 * time.Second, 115 * time.Second} {
 			testworld.Pass(time.Until(rented[0].CreatedAt.Add(at)))
-			came := time.Now()
+			receivedAt := time.Now()
 			testworld.Must(t, w.Market.SendSMS(rented[i].ExternalID, "1", "code 1"))
 			testworld.Pass(10 * time.Second)
-			late := arrived[rented[i].ID].Sub(came)
+			late := arrived[rented[i].ID].Sub(receivedAt)
 			if late < 0 || late > 3600*time.Millisecond {
-				t.Errorf("at the age of %s: %s after it came", at, late)
+				t.Errorf("at the age of %s: %s late", at, late)
 			}
 		}
 	})

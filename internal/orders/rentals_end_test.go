@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// TestNumbersEnd: once told, with what the marketplace says of the charge.
-func TestNumbersEnd(t *testing.T) {
+// TestEndsOfPhones: each is reported once, with the charge.
+func TestEndsOfPhones(t *testing.T) {
 	for name, test := range map[string]struct {
-		end  func(w *world, number int64) error
+		end  func(w *world, externalID int64) error
 		want storage.OrderState
 	}{
 		"expired":   {func(w *world, n int64) error { return w.Market.ExpireSMS(n) }, storage.OrderExpired},
@@ -31,18 +31,17 @@ func TestNumbersEnd(t *testing.T) {
 				}
 				testworld.Pass(time.Hour)
 				if got := w.count(orders.MessageEnded); got != 1 {
-					t.Errorf("the end was told %d times", got)
+					t.Errorf("%d messages about the end", got)
 				}
 				if got := w.order(order.ID); got.Open() {
-					t.Error("it is still watched")
+					t.Error("it is still polled")
 				}
 			})
 		})
 	}
 }
 
-// TestOddAnswers: what the marketplace leaves out, or says that nobody knows.
-func TestOddAnswers(t *testing.T) {
+func TestOddAnswersForPhones(t *testing.T) {
 	t.Run("no expiry", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.Market.SetClock(0, true)
@@ -70,13 +69,13 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
-	t.Run("a word never heard of", func(t *testing.T) {
+	t.Run("an unknown status", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "parked"))
 			testworld.Pass(time.Minute)
 			if got := w.order(order.ID); got.State != storage.OrderOpen || got.RawStatus != "parked" {
-				t.Errorf("the order is %s, by its word %q", got.State, got.RawStatus)
+				t.Errorf("the order is %s, status %q", got.State, got.RawStatus)
 			}
 			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
 			testworld.Pass(10 * time.Second)
@@ -96,7 +95,7 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
-	t.Run("sms_status is silent", func(t *testing.T) {
+	t.Run("sms_status fails", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
 			order := w.rent(1)[0]
@@ -108,7 +107,7 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
-	t.Run("the text comes later", func(t *testing.T) {
+	t.Run("the text arrives later", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Pass(5 * time.Second)
@@ -121,7 +120,7 @@ func TestOddAnswers(t *testing.T) {
 			}
 		})
 	})
-	t.Run("an end in 2099", func(t *testing.T) {
+	t.Run("an expiry in 2096", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			w.Market.SetClock(70*365*24*time.Hour, false)
 			order := w.rent(1)[0]
@@ -130,11 +129,11 @@ func TestOddAnswers(t *testing.T) {
 			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
 			testworld.Pass(25 * time.Hour)
 			if got := w.order(order.ID); got.Open() {
-				t.Error("it is watched for ever")
+				t.Error("it is polled forever")
 			}
 		})
 	})
-	t.Run("forgotten after its time", func(t *testing.T) {
+	t.Run("not found after its time", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Pass(10 * time.Second)
@@ -146,7 +145,7 @@ func TestOddAnswers(t *testing.T) {
 				t.Errorf("the order is %s, open %v", got.State, got.Open())
 			}
 			if n := w.count(orders.MessageEnded); n != 1 {
-				t.Errorf("its end was told %d times", n)
+				t.Errorf("%d messages about the end", n)
 			}
 		})
 	})
@@ -178,8 +177,8 @@ func TestOddAnswers(t *testing.T) {
 	})
 }
 
-// TestANumberWithoutAnEndIsGivenUp a day after it was rented, and that is told.
-func TestANumberWithoutAnEndIsGivenUp(t *testing.T) {
+// TestPhoneWithoutExpiryGoesStale, a day after it was rented, which is reported.
+func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Must(t, w.Market.SetExpiry(order.ExternalID, time.Time{}))
@@ -193,13 +192,13 @@ func TestANumberWithoutAnEndIsGivenUp(t *testing.T) {
 			t.Errorf("the order is %s, open: %v", got.State, got.Open())
 		}
 		if n := w.count(orders.MessageEnded); n != 1 {
-			t.Errorf("told %d times", n)
+			t.Errorf("notified %d times", n)
 		}
 		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "2", "code 2"))
 		_, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if len(w.codes()) != 1 {
-			t.Errorf("codes %q after a person has asked", w.codes())
+			t.Errorf("codes %q after a Refresh", w.codes())
 		}
 	})
 }

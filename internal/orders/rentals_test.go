@@ -13,20 +13,20 @@ import (
 
 var telegramUS = storage.Rental{Project: market.ProjectTelegram, Country: market.CountryUS}
 
-// draftNumbers stores a draft of Anna's for so many numbers.
-func (w *world) draftNumbers(rental storage.Rental, quantity int64) storage.Purchase {
+// draftRentals stores a draft of Anna's for phones.
+func (w *world) draftRentals(rental storage.Rental, quantity int64) storage.Purchase {
 	w.t.Helper()
 	quote, err := w.service.Draft(w.t.Context(), orders.Intent{UserID: anna, Rental: rental, Quantity: quantity})
 	testworld.Must(w.t, err)
 	return quote.Purchase
 }
 
-// rent rents numbers for Telegram in the United States.
+// rent rents phones for Telegram in the United States.
 func (w *world) rent(quantity int64) []storage.Order {
 	w.t.Helper()
-	outcome := w.confirm(w.draftNumbers(telegramUS, quantity))
+	outcome := w.confirm(w.draftRentals(telegramUS, quantity))
 	if outcome.Result != orders.Placed {
-		w.t.Fatalf("renting came to %v, reason %q", outcome.Result, outcome.Purchase.Reason)
+		w.t.Fatalf("got %v, reason %q", outcome.Result, outcome.Purchase.Reason)
 	}
 	return outcome.Orders
 }
@@ -42,12 +42,11 @@ func (w *world) codes() (all []string) {
 	return all
 }
 
-// TestRentingIsRefused: whatever stands in the way, nothing is rented and it is said.
-func TestRentingIsRefused(t *testing.T) {
+func TestRejectedRentals(t *testing.T) {
 	for name, test := range map[string]struct {
 		between func(w *world)
 		reason  string
-		words   string
+		refusal string
 	}{
 		"none left": {
 			func(w *world) { testworld.Must(w.t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 0)) },
@@ -62,43 +61,43 @@ func TestRentingIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				draft := w.draftNumbers(telegramUS, 1)
+				draft := w.draftRentals(telegramUS, 1)
 				test.between(w)
 				outcome := w.confirm(draft)
-				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.words {
-					t.Errorf("came to %v, %q, %q", outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal)
+				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
+					t.Errorf("got %v, %q, %q", outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal)
 				}
 				if len(w.Market.Numbers()) > 0 {
-					t.Error("a number was rented")
+					t.Error("a phone was rented")
 				}
 			})
 		})
 	}
 }
 
-func TestNumbersThatCantBeDrafted(t *testing.T) {
+func TestRentalLimits(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for _, quantity := range []int64{0, -1, 11} {
 			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Rental: telegramUS, Quantity: quantity})
 			var amount *orders.LimitError
 			if !errors.As(err, &amount) || amount.Max != orders.MaxRentals {
-				t.Errorf("%d numbers: %v", quantity, err)
+				t.Errorf("%d phones: %v", quantity, err)
 			}
 		}
 		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Rental: storage.Rental{Project: "gone", Country: "us"}, Quantity: 1})
 		if !errors.Is(err, orders.ErrDelisted) {
-			t.Errorf("a project that is gone: %v, want ErrGone", err)
+			t.Errorf("a delisted project: %v, want ErrDelisted", err)
 		}
 	})
 }
 
-func TestADearerNumberIsAskedForAgain(t *testing.T) {
+func TestHigherPriceOfPhonesIsConfirmedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		draft := w.draftNumbers(telegramUS, 2)
+		draft := w.draftRentals(telegramUS, 2)
 		testworld.Must(t, w.Market.SetSMSPrice(market.ProjectTelegram, market.CountryUS, "1.20"))
 		outcome := w.confirm(draft)
 		if outcome.Result != orders.Redrawn || outcome.Quote.Purchase.Total().String() != "2.4" {
-			t.Errorf("came to %v at %s", outcome.Result, outcome.Quote.Purchase.Total())
+			t.Errorf("got %v at %s", outcome.Result, outcome.Quote.Purchase.Total())
 		}
 		if n := w.Market.Count("add_sms"); n != 0 {
 			t.Errorf("%d requests to rent", n)
@@ -106,20 +105,19 @@ func TestADearerNumberIsAskedForAgain(t *testing.T) {
 	})
 }
 
-// TestTheSameNumberAgain is rented through a card like any other, and refused
-// while it is still rented.
-func TestTheSameNumberAgain(t *testing.T) {
+// TestRentingTheSamePhoneAgain: it is refused while the phone is still rented.
+func TestRentingTheSamePhoneAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		again := order.Rental
 		testworld.Pass(time.Second)
-		outcome := w.confirm(w.draftNumbers(again, 1))
+		outcome := w.confirm(w.draftRentals(again, 1))
 		if outcome.Result != orders.Rejected || outcome.Purchase.Refusal != "This phone number can not be reused" {
 			t.Errorf("while it waits: %v, %q", outcome.Result, outcome.Purchase.Refusal)
 		}
 		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
 		testworld.Pass(10 * time.Second)
-		outcome = w.confirm(w.draftNumbers(again, 1))
+		outcome = w.confirm(w.draftRentals(again, 1))
 		if outcome.Result != orders.Placed || outcome.Orders[0].Rental.Phone != order.Rental.Phone || outcome.Orders[0].ExternalID == order.ExternalID {
 			t.Errorf("after its code: %v, %+v", outcome.Result, outcome.Orders)
 		}
@@ -131,8 +129,7 @@ func TestTheSameNumberAgain(t *testing.T) {
 	})
 }
 
-// TestNumbersAndOrdersAreCountedApart: the same number may be both.
-func TestNumbersAndOrdersAreCountedApart(t *testing.T) {
+func TestPhonesAndGoodsHaveSeparateIDs(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.buy(market.GmailUSA, 1)
 		for kind, want := range map[storage.Kind]bool{storage.KindProduct: true, storage.KindSMM: true, storage.KindSMS: false} {

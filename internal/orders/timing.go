@@ -9,7 +9,7 @@ import (
 	"hstockbot/storage"
 )
 
-// All numbers that decide when something happens.
+// All constants that decide when something happens.
 const (
 	// A draft shows a price that was just read; after this it is drawn again.
 	draftLifetime = 10 * time.Minute

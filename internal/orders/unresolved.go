@@ -83,7 +83,7 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, externalID int
 		status, err := s.market.Status(ctx, key, externalID)
 		return Found{Purchase: p, Order: afterStatus(order, status, now)}, err
 	}
-	answer, err := s.askRental(ctx, key, externalID, true, hstock.SMSUnknown)
+	answer, err := s.readRental(ctx, key, externalID, true, hstock.SMSUnknown)
 	order.Rental.Phone = answer.phone
 	return Found{Purchase: p, Order: afterRental(order, answer, now)}, err
 }

@@ -16,20 +16,19 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// unknown makes a purchase of two accounts whose answer is lost, carried out
-// or not.
+// unresolved makes a purchase of two accounts whose outcome is unknown. done: it was
+// carried out.
 func (w *world) unresolved(service int64, done bool) storage.Purchase {
 	w.t.Helper()
 	p := w.draft(service, 2)
 	w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502, Commit: done})
 	outcome := w.confirm(p)
 	if outcome.Result != orders.OutcomeUnknown {
-		w.t.Fatalf("got %v, want Unknown", outcome.Result)
+		w.t.Fatalf("got %v, want OutcomeUnknown", outcome.Result)
 	}
 	return outcome.Purchase
 }
 
-// TestVerdicts: what the balance suggests, and when it can't tell.
 func TestVerdicts(t *testing.T) {
 	for name, test := range map[string]struct {
 		service int64
@@ -45,7 +44,7 @@ func TestVerdicts(t *testing.T) {
 			between: func(w *world) { w.buy(market.GmailUSA, 1) },
 			want:    storage.VerdictUnclear, within: 6 * time.Minute,
 		},
-		"another unknown in between": {
+		"another unresolved purchase in between": {
 			service: market.GmailUSA,
 			between: func(w *world) { w.unresolved(market.GmailUSA, true) },
 			want:    storage.VerdictUnclear, within: 6 * time.Minute,
@@ -81,29 +80,29 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestAdopting(t *testing.T) {
+func TestAdopt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		known := w.buy(market.GmailUSA, 1)
 		p := w.unresolved(market.GmailUSA, true)
-		lost := w.Market.Orders()[1].Number
+		external := w.Market.Orders()[1].Number
 
 		if _, err := w.service.LookUp(t.Context(), anna, p.ID, known.ExternalID); !errors.Is(err, storage.ErrExternalIDTaken) {
-			t.Errorf("a number that is an order already: %v, want ErrNumberTaken", err)
+			t.Errorf("an order that is stored already: %v, want ErrExternalIDTaken", err)
 		}
 		if _, err := w.service.LookUp(t.Context(), anna, p.ID, 999999); !errors.Is(err, hstock.ErrOrderNotFound) {
-			t.Errorf("a number that is none: %v, want ErrOrderNotFound", err)
+			t.Errorf("an order that does not exist: %v, want ErrOrderNotFound", err)
 		}
-		if _, err := w.service.LookUp(t.Context(), boris, p.ID, lost); !errors.Is(err, storage.ErrNotFound) {
+		if _, err := w.service.LookUp(t.Context(), boris, p.ID, external); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("another person's purchase: %v, want ErrNotFound", err)
 		}
-		found, err := w.service.LookUp(t.Context(), anna, p.ID, lost)
+		found, err := w.service.LookUp(t.Context(), anna, p.ID, external)
 		testworld.Must(t, err)
 		if found.Order.Charge.Decimal.String() != "2.5" {
 			t.Errorf("its charge is %s, want 2.5", found.Order.Charge.Decimal)
 		}
-		order, err := w.service.Adopt(t.Context(), anna, p.ID, lost)
+		order, err := w.service.Adopt(t.Context(), anna, p.ID, external)
 		testworld.Must(t, err)
-		if _, err := w.service.Adopt(t.Context(), anna, p.ID, lost); err == nil {
+		if _, err := w.service.Adopt(t.Context(), anna, p.ID, external); err == nil {
 			t.Error("adopted twice")
 		}
 		testworld.Pass(time.Minute)
@@ -117,37 +116,37 @@ func TestAdopting(t *testing.T) {
 	})
 }
 
-func TestOneNumberIsOnePurchase(t *testing.T) {
+func TestOrderIsAdoptedOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first := w.unresolved(market.GmailUSA, true)
 		second := w.unresolved(market.GmailUSA, false)
-		number := w.Market.Orders()[0].Number
-		_, err := w.service.Adopt(t.Context(), anna, first.ID, number)
+		externalID := w.Market.Orders()[0].Number
+		_, err := w.service.Adopt(t.Context(), anna, first.ID, externalID)
 		testworld.Must(t, err)
-		if _, err := w.service.Adopt(t.Context(), anna, second.ID, number); !errors.Is(err, storage.ErrExternalIDTaken) {
-			t.Errorf("got %v, want ErrNumberTaken", err)
+		if _, err := w.service.Adopt(t.Context(), anna, second.ID, externalID); !errors.Is(err, storage.ErrExternalIDTaken) {
+			t.Errorf("got %v, want ErrExternalIDTaken", err)
 		}
 	})
 }
 
-// TestDismissing: a person's word ends the doubt, but a number still wins.
-func TestDismissing(t *testing.T) {
+// TestDismiss: a dismissed purchase can still be adopted.
+func TestDismiss(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.unresolved(market.GmailUSA, true)
 		if err := w.service.Dismiss(t.Context(), boris, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
-			t.Errorf("another person's purchase: %v, want ErrNotUnknown", err)
+			t.Errorf("another person's purchase: %v, want ErrOutcomeKnown", err)
 		}
 		testworld.Must(t, w.service.Dismiss(t.Context(), anna, p.ID))
 		if err := w.service.Dismiss(t.Context(), anna, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
-			t.Errorf("twice: %v, want ErrNotUnknown", err)
+			t.Errorf("twice: %v, want ErrOutcomeKnown", err)
 		}
 		_, err := w.service.Adopt(t.Context(), anna, p.ID, w.Market.Orders()[0].Number)
 		testworld.Must(t, err)
 	})
 }
 
-// TestAbandonedPurchases: what a process that died held is settled by the next one.
-func TestAbandonedPurchases(t *testing.T) {
+// TestOverdueLeasesAreSettled: purchases of a process that was killed.
+func TestOverdueLeasesAreSettled(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		now := time.Now()
 		claimed, sending := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
@@ -172,8 +171,7 @@ func TestAbandonedPurchases(t *testing.T) {
 	})
 }
 
-// TestALateClaimNeverSends: a claim whose lease is over is nobody's any more.
-func TestALateClaimNeverSends(t *testing.T) {
+func TestOverdueClaimDoesNotSend(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
 		late := w.newService(&stub{Client: w.client, inventory: func(service int64) (hstock.Inventory, error) {
@@ -212,7 +210,7 @@ func TestSumBelowTheBalancesDecimals(t *testing.T) {
 				}, 0)
 				p := w.draft(market.GmailUSA, 1)
 				if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
-					t.Errorf("got %v, want Unknown", outcome.Result)
+					t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
 				}
 				testworld.Pass(10 * time.Minute)
 				p, err := w.db.Purchase(t.Context(), anna, p.ID)
@@ -238,15 +236,14 @@ func TestAdoptAfterDismissAndANewKey(t *testing.T) {
 	})
 }
 
-// TestUnknownNumbers: what the balance tells, also when fewer were given, and
-// one number after the other is adopted.
-func TestUnknownNumbers(t *testing.T) {
+// TestAdoptPhonesOneByOne, also if fewer were rented than asked for.
+func TestAdoptPhonesOneByOne(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 2))
-		draft := w.draftNumbers(telegramUS, 3)
+		draft := w.draftRentals(telegramUS, 3)
 		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
 		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
-			t.Fatalf("came to %v", outcome.Result)
+			t.Fatalf("got %v", outcome.Result)
 		}
 		testworld.Pass(time.Minute)
 		evidence, err := w.service.Evidence(t.Context(), anna, draft.ID)
@@ -254,27 +251,27 @@ func TestUnknownNumbers(t *testing.T) {
 		if evidence.Verdict != storage.VerdictBought {
 			t.Errorf("two of three were charged, and the verdict is %q", evidence.Verdict)
 		}
-		for i, number := range w.Market.Numbers() {
-			found, err := w.service.LookUp(t.Context(), anna, draft.ID, number.Number)
+		for i, phone := range w.Market.Numbers() {
+			found, err := w.service.LookUp(t.Context(), anna, draft.ID, phone.Number)
 			testworld.Must(t, err)
-			if found.Order.Rental.Phone != number.Phone {
-				t.Errorf("found %q, want %q", found.Order.Rental.Phone, number.Phone)
+			if found.Order.Rental.Phone != phone.Phone {
+				t.Errorf("found %q, want %q", found.Order.Rental.Phone, phone.Phone)
 			}
-			_, err = w.service.Adopt(t.Context(), anna, draft.ID, number.Number)
+			_, err = w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
 			testworld.Must(t, err)
 			missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
 			testworld.Must(t, err)
 			if want := int64(2 - i); missing != want {
 				t.Errorf("%d missing, want %d", missing, want)
 			}
-			if _, err := w.service.Adopt(t.Context(), anna, draft.ID, number.Number); !errors.Is(err, storage.ErrExternalIDTaken) {
+			if _, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number); !errors.Is(err, storage.ErrExternalIDTaken) {
 				t.Errorf("adopted twice: %v", err)
 			}
 		}
 		testworld.Must(t, w.Market.SendSMS(w.Market.Numbers()[1].Number, "8", "code 8"))
 		testworld.Pass(10 * time.Second)
 		if len(w.codes()) != 1 || w.count(orders.MessageRental) != 2 {
-			t.Errorf("codes %q, told %q", w.codes(), w.recorder.Kinds())
+			t.Errorf("codes %q, messages %q", w.codes(), w.recorder.Kinds())
 		}
 		if n := w.Market.Count("add_sms"); n != 1 {
 			t.Errorf("%d requests to rent", n)
@@ -282,16 +279,16 @@ func TestUnknownNumbers(t *testing.T) {
 	})
 }
 
-// TestNumbersAreAdoptedUntilNoneIsMissing: then nothing is unknown any more.
-func TestNumbersAreAdoptedUntilNoneIsMissing(t *testing.T) {
+// TestAdoptUntilNoPhoneIsMissing: then the outcome is known.
+func TestAdoptUntilNoPhoneIsMissing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		draft := w.draftNumbers(telegramUS, 2)
+		draft := w.draftRentals(telegramUS, 2)
 		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
 		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
-			t.Fatalf("came to %v", outcome.Result)
+			t.Fatalf("got %v", outcome.Result)
 		}
-		for _, number := range w.Market.Numbers() {
-			_, err := w.service.Adopt(t.Context(), anna, draft.ID, number.Number)
+		for _, phone := range w.Market.Numbers() {
+			_, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
 			testworld.Must(t, err)
 		}
 		missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
@@ -306,12 +303,12 @@ func TestNumbersAreAdoptedUntilNoneIsMissing(t *testing.T) {
 			"dismissing": func() error { return w.service.Dismiss(t.Context(), anna, draft.ID) },
 		} {
 			if err := do(); !errors.Is(err, orders.ErrOutcomeKnown) {
-				t.Errorf("%s: %v, want ErrNotUnknown", what, err)
+				t.Errorf("%s: %v, want ErrOutcomeKnown", what, err)
 			}
 		}
 		outcome := w.confirm(draft)
 		if outcome.Result != orders.Placed || len(outcome.Orders) != 2 {
-			t.Errorf("the tap comes to %v with %d orders", outcome.Result, len(outcome.Orders))
+			t.Errorf("got %v with %d orders", outcome.Result, len(outcome.Orders))
 		}
 	})
 }

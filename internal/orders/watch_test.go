@@ -28,13 +28,13 @@ func TestDelivery(t *testing.T) {
 		calls := w.Market.Count("status")
 		testworld.Pass(24 * time.Hour)
 		if w.Market.Count("status") != calls {
-			t.Error("a delivered order is still asked for")
+			t.Error("a delivered order is still polled")
 		}
 	})
 }
 
-// TestPartsArriveOnce: each account is sent when it appears, and only then.
-func TestPartsArriveOnce(t *testing.T) {
+// TestPartialDeliveries: each account is sent once, when it appears.
+func TestPartialDeliveries(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 5)
@@ -54,8 +54,7 @@ func TestPartsArriveOnce(t *testing.T) {
 	})
 }
 
-// TestCompletedWithFewerKeepsAsking: the word alone ends nothing.
-func TestCompletedWithFewerKeepsAsking(t *testing.T) {
+func TestCompletedWithMissingAccountsStaysOpen(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 2)
@@ -73,8 +72,8 @@ func TestCompletedWithFewerKeepsAsking(t *testing.T) {
 	})
 }
 
-// TestTwinsAreTwo: two accounts of the same text are two accounts.
-func TestTwinsAreTwo(t *testing.T) {
+// TestEqualAccountsAreCounted: two accounts with the same text are two accounts.
+func TestEqualAccountsAreCounted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.buy(market.GmailUSA, 3)
 		testworld.Pass(10 * time.Second)
@@ -112,17 +111,17 @@ func TestTwinsAreTwo(t *testing.T) {
 	})
 }
 
-func TestEndings(t *testing.T) {
+func TestEndsOfOrders(t *testing.T) {
 	for name, test := range map[string]struct {
 		service int64
-		end     func(w *world, number int64) error
+		end     func(w *world, externalID int64) error
 		want    storage.OrderState
-		told    []string
+		kinds   []string
 	}{
 		"refunded":         {market.GmailUSA, func(w *world, n int64) error { return w.Market.Refund(n) }, storage.OrderRefunded, []string{orders.MessageEnded}},
 		"failed":           {market.GmailUSA, func(w *world, n int64) error { return w.Market.Fail(n) }, storage.OrderFailed, []string{orders.MessageEnded}},
 		"cancelled":        {market.GmailUSA, func(w *world, n int64) error { return w.Market.SetStatus(n, "Cancelled") }, storage.OrderCancelled, []string{orders.MessageEnded}},
-		"a word unheard":   {market.GmailUSA, func(w *world, n int64) error { return w.Market.SetStatus(n, "Awaiting moon") }, storage.OrderOpen, nil},
+		"unknown status":   {market.GmailUSA, func(w *world, n int64) error { return w.Market.SetStatus(n, "Awaiting moon") }, storage.OrderOpen, nil},
 		"SMM done":         {market.InstagramFollowers, func(w *world, n int64) error { return w.Market.Finish(n) }, storage.OrderDelivered, []string{orders.MessageEnded}},
 		"SMM in part only": {market.InstagramFollowers, func(w *world, n int64) error { return w.Market.SetStatus(n, "Partial") }, storage.OrderPartial, []string{orders.MessageEnded}},
 	} {
@@ -136,14 +135,14 @@ func TestEndings(t *testing.T) {
 				if got.State != test.want || got.Open() != (test.want == storage.OrderOpen) {
 					t.Errorf("the order is %s (open: %v), want %s", got.State, got.Open(), test.want)
 				}
-				w.wantNotified(test.told...)
+				w.wantNotified(test.kinds...)
 			})
 		})
 	}
 }
 
-// TestAStoppedMarketplaceLosesNothing: polls fail, back off, and catch up.
-func TestAStoppedMarketplaceLosesNothing(t *testing.T) {
+// TestDeliveryAfterAnOutage: polls fail, back off, and continue.
+func TestDeliveryAfterAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.buy(market.GmailUSA, 1)
 		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
@@ -161,9 +160,9 @@ func TestAStoppedMarketplaceLosesNothing(t *testing.T) {
 	})
 }
 
-// TestARefusedKeyPausesItsOrders: told once, no more calls, and a new key of
-// the same account goes on with them.
-func TestARefusedKeyPausesItsOrders(t *testing.T) {
+// TestRefusedKeyPausesItsOrders: the owner is notified once, no calls are made, and a new
+// key of the same account resumes them.
+func TestRefusedKeyPausesItsOrders(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.buy(market.GmailUSA, 1)
@@ -190,9 +189,7 @@ func TestARefusedKeyPausesItsOrders(t *testing.T) {
 	})
 }
 
-// TestAnotherKeysNotFoundEndsNothing: orders of a key that was replaced go on
-// under it, and are not lost when it is removed and another account's key comes.
-func TestAnotherKeysNotFoundEndsNothing(t *testing.T) {
+func TestNotFoundWithAnotherKeyEndsNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 1)
@@ -212,7 +209,7 @@ func TestAnotherKeysNotFoundEndsNothing(t *testing.T) {
 	})
 }
 
-func TestReplacedKeyIsForgottenWhenItsOrdersAreDone(t *testing.T) {
+func TestReplacedKeyIsRemovedAfterItsOrders(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 1)
@@ -230,11 +227,11 @@ func TestReplacedKeyIsForgottenWhenItsOrdersAreDone(t *testing.T) {
 	})
 }
 
-// TestRefresh asks at a person's tap, but not at every one.
+// TestRefresh: several taps make one call.
 func TestRefresh(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.ChatGPTPlus, true))
-		order := w.buy(market.ChatGPTPlus, 1) // by hand: polled rarely
+		order := w.buy(market.ChatGPTPlus, 1) // delivered manually: polled rarely
 		testworld.Pass(time.Minute)
 		before := w.Market.Count("status")
 		for range 5 {
@@ -258,7 +255,7 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-func TestAMonthOldOrderIsNoLongerWatched(t *testing.T) {
+func TestOldOrderGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.ChatGPTPlus, true))
 		order := w.buy(market.ChatGPTPlus, 1)
@@ -274,7 +271,7 @@ func TestAMonthOldOrderIsNoLongerWatched(t *testing.T) {
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if got.State != storage.OrderDelivered {
-			t.Errorf("refreshed by hand: %s", got.State)
+			t.Errorf("refreshed: %s", got.State)
 		}
 		w.wantNotified(orders.MessageEnded, orders.MessageGoods)
 	})

@@ -117,7 +117,7 @@ func TestOrderPerPerson(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sender.before = func(_ context.Context, message storage.Message) {
 			if message.UserID == anna {
-				time.Sleep(10 * time.Second) //nolint:forbidigo // in a bubble: no real time
+				time.Sleep(10 * time.Second)
 			}
 		}
 		w.store(anna, outbox.PriorityStatus, "a1", "a2", "a3")
@@ -139,7 +139,7 @@ func TestOrderPerPerson(t *testing.T) {
 func TestUrgentMessageOvertakes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sender.before = func(context.Context, storage.Message) {
-			time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble: no real time
+			time.Sleep(5 * time.Second)
 		}
 		var phones []string
 		for n := range 10 {
@@ -301,7 +301,7 @@ func TestDamagedMessageDoesNotDelayOthers(t *testing.T) {
 func TestLeaseIsRenewed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sender.before = func(context.Context, storage.Message) {
-			time.Sleep(25 * time.Second) //nolint:forbidigo // in a bubble: no real time
+			time.Sleep(25 * time.Second)
 		}
 		var kinds []string
 		for n := range 8 {
@@ -371,7 +371,7 @@ func TestStopObeysItsContext(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		cutOff := false
 		w.sender.before = func(ctx context.Context, _ storage.Message) {
-			time.Sleep(30 * time.Second) //nolint:forbidigo // in a bubble: no real time
+			time.Sleep(30 * time.Second)
 			cutOff = ctx.Err() != nil
 		}
 		w.store(anna, outbox.PriorityGoods, "goods") // is sent by the first Stop

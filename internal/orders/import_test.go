@@ -3,15 +3,16 @@ package orders_test
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"testing"
+	"time"
+
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
-	"strings"
-	"testing"
-	"time"
 )
 
 // addExternal places an order outside the bot.

@@ -2,13 +2,14 @@ package orders_test
 
 import (
 	"errors"
+	"testing"
+	"time"
+
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
-	"testing"
-	"time"
 )
 
 func TestEligibleAfter(t *testing.T) {

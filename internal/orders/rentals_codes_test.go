@@ -2,15 +2,17 @@ package orders_test
 
 import (
 	"fmt"
-	"hstockbot/internal/orders"
-	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/testworld"
-	"hstockbot/storage"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
 )
 
 // TestCodeArrives: within the interval of the polls, once, and byte for byte.
@@ -35,6 +37,9 @@ func TestCodeArrives(t *testing.T) {
 				testworld.Pass(3600 * time.Millisecond)
 				if got, want := w.codes(), []string{"40312|" + text}; !slices.Equal(got, want) {
 					t.Fatalf("arrived %q, want %q", got, want)
+				}
+				if got := w.messages(orders.MessageCode)[0].Priority; got != outbox.PriorityCode {
+					t.Errorf("the code has priority %d", got)
 				}
 				testworld.Pass(30 * time.Minute)
 				if got := w.order(order.ID); got.State != storage.OrderDelivered || got.Open() || got.Delivered != 1 {

@@ -159,7 +159,7 @@ func refusal(err error) (words string, refused bool) {
 	return "", false
 }
 
-// afterCancel draws the order where it was opened from, with a note below.
+// applyCancel draws the order where it was opened from, with a note below.
 func (s *Screens) afterCancel(l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) bot.View {
 	view := phoneView(l, order)
 	if args.Listed || order.Kind != storage.KindSMS {

@@ -146,7 +146,7 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 		view := confirmView(l, outcome.Quote, outcome.Changes)
 		view.Toast = l.Label("confirm_redrawn")
 		return view
-	case orders.Unknown:
+	case orders.OutcomeUnknown:
 		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
@@ -231,7 +231,7 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 		if evidence.Verdict == storage.VerdictNotBought { // still so, not only when the button was drawn
 			return s.redraftBeside(ctx, req, p)
 		}
-		return unresolvedView(req.L, p, evidence.Now, evidence.Verdict, false), nil
+		return unresolvedView(req.L, p, evidence.Balance, evidence.Verdict, false), nil
 	default:
 		outcome, err := s.Orders.Outcome(ctx, req.User.ID, p.ID)
 		if err != nil {
@@ -274,7 +274,7 @@ func (s *Screens) redraft(ctx context.Context, req *bot.Request, p storage.Purch
 		return bot.View{}, err
 	}
 	quote, err := s.Orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key.Secret, row), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
+		UserID: req.User.ID, Item: row, Category: s.englishCategory(ctx, req.L, key.Secret, row), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -214,9 +214,8 @@ func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.LimitsOf(row, inventory)
-	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
-		return bot.View{}, &limits
+	if err := orders.LimitsOf(row, inventory).Check(args.Quantity); err != nil {
+		return bot.View{}, err
 	}
 	return s.draftGoods(ctx, req, row, args.Quantity, address, keyboards.LinkedService.Data(args.ServiceArgs()))
 }

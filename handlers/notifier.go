@@ -85,7 +85,7 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 	if errors.Is(err, outbox.ErrUncertain) && !repeatIfUncertain(message.Kind) {
 		return 0, nil // it probably arrived
 	}
-	if message.Kind == orders.MessageNumber {
+	if message.Kind == orders.MessageRental {
 		messageID = int64(sent)
 	}
 	return messageID, err
@@ -116,7 +116,7 @@ func (n *Notifier) redrawPhone(ctx context.Context, l *locales.Localizer, messag
 // answer was lost: goods, numbers, codes, and what a person must know about their money.
 func repeatIfUncertain(kind string) bool {
 	switch kind {
-	case orders.MessageGoods, orders.MessageCode, orders.MessageNumber, orders.MessageOutcomeUnknown, orders.MessageOutcome:
+	case orders.MessageGoods, orders.MessageCode, orders.MessageRental, orders.MessageOutcomeUnknown, orders.MessageOutcome:
 		return true
 	default:
 		return false
@@ -137,13 +137,13 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 		}
 		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
-	case orders.MessageNumber, orders.MessageEnded, orders.MessageReminder:
+	case orders.MessageRental, orders.MessageEnded, orders.MessageReminder:
 		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
 		switch message.Kind {
-		case orders.MessageNumber:
+		case orders.MessageRental:
 			return phoneView(l, order), nil
 		case orders.MessageReminder:
 			return reminderView(l, order), nil

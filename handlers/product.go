@@ -63,7 +63,7 @@ func (s *Screens) productView(ctx context.Context, req *bot.Request, args keyboa
 	return view, nil
 }
 
-func (s *Screens) productText(ctx context.Context, req *bot.Request, row hstock.Item, inventory hstock.Inventory, limits orders.LimitError, told []string) string {
+func (s *Screens) productText(ctx context.Context, req *bot.Request, row hstock.Item, inventory hstock.Inventory, limits orders.QuantityLimits, told []string) string {
 	l := req.L
 	lines := []string{"<b>" + locales.Escape(title(l, row.Name)) + "</b>"}
 	if row.Description != "" {
@@ -121,7 +121,7 @@ func (s *Screens) priceLine(ctx context.Context, req *bot.Request, kind hstock.E
 // affordable lowers a highest quantity to what the person's own balance pays
 // for. Without an own key no balance limits it; an SMM price is an estimate
 // and limits nothing.
-func (s *Screens) affordable(ctx context.Context, userID int64, row hstock.Item, inventory hstock.Inventory, limits orders.LimitError) int64 {
+func (s *Screens) affordable(ctx context.Context, userID int64, row hstock.Item, inventory hstock.Inventory, limits orders.QuantityLimits) int64 {
 	highest := limits.Max
 	if row.EntityType == hstock.EntitySMM || !inventory.Rate.IsPositive() {
 		return highest
@@ -169,7 +169,7 @@ func amountQuestion(l *locales.Localizer, row hstock.Item, inventory hstock.Inve
 	limits := orders.LimitsOf(row, inventory)
 	switch {
 	case limits.SoldOut:
-		return "", &limits
+		return "", &orders.LimitError{QuantityLimits: limits}
 	case limits.Max > 0:
 		return l.T("amount_ask", locales.Args{"Name": title(l, row.Name), "Min": l.Number(limits.Min), "Max": l.Number(limits.Max)}), nil
 	default:
@@ -221,9 +221,8 @@ func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.LimitsOf(row, inventory)
-	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
-		return bot.View{}, &limits
+	if err := orders.LimitsOf(row, inventory).Check(args.Quantity); err != nil {
+		return bot.View{}, err
 	}
 	if row.EntityType == hstock.EntitySMM {
 		return bot.View{
@@ -297,7 +296,7 @@ func (s *Screens) draftGoods(ctx context.Context, req *bot.Request, row hstock.I
 		return bot.View{}, err
 	}
 	quote, err := s.Orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
+		UserID: req.User.ID, Item: row, Category: s.englishCategory(ctx, req.L, key, row), Quantity: quantity, Link: link, Origin: origin, Lang: req.L.Lang(),
 	})
 	if err != nil {
 		return bot.View{}, err

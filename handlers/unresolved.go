@@ -22,7 +22,7 @@ func (s *Screens) unknownBalance(ctx context.Context, req *bot.Request, args key
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}
-	view := unresolvedView(req.L, evidence.Purchase, evidence.Now, evidence.Verdict, args.Listed)
+	view := unresolvedView(req.L, evidence.Purchase, evidence.Balance, evidence.Verdict, args.Listed)
 	view.Toast = req.L.Label("balance_refreshed")
 	return view, nil
 }

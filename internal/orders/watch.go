@@ -16,131 +16,128 @@ import (
 	"hstockbot/storage"
 )
 
-// watchOnce takes the polls that are due, as the queue allows, and asks for each
-// beside the others: one order's failure, or one key's slowness, holds up no
-// other.
+// watchOnce starts the due polls that the queue allows, all in parallel: a failing
+// order or a slow key delays no other.
 func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	if rest := s.queue.rest(now); rest > 0 {
-		return rest, nil
+	if pause := s.queue.cooldown(now); pause > 0 {
+		return pause, nil
 	}
 	since := s.queue.since(now)
-	due, err := s.db.DuePolls(ctx, s.owner, since, now, duePolls)
+	due, err := s.db.DuePolls(ctx, s.owner, since, now, maxDuePolls)
 	if err != nil {
 		return 0, err
 	}
 	s.queue.add(due, since, now)
 	picked, next := s.queue.take(now)
-	taken, failure := s.takePolls(ctx, picked, now)
-	if failure != nil && taken != nil { // damaged rows are nobody else's matter
-		s.log.Error("orders can't be read", "error", failure)
-		failure = nil
+	leased, leaseErr := s.leasePolls(ctx, picked, now)
+	if leaseErr != nil && leased != nil { // some rows are damaged; the others are polled
+		s.log.Error("damaged orders skipped", "error", leaseErr)
+		leaseErr = nil
 	}
-	for _, order := range taken {
+	for _, order := range leased {
 		s.polls.Go(func() {
-			defer s.watch.Wake()
+			defer s.watchLoop.Wake()
 			tooMany := s.poll(ctx, order)
 			s.queue.done(order.PollKeyID, time.Now(), tooMany)
 		})
 	}
 	upcoming, err := s.db.NextPoll(ctx, now)
 	pause := idlePause
-	if event := sooner(next, upcoming); !event.IsZero() {
-		pause = min(max(time.Until(event), takeEvery), idlePause)
+	if event := earliest(next, upcoming); !event.IsZero() {
+		pause = min(max(time.Until(event), minTakeInterval), idlePause)
 	}
-	return pause, errors.Join(failure, err)
+	return pause, errors.Join(leaseErr, err)
 }
 
-// takePolls leases the picked orders, and writes down what the polls before have
-// come to in the same commit.
-func (s *Service) takePolls(ctx context.Context, picked []storage.DuePoll, now time.Time) ([]storage.DueOrder, error) {
+// leasePolls leases the picked orders, and stores the results of earlier polls in the
+// same commit.
+func (s *Service) leasePolls(ctx context.Context, picked []storage.DuePoll, now time.Time) ([]storage.DueOrder, error) {
 	s.mu.Lock()
-	notes := s.notes
-	s.notes = nil
+	results := s.pollResults
+	s.pollResults = nil
 	s.mu.Unlock()
-	if len(notes) == 0 && len(picked) == 0 {
+	if len(results) == 0 && len(picked) == 0 {
 		return nil, nil
 	}
-	taken, err := s.db.TakePolls(ctx, notes, picked, s.owner, now, now.Add(pollLease))
-	if taken == nil && err != nil {
-		s.note(notes...)
+	leased, err := s.db.TakePolls(ctx, results, picked, s.owner, now, now.Add(pollLease))
+	if leased == nil && err != nil {
+		s.addPollResults(results...)
 	}
-	had := make(map[int64]bool, len(taken))
-	for _, order := range taken {
-		had[order.ID] = true
+	ids := make(map[int64]bool, len(leased))
+	for _, order := range leased {
+		ids[order.ID] = true
 	}
 	for _, due := range picked {
-		if !had[due.OrderID] { // another process was quicker, or a person asked
+		if !ids[due.OrderID] { // another process or a Refresh was quicker
 			s.queue.done(due.KeyID, now, false)
 		}
 	}
-	return taken, err
+	return leased, err
 }
 
-// note has polls without news written down with the next turn. One that is lost
-// by a crash is asked for again, when its lease is over.
-func (s *Service) note(notes ...storage.PollResult) {
+// addPollResults keeps the results of polls that changed nothing, which the next round
+// stores. After a crash these orders are polled again when their leases are over.
+func (s *Service) addPollResults(results ...storage.PollResult) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes = append(s.notes, notes...)
+	s.pollResults = append(s.pollResults, results...)
 }
 
-// writeNotes writes down what is noted; the loop does it with every turn.
-func (s *Service) writeNotes(ctx context.Context) error {
-	_, err := s.takePolls(ctx, nil, time.Now())
+// savePollResults stores the kept results.
+func (s *Service) savePollResults(ctx context.Context) error {
+	_, err := s.leasePolls(ctx, nil, time.Now())
 	return err
 }
 
-// poll asks for one order and keeps what it hears. It reports whether the
-// marketplace asked for fewer requests.
+// poll polls one order. It reports whether the answer was "too many requests".
 func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany bool) {
-	asking, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
+	pollCtx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
 	defer cancel()
 	err := loop.Recover(s.log, "poll an order", func() error {
-		heard, err := s.hear(asking, order, false)
+		u, err := s.fetch(pollCtx, order, false)
 		if err != nil {
 			return err
 		}
 		s.checkpoint("polled")
-		news, err := s.news(asking, order.Order, heard)
+		changed, err := s.changed(pollCtx, order.Order, u)
 		if err != nil {
 			return err
 		}
-		if !news {
-			s.note(storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: heard.next.UpdatedAt, Succeeded: true, NextAt: heard.next.NextPollAt})
+		if !changed {
+			s.addPollResults(storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: u.next.UpdatedAt, Succeeded: true, NextAt: u.next.NextPollAt})
 			return nil
 		}
-		_, err = s.report(asking, order, heard)
+		_, err = s.apply(pollCtx, order, u)
 		return err
 	})
 	if err == nil {
 		return false
 	}
 	now := time.Now()
-	note := storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
-	if ctx.Err() != nil { // stopping, which is no failure of the order's
-		s.note(note)
+	result := storage.PollResult{OrderID: order.ID, Polls: order.Polls, At: now, Failures: order.Failures, NextAt: order.NextPollAt}
+	if ctx.Err() != nil { // the Service stops; the order has not failed
+		s.addPollResults(result)
 		return false
 	}
-	// The order stays; only when it is asked for again depends on the failure.
-	// "Order not found" is no end either: another key's answer says nothing, and
-	// its own key's may be a slip of the marketplace.
+	// A failure only delays the next poll. "Order not found" does not end the order
+	// either: another key's answer proves nothing, and its own key's may be wrong.
 	s.log.Warn("order not polled", "order", order.ExternalID, "failures", order.Failures+1, "error", err)
-	forgotten := refused(err) && order.OwnKey() && timeIsOver(order.Order, now)
+	forgotten := refused(err) && order.OwnKey() && rentalOver(order.Order, now)
 	if forgotten || !now.Before(staleAt(order.Order)) {
-		s.giveUp(context.WithoutCancel(ctx), order.Order)
+		s.stopWatching(context.WithoutCancel(ctx), order.Order)
 		return false
 	}
-	note.Failures++
-	note.NextAt = nextAfterFailure(order.Order, note.Failures, now)
-	s.note(note)
+	result.Failures++
+	result.NextAt = nextAfterFailure(order.Order, result.Failures, now)
+	s.addPollResults(result)
 	var failure *hstock.Error
 	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
 }
 
-// giveUp stops watching an order that answers nothing and is too old, or a number
-// that the marketplace has forgotten after its time, and says so.
-func (s *Service) giveUp(ctx context.Context, order storage.Order) {
+// stopWatching closes an order that is too old, or a phone that the marketplace no
+// longer knows after its time, and stores the message about it.
+func (s *Service) stopWatching(ctx context.Context, order storage.Order) {
 	now := time.Now()
 	last := order
 	last.Polls++
@@ -148,37 +145,37 @@ func (s *Service) giveUp(ctx context.Context, order storage.Order) {
 	switch {
 	case order.Kind != storage.KindSMS:
 		last.State = storage.OrderStale
-	case order.State != storage.OrderOpen: // it has its code, or its end was told
-	case timeIsOver(order, now):
+	case order.State != storage.OrderOpen: // its code or its end was sent
+	case rentalOver(order, now):
 		last.State = storage.OrderExpired
 	default:
 		last.State = storage.OrderStale
 	}
 	_, _, err := s.db.UpdateOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind == storage.KindSMS {
-			return composeNumber(order, o, SMS{}, false, now)
+			return rentalMessages(order, o, SMS{}, false, now)
 		}
-		return compose(order, o, fresh, now)
+		return orderMessages(order, o, fresh, now)
 	})
 	if err != nil {
-		s.log.Error("giving up an order failed", "order", order.ExternalID, "error", err)
+		s.log.Error("stale order not closed", "order", order.ExternalID, "error", err)
 	}
 	s.wakeOutbox()
 }
 
-// timeIsOver reports whether nothing more is to be expected of a number.
-func timeIsOver(o storage.Order, now time.Time) bool {
-	return o.Kind == storage.KindSMS && (over(graceEnd(o), now) || o.State == storage.OrderDelivered)
+// rentalOver reports whether a phone will receive nothing more that is waited for.
+func rentalOver(o storage.Order, now time.Time) bool {
+	return o.Kind == storage.KindSMS && (reached(graceEnd(o), now) || o.State == storage.OrderDelivered)
 }
 
-// Refresh asks for one order at a person's request and returns it as it then
-// is; within a few seconds of the last answer it does not ask again.
+// Refresh fetches one order for a person and returns it. Within 3 seconds of the last
+// answer it returns the stored order.
 func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.Order, error) {
 	order, err := s.db.Order(ctx, userID, orderID)
 	if err != nil {
 		return storage.Order{}, err
 	}
-	if order.Polls > 0 && time.Since(order.UpdatedAt) < refreshEvery {
+	if order.Polls > 0 && time.Since(order.UpdatedAt) < refreshInterval {
 		return order, nil
 	}
 	key, err := s.keyFor(ctx, order)
@@ -186,21 +183,20 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 		return order, err
 	}
 	due := storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}
-	heard, err := s.hear(ctx, due, true)
+	u, err := s.fetch(ctx, due, true)
 	if err != nil {
 		return order, err
 	}
-	if key.Invalid { // it was refused once, and is not any more
-		if err := s.db.AcceptKey(ctx, key.ID, time.Now()); err != nil {
+	if key.Invalid { // it was refused before, and is accepted now
+		if err := s.acceptKey(ctx, key); err != nil {
 			return order, err
 		}
-		s.WakeWatcher()
 	}
-	return s.report(ctx, due, heard)
+	return s.apply(ctx, due, u)
 }
 
-// Accounts asks the marketplace for everything an order has delivered: it is
-// not kept here after it was sent.
+// Accounts fetches everything that an order has delivered. Accounts are not stored
+// here after they were sent.
 func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.Order, []redact.Secret, error) {
 	order, err := s.db.Order(ctx, userID, orderID)
 	if err != nil {
@@ -217,8 +213,8 @@ func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.
 	return order, status.Accounts, nil
 }
 
-// keyFor returns the key that bought an order, or its owner's present one
-// where that can't be used any more.
+// keyFor returns the key that bought an order, or the owner's present key if that one
+// can no longer be used.
 func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key, error) {
 	key, err := s.db.Key(ctx, order.KeyID)
 	if err == nil && key.State != storage.KeyRemoved && !key.Invalid && key.Secret != "" {
@@ -234,86 +230,86 @@ func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key,
 	return key, err
 }
 
-// heard is an answer about an order, not yet stored.
-type heard struct {
+// update is a fetched state of an order that is not stored yet.
+type update struct {
 	next      storage.Order
-	delivered []redact.Secret // all that the order holds, in the marketplace's order
-	// tell makes the messages, given the order as it is stored and what of
-	// delivered is new.
-	tell func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error)
+	delivered []redact.Secret // everything delivered so far, in the marketplace's order
+	// messages returns the messages about the update, given the stored order and the
+	// part of delivered that is new.
+	messages func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error)
 }
 
-// news reports whether an answer has to be stored now. If not, only the time of
-// it has changed.
-func (s *Service) news(ctx context.Context, before storage.Order, h heard) (bool, error) {
-	if !sameOrder(before, h.next) {
+// changed reports whether an update changes more than the time of the last poll.
+func (s *Service) changed(ctx context.Context, before storage.Order, u update) (bool, error) {
+	if !equalOrders(before, u.next) {
 		return true, nil
 	}
-	if len(h.delivered) > 0 {
-		if known, err := s.db.Delivered(ctx, before.ID, h.delivered); err != nil || !known {
+	if len(u.delivered) > 0 {
+		if known, err := s.db.Delivered(ctx, before.ID, u.delivered); err != nil || !known {
 			return true, err
 		}
 	}
-	messages, err := h.tell(h.next, nil)
+	messages, err := u.messages(u.next, nil)
 	return len(messages) > 0, err
 }
 
-func sameOrder(a, b storage.Order) bool {
+func equalOrders(a, b storage.Order) bool {
 	return a.State == b.State && a.RawStatus == b.RawStatus && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
-		a.Currency == b.Currency && same(a.Remains, b.Remains) && same(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
+		a.Currency == b.Currency && equalCounts(a.Remains, b.Remains) && equalCounts(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
 		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt)
 }
 
-func same(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
+func equalCounts(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// hear asks the marketplace about an order. For a person everything is asked
-// for that there is to know.
-func (s *Service) hear(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	ask := s.hearGoods
+// fetch reads an order from the marketplace. complete makes it read all details, also
+// those that rarely change.
+func (s *Service) fetch(ctx context.Context, order storage.DueOrder, complete bool) (u update, err error) {
 	if order.Kind == storage.KindSMS {
-		ask = s.hearNumber
+		u, err = s.fetchRental(ctx, order, complete)
+	} else {
+		u, err = s.fetchGoods(ctx, order)
 	}
-	heard, err := ask(ctx, order, forPerson)
-	if kind, _ := hstock.KindOf(err); kind == hstock.InvalidKey && order.OwnKey() {
-		s.noteKey(ctx, order.KeyID, order.UserID, err)
+	if order.OwnKey() {
+		s.pauseRefusedKey(ctx, order.KeyID, order.UserID, err)
 	}
-	return heard, err
+	return u, err
 }
 
-func (s *Service) hearGoods(ctx context.Context, order storage.DueOrder, _ bool) (heard, error) {
+func (s *Service) fetchGoods(ctx context.Context, order storage.DueOrder) (update, error) {
 	status, err := s.market.Status(ctx, order.Key, order.ExternalID)
 	if err != nil {
-		return heard{}, err
+		return update{}, err
 	}
 	now := time.Now()
-	s.learnRate(ctx, order.Order, status)
-	return heard{
-		next: applied(order.Order, status, now), delivered: status.Accounts,
-		tell: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-			return compose(order.Order, o, fresh, now)
+	s.checkSMMRate(ctx, order.Order, status)
+	return update{
+		next: afterStatus(order.Order, status, now), delivered: status.Accounts,
+		messages: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+			return orderMessages(order.Order, o, fresh, now)
 		},
 	}, nil
 }
 
-// report stores an answer with the messages it makes, whatever becomes of ctx.
-func (s *Service) report(ctx context.Context, order storage.DueOrder, h heard) (storage.Order, error) {
+// apply stores an update with its messages and returns the stored order. It ignores
+// the cancelling of ctx.
+func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (storage.Order, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
+	next, applied, err := s.db.UpdateOrder(ctx, u.next, u.delivered, u.messages)
 	if err != nil {
 		return order.Order, err
 	}
-	s.checkpoint("reported")
+	s.checkpoint("applied")
 	s.wakeOutbox()
-	if !reported { // a poll beside this one was quicker: its answer counts
+	if !applied { // another poll of this order was quicker
 		return s.db.Order(ctx, order.UserID, order.ID)
 	}
 	return next, nil
 }
 
-// applied is the order as an answer makes it. Delivered is counted by storage,
-// which knows what was sent before.
-func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order {
+// afterStatus returns the order after an answer. Its Delivered is counted by storage,
+// which knows what was delivered before.
+func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.Order {
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
@@ -356,9 +352,9 @@ func applied(o storage.Order, status hstock.Status, now time.Time) storage.Order
 	return o
 }
 
-// stateOf reads the marketplace's state. A product is delivered when all that
-// was bought is there, whatever the word says: "Completed" with fewer keeps
-// asking. Where nobody knows how many were bought, the word counts.
+// stateOf returns the state of an order after an answer. A product is delivered when
+// all accounts that were bought are there, whatever the marketplace's state is. If it
+// is not known how many were bought, the marketplace's state decides.
 func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	have := int64(len(status.Accounts))
 	enough := o.Quantity > 0 && have >= o.Quantity
@@ -386,9 +382,9 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	}
 }
 
-// compose makes the messages of one answer: what is newly delivered, then how
-// the order ended, when it ended by this answer and the goods don't say it.
-func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) ([]storage.Message, error) {
+// orderMessages returns the messages about one answer: the new goods, then the end of
+// the order if it has just ended and the goods don't imply it.
+func orderMessages(before, after storage.Order, fresh []redact.Secret, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if len(fresh) > 0 {
 		message, err := goodsMessage(after, fresh, now)
@@ -399,45 +395,43 @@ func compose(before, after storage.Order, fresh []redact.Secret, now time.Time) 
 	}
 	ended := before.Open() && !after.Open()
 	if ended && (after.Kind != storage.KindProduct || after.State != storage.OrderDelivered) {
-		messages = append(messages, storage.Message{
-			UserID: after.UserID, PurchaseID: after.PurchaseID, OrderID: after.ID, Kind: MessageEnded, Priority: outbox.PriorityStatus,
-			CreatedAt: now.Add(time.Millisecond), // behind the goods of the same answer
-		})
+		// After the goods of the same answer.
+		messages = append(messages, aboutOrder(after, MessageEnded, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
 	return messages, nil
 }
 
-// rateConfirmed names the setting that records that a real charge has shown
+// smmRateConfirmedSetting names the setting that says that a real charge has confirmed
 // the SMM rate to be for so many pieces.
-func rateConfirmed(per int64) string {
+func smmRateConfirmedSetting(per int64) string {
 	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_confirmed"
 }
 
-// learnRate compares the first real charge of an SMM order with both readings
-// of its rate.
-func (s *Service) learnRate(ctx context.Context, o storage.Order, status hstock.Status) {
+// checkSMMRate compares the first charge of an SMM order with its price if the rate is
+// for ratePer pieces, and if it is for one piece.
+func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hstock.Status) {
 	if o.Kind != storage.KindSMM || o.External || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
 		return
 	}
 	p, err := s.db.Purchase(ctx, o.UserID, o.PurchaseID)
 	if err != nil {
-		s.log.Warn("SMM rate not compared", "order", o.ExternalID, "error", err)
+		s.log.Warn("SMM rate not checked", "order", o.ExternalID, "error", err)
 		return
 	}
 	charge := status.Charge.Decimal
 	switch {
-	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
-		err = errors.Join(s.db.SetSetting(ctx, rateConfirmed(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
-	case nearly(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
+	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
+		err = errors.Join(s.db.SetSetting(ctx, smmRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
+	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
 		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.ExternalID)
-		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // admins are told (alarms)
+		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // the monitor alerts the admins
 	}
 	if err != nil {
-		s.log.Error("noting what SMM_RATE_PER is failed", "error", err)
+		s.log.Error("result of the SMM rate check not stored", "error", err)
 	}
 }
 
-// nearly reports whether two sums differ by no more than a cent or 2 %.
-func nearly(a, b decimal.Decimal) bool {
-	return a.Sub(b).Abs().LessThanOrEqual(decimal.Max(decimal.New(1, -2), b.Mul(aboutThePrice)))
+// approximately reports whether two sums differ by at most a cent or 2 %.
+func approximately(a, b decimal.Decimal) bool {
+	return a.Sub(b).Abs().LessThanOrEqual(decimal.Max(decimal.New(1, -2), b.Mul(priceTolerance)))
 }

@@ -214,7 +214,7 @@ func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	if err := orders.LimitsOf(row, inventory).Check(args.Quantity); err != nil {
+	if err := orders.LimitsOf(row, inventory).Allows(args.Quantity); err != nil {
 		return bot.View{}, err
 	}
 	return s.draftGoods(ctx, req, row, args.Quantity, address, keyboards.LinkedService.Data(args.ServiceArgs()))

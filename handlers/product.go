@@ -221,7 +221,7 @@ func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards
 	if err != nil {
 		return bot.View{}, err
 	}
-	if err := orders.LimitsOf(row, inventory).Check(args.Quantity); err != nil {
+	if err := orders.LimitsOf(row, inventory).Allows(args.Quantity); err != nil {
 		return bot.View{}, err
 	}
 	if row.EntityType == hstock.EntitySMM {

@@ -27,8 +27,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("quantity must be between %d and %d", e.Min, e.Max)
 }
 
-// Check returns nil if the quantity can be bought, otherwise a *LimitError.
-func (l QuantityLimits) Check(quantity int64) error {
+// Allows returns nil if the quantity can be bought, otherwise a *LimitError.
+func (l QuantityLimits) Allows(quantity int64) error {
 	if l.SoldOut || quantity < l.Min || l.Max > 0 && quantity > l.Max {
 		return &LimitError{l}
 	}

@@ -208,7 +208,7 @@ func (s *Service) goodsTerms(ctx context.Context, key redact.Secret, intent Inte
 	}
 	return terms{
 		name: intent.Item.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
-		limitErr: LimitsOf(intent.Item, inventory).Check(intent.Quantity),
+		limitErr: LimitsOf(intent.Item, inventory).Allows(intent.Quantity),
 	}, nil
 }
 
@@ -226,7 +226,7 @@ func (s *Service) rentalTerms(ctx context.Context, key redact.Secret, intent Int
 	}
 	return terms{
 		name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price,
-		limitErr: rentalLimits(intent.Rental).Check(intent.Quantity),
+		limitErr: rentalLimits(intent.Rental).Allows(intent.Quantity),
 	}, nil
 }
 

@@ -78,7 +78,7 @@ func anyOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	}
 	lines := []string{title, orderWhat(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
-		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
+		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
 	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")

@@ -78,7 +78,7 @@ func (a *Announcer) Announce(ctx context.Context) error {
 // announceProfile takes as long as Telegram makes it take, three calls a language:
 // no tap may wait for it.
 func (a *Announcer) announceProfile(ctx context.Context) error {
-	told, err := a.recall(ctx, profileSetting)
+	told, err := a.load(ctx, profileSetting)
 	if err != nil {
 		return err
 	}
@@ -91,13 +91,13 @@ func (a *Announcer) announceProfile(ctx context.Context) error {
 	var failures []error
 	for _, code := range slices.Sorted(maps.Keys(languages)) {
 		l := languages[code]
-		list, description, short := listOf(l), l.Label("profile_description"), l.Label("profile_short")
+		list, description, short := commandList(l), l.Label("profile_description"), l.Label("profile_short")
 		failures = append(failures,
-			told.tell("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
-			told.tell("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
-			told.tell("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
+			told.announce("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
+			told.announce("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
+			told.announce("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
 	}
-	return errors.Join(append(failures, a.remember(ctx, profileSetting, told))...)
+	return errors.Join(append(failures, a.save(ctx, profileSetting, told))...)
 }
 
 // announceAdmins tells Telegram the admins' own command, in their own chats and
@@ -110,7 +110,7 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait to tell the admins' commands: %w", ctx.Err())
 	}
-	told, err := a.recall(ctx, adminsSetting)
+	told, err := a.load(ctx, adminsSetting)
 	if err != nil {
 		return err
 	}
@@ -137,17 +137,17 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 			continue
 		}
 		l := a.Localizer(user)
-		list := append(listOf(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
-		err = told.tell(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
+		list := append(commandList(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
+		err = told.announce(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
 		if !errors.Is(err, outbox.ErrUnreachable) {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(append(failures, a.remember(ctx, adminsSetting, told))...)
+	return errors.Join(append(failures, a.save(ctx, adminsSetting, told))...)
 }
 
-// noticeAdmin is announceAdmins for one who has just written or chosen a language.
-func (a *Announcer) noticeAdmin(ctx context.Context, userID int64) {
+// refreshAdmin is announceAdmins for one who has just written or chosen a language.
+func (a *Announcer) refreshAdmin(ctx context.Context, userID int64) {
 	if !a.IsAdmin(userID) {
 		return
 	}
@@ -160,8 +160,8 @@ func chatScope(chat int64) models.BotCommandScope {
 	return &models.BotCommandScopeChat{ChatID: chat}
 }
 
-// listOf is the list of commands in one language.
-func listOf(l *locales.Localizer) []models.BotCommand {
+// commandList is the list of commands in one language.
+func commandList(l *locales.Localizer) []models.BotCommand {
 	list := make([]models.BotCommand, 0, len(commands)+1)
 	for _, name := range commands {
 		list = append(list, models.BotCommand{Command: name, Description: l.Label("command_" + name)})
@@ -184,14 +184,14 @@ func telegramCode(code string) string {
 	}
 }
 
-// said is what Telegram was told, each thing by its digest.
-type said struct {
+// announced is what Telegram was told, each thing by its digest.
+type announced struct {
 	digests map[string]string
 	changed bool
 }
 
-// tell says something unless it was said already.
-func (s *said) tell(name, digest string, say func() error) error {
+// announce says something unless it was said already.
+func (s *announced) announce(name, digest string, say func() error) error {
 	if s.digests[name] == digest {
 		return nil
 	}
@@ -202,25 +202,25 @@ func (s *said) tell(name, digest string, say func() error) error {
 	return nil
 }
 
-func (s *said) forget(name string) {
+func (s *announced) forget(name string) {
 	delete(s.digests, name)
 	s.changed = true
 }
 
-// recall reads what was told. What can't be read is told anew.
-func (a *Announcer) recall(ctx context.Context, setting string) (*said, error) {
+// load reads what was told. What can't be read is told anew.
+func (a *Announcer) load(ctx context.Context, setting string) (*announced, error) {
 	text, err := a.DB.Setting(ctx, setting)
 	if err != nil {
 		return nil, err
 	}
-	told := &said{}
+	told := &announced{}
 	if err := json.Unmarshal([]byte(text), &told.digests); err != nil || told.digests == nil {
 		told.digests = map[string]string{}
 	}
 	return told, nil
 }
 
-func (a *Announcer) remember(ctx context.Context, setting string, told *said) error {
+func (a *Announcer) save(ctx context.Context, setting string, told *announced) error {
 	if !told.changed {
 		return nil
 	}

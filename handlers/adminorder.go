@@ -76,9 +76,9 @@ func anyOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	if o.ExternalID != 0 {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
 	}
-	lines := []string{title, orderWhat(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
+	lines := []string{title, orderItemLine(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
-		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
+		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
 	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")

@@ -118,7 +118,7 @@ func (s *Screens) filterLines(ctx context.Context, l *locales.Localizer, filter 
 		parts = append(parts, personLabel(l, filter.Person, user.Name))
 	}
 	if filter.Category != "" {
-		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(shorten(filter.Category, wordLength))}))
+		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(filter.Category, wordLength))}))
 	}
 	if !filter.Day.IsZero() {
 		parts = append(parts, l.Label("allorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
@@ -246,8 +246,8 @@ func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args ke
 	if total == 0 {
 		return bot.View{}, message("allorders_empty_filter")
 	}
-	table := newOrderTable(l, exportMost, l.Label("export_person"), l.Label("export_category"))
-	if err := s.DB.EachAdminOrder(ctx, filter, table.addAnybodys); err != nil {
+	table := newOrderTable(l, maxExportSize, l.Label("export_person"), l.Label("export_category"))
+	if err := s.DB.EachAdminOrder(ctx, filter, table.addAdminOrder); err != nil {
 		return bot.View{}, err
 	}
 	lines, err := s.filterLines(ctx, l, filter)

@@ -77,5 +77,5 @@ func deedWords(l *locales.Localizer, deed storage.AuditEntry) string {
 	if deed.Subject != 0 {
 		subject = personNumber(l, deed.Subject)
 	}
-	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(shorten(deed.Detail, nameLength))})
+	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(locales.Shorten(deed.Detail, nameLength))})
 }

@@ -14,11 +14,11 @@ import (
 
 // Steps of the admins' dialogs.
 const (
-	stepMaintenance     = "maintenance"
-	stepPerson          = "person"
-	stepAllOrdersPerson = "ordersperson"
-	stepAllOrdersDay    = "ordersday"
-	stepBalanceWarn     = "threshold"
+	stepMaintenance       = "maintenance"
+	stepPerson            = "person"
+	stepAdminOrdersPerson = "ordersperson"
+	stepAdminOrdersDay    = "ordersday"
+	stepBalanceThreshold  = "threshold"
 )
 
 // registerAdmin registers what exists for admins only. This is the list of their
@@ -30,7 +30,7 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 	adminScreen(s, b, keyboards.Maintenance, s.maintenance)
 	adminAction(s, b, keyboards.MaintenanceSwitch, s.maintenanceSwitch, keyboards.MaintenanceSwitch.Data)
 	adminScreen(s, b, keyboards.MaintenanceText, s.maintenanceText)
-	adminAction(s, b, keyboards.MaintenanceOwn, s.maintenanceOwn, keyboards.MaintenanceOwn.Data)
+	adminAction(s, b, keyboards.MaintenanceDefaultText, s.maintenanceDefaultText, keyboards.MaintenanceDefaultText.Data)
 	adminScreen(s, b, keyboards.PersonFind, s.personFind)
 	adminScreen(s, b, keyboards.Person, s.person)
 	adminScreen(s, b, keyboards.PersonBlock, s.personBlock)
@@ -38,18 +38,18 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 	adminAction(s, b, keyboards.PersonUnblock, s.personUnblock, keyboards.PersonUnblock.Data)
 	adminScreen(s, b, keyboards.AdminLog, s.adminLog)
 
-	adminScreen(s, b, keyboards.AdminOrders, s.allOrders)
-	adminScreen(s, b, keyboards.AdminOrdersPerson, s.allOrdersPerson)
-	adminScreen(s, b, keyboards.AdminOrdersCategories, s.allOrdersCategories)
-	adminScreen(s, b, keyboards.AdminOrdersDays, s.allOrdersDays)
-	adminScreen(s, b, keyboards.AdminOrdersTotals, s.allOrdersTotals)
-	adminScreen(s, b, keyboards.AdminOrdersPicture, s.allOrdersPicture)
-	adminScreen(s, b, keyboards.AdminOrdersExport, s.allOrdersExport)
-	adminScreen(s, b, keyboards.AdminOrder, s.anyOrder)
-	adminScreen(s, b, keyboards.AdminUnresolvedList, s.allUnknown)
-	adminScreen(s, b, keyboards.AdminUnresolved, s.anyUnknown)
-	adminScreen(s, b, keyboards.BalanceWarn, s.balanceWarn)
-	adminAction(s, b, keyboards.BalanceWarnOff, s.balanceWarnOff, keyboards.BalanceWarnOff.Data)
+	adminScreen(s, b, keyboards.AdminOrders, s.adminOrders)
+	adminScreen(s, b, keyboards.AdminOrdersPerson, s.adminOrdersPerson)
+	adminScreen(s, b, keyboards.AdminOrdersCategories, s.adminOrdersCategories)
+	adminScreen(s, b, keyboards.AdminOrdersDays, s.adminOrdersDays)
+	adminScreen(s, b, keyboards.AdminOrdersTotals, s.adminOrdersTotals)
+	adminScreen(s, b, keyboards.AdminOrdersPicture, s.adminOrdersPicture)
+	adminScreen(s, b, keyboards.AdminOrdersExport, s.adminOrdersExport)
+	adminScreen(s, b, keyboards.AdminOrder, s.adminOrder)
+	adminScreen(s, b, keyboards.AdminUnresolvedList, s.adminUnresolvedList)
+	adminScreen(s, b, keyboards.AdminUnresolved, s.adminUnresolved)
+	adminScreen(s, b, keyboards.BalanceThreshold, s.balanceThreshold)
+	adminAction(s, b, keyboards.BalanceThresholdRemove, s.balanceThresholdRemove, keyboards.BalanceThresholdRemove.Data)
 	adminScreen(s, b, keyboards.Broadcasts, s.broadcastList)
 	adminScreen(s, b, keyboards.BroadcastWrite, s.broadcastWrite)
 	adminScreen(s, b, keyboards.BroadcastText, s.broadcastAsk)
@@ -62,9 +62,9 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 
 	b.Step(stepMaintenance, s.forAdmins(s.maintenanceTyped))
 	b.Step(stepPerson, s.forAdmins(s.personTyped))
-	b.Step(stepAllOrdersPerson, s.forAdmins(s.allOrdersPersonTyped))
-	b.Step(stepAllOrdersDay, s.forAdmins(s.allOrdersDayTyped))
-	b.Step(stepBalanceWarn, s.forAdmins(s.balanceWarnTyped))
+	b.Step(stepAdminOrdersPerson, s.forAdmins(s.adminOrdersPersonTyped))
+	b.Step(stepAdminOrdersDay, s.forAdmins(s.adminOrdersDayTyped))
+	b.Step(stepBalanceThreshold, s.forAdmins(s.balanceThresholdTyped))
 	b.Step(stepBroadcast, s.forAdmins(s.broadcastTyped))
 }
 
@@ -114,7 +114,7 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 	if maintenance.On() {
 		lines = append(lines, "", l.T("maintenance_on", locales.Args{"Since": clock(l, maintenance.Since)}))
 	}
-	wrong, err := s.wrongNow(ctx, l)
+	wrong, err := s.activeAlerts(ctx, l)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -132,8 +132,8 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 	lines = appendSince(lines, l, "admin_oldest", census.OldestUnfinished)
 	if s.CallStats != nil {
 		market, telegram := s.CallStats()
-		lines = append(append(lines, ""), trafficLines(l, "admin_market", market)...)
-		lines = append(append(lines, ""), trafficLines(l, "admin_telegram", telegram)...)
+		lines = append(append(lines, ""), callStatsLines(l, "admin_market", market)...)
+		lines = append(append(lines, ""), callStatsLines(l, "admin_telegram", telegram)...)
 	}
 	lines = append(lines, "", l.T("admin_version", locales.Args{"Version": s.Version}),
 		l.T("admin_started", locales.Args{"Time": clock(l, s.began)}))
@@ -152,8 +152,8 @@ func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) [
 	return append(lines, l.T(id, locales.Args{"Time": clock(l, t)}))
 }
 
-// trafficLines tell how the calls to a service went. id is the message about it.
-func trafficLines(l *locales.Localizer, id string, t ops.Snapshot) []string {
+// callStatsLines tell how the calls to a service went. id is the message about it.
+func callStatsLines(l *locales.Localizer, id string, t ops.Snapshot) []string {
 	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
 	if t.LastError != "" {
 		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))

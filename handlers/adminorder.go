@@ -10,32 +10,32 @@ import (
 	"hstockbot/storage"
 )
 
-// anyNumbers is how many orders of one number are listed.
-const anyNumbers = keyboards.PageSize
+// maxFound is how many orders of one number are listed.
+const maxFound = keyboards.PageSize
 
-// plain is somebody's order as the words for one's own orders take it. What it
+// ownOrder is somebody's order as the words for one's own orders take it. What it
 // lacks, admins don't see.
-func plain(o storage.AdminOrder) storage.Order {
+func ownOrder(o storage.AdminOrder) storage.Order {
 	return storage.Order{
 		ID: o.ID, Kind: o.Kind, ExternalID: o.ExternalID, Adopted: o.Adopted, External: o.External, Name: o.Name, Quantity: o.Quantity,
-		Rental: rentedIn(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, RawStatus: o.RawStatus, Charge: o.Charge, Currency: o.Currency,
+		Rental: adminRental(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, RawStatus: o.RawStatus, Charge: o.Charge, Currency: o.Currency,
 		Delivered: o.Delivered, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, ClosedAt: o.ClosedAt, Polls: o.Polls, Failures: o.Failures,
 	}
 }
 
-// rentedIn is where a number was rented, and that it is one: subject names the
+// rentalOf is where a number was rented, and that it is one: subject names the
 // country of what has a project.
-func rentedIn(kind storage.Kind, project, country, countryName string) storage.Rental {
+func adminRental(kind storage.Kind, project, country, countryName string) storage.Rental {
 	if kind != storage.KindSMS {
 		return storage.Rental{}
 	}
 	return storage.Rental{Project: project, Country: country, CountryName: countryName}
 }
 
-func anyOrderEntries(l *locales.Localizer, orders []storage.AdminOrder) []keyboards.OrderEntry {
+func adminOrderItems(l *locales.Localizer, orders []storage.AdminOrder) []keyboards.OrderEntry {
 	entries := make([]keyboards.OrderEntry, 0, len(orders))
 	for _, o := range orders {
-		entry := orderEntry(l, plain(o))
+		entry := orderEntry(l, ownOrder(o))
 		if o.ExternalID == 0 {
 			entry.Label = stateIcon(o.State)
 		}
@@ -45,10 +45,10 @@ func anyOrderEntries(l *locales.Localizer, orders []storage.AdminOrder) []keyboa
 	return entries
 }
 
-// anyOrderOfNumber opens an order by its number, whoever's. Where several have
+// adminOrderByExternalID opens an order by its number, whoever's. Where several have
 // it, they are listed.
-func (s *Screens) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, bool, error) {
-	orders, err := s.DB.AdminOrdersByExternalID(ctx, n, anyNumbers)
+func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, n int64) (bot.View, bool, error) {
+	orders, err := s.DB.AdminOrdersByExternalID(ctx, n, maxFound)
 	switch {
 	case err != nil || len(orders) == 0:
 		return bot.View{}, false, err
@@ -57,21 +57,21 @@ func (s *Screens) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int6
 	}
 	return bot.View{
 		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, n)}),
-		Keyboard: keyboards.FoundOrdersKeyboard(req.L, anyOrderEntries(req.L, orders)),
+		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderItems(req.L, orders)),
 	}, true, nil
 }
 
-// anyOrder shows one order, whoever's, with its history.
-func (s *Screens) anyOrder(ctx context.Context, req *bot.Request, args keyboards.AdminOrderArgs) (bot.View, error) {
+// adminOrder shows one order, whoever's, with its history.
+func (s *Screens) adminOrder(ctx context.Context, req *bot.Request, args keyboards.AdminOrderArgs) (bot.View, error) {
 	o, err := s.DB.AdminOrder(ctx, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return bot.View{Text: anyOrderText(req.L, o), Keyboard: keyboards.AdminOrderKeyboard(req.L, args, o.UserID)}, nil
+	return bot.View{Text: adminOrderText(req.L, o), Keyboard: keyboards.AdminOrderKeyboard(req.L, args, o.UserID)}, nil
 }
 
-func anyOrderText(l *locales.Localizer, o storage.AdminOrder) string {
-	own := plain(o)
+func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
+	own := ownOrder(o)
 	title := l.T("allorders_order")
 	if o.ExternalID != 0 {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
@@ -81,11 +81,11 @@ func anyOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
-	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")
+	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
 }
 
-// history says when what happened to an order, as far as it did.
-func history(l *locales.Localizer, o storage.AdminOrder) []string {
+// orderHistory says when what happened to an order, as far as it did.
+func orderHistory(l *locales.Localizer, o storage.AdminOrder) []string {
 	var lines []string
 	if !o.ConfirmedAt.IsZero() {
 		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, o.ConfirmedAt)}))

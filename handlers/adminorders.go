@@ -19,15 +19,15 @@ import (
 
 // How much of everyone's orders is shown.
 const (
-	unknownOnTop = 3 // purchases of unknown outcome above everyone's orders
-	daysOffered  = 8 // days to choose from
+	unresolvedShown = 3 // purchases of unknown outcome above everyone's orders
+	daysOffered     = 8 // days to choose from
 )
 
-// allOrders lists everyone's orders, newest first; purchases of unknown outcome
+// adminOrders lists everyone's orders, newest first; purchases of unknown outcome
 // stand on top.
-func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args)
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -46,7 +46,7 @@ func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboard
 		unknownTotal int
 	)
 	if page == 0 {
-		if unknown, unknownTotal, err = s.DB.AdminUnresolvedPurchases(ctx, filter, unknownOnTop, 0); err != nil {
+		if unknown, unknownTotal, err = s.DB.AdminUnresolvedPurchases(ctx, filter, unresolvedShown, 0); err != nil {
 			return bot.View{}, err
 		}
 	}
@@ -65,13 +65,13 @@ func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboard
 	lines = append(append([]string{l.T("allorders_title")}, lines...), count)
 	return bot.View{
 		Text:     strings.Join(lines, "\n"),
-		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l), anyUnknownEntries(l, unknown), unknownTotal, anyOrderEntries(l, found), total),
+		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l), adminUnresolvedItems(l, unknown), unknownTotal, adminOrderItems(l, found), total),
 	}, nil
 }
 
-// allOrdersCommand opens it, of one person where "@" and an id stand behind the
+// adminOrdersCommand opens it, of one person where "@" and an id stand behind the
 // command.
-func (s *Screens) allOrdersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.AdminOrdersArgs{}
 	if typed := strings.TrimSpace(req.Args); typed != "" {
 		person, ok := personID(typed)
@@ -83,9 +83,9 @@ func (s *Screens) allOrdersCommand(ctx context.Context, req *bot.Request) (bot.V
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
-// shopFilter is what the arguments of a button select. What names no filter, no
+// adminOrderFilter is what the arguments of a button select. What names no filter, no
 // category, or two is out of date.
-func (s *Screens) shopFilter(ctx context.Context, args keyboards.AdminOrdersArgs) (storage.AdminOrderFilter, error) {
+func (s *Screens) adminOrderFilter(ctx context.Context, args keyboards.AdminOrdersArgs) (storage.AdminOrderFilter, error) {
 	if filterID(args.Filter) == "" || args.Person < 0 {
 		return storage.AdminOrderFilter{}, storage.ErrNotFound
 	}
@@ -145,13 +145,13 @@ func dayArg(of time.Time) (uint16, bool) {
 // isoDay is a day as admins type it.
 func isoDay(l *locales.Localizer, of time.Time) string { return l.Isolate(of.Format(time.DateOnly)) }
 
-// allOrdersPerson asks whose orders to show.
-func (s *Screens) allOrdersPerson(_ context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrdersPerson asks whose orders to show.
+func (s *Screens) adminOrdersPerson(_ context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	data := keyboards.AdminOrders.Data(args)
-	return bot.View{Text: req.L.T("allorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAllOrdersPerson, data)}, nil
+	return bot.View{Text: req.L.T("allorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAdminOrdersPerson, data)}, nil
 }
 
-func (s *Screens) allOrdersPersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersPersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -164,15 +164,15 @@ func (s *Screens) allOrdersPersonTyped(ctx context.Context, req *bot.Request) (b
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
-// allOrdersCategories offers the categories that orders are of.
-func (s *Screens) allOrdersCategories(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminOrdersCategories offers the categories that orders are of.
+func (s *Screens) adminOrdersCategories(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	categories, err := s.DB.AdminOrderCategories(ctx)
 	if err != nil {
 		return bot.View{}, err
 	}
-	args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), len(categories)))
+	args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), len(categories)))
 	var choices []keyboards.CategoryChoice
-	for _, name := range keyboards.Page(categories, int(args.Part)) {
+	for _, name := range keyboards.Page(categories, int(args.Subpage)) {
 		choices = append(choices, keyboards.CategoryChoice{Hash: route.HashOf(name), Name: name})
 	}
 	text := req.L.T("allorders_ask_category")
@@ -182,9 +182,9 @@ func (s *Screens) allOrdersCategories(ctx context.Context, req *bot.Request, arg
 	return bot.View{Text: text, Keyboard: keyboards.AdminOrdersCategoriesKeyboard(req.L, args, choices, len(categories))}, nil
 }
 
-// allOrdersDays offers the latest days with orders, and takes a typed one.
-func (s *Screens) allOrdersDays(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
-	filter, err := s.shopFilter(ctx, args)
+// adminOrdersDays offers the latest days with orders, and takes a typed one.
+func (s *Screens) adminOrdersDays(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -200,11 +200,11 @@ func (s *Screens) allOrdersDays(ctx context.Context, req *bot.Request, args keyb
 	}
 	return bot.View{
 		Text: req.L.T("allorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, choices),
-		Dialog: dialog(stepAllOrdersDay, keyboards.AdminOrders.Data(args)),
+		Dialog: dialog(stepAdminOrdersDay, keyboards.AdminOrders.Data(args)),
 	}, nil
 }
 
-func (s *Screens) allOrdersDayTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersDayTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -232,10 +232,10 @@ func parseDay(text string) (uint16, bool) {
 	return dayArg(of)
 }
 
-// allOrdersExport sends the orders of the filters as a file.
-func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrdersExport sends the orders of the filters as a file.
+func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args)
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -260,7 +260,7 @@ func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args ke
 	}
 	// It is written down before it is sent: what was not is no harm.
 	err = s.DB.RecordAudit(ctx, storage.AuditEntry{
-		AdminID: req.User.ID, Action: deedOrdersExport, Subject: filter.Person, Detail: strconv.Itoa(table.rows), At: time.Now(),
+		AdminID: req.User.ID, Action: actionOrdersExport, Subject: filter.Person, Detail: strconv.Itoa(table.rows), At: time.Now(),
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -263,7 +263,7 @@ func (w *world) everyoneRoutes() []string {
 	routes := []string{
 		keyboards.Admin.Data(struct{}{}), keyboards.AdminOrders.Data(args), keyboards.AdminOrdersPerson.Data(args), keyboards.AdminOrdersCategories.Data(args.Part(0)),
 		keyboards.AdminOrdersDays.Data(args), keyboards.AdminOrdersTotals.Data(args.Part(0)), keyboards.AdminOrdersPicture.Data(args), keyboards.AdminOrdersExport.Data(args),
-		keyboards.AdminUnresolvedList.Data(args.Part(0)), keyboards.BalanceWarn.Data(struct{}{}), keyboards.BalanceWarnOff.Data(struct{}{}),
+		keyboards.AdminUnresolvedList.Data(args.Part(0)), keyboards.BalanceThreshold.Data(struct{}{}), keyboards.BalanceThresholdRemove.Data(struct{}{}),
 		keyboards.AdminOrders.Data(keyboards.AdminOrdersArgs{Person: anna.ID}),
 	}
 	found, err := w.app.DB.AdminOrders(ctx, storage.AdminOrderFilter{}, 100, 0)
@@ -325,7 +325,7 @@ func TestWhoIsNoAdminAnyMore(t *testing.T) {
 		w.setTheScene()
 		w.beAdmin()
 		for _, asked := range []string{
-			keyboards.BalanceWarn.Data(struct{}{}), keyboards.AdminOrdersPerson.Data(keyboards.AdminOrdersArgs{}), keyboards.AdminOrdersDays.Data(keyboards.AdminOrdersArgs{}),
+			keyboards.BalanceThreshold.Data(struct{}{}), keyboards.AdminOrdersPerson.Data(keyboards.AdminOrdersArgs{}), keyboards.AdminOrdersDays.Data(keyboards.AdminOrdersArgs{}),
 		} {
 			w.admins = []int64{adminID}
 			w.restart()

@@ -32,15 +32,15 @@ func byDay(charges []storage.DailyCharges) []dayTotal {
 	return days
 }
 
-// allOrdersTotals says what the orders of the filters were charged, day by day.
-func (s *Screens) allOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminOrdersTotals says what the orders of the filters were charged, day by day.
+func (s *Screens) adminOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	l := req.L
-	charges, lines, err := s.allCharges(ctx, l, args.List())
+	charges, lines, err := s.adminOrderCharges(ctx, l, args.List())
 	if err != nil {
 		return bot.View{}, err
 	}
 	days := byDay(charges)
-	args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), len(days)))
+	args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), len(days)))
 	view := bot.View{Keyboard: keyboards.AdminOrdersTotalsKeyboard(l, args, len(days))}
 	if len(days) == 0 {
 		view.Text = strings.Join(append([]string{l.T("alltotals_none")}, lines...), "\n")
@@ -48,17 +48,17 @@ func (s *Screens) allOrdersTotals(ctx context.Context, req *bot.Request, args ke
 	}
 	lines = append([]string{l.T("alltotals_text", locales.Args{"Sum": sums(l, spentSince(charges, time.Time{}))})}, lines...)
 	lines = append(lines, l.T("alltotals_left_out"), "")
-	for _, of := range keyboards.Page(days, int(args.Part)) {
+	for _, of := range keyboards.Page(days, int(args.Subpage)) {
 		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, of.day), "Sum": sums(l, of.sum)}))
 	}
 	view.Text = strings.Join(lines, "\n")
 	return view, nil
 }
 
-// allOrdersPicture sends them as a picture, a message of its own.
-func (s *Screens) allOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrdersPicture sends them as a picture, a message of its own.
+func (s *Screens) adminOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Part(0)))
-	charges, lines, err := s.allCharges(ctx, l, args)
+	charges, lines, err := s.adminOrderCharges(ctx, l, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -81,10 +81,10 @@ func (s *Screens) allOrdersPicture(ctx context.Context, req *bot.Request, args k
 	}, nil
 }
 
-// allCharges is what the orders of the filters were charged, and a line that says
+// adminOrderCharges is what the orders of the filters were charged, and a line that says
 // which these are.
-func (s *Screens) allCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
-	filter, err := s.shopFilter(ctx, args)
+func (s *Screens) adminOrderCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return nil, nil, err
 	}

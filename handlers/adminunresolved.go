@@ -11,37 +11,37 @@ import (
 	"hstockbot/storage"
 )
 
-func anyUnknownEntries(l *locales.Localizer, unknown []storage.AdminUnresolved) []keyboards.UnresolvedEntry {
+func adminUnresolvedItems(l *locales.Localizer, unknown []storage.AdminUnresolved) []keyboards.UnresolvedEntry {
 	entries := make([]keyboards.UnresolvedEntry, 0, len(unknown))
 	for _, u := range unknown {
 		entries = append(entries, keyboards.UnresolvedEntry{
-			Purchase: u.ID, Name: anySubject(l, u), Rest: " ×" + l.Number(u.Quantity) + " · " + shortPersonLabel(l, u.UserID, u.Person),
+			Purchase: u.ID, Name: adminUnresolvedSubject(l, u), Rest: " ×" + l.Number(u.Quantity) + " · " + shortPersonLabel(l, u.UserID, u.Person),
 		})
 	}
 	return entries
 }
 
-func anySubject(l *locales.Localizer, u storage.AdminUnresolved) string {
-	return subject(l, u.Name, rentedIn(u.Kind, u.Name, u.Country, u.CountryName))
+func adminUnresolvedSubject(l *locales.Localizer, u storage.AdminUnresolved) string {
+	return subject(l, u.Name, adminRental(u.Kind, u.Name, u.Country, u.CountryName))
 }
 
-func anyUnknownWhat(l *locales.Localizer, u storage.AdminUnresolved) string {
-	args := itemArgs(l, anySubject(l, u), u.Quantity)
+func adminUnresolvedSummary(l *locales.Localizer, u storage.AdminUnresolved) string {
+	args := itemArgs(l, adminUnresolvedSubject(l, u), u.Quantity)
 	args["Total"] = l.Money(u.Total, u.Currency)
 	return l.T("allunknown_what", args)
 }
 
-// allUnknown lists everyone's purchases of unknown outcome, newest first.
-func (s *Screens) allUnknown(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminUnresolvedList lists everyone's purchases of unknown outcome, newest first.
+func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args.List())
+	filter, err := s.adminOrderFilter(ctx, args.List())
 	if err != nil {
 		return bot.View{}, err
 	}
-	unknown, total, err := s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Part)*keyboards.PageSize)
+	unknown, total, err := s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Subpage)*keyboards.PageSize)
 	if err == nil && len(unknown) == 0 && total > 0 { // the list has become shorter
-		args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), total))
-		unknown, total, err = s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Part)*keyboards.PageSize)
+		args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), total))
+		unknown, total, err = s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Subpage)*keyboards.PageSize)
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -56,15 +56,15 @@ func (s *Screens) allUnknown(ctx context.Context, req *bot.Request, args keyboar
 	}
 	lines = append(lines, filters...)
 	for _, u := range unknown {
-		lines = append(lines, "", anyUnknownWhat(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), l.T("anyorder_confirmed", locales.Args{"Time": clock(l, u.SentAt)}))
+		lines = append(lines, "", adminUnresolvedSummary(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), l.T("anyorder_confirmed", locales.Args{"Time": clock(l, u.SentAt)}))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, anyUnknownEntries(l, unknown), total)}, nil
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, adminUnresolvedItems(l, unknown), total)}, nil
 }
 
-// anyUnknown shows one of them: the evidence, and what an admin can tell the
+// adminUnresolved shows one of them: the evidence, and what an admin can tell the
 // person, who decides. The marketplace's own words are the person's: they may
 // quote a link.
-func (s *Screens) anyUnknown(ctx context.Context, req *bot.Request, args keyboards.AdminUnresolvedArgs) (bot.View, error) {
+func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args keyboards.AdminUnresolvedArgs) (bot.View, error) {
 	l := req.L
 	u, err := s.DB.AdminUnresolvedPurchase(ctx, args.Purchase)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -74,7 +74,7 @@ func (s *Screens) anyUnknown(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	lines := []string{
-		l.T("allunknown_one"), anyUnknownWhat(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), "",
+		l.T("allunknown_one"), adminUnresolvedSummary(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), "",
 		l.T("anyorder_confirmed", locales.Args{"Time": clock(l, u.SentAt)}), l.N("allunknown_readings", int64(u.Readings)),
 	}
 	if u.Fall.Valid {
@@ -88,7 +88,7 @@ func (s *Screens) anyUnknown(ctx context.Context, req *bot.Request, args keyboar
 			lines = append(lines, l.T("allunknown_same"))
 		}
 	}
-	lines = append(lines, l.T(anyVerdictID(u.Verdict)))
+	lines = append(lines, l.T(adminVerdictID(u.Verdict)))
 	if !u.NextAt.IsZero() {
 		lines = append(lines, l.T("allunknown_next", locales.Args{"Time": clock(l, u.NextAt)}))
 	}
@@ -96,7 +96,7 @@ func (s *Screens) anyUnknown(ctx context.Context, req *bot.Request, args keyboar
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, u.UserID)}, nil
 }
 
-func anyVerdictID(verdict storage.Verdict) string {
+func adminVerdictID(verdict storage.Verdict) string {
 	switch verdict {
 	case storage.VerdictBought:
 		return "allunknown_bought"

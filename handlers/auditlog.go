@@ -15,13 +15,13 @@ import (
 // deed_<word>, whose placeholders are Subject (an id) and Detail; and perhaps one
 // for when it is of a person, deed_<word>_of, and one without a detail, deed_<word>_none.
 const (
-	deedMaintenanceOn   = "maintenance_on"
-	deedMaintenanceOff  = "maintenance_off"
-	deedMaintenanceText = "maintenance_text"
-	deedBlock           = "block"
-	deedUnblock         = "unblock"
-	deedBalanceWarn     = "threshold"
-	deedOrdersExport    = "export"
+	actionMaintenanceOn    = "maintenance_on"
+	actionMaintenanceOff   = "maintenance_off"
+	actionMaintenanceText  = "maintenance_text"
+	actionBlock            = "block"
+	actionUnblock          = "unblock"
+	actionBalanceThreshold = "threshold"
+	actionOrdersExport     = "export"
 )
 
 // adminLog shows what admins have done, the newest first.
@@ -50,7 +50,7 @@ func (s *Screens) adminLog(ctx context.Context, req *bot.Request, args keyboards
 			names[deed.AdminID] = name
 		}
 		lines = append(lines, "", l.T("adminlog_line", locales.Args{
-			"Time": clock(l, deed.At), "Who": personLabel(l, deed.AdminID, name), "Deed": locales.HTML(deedWords(l, deed)),
+			"Time": clock(l, deed.At), "Who": personLabel(l, deed.AdminID, name), "Deed": locales.HTML(auditText(l, deed)),
 		}))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, page, total)}, nil
@@ -65,7 +65,7 @@ func (s *Screens) adminName(ctx context.Context, id int64) (string, error) {
 	return user.Name, err
 }
 
-func deedWords(l *locales.Localizer, deed storage.AuditEntry) string {
+func auditText(l *locales.Localizer, deed storage.AuditEntry) string {
 	id := "deed_" + deed.Action
 	switch {
 	case deed.Detail == "" && l.Has(id+"_none"):
@@ -75,7 +75,7 @@ func deedWords(l *locales.Localizer, deed storage.AuditEntry) string {
 	}
 	subject := locales.HTML(locales.Escape(l.Label("allorders_forgotten")))
 	if deed.Subject != 0 {
-		subject = personNumber(l, deed.Subject)
+		subject = personCode(l, deed.Subject)
 	}
 	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(shorten(deed.Detail, nameLength))})
 }

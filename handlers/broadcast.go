@@ -19,12 +19,12 @@ import (
 )
 
 const (
-	// broadcastsListed is how many of them the list shows.
-	broadcastsListed = 8
-	// presentLength is how much of a text is shown as it was typed, in characters.
-	presentLength = 1500
-	// speedKnown is after how long it is known how fast a broadcast goes.
-	speedKnown = 10 * time.Second
+	// broadcastsShown is how many of them the list shows.
+	broadcastsShown = 8
+	// shownTextLength is how much of a text is shown as it was typed, in characters.
+	shownTextLength = 1500
+	// minSpeedSample is after how long it is known how fast a broadcast goes.
+	minSpeedSample = 10 * time.Second
 )
 
 // SendBroadcast sends one person their copy, behind everything else.
@@ -60,9 +60,9 @@ func (n *Notifier) DrawBroadcast(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	view := bot.View{Text: text, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isGoing(b))}
+	view := bot.View{Text: text, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isRunning(b))}
 	err = n.Bot.Edit(ctx, b.ChatID, int(b.MessageID), view)
-	if errors.Is(err, outbox.ErrRejected) && !isGoing(b) {
+	if errors.Is(err, outbox.ErrRejected) && !isRunning(b) {
 		// They have deleted it. The end is told all the same.
 		var message int
 		if message, err = n.Bot.Send(ctx, b.ChatID, outbox.PriorityStatus, view); err == nil {
@@ -77,8 +77,8 @@ func (n *Notifier) DrawBroadcast(ctx context.Context, id int64) error {
 	return err
 }
 
-// isGoing reports whether a broadcast can still be stopped.
-func isGoing(b storage.Broadcast) bool {
+// isRunning reports whether a broadcast can still be stopped.
+func isRunning(b storage.Broadcast) bool {
 	return b.State == storage.BroadcastWaiting || b.State == storage.BroadcastSending
 }
 
@@ -86,7 +86,7 @@ func isGoing(b storage.Broadcast) bool {
 // was, and the way to write.
 func (s *Screens) broadcastList(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
-	all, err := s.DB.Broadcasts(ctx, broadcastsListed)
+	all, err := s.DB.Broadcasts(ctx, broadcastsShown)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -162,7 +162,7 @@ func (s *Screens) broadcastAsk(ctx context.Context, req *bot.Request, args keybo
 	lines = append(lines, "", l.T("broadcast_markup"))
 	text, written := texts[code]
 	if written {
-		lines = append(lines, "", l.T("broadcast_present"), "<pre>"+locales.Escape(shorten(text, presentLength))+"</pre>")
+		lines = append(lines, "", l.T("broadcast_present"), "<pre>"+locales.Escape(shorten(text, shownTextLength))+"</pre>")
 	}
 	return bot.View{
 		Text:     strings.Join(lines, "\n"),
@@ -173,7 +173,7 @@ func (s *Screens) broadcastAsk(ctx context.Context, req *bot.Request, args keybo
 
 // broadcastTyped keeps a text, if it can be sent; else the question stands.
 func (s *Screens) broadcastTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
-	if why := markupFault(req.L, bot.CheckMarkup(req.Text)); why != "" {
+	if why := markupErrorText(req.L, bot.CheckMarkup(req.Text)); why != "" {
 		return bot.View{}, message("broadcast_fault", locales.Args{"Why": locales.HTML(why)})
 	}
 	if err := s.DB.SetBroadcastText(ctx, req.User.ID, req.Data, req.Text); err != nil {
@@ -182,8 +182,8 @@ func (s *Screens) broadcastTyped(ctx context.Context, req *bot.Request) (bot.Vie
 	return bot.RedirectTo(keyboards.BroadcastWrite.Data(struct{}{})), nil
 }
 
-// markupFault says what is wrong with a text; "": nothing.
-func markupFault(l *locales.Localizer, err error) string {
+// markupErrorText says what is wrong with a text; "": nothing.
+func markupErrorText(l *locales.Localizer, err error) string {
 	var fault *bot.MarkupError
 	if !errors.As(err, &fault) {
 		return ""
@@ -303,7 +303,7 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 	case busy:
 		lines = append(lines, "", l.T("broadcast_busy"))
 	case s.Notifier.TelegramRate > 0:
-		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.Notifier.atRate(people.total)))}))
+		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.Notifier.sendTime(people.total)))}))
 	}
 	return bot.View{
 		Text:         strings.Join(lines, "\n"),
@@ -312,15 +312,15 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 	}, nil
 }
 
-// atRate is how long so many messages take if nothing else is sent.
-func (n *Notifier) atRate(messages int64) time.Duration {
+// sendTime is how long so many messages take if nothing else is sent.
+func (n *Notifier) sendTime(messages int64) time.Duration {
 	return time.Duration(float64(messages) / n.TelegramRate * float64(time.Second))
 }
 
 // broadcastBusy reports whether another one goes first.
 func (s *Screens) broadcastBusy(ctx context.Context) (bool, error) {
-	all, err := s.DB.Broadcasts(ctx, broadcastsListed)
-	return slices.ContainsFunc(all, isGoing), err
+	all, err := s.DB.Broadcasts(ctx, broadcastsShown)
+	return slices.ContainsFunc(all, isRunning), err
 }
 
 // broadcastSend starts a broadcast, if it still is as it was previewed. However
@@ -370,7 +370,7 @@ func (s *Screens) broadcastShow(ctx context.Context, req *bot.Request, args keyb
 		return bot.View{}, storage.ErrNotFound // its author's alone
 	}
 	text, err := s.Notifier.broadcastText(ctx, req.L, b)
-	return bot.View{Text: text, Keyboard: keyboards.BroadcastKeyboard(req.L, b.ID, isGoing(b))}, err
+	return bot.View{Text: text, Keyboard: keyboards.BroadcastKeyboard(req.L, b.ID, isRunning(b))}, err
 }
 
 // broadcastStop stops a broadcast, whoever's it is.
@@ -444,7 +444,7 @@ func (n *Notifier) broadcastText(ctx context.Context, l *locales.Localizer, b st
 	case b.State == storage.BroadcastSending && left > 0:
 		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(left))}))
 	case !b.StartedAt.IsZero() && !b.EndedAt.IsZero():
-		lines = append(lines, "", l.T("broadcast_took", locales.Args{"Time": l.Isolate(stopwatch(b.EndedAt.Sub(b.StartedAt)))}))
+		lines = append(lines, "", l.T("broadcast_took", locales.Args{"Time": l.Isolate(formatDuration(b.EndedAt.Sub(b.StartedAt)))}))
 	}
 	return strings.Join(lines, "\n"), nil
 }
@@ -454,17 +454,17 @@ func (n *Notifier) broadcastText(ctx context.Context, l *locales.Localizer, b st
 func (n *Notifier) timeLeft(b storage.Broadcast) time.Duration {
 	left, done, running := max(b.Total-b.Handled(), 0), b.Handled(), time.Since(b.StartedAt)
 	switch {
-	case done > 0 && running >= speedKnown:
+	case done > 0 && running >= minSpeedSample:
 		return time.Duration(float64(running) / float64(done) * float64(left))
 	case n.TelegramRate > 0:
-		return n.atRate(left)
+		return n.sendTime(left)
 	default:
 		return 0
 	}
 }
 
-// stopwatch writes a duration as 5:33 or 1:05:33.
-func stopwatch(d time.Duration) string {
+// formatDuration writes a duration as 5:33 or 1:05:33.
+func formatDuration(d time.Duration) string {
 	seconds := int64(d.Round(time.Second) / time.Second)
 	if seconds < 3600 {
 		return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)

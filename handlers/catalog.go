@@ -72,7 +72,7 @@ func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards
 		return bot.View{}, err
 	}
 	if len(category.Subcategories) == 0 {
-		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.CategoryPathHash(category.English, "")})
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
 	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
@@ -150,7 +150,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 	if err != nil {
 		return bot.View{}, err
 	}
-	where, err := s.findPlace(ctx, key, req.L, args.Place)
+	where, err := s.findPlace(ctx, key, req.L, args.Path)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -77,7 +77,7 @@ func (t *orderTable) add(o storage.Order) error { return t.row(o) }
 // addAnybodys writes an order with whose it is and of what category, as a callback
 // of EachAdminOrder.
 func (t *orderTable) addAnybodys(o storage.AdminOrder) error {
-	return t.row(plain(o), nonzero(o.UserID), o.Category)
+	return t.row(ownOrder(o), nonzero(o.UserID), o.Category)
 }
 
 func (t *orderTable) row(o storage.Order, more ...string) error {

@@ -111,9 +111,9 @@ func TestForgedButtons(t *testing.T) {
 			keyboards.OrderRefresh.Data(keyboards.OrderViewArgs{Order: order.ID}),
 			keyboards.CardRefresh.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.OrderAccounts.Data(keyboards.OrderRef{Order: order.ID}),
-			keyboards.OrderWrong.Data(keyboards.OrderRef{Order: order.ID}),
-			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
-			keyboards.UnresolvedAdoptSure.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, Number: order.ExternalID}),
+			keyboards.OrderProblem.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.OrderAgain.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
+			keyboards.UnresolvedAdoptSure.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, ExternalID: order.ExternalID}),
 		} {
 			mallory.TapData(1, data)
 			pass(time.Second)

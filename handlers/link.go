@@ -196,17 +196,17 @@ func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.
 	if !ok {
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
-	order := args.Order(n)
+	order := args.WithQuantity(n)
 	view, err := s.linkedOrder(ctx, req, order)
 	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
 		return askAgain(amountSentence(req.L, amount), foot), nil
 	}
-	return view, bot.ErrorAt(keyboards.LinkedOrder.Data(order), err)
+	return view, bot.ErrorAt(keyboards.LinkedQuantity.Data(order), err)
 }
 
 // linkedOrder draws the confirm card: what it would ask for is there already.
-func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
+func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedQuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}

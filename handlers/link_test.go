@@ -112,11 +112,11 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 		must(w.t, err)
 		before := w.anna.Last().ID
 		for _, forged := range []string{
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: market.GmailUSA, Quantity: 1}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: market.GmailUSA, Quantity: 1}),
 			keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: link, Service: market.GmailUSA}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: words, Service: 1, Quantity: 100}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: 1, Quantity: 1}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: 1, Quantity: -100}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: words, Service: 1, Quantity: 100}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: 1, Quantity: 1}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: 1, Quantity: -100}),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: words}),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: link, Page: 65535}), // the last page
 		} {

@@ -28,43 +28,43 @@ func (s *Screens) maintenance(ctx context.Context, req *bot.Request, _ struct{})
 	if m.On() {
 		state = l.T("maintenance_on", locales.Args{"Since": clock(l, m.Since)})
 	}
-	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_told"), "<blockquote>" + maintenanceWords(l, m) + "</blockquote>"}
+	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_told"), "<blockquote>" + maintenanceMessage(l, m) + "</blockquote>"}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.MaintenanceKeyboard(l, m.On(), m.Text != "")}, nil
 }
 
-// maintenanceWords is what people are told, as HTML.
-func maintenanceWords(l *locales.Localizer, m storage.Maintenance) string {
+// maintenanceMessage is what people are told, as HTML.
+func maintenanceMessage(l *locales.Localizer, m storage.Maintenance) string {
 	if m.Text != "" {
 		return locales.Escape(m.Text)
 	}
 	return l.T("maintenance_text")
 }
 
-// closedSentence is what somebody is told who has just been refused for it. That
+// maintenanceSentence is what somebody is told who has just been refused for it. That
 // it can't be read, or is over by now, is no reason to say anything else.
-func (s *Screens) closedSentence(ctx context.Context, l *locales.Localizer) string {
+func (s *Screens) maintenanceSentence(ctx context.Context, l *locales.Localizer) string {
 	m, err := s.DB.Maintenance(ctx)
 	if err != nil {
 		s.Log.Error("the sentence of maintenance can't be read", "error", err)
 	}
-	return "🚧 " + maintenanceWords(l, m)
+	return "🚧 " + maintenanceMessage(l, m)
 }
 
-// closedNote stands below what could be bought, "" while it can.
-func (s *Screens) closedNote(ctx context.Context, l *locales.Localizer) string {
+// maintenanceNote stands below what could be bought, "" while it can.
+func (s *Screens) maintenanceNote(ctx context.Context, l *locales.Localizer) string {
 	if err := s.Orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
 		return ""
 	}
-	return "\n\n" + s.closedSentence(ctx, l)
+	return "\n\n" + s.maintenanceSentence(ctx, l)
 }
 
 // maintenanceSwitch closes or opens buying. The button says which, so that a
 // second tap changes nothing.
 func (s *Screens) maintenanceSwitch(ctx context.Context, req *bot.Request, args keyboards.SwitchArgs) (bot.View, error) {
 	now := time.Now()
-	since, what := time.Time{}, deedMaintenanceOff
+	since, what := time.Time{}, actionMaintenanceOff
 	if args.On {
-		since, what = now, deedMaintenanceOn
+		since, what = now, actionMaintenanceOn
 	}
 	if err := s.DB.SetMaintenance(ctx, since, storage.AuditEntry{AdminID: req.User.ID, Action: what, At: now}); err != nil {
 		return bot.View{}, err
@@ -86,15 +86,15 @@ func (s *Screens) maintenanceTyped(ctx context.Context, req *bot.Request) (bot.V
 	if n := len([]rune(text)); n == 0 || n > maintenanceLength {
 		return askAgain(req.L.T("maintenance_bad", locales.Args{"Most": maintenanceLength}), keyboards.Foot(req.L, keyboards.Maintenance.Data(struct{}{}))), nil
 	}
-	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, Detail: text, At: time.Now()}); err != nil {
+	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: actionMaintenanceText, Detail: text, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
 	return bot.RedirectTo(keyboards.Maintenance.Data(struct{}{})), nil
 }
 
-// maintenanceOwn goes back to the bot's own sentence, in everybody's language.
-func (s *Screens) maintenanceOwn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	if err := s.DB.SetMaintenanceText(ctx, "", storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, At: time.Now()}); err != nil {
+// maintenanceDefaultText goes back to the bot's own sentence, in everybody's language.
+func (s *Screens) maintenanceDefaultText(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	if err := s.DB.SetMaintenanceText(ctx, "", storage.AuditEntry{AdminID: req.User.ID, Action: actionMaintenanceText, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
 	return s.maintenance(ctx, req, struct{}{})

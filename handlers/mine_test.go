@@ -355,7 +355,7 @@ func TestTakingInTwice(t *testing.T) {
 			w.t.Errorf("it is offered to order it again:\n%s", w.anna.Transcript())
 		}
 		for _, data := range []string{
-			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}), keyboards.Again.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
+			keyboards.OrderAgain.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}), keyboards.NewCard.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
 			keyboards.PhoneAgain.Data(keyboards.OrderRef{Order: order.ID}), keyboards.PhoneAnother.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.Confirm.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
 		} {

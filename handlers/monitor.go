@@ -12,12 +12,12 @@ import (
 	"hstockbot/storage"
 )
 
-// alarmsLength is how long a message about alarms gets, in UTF-16 units: below what
+// alertsLength is how long a message about alarms gets, in UTF-16 units: below what
 // Telegram takes, since one that is refused would never be told again.
-const alarmsLength = 3500
+const alertsLength = 3500
 
-// wrongNow says what is wrong at the moment, a line each.
-func (s *Screens) wrongNow(ctx context.Context, l *locales.Localizer) ([]string, error) {
+// activeAlerts says what is wrong at the moment, a line each.
+func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer) ([]string, error) {
 	entries, err := s.Monitor.Active(ctx)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (s *Screens) wrongNow(ctx context.Context, l *locales.Localizer) ([]string,
 	const most = 10
 	var lines []string
 	for _, e := range entries[:min(len(entries), most)] {
-		lines = append(lines, alarmLine(l, e))
+		lines = append(lines, alertLine(l, e))
 	}
 	if more := len(entries) - most; more > 0 {
 		lines = append(lines, l.N("alarm_more", int64(more)))
@@ -33,8 +33,8 @@ func (s *Screens) wrongNow(ctx context.Context, l *locales.Localizer) ([]string,
 	return lines, nil
 }
 
-// alarmView puts a message of alarms into words.
-func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) {
+// alertsView puts a message of alarms into words.
+func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error) {
 	news, err := monitor.DecodeReport(message)
 	if err != nil {
 		return bot.View{}, err
@@ -42,8 +42,8 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 	var lines []string
 	more, length := news.More, 0
 	for i, e := range news.Entries {
-		line := alarmLine(l, e)
-		if length += len(utf16.Encode([]rune(line))) + 2; length > alarmsLength {
+		line := alertLine(l, e)
+		if length += len(utf16.Encode([]rune(line))) + 2; length > alertsLength {
 			more += len(news.Entries) - i
 			break
 		}
@@ -55,8 +55,8 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlertKeyboard(l)}, nil
 }
 
-// alarmLine says that something is wrong, or that it is over.
-func alarmLine(l *locales.Localizer, e monitor.Alert) string {
+// alertLine says that something is wrong, or that it is over.
+func alertLine(l *locales.Localizer, e monitor.Alert) string {
 	args := locales.Args{
 		"Since": clock(l, e.Since), "Count": e.Figures.Count,
 		"Name": l.Name(shorten(e.Figures.Name, wordLength)), "Quantity": l.Number(e.Figures.Quantity),

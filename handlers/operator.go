@@ -68,19 +68,19 @@ func (s *Screens) operatorThreshold(ctx context.Context) (decimal.Decimal, bool,
 	return below, err == nil, err
 }
 
-// balanceWarn asks below what sum admins are to be warned.
-func (s *Screens) balanceWarn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+// balanceThreshold asks below what sum admins are to be warned.
+func (s *Screens) balanceThreshold(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	_, set, err := s.operatorThreshold(ctx)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text: req.L.T("balance_warn_ask"), Keyboard: keyboards.BalanceWarnKeyboard(req.L, set), Dialog: dialog(stepBalanceWarn, ""),
+		Text: req.L.T("balance_warn_ask"), Keyboard: keyboards.BalanceThresholdKeyboard(req.L, set), Dialog: dialog(stepBalanceThreshold, ""),
 	}, nil
 }
 
-// balanceWarnTyped takes the sum.
-func (s *Screens) balanceWarnTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+// balanceThresholdTyped takes the sum.
+func (s *Screens) balanceThresholdTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	below, ok := parsePrice(req.Text)
 	if !ok {
 		return askAgain(req.L.T("balance_warn_bad"), keyboards.Foot(req.L, keyboards.Balance.Data(keyboards.BalanceArgs{}))), nil
@@ -88,8 +88,8 @@ func (s *Screens) balanceWarnTyped(ctx context.Context, req *bot.Request) (bot.V
 	return s.setOperatorThreshold(ctx, req, below.String())
 }
 
-// balanceWarnOff takes it away.
-func (s *Screens) balanceWarnOff(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+// balanceThresholdRemove takes it away.
+func (s *Screens) balanceThresholdRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	view, err := s.setOperatorThreshold(ctx, req, "")
 	view.Toast = req.L.Label("balance_warn_off_toast")
 	return view, err
@@ -97,7 +97,7 @@ func (s *Screens) balanceWarnOff(ctx context.Context, req *bot.Request, _ struct
 
 // setOperatorThreshold keeps the sum, and shows the balance, where it stands.
 func (s *Screens) setOperatorThreshold(ctx context.Context, req *bot.Request, below string) (bot.View, error) {
-	deed := storage.AuditEntry{AdminID: req.User.ID, Action: deedBalanceWarn, Detail: below, At: time.Now()}
+	deed := storage.AuditEntry{AdminID: req.User.ID, Action: actionBalanceThreshold, Detail: below, At: time.Now()}
 	if err := s.DB.SetSettingAudited(ctx, storage.OperatorThreshold, below, deed); err != nil {
 		return bot.View{}, err
 	}

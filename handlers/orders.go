@@ -53,8 +53,8 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 	for _, order := range found {
 		entries = append(entries, orderEntry(l, order))
 	}
-	isNew := args.New
-	args.New, args.Page = false, keyboards.PageArg(page)
+	isNew := args.AsNewMessage
+	args.AsNewMessage, args.Page = false, keyboards.PageArg(page)
 	view := bot.View{Text: l.T("orders_text"), AsNewMessage: isNew}
 	switch {
 	case total == 0 && len(unknown) == 0 && filter == storage.FilterAll:
@@ -63,9 +63,9 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 		view.Text = l.T("orders_empty_filter")
 	}
 	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListActions{
-		CancelAll: filter == storage.FilterOpen && total > 1,
-		Export:    filter == storage.FilterAll && total > 0,
-		Everyones: s.IsAdmin(req.User.ID),
+		CancelAll:   filter == storage.FilterOpen && total > 1,
+		Export:      filter == storage.FilterAll && total > 0,
+		AdminOrders: s.IsAdmin(req.User.ID),
 	})
 	return view, nil
 }
@@ -99,7 +99,7 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 		return view, err
 	}
 	if s.IsAdmin(req.User.ID) {
-		return s.allOrdersCommand(ctx, req)
+		return s.adminOrdersCommand(ctx, req)
 	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
 }
@@ -109,7 +109,7 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 func (s *Screens) orderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
 	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, n)
 	if errors.Is(err, storage.ErrNotFound) && s.IsAdmin(req.User.ID) {
-		if view, found, err := s.anyOrderOfNumber(ctx, req, n); found || err != nil {
+		if view, found, err := s.adminOrderByExternalID(ctx, req, n); found || err != nil {
 			return view, err
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Screens) personTyped(ctx context.Context, req *bot.Request) (bot.View, 
 	args := keyboards.PersonArgs{Person: id}
 	view, err := s.person(ctx, req, args)
 	if errors.Is(err, storage.ErrNotFound) {
-		return askAgain(req.L.T("person_none", locales.Args{"ID": personNumber(req.L, id)}), foot), nil
+		return askAgain(req.L.T("person_none", locales.Args{"ID": personCode(req.L, id)}), foot), nil
 	}
 	return view, bot.ErrorAt(keyboards.Person.Data(args), err)
 }
@@ -71,8 +71,8 @@ func shortPersonLabel(l *locales.Localizer, id int64, name string) string {
 	}
 }
 
-// personNumber is an id as people copy it.
-func personNumber(l *locales.Localizer, id int64) locales.HTML {
+// personCode is an id as people copy it.
+func personCode(l *locales.Localizer, id int64) locales.HTML {
 	return code(l, strconv.FormatInt(id, 10))
 }
 
@@ -89,7 +89,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 		return bot.View{}, err
 	}
 	lines := []string{
-		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
+		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personCode(l, user.ID)}), "",
 		l.T("person_language", locales.Args{"Language": s.languageName(s.Localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
@@ -123,7 +123,7 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 	}
 	return bot.View{
 		Text: req.L.T("person_block_ask", locales.Args{
-			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personNumber(req.L, user.ID),
+			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personCode(req.L, user.ID),
 		}),
 		Keyboard: keyboards.PersonBlockKeyboard(req.L, args),
 	}, nil
@@ -133,11 +133,11 @@ func (s *Screens) personBlockSure(ctx context.Context, req *bot.Request, args ke
 	if s.IsAdmin(args.Person) {
 		return bot.View{}, message("person_is_admin")
 	}
-	return s.setBlocked(ctx, req, args, true, deedBlock)
+	return s.setBlocked(ctx, req, args, true, actionBlock)
 }
 
 func (s *Screens) personUnblock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
-	return s.setBlocked(ctx, req, args, false, deedUnblock)
+	return s.setBlocked(ctx, req, args, false, actionUnblock)
 }
 
 func (s *Screens) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, what string) (bot.View, error) {

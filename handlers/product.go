@@ -52,7 +52,7 @@ func (s *Screens) productView(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	view := bot.View{
-		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh) + s.closedNote(ctx, l),
+		Text:    s.productText(ctx, req, row, inventory, limits, told) + staleNote(l, fresh) + s.maintenanceNote(ctx, l),
 		Picture: picture(row.ImageURL),
 	}
 	var quantities []int64
@@ -202,7 +202,7 @@ func (s *Screens) amountTyped(ctx context.Context, req *bot.Request) (bot.View, 
 	if !ok {
 		return askAgain(req.L.T("amount_not_number"), foot), nil
 	}
-	order := args.Order(n)
+	order := args.WithQuantity(n)
 	view, err := s.quantity(ctx, req, order)
 	var amount *orders.LimitError
 	if errors.As(err, &amount) && !amount.SoldOut {
@@ -213,7 +213,7 @@ func (s *Screens) amountTyped(ctx context.Context, req *bot.Request) (bot.View, 
 
 // quantity goes on to what the purchase still needs: the link of an SMM
 // service, or the delivery e-mail of a product.
-func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
@@ -271,12 +271,12 @@ func (s *Screens) emailTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	return s.draft(ctx, req, args, email)
 }
 
-func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs) (bot.View, error) {
 	return s.draft(ctx, req, args, "")
 }
 
 // draft stores what is about to be bought and draws its confirm card.
-func (s *Screens) draft(ctx context.Context, req *bot.Request, args keyboards.OrderArgs, link string) (bot.View, error) {
+func (s *Screens) draft(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs, link string) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err

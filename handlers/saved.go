@@ -230,7 +230,7 @@ func (s *Screens) marks(ctx context.Context, l *locales.Localizer, userID, servi
 			lines = append(lines, l.T("tell_price_on", locales.Args{"Price": marks.Price}))
 			continue
 		}
-		marks.TellBack = true
+		marks.Restock = true
 		id := "tell_back_next"
 		if soldOut {
 			id = "tell_back_on"

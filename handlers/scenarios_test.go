@@ -59,7 +59,7 @@ func (w *world) openGmail() {
 	w.t.Helper()
 	// By what their buttons carry, which is the same in every language.
 	w.tapTo(keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf("Email Accounts")}))
-	w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Place: keyboards.CategoryPathHash("Email Accounts", "Gmail")}))
+	w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash("Email Accounts", "Gmail")}))
 	w.tapLike("$1.25")
 }
 

@@ -101,11 +101,11 @@ func (s *Screens) shopGoods(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, err
 	}
-	place := slices.IndexFunc(shops, func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Shop })
+	place := slices.IndexFunc(shops, func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Seller })
 	switch {
-	case place < 0 && args.Shop != "":
+	case place < 0 && args.Seller != "":
 		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.SellersArgs{}))}, nil
-	case place < 0, slices.ContainsFunc(shops[place+1:], func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Shop }):
+	case place < 0, slices.ContainsFunc(shops[place+1:], func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Seller }):
 		return bot.View{}, storage.ErrNotFound
 	}
 	rows, fresh, err := s.Catalog.SellerGoods(ctx, key, req.L.Lang(), shops[place].ID)

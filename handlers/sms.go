@@ -37,7 +37,7 @@ func (s *Screens) smsCountries(ctx context.Context, req *bot.Request, args keybo
 	if err != nil {
 		return bot.View{}, err
 	}
-	countries, fresh, query, err := s.countriesOf(ctx, req, key, args.Found)
+	countries, fresh, query, err := s.countriesOf(ctx, req, key, args.Search)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -72,13 +72,13 @@ func (s *Screens) countriesOf(ctx context.Context, req *bot.Request, key redact.
 func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountriesArgs, countries []catalog.Country, fresh catalog.Freshness, query string) bot.View {
 	if len(countries) == 0 {
 		id := "sms_countries_empty"
-		if args.Found != 0 {
+		if args.Search != 0 {
 			id = "sms_not_found"
 		}
 		return bot.View{Text: l.T(id), Keyboard: keyboards.SMSCountriesKeyboard(l, args, nil, 0), Dialog: dialog(stepCountry, "")}
 	}
 	text := l.T("sms_countries_text")
-	if args.Found != 0 {
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(countries)))
@@ -126,7 +126,7 @@ func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View,
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Found: search}, found, fresh, query), nil
+	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Search: search}, found, fresh, query), nil
 }
 
 // typedQuery is what was typed to find something, as much of it as counts.
@@ -163,8 +163,8 @@ func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	query := ""
-	if args.Found != 0 {
-		if query, err = s.DB.Search(ctx, req.User.ID, args.Found); err != nil {
+	if args.Search != 0 {
+		if query, err = s.DB.Search(ctx, req.User.ID, args.Search); err != nil {
 			return bot.View{}, err
 		}
 		projects = catalog.FindProjects(projects, query)
@@ -174,20 +174,20 @@ func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboa
 
 func (s *Screens) projectsView(ctx context.Context, req *bot.Request, key redact.Secret, args keyboards.SMSProjectsArgs, where catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
 	l := req.L
-	back, err := s.backToCountries(ctx, req, key, where, args.Via)
+	back, err := s.backToCountries(ctx, req, key, where, args.CountrySearch)
 	if err != nil {
 		return bot.View{}, err
 	}
 	named := locales.Args{"Country": listedCountry(req.L, where)}
 	if len(projects) == 0 {
-		if args.Found != 0 {
-			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})
+		if args.Search != 0 {
+			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})
 			return bot.View{Text: l.T("sms_not_found"), Keyboard: keyboards.Foot(l, back)}, nil
 		}
 		return bot.View{Text: l.T("sms_projects_empty", named), Keyboard: keyboards.Foot(l, back)}, nil
 	}
 	text := l.T("sms_projects_text", named)
-	if args.Found != 0 {
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
@@ -199,7 +199,7 @@ func (s *Screens) projectsView(ctx context.Context, req *bot.Request, key redact
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
 		Keyboard: keyboards.SMSProjectsKeyboard(l, args, entries, len(projects), back),
-		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, Via: args.Via})),
+		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 	}, nil
 }
 
@@ -210,7 +210,7 @@ func (s *Screens) backToCountries(ctx context.Context, req *bot.Request, key red
 		return "", err
 	}
 	place := slices.IndexFunc(countries, func(c catalog.Country) bool { return c.Code == where.Code })
-	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Found: via, Page: pageOf(max(place, 0))}), nil
+	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Search: via, Page: pageOf(max(place, 0))}), nil
 }
 
 // listedCountry is a country as the marketplace names it, with its flag.
@@ -234,7 +234,7 @@ func (s *Screens) smsFindProject(ctx context.Context, req *bot.Request, args key
 	}
 	return bot.View{
 		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(req.L, where)}),
-		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})),
+		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(args)),
 	}, nil
 }
@@ -258,16 +258,16 @@ func (s *Screens) projectTyped(ctx context.Context, req *bot.Request) (bot.View,
 	if err != nil {
 		return bot.View{}, err
 	}
-	args := keyboards.SMSProjectsArgs{Country: asked.Country, Via: asked.Via}
+	args := keyboards.SMSProjectsArgs{Country: asked.Country, CountrySearch: asked.CountrySearch}
 	found := catalog.FindProjects(projects, query)
 	switch len(found) {
 	case 0:
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSProjects.Data(args))), nil
 	case 1:
-		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), Via: asked.Via}
+		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), CountrySearch: asked.CountrySearch}
 		return bot.RedirectTo(keyboards.SMSProject.Data(one)), nil
 	}
-	if args.Found, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
+	if args.Search, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
 		return bot.View{}, err
 	}
 	return s.projectsView(ctx, req, key, args, where, found, fresh, query)
@@ -303,7 +303,7 @@ func (s *Screens) smsProject(ctx context.Context, req *bot.Request, args keyboar
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
 			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
-		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
+		}) + staleNote(req.L, fresh) + s.maintenanceNote(ctx, req.L),
 		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals),
 	}, nil
 }

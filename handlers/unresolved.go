@@ -108,12 +108,12 @@ func (s *Screens) numberTyped(ctx context.Context, req *bot.Request) (bot.View, 
 	if order.Rental.Phone != "" {
 		text = l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)}) + "\n" + text
 	}
-	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n})}, nil
+	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, ExternalID: n})}, nil
 }
 
 // unknownAdopt takes the order in as this purchase.
 func (s *Screens) unknownAdopt(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
-	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
+	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.ExternalID)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
 	}

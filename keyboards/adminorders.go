@@ -14,35 +14,35 @@ type AdminOrdersArgs struct {
 	Page     uint16
 }
 
-// Part is a page of something that was opened from this list.
-func (a AdminOrdersArgs) Part(page uint16) AdminOrdersPartArgs {
-	return AdminOrdersPartArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, Part: page}
+// Subpage is a page of something that was opened from this list.
+func (a AdminOrdersArgs) Part(page uint16) AdminOrdersSublistArgs {
+	return AdminOrdersSublistArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, Subpage: page}
 }
 
-// Order is an order of this list.
+// WithQuantity is an order of this list.
 func (a AdminOrdersArgs) Order(id int64) AdminOrderArgs {
 	return AdminOrderArgs{Order: id, Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
 }
 
-// AdminOrdersPartArgs is a page, Part, of something else about the orders of a
+// AdminOrdersSublistArgs is a page, Part, of something else about the orders of a
 // list, and the list.
-type AdminOrdersPartArgs struct {
+type AdminOrdersSublistArgs struct {
 	Filter   uint8
 	Person   int64
 	Category route.Hash
 	Day      uint16
 	Page     uint16
-	Part     uint16
+	Subpage  uint16
 }
 
 // List is the list that it was opened from.
-func (a AdminOrdersPartArgs) List() AdminOrdersArgs {
+func (a AdminOrdersSublistArgs) List() AdminOrdersArgs {
 	return AdminOrdersArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
 }
 
 // Unresolved is a purchase of unknown outcome that stands on this page.
-func (a AdminOrdersPartArgs) Unresolved(purchase int64) AdminUnresolvedArgs {
-	return AdminUnresolvedArgs{Purchase: purchase, Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, Listed: a.Part + 1}
+func (a AdminOrdersSublistArgs) Unresolved(purchase int64) AdminUnresolvedArgs {
+	return AdminUnresolvedArgs{Purchase: purchase, Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, ListPage: a.Subpage + 1}
 }
 
 // AdminOrderArgs is somebody's order and the list that it was opened from.
@@ -70,7 +70,7 @@ type AdminUnresolvedArgs struct {
 	Category route.Hash
 	Day      uint16
 	Page     uint16
-	Listed   uint16
+	ListPage uint16
 }
 
 // List is the list of orders behind it.
@@ -79,22 +79,22 @@ func (a AdminUnresolvedArgs) List() AdminOrdersArgs {
 }
 
 func (a AdminUnresolvedArgs) back() string {
-	if a.Listed == 0 {
+	if a.ListPage == 0 {
 		return AdminOrders.Data(a.List())
 	}
-	return AdminUnresolvedList.Data(a.List().Part(a.Listed - 1))
+	return AdminUnresolvedList.Data(a.List().Part(a.ListPage - 1))
 }
 
 // Routes of everyone's orders.
 var (
 	AdminOrders           = route.New[AdminOrdersArgs]("Aol")
 	AdminOrdersPerson     = route.New[AdminOrdersArgs]("Aop")
-	AdminOrdersCategories = route.New[AdminOrdersPartArgs]("Aoc")
+	AdminOrdersCategories = route.New[AdminOrdersSublistArgs]("Aoc")
 	AdminOrdersDays       = route.New[AdminOrdersArgs]("Aod")
-	AdminOrdersTotals     = route.New[AdminOrdersPartArgs]("Aot")
+	AdminOrdersTotals     = route.New[AdminOrdersSublistArgs]("Aot")
 	AdminOrdersPicture    = route.New[AdminOrdersArgs]("Aog")
 	AdminOrdersExport     = route.New[AdminOrdersArgs]("Aox")
-	AdminUnresolvedList   = route.New[AdminOrdersPartArgs]("Aou")
+	AdminUnresolvedList   = route.New[AdminOrdersSublistArgs]("Aou")
 	AdminUnresolved       = route.New[AdminUnresolvedArgs]("Aow")
 	AdminOrder            = route.New[AdminOrderArgs]("Aoo")
 )
@@ -167,8 +167,8 @@ func orderRows(l *locales.Localizer, args AdminOrdersArgs, entries []OrderEntry)
 	return rows
 }
 
-// FoundOrdersKeyboard lists several orders of one number.
-func FoundOrdersKeyboard(l *locales.Localizer, entries []OrderEntry) Rows {
+// AdminOrdersFoundKeyboard lists several orders of one number.
+func AdminOrdersFoundKeyboard(l *locales.Localizer, entries []OrderEntry) Rows {
 	return append(orderRows(l, AdminOrdersArgs{}, entries), Foot(l, AdminOrders.Data(AdminOrdersArgs{}))...)
 }
 
@@ -179,14 +179,14 @@ type CategoryChoice struct {
 }
 
 // AdminOrdersCategoriesKeyboard offers one page of the categories.
-func AdminOrdersCategoriesKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, categories []CategoryChoice, total int) Rows {
+func AdminOrdersCategoriesKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, categories []CategoryChoice, total int) Rows {
 	var rows Rows
 	for _, category := range categories {
 		list := args.List()
 		list.Category, list.Page = category.Hash, 0
 		rows = append(rows, []Button{Tap(fit(l, category.Name, "", OneColumn), AdminOrders.Data(list))})
 	}
-	rows = append(rows, Pages(int(args.Part), total, func(page int) string { return AdminOrdersCategories.Data(args.List().Part(PageArg(page))) })...)
+	rows = append(rows, Pages(int(args.Subpage), total, func(page int) string { return AdminOrdersCategories.Data(args.List().Part(PageArg(page))) })...)
 	return append(rows, Foot(l, AdminOrders.Data(args.List()))...)
 }
 
@@ -209,8 +209,8 @@ func AdminOrdersDaysKeyboard(l *locales.Localizer, args AdminOrdersArgs, days []
 
 // AdminOrdersTotalsKeyboard turns the pages of the totals, of so many days, and
 // offers their picture.
-func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, total int) Rows {
-	rows := Pages(int(args.Part), total, func(page int) string { return AdminOrdersTotals.Data(args.List().Part(PageArg(page))) })
+func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, total int) Rows {
+	rows := Pages(int(args.Subpage), total, func(page int) string { return AdminOrdersTotals.Data(args.List().Part(PageArg(page))) })
 	if total > 0 {
 		rows = append(rows, []Button{Tap(l.Label("allorders_button_picture"), AdminOrdersPicture.Data(args.List()))})
 	}
@@ -218,12 +218,12 @@ func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, t
 }
 
 // AdminUnresolvedListKeyboard opens the purchases of one page.
-func AdminUnresolvedListKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, unknown []UnresolvedEntry, total int) Rows {
+func AdminUnresolvedListKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, unknown []UnresolvedEntry, total int) Rows {
 	var rows Rows
 	for _, purchase := range unknown {
 		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), AdminUnresolved.Data(args.Unresolved(purchase.Purchase)))})
 	}
-	rows = append(rows, Pages(int(args.Part), total, func(page int) string { return AdminUnresolvedList.Data(args.List().Part(PageArg(page))) })...)
+	rows = append(rows, Pages(int(args.Subpage), total, func(page int) string { return AdminUnresolvedList.Data(args.List().Part(PageArg(page))) })...)
 	return append(rows, Foot(l, AdminOrders.Data(args.List()))...)
 }
 

@@ -12,10 +12,10 @@ type BalanceArgs struct{ Refresh bool }
 // Routes of the balance screen, of the picture of what was spent, and, for
 // admins, of the sum that they are warned below.
 var (
-	Balance        = route.New[BalanceArgs]("b")
-	Spending       = route.New[struct{}]("bs")
-	BalanceWarn    = route.New[struct{}]("Awb")
-	BalanceWarnOff = route.New[struct{}]("Awo")
+	Balance                = route.New[BalanceArgs]("b")
+	Spending               = route.New[struct{}]("bs")
+	BalanceThreshold       = route.New[struct{}]("Awb")
+	BalanceThresholdRemove = route.New[struct{}]("Awo")
 )
 
 // BalanceKeyboard offers to ask again, and the picture; with operator also to be
@@ -26,17 +26,17 @@ func BalanceKeyboard(l *locales.Localizer, operator bool) Rows {
 		Tap(l.Label("balance_button_spending"), Spending.Data(struct{}{})),
 	}}
 	if operator {
-		rows = append(rows, []Button{Tap(l.Label("balance_button_warn"), BalanceWarn.Data(struct{}{}))})
+		rows = append(rows, []Button{Tap(l.Label("balance_button_warn"), BalanceThreshold.Data(struct{}{}))})
 	}
 	return append(rows, Foot(l, "")...)
 }
 
-// BalanceWarnKeyboard goes with the question for the sum; set where there is one
+// BalanceThresholdKeyboard goes with the question for the sum; set where there is one
 // to take off.
-func BalanceWarnKeyboard(l *locales.Localizer, set bool) Rows {
+func BalanceThresholdKeyboard(l *locales.Localizer, set bool) Rows {
 	var rows Rows
 	if set {
-		rows = Rows{{Tap(l.Label("balance_button_warn_off"), BalanceWarnOff.Data(struct{}{}))}}
+		rows = Rows{{Tap(l.Label("balance_button_warn_off"), BalanceThresholdRemove.Data(struct{}{}))}}
 	}
 	return append(rows, Foot(l, Balance.Data(BalanceArgs{}))...)
 }

@@ -59,7 +59,7 @@ func ReminderKeyboard(l *locales.Localizer, order int64, number bool) Rows {
 	if number {
 		row = []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(args))}
 	}
-	return Rows{row, {Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))}}
+	return Rows{row, {Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))}}
 }
 
 // CancelAllKeyboard asks once more; filter is that of the open orders.

@@ -18,8 +18,8 @@ type CategoryArgs struct {
 // ShelfArgs is a page of the goods of a category or subcategory. Place is the
 // CategoryPathHash of its English names.
 type ShelfArgs struct {
-	Place route.Hash
-	Page  uint16
+	Path route.Hash
+	Page uint16
 }
 
 // CategoryPathHash stands for a shelf: a category without subcategories, or one of them.
@@ -70,7 +70,7 @@ func CatalogKeyboard(l *locales.Localizer, entries []CategoryEntry, page, total 
 func CategoryKeyboard(l *locales.Localizer, category route.Hash, entries []CategoryEntry, page, total, back int) Rows {
 	buttons := make([]Button, 0, len(entries))
 	for _, entry := range entries {
-		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Place: entry.Hash})))
+		buttons = append(buttons, Tap(entry.label(l), Shelf.Data(ShelfArgs{Path: entry.Hash})))
 	}
 	rows := append(pairs(buttons), Pages(page, total, func(page int) string {
 		return Category.Data(CategoryArgs{Category: category, Page: PageArg(page)})
@@ -97,7 +97,7 @@ func (e GoodsEntry) label(l *locales.Localizer) string {
 // ShelfKeyboard lists one page of goods. back is the callback data of the
 // screen above, the very page that the shelf was opened from.
 func ShelfKeyboard(l *locales.Localizer, shelf ShelfArgs, entries []GoodsEntry, total int, back string) Rows {
-	from := ProductArgs{From: FromShelf, Place: shelf.Place, Page: shelf.Page}
+	from := ProductArgs{From: FromShelf, ListHash: shelf.Path, Page: shelf.Page}
 	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
 }
 

@@ -11,10 +11,10 @@ type PurchaseArgs struct{ Purchase int64 }
 // Routes of the confirm card. Again draws a new card with today's terms for
 // what an earlier one said.
 var (
-	Confirm = route.New[PurchaseArgs]("ok")
-	Discard = route.New[PurchaseArgs]("no")
-	Again   = route.New[PurchaseArgs]("ag")
-	OrderIt = route.New[PurchaseArgs]("oa")
+	Confirm    = route.New[PurchaseArgs]("ok")
+	Discard    = route.New[PurchaseArgs]("no")
+	NewCard    = route.New[PurchaseArgs]("ag")
+	OrderAgain = route.New[PurchaseArgs]("oa")
 )
 
 // ConfirmKeyboard is the card's; without enough money it offers a fresh look
@@ -23,7 +23,7 @@ func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
 	args := PurchaseArgs{Purchase: purchase}
 	first := Tap(l.Label("confirm_button_confirm"), Confirm.Data(args))
 	if blocked {
-		first = Tap(l.Label("nav_button_refresh"), Again.Data(args))
+		first = Tap(l.Label("nav_button_refresh"), NewCard.Data(args))
 	}
 	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Discard.Data(args))}}
 }
@@ -32,7 +32,7 @@ func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
 // a new key where the old one was refused. back is the screen that the purchase
 // was started from.
 func RejectedKeyboard(l *locales.Localizer, purchase int64, keyRefused bool, back string) Rows {
-	row := []Button{Tap(l.Label("rejected_button_again"), Again.Data(PurchaseArgs{Purchase: purchase}))}
+	row := []Button{Tap(l.Label("rejected_button_again"), NewCard.Data(PurchaseArgs{Purchase: purchase}))}
 	if keyRefused {
 		row = append([]Button{Tap(l.Label("menu_button_key"), Key.Data(struct{}{}))}, row...)
 	}

@@ -34,8 +34,8 @@ const (
 	TwoColumns = 28
 )
 
-// Nothing is the route of buttons that only show something, like "2/9".
-var Nothing = route.New[struct{}]("n")
+// NoOp is the route of buttons that only show something, like "2/9".
+var NoOp = route.New[struct{}]("n")
 
 // Tap returns a button that carries callback data.
 func Tap(label, data string) Button { return Button{Text: label, CallbackData: data} }
@@ -61,7 +61,7 @@ func Pages(page, total int, data func(page int) string) Rows {
 	if page > 0 {
 		row = append(row, Tap("‹", data(page-1)))
 	}
-	row = append(row, Tap(strconv.Itoa(page+1)+"/"+strconv.Itoa(pages), Nothing.Data(struct{}{})))
+	row = append(row, Tap(strconv.Itoa(page+1)+"/"+strconv.Itoa(pages), NoOp.Data(struct{}{})))
 	if page < pages-1 {
 		row = append(row, Tap("›", data(page+1)))
 	}

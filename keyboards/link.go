@@ -22,13 +22,13 @@ type LinkedServiceArgs struct {
 // List returns the page that the service was opened from.
 func (a LinkedServiceArgs) List() LinkedArgs { return LinkedArgs{Link: a.Link, Page: a.Page} }
 
-// Order returns the arguments of buying so many.
-func (a LinkedServiceArgs) Order(quantity int64) LinkedOrderArgs {
-	return LinkedOrderArgs{Link: a.Link, Service: a.Service, Page: a.Page, Quantity: quantity}
+// WithQuantity returns the arguments of buying so many.
+func (a LinkedServiceArgs) WithQuantity(quantity int64) LinkedQuantityArgs {
+	return LinkedQuantityArgs{Link: a.Link, Service: a.Service, Page: a.Page, Quantity: quantity}
 }
 
-// LinkedOrderArgs is a service for a link and how many of it.
-type LinkedOrderArgs struct {
+// LinkedQuantityArgs is a service for a link and how many of it.
+type LinkedQuantityArgs struct {
 	Link     int64
 	Service  int64
 	Page     uint16
@@ -36,16 +36,16 @@ type LinkedOrderArgs struct {
 }
 
 // ServiceArgs returns the part that names the service.
-func (a LinkedOrderArgs) ServiceArgs() LinkedServiceArgs {
+func (a LinkedQuantityArgs) ServiceArgs() LinkedServiceArgs {
 	return LinkedServiceArgs{Link: a.Link, Service: a.Service, Page: a.Page}
 }
 
 // Routes from a pasted link to its confirm card.
 var (
-	Linked        = route.New[LinkedArgs]("lk")
-	LinkedService = route.New[LinkedServiceArgs]("lp")
-	LinkedAmount  = route.New[LinkedServiceArgs]("la")
-	LinkedOrder   = route.New[LinkedOrderArgs]("lq")
+	Linked         = route.New[LinkedArgs]("lk")
+	LinkedService  = route.New[LinkedServiceArgs]("lp")
+	LinkedAmount   = route.New[LinkedServiceArgs]("la")
+	LinkedQuantity = route.New[LinkedQuantityArgs]("lq")
 )
 
 // LinkedKeyboard lists one page of services for a link.
@@ -74,7 +74,7 @@ func NoServicesKeyboard(l *locales.Localizer) Rows {
 // LinkedServiceKeyboard offers quantities (none where it is sold out) and
 // another amount where there is one.
 func LinkedServiceKeyboard(l *locales.Localizer, args LinkedServiceArgs, quantities []int64, other bool) Rows {
-	rows := quantityRows(l, quantities, func(n int64) string { return LinkedOrder.Data(args.Order(n)) })
+	rows := quantityRows(l, quantities, func(n int64) string { return LinkedQuantity.Data(args.WithQuantity(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), LinkedAmount.Data(args))})
 	}

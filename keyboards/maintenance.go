@@ -9,12 +9,12 @@ import (
 type SwitchArgs struct{ On bool }
 
 // Routes of maintenance. MaintenanceText asks for a sentence of the admins' own,
-// MaintenanceOwn goes back to the bot's.
+// MaintenanceDefaultText goes back to the bot's.
 var (
-	Maintenance       = route.New[struct{}]("Am")
-	MaintenanceSwitch = route.New[SwitchArgs]("Ams")
-	MaintenanceText   = route.New[struct{}]("Amt")
-	MaintenanceOwn    = route.New[struct{}]("Amo")
+	Maintenance            = route.New[struct{}]("Am")
+	MaintenanceSwitch      = route.New[SwitchArgs]("Ams")
+	MaintenanceText        = route.New[struct{}]("Amt")
+	MaintenanceDefaultText = route.New[struct{}]("Amo")
 )
 
 // MaintenanceKeyboard switches it and sets the sentence; ownText says that
@@ -29,7 +29,7 @@ func MaintenanceKeyboard(l *locales.Localizer, on, ownText bool) Rows {
 		{Tap(l.Label("maintenance_button_text"), MaintenanceText.Data(struct{}{}))},
 	}
 	if ownText {
-		rows = append(rows, []Button{Tap(l.Label("maintenance_button_own"), MaintenanceOwn.Data(struct{}{}))})
+		rows = append(rows, []Button{Tap(l.Label("maintenance_button_own"), MaintenanceDefaultText.Data(struct{}{}))})
 	}
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }

@@ -8,9 +8,9 @@ import (
 // OrdersArgs is a page of the list of orders. New opens it as a message of its
 // own, so that the card it was tapped on stays.
 type OrdersArgs struct {
-	Filter uint8
-	Page   uint16
-	New    bool
+	Filter       uint8
+	Page         uint16
+	AsNewMessage bool
 }
 
 // OrderViewArgs is one order and the list it was opened from.
@@ -31,7 +31,7 @@ var (
 	OrderRefresh  = route.New[OrderViewArgs]("or")
 	CardRefresh   = route.New[OrderRef]("cr")
 	OrderAccounts = route.New[OrderRef]("oc")
-	OrderWrong    = route.New[OrderRef]("ow")
+	OrderProblem  = route.New[OrderRef]("ow")
 )
 
 // OrderEntry is an order as the list shows it.
@@ -78,7 +78,7 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 	if deeds.Export {
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
 	}
-	if deeds.Everyones {
+	if deeds.AdminOrders {
 		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
 	}
 	return append(rows, Foot(l, "")...)
@@ -86,9 +86,9 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 
 // ListActions is what can be done with the orders as a whole.
 type ListActions struct {
-	CancelAll bool // several are open
-	Export    bool // there are any
-	Everyones bool // the person is an admin
+	CancelAll   bool // several are open
+	Export      bool // there are any
+	AdminOrders bool // the person is an admin
 }
 
 // UnresolvedEntry is a purchase of unknown outcome as the list shows it.
@@ -114,7 +114,7 @@ func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, deeds OrderActions)
 	if deeds.Cancel {
 		rows = append(rows, cancelRow(l, listed(args)))
 	}
-	rows = append(rows, append(again(l, deeds.Again), Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: args.Order}))))
+	rows = append(rows, append(again(l, deeds.Again), Tap(l.Label("order_button_wrong"), OrderProblem.Data(OrderRef{Order: args.Order}))))
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }
 
@@ -123,14 +123,14 @@ func again(l *locales.Localizer, purchase int64) []Button {
 	if purchase == 0 {
 		return nil
 	}
-	return []Button{Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase}))}
+	return []Button{Tap(l.Label("order_button_again"), OrderAgain.Data(PurchaseArgs{Purchase: purchase}))}
 }
 
 // PlacedKeyboard is that of the card "Order #<n> placed".
 func PlacedKeyboard(l *locales.Localizer, order int64) Rows {
 	return Rows{{
 		Tap(l.Label("nav_button_refresh"), CardRefresh.Data(OrderRef{Order: order})),
-		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
+		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true})),
 	}}
 }
 
@@ -154,7 +154,7 @@ func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []s
 // as in DeliveredKeyboard.
 func EndedKeyboard(l *locales.Localizer, order, purchase int64) Rows {
 	return Rows{
-		append(again(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))),
-		{Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: order}))},
+		append(again(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))),
+		{Tap(l.Label("order_button_wrong"), OrderProblem.Data(OrderRef{Order: order}))},
 	}
 }

@@ -18,29 +18,29 @@ var (
 
 // PhoneState is what can be done with a number.
 type PhoneState struct {
-	Watched bool // a code may still come
-	Waits   bool // for its first one
-	Cancel  bool // it may be cancelled
-	Came    bool // an SMS has come
-	Known   bool // what it is for, so that another one like it can be rented
-	Again   bool // it can be rented again
+	Watched        bool // a code may still come
+	Waiting        bool // for its first one
+	CanCancel      bool // it may be cancelled
+	Received       bool // an SMS has come
+	CanRentAnother bool // what it is for, so that another one like it can be rented
+	CanRentAgain   bool // it can be rented again
 }
 
 // PhoneKeyboard goes with the message that shows a number.
 func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneState) Rows {
 	ref := OrderRef{Order: order}
 	var row []Button
-	if state.Watched && !state.Came {
+	if state.Watched && !state.Received {
 		row = append(row, Tap(l.Label("number_button_check"), PhoneCheck.Data(ref)))
 	}
-	if button, ok := Copy(l.Label("number_button_copy"), phone); ok && (state.Waits || state.Came) {
+	if button, ok := Copy(l.Label("number_button_copy"), phone); ok && (state.Waiting || state.Received) {
 		row = append(row, button)
 	}
 	var rows Rows
 	if len(row) > 0 {
 		rows = append(rows, row)
 	}
-	if state.Cancel {
+	if state.CanCancel {
 		return append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order}))})
 	}
 	return append(rows, rentMore(l, ref, state)...)
@@ -50,9 +50,9 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 func rentMore(l *locales.Localizer, ref OrderRef, state PhoneState) Rows {
 	another := Tap(l.Label("number_button_another"), PhoneAnother.Data(ref))
 	switch {
-	case !state.Known:
+	case !state.CanRentAnother:
 		return nil
-	case !state.Again:
+	case !state.CanRentAgain:
 		return Rows{{another}}
 	default:
 		return Rows{{Tap(l.Label("number_button_again"), PhoneAgain.Data(ref)), another}}
@@ -77,37 +77,37 @@ func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state Ph
 // PhoneEndedKeyboard goes with the message that a number has ended.
 func PhoneEndedKeyboard(l *locales.Localizer, order int64, known bool) Rows {
 	ref := OrderRef{Order: order}
-	return append(rentMore(l, ref, PhoneState{Known: known}), numberFoot(l, ref))
+	return append(rentMore(l, ref, PhoneState{CanRentAnother: known}), numberFoot(l, ref))
 }
 
 func numberFoot(l *locales.Localizer, ref OrderRef) []Button {
 	return []Button{
-		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
-		Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref)),
+		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true})),
+		Tap(l.Label("order_button_wrong"), OrderProblem.Data(ref)),
 	}
 }
 
 // RentedKeyboard is that of the card "Orders … placed": each number has a
 // message of its own.
 func RentedKeyboard(l *locales.Localizer) Rows {
-	return Rows{{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))}}
+	return Rows{{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))}}
 }
 
 // PhoneOrderKeyboard is what can be done with a number in the list of orders.
 func PhoneOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string, state PhoneState) Rows {
 	ref := OrderRef{Order: args.Order}
 	row := []Button{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}
-	if state.Came {
+	if state.Received {
 		row = append(row, Tap(l.Label("number_button_code"), PhoneCode.Data(ref)))
 	}
 	rows := Rows{row}
 	if button, ok := Copy(l.Label("number_button_copy"), phone); ok {
 		rows[0] = append(rows[0], button)
 	}
-	if state.Cancel {
+	if state.CanCancel {
 		rows = append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args)))})
 	}
 	rows = append(rows, rentMore(l, ref, state)...)
-	rows = append(rows, []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
+	rows = append(rows, []Button{Tap(l.Label("order_button_wrong"), OrderProblem.Data(ref))})
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }

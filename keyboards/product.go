@@ -14,7 +14,7 @@ const (
 	FromShelf  Source = iota // Place: the shelf
 	FromSearch               // Parent: the search
 	FromRecommended
-	FromShop // Place: the shop
+	FromSeller // Place: the shop
 	FromSaved
 )
 
@@ -22,45 +22,45 @@ const (
 // Back returns to that very page: the kind of list, what tells it from others of
 // its kind, and the page.
 type ProductArgs struct {
-	Service int64
-	From    Source
-	Place   route.Hash
-	Parent  int64
-	Page    uint16
+	Service  int64
+	From     Source
+	ListHash route.Hash
+	Search   int64
+	Page     uint16
 }
 
-// OrderArgs is a product and how many of it.
-type OrderArgs struct {
+// QuantityArgs is a product and how many of it.
+type QuantityArgs struct {
 	Service  int64
 	Quantity int64
 	From     Source
-	Place    route.Hash
-	Parent   int64
+	ListHash route.Hash
+	Search   int64
 	Page     uint16
 }
 
 // Product returns the part that names the product.
-func (a OrderArgs) Product() ProductArgs {
-	return ProductArgs{Service: a.Service, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
+func (a QuantityArgs) Product() ProductArgs {
+	return ProductArgs{Service: a.Service, From: a.From, ListHash: a.ListHash, Search: a.Search, Page: a.Page}
 }
 
-// Order returns the arguments of buying so many.
-func (a ProductArgs) Order(quantity int64) OrderArgs {
-	return OrderArgs{Service: a.Service, Quantity: quantity, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
+// WithQuantity returns the arguments of buying so many.
+func (a ProductArgs) WithQuantity(quantity int64) QuantityArgs {
+	return QuantityArgs{Service: a.Service, Quantity: quantity, From: a.From, ListHash: a.ListHash, Search: a.Search, Page: a.Page}
 }
 
 // Back returns the callback data of the list that the product was opened from, or
 // of the catalogue where there is none.
 func (a ProductArgs) Back() string {
 	switch {
-	case a.From == FromShelf && a.Place != "":
-		return Shelf.Data(ShelfArgs{Place: a.Place, Page: a.Page})
+	case a.From == FromShelf && a.ListHash != "":
+		return Shelf.Data(ShelfArgs{Path: a.ListHash, Page: a.Page})
 	case a.From == FromSearch:
-		return Found.Data(FoundArgs{Search: a.Parent, Page: a.Page})
+		return Found.Data(FoundArgs{Search: a.Search, Page: a.Page})
 	case a.From == FromRecommended:
 		return Recommended.Data(RecommendedArgs{Page: a.Page})
-	case a.From == FromShop:
-		return SellerGoods.Data(SellerArgs{Shop: a.Place, Page: a.Page})
+	case a.From == FromSeller:
+		return SellerGoods.Data(SellerArgs{Seller: a.ListHash, Page: a.Page})
 	case a.From == FromSaved:
 		return Saved.Data(SavedArgs{Page: a.Page})
 	default:
@@ -73,14 +73,14 @@ var (
 	Product        = route.New[ProductArgs]("p")
 	ProductRefresh = route.New[ProductArgs]("pr")
 	OtherAmount    = route.New[ProductArgs]("pa")
-	Quantity       = route.New[OrderArgs]("q")
-	SkipEmail      = route.New[OrderArgs]("qs")
+	Quantity       = route.New[QuantityArgs]("q")
+	SkipEmail      = route.New[QuantityArgs]("qs")
 )
 
 // ProductKeyboard offers quantities (none where it is sold out), another amount
 // where there is one, what can be said of the product, and a fresh look.
 func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
-	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.Order(n)) })
+	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.WithQuantity(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
@@ -103,7 +103,7 @@ func quantityRows(l *locales.Localizer, quantities []int64, data func(n int64) s
 }
 
 // EmailKeyboard offers to leave the delivery e-mail out.
-func EmailKeyboard(l *locales.Localizer, args OrderArgs) Rows {
+func EmailKeyboard(l *locales.Localizer, args QuantityArgs) Rows {
 	return append(Rows{{Tap(l.Label("order_button_skip"), SkipEmail.Data(args))}}, Foot(l, Product.Data(args.Product()))...)
 }
 

@@ -14,16 +14,16 @@ func TestBack(t *testing.T) {
 		args ProductArgs
 		want string
 	}{
-		{ProductArgs{Place: place, Page: 3}, Shelf.Data(ShelfArgs{Place: place, Page: 3})},
-		{ProductArgs{From: FromSearch, Parent: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
+		{ProductArgs{ListHash: place, Page: 3}, Shelf.Data(ShelfArgs{Path: place, Page: 3})},
+		{ProductArgs{From: FromSearch, Search: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
 		{ProductArgs{From: FromRecommended, Page: 2}, Recommended.Data(RecommendedArgs{Page: 2})},
-		{ProductArgs{From: FromShop, Place: place, Page: 1}, SellerGoods.Data(SellerArgs{Shop: place, Page: 1})},
+		{ProductArgs{From: FromSeller, ListHash: place, Page: 1}, SellerGoods.Data(SellerArgs{Seller: place, Page: 1})},
 		{ProductArgs{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
 		{ProductArgs{}, Catalog.Data(CatalogArgs{})},
-		{ProductArgs{From: 99, Place: place, Parent: 5}, Catalog.Data(CatalogArgs{})},
+		{ProductArgs{From: 99, ListHash: place, Search: 5}, Catalog.Data(CatalogArgs{})},
 	} {
 		test.args.Service = 7
-		_, rest := route.Split(Quantity.Data(test.args.Order(12)))
+		_, rest := route.Split(Quantity.Data(test.args.WithQuantity(12)))
 		order, err := Quantity.Parse(rest)
 		if err != nil || order.Quantity != 12 || order.Product() != test.args {
 			t.Errorf("%+v became %+v, %v", test.args, order, err)

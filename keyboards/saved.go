@@ -64,9 +64,9 @@ func SavedKeyboard(l *locales.Localizer, args SavedArgs, entries []SavedEntry, t
 // ProductMarks is what a person has said of a product. Price is the one to be
 // told at, "" for none.
 type ProductMarks struct {
-	Saved    bool
-	TellBack bool
-	Price    string
+	Saved   bool
+	Restock bool
+	Price   string
 }
 
 // rows is what can be said of a product, each of it taken back by the same button.
@@ -81,7 +81,7 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 	}
 	rows := Rows{{save, price}}
 	switch {
-	case m.TellBack:
+	case m.Restock:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back_off"), WatchRestockOff.Data(args))})
 	case soldOut:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back"), WatchRestock.Data(args))})

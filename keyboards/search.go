@@ -19,7 +19,7 @@ var (
 
 // FoundKeyboard lists one page of the goods that were found.
 func FoundKeyboard(l *locales.Localizer, args FoundArgs, entries []GoodsEntry, total int) Rows {
-	from := ProductArgs{From: FromSearch, Parent: args.Search, Page: args.Page}
+	from := ProductArgs{From: FromSearch, Search: args.Search, Page: args.Page}
 	return append(goodsRows(l, from, entries, total), Foot(l, Search.Data(struct{}{}))...)
 }
 

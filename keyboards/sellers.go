@@ -13,8 +13,8 @@ type SellersArgs struct{ Page uint16 }
 
 // SellerArgs is a page of a shop's goods. Shop is the Hash of the marketplace's id.
 type SellerArgs struct {
-	Shop route.Hash
-	Page uint16
+	Seller route.Hash
+	Page   uint16
 }
 
 // Routes of the recommended goods, and from the shops to their goods.
@@ -53,7 +53,7 @@ func (e SellerEntry) label(l *locales.Localizer) string {
 func SellersKeyboard(l *locales.Localizer, args SellersArgs, entries []SellerEntry, total int) Rows {
 	var rows Rows
 	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(entry.label(l), SellerGoods.Data(SellerArgs{Shop: entry.Hash}))})
+		rows = append(rows, []Button{Tap(entry.label(l), SellerGoods.Data(SellerArgs{Seller: entry.Hash}))})
 	}
 	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
 		return Sellers.Data(SellersArgs{Page: PageArg(page)})
@@ -64,6 +64,6 @@ func SellersKeyboard(l *locales.Localizer, args SellersArgs, entries []SellerEnt
 // SellerKeyboard lists one page of a shop's goods. back is the page of shops that
 // it stands on.
 func SellerKeyboard(l *locales.Localizer, args SellerArgs, entries []GoodsEntry, total int, back string) Rows {
-	from := ProductArgs{From: FromShop, Place: args.Shop, Page: args.Page}
+	from := ProductArgs{From: FromSeller, ListHash: args.Seller, Page: args.Page}
 	return append(goodsRows(l, from, entries, total), Foot(l, back)...)
 }

@@ -7,8 +7,8 @@ import (
 
 // AdoptArgs is an unknown purchase and the order number that a person gave.
 type AdoptArgs struct {
-	Purchase int64
-	Number   int64
+	Purchase   int64
+	ExternalID int64
 }
 
 // UnresolvedArgs is an unknown purchase; Listed where its card was opened from the
@@ -39,7 +39,7 @@ func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, re
 		rows = append(rows, []Button{Tap(l.Label("unknown_button_dismiss"), UnresolvedDismiss.Data(purchase))})
 	}
 	if retry {
-		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), Again.Data(purchase))})
+		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), NewCard.Data(purchase))})
 	}
 	if args.Listed {
 		rows = append(rows, Foot(l, Orders.Data(OrdersArgs{}))...)

@@ -10,11 +10,8 @@ import (
 	"hstockbot/storage"
 )
 
-// maxFound is how many orders of one number are listed.
-const maxFound = keyboards.PageSize
-
-// ownOrder is somebody's order as the words for one's own orders take it. What it
-// lacks, admins don't see.
+// ownOrder converts an order of any person, so that it can be shown like an own one.
+// Fields that it leaves out are not shown to admins.
 func ownOrder(o storage.AdminOrder) storage.Order {
 	return storage.Order{
 		ID: o.ID, Kind: o.Kind, ExternalID: o.ExternalID, Adopted: o.Adopted, External: o.External, Name: o.Name, Quantity: o.Quantity,
@@ -23,8 +20,8 @@ func ownOrder(o storage.AdminOrder) storage.Order {
 	}
 }
 
-// rentalOf is where a number was rented, and that it is one: subject names the
-// country of what has a project.
+// adminRental is the rental of an SMS order as far as admins see it: without the
+// phone.
 func adminRental(kind storage.Kind, project, country, countryName string) storage.Rental {
 	if kind != storage.KindSMS {
 		return storage.Rental{}
@@ -32,23 +29,21 @@ func adminRental(kind storage.Kind, project, country, countryName string) storag
 	return storage.Rental{Project: project, Country: country, CountryName: countryName}
 }
 
-func adminOrderItems(l *locales.Localizer, orders []storage.AdminOrder) []keyboards.OrderEntry {
-	entries := make([]keyboards.OrderEntry, 0, len(orders))
+func adminOrderItems(l *locales.Localizer, orders []storage.AdminOrder, list keyboards.AdminOrdersArgs) []keyboards.Item {
+	items := make([]keyboards.Item, 0, len(orders))
 	for _, o := range orders {
-		entry := orderEntry(l, ownOrder(o))
-		if o.ExternalID == 0 {
-			entry.Label = stateIcon(o.State)
-		}
-		entry.Rest += " · " + shortPersonLabel(l, o.UserID, o.Person)
-		entries = append(entries, entry)
+		item := orderItem(l, ownOrder(o))
+		item.Rest += " · " + shortPersonLabel(l, o.UserID, o.Person)
+		item.Data = keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: o.ID, AdminOrdersArgs: list})
+		items = append(items, item)
 	}
-	return entries
+	return items
 }
 
-// adminOrderByExternalID opens an order by its number, whoever's. Where several have
-// it, they are listed.
-func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, n int64) (bot.View, bool, error) {
-	orders, err := s.DB.AdminOrdersByExternalID(ctx, n, maxFound)
+// adminOrderByExternalID opens an order of any person. If several people have
+// imported it, their orders are listed. found is false if there is none.
+func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, id int64) (view bot.View, found bool, err error) {
+	orders, err := s.DB.AdminOrdersByExternalID(ctx, id, keyboards.PageSize)
 	switch {
 	case err != nil || len(orders) == 0:
 		return bot.View{}, false, err
@@ -56,12 +51,12 @@ func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, 
 		return bot.RedirectTo(keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: orders[0].ID})), true, nil
 	}
 	return bot.View{
-		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, n)}),
-		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderItems(req.L, orders)),
+		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, id)}),
+		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderItems(req.L, orders, keyboards.AdminOrdersArgs{})),
 	}, true, nil
 }
 
-// adminOrder shows one order, whoever's, with its history.
+// adminOrder shows an order of any person with its history.
 func (s *Screens) adminOrder(ctx context.Context, req *bot.Request, args keyboards.AdminOrderArgs) (bot.View, error) {
 	o, err := s.DB.AdminOrder(ctx, args.Order)
 	if err != nil {
@@ -84,17 +79,14 @@ func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
 }
 
-// orderHistory says when what happened to an order, as far as it did.
+// orderHistory returns a line for each step of an order, with its time.
 func orderHistory(l *locales.Localizer, o storage.AdminOrder) []string {
-	var lines []string
-	if !o.ConfirmedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, o.ConfirmedAt)}))
-	}
-	placed := "order_created"
+	created := "order_created"
 	if o.External {
-		placed = "order_taken_in"
+		created = "order_taken_in"
 	}
-	lines = append(lines, l.T(placed, locales.Args{"Time": clock(l, o.CreatedAt)}))
+	lines := appendTime(nil, l, "anyorder_confirmed", o.ConfirmedAt)
+	lines = appendTime(lines, l, created, o.CreatedAt)
 	if o.LastPollAt.IsZero() {
 		lines = append(lines, l.T("anyorder_not_polled"))
 	} else {
@@ -103,14 +95,7 @@ func orderHistory(l *locales.Localizer, o storage.AdminOrder) []string {
 	if o.Failures > 0 {
 		lines = append(lines, l.N("anyorder_failures", o.Failures))
 	}
-	if !o.DeliveredAt.IsZero() {
-		lines = append(lines, l.T("anyorder_delivered", locales.Args{"Time": clock(l, o.DeliveredAt)}))
-	}
-	if !o.NotifiedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_told", locales.Args{"Time": clock(l, o.NotifiedAt)}))
-	}
-	if !o.ClosedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_ended", locales.Args{"Time": clock(l, o.ClosedAt)}))
-	}
-	return lines
+	lines = appendTime(lines, l, "anyorder_delivered", o.DeliveredAt)
+	lines = appendTime(lines, l, "anyorder_told", o.NotifiedAt)
+	return appendTime(lines, l, "anyorder_ended", o.ClosedAt)
 }

@@ -261,20 +261,20 @@ func (w *world) everyoneRoutes() []string {
 	ctx := w.t.Context()
 	args := keyboards.AdminOrdersArgs{}
 	routes := []string{
-		keyboards.Admin.Data(struct{}{}), keyboards.AdminOrders.Data(args), keyboards.AdminOrdersPerson.Data(args), keyboards.AdminOrdersCategories.Data(args.Part(0)),
-		keyboards.AdminOrdersDays.Data(args), keyboards.AdminOrdersTotals.Data(args.Part(0)), keyboards.AdminOrdersPicture.Data(args), keyboards.AdminOrdersExport.Data(args),
-		keyboards.AdminUnresolvedList.Data(args.Part(0)), keyboards.BalanceThreshold.Data(struct{}{}), keyboards.BalanceThresholdRemove.Data(struct{}{}),
+		keyboards.Admin.Data(struct{}{}), keyboards.AdminOrders.Data(args), keyboards.AdminOrdersPerson.Data(args), keyboards.AdminOrdersCategories.Data(args.Sublist(0)),
+		keyboards.AdminOrdersDays.Data(args), keyboards.AdminOrdersTotals.Data(args.Sublist(0)), keyboards.AdminOrdersPicture.Data(args), keyboards.AdminOrdersExport.Data(args),
+		keyboards.AdminUnresolvedList.Data(args.Sublist(0)), keyboards.BalanceThreshold.Data(struct{}{}), keyboards.BalanceThresholdRemove.Data(struct{}{}),
 		keyboards.AdminOrders.Data(keyboards.AdminOrdersArgs{Person: anna.ID}),
 	}
 	found, err := w.app.DB.AdminOrders(ctx, storage.AdminOrderFilter{}, 100, 0)
 	must(w.t, err)
 	for _, o := range found {
-		routes = append(routes, keyboards.AdminOrder.Data(args.Order(o.ID)))
+		routes = append(routes, keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: o.ID, AdminOrdersArgs: args}))
 	}
 	unknown, _, err := w.app.DB.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, 100, 0)
 	must(w.t, err)
 	for _, u := range unknown {
-		routes = append(routes, keyboards.AdminUnresolved.Data(args.Part(0).Unresolved(u.ID)))
+		routes = append(routes, keyboards.AdminUnresolved.Data(keyboards.AdminUnresolvedArgs{Purchase: u.ID, AdminOrdersArgs: args, ListPage: 1}))
 	}
 	if len(found) < 3 || len(unknown) == 0 {
 		w.t.Fatalf("only %d orders and %d doubts", len(found), len(unknown))
@@ -367,8 +367,8 @@ func TestOddFilters(t *testing.T) {
 		w.types("/orders")
 		for _, args := range []keyboards.AdminOrdersArgs{{Filter: 99}, {Person: -1}, {Category: route.HashOf("No such category")}} {
 			for _, data := range []string{
-				keyboards.AdminOrders.Data(args), keyboards.AdminOrdersDays.Data(args), keyboards.AdminOrdersTotals.Data(args.Part(0)),
-				keyboards.AdminOrdersPicture.Data(args), keyboards.AdminOrdersExport.Data(args), keyboards.AdminUnresolvedList.Data(args.Part(0)),
+				keyboards.AdminOrders.Data(args), keyboards.AdminOrdersDays.Data(args), keyboards.AdminOrdersTotals.Data(args.Sublist(0)),
+				keyboards.AdminOrdersPicture.Data(args), keyboards.AdminOrdersExport.Data(args), keyboards.AdminUnresolvedList.Data(args.Sublist(0)),
 			} {
 				w.anna.TapData(w.anna.Last().ID, data)
 				pass(time.Second)
@@ -380,9 +380,9 @@ func TestOddFilters(t *testing.T) {
 		}
 		last := keyboards.AdminOrdersArgs{Page: 65535, Person: 1<<63 - 1, Day: 65535}
 		for _, data := range []string{
-			keyboards.AdminOrders.Data(last), keyboards.AdminOrdersTotals.Data(last.Part(65535)), keyboards.AdminUnresolvedList.Data(last.Part(65535)),
-			keyboards.AdminOrdersCategories.Data(last.Part(65535)), keyboards.AdminOrdersDays.Data(last), keyboards.AdminOrdersExport.Data(last), keyboards.AdminOrdersPicture.Data(last),
-			keyboards.AdminUnresolvedList.Data(keyboards.AdminOrdersArgs{}.Part(65535)),
+			keyboards.AdminOrders.Data(last), keyboards.AdminOrdersTotals.Data(last.Sublist(65535)), keyboards.AdminUnresolvedList.Data(last.Sublist(65535)),
+			keyboards.AdminOrdersCategories.Data(last.Sublist(65535)), keyboards.AdminOrdersDays.Data(last), keyboards.AdminOrdersExport.Data(last), keyboards.AdminOrdersPicture.Data(last),
+			keyboards.AdminUnresolvedList.Data(keyboards.AdminOrdersArgs{}.Sublist(65535)),
 		} {
 			w.anna.TapData(w.anna.Last().ID, data)
 			pass(time.Second)

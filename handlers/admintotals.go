@@ -14,28 +14,28 @@ import (
 	"hstockbot/storage"
 )
 
-// dayTotal is what was charged on a day, per currency.
+// dayTotal is the sum of a day's charges per currency.
 type dayTotal struct {
-	day time.Time
-	sum map[string]decimal.Decimal
+	day  time.Time
+	sums map[string]decimal.Decimal
 }
 
-// byDay puts the currencies of each day together, the latest day first.
+// byDay groups charges by day, the latest first.
 func byDay(charges []storage.DailyCharges) []dayTotal {
 	var days []dayTotal
 	for _, c := range slices.Backward(charges) {
 		if len(days) == 0 || !days[len(days)-1].day.Equal(c.Day) {
 			days = append(days, dayTotal{c.Day, map[string]decimal.Decimal{}})
 		}
-		days[len(days)-1].sum[c.Currency] = c.Amount
+		days[len(days)-1].sums[c.Currency] = c.Amount
 	}
 	return days
 }
 
-// adminOrdersTotals says what the orders of the filters were charged, day by day.
+// adminOrdersTotals shows the charges of the filtered orders per day.
 func (s *Screens) adminOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	l := req.L
-	charges, lines, err := s.adminOrderCharges(ctx, l, args.List())
+	charges, lines, err := s.adminOrderCharges(ctx, l, args.AdminOrdersArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -48,16 +48,16 @@ func (s *Screens) adminOrdersTotals(ctx context.Context, req *bot.Request, args 
 	}
 	lines = append([]string{l.T("alltotals_text", locales.Args{"Sum": sums(l, spentSince(charges, time.Time{}))})}, lines...)
 	lines = append(lines, l.T("alltotals_left_out"), "")
-	for _, of := range keyboards.Page(days, int(args.Subpage)) {
-		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, of.day), "Sum": sums(l, of.sum)}))
+	for _, total := range keyboards.Page(days, int(args.Subpage)) {
+		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, total.day), "Sum": sums(l, total.sums)}))
 	}
 	view.Text = strings.Join(lines, "\n")
 	return view, nil
 }
 
-// adminOrdersPicture sends them as a picture, a message of its own.
+// adminOrdersPicture sends the same as a chart.
 func (s *Screens) adminOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
-	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Part(0)))
+	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Sublist(0)))
 	charges, lines, err := s.adminOrderCharges(ctx, l, args)
 	if err != nil {
 		return bot.View{}, err
@@ -81,8 +81,8 @@ func (s *Screens) adminOrdersPicture(ctx context.Context, req *bot.Request, args
 	}, nil
 }
 
-// adminOrderCharges is what the orders of the filters were charged, and a line that says
-// which these are.
+// adminOrderCharges returns the charges of the filtered orders, and the lines that
+// describe the filter.
 func (s *Screens) adminOrderCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
 	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {

@@ -132,7 +132,8 @@ func TestBroadcastRefused(t *testing.T) {
 		w.tap("broadcast_button_preview")
 		w.types("Hello again")
 		w.tap("broadcast_button_preview")
-		w.tap("broadcast_button_cancel")
+		w.tap("broadcast_button_cancel") // keeps the draft
+		w.tap("broadcast_button_discard")
 		w.tap("broadcast_button_write")
 	})
 }
@@ -167,7 +168,7 @@ func TestBroadcastChangedSince(t *testing.T) {
 		w.types("Hello")
 		w.tap("broadcast_button_preview")
 		card := w.anna.Last()
-		w.tap("nav_button_back")
+		w.tap("broadcast_button_cancel")
 		w.tapLike(w.l.Label("broadcast_button_all"))
 		w.types("Hello!")
 		w.anna.TapData(card.ID, card.Keyboard[0][0].CallbackData)

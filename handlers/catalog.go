@@ -16,7 +16,7 @@ import (
 )
 
 // catalog lists the categories.
-func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
+func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -29,34 +29,34 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{Text: req.L.T("catalog_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), len(categories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, category := range keyboards.Page(categories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(category.English), Name: category.Name})
+		data := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English)})
+		items = append(items, keyboards.Item{Name: category.Name, Data: data})
 		places = append(places, catalog.CategoryPath{Category: category.English})
 	}
-	s.count(ctx, key, entries, places)
+	s.count(ctx, key, req.L, items, places)
 	return bot.View{
 		Text:     req.L.T("catalog_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.CatalogKeyboard(req.L, entries, page, len(categories)),
+		Keyboard: keyboards.CatalogKeyboard(req.L, items, keyboards.PageArg(page), len(categories)),
 	}, nil
 }
 
 func (s *Screens) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return bot.RedirectTo(keyboards.Catalog.Data(keyboards.CatalogArgs{})), nil
+	return bot.RedirectTo(keyboards.Catalog.Data(keyboards.PageArgs{})), nil
 }
 
 // count fills in how many goods stand on each shelf; what can't be had soon
 // stays unknown, and nothing else depends on it.
-func (s *Screens) count(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, places []catalog.CategoryPath) {
+func (s *Screens) count(ctx context.Context, key redact.Secret, l *locales.Localizer, items []keyboards.Item, places []catalog.CategoryPath) {
 	counts, err := s.Catalog.Counts(ctx, key, places...)
 	if err != nil {
 		s.Log.Warn("goods were not counted", "error", err)
 	}
 	for i, place := range places {
-		entries[i].Count = -1
 		if n, ok := counts[place]; ok {
-			entries[i].Count = n
+			items[i].Rest = " · " + l.Number(int64(n))
 		}
 	}
 }
@@ -75,16 +75,18 @@ func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards
 		return s.shelf(ctx, req, keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	args.Page = keyboards.PageArg(page)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, sub := range keyboards.Page(category.Subcategories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.CategoryPathHash(category.English, sub.English), Name: sub.Name})
+		data := keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, sub.English)})
+		items = append(items, keyboards.Item{Name: sub.Name, Data: data})
 		places = append(places, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
 	}
-	s.count(ctx, key, entries, places)
+	s.count(ctx, key, req.L, items, places)
 	return bot.View{
 		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), place/keyboards.PageSize),
+		Keyboard: keyboards.CategoryKeyboard(req.L, args, items, len(category.Subcategories), pageOf(place)),
 	}, nil
 }
 
@@ -128,7 +130,7 @@ func (s *Screens) findPlace(ctx context.Context, key redact.Secret, l *locales.L
 	var found []place
 	for i, category := range categories {
 		if keyboards.CategoryPathHash(category.English, "") == hash {
-			back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(i)})
+			back := keyboards.Catalog.Data(keyboards.PageArgs{Page: pageOf(i)})
 			found = append(found, place{catalog.CategoryPath{Category: category.English}, category.Name, back})
 		}
 		for j, sub := range category.Subcategories {
@@ -163,7 +165,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": heading}), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}
 	rows = inStockFirst(rows)
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
+	list := keyboards.ProductList{From: keyboards.FromShelf, Hash: args.Path, Page: args.Page}
 	text, image := req.L.T("shelf_text", locales.Args{"Shelf": heading}), ""
 	if info, ok := s.shelfInfo(ctx, key, req.L, rows); ok {
 		image = picture(info.ImageURL)
@@ -174,7 +176,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
 		Picture:  image,
-		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.goodsEntries(ctx, req, rows, args.Page), len(rows), back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, rows, back),
 	}, nil
 }
 

@@ -67,17 +67,16 @@ func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.L
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, row := range keyboards.Page(rows, int(args.Page)) {
-		entries = append(entries, keyboards.GoodsEntry{
-			Service: row.Service, Name: row.Name, Price: l.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
-		})
+		data := keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: args.Link, Service: row.Service, Page: args.Page})
+		items = append(items, goodsItem(l, row, currency, data))
 	}
 	text := l.T(foundID(link.Kind), locales.Args{"Platform": link.Platform, "Link": shownLink(l, address)})
 	if soldOut(rows[0]) == 1 {
 		text += "\n\n" + l.T("link_sold_out")
 	}
-	return bot.View{Text: text + staleNote(l, fresh), Keyboard: keyboards.LinkedKeyboard(l, args, entries, len(rows))}, nil
+	return bot.View{Text: text + staleNote(l, fresh), Keyboard: keyboards.LinkedKeyboard(l, args, items, len(rows))}, nil
 }
 
 func foundID(kind links.Kind) string {
@@ -210,7 +209,7 @@ func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboa
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	address, row, inventory, err := s.lookLinked(ctx, req, args.ServiceArgs())
+	address, row, inventory, err := s.lookLinked(ctx, req, args.LinkedServiceArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -218,5 +217,5 @@ func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboa
 	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
 		return bot.View{}, &limits
 	}
-	return s.draftGoods(ctx, req, row, args.Quantity, address, keyboards.LinkedService.Data(args.ServiceArgs()))
+	return s.draftGoods(ctx, req, row, args.Quantity, address, keyboards.LinkedService.Data(args.LinkedServiceArgs))
 }

@@ -112,11 +112,11 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 		must(w.t, err)
 		before := w.anna.Last().ID
 		for _, forged := range []string{
-			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: market.GmailUSA, Quantity: 1}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: market.GmailUSA}.WithQuantity(1)),
 			keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: link, Service: market.GmailUSA}),
-			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: words, Service: 1, Quantity: 100}),
-			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: 1, Quantity: 1}),
-			keyboards.LinkedQuantity.Data(keyboards.LinkedQuantityArgs{Link: link, Service: 1, Quantity: -100}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: words, Service: 1}.WithQuantity(100)),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: 1}.WithQuantity(1)),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: 1}.WithQuantity(-100)),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: words}),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: link, Page: 65535}), // the last page
 		} {

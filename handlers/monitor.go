@@ -12,11 +12,11 @@ import (
 	"hstockbot/storage"
 )
 
-// alertsLength is how long a message about alarms gets, in UTF-16 units: below what
-// Telegram takes, since one that is refused would never be told again.
+// alertsLength is the maximum length of a message about alerts, in UTF-16 units. It
+// is below Telegram's limit, because a rejected message would not be sent again.
 const alertsLength = 3500
 
-// activeAlerts says what is wrong at the moment, a line each.
+// activeAlerts returns a line for each active alert.
 func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer) ([]string, error) {
 	entries, err := s.Monitor.Active(ctx)
 	if err != nil {
@@ -33,18 +33,18 @@ func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer) ([]str
 	return lines, nil
 }
 
-// alertsView puts a message of alarms into words.
+// alertsView renders a message about alerts.
 func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error) {
-	news, err := monitor.DecodeReport(message)
+	report, err := monitor.DecodeReport(message)
 	if err != nil {
 		return bot.View{}, err
 	}
 	var lines []string
-	more, length := news.More, 0
-	for i, e := range news.Entries {
+	more, length := report.More, 0
+	for i, e := range report.Entries {
 		line := alertLine(l, e)
 		if length += len(utf16.Encode([]rune(line))) + 2; length > alertsLength {
-			more += len(news.Entries) - i
+			more += len(report.Entries) - i
 			break
 		}
 		lines = append(lines, line)
@@ -55,7 +55,7 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlertKeyboard(l)}, nil
 }
 
-// alertLine says that something is wrong, or that it is over.
+// alertLine says that an alert is active, or that it has ended.
 func alertLine(l *locales.Localizer, e monitor.Alert) string {
 	args := locales.Args{
 		"Since": clock(l, e.Since), "Count": e.Figures.Count,

@@ -43,26 +43,27 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, err
 	}
-	var unknown []keyboards.UnresolvedEntry
+	var unknown []keyboards.Item
 	if page == 0 && filter != storage.FilterDelivered {
-		if unknown, err = s.unknownEntries(ctx, req, filter == storage.FilterProblems); err != nil {
+		if unknown, err = s.unknownItems(ctx, req, filter == storage.FilterProblems); err != nil {
 			return bot.View{}, err
 		}
 	}
-	entries := make([]keyboards.OrderEntry, 0, len(found))
+	args.Page = keyboards.PageArg(page)
+	items := make([]keyboards.Item, 0, len(found))
 	for _, order := range found {
-		entries = append(entries, orderEntry(l, order))
+		item := orderItem(l, order)
+		item.Data = keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID, Filter: args.Filter, Page: args.Page})
+		items = append(items, item)
 	}
-	isNew := args.AsNewMessage
-	args.AsNewMessage, args.Page = false, keyboards.PageArg(page)
-	view := bot.View{Text: l.T("orders_text"), AsNewMessage: isNew}
+	view := bot.View{Text: l.T("orders_text"), AsNewMessage: args.AsNewMessage}
 	switch {
 	case total == 0 && len(unknown) == 0 && filter == storage.FilterAll:
 		view.Text = l.T("orders_empty")
 	case total == 0 && len(unknown) == 0:
 		view.Text = l.T("orders_empty_filter")
 	}
-	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, entries, total, keyboards.ListActions{
+	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unknown, items, total, keyboards.ListActions{
 		CancelAll:   filter == storage.FilterOpen && total > 1,
 		Export:      filter == storage.FilterAll && total > 0,
 		AdminOrders: s.IsAdmin(req.User.ID),
@@ -124,20 +125,24 @@ func (s *Screens) orderOfNumber(ctx context.Context, req *bot.Request, n int64) 
 	return s.order(ctx, req, keyboards.OrderViewArgs{Order: order.ID})
 }
 
-// unknownEntries are the purchases that may or may not be orders.
-func (s *Screens) unknownEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.UnresolvedEntry, error) {
+// unknownItems are the purchases that may or may not be orders.
+func (s *Screens) unknownItems(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.Item, error) {
 	unknown, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, dismissed)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]keyboards.UnresolvedEntry, 0, len(unknown))
+	items := make([]keyboards.Item, 0, len(unknown))
 	for _, p := range unknown {
-		entries = append(entries, keyboards.UnresolvedEntry{Purchase: p.ID, Name: subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity)})
+		items = append(items, keyboards.Item{
+			Name: "❔ " + subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity),
+			Data: keyboards.UnresolvedBalance.Data(keyboards.UnresolvedArgs{Purchase: p.ID, Listed: true}),
+		})
 	}
-	return entries, nil
+	return items, nil
 }
 
-func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
+// orderItem is an order as lists show it; the caller adds where it leads.
+func orderItem(l *locales.Localizer, o storage.Order) keyboards.Item {
 	rest := ""
 	if o.Quantity > 0 {
 		rest = " ×" + l.Number(o.Quantity)
@@ -148,9 +153,11 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
 	if flag := locales.Flag(o.Rental.Country); flag != "" {
 		rest = " " + flag + rest
 	}
-	return keyboards.OrderEntry{
-		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.ExternalID, 10), Name: orderName(l, o), Rest: rest,
+	label := stateIcon(o.State)
+	if o.ExternalID != 0 {
+		label += " #" + strconv.FormatInt(o.ExternalID, 10)
 	}
+	return keyboards.Item{Name: label + " " + orderName(l, o), Rest: rest}
 }
 
 func stateIcon(state storage.OrderState) string {

@@ -45,7 +45,7 @@ func phoneView(l *locales.Localizer, o storage.Order) bot.View {
 func numberState(o storage.Order) keyboards.PhoneState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.PhoneState{
-		Watched: o.Open(), Waiting: waits, CanCancel: waits && o.CancelSentAt.IsZero(),
+		Open: o.Open(), Waiting: waits, CanCancel: waits && o.CancelSentAt.IsZero(),
 		Received: o.Delivered > 0, CanRentAnother: known(o), CanRentAgain: o.Delivered > 0 && known(o) && o.Rental.Phone != "",
 	}
 }

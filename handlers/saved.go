@@ -35,7 +35,7 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.Foot(l, keyboards.Catalog.Data(keyboards.CatalogArgs{}))}, nil
+		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.Foot(l, keyboards.Catalog.Data(keyboards.PageArgs{}))}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), total)
 	args.Page = keyboards.PageArg(page)
@@ -44,11 +44,12 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 		return bot.View{}, err
 	}
 	if args.Removing { // without the marketplace: its being down is no reason to keep them
-		entries := make([]keyboards.SavedEntry, 0, len(favourites))
+		items := make([]keyboards.Item, 0, len(favourites))
 		for _, f := range favourites {
-			entries = append(entries, keyboards.SavedEntry{GoodsEntry: keyboards.GoodsEntry{Service: f.Service, Name: f.Name}})
+			data := keyboards.SavedRemove.Data(keyboards.SavedRemoveArgs{Service: f.Service, Page: args.Page})
+			items = append(items, keyboards.Item{Icon: "🗑", Name: f.Name, Data: data})
 		}
-		return bot.View{Text: l.T("saved_remove_text"), Keyboard: keyboards.SavedKeyboard(l, args, entries, total)}, nil
+		return bot.View{Text: l.T("saved_remove_text"), Keyboard: keyboards.SavedKeyboard(l, args, items, total)}, nil
 	}
 	return s.savedView(ctx, req, args, favourites, total)
 }
@@ -72,20 +73,23 @@ func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboard
 	}
 	text := req.L.T("saved_text")
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.SavedEntry, 0, len(favourites))
+	items := make([]keyboards.Item, 0, len(favourites))
 	gone := false
 	for _, f := range favourites {
-		entry := keyboards.SavedEntry{GoodsEntry: keyboards.GoodsEntry{Service: f.Service, Name: f.Name}, Gone: true}
 		if row, ok := rows[f.Service]; ok {
-			entry = keyboards.SavedEntry{GoodsEntry: goodsEntry(req.L, row, currency)}
+			list := keyboards.ProductList{From: keyboards.FromSaved, Page: args.Page}
+			data := keyboards.Product.Data(keyboards.ProductArgs{Service: f.Service, ProductList: list})
+			items = append(items, goodsItem(req.L, row, currency, data))
+			continue
 		}
-		gone = gone || entry.Gone
-		entries = append(entries, entry)
+		gone = true
+		data := keyboards.Saved.Data(keyboards.SavedArgs{Page: args.Page, Removing: true})
+		items = append(items, keyboards.Item{Icon: "🚫", Name: f.Name, Data: data})
 	}
 	if gone {
 		text += "\n\n" + req.L.T("saved_gone")
 	}
-	return bot.View{Text: text + staleNote(req.L, fresh), Keyboard: keyboards.SavedKeyboard(req.L, args, entries, total)}, nil
+	return bot.View{Text: text + staleNote(req.L, fresh), Keyboard: keyboards.SavedKeyboard(req.L, args, items, total)}, nil
 }
 
 // savedRemove takes one thing off the list and shows the rest of the page.

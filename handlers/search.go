@@ -101,11 +101,10 @@ func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboard
 	if len(rows) == 0 {
 		id = "search_nothing"
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	entries := s.goodsEntries(ctx, req, rows, args.Page)
+	list := keyboards.ProductList{From: keyboards.FromSearch, Search: args.Search, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.FoundKeyboard(req.L, args, entries, len(rows)),
+		Keyboard: s.goodsKeyboard(ctx, req, list, rows, keyboards.Search.Data(struct{}{})),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // recommended lists what the marketplace recommends, sold-out goods last.
-func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.RecommendedArgs) (bot.View, error) {
+func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -25,31 +25,34 @@ func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboa
 	if len(rows) == 0 {
 		return bot.View{Text: req.L.T("recommended_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
+	list := keyboards.ProductList{From: keyboards.FromRecommended, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T("recommended_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.RecommendedKeyboard(req.L, args, s.goodsEntries(ctx, req, inStockFirst(rows), args.Page), len(rows)),
+		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(rows), ""),
 	}, nil
 }
 
-// goodsEntries are one page of goods with their prices and stock.
-func (s *Screens) goodsEntries(ctx context.Context, req *bot.Request, rows []hstock.Item, page uint16) []keyboards.GoodsEntry {
+// goodsKeyboard lists one page of goods with their prices and stock.
+func (s *Screens) goodsKeyboard(ctx context.Context, req *bot.Request, list keyboards.ProductList, rows []hstock.Item, back string) keyboards.Rows {
+	list.Page = keyboards.PageArg(keyboards.ClampPage(int(list.Page), len(rows)))
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
-	for _, row := range keyboards.Page(rows, int(page)) {
-		entries = append(entries, goodsEntry(req.L, row, currency))
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
+	for _, row := range keyboards.Page(rows, int(list.Page)) {
+		data := keyboards.Product.Data(keyboards.ProductArgs{Service: row.Service, ProductList: list})
+		items = append(items, goodsItem(req.L, row, currency, data))
 	}
-	return entries
+	return keyboards.GoodsKeyboard(req.L, list, items, len(rows), back)
 }
 
-func goodsEntry(l *locales.Localizer, row hstock.Item, currency string) keyboards.GoodsEntry {
-	return keyboards.GoodsEntry{
-		Service: row.Service, Name: row.Name, Price: l.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
+func goodsItem(l *locales.Localizer, row hstock.Item, currency, data string) keyboards.Item {
+	if row.Stock <= 0 {
+		return keyboards.Item{Icon: "✖", Name: row.Name, Data: data}
 	}
+	return keyboards.Item{Name: row.Name, Rest: " · " + l.Money(row.Rate, currency) + " · " + l.Number(row.Stock), Data: data}
 }
 
 // shops lists the shops in the marketplace's order.
-func (s *Screens) shops(ctx context.Context, req *bot.Request, args keyboards.SellersArgs) (bot.View, error) {
+func (s *Screens) shops(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -62,15 +65,22 @@ func (s *Screens) shops(ctx context.Context, req *bot.Request, args keyboards.Se
 		return bot.View{Text: req.L.T("shops_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(shops)))
-	entries := make([]keyboards.SellerEntry, 0, keyboards.PageSize)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, shop := range keyboards.Page(shops, int(args.Page)) {
-		entries = append(entries, keyboards.SellerEntry{
-			Hash: route.HashOf(shop.ID), Name: shopName(shop), Rating: stars(shop), Goods: shop.Products,
+		rest := ""
+		if rating := stars(shop); rating != "" {
+			rest += " · ⭐ " + rating
+		}
+		if shop.Products > 0 {
+			rest += " · " + req.L.Number(shop.Products)
+		}
+		items = append(items, keyboards.Item{
+			Name: shopName(shop), Rest: rest, Data: keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: route.HashOf(shop.ID)}),
 		})
 	}
 	return bot.View{
 		Text:     req.L.T("shops_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellersKeyboard(req.L, args, entries, len(shops)),
+		Keyboard: keyboards.SellersKeyboard(req.L, args.Page, items, len(shops)),
 	}, nil
 }
 
@@ -104,7 +114,7 @@ func (s *Screens) shopGoods(ctx context.Context, req *bot.Request, args keyboard
 	place := slices.IndexFunc(shops, func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Seller })
 	switch {
 	case place < 0 && args.Seller != "":
-		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.SellersArgs{}))}, nil
+		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.PageArgs{}))}, nil
 	case place < 0, slices.ContainsFunc(shops[place+1:], func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Seller }):
 		return bot.View{}, storage.ErrNotFound
 	}
@@ -112,7 +122,7 @@ func (s *Screens) shopGoods(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, err
 	}
-	back := keyboards.Sellers.Data(keyboards.SellersArgs{Page: pageOf(place)})
+	back := keyboards.Sellers.Data(keyboards.PageArgs{Page: pageOf(place)})
 	named := locales.Args{"Shop": req.L.Name(shorten(shopName(shops[place]), wordLength))}
 	if len(rows) == 0 {
 		return bot.View{Text: req.L.T("shop_empty", named), Keyboard: keyboards.Foot(req.L, back)}, nil
@@ -121,9 +131,9 @@ func (s *Screens) shopGoods(ctx context.Context, req *bot.Request, args keyboard
 	if rating := stars(shops[place]); rating != "" {
 		text += "\n" + req.L.T("shop_rating", locales.Args{"Rating": rating})
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
+	list := keyboards.ProductList{From: keyboards.FromSeller, Hash: args.Seller, Page: args.Page}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellerKeyboard(req.L, args, s.goodsEntries(ctx, req, inStockFirst(rows), args.Page), len(rows), back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(rows), back),
 	}, nil
 }

@@ -149,10 +149,10 @@ func TestForgedShops(t *testing.T) {
 		mallory.Type("/start")
 		pass(time.Second)
 		for data, want := range map[string]string{
-			keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: "AAAAAAAA"}):                                                w.l.T("shop_gone"),
-			keyboards.SellerGoods.Data(keyboards.SellerArgs{}):                                                                  w.l.T("menu_text"),
-			keyboards.Recommended.Data(keyboards.RecommendedArgs{Page: 65535}):                                                  "Recommended",
-			keyboards.Product.Data(keyboards.ProductArgs{Service: market.GmailUSA, From: 99, ListHash: "AAAAAAAA", Search: -5}): "Gmail Account - USA",
+			keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: "AAAAAAAA"}): w.l.T("shop_gone"),
+			keyboards.SellerGoods.Data(keyboards.SellerArgs{}):                   w.l.T("menu_text"),
+			keyboards.Recommended.Data(keyboards.PageArgs{Page: 65535}):          "Recommended",
+			keyboards.Product.Data(keyboards.ProductArgs{Service: market.GmailUSA, ProductList: keyboards.ProductList{From: 99, Hash: "AAAAAAAA", Search: -5}}): "Gmail Account - USA",
 			"q:2.1.3..-5.0": "Delivery", // a shop that can't be; without a key it asks for one
 		} {
 			mallory.TapData(mallory.Last().ID, data)

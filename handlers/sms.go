@@ -82,13 +82,14 @@ func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountrie
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(countries)))
-	entries := make([]keyboards.CountryEntry, 0, keyboards.PageSize)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, c := range keyboards.Page(countries, int(args.Page)) {
-		entries = append(entries, keyboards.CountryEntry{Hash: route.HashOf(c.Code), Flag: locales.Flag(c.Code), Name: c.Name})
+		data := keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: route.HashOf(c.Code), CountrySearch: args.Search})
+		items = append(items, keyboards.Item{Icon: locales.Flag(c.Code), Name: c.Name, Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
-		Keyboard: keyboards.SMSCountriesKeyboard(l, args, entries, len(countries)),
+		Keyboard: keyboards.SMSCountriesKeyboard(l, args, items, len(countries)),
 		Dialog:   dialog(stepCountry, ""),
 	}
 }
@@ -192,13 +193,18 @@ func (s *Screens) projectsView(ctx context.Context, req *bot.Request, key redact
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.ProjectEntry, 0, keyboards.PageSize)
+	items := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, project := range keyboards.Page(projects, int(args.Page)) {
-		entries = append(entries, keyboards.ProjectEntry{Hash: route.HashOf(project.ID), Name: project.Name, Price: l.Money(project.Price, currency)})
+		items = append(items, keyboards.Item{
+			Name: project.Name, Rest: " · " + l.Money(project.Price, currency),
+			Data: keyboards.SMSProject.Data(keyboards.SMSProjectArgs{
+				Country: args.Country, Project: route.HashOf(project.ID), Search: args.Search, Page: args.Page, CountrySearch: args.CountrySearch,
+			}),
+		})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
-		Keyboard: keyboards.SMSProjectsKeyboard(l, args, entries, len(projects), back),
+		Keyboard: keyboards.SMSProjectsKeyboard(l, args, items, len(projects), back),
 		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 	}, nil
 }
@@ -318,7 +324,7 @@ func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	rental := storage.Rental{Project: project.ID, Country: where.Code, CountryName: where.Name}
-	return s.draftNumbers(ctx, req, rental, int64(args.Quantity), keyboards.SMSProject.Data(args.ProjectArgs()), 0)
+	return s.draftNumbers(ctx, req, rental, int64(args.Quantity), keyboards.SMSProject.Data(args.SMSProjectArgs), 0)
 }
 
 // draftNumbers stores which numbers are about to be rented and draws the card.

@@ -5,12 +5,12 @@ import (
 	"hstockbot/locales"
 )
 
-// BalanceArgs says with Refresh that the marketplace is asked again, instead of
-// showing a figure of the last half minute.
+// BalanceArgs opens the balance screen. Refresh asks the marketplace even if the
+// cached balance is younger than half a minute.
 type BalanceArgs struct{ Refresh bool }
 
-// Routes of the balance screen, of the picture of what was spent, and, for
-// admins, of the sum that they are warned below.
+// Routes of the balance screen, of the chart of what was spent, and, for admins, of
+// the threshold below which they are alerted.
 var (
 	Balance                = route.New[BalanceArgs]("b")
 	Spending               = route.New[struct{}]("bs")
@@ -18,8 +18,8 @@ var (
 	BalanceThresholdRemove = route.New[struct{}]("Awo")
 )
 
-// BalanceKeyboard offers to ask again, and the picture; with operator also to be
-// warned about the operator's account.
+// BalanceKeyboard refreshes the balance and opens the chart; with operator it also
+// leads to the threshold of the operator's account.
 func BalanceKeyboard(l *locales.Localizer, operator bool) Rows {
 	rows := Rows{{
 		Tap(l.Label("nav_button_refresh"), Balance.Data(BalanceArgs{Refresh: true})),
@@ -31,8 +31,8 @@ func BalanceKeyboard(l *locales.Localizer, operator bool) Rows {
 	return append(rows, Foot(l, "")...)
 }
 
-// BalanceThresholdKeyboard goes with the question for the sum; set where there is one
-// to take off.
+// BalanceThresholdKeyboard goes with the question for the threshold; with set it
+// offers to remove the present one.
 func BalanceThresholdKeyboard(l *locales.Localizer, set bool) Rows {
 	var rows Rows
 	if set {

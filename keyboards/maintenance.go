@@ -5,11 +5,11 @@ import (
 	"hstockbot/locales"
 )
 
-// SwitchArgs says which way something is switched.
+// SwitchArgs switches something on or off.
 type SwitchArgs struct{ On bool }
 
-// Routes of maintenance. MaintenanceText asks for a sentence of the admins' own,
-// MaintenanceDefaultText goes back to the bot's.
+// Routes of maintenance. MaintenanceText asks for a text of the admins' own,
+// MaintenanceDefaultText restores the bot's text.
 var (
 	Maintenance            = route.New[struct{}]("Am")
 	MaintenanceSwitch      = route.New[SwitchArgs]("Ams")
@@ -17,7 +17,7 @@ var (
 	MaintenanceDefaultText = route.New[struct{}]("Amo")
 )
 
-// MaintenanceKeyboard switches it and sets the sentence; ownText says that
+// MaintenanceKeyboard switches maintenance and sets the text; ownText says that
 // admins have written one.
 func MaintenanceKeyboard(l *locales.Localizer, on, ownText bool) Rows {
 	label := "maintenance_button_on"

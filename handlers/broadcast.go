@@ -173,28 +173,23 @@ func (s *Screens) broadcastDiscard(ctx context.Context, req *bot.Request, _ stru
 	return view, err
 }
 
-// audience counts the people who would get a broadcast, in total and by language.
-type audience struct {
-	readers map[string]int64
-	total   int64
-}
-
-// audience counts the people for whom there is a text.
-func (s *Screens) audience(ctx context.Context, texts map[string]string) (audience, error) {
+// audience counts the people who would get a broadcast with these texts, by the
+// language that they read and in total.
+func (s *Screens) audience(ctx context.Context, texts map[string]string) (readers map[string]int64, total int64, err error) {
 	groups, err := s.DB.AudienceLanguages(ctx, s.ServedIDs())
 	if err != nil {
-		return audience{}, err
+		return nil, 0, err
 	}
-	people := audience{readers: map[string]int64{}}
+	readers = map[string]int64{}
 	_, forAll := texts[""]
 	for _, group := range groups {
 		lang := s.Localizer(storage.User{Lang: group.Lang, TelegramLang: group.TelegramLang}).Lang()
 		if _, own := texts[lang]; own || forAll {
-			people.readers[lang] += group.Count
-			people.total += group.Count
+			readers[lang] += group.Count
+			total += group.Count
 		}
 	}
-	return people, nil
+	return readers, total, nil
 }
 
 // broadcastPreview sends the admin every text as people will get it, and then a card
@@ -228,20 +223,20 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 			return bot.View{}, err
 		}
 	}
-	people, err := s.audience(ctx, texts)
+	readers, total, err := s.audience(ctx, texts)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if people.total == 0 {
+	if total == 0 {
 		return bot.View{}, message("broadcast_nobody")
 	}
 	lines := []string{l.T("broadcast_preview"), ""}
 	for _, language := range s.Bundle.Languages() {
-		if n := people.readers[language.Code]; n > 0 {
+		if n := readers[language.Code]; n > 0 {
 			lines = append(lines, locales.Escape("• "+l.Name(language.Name)+" – "+l.Number(n)))
 		}
 	}
-	lines = append(lines, l.N("broadcast_people", people.total))
+	lines = append(lines, l.N("broadcast_people", total))
 	busy, err := s.broadcastBusy(ctx)
 	switch {
 	case err != nil:
@@ -249,7 +244,7 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 	case busy:
 		lines = append(lines, "", l.T("broadcast_busy"))
 	case s.Notifier.TelegramRate > 0:
-		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.Notifier.sendTime(people.total)))}))
+		lines = append(lines, "", l.T("broadcast_done_at", locales.Args{"Time": clock(l, time.Now().Add(s.Notifier.sendTime(total)))}))
 	}
 	return bot.View{
 		Text:         strings.Join(lines, "\n"),
@@ -278,15 +273,15 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 	if err != nil {
 		return bot.View{}, err
 	}
-	people, err := s.audience(ctx, texts)
+	_, total, err := s.audience(ctx, texts)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if b.State == storage.BroadcastDraft && people.total == 0 {
+	if b.State == storage.BroadcastDraft && total == 0 {
 		return bot.View{}, message("broadcast_nobody")
 	}
-	confirmed, err := s.DB.ConfirmBroadcast(ctx, req.User.ID, args.ID, args.Revision, people.total, req.Chat, int64(req.MessageID), storage.AuditEntry{
-		AdminID: req.User.ID, Action: broadcasts.ActionSend, Subject: args.ID, Detail: strconv.FormatInt(people.total, 10), At: time.Now(),
+	confirmed, err := s.DB.ConfirmBroadcast(ctx, req.User.ID, args.ID, args.Revision, total, req.Chat, int64(req.MessageID), storage.AuditEntry{
+		AdminID: req.User.ID, Action: broadcasts.ActionSend, Subject: args.ID, Detail: strconv.FormatInt(total, 10), At: time.Now(),
 	})
 	if err != nil {
 		return bot.View{}, err
@@ -297,7 +292,7 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 	if err := s.Notifier.DrawBroadcast(ctx, args.ID); err != nil {
 		s.Log.Warn("broadcast progress not drawn", "broadcast", args.ID, "error", err)
 	}
-	s.Broadcasts.Wake()
+	s.Broadcasts.Wake() // only now, since the sender draws the progress, too
 	return bot.View{Toast: req.L.Label("broadcast_sent_toast")}, nil
 }
 

@@ -1,8 +1,7 @@
-// Command hstockbot is a Telegram bot that is the shop window of the HStockPlus
-// marketplace: people browse, buy and receive goods in a chat.
+// Command hstockbot is a Telegram bot that sells what the HStockPlus marketplace
+// offers: people browse, buy and receive goods in a chat.
 //
-// main owns the commands, the configuration and the wiring: everything is
-// started in order here and stopped in reverse.
+// main owns the commands and their flags. Package app builds the program.
 package main
 
 import (
@@ -29,15 +28,15 @@ import (
 	"hstockbot/storage"
 )
 
-// version is set by the linker (make build); without it, what the Go toolchain
-// knows of the source is told.
+// version is set by the linker (make build); without it, the version that the Go
+// toolchain recorded is printed.
 var version string
 
 // The exit statuses.
 const (
 	exitOK     = 0
-	exitFailed = 1 // it ran, and failed; healthcheck: not ready
-	exitUsage  = 2 // a wrong command line or configuration: nothing was started
+	exitFailed = 1 // the command failed; healthcheck: not ready
+	exitUsage  = 2 // wrong command line or configuration; nothing was started
 )
 
 func main() {
@@ -47,8 +46,8 @@ func main() {
 	os.Exit(status)
 }
 
-// run is main without the process around it: it carries out one command with
-// the settings of the environment and returns the exit status.
+// run carries out one command with the settings of the environment and returns the
+// exit status. Tests call it instead of main.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	command := "run"
 	if len(args) > 0 {
@@ -74,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 }
 
-// start reads the configuration and runs the bot until ctx is over.
+// start reads the configuration and runs the bot until ctx is done.
 func start(ctx context.Context, stderr io.Writer) int {
 	cfg, err := loadConfig()
 	if err != nil {
@@ -88,7 +87,7 @@ func start(ctx context.Context, stderr io.Writer) int {
 	return exitOK
 }
 
-// healthcheck asks the bot that runs with the same settings whether it is ready.
+// healthcheck asks the running bot, found by the same settings, whether it is ready.
 func healthcheck(ctx context.Context, stderr io.Writer) int {
 	addr, err := config.LoadHTTPAddr()
 	if err != nil {
@@ -115,7 +114,7 @@ func loadConfig() (config.Config, error) {
 	})
 }
 
-// newLogger returns the only logger: whatever is logged passes the redactor.
+// newLogger returns the program's logger. Every line passes the redactor.
 func newLogger(cfg config.Config, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	var handler slog.Handler = slog.NewTextHandler(to, options)
@@ -140,19 +139,19 @@ func buildVersion() string {
 	return "(devel)"
 }
 
-const usage = `hstockbot: the shop window of the HStockPlus marketplace, in Telegram
+const usage = `hstockbot: a Telegram bot for the HStockPlus marketplace
 
 Usage: hstockbot [command]
 
 Commands:
-  run          run the bot (also without a command)
+  run          run the bot (the default command)
   demo         try it: a pretend marketplace, a pretend Telegram and a page to chat on
-               -addr host:port  of the page, on loopback (default: 127.0.0.1:8090)
-               -data DIR        keeps everything there for the next time
-               -seed N          other goods and prices, the same for each N
+               -addr host:port  address of the page, on loopback (default: 127.0.0.1:8090)
+               -data DIR        keep everything in this folder for the next time
+               -seed N          sell the same goods and prices for the same N
   version      print the version
   help         print this
-  healthcheck  exit with 0 when the running bot is ready, else with 1
+  healthcheck  exit with 0 if the running bot is ready, else with 1
 
 Settings, read from the environment:
 `
@@ -173,7 +172,7 @@ func printHelp(to io.Writer) error {
 	return err
 }
 
-// known repeats a command only if it is one: what was typed may be a secret.
+// known returns a command only if it is one: other input may be a secret.
 func known(command string) string {
 	switch command {
 	case "run", "demo", "version", "help", "healthcheck":
@@ -183,7 +182,7 @@ func known(command string) string {
 	}
 }
 
-// finish turns the result of a command into its exit status.
+// finish turns the error of a command into its exit status.
 func finish(stderr io.Writer, err error) int {
 	if err != nil {
 		return fail(stderr, exitFailed, err)
@@ -191,8 +190,8 @@ func finish(stderr io.Writer, err error) int {
 	return exitOK
 }
 
-// fail says in one line what is wrong. A stderr that can't be written to is
-// nothing that anybody could be told.
+// fail prints one line that says what is wrong. An error of writing that line can't
+// be reported anywhere.
 func fail(stderr io.Writer, status int, err error) int {
 	line := strings.ReplaceAll(new(redact.Redactor).String(err.Error()), "\n", "; ")
 	_, _ = fmt.Fprintf(stderr, "hstockbot: %s\n", line)
@@ -221,8 +220,8 @@ func runBot(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	return nil
 }
 
-// demo reads the flags of that command and runs the bot against the pretend world
-// until ctx is over. What was typed is not repeated.
+// demo reads the flags of its command and runs the bot against the pretend world
+// until ctx is done. Its errors don't repeat the input, which may be a secret.
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	opts := web.Options{Stdout: stdout, Stderr: stderr}
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)

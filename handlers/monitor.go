@@ -41,10 +41,10 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 	}
 	var lines []string
 	more, length := report.More, 0
-	for i, e := range report.Entries {
+	for i, e := range report.Alerts {
 		line := alertLine(l, e)
 		if length += len(utf16.Encode([]rune(line))) + 2; length > alertsLength {
-			more += len(report.Entries) - i
+			more += len(report.Alerts) - i
 			break
 		}
 		lines = append(lines, line)

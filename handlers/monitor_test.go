@@ -31,9 +31,9 @@ func TestEveryAlarmInEveryLanguage(t *testing.T) {
 							Count: 1234, Name: "Gmail <Account> - USA", Quantity: 2, Currency: "USD",
 							Amount: decimal.RequireFromString("3.20"), Limit: decimal.RequireFromString("5"),
 						}
-						body, err := json.Marshal(monitor.Report{Entries: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
+						body, err := json.Marshal(monitor.Report{Alerts: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
 						must(w.t, err)
-						_, err = w.app.Notifier.Send(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
+						_, err = w.app.Notifier.Send(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.MessageReport, Priority: 3, Body: body, CreatedAt: time.Now()})
 						must(w.t, err)
 						pass(time.Second)
 						text := w.anna.Last().Text

@@ -51,16 +51,16 @@ func (f *fakeMarket) enter(ctx context.Context, key redact.Secret, call string) 
 	f.calls = append(f.calls, call)
 	f.inFlight++
 	f.maxInFlight = max(f.maxInFlight, f.inFlight)
-	fail, takes := f.fail, f.delay
+	fail, delay := f.fail, f.delay
 	f.mu.Unlock()
 	defer func() {
 		f.mu.Lock()
 		f.inFlight--
 		f.mu.Unlock()
 	}()
-	if takes > 0 {
+	if delay > 0 {
 		select {
-		case <-time.After(takes):
+		case <-time.After(delay):
 		case <-ctx.Done():
 			return &hstock.Error{Action: call, Kind: hstock.Unreachable, Err: ctx.Err()}
 		}
@@ -192,10 +192,10 @@ func (f *fakeMarket) takeCalls() []string {
 	return calls
 }
 
-func (f *fakeMarket) set(fail error, takes time.Duration) {
+func (f *fakeMarket) set(fail error, delay time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail, f.delay = fail, takes
+	f.fail, f.delay = fail, delay
 }
 
 var (

@@ -9,8 +9,8 @@ import (
 	"github.com/biter777/countries"
 	"github.com/shopspring/decimal"
 
-	"hstockbot/internal/hstock"
 	"hstockbot/internal/country"
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/search"
 )

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hstockbot/internal/loop"
@@ -95,10 +96,11 @@ type Options struct {
 // database.
 type Outbox struct {
 	Options
-	sender Sender
-	loop   *loop.Loop
-	slots  chan struct{}
-	sends  sync.WaitGroup // in flight
+	sender  Sender
+	loop    *loop.Loop
+	slots   chan struct{}
+	sends   sync.WaitGroup // in flight
+	flushed atomic.Bool    // Stop has sent what was due
 }
 
 // New returns an Outbox that is not started. Messages may be stored before Start.
@@ -121,11 +123,11 @@ func (b *Outbox) Start(sender Sender) {
 // done. Calling it twice is harmless.
 func (b *Outbox) Stop(ctx context.Context) error {
 	err := b.loop.Stop(ctx)
-	if b.sender == nil {
-		return err
+	if b.sender != nil && !b.flushed.Swap(true) {
+		_, sendErr := b.sendDue(ctx)
+		err = errors.Join(err, sendErr)
 	}
-	_, sendErr := b.sendDue(ctx)
-	return errors.Join(err, sendErr, loop.Wait(ctx, &b.sends))
+	return errors.Join(err, loop.Wait(ctx, &b.sends))
 }
 
 // Wake sends due messages now. Call it after messages were stored, or when a

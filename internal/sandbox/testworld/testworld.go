@@ -30,7 +30,7 @@ const (
 	// Token is the bot's.
 	Token = "1234567:AAcanary-token-of-the-pretend-bot"
 	// SecretKey seals the databases of tests.
-	SecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	SecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" //nolint:gosec // of tests only
 	// AnnaKey and OperatorKey are API keys with 100 dollars each, PoorKey has one.
 	AnnaKey     = redact.Secret("canary-key-anna-0123456789")
 	OperatorKey = redact.Secret("canary-key-operator-012345")
@@ -106,8 +106,8 @@ func OpenDB(t testing.TB, path string) *storage.DB {
 	return db
 }
 
-// Config is that of a program in this world, without pacing disabled: 30 messages
-// and 20 calls a second.
+// Config is that of a program in this world: 30 messages and 20 calls a second, no
+// admins, and no page for operators.
 func (w *World) Config() config.Config {
 	return config.Config{
 		TelegramToken: Token, TelegramAPIURL: "http://telegram", TelegramRate: 30,
@@ -116,15 +116,22 @@ func (w *World) Config() config.Config {
 	}
 }
 
-// Start builds the whole program and starts it. The caller stops it.
-func (w *World) Start(cfg config.Config, o app.Options) *app.App {
+// Build builds the whole program. The caller stops it, also one that it did not
+// start.
+func (w *World) Build(cfg config.Config, o app.Options) (*app.App, error) {
 	w.T.Helper()
 	var err error
 	o.Dial = w.Net.Dial
 	o.Log = slog.New(redact.New(cfg.Secrets()...).Handler(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o.Bundle, err = Languages()
 	Must(w.T, err)
-	program, err := app.New(w.T.Context(), cfg, o)
+	return app.New(w.T.Context(), cfg, o)
+}
+
+// Start builds the whole program and starts it. The caller stops it.
+func (w *World) Start(cfg config.Config, o app.Options) *app.App {
+	w.T.Helper()
+	program, err := w.Build(cfg, o)
 	Must(w.T, err)
 	Must(w.T, program.Start(w.T.Context()))
 	synctest.Wait()

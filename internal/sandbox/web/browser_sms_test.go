@@ -51,7 +51,7 @@ func (n rentedNumber) clickRow(label, text string) {
 		n.click("the SMS field", field)
 		n.insertText(text)
 	}
-	n.tab.clickControl(n.row, label)
+	n.clickControl(n.row, label)
 	waitFor[bool](n.tab, "the field to be empty", field+`.value === ''`)
 }
 

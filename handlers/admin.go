@@ -137,12 +137,12 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 		lines = append(append(lines, ""), callStatsLines(l, "admin_telegram", telegram)...)
 	}
 	lines = append(lines, "", l.T("admin_version", locales.Args{"Version": s.Version}),
-		l.T("admin_started", locales.Args{"Time": clock(l, s.began)}))
+		l.T("admin_started", locales.Args{"Time": clock(l, s.startedAt)}))
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminKeyboard(l)}, nil
 }
 
 func (s *Screens) adminHomeCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	s.Announcer.noticeAdmin(ctx, req.User.ID)
+	s.Announcer.refreshAdmin(ctx, req.User.ID)
 	return bot.RedirectTo(keyboards.Admin.Data(struct{}{})), nil
 }
 

@@ -29,10 +29,10 @@ func adminRental(kind storage.Kind, project, country, countryName string) storag
 	return storage.Rental{Project: project, Country: country, CountryName: countryName}
 }
 
-func adminOrderItems(l *locales.Localizer, orders []storage.AdminOrder, list keyboards.AdminOrdersArgs) []keyboards.Item {
+func adminOrderEntries(l *locales.Localizer, orders []storage.AdminOrder, list keyboards.AdminOrdersArgs) []keyboards.Item {
 	items := make([]keyboards.Item, 0, len(orders))
 	for _, o := range orders {
-		item := orderItem(l, ownOrder(o))
+		item := orderEntry(l, ownOrder(o))
 		item.Rest += " · " + shortPersonLabel(l, o.UserID, o.Person)
 		item.Data = keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: o.ID, AdminOrdersArgs: list})
 		items = append(items, item)
@@ -52,7 +52,7 @@ func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, 
 	}
 	return bot.View{
 		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, id)}),
-		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderItems(req.L, orders, keyboards.AdminOrdersArgs{})),
+		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderEntries(req.L, orders, keyboards.AdminOrdersArgs{})),
 	}, true, nil
 }
 
@@ -73,7 +73,7 @@ func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	}
 	lines := []string{title, orderWhat(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
-		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
+		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
 	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")

@@ -67,8 +67,8 @@ func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboa
 	return bot.View{
 		Text: strings.Join(lines, "\n"),
 		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l),
-			adminUnresolvedItems(l, unresolved, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args}), unresolvedTotal,
-			adminOrderItems(l, orders, args), total),
+			adminUnresolvedEntries(l, unresolved, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args}), unresolvedTotal,
+			adminOrderEntries(l, orders, args), total),
 	}, nil
 }
 
@@ -122,7 +122,7 @@ func (s *Screens) filterLines(ctx context.Context, l *locales.Localizer, filter 
 		parts = append(parts, personLabel(l, filter.Person, user.Name))
 	}
 	if filter.Category != "" {
-		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(shorten(filter.Category, wordLength))}))
+		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(filter.Category, wordLength))}))
 	}
 	if !filter.Day.IsZero() {
 		parts = append(parts, l.Label("allorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
@@ -258,8 +258,8 @@ func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args 
 	if total == 0 {
 		return bot.View{}, message("allorders_empty_filter")
 	}
-	table := newOrderTable(l, exportMost, l.Label("export_person"), l.Label("export_category"))
-	if err := s.DB.EachAdminOrder(ctx, filter, table.addAnybodys); err != nil {
+	table := newOrderTable(l, maxExportSize, l.Label("export_person"), l.Label("export_category"))
+	if err := s.DB.EachAdminOrder(ctx, filter, table.addAdminOrder); err != nil {
 		return bot.View{}, err
 	}
 	lines, err := s.filterLines(ctx, l, filter)

@@ -11,7 +11,7 @@ import (
 	"hstockbot/storage"
 )
 
-func adminUnresolvedItems(l *locales.Localizer, purchases []storage.AdminUnresolved, args keyboards.AdminUnresolvedArgs) []keyboards.Item {
+func adminUnresolvedEntries(l *locales.Localizer, purchases []storage.AdminUnresolved, args keyboards.AdminUnresolvedArgs) []keyboards.Item {
 	items := make([]keyboards.Item, 0, len(purchases))
 	for _, p := range purchases {
 		args.Purchase = p.ID
@@ -62,7 +62,7 @@ func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, arg
 		lines = append(append(lines, ""), adminUnresolvedSummary(l, p)...)
 		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}))
 	}
-	items := adminUnresolvedItems(l, purchases, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args.AdminOrdersArgs, ListPage: args.Subpage + 1})
+	items := adminUnresolvedEntries(l, purchases, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args.AdminOrdersArgs, ListPage: args.Subpage + 1})
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, items, total)}, nil
 }
 

@@ -78,5 +78,5 @@ func auditText(l *locales.Localizer, entry storage.AuditEntry) string {
 	if entry.Subject != 0 {
 		subject = personCode(l, entry.Subject)
 	}
-	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(shorten(entry.Detail, nameLength))})
+	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(locales.Shorten(entry.Detail, nameLength))})
 }

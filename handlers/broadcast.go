@@ -108,7 +108,7 @@ func (s *Screens) broadcastAsk(ctx context.Context, req *bot.Request, args keybo
 	lines = append(lines, "", l.T("broadcast_markup"))
 	text, written := texts[code]
 	if written {
-		lines = append(lines, "", l.T("broadcast_present"), "<pre>"+locales.Escape(shorten(text, shownTextLength))+"</pre>")
+		lines = append(lines, "", l.T("broadcast_present"), "<pre>"+locales.Escape(locales.Shorten(text, shownTextLength))+"</pre>")
 	}
 	return bot.View{
 		Text:     strings.Join(lines, "\n"),

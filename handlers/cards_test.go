@@ -15,7 +15,7 @@ func TestACardWithoutAName(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", " "} {
-		card := (&Screens{}).card(bundle.Localizer("en"), "bot", hstock.Item{Service: 7, Name: name}, "USD")
+		card := (&Screens{}).inlineCard(bundle.Localizer("en"), "bot", hstock.Item{Service: 7, Name: name}, "USD")
 		if card.Title != "#7" {
 			t.Errorf("%q: the title is %q", name, card.Title)
 		}
@@ -29,17 +29,17 @@ func TestBeginning(t *testing.T) {
 	for i := range rows {
 		rows[i] = hstock.Item{Service: int64(i), Stock: int64(i % 2)}
 	}
-	first := beginning(rows)
-	if len(first) != inlineMost || first[0].Service != 1 || first[1].Service != 3 {
+	first := firstItems(rows)
+	if len(first) != maxInlineItems || first[0].Service != 1 || first[1].Service != 3 {
 		t.Errorf("%d rows, the first is %d", len(first), first[0].Service)
 	}
 	for _, i := range []int{40_000, 40_001, 40_003} {
 		rows[i].Recommended = true
 	}
-	if got := beginning(rows); len(got) != 2 || got[0].Service != 40_001 || got[1].Service != 40_003 {
+	if got := firstItems(rows); len(got) != 2 || got[0].Service != 40_001 || got[1].Service != 40_003 {
 		t.Errorf("recommended are %+v", got)
 	}
-	if got := beginning(rows[:1]); len(got) != 0 {
+	if got := firstItems(rows[:1]); len(got) != 0 {
 		t.Errorf("sold out are %+v", got)
 	}
 }

@@ -85,7 +85,7 @@ func TestParseLink(t *testing.T) {
 	for _, text := range []string{
 		"", "my page", "@anna", "anna", "https://", "https://localhost", "ftp://example.com/a", "javascript:alert(1)",
 		"https://user:pass@example.com/", "https://example.com/a b", "https://example.", "https://.com",
-		"https://example.com/" + strings.Repeat("a", maxLink), "https://exa\x00mple.com",
+		"https://example.com/" + strings.Repeat("a", maxLinkLength), "https://exa\x00mple.com",
 	} {
 		if got, ok := parseLink(text); ok {
 			t.Errorf("parseLink(%q) = %q, want none", text, got)

@@ -59,7 +59,7 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 func alertLine(l *locales.Localizer, e monitor.Alert) string {
 	args := locales.Args{
 		"Since": clock(l, e.Since), "Count": e.Figures.Count,
-		"Name": l.Name(shorten(e.Figures.Name, wordLength)), "Quantity": l.Number(e.Figures.Quantity),
+		"Name": l.Name(locales.Shorten(e.Figures.Name, wordLength)), "Quantity": l.Number(e.Figures.Quantity),
 		"Balance": l.Money(e.Figures.Amount, e.Figures.Currency), "Limit": l.Money(e.Figures.Limit, e.Figures.Currency),
 	}
 	if !e.EndedAt.IsZero() {

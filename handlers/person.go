@@ -56,7 +56,7 @@ func personLabel(l *locales.Localizer, id int64, name string) string {
 	case name == "":
 		return l.Label("allorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
 	default:
-		return l.Label("allorders_who", locales.Args{"Name": l.Name(shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
+		return l.Label("allorders_who", locales.Args{"Name": l.Name(locales.Shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
 	}
 }
 
@@ -68,7 +68,7 @@ func shortPersonLabel(l *locales.Localizer, id int64, name string) string {
 	case name == "":
 		return strconv.FormatInt(id, 10)
 	default:
-		return l.Name(shorten(name, personLength))
+		return l.Name(locales.Shorten(name, personLength))
 	}
 }
 
@@ -90,7 +90,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 		return bot.View{}, err
 	}
 	lines := []string{
-		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personCode(l, user.ID)}), "",
+		l.T("person_title", locales.Args{"Name": l.Name(locales.Shorten(user.Name, wordLength)), "ID": personCode(l, user.ID)}), "",
 		l.T("person_language", locales.Args{"Language": s.languageName(s.Localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
@@ -124,7 +124,7 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 	}
 	return bot.View{
 		Text: req.L.T("person_block_ask", locales.Args{
-			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personCode(req.L, user.ID),
+			"Name": req.L.Name(locales.Shorten(user.Name, wordLength)), "ID": personCode(req.L, user.ID),
 		}),
 		Keyboard: keyboards.PersonBlockKeyboard(req.L, args),
 	}, nil

@@ -71,7 +71,7 @@ func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	if o.ExternalID != 0 {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
 	}
-	lines := []string{title, orderWhat(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
+	lines := []string{title, orderItemLine(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
 		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}

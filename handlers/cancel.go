@@ -31,10 +31,7 @@ func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboa
 }
 
 func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.CancelAllowance, args keyboards.CancelArgs) bot.View {
-	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + orderWhat(l, order)
-	if order.Rental.Phone != "" {
-		text += "\n" + phoneLine(l, order)
-	}
+	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + itemLines(l, order)
 	if allowance.Refund.Valid {
 		text += "\n\n" + l.T("cancel_refund", locales.Args{"Refund": l.Money(allowance.Refund.Decimal, order.Currency)})
 	} else {

@@ -18,18 +18,14 @@ import (
 // dialog they are in stays open.
 type userError struct {
 	id   string
-	args locales.Args
+	args []locales.Args
 }
 
 func (e *userError) Error() string { return e.id }
 
 // message returns an error that is shown as the message with this id.
 func message(id string, args ...locales.Args) error {
-	e := &userError{id: id}
-	if len(args) > 0 {
-		e.args = args[0]
-	}
-	return e
+	return &userError{id: id, args: args}
 }
 
 // errStillUnresolved marks an error that occurred while the outcome of a purchase
@@ -73,7 +69,7 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	)
 	switch {
 	case errors.As(err, &user):
-		return sentence(req, l.T(user.id, user.args))
+		return sentence(req, l.T(user.id, user.args...))
 	case errors.As(err, &limit):
 		return sentence(req, limitSentence(l, limit))
 	case errors.Is(err, orders.ErrMaintenance):

@@ -26,12 +26,8 @@ func (s *Screens) externalFind(ctx context.Context, req *bot.Request, args keybo
 	if err != nil {
 		return bot.View{}, err
 	}
-	what := orderWhat(l, found)
-	if found.Rental.Phone != "" {
-		what += "\n" + phoneLine(l, found)
-	}
 	text := l.T("elsewhere_found", locales.Args{
-		"Number": externalID(l, found.ExternalID), "What": locales.HTML(what), "State": stateText(l, found), "Charge": chargeText(l, found),
+		"Number": externalID(l, found.ExternalID), "What": locales.HTML(itemLines(l, found)), "State": stateText(l, found), "Charge": chargeText(l, found),
 	})
 	unresolved, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, true)
 	if err != nil {

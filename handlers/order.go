@@ -62,7 +62,7 @@ func statusLines(l *locales.Localizer, o storage.Order) []string {
 func orderText(l *locales.Localizer, o storage.Order) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
-		orderWhat(l, o),
+		orderItemLine(l, o),
 		"",
 	}
 	lines = append(lines, statusLines(l, o)...)
@@ -119,13 +119,21 @@ func orderName(l *locales.Localizer, o storage.Order) string {
 	}
 }
 
-// orderWhat states what was bought, and the quantity if it is known.
-func orderWhat(l *locales.Localizer, o storage.Order) string {
+// orderItemLine states what was bought, and the quantity if it is known.
+func orderItemLine(l *locales.Localizer, o storage.Order) string {
 	name := subject(l, orderName(l, o), o.Rental)
 	if o.Quantity == 0 {
 		return locales.Escape(title(l, name))
 	}
 	return l.T("confirm_what", itemArgs(l, name, o.Quantity))
+}
+
+// itemLines states what was bought, and the phone number of a rental.
+func itemLines(l *locales.Localizer, o storage.Order) string {
+	if o.Rental.Phone == "" {
+		return orderItemLine(l, o)
+	}
+	return orderItemLine(l, o) + "\n" + phoneLine(l, o)
 }
 
 // phoneLine states the phone number of a rental.
@@ -219,7 +227,7 @@ func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase
 	}
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
-		orderWhat(l, o),
+		orderItemLine(l, o),
 		l.T("order_state", locales.Args{"State": stateText(l, o)}),
 	}
 	if o.Charge.Valid {

@@ -27,7 +27,7 @@ func TestEveryActionIsUsed(t *testing.T) {
 		w.tap("cancel_button_sure")
 		pass(time.Minute)
 		for _, action := range actions {
-			if w.market.Count(action) == 0 {
+			if w.Market.Count(action) == 0 {
 				t.Errorf("%s was not called", action)
 			}
 		}

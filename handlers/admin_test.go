@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hstockbot/internal/sandbox/market"
@@ -15,12 +16,13 @@ import (
 func TestAdminHome(t *testing.T) {
 	inBoth(t, "admin", func(w *world) {
 		w.setTheScene()
-		w.marketDown.set(time.Now().Add(-5 * time.Minute))
+		since := time.Now().Add(-5 * time.Minute)
+		w.marketDown.Store(&since)
 		pass(time.Minute)
 		w.beAdmin()
 		w.types("/start")
 		pass(time.Minute) // what is wrong is told as soon as there is somebody to tell it to
-		w.marketDown.set(time.Time{})
+		w.marketDown.Store(nil)
 		pass(2 * time.Minute) // and its end
 		w.types("/admin")
 		w.tap("nav_button_refresh")
@@ -33,7 +35,7 @@ func TestMaintenance(t *testing.T) {
 	inBoth(t, "maintenance", func(w *world) {
 		person := w.anna.Person()
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
 		buy := func() {
 			w.open("3")
 			w.tapLabel("1")
@@ -42,7 +44,7 @@ func TestMaintenance(t *testing.T) {
 			pass(time.Second)
 		}
 		buy()
-		open := w.market.Orders()
+		open := w.Market.Orders()
 		w.open("2") // a card that stands
 		w.tapLabel("1")
 		w.tap("order_button_skip")
@@ -64,10 +66,10 @@ func TestMaintenance(t *testing.T) {
 		w.types("Telegram")
 		w.tapLabel("2")
 		w.types("/orders")
-		if n := len(w.market.Orders()); n != len(open) {
-			w.t.Fatalf("%d orders were placed during maintenance", n-len(open))
+		if n := len(w.Market.Orders()); n != len(open) {
+			w.T.Fatalf("%d orders were placed during maintenance", n-len(open))
 		}
-		must(w.t, w.market.Deliver(open[0].Number, 1))
+		must(w.T, w.Market.Deliver(open[0].Number, 1))
 		pass(time.Minute) // it arrives all the same
 
 		w.beAdmin()
@@ -79,8 +81,8 @@ func TestMaintenance(t *testing.T) {
 		w.tap("order_button_skip")
 		w.tap("confirm_button_confirm")
 		pass(5 * time.Second)
-		if n := len(w.market.Orders()); n != len(open)+1 {
-			w.t.Errorf("after maintenance there are %d orders, want one more than %d", n, len(open))
+		if n := len(w.Market.Orders()); n != len(open)+1 {
+			w.T.Errorf("after maintenance there are %d orders, want one more than %d", n, len(open))
 		}
 	})
 }
@@ -92,17 +94,17 @@ func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
-		drafts, err := w.app.DB.PersonalData(w.t.Context(), anna.ID)
-		must(w.t, err)
-		must(w.t, w.app.DB.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
+		drafts, err := w.app.DB.PersonalData(w.T.Context(), anna.ID)
+		must(w.T, err)
+		must(w.T, w.app.DB.SetMaintenance(w.T.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
 		for _, p := range drafts.Purchases {
-			claimed, err := w.app.DB.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
+			claimed, err := w.app.DB.ClaimPurchase(w.T.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
 			if err != nil || claimed {
-				w.t.Errorf("a purchase was claimed during maintenance (%v)", err)
+				w.T.Errorf("a purchase was claimed during maintenance (%v)", err)
 			}
 		}
 		if len(drafts.Purchases) == 0 {
-			w.t.Error("there was nothing to claim")
+			w.T.Error("there was nothing to claim")
 		}
 	})
 }
@@ -112,7 +114,7 @@ func TestBlockAPerson(t *testing.T) {
 	inBoth(t, "person", func(w *world) {
 		person := w.anna.Person()
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
 		w.open("3")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
@@ -133,15 +135,15 @@ func TestBlockAPerson(t *testing.T) {
 		w.become(person)
 		before := len(w.anna.Messages())
 		w.types("/menu")
-		must(w.t, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
+		must(w.T, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
 		pass(time.Second)
 		if n := len(w.anna.Messages()); n != before+1 { // their own
-			w.t.Errorf("a blocked person was answered:\n%s", w.anna.Transcript())
+			w.T.Errorf("a blocked person was answered:\n%s", w.anna.Transcript())
 		}
-		must(w.t, w.market.Deliver(w.market.Orders()[0].Number, 1))
+		must(w.T, w.Market.Deliver(w.Market.Orders()[0].Number, 1))
 		pass(time.Minute)
 		if n := len(w.anna.Messages()); n != before+2 {
-			w.t.Errorf("a blocked person did not get what they bought:\n%s", w.anna.Transcript())
+			w.T.Errorf("a blocked person did not get what they bought:\n%s", w.anna.Transcript())
 		}
 
 		w.beAdmin()
@@ -154,7 +156,7 @@ func TestBlockAPerson(t *testing.T) {
 			w.beAdmin()
 			return
 		}
-		w.t.Errorf("an unblocked person is not answered:\n%s", w.anna.Transcript())
+		w.T.Errorf("an unblocked person is not answered:\n%s", w.anna.Transcript())
 	})
 }
 
@@ -164,10 +166,10 @@ func TestLogOfAForgottenPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for _, what := range []string{"block", "unblock"} {
-			_, err := w.app.DB.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
-			must(w.t, err)
+			_, err := w.app.DB.SetBlocked(w.T.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
+			must(w.T, err)
 		}
-		must(w.t, w.app.DB.Forget(w.t.Context(), anna.ID, time.Now()))
+		must(w.T, w.app.DB.Forget(w.T.Context(), anna.ID, time.Now()))
 		w.beAdmin()
 		w.types("/admin")
 		w.tap("admin_button_log")
@@ -183,9 +185,9 @@ func TestAdminsAreNotBlocked(t *testing.T) {
 		w.anna.TapData(w.anna.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
 		pass(time.Second)
 		w.says(w.l.Label("person_is_admin"))
-		user, err := w.app.DB.User(w.t.Context(), adminID)
+		user, err := w.app.DB.User(w.T.Context(), adminID)
 		if err != nil || user.Blocked {
-			w.t.Errorf("an admin was blocked (%v)", err)
+			w.T.Errorf("an admin was blocked (%v)", err)
 		}
 	})
 }
@@ -199,7 +201,7 @@ func TestAdminIsLookedUpAtEachTap(t *testing.T) {
 		w.tap("admin_button_maintenance")
 		card := w.anna.Last().ID
 		w.tap("maintenance_button_text")
-		w.admins = nil
+		w.cfg.AdminIDs = nil
 		w.restart()
 		pass(5 * time.Second)
 		for _, data := range []string{
@@ -209,18 +211,18 @@ func TestAdminIsLookedUpAtEachTap(t *testing.T) {
 			w.anna.TapData(card, data)
 			pass(5 * time.Second)
 			if answers := w.anna.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-				w.t.Errorf("%s is answered %q", data, answers[len(answers)-1].Text)
+				w.T.Errorf("%s is answered %q", data, answers[len(answers)-1].Text)
 			}
 		}
 		w.types("not the sentence any more")
 		w.types("/admin")
 		w.says(w.l.Label("text_not_understood"))
-		m, err := w.app.DB.Maintenance(w.t.Context())
+		m, err := w.app.DB.Maintenance(w.T.Context())
 		if err != nil || m.On() || m.Text != "" {
-			w.t.Errorf("somebody who is no admin set %+v (%v)", m, err)
+			w.T.Errorf("somebody who is no admin set %+v (%v)", m, err)
 		}
-		if _, total, err := w.app.DB.AuditLog(w.t.Context(), 8, 0); err != nil || total != 0 {
-			w.t.Errorf("%d deeds are written down (%v)", total, err)
+		if _, total, err := w.app.DB.AuditLog(w.T.Context(), 8, 0); err != nil || total != 0 {
+			w.T.Errorf("%d deeds are written down (%v)", total, err)
 		}
 	})
 }
@@ -237,32 +239,32 @@ func TestAdminCommand(t *testing.T) {
 			}
 			return ""
 		}
-		must(w.t, w.app.Announcer.Announce(w.t.Context())) // nobody has written yet
+		must(w.T, w.app.Announcer.Announce(w.T.Context())) // nobody has written yet
 		person := w.anna.Person()
 		w.types("/start")
 		w.beAdmin()
 		w.types("/start")
 		if got, want := listed(w.anna), w.l.Label("command_admin"); got != want {
-			w.t.Errorf("an admin sees %q, want %q", got, want)
+			w.T.Errorf("an admin sees %q, want %q", got, want)
 		}
-		if got := listed(w.telegram.Join(person)); got != "" {
-			w.t.Errorf("Anna sees %q", got)
+		if got := listed(w.Telegram.Join(person)); got != "" {
+			w.T.Errorf("Anna sees %q", got)
 		}
 		w.types("/language")
 		w.tapLabel("中文")
 		if got, want := listed(w.anna), w.bundle.Localizer("zh").Label("command_admin"); got != want {
-			w.t.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
+			w.T.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
 		}
-		calls := len(w.telegram.Calls())
-		must(w.t, w.app.Announcer.Announce(w.t.Context()))
-		if n := len(w.telegram.Calls()); n != calls {
-			w.t.Errorf("%d calls to say what was said", n-calls)
+		calls := len(w.Telegram.Calls())
+		must(w.T, w.app.Announcer.Announce(w.T.Context()))
+		if n := len(w.Telegram.Calls()); n != calls {
+			w.T.Errorf("%d calls to say what was said", n-calls)
 		}
-		w.admins = nil
+		w.cfg.AdminIDs = nil
 		w.restart()
-		must(w.t, w.app.Announcer.Announce(w.t.Context()))
+		must(w.T, w.app.Announcer.Announce(w.T.Context()))
 		if got := listed(w.anna); got != "" {
-			w.t.Errorf("who is no admin any more sees %q", got)
+			w.T.Errorf("who is no admin any more sees %q", got)
 		}
 	})
 }
@@ -271,14 +273,14 @@ func TestAdminCommand(t *testing.T) {
 // that is slow. With a lock in common this test does not end.
 func TestAdminDoesNotWaitForTheProfile(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
+		w.Telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
 		told := make(chan error, 1)
-		go func() { told <- w.app.Announcer.Announce(w.t.Context()) }()
-		settle()
+		go func() { told <- w.app.Announcer.Announce(w.T.Context()) }()
+		synctest.Wait()
 		w.beAdmin()
 		w.types("/admin")
 		w.says("🛠 *Admin*")
-		must(w.t, <-told)
+		must(w.T, <-told)
 	})
 }
 
@@ -289,7 +291,7 @@ func TestManyAlarms(t *testing.T) {
 		w.beAdmin()
 		w.withKey(annaKey)
 		for range 20 {
-			w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 			w.buyGmail("1")
 		}
 		pass(10 * time.Minute)
@@ -298,7 +300,7 @@ func TestManyAlarms(t *testing.T) {
 		before := len(w.anna.Messages())
 		pass(2 * time.Minute)
 		if told := w.anna.Messages()[before:]; len(told) != 1 || !strings.Contains(told[0].Text, "🔴") {
-			w.t.Errorf("admins were told %+v", told)
+			w.T.Errorf("admins were told %+v", told)
 		}
 		w.types("/admin")
 		w.says("🔴")

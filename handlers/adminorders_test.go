@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/market"
@@ -21,19 +19,17 @@ const bobKey = "canary-key-bob-01234567890"
 // twoPeople order: Anna as the scene is set, and Bob goods on another day, and
 // what he had ordered elsewhere.
 func (w *world) twoPeople() {
-	w.t.Helper()
-	w.market.AddKey(bobKey, "30.00", "EUR")
+	w.T.Helper()
+	w.Market.AddKey(bobKey, "30.00", "EUR")
 	w.as(telegram.Person{ID: 2002, FirstName: "Bob", LanguageCode: w.l.Lang()}, func() {
 		w.withKey(bobKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.buyGmail("2")
-		must(w.t, w.market.Refund(market.FirstOrder))
+		must(w.T, w.Market.Refund(market.FirstOrder))
 		pass(time.Minute)
-		must(w.t, w.market.Hold(market.GmailUSA, false))
-		w.elsewhere(func(client *hstock.Client) {
-			_, err := client.Add(w.t.Context(), bobKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 3})
-			must(w.t, err)
-		})
+		must(w.T, w.Market.Hold(market.GmailUSA, false))
+		_, err := w.Client().Add(w.T.Context(), bobKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 3})
+		must(w.T, err)
 		w.types("23502")
 		w.tap("elsewhere_button_yes")
 		w.buyGmail("1")
@@ -45,7 +41,7 @@ func (w *world) twoPeople() {
 // still gives all orders the same polls and times, which have chance in them, and
 // lets no other poll happen.
 func (w *world) still() {
-	w.t.Helper()
+	w.T.Helper()
 	w.stop()
 	for _, column := range []string{"updated_at", "last_poll_at", "delivered_at", "notified_at", "closed_at"} {
 		w.changeDB(`UPDATE orders SET ` + column + ` = (created_at / 60000 + 1) * 60000 WHERE ` + column + ` > 0`)
@@ -53,16 +49,6 @@ func (w *world) still() {
 	w.changeDB(`UPDATE orders SET polls = 1 + external_id % 5, failures = CASE WHEN closed_at = 0 THEN external_id % 3 ELSE 0 END, next_poll_at = 1000000000000000
 		WHERE last_poll_at > 0`)
 	w.start()
-}
-
-// changeDB writes into the bot's database beside it.
-func (w *world) changeDB(query string, args ...any) {
-	w.t.Helper()
-	db, err := sqlx.Open("sqlite", "file:"+w.dir+"/bot.db")
-	must(w.t, err)
-	_, err = db.Exec(query, args...)
-	must(w.t, err)
-	must(w.t, db.Close())
 }
 
 func TestAllOrders(t *testing.T) {
@@ -160,14 +146,14 @@ func TestAllExport(t *testing.T) {
 		w.beAdmin()
 		w.types("/orders @2002")
 		w.tap("orders_button_export")
-		deeds, _, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
-		must(w.t, err)
+		deeds, _, err := w.app.DB.AuditLog(w.T.Context(), 9, 0)
+		must(w.T, err)
 		if len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Subject != 2002 || deeds[0].Detail != "3" {
-			w.t.Errorf("written down is %+v", deeds)
+			w.T.Errorf("written down is %+v", deeds)
 		}
 		rows := w.table()
 		if len(rows) != 4 || rows[1][len(rows[1])-2] != "2002" || rows[1][len(rows[1])-1] != "Accounts-Email" {
-			w.t.Errorf("the table is %q", rows)
+			w.T.Errorf("the table is %q", rows)
 		}
 	})
 }
@@ -177,9 +163,9 @@ func TestOperatorsAccount(t *testing.T) {
 		w.beAdmin()
 		w.types("/balance")
 		w.withKey(operatorKey) // an admin may
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.buyGmail("2")
-		w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.buyGmail("1")
 		w.types("/balance")
 		w.tap("balance_button_warn")
@@ -192,20 +178,20 @@ func TestOperatorsAccount(t *testing.T) {
 		w.tap("balance_button_warn_off")
 		w.wantThreshold("")
 		w.tap("nav_button_refresh")
-		deeds, n, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
-		must(w.t, err)
+		deeds, n, err := w.app.DB.AuditLog(w.T.Context(), 9, 0)
+		must(w.T, err)
 		if n != 2 || deeds[1].Detail != "12.5" || deeds[0].Detail != "" || deeds[0].AdminID != adminID {
-			w.t.Errorf("written down is %+v", deeds)
+			w.T.Errorf("written down is %+v", deeds)
 		}
 	})
 }
 
 func (w *world) wantThreshold(want string) {
-	w.t.Helper()
-	got, err := w.app.DB.Setting(w.t.Context(), storage.OperatorThreshold)
-	must(w.t, err)
+	w.T.Helper()
+	got, err := w.app.DB.Setting(w.T.Context(), storage.OperatorThreshold)
+	must(w.T, err)
 	if got != want {
-		w.t.Errorf("the threshold is %q, want %q", got, want)
+		w.T.Errorf("the threshold is %q, want %q", got, want)
 	}
 }
 
@@ -249,7 +235,7 @@ func TestAnAdminsOwnOrder(t *testing.T) {
 		w.buyGmail("1")
 		w.types("/orders 23501")
 		if buttonData(w.anna.Last(), w.l.Label("order_button_accounts")) == "" {
-			w.t.Errorf("it has not the buttons of one's own:\n%s", w.anna.Transcript())
+			w.T.Errorf("it has not the buttons of one's own:\n%s", w.anna.Transcript())
 		}
 	})
 }
@@ -257,8 +243,8 @@ func TestAnAdminsOwnOrder(t *testing.T) {
 // everyoneRoutes are buttons of everyone's orders and of the operator's account,
 // with the ids of what there is.
 func (w *world) everyoneRoutes() []string {
-	w.t.Helper()
-	ctx := w.t.Context()
+	w.T.Helper()
+	ctx := w.T.Context()
 	args := keyboards.AdminOrdersArgs{}
 	routes := []string{
 		keyboards.Admin.Data(struct{}{}), keyboards.AdminOrders.Data(args), keyboards.AdminOrdersPerson.Data(args), keyboards.AdminOrdersCategories.Data(args.Part(0)),
@@ -267,17 +253,17 @@ func (w *world) everyoneRoutes() []string {
 		keyboards.AdminOrders.Data(keyboards.AdminOrdersArgs{Person: anna.ID}),
 	}
 	found, err := w.app.DB.AdminOrders(ctx, storage.AdminOrderFilter{}, 100, 0)
-	must(w.t, err)
+	must(w.T, err)
 	for _, o := range found {
 		routes = append(routes, keyboards.AdminOrder.Data(args.Order(o.ID)))
 	}
 	unknown, _, err := w.app.DB.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, 100, 0)
-	must(w.t, err)
+	must(w.T, err)
 	for _, u := range unknown {
 		routes = append(routes, keyboards.AdminUnresolved.Data(args.Part(0).Unresolved(u.ID)))
 	}
 	if len(found) < 3 || len(unknown) == 0 {
-		w.t.Fatalf("only %d orders and %d doubts", len(found), len(unknown))
+		w.T.Fatalf("only %d orders and %d doubts", len(found), len(unknown))
 	}
 	return routes
 }
@@ -287,7 +273,7 @@ func (w *world) everyoneRoutes() []string {
 func TestEveryonesOrdersAreForAdmins(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.setTheScene()
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/key " + poorKey)
 		pass(time.Second)
 		for _, data := range w.everyoneRoutes() {
@@ -296,11 +282,11 @@ func TestEveryonesOrdersAreForAdmins(t *testing.T) {
 			pass(time.Second)
 			answers := mallory.Answers()
 			if got := answers[len(answers)-1].Text; got != w.l.Label("error_outdated") {
-				w.t.Errorf("%s is answered %q", data, got)
+				w.T.Errorf("%s is answered %q", data, got)
 			}
 			for _, m := range mallory.Messages()[before:] {
 				if m.Document != nil || !strings.Contains(m.Text, w.l.T("menu_text")) {
-					w.t.Errorf("%s shows %q", data, m.Text)
+					w.T.Errorf("%s shows %q", data, m.Text)
 				}
 			}
 		}
@@ -311,7 +297,7 @@ func TestEveryonesOrdersAreForAdmins(t *testing.T) {
 		seen := mallory.History()
 		for _, secret := range []string{"Anna", "1001)", "Everyone", "Gmail", "23502"} {
 			if strings.Contains(strings.ReplaceAll(seen, "/orders @1001", ""), secret) {
-				w.t.Errorf("Mallory sees %q:\n%s", secret, seen)
+				w.T.Errorf("Mallory sees %q:\n%s", secret, seen)
 			}
 		}
 		w.wantThreshold("")
@@ -327,24 +313,24 @@ func TestWhoIsNoAdminAnyMore(t *testing.T) {
 		for _, asked := range []string{
 			keyboards.BalanceWarn.Data(struct{}{}), keyboards.AdminOrdersPerson.Data(keyboards.AdminOrdersArgs{}), keyboards.AdminOrdersDays.Data(keyboards.AdminOrdersArgs{}),
 		} {
-			w.admins = []int64{adminID}
+			w.cfg.AdminIDs = []int64{adminID}
 			w.restart()
 			w.types("/orders")
 			w.anna.TapData(w.anna.Last().ID, asked)
 			pass(time.Second)
-			w.admins = nil
+			w.cfg.AdminIDs = nil
 			w.restart()
 			before := w.anna.Last().ID
 			w.types("1001")
 			for _, m := range w.anna.Messages() {
 				if m.ID > before && strings.Contains(m.Text, "Everyone") {
-					w.t.Errorf("after %s: %q", asked, m.Text)
+					w.T.Errorf("after %s: %q", asked, m.Text)
 				}
 			}
 			w.wantThreshold("")
 			w.types("/orders")
 			if text := w.anna.Last().Text; text != w.l.T("orders_empty") {
-				w.t.Errorf("/orders shows %q", text)
+				w.T.Errorf("/orders shows %q", text)
 			}
 		}
 		for _, data := range w.everyoneRoutes() {
@@ -352,7 +338,7 @@ func TestWhoIsNoAdminAnyMore(t *testing.T) {
 			pass(time.Second)
 			answers := w.anna.Answers()
 			if got := answers[len(answers)-1].Text; got != w.l.Label("error_outdated") {
-				w.t.Errorf("%s is answered %q", data, got)
+				w.T.Errorf("%s is answered %q", data, got)
 			}
 		}
 	})
@@ -374,7 +360,7 @@ func TestOddFilters(t *testing.T) {
 				pass(time.Second)
 				answers := w.anna.Answers()
 				if got := answers[len(answers)-1].Text; got != w.l.Label("error_outdated") {
-					w.t.Errorf("%s is answered %q", data, got)
+					w.T.Errorf("%s is answered %q", data, got)
 				}
 			}
 		}
@@ -387,7 +373,7 @@ func TestOddFilters(t *testing.T) {
 			w.anna.TapData(w.anna.Last().ID, data)
 			pass(time.Second)
 			if text := w.anna.Last().Text; strings.Contains(text, w.l.T("error_internal")) {
-				w.t.Errorf("%s: %q", data, text)
+				w.T.Errorf("%s: %q", data, text)
 			}
 		}
 	})
@@ -408,19 +394,19 @@ func TestPagesOfEveryonesOrders(t *testing.T) {
 		w.tapLike("#700007")
 		w.tap("nav_button_back")
 		if buttonData(w.anna.Last(), "2/3") == "" || len(w.anna.Last().Keyboard) != 16 {
-			w.t.Errorf("Back leads to %s", w.anna.Transcript())
+			w.T.Errorf("Back leads to %s", w.anna.Transcript())
 		}
 		w.changeDB(`UPDATE orders SET charge = '1.10', created_at = created_at - (external_id % 20) * 86400000`)
 		w.tap("allorders_button_totals")
 		w.tapLabel("›")
 		w.says("$22.00") // of all days
 		if buttonData(w.anna.Last(), "2/3") == "" || strings.Count(w.anna.Last().Text, "$1.10") != keyboards.PageSize {
-			w.t.Errorf("the totals are %s", w.anna.Transcript())
+			w.T.Errorf("the totals are %s", w.anna.Transcript())
 		}
 		w.tap("nav_button_back")
 		w.tapLabel("›")
 		if buttonData(w.anna.Last(), "3/3") == "" || len(w.anna.Last().Keyboard) != 12 {
-			w.t.Errorf("the last page is %s", w.anna.Transcript())
+			w.T.Errorf("the last page is %s", w.anna.Transcript())
 		}
 	})
 }
@@ -445,11 +431,11 @@ func TestAllExportOfFiftyThousand(t *testing.T) {
 		pass(30 * time.Second)
 		rows := w.table()
 		if len(rows) != many+1 {
-			w.t.Fatalf("%d rows", len(rows))
+			w.T.Fatalf("%d rows", len(rows))
 		}
 		for i, row := range rows[1:] {
 			if row[0] != strconv.Itoa(700_000+many-1-i) || row[len(row)-2] != "1001" {
-				w.t.Fatalf("row %d is %q", i, row)
+				w.T.Fatalf("row %d is %q", i, row)
 			}
 		}
 		w.says(w.l.Number(int64(many)) + " orders")
@@ -462,7 +448,7 @@ func TestAllExportOfFiftyThousand(t *testing.T) {
 		pass(30 * time.Second)
 		file, n := w.anna.Last().Document, len(w.table())-1
 		if n >= many || len(file.Data) < 44<<20 || len(file.Data) > 46<<20 {
-			w.t.Errorf("%d rows in %d bytes", n, len(file.Data))
+			w.T.Errorf("%d rows in %d bytes", n, len(file.Data))
 		}
 		w.says("these are the newest " + w.l.Number(int64(n)) + " of " + w.l.Number(int64(many)) + " orders")
 	})
@@ -476,18 +462,18 @@ func TestACategoryThatCantBeRead(t *testing.T) {
 		w.open("2")
 		w.tapLabel("1")
 		for _, action := range []string{"products", "services"} {
-			w.market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+			w.Market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
 		}
 		w.tap("order_button_skip")
 		pass(10 * time.Second)
 		w.tap("confirm_button_confirm")
 		pass(time.Minute)
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		w.buyGmail("1")
-		found, err := w.app.DB.AdminOrders(w.t.Context(), storage.AdminOrderFilter{}, 9, 0)
-		must(w.t, err)
+		found, err := w.app.DB.AdminOrders(w.T.Context(), storage.AdminOrderFilter{}, 9, 0)
+		must(w.T, err)
 		if len(found) != 2 || found[0].Category != "Accounts-Email" || found[1].Category != "" {
-			w.t.Errorf("the orders are %+v", found)
+			w.T.Errorf("the orders are %+v", found)
 		}
 	})
 }
@@ -502,7 +488,7 @@ func TestMarkupInThePeoplesNames(t *testing.T) {
 				w.buyGmail("1")
 			})
 		}
-		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		w.as(telegram.Person{ID: 3004, FirstName: "<i>Mal</i>", LanguageCode: "en"}, func() {
 			w.withKey(annaKey)
 			w.buyGmail("1")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/keyboards"
 	"hstockbot/storage"
 )
@@ -37,9 +38,9 @@ func BenchmarkBroadcast(b *testing.B) {
 }
 
 func benchBroadcast(b *testing.B) {
-	server := newTelegramWith(b, telegram.Options{Token: token, NoLog: true, Flood: true})
-	bot := startBotAt(b, server.URL, benchRate)
-	joinAudience(b, bot.DB, server.Server)
+	loopback := testworld.NewLoopback(b, telegram.Options{NoLog: true, Flood: true})
+	server, program := loopback.Telegram, loopback.Start(b, benchRate, adminID)
+	joinAudience(b, program.DB, server)
 	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 	defer cancel()
 
@@ -53,24 +54,24 @@ func benchBroadcast(b *testing.B) {
 	}
 	server.Fault(telegram.Fault{Method: "sendMessage", Delay: *latency, Times: telegram.Always})
 
-	must(b, bot.DB.SetBroadcastText(ctx, adminID, "", "Hello"))
-	draft, err := bot.DB.BroadcastDraft(ctx, adminID)
+	must(b, program.DB.SetBroadcastText(ctx, adminID, "", "Hello"))
+	draft, err := program.DB.BroadcastDraft(ctx, adminID)
 	must(b, err)
 	total := int64(*audience + benchTappers)
 	began := time.Now()
-	ok, err := bot.DB.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
+	ok, err := program.DB.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
 	must(b, err)
 	if !ok {
 		b.Fatal("not confirmed")
 	}
 	b.ResetTimer()
-	bot.Broadcasts.Wake()
+	program.Broadcasts.Wake()
 	tapping, stop := context.WithCancel(ctx)
 	defer stop()
 	taps := tapBeside(tapping, b, tappers)
 	var sent storage.Broadcast
 	for tick := time.NewTicker(100 * time.Millisecond); sent.EndedAt.IsZero(); <-tick.C {
-		sent, err = bot.DB.Broadcast(ctx, draft.ID)
+		sent, err = program.DB.Broadcast(ctx, draft.ID)
 		must(b, err)
 	}
 	b.StopTimer()
@@ -81,7 +82,7 @@ func benchBroadcast(b *testing.B) {
 	}
 	rate := float64(sent.Handled()) / sent.EndedAt.Sub(sent.StartedAt).Seconds()
 	b.ReportMetric(100*rate/benchRate, "%ofLimit")
-	b.ReportMetric(float64(bot.floods.Load()), "429s")
+	b.ReportMetric(float64(loopback.Floods.Load()), "429s")
 	b.ReportMetric(float64(len(took)), "taps")
 	for percent, unit := range map[int]string{50: "tap-p50-ms", 99: "tap-p99-ms"} {
 		b.ReportMetric(float64(took[len(took)*percent/100].Microseconds())/1000, unit)

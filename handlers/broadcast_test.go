@@ -13,15 +13,15 @@ import (
 
 // crowd joins people who have all started the bot, and returns them.
 func (w *world) crowd(n int, lang string) []*telegram.Client {
-	w.t.Helper()
+	w.T.Helper()
 	people := make([]*telegram.Client, 0, n)
 	for i := range n {
 		id := int64(10_000 + 1000*len(lang) + 100*int(lang[0]) + i)
-		person := w.telegram.Join(telegram.Person{ID: id, FirstName: fmt.Sprint("P", i), LanguageCode: lang})
+		person := w.Telegram.Join(telegram.Person{ID: id, FirstName: fmt.Sprint("P", i), LanguageCode: lang})
 		person.Type("/start")
 		people = append(people, person)
 	}
-	pass(time.Duration(float64(n)/w.rate+1) * time.Second)
+	pass(time.Duration(float64(n)/w.cfg.TelegramRate+1) * time.Second)
 	return people
 }
 
@@ -37,7 +37,7 @@ func copies(person *telegram.Client, text string) (n int) {
 
 // broadcast has the present person send one text to all.
 func (w *world) broadcast(text string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.types("/admin")
 	w.tap("broadcast_button")
 	w.tap("broadcast_button_write")
@@ -49,11 +49,11 @@ func (w *world) broadcast(text string) {
 
 // last is the newest broadcast as the database has it.
 func (w *world) lastBroadcast() storage.Broadcast {
-	w.t.Helper()
-	all, err := w.app.DB.Broadcasts(w.t.Context(), 1)
-	must(w.t, err)
+	w.T.Helper()
+	all, err := w.app.DB.Broadcasts(w.T.Context(), 1)
+	must(w.T, err)
 	if len(all) == 0 {
-		w.t.Fatal("no broadcast was confirmed")
+		w.T.Fatal("no broadcast was confirmed")
 	}
 	return all[0]
 }
@@ -66,7 +66,7 @@ func TestBroadcast(t *testing.T) {
 		pass(time.Second)
 		must(t, chinese[0].Tap("English"))
 		pass(time.Second)
-		w.telegram.Join(telegram.Person{ID: 77, FirstName: "Elsewhere", LanguageCode: "en"}).Inline("gmail") // can't be written to
+		w.Telegram.Join(telegram.Person{ID: 77, FirstName: "Elsewhere", LanguageCode: "en"}).Inline("gmail") // can't be written to
 		pass(time.Second)
 		w.beAdmin()
 
@@ -106,7 +106,7 @@ func TestBroadcast(t *testing.T) {
 				t.Errorf("person %d got %v copies, want %v:\n%s", i, got, want, person.Transcript())
 			}
 		}
-		deeds, _, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
+		deeds, _, err := w.app.DB.AuditLog(w.T.Context(), 9, 0)
 		if err != nil || len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Detail != "8" {
 			t.Errorf("recorded %+v, %v", deeds, err)
 		}
@@ -128,7 +128,7 @@ func TestBroadcastRefused(t *testing.T) {
 		w.restart()
 		w.tapLabel("English")
 		w.types("Hello there")
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: adminID, Code: 413, Description: "Request Entity Too Large"})
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: adminID, Code: 413, Description: "Request Entity Too Large"})
 		w.tap("broadcast_button_preview")
 		w.types("Hello again")
 		w.tap("broadcast_button_preview")
@@ -150,7 +150,7 @@ func TestBroadcastToNobody(t *testing.T) {
 		w.types("大家好")
 		w.tap("broadcast_button_preview")
 		w.says(w.l.Label("broadcast_nobody"))
-		if all, err := w.app.DB.Broadcasts(w.t.Context(), 9); len(all) > 0 || err != nil {
+		if all, err := w.app.DB.Broadcasts(w.T.Context(), 9); len(all) > 0 || err != nil {
 			t.Errorf("sent to nobody: %v, %v", all, err)
 		}
 	})
@@ -185,7 +185,7 @@ func TestBroadcastChangedSince(t *testing.T) {
 // who are no admins get nothing of a broadcast by any of its buttons.
 func TestBroadcastOfAnother(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.admins = append(w.admins, 4001)
+		w.cfg.AdminIDs = append(w.cfg.AdminIDs, 4001)
 		w.restart()
 		w.beAdmin()
 		w.types("/admin")
@@ -194,11 +194,11 @@ func TestBroadcastOfAnother(t *testing.T) {
 		w.tap("broadcast_button_all")
 		w.types("Not yet for everybody")
 		w.tap("broadcast_button_preview")
-		draft, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID)
+		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
 		must(t, err)
 		args := keyboards.BroadcastArgs{ID: draft.ID}
 		forge := func(person telegram.Person, data ...string) {
-			client := w.telegram.Join(person)
+			client := w.Telegram.Join(person)
 			client.Type("/menu")
 			pass(time.Second)
 			for _, d := range data {
@@ -229,8 +229,8 @@ func TestBroadcastOfAnother(t *testing.T) {
 // says what was not sent.
 func TestBroadcastStop(t *testing.T) {
 	inBoth(t, "broadcast_stop", func(w *world) {
-		w.admins = append(w.admins, 4001)
-		w.rate = 20 // the first 15, whose order is chance, are through before it is drawn
+		w.cfg.AdminIDs = append(w.cfg.AdminIDs, 4001)
+		w.cfg.TelegramRate = 20 // the first 15, whose order is chance, are through before it is drawn
 		w.restart()
 		people := w.crowd(400, "en")
 		w.beAdmin()
@@ -274,7 +274,7 @@ func TestBroadcastEndStays(t *testing.T) {
 		w.types("Hello")
 		w.tap("broadcast_button_preview")
 		card := w.anna.Last().ID
-		w.telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: adminID, Delay: 5 * time.Second})
+		w.Telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: adminID, Delay: 5 * time.Second})
 		w.tap("broadcast_button_send")
 		pass(20 * time.Second)
 		if shown, _ := w.anna.Message(card); !strings.Contains(shown.Text, "Sent: 6") || !strings.HasPrefix(shown.Text, "✅") {
@@ -288,7 +288,7 @@ func TestBroadcastRestart(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		people := w.crowd(200, "en")
 		w.beAdmin()
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 300 * time.Millisecond, Times: telegram.Always}) // some are on their way
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 300 * time.Millisecond, Times: telegram.Always}) // some are on their way
 		w.broadcast("Hello")
 		pass(time.Second)
 		w.restart()
@@ -314,7 +314,7 @@ func TestBroadcastOfNoAdmin(t *testing.T) {
 		olga := w.beAdmin()
 		w.broadcast("Hello")
 		pass(time.Second)
-		w.admins = []int64{4001}
+		w.cfg.AdminIDs = []int64{4001}
 		w.restart()
 		pass(time.Minute)
 		b := w.lastBroadcast()
@@ -350,10 +350,10 @@ func TestBroadcastTypedByNoAdmin(t *testing.T) {
 		w.tap("broadcast_button")
 		w.tap("broadcast_button_write")
 		w.tap("broadcast_button_all")
-		w.admins = nil
+		w.cfg.AdminIDs = nil
 		w.restart()
 		w.types("gmail")
-		if _, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID); err == nil {
+		if _, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID); err == nil {
 			t.Error("it was kept as a text to everybody")
 		}
 	})

@@ -111,9 +111,9 @@ func TestForgedCallbacks(t *testing.T) {
 		w.types("an")         // and a search
 		pass(6 * time.Minute) // the doubt is settled
 
-		w.rate = 0 // a thousand answers to Mallory
+		w.cfg.TelegramRate = 0 // a thousand answers to Mallory
 		w.restart()
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/key " + poorKey)
 		pass(time.Second)
 		before, spending := w.kept(), w.spending()
@@ -131,10 +131,10 @@ func TestForgedCallbacks(t *testing.T) {
 		}
 		seen := mallory.History()
 		secrets := []string{"Telegram ·", "#2350", "“an”"}
-		for _, number := range w.market.Numbers() {
+		for _, number := range w.Market.Numbers() {
 			secrets = append(secrets, number.Phone, number.Content)
 		}
-		for _, order := range w.market.Orders() {
+		for _, order := range w.Market.Orders() {
 			secrets = append(secrets, order.Accounts...)
 		}
 		for _, secret := range secrets {
@@ -150,24 +150,24 @@ var ownTables = []string{"purchases", "orders", "searches", "watches"}
 
 // idsOfAnna are the ids of all that is hers, read from the database itself.
 func (w *world) idsOfAnna() []int64 {
-	w.t.Helper()
+	w.T.Helper()
 	var ids []int64
 	w.readDB(func(db *sqlx.DB) {
 		for _, table := range ownTables {
 			var found []int64
-			must(w.t, db.Select(&found, `SELECT id FROM `+table+` WHERE user_id = ?`, anna.ID))
+			must(w.T, db.Select(&found, `SELECT id FROM `+table+` WHERE user_id = ?`, anna.ID))
 			ids = append(ids, found...)
 		}
 	})
 	if len(ids) < 6 {
-		w.t.Fatalf("only %d things are Anna's", len(ids))
+		w.T.Fatalf("only %d things are Anna's", len(ids))
 	}
 	return ids
 }
 
 // kept is the state of all that is Anna's.
 func (w *world) kept() string {
-	w.t.Helper()
+	w.T.Helper()
 	var lines []string
 	w.readDB(func(db *sqlx.DB) {
 		for _, query := range []string{
@@ -183,7 +183,7 @@ func (w *world) kept() string {
 			`SELECT 'language ' || lang FROM users WHERE id = ?`,
 		} {
 			var found []string
-			must(w.t, db.Select(&found, query, anna.ID))
+			must(w.T, db.Select(&found, query, anna.ID))
 			lines = append(lines, found...)
 		}
 	})
@@ -192,14 +192,5 @@ func (w *world) kept() string {
 
 // spending counts the requests that move money or end orders.
 func (w *world) spending() int {
-	return w.market.Count("add") + w.market.Count("add_sms") + w.market.Count("cancel")
-}
-
-// readDB opens the bot's database beside it.
-func (w *world) readDB(read func(db *sqlx.DB)) {
-	w.t.Helper()
-	db, err := sqlx.Open("sqlite", "file:"+w.dir+"/bot.db?_pragma=query_only(1)")
-	must(w.t, err)
-	defer func() { must(w.t, db.Close()) }()
-	read(db)
+	return w.Market.Count("add") + w.Market.Count("add_sms") + w.Market.Count("cancel")
 }

@@ -13,7 +13,7 @@ import (
 
 // confirmCard brings Anna to a confirm card of one account.
 func (w *world) confirmCard() {
-	w.t.Helper()
+	w.T.Helper()
 	w.withKey(annaKey)
 	w.open("2")
 	w.tapLabel("1")
@@ -21,9 +21,9 @@ func (w *world) confirmCard() {
 }
 
 func (w *world) wantAdds(n int) {
-	w.t.Helper()
-	if got := w.market.Count("add"); got != n {
-		w.t.Errorf("%d requests to buy reached the marketplace, want %d", got, n)
+	w.T.Helper()
+	if got := w.Market.Count("add"); got != n {
+		w.T.Errorf("%d requests to buy reached the marketplace, want %d", got, n)
 	}
 }
 
@@ -32,12 +32,12 @@ func (w *world) wantAdds(n int) {
 func TestTwelveTapsOnOneConfirm(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 5 * time.Second})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 5 * time.Second})
 		card := w.anna.Last()
 		label := w.l.Label("confirm_button_confirm")
-		must(w.t, w.anna.TapOn(card.ID, label))
+		must(w.T, w.anna.TapOn(card.ID, label))
 		for range 11 {
-			must(w.t, w.anna.RepeatTap())
+			must(w.T, w.anna.RepeatTap())
 		}
 		pass(30 * time.Second)
 		w.wantAdds(1)
@@ -77,7 +77,7 @@ func TestForgedButtons(t *testing.T) {
 		w.confirmCard()
 		card := w.anna.Last()
 		confirm := buttonData(card, w.l.Label("confirm_button_confirm"))
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/start")
 		pass(time.Second)
 		mallory.Type("/key " + poorKey)
@@ -97,15 +97,15 @@ func TestForgedButtons(t *testing.T) {
 		}
 		w.wantAdds(0)
 		if text := mallory.Transcript(); strings.Contains(text, "USA") {
-			w.t.Errorf("Mallory sees Anna's purchase:\n%s", text)
+			w.T.Errorf("Mallory sees Anna's purchase:\n%s", text)
 		}
 		w.tap("confirm_button_confirm") // Anna's card still stands
 		w.wantAdds(1)
 		pass(10 * time.Second)
 
 		// Anna's order, in Mallory's hands.
-		order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
-		must(w.t, err)
+		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)
+		must(w.T, err)
 		for _, data := range []string{
 			keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID}),
 			keyboards.OrderRefresh.Data(keyboards.OrderViewArgs{Order: order.ID}),
@@ -121,7 +121,7 @@ func TestForgedButtons(t *testing.T) {
 		mallory.Type("23501")
 		pass(time.Second)
 		if text := mallory.Transcript(); strings.Contains(text, "23501 ") || strings.Contains(text, "Gmail") {
-			w.t.Errorf("Mallory sees Anna's order:\n%s", text)
+			w.T.Errorf("Mallory sees Anna's order:\n%s", text)
 		}
 	})
 }
@@ -130,20 +130,20 @@ func TestForgedButtons(t *testing.T) {
 func TestInAGroup(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		group := w.telegram.Group(-500, "Friends")
+		group := w.Telegram.Group(-500, "Friends")
 		for _, text := range []string{"/balance", "/balance@shop_bot", "/orders@other_bot", "hello", "/key@shop_bot " + annaKey} {
 			group.Type(w.anna, text)
 			pass(5 * time.Second)
 		}
 		text := group.Transcript()
 		if strings.Contains(text, "100.00") {
-			w.t.Errorf("the group sees a balance:\n%s", text)
+			w.T.Errorf("the group sees a balance:\n%s", text)
 		}
 		if n := strings.Count(text, w.l.Label("group_button_open")); n != 2 {
-			w.t.Errorf("the bot spoke %d times, want 2 (asked by its name, and about the key):\n%s", n, text)
+			w.T.Errorf("the bot spoke %d times, want 2 (asked by its name, and about the key):\n%s", n, text)
 		}
 		if !strings.Contains(text, "has seen that key") {
-			w.t.Errorf("nobody was warned of the key:\n%s", text)
+			w.T.Errorf("nobody was warned of the key:\n%s", text)
 		}
 	})
 }
@@ -167,11 +167,11 @@ func TestTheOperatorsKeyBuysForNobody(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(operatorKey)
 		w.says(w.l.T("key_refused"))
-		boss := w.telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
+		boss := w.Telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
 		boss.Type("/key " + operatorKey)
 		pass(time.Second)
 		if !strings.Contains(boss.Transcript(), "$100.00") {
-			w.t.Errorf("an admin may choose it as theirs:\n%s", boss.Transcript())
+			w.T.Errorf("an admin may choose it as theirs:\n%s", boss.Transcript())
 		}
 	})
 }
@@ -179,15 +179,15 @@ func TestTheOperatorsKeyBuysForNobody(t *testing.T) {
 // TestBlockedAndBack: what was delivered meanwhile waits, and comes.
 func TestBlockedAndBack(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.confirmCard()
 		w.tap("confirm_button_confirm")
 		w.anna.Block()
-		must(w.t, w.market.Finish(market.FirstOrder))
+		must(w.T, w.Market.Finish(market.FirstOrder))
 		pass(time.Hour)
-		account := w.market.Orders()[0].Accounts[0]
+		account := w.Market.Orders()[0].Accounts[0]
 		if strings.Contains(w.anna.Transcript(), account) {
-			w.t.Fatal("it arrived although the bot was blocked")
+			w.T.Fatal("it arrived although the bot was blocked")
 		}
 		w.anna.Unblock()
 		pass(time.Minute)
@@ -198,20 +198,20 @@ func TestBlockedAndBack(t *testing.T) {
 // TestTelegramLosesTheAnswer: goods are sent again rather than lost.
 func TestTelegramLosesTheAnswer(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.confirmCard()
 		w.tap("confirm_button_confirm")
-		must(w.t, w.market.Finish(market.FirstOrder))
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", LoseAnswer: true, Times: 1})
+		must(w.T, w.Market.Finish(market.FirstOrder))
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", LoseAnswer: true, Times: 1})
 		pass(5 * time.Minute)
 		n := 0
 		for _, m := range w.anna.Messages() {
-			if strings.Contains(m.Text, w.market.Orders()[0].Accounts[0]) {
+			if strings.Contains(m.Text, w.Market.Orders()[0].Accounts[0]) {
 				n++
 			}
 		}
 		if n != 2 {
-			w.t.Errorf("the goods arrived %d times, want 2", n)
+			w.T.Errorf("the goods arrived %d times, want 2", n)
 		}
 	})
 }
@@ -223,29 +223,29 @@ func TestBackNeverOverwritesGoods(t *testing.T) {
 		w.tap("confirm_button_confirm")
 		pass(10 * time.Second)
 		goods := w.anna.Last()
-		account := w.market.Orders()[0].Accounts[0]
+		account := w.Market.Orders()[0].Accounts[0]
 		tapAll := func() {
 			for _, row := range goods.Keyboard {
 				for _, b := range row {
 					if b.CallbackData == "" {
 						continue
 					}
-					must(w.t, w.anna.TapOn(goods.ID, b.Text))
+					must(w.T, w.anna.TapOn(goods.ID, b.Text))
 					pass(2 * time.Second)
 				}
 			}
 		}
 		tapAll()
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		pass(10 * time.Minute) // nothing is cached any more
 		tapAll()
-		w.market.ClearFaults()
-		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
+		w.Market.ClearFaults()
+		must(w.T, w.app.DB.RemoveKey(w.T.Context(), anna.ID))
 		tapAll()
 		now := w.anna.Messages()
 		i := slices.IndexFunc(now, func(m telegram.Message) bool { return m.ID == goods.ID })
 		if i < 0 || !strings.Contains(now[i].Text, account) || now[i].Deleted {
-			w.t.Errorf("the goods are gone:\n%s", w.anna.Transcript())
+			w.T.Errorf("the goods are gone:\n%s", w.anna.Transcript())
 		}
 	})
 }
@@ -263,10 +263,10 @@ func TestTheSecondTapOfAMenuAsksNobody(t *testing.T) {
 			w.tap("nav_button_back")
 		}
 		walk()
-		before := w.market.Count("")
+		before := w.Market.Count("")
 		walk()
-		if calls := w.market.Count("") - before; calls != 0 {
-			w.t.Errorf("%d calls with a warm cache, want 0", calls)
+		if calls := w.Market.Count("") - before; calls != 0 {
+			w.T.Errorf("%d calls with a warm cache, want 0", calls)
 		}
 	})
 }
@@ -276,7 +276,7 @@ func TestTheSecondTapOfAMenuAsksNobody(t *testing.T) {
 func TestAKeyTypedBuysNothing(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
+		must(w.T, w.app.DB.RemoveKey(w.T.Context(), anna.ID))
 		w.tap("confirm_button_confirm")
 		w.says(w.l.T("key_needed"))
 		w.types(annaKey)
@@ -292,12 +292,12 @@ func TestAFailedConfirmLeavesItsCard(t *testing.T) {
 		w.confirmCard()
 		card := w.anna.Last()
 		pass(11 * time.Minute)
-		must(w.t, w.market.SetStock(market.GmailUSA, 0))
+		must(w.T, w.Market.SetStock(market.GmailUSA, 0))
 		w.tap("confirm_button_confirm")
 		w.says(w.l.T("error_sold_out"))
 		now, _ := w.anna.Message(card.ID)
 		if buttonData(now, w.l.Label("confirm_button_confirm")) == "" {
-			w.t.Errorf("the card lost its buttons:\n%s", w.anna.Transcript())
+			w.T.Errorf("the card lost its buttons:\n%s", w.anna.Transcript())
 		}
 	})
 }
@@ -306,15 +306,15 @@ func TestAFailedConfirmLeavesItsCard(t *testing.T) {
 func TestALateChargeTakesTryAgainBack(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.tap("confirm_button_confirm")
 		pass(6 * time.Minute)
 		w.says(w.l.T("unknown_verdict_not_bought"))
-		must(w.t, w.market.SetBalance(annaKey, "98.75"))
+		must(w.T, w.Market.SetBalance(annaKey, "98.75"))
 		w.tap("rejected_button_again")
 		w.says(w.l.T("unknown_verdict_bought"))
 		if data := buttonData(w.anna.Last(), w.l.Label("rejected_button_again")); data != "" {
-			w.t.Errorf("it is still offered to try again:\n%s", w.anna.Transcript())
+			w.T.Errorf("it is still offered to try again:\n%s", w.anna.Transcript())
 		}
 		w.wantAdds(1)
 	})
@@ -324,10 +324,10 @@ func TestALateChargeTakesTryAgainBack(t *testing.T) {
 func TestARemovedKeysDoubt(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		w.tap("confirm_button_confirm")
 		pass(time.Minute)
-		must(w.t, w.app.DB.RemoveKey(w.t.Context(), anna.ID))
+		must(w.T, w.app.DB.RemoveKey(w.T.Context(), anna.ID))
 		w.withKey(poorKey)
 		w.types("/orders")
 		w.tapLike("❔")
@@ -356,7 +356,7 @@ func TestAnOrderThatIsNotOnesOwn(t *testing.T) {
 		w.confirmCard()
 		w.tap("confirm_button_confirm")
 		pass(10 * time.Second)
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		var answers []string
 		for _, text := range []string{"/start o_23501", "/start o_99999"} {
 			mallory.Type(text)
@@ -365,7 +365,7 @@ func TestAnOrderThatIsNotOnesOwn(t *testing.T) {
 		}
 		for _, answer := range answers {
 			if answer != w.l.T("error_not_found") {
-				w.t.Errorf("got %q", answer)
+				w.T.Errorf("got %q", answer)
 			}
 		}
 	})
@@ -375,11 +375,11 @@ func TestAnOrderThatIsNotOnesOwn(t *testing.T) {
 func TestAnOutcomeThatCantBeDrawn(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Service not found", Delay: 3 * time.Second})
-		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("confirm_button_confirm")))
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Service not found", Delay: 3 * time.Second})
+		must(w.T, w.anna.TapOn(w.anna.Last().ID, w.l.Label("confirm_button_confirm")))
 		pass(time.Second)
-		w.telegram.Fault(telegram.Fault{Method: "editMessageText", HTML: true, Times: 2})
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", HTML: true, Times: 2})
+		w.Telegram.Fault(telegram.Fault{Method: "editMessageText", HTML: true, Times: 2})
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", HTML: true, Times: 2})
 		pass(10 * time.Minute)
 		w.says("Nothing was bought")
 	})

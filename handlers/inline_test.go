@@ -11,7 +11,7 @@ import (
 
 // inline types words behind the bot's name.
 func (w *world) inline(query string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.anna.Inline(query)
 	pass(time.Second)
 }
@@ -21,12 +21,12 @@ func TestInlineCards(t *testing.T) {
 		w.inline("gmail")
 		w.inline("gmail usa")
 		seen, _ := w.anna.InlineAnswer()
-		must(w.t, w.anna.Choose(seen.Results[0].Title, nil))
+		must(w.T, w.anna.Choose(seen.Results[0].Title, nil))
 		w.tap("inline_button_open")
 		w.inline("instagram followers usa")
 		w.inline("")
 		w.inline("xyzzy")
-		must(w.t, w.anna.TapInlineButton())
+		must(w.T, w.anna.TapInlineButton())
 		pass(time.Second)
 	})
 }
@@ -48,10 +48,10 @@ func TestInlinePages(t *testing.T) {
 		if pages < 3 || len(ids) != len(seen.Results) || len(ids) <= 20*(pages-1) {
 			t.Errorf("%d pages with %d results, %d of them different", pages, len(seen.Results), len(ids))
 		}
-		calls := w.market.Count("")
+		calls := w.Market.Count("")
 		w.inline("gmail")
 		w.inline("outlook")
-		if n := w.market.Count("") - calls; n != 0 {
+		if n := w.Market.Count("") - calls; n != 0 {
 			t.Errorf("%d calls to the marketplace with a warm cache, want 0", n)
 		}
 	})
@@ -60,10 +60,10 @@ func TestInlinePages(t *testing.T) {
 // TestInlineWithoutAnyKey leads to the private chat, and back with the key.
 func TestInlineWithoutAnyKey(t *testing.T) {
 	inBoth(t, "inline_no_key", func(w *world) {
-		w.operator = ""
+		w.cfg.HStockAPIKey = ""
 		w.restart()
 		w.inline("gmail")
-		must(w.t, w.anna.TapInlineButton())
+		must(w.T, w.anna.TapInlineButton())
 		pass(time.Second)
 		w.types(annaKey)
 		pass(10 * time.Second)
@@ -76,10 +76,10 @@ func TestInlineWithoutAnyKey(t *testing.T) {
 func TestInlineTellsNothing(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.setTheScene()
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
-		boss := w.telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		boss := w.Telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
 		secrets := []string{"100.00", "98.", "#235", "23501", "Balance", w.first().Phone, "313131"}
-		for _, order := range w.market.Orders() {
+		for _, order := range w.Market.Orders() {
 			secrets = append(secrets, order.Accounts...)
 		}
 		for _, person := range []*telegram.Client{w.anna, mallory, boss} {
@@ -98,7 +98,7 @@ func TestInlineTellsNothing(t *testing.T) {
 				}
 			}
 		}
-		w.allowed = []int64{anna.ID}
+		w.cfg.AllowedIDs = []int64{anna.ID}
 		w.restart()
 		mallory.Inline("gmail")
 		w.anna.Inline("outlook")
@@ -115,13 +115,13 @@ func TestInlineTellsNothing(t *testing.T) {
 // TestInlineWhileTheMarketplaceIsDown: nothing is shown, and soon asked again.
 func TestInlineWhileTheMarketplaceIsDown(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.anna.Inline("gmail")
 		pass(20 * time.Second)
 		if seen, answered := w.anna.InlineAnswer(); !answered || len(seen.Results) != 0 {
 			t.Errorf("Anna sees %+v (answered: %v)", seen, answered)
 		}
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(time.Minute)
 		w.inline("gmail")
 		if seen, _ := w.anna.InlineAnswer(); len(seen.Results) == 0 {

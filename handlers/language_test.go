@@ -14,7 +14,7 @@ import (
 func TestLanguageOfNow(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
 		w.open("3")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
@@ -26,21 +26,21 @@ func TestLanguageOfNow(t *testing.T) {
 		w.tapLabel("日本語")
 
 		w.l = w.bundle.Localizer("ja")
-		must(w.t, w.anna.TapOn(old.ID, w.bundle.Localizer("en").Label("menu_button_balance"))) // drawn in English
+		must(w.T, w.anna.TapOn(old.ID, w.bundle.Localizer("en").Label("menu_button_balance"))) // drawn in English
 		pass(time.Second)
 		drawn, _ := w.anna.Message(old.ID)
 		if !strings.Contains(drawn.Text, strings.Split(w.l.Label("balance_spent"), "\n")[0]) {
-			w.t.Errorf("an old message is drawn as %q", drawn.Text)
+			w.T.Errorf("an old message is drawn as %q", drawn.Text)
 		}
-		must(w.t, w.market.Deliver(w.market.Orders()[0].Number, 1))
+		must(w.T, w.Market.Deliver(w.Market.Orders()[0].Number, 1))
 		pass(time.Minute)
 		if last := w.anna.Last(); !strings.Contains(last.Text, w.l.Label("delivered_hint")) {
-			w.t.Errorf("goods come with %q", last.Text)
+			w.T.Errorf("goods come with %q", last.Text)
 		}
-		w.telegram.Join(telegram.Person{ID: anna.ID, FirstName: "Anna", LanguageCode: "de"})
+		w.Telegram.Join(telegram.Person{ID: anna.ID, FirstName: "Anna", LanguageCode: "de"})
 		w.types("/menu")
 		if last := w.anna.Last(); last.Text != w.l.Label("menu_text") {
-			w.t.Errorf("after Telegram says German: %q", last.Text)
+			w.T.Errorf("after Telegram says German: %q", last.Text)
 		}
 	})
 }

@@ -28,8 +28,8 @@ func TestPasteALink(t *testing.T) {
 		pass(time.Minute)
 		w.tap("menu_button_orders")
 		w.tapLike("#23501")
-		if link := w.market.Orders()[0].Link; link != "https://www.tiktok.com/@anna/video/7300?is_from_webapp=1" {
-			w.t.Errorf("the order is for %q", link)
+		if link := w.Market.Orders()[0].Link; link != "https://www.tiktok.com/@anna/video/7300?is_from_webapp=1" {
+			w.T.Errorf("the order is for %q", link)
 		}
 	})
 }
@@ -45,7 +45,7 @@ func TestLinksOfAllKinds(t *testing.T) {
 		w.types("gmail.com") // no link, as people mean it
 		w.types("see https://instagram.com/anna please")
 		for service := int64(1); service < 2000; service++ {
-			_ = w.market.SetStock(service, 0) // where there is one
+			_ = w.Market.SetStock(service, 0) // where there is one
 		}
 		pass(10 * time.Minute) // nothing is believed any more
 		w.types("x.com/anna")
@@ -67,7 +67,7 @@ func TestALinkWithoutAKey(t *testing.T) {
 		w.wantAdds(1)
 	})
 	inWorld(t, "en", func(w *world) {
-		w.operator = ""
+		w.cfg.HStockAPIKey = ""
 		w.restart()
 		w.types("https://instagram.com/p/1")
 		w.says(w.l.T("key_needed"))
@@ -96,7 +96,7 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 		}
 		w.types("/sms")
 		w.types("an") // a search that is no link
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/key " + poorKey)
 		pass(time.Second)
 		for _, one := range data {
@@ -104,12 +104,12 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 			pass(time.Second)
 		}
 		if text := mallory.Transcript(); strings.Contains(text, "secret") {
-			w.t.Errorf("Mallory sees Anna's link:\n%s", text)
+			w.T.Errorf("Mallory sees Anna's link:\n%s", text)
 		}
-		link, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "https://instagram.com/p/mine")
-		must(w.t, err)
-		words, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "an")
-		must(w.t, err)
+		link, err := w.app.DB.AddSearch(w.T.Context(), anna.ID, "https://instagram.com/p/mine")
+		must(w.T, err)
+		words, err := w.app.DB.AddSearch(w.T.Context(), anna.ID, "an")
+		must(w.T, err)
 		before := w.anna.Last().ID
 		for _, forged := range []string{
 			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: market.GmailUSA, Quantity: 1}),
@@ -124,7 +124,7 @@ func TestALinkOfSomebodyElse(t *testing.T) {
 			pass(time.Second)
 		}
 		if text := w.anna.History(); strings.Contains(text, "Please confirm") {
-			w.t.Errorf("a forged button draws a card:\n%s", text)
+			w.T.Errorf("a forged button draws a card:\n%s", text)
 		}
 	})
 }

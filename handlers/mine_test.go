@@ -14,6 +14,7 @@ import (
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/keyboards"
 	"hstockbot/storage"
 )
@@ -22,7 +23,7 @@ import (
 
 // buys one thing with nothing else to say.
 func (w *world) buy(service, quantity string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.open(service)
 	w.tapLabel(quantity)
 	w.tap("order_button_skip")
@@ -31,35 +32,26 @@ func (w *world) buy(service, quantity string) {
 
 // list opens the list of orders at a filter.
 func (w *world) list(filter string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.types("/orders")
 	w.tap(filter)
 }
 
 func (w *world) wantCancels(n int) {
-	w.t.Helper()
-	if got := w.market.Count("cancel"); got != n {
-		w.t.Errorf("%d requests to cancel reached the marketplace, want %d", got, n)
+	w.T.Helper()
+	if got := w.Market.Count("cancel"); got != n {
+		w.T.Errorf("%d requests to cancel reached the marketplace, want %d", got, n)
 	}
-}
-
-// elsewhere does something at the marketplace with a key, beside the bot.
-func (w *world) elsewhere(do func(client *hstock.Client)) {
-	w.t.Helper()
-	client, err := hstock.New(hstock.Options{URL: "http://market", Dial: w.net.Dial})
-	must(w.t, err)
-	do(client)
-	client.Close()
 }
 
 func TestCancelAndRefund(t *testing.T) {
 	inBoth(t, "cancel_refund", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
-		w.market.SetCancelAfter(170 * time.Second)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.Market.SetCancelAfter(170 * time.Second)
 		w.buy("2", "5")
 		pass(time.Minute)
-		must(w.t, w.market.Deliver(market.FirstOrder, 1))
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
 		pass(70 * time.Second)
 		w.tapLike(w.l.Label("nav_button_refresh")) // from here on the watcher asks once a minute
 		w.list("orders_button_open")
@@ -71,7 +63,7 @@ func TestCancelAndRefund(t *testing.T) {
 		w.tap("cancel_button_refund")
 		w.tap("cancel_button_keep")
 		w.tap("cancel_button_refund")
-		must(w.t, w.market.Deliver(market.FirstOrder, 2)) // between question and tap
+		must(w.T, w.Market.Deliver(market.FirstOrder, 2)) // between question and tap
 		w.tap("cancel_button_sure")
 		pass(time.Minute)
 		w.wantCancels(1)
@@ -84,32 +76,32 @@ func TestEligibleAfterAsItCame(t *testing.T) {
 	for _, word := range []string{"1999-12-31T23:59:59.000Z", "when it is done", "2030"} {
 		inWorld(t, "en", func(w *world) {
 			w.withKey(annaKey)
-			must(w.t, w.market.Hold(market.GmailUSA, true))
-			w.market.SetCancelAfter(10 * time.Minute)
+			must(w.T, w.Market.Hold(market.GmailUSA, true))
+			w.Market.SetCancelAfter(10 * time.Minute)
 			w.buy("2", "1")
 			w.list("orders_button_open")
 			w.tapLike("#23501")
 			w.tap("cancel_button_refund")
 			screen := w.anna.Last()
-			w.market.SetEligibleWord(word)
+			w.Market.SetEligibleWord(word)
 			w.tap("cancel_button_refund")
 			w.says("You can cancel it after " + word + ".")
 			if data := buttonData(w.anna.Last(), w.l.Label("cancel_button_remind")); data != "" {
-				w.t.Errorf("%q: a reminder is offered:\n%s", word, w.anna.Transcript())
+				w.T.Errorf("%q: a reminder is offered:\n%s", word, w.anna.Transcript())
 			}
 			w.anna.TapData(screen.ID, buttonData(screen, w.l.Label("cancel_button_remind")))
 			pass(time.Second)
-			if at, err := w.app.DB.ReminderOf(w.t.Context(), anna.ID, w.orderID(market.FirstOrder)); err != nil || !at.IsZero() {
-				w.t.Errorf("%q: reminded at %v, %v", word, at, err)
+			if at, err := w.app.DB.ReminderOf(w.T.Context(), anna.ID, w.orderID(market.FirstOrder)); err != nil || !at.IsZero() {
+				w.T.Errorf("%q: reminded at %v, %v", word, at, err)
 			}
 		})
 	}
 }
 
 func (w *world) orderID(number int64) int64 {
-	w.t.Helper()
-	order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, number)
-	must(w.t, err)
+	w.T.Helper()
+	order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, number)
+	must(w.T, err)
 	return order.ID
 }
 
@@ -117,17 +109,17 @@ func (w *world) orderID(number int64) int64 {
 func TestARemindersOrderHasEnded(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
-		w.market.SetCancelAfter(10 * time.Minute)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.Market.SetCancelAfter(10 * time.Minute)
 		w.buy("2", "1")
 		w.list("orders_button_open")
 		w.tapLike("#23501")
 		w.tap("cancel_button_refund")
 		w.tap("cancel_button_remind")
-		must(w.t, w.market.Finish(market.FirstOrder))
+		must(w.T, w.Market.Finish(market.FirstOrder))
 		pass(time.Hour)
 		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
-			w.t.Errorf("reminded of an order that was delivered:\n%s", text)
+			w.T.Errorf("reminded of an order that was delivered:\n%s", text)
 		}
 	})
 }
@@ -138,24 +130,24 @@ func TestAReminderBehindACode(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
 		w.rent("1")
-		must(w.t, w.market.SendCode(market.FirstOrder, "40312"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "40312"))
 		pass(5 * time.Second)
-		must(w.t, w.app.DB.AddMessage(w.t.Context(), storage.Message{
+		must(w.T, w.app.DB.AddMessage(w.T.Context(), storage.Message{
 			UserID: anna.ID, OrderID: w.orderID(market.FirstOrder), Kind: "reminder", CreatedAt: time.Now(),
 		}))
 		pass(time.Minute)
 		if text := w.anna.Transcript(); strings.Contains(text, "can be cancelled now") {
-			w.t.Errorf("reminded of a number whose code has come:\n%s", text)
+			w.T.Errorf("reminded of a number whose code has come:\n%s", text)
 		}
 	})
 }
 
 func TestCancelAllThatCanBe(t *testing.T) {
 	inBoth(t, "cancel_all", func(w *world) {
-		w.market.AddKey(poorKey, "50.00", "EUR")
+		w.Market.AddKey(poorKey, "50.00", "EUR")
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
 		w.buy("2", "2")
 		w.buy("3", "1")
 		w.rent("1")
@@ -166,10 +158,10 @@ func TestCancelAllThatCanBe(t *testing.T) {
 		w.tap("orders_button_cancel_all")
 		w.tap("cancel_all_button_keep")
 		w.tap("orders_button_cancel_all")
-		must(w.t, w.market.Finish(market.FirstOrder+1)) // what can be cancelled has changed
+		must(w.T, w.Market.Finish(market.FirstOrder+1)) // what can be cancelled has changed
 		w.tap("cancel_all_button_sure")
 		w.wantCancels(0)
-		w.market.Fault(market.Fault{Action: "cancel", Key: poorKey, Kind: market.Refuse, Message: "Please ask support"})
+		w.Market.Fault(market.Fault{Action: "cancel", Key: poorKey, Kind: market.Refuse, Message: "Please ask support"})
 		w.tap("cancel_all_button_sure")
 		pass(time.Minute)
 		w.wantCancels(2) // one for each key
@@ -180,14 +172,14 @@ func TestCancelAllThatCanBe(t *testing.T) {
 func TestCancelAllLosesItsAnswer(t *testing.T) {
 	inBoth(t, "cancel_all_lost", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.buy("2", "2")
 		w.buy("2", "1")
 		pass(10 * time.Second)
 		w.list("orders_button_open")
 		w.tap("orders_button_cancel_all")
-		w.market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
-		w.market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
 		w.tap("cancel_all_button_sure")
 		pass(30 * time.Second)
 		w.tap("nav_button_back")
@@ -199,19 +191,18 @@ func TestCancelAllLosesItsAnswer(t *testing.T) {
 // TestCancelAllOfMany: 130 orders are two requests, and a file tells of each.
 func TestCancelAllOfMany(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.market.AddKey(annaKey, "1000.00", "USD")
+		w.Market.AddKey(annaKey, "1000.00", "USD")
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
-		must(w.t, w.market.SetStock(market.GmailUSA, 1000))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.SetStock(market.GmailUSA, 1000))
 		w.buy("2", "1")
 		given := []storage.Placement{}
-		w.elsewhere(func(client *hstock.Client) {
-			for range 129 {
-				number, err := client.Add(w.t.Context(), annaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
-				must(w.t, err)
-				given = append(given, storage.Placement{ExternalID: number})
-			}
-		})
+		client := w.Client()
+		for range 129 {
+			number, err := client.Add(w.T.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
+			must(w.T, err)
+			given = append(given, storage.Placement{ExternalID: number})
+		}
 		w.place(given)
 		w.list("orders_button_open")
 		w.tap("orders_button_cancel_all")
@@ -222,10 +213,10 @@ func TestCancelAllOfMany(t *testing.T) {
 		w.wantCancels(2)
 		file := w.anna.Last().Document
 		if file == nil {
-			w.t.Fatalf("no file arrived:\n%s", w.anna.Transcript())
+			w.T.Fatalf("no file arrived:\n%s", w.anna.Transcript())
 		}
 		if n := bytes.Count(file.Data, []byte("cancelled · charged $0.00\n")); n != 130 {
-			w.t.Errorf("the file tells of %d cancelled orders:\n%s", n, file.Data)
+			w.T.Errorf("the file tells of %d cancelled orders:\n%s", n, file.Data)
 		}
 		w.says("Cancelled 130 of 130")
 	})
@@ -233,54 +224,53 @@ func TestCancelAllOfMany(t *testing.T) {
 
 // place stores orders of Anna's key as if she had bought them through the bot.
 func (w *world) place(given []storage.Placement) {
-	w.t.Helper()
-	ctx := w.t.Context()
+	w.T.Helper()
+	ctx := w.T.Context()
 	key, err := w.app.DB.ActiveKey(ctx, anna.ID)
-	must(w.t, err)
+	must(w.T, err)
 	now := time.Now()
 	p, err := w.app.DB.InsertDraft(ctx, storage.Purchase{
 		UserID: anna.ID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: storage.KindProduct, Service: market.GmailUSA, Name: "Gmail, \"USA\"", Quantity: 1,
 		RatePer: 1, Currency: "USD", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
-	must(w.t, err)
+	must(w.T, err)
 	claimed, err := w.app.DB.ClaimPurchase(ctx, anna.ID, p.ID, "test", now, now.Add(time.Minute))
-	must(w.t, err)
+	must(w.T, err)
 	sending, err := w.app.DB.StartSending(ctx, p.ID, "test", storage.Terms{Currency: "USD"}, now, now.Add(time.Minute))
-	must(w.t, err)
+	must(w.T, err)
 	_, placed, err := w.app.DB.PlacePurchase(ctx, p, given, now, now.Add(time.Hour), func(storage.Order) []storage.Message { return nil })
-	must(w.t, err)
+	must(w.T, err)
 	if !claimed || !sending || !placed {
-		w.t.Fatal("the orders were not placed")
+		w.T.Fatal("the orders were not placed")
 	}
 }
 
 func TestTakingIn(t *testing.T) {
 	inBoth(t, "elsewhere", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
-		w.elsewhere(func(client *hstock.Client) {
-			_, err := client.Add(w.t.Context(), annaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 3})
-			must(w.t, err)
-			_, err = client.Add(w.t.Context(), annaKey, hstock.AddRequest{Service: 1, Quantity: 1000, Link: "https://instagram.com/anna"})
-			must(w.t, err)
-			_, err = client.AddSMS(w.t.Context(), annaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
-			must(w.t, err)
-		})
-		must(w.t, w.market.Deliver(market.FirstOrder, 1))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		client := w.Client()
+		_, err := client.Add(w.T.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 3})
+		must(w.T, err)
+		_, err = client.Add(w.T.Context(), testworld.AnnaKey, hstock.AddRequest{Service: 1, Quantity: 1000, Link: "https://instagram.com/anna"})
+		must(w.T, err)
+		_, err = client.AddSMS(w.T.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		must(w.T, err)
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
 		w.types("/orders 999999")
 		w.types("/orders 23501")
 		w.tap("elsewhere_button_no")
 		w.types("#23501")
 		w.tap("elsewhere_button_yes")
 		pass(5 * time.Second)
-		must(w.t, w.market.Finish(market.FirstOrder))
+		must(w.T, w.Market.Finish(market.FirstOrder))
 		pass(time.Minute)
 		w.types("23502")
 		w.tap("elsewhere_button_yes")
 		w.types("23503")
 		w.tap("elsewhere_button_yes")
 		pass(5 * time.Second)
-		must(w.t, w.market.SendCode(market.FirstOrder+2, "424242"))
+		must(w.T, w.Market.SendCode(market.FirstOrder+2, "424242"))
 		pass(10 * time.Second)
 		w.types("23503") // it is here by now
 		w.types("/orders")
@@ -295,12 +285,12 @@ func TestTakingInWhatIsSomebodyElses(t *testing.T) {
 		w.withKey(annaKey)
 		w.buy("2", "1")
 		pass(10 * time.Second)
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		for _, text := range []string{"/orders 23501", "/orders 99999"} { // without a key
 			mallory.Type(text)
 			pass(time.Second)
 			if answer := mallory.Last().Text; !strings.HasPrefix(answer, "🔑") {
-				w.t.Errorf("%q without a key: %q", text, answer)
+				w.T.Errorf("%q without a key: %q", text, answer)
 			}
 		}
 		mallory.Type("/key " + poorKey)
@@ -309,18 +299,18 @@ func TestTakingInWhatIsSomebodyElses(t *testing.T) {
 			mallory.Type(text)
 			pass(time.Second)
 			if answer := mallory.Last().Text; answer != w.l.T("elsewhere_none") {
-				w.t.Errorf("%q: %q", text, answer)
+				w.T.Errorf("%q: %q", text, answer)
 			}
 		}
 		for _, number := range []int64{23501, 99999, -1, 0} {
 			mallory.TapData(1, keyboards.ExternalImport.Data(keyboards.ExternalArgs{ExternalID: number}))
 			pass(time.Second)
 			if answer := mallory.Last().Text; answer != w.l.T("elsewhere_none") {
-				w.t.Errorf("taking in %d: %q", number, answer)
+				w.T.Errorf("taking in %d: %q", number, answer)
 			}
 		}
-		if n, err := w.app.DB.CountOrders(w.t.Context(), 6666, storage.FilterAll); err != nil || n != 0 {
-			w.t.Errorf("Mallory has %d orders, %v", n, err)
+		if n, err := w.app.DB.CountOrders(w.T.Context(), 6666, storage.FilterAll); err != nil || n != 0 {
+			w.T.Errorf("Mallory has %d orders, %v", n, err)
 		}
 	})
 }
@@ -329,30 +319,29 @@ func TestTakingInWhatIsSomebodyElses(t *testing.T) {
 func TestTakingInTwice(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		w.elsewhere(func(client *hstock.Client) {
-			_, err := client.Add(w.t.Context(), annaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 2})
-			must(w.t, err)
-		})
+		client := w.Client()
+		_, err := client.Add(w.T.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 2})
+		must(w.T, err)
 		w.types("23501")
-		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("elsewhere_button_yes")))
-		must(w.t, w.anna.RepeatTap())
+		must(w.T, w.anna.TapOn(w.anna.Last().ID, w.l.Label("elsewhere_button_yes")))
+		must(w.T, w.anna.RepeatTap())
 		pass(10 * time.Second)
-		order, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder)
-		must(w.t, err)
-		if n, err := w.app.DB.CountOrders(w.t.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
-			w.t.Errorf("%d orders, %v", n, err)
+		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)
+		must(w.T, err)
+		if n, err := w.app.DB.CountOrders(w.T.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
+			w.T.Errorf("%d orders, %v", n, err)
 		}
 		arrived := 0
 		for _, m := range w.anna.Messages() {
-			if strings.Contains(m.Text, w.market.Orders()[0].Accounts[0]) {
+			if strings.Contains(m.Text, w.Market.Orders()[0].Accounts[0]) {
 				arrived++
 			}
 		}
 		if arrived != 1 {
-			w.t.Errorf("the goods arrived %d times", arrived)
+			w.T.Errorf("the goods arrived %d times", arrived)
 		}
 		if strings.Contains(w.anna.Transcript(), w.l.Label("order_button_again")) {
-			w.t.Errorf("it is offered to order it again:\n%s", w.anna.Transcript())
+			w.T.Errorf("it is offered to order it again:\n%s", w.anna.Transcript())
 		}
 		for _, data := range []string{
 			keyboards.OrderIt.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}), keyboards.Again.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
@@ -393,11 +382,11 @@ func TestExportTellsNoSecrets(t *testing.T) {
 		w.tap("orders_button_export")
 		rows := w.table()
 		if len(rows) != 3 || rows[1][0] != "23502" || rows[1][3] != "United States" || rows[2][0] != "23501" || rows[2][7] != "1.25" {
-			w.t.Errorf("the table is %q", rows)
+			w.T.Errorf("the table is %q", rows)
 		}
-		for _, secret := range []string{w.first().Phone[1:], w.market.Orders()[0].Accounts[0], "anna@"} {
+		for _, secret := range []string{w.first().Phone[1:], w.Market.Orders()[0].Accounts[0], "anna@"} {
 			if bytes.Contains(w.anna.Last().Document.Data, []byte(secret)) {
-				w.t.Errorf("the table holds %q", secret)
+				w.T.Errorf("the table holds %q", secret)
 			}
 		}
 	})
@@ -405,17 +394,17 @@ func TestExportTellsNoSecrets(t *testing.T) {
 
 // table reads the file that arrived last.
 func (w *world) table() [][]string {
-	w.t.Helper()
+	w.T.Helper()
 	file := w.anna.Last().Document
 	if file == nil {
-		w.t.Fatalf("no file arrived:\n%s", w.anna.Transcript())
+		w.T.Fatalf("no file arrived:\n%s", w.anna.Transcript())
 	}
 	text, marked := strings.CutPrefix(string(file.Data), "\ufeff")
 	if !marked {
-		w.t.Errorf("the file begins with %q", text[:min(len(text), 10)])
+		w.T.Errorf("the file begins with %q", text[:min(len(text), 10)])
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
-	must(w.t, err)
+	must(w.T, err)
 	return rows
 }
 
@@ -433,11 +422,11 @@ func TestExportOfTenThousand(t *testing.T) {
 		pass(10 * time.Second)
 		rows := w.table()
 		if len(rows) != 10_001 {
-			w.t.Fatalf("%d rows", len(rows))
+			w.T.Fatalf("%d rows", len(rows))
 		}
 		for i, row := range rows[1:] {
 			if row[0] != strconv.Itoa(700_000+9_999-i) || row[2] != "Gmail, \"USA\"" {
-				w.t.Fatalf("row %d is %q", i, row)
+				w.T.Fatalf("row %d is %q", i, row)
 			}
 		}
 		w.says("10,000 orders")
@@ -447,7 +436,7 @@ func TestExportOfTenThousand(t *testing.T) {
 func TestForget(t *testing.T) {
 	inBoth(t, "forget", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.buy("2", "1")
 		w.types("/sms")
 		w.types("an") // a search
@@ -459,7 +448,7 @@ func TestForget(t *testing.T) {
 		w.tap("nav_button_back")
 		w.tap("forget_button")
 		w.tap("forget_button")
-		must(w.t, w.market.Finish(market.FirstOrder)) // nobody hears of it
+		must(w.T, w.Market.Finish(market.FirstOrder)) // nobody hears of it
 		pass(time.Hour)
 		w.types("hello?")
 		w.types("/orders")
@@ -471,35 +460,35 @@ func TestForget(t *testing.T) {
 // wantNothingOf looks for a person, who has written again since, in every column
 // of every table.
 func (w *world) wantNothingOf(id int64, name, key string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.readDB(func(db *sqlx.DB) {
 		var tables []string
-		must(w.t, db.Select(&tables, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`))
+		must(w.T, db.Select(&tables, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`))
 		for _, table := range tables {
 			if table == "users" || table == "inbox" || table == "dialogs" { // of those who write
 				continue
 			}
 			var columns []string
-			must(w.t, db.Select(&columns, `SELECT name FROM pragma_table_info(?)`, table))
+			must(w.T, db.Select(&columns, `SELECT name FROM pragma_table_info(?)`, table))
 			for _, column := range columns {
 				var values []string
-				must(w.t, db.Select(&values, `SELECT `+column+` FROM `+table+` WHERE `+column+` IS NOT NULL AND `+column+` <> ''`))
+				must(w.T, db.Select(&values, `SELECT `+column+` FROM `+table+` WHERE `+column+` IS NOT NULL AND `+column+` <> ''`))
 				for _, value := range values {
 					switch {
 					case value == strconv.FormatInt(id, 10), strings.Contains(value, name), strings.Contains(value, key):
-						w.t.Errorf("%s.%s still holds %q", table, column, value)
+						w.T.Errorf("%s.%s still holds %q", table, column, value)
 					case strings.HasSuffix(column, "_sealed"):
-						w.t.Errorf("%s.%s still holds something sealed", table, column)
+						w.T.Errorf("%s.%s still holds something sealed", table, column)
 					case column == "key_fingerprint" || column == "fingerprint":
-						w.t.Errorf("%s.%s still tells the key", table, column)
+						w.T.Errorf("%s.%s still tells the key", table, column)
 					}
 				}
 			}
 		}
 		var kept []string
-		must(w.t, db.Select(&kept, `SELECT name || ' ' || quantity || ' ' || state FROM orders`))
+		must(w.T, db.Select(&kept, `SELECT name || ' ' || quantity || ' ' || state FROM orders`))
 		if len(kept) != 1 || !strings.HasPrefix(kept[0], "Gmail") || !strings.HasSuffix(kept[0], " 1 stale") {
-			w.t.Errorf("the figures of the shop are %q", kept)
+			w.T.Errorf("the figures of the shop are %q", kept)
 		}
 	})
 }
@@ -510,20 +499,20 @@ func TestForgetWaitsForAPurchase(t *testing.T) {
 		w.confirmCard()
 		p := w.draftOf(w.anna.Last())
 		now := time.Now()
-		claimed, err := w.app.DB.ClaimPurchase(w.t.Context(), anna.ID, p, "another process", now, now.Add(time.Minute))
-		must(w.t, err)
+		claimed, err := w.app.DB.ClaimPurchase(w.T.Context(), anna.ID, p, "another process", now, now.Add(time.Minute))
+		must(w.T, err)
 		if !claimed {
-			w.t.Fatal("not claimed")
+			w.T.Fatal("not claimed")
 		}
 		w.types("/forget")
 		w.tap("forget_button")
 		w.anna.TapData(w.anna.Last().ID, keyboards.ForgetSure.Data(keyboards.ForgetArgs{}))
 		pass(time.Second)
 		if n := strings.Count(w.anna.Transcript(), w.l.T("forget_on_its_way")); n != 2 {
-			w.t.Errorf("it is said %d times that an order is on its way:\n%s", n, w.anna.Transcript())
+			w.T.Errorf("it is said %d times that an order is on its way:\n%s", n, w.anna.Transcript())
 		}
-		if _, err := w.app.DB.ActiveKey(w.t.Context(), anna.ID); err != nil {
-			w.t.Errorf("the key is gone: %v", err)
+		if _, err := w.app.DB.ActiveKey(w.T.Context(), anna.ID); err != nil {
+			w.T.Errorf("the key is gone: %v", err)
 		}
 		pass(2 * time.Minute) // the claim is over
 		w.types("/forget")
@@ -535,10 +524,10 @@ func TestForgetWaitsForAPurchase(t *testing.T) {
 
 // draftOf is the purchase of a confirm card.
 func (w *world) draftOf(card telegram.Message) int64 {
-	w.t.Helper()
+	w.T.Helper()
 	_, id, _ := strings.Cut(buttonData(card, w.l.Label("confirm_button_confirm")), ":")
 	n, err := strconv.ParseInt(id, 36, 64)
-	must(w.t, err)
+	must(w.T, err)
 	return n
 }
 
@@ -546,7 +535,7 @@ func (w *world) draftOf(card telegram.Message) int64 {
 func TestForgetWarns(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.confirmCard()
-		w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.tap("confirm_button_confirm")
 		pass(6 * time.Minute)
 		w.types("/forget")
@@ -559,7 +548,7 @@ func TestForgetWarns(t *testing.T) {
 func TestForgetAsksAgain(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.types("/forget")
 		w.tap("forget_button")
 		old := w.anna.Last()
@@ -567,8 +556,8 @@ func TestForgetAsksAgain(t *testing.T) {
 		pass(time.Minute)
 		w.anna.TapData(old.ID, buttonData(old, w.l.Label("forget_button")))
 		pass(time.Second)
-		if _, err := w.app.DB.OrderByExternalID(w.t.Context(), anna.ID, market.FirstOrder); err != nil {
-			w.t.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.anna.Transcript())
+		if _, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder); err != nil {
+			w.T.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.anna.Transcript())
 		}
 		w.types("/forget")
 		w.tap("forget_button")
@@ -584,19 +573,19 @@ func TestForgetTakesNobodyElsesThings(t *testing.T) {
 		w.confirmCard()
 		w.tap("confirm_button_confirm")
 		pass(10 * time.Second)
-		boris := w.telegram.Join(telegram.Person{ID: 7777, FirstName: "Boris", LanguageCode: "en"})
+		boris := w.Telegram.Join(telegram.Person{ID: 7777, FirstName: "Boris", LanguageCode: "en"})
 		boris.Type("/key " + annaKey)
 		pass(time.Second)
 		before := w.kept()
 		boris.TapData(1, keyboards.ForgetAsk.Data(struct{}{}))
 		pass(time.Second)
-		must(w.t, boris.Tap(w.l.Label("forget_button")))
+		must(w.T, boris.Tap(w.l.Label("forget_button")))
 		pass(time.Second)
 		if after := w.kept(); after != before {
-			w.t.Errorf("Anna's things are now\n%s\nwere\n%s", after, before)
+			w.T.Errorf("Anna's things are now\n%s\nwere\n%s", after, before)
 		}
-		if _, err := w.app.DB.ActiveKey(w.t.Context(), 7777); err == nil {
-			w.t.Error("Boris's key is still there")
+		if _, err := w.app.DB.ActiveKey(w.T.Context(), 7777); err == nil {
+			w.T.Error("Boris's key is still there")
 		}
 	})
 }
@@ -616,7 +605,7 @@ func TestMyData(t *testing.T) {
 		w.tap("mydata_button")
 		file := w.anna.Last().Document
 		if file == nil {
-			w.t.Fatal("no file arrived")
+			w.T.Fatal("no file arrived")
 		}
 		var data struct {
 			Profile struct {
@@ -638,16 +627,16 @@ func TestMyData(t *testing.T) {
 				Words string `json:"words"`
 			} `json:"searches"`
 		}
-		must(w.t, json.Unmarshal(file.Data, &data))
+		must(w.T, json.Unmarshal(file.Data, &data))
 		if data.Profile.TelegramID != anna.ID || data.Profile.FirstName != "Anna" || len(data.Keys) != 1 || !strings.HasSuffix(data.Keys[0].Key, "6789") ||
 			len(data.Orders) != 1 || data.Orders[0].Number != 23501 || data.Orders[0].Link != "anna@example.com" || data.Orders[0].Charge != "1.25" ||
 			data.Orders[0].Category != "Accounts-Email" || data.Orders[0].Delivered == "" || data.Orders[0].Told == "" ||
 			len(data.Searches) != 1 || data.Searches[0].Words != "an" {
-			w.t.Errorf("the file holds %s", file.Data)
+			w.T.Errorf("the file holds %s", file.Data)
 		}
-		for _, secret := range append(w.market.Orders()[0].Accounts, annaKey) {
+		for _, secret := range append(w.Market.Orders()[0].Accounts, annaKey) {
 			if bytes.Contains(file.Data, []byte(secret)) {
-				w.t.Errorf("the file holds %q", secret)
+				w.T.Errorf("the file holds %q", secret)
 			}
 		}
 	})

@@ -32,13 +32,13 @@ func TestEveryAlarmInEveryLanguage(t *testing.T) {
 							Amount: decimal.RequireFromString("3.20"), Limit: decimal.RequireFromString("5"),
 						}
 						body, err := json.Marshal(monitor.Report{Entries: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
-						must(w.t, err)
-						_, err = w.app.Notifier.Send(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
-						must(w.t, err)
+						must(w.T, err)
+						_, err = w.app.Notifier.Send(w.T.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
+						must(w.T, err)
 						pass(time.Second)
 						text := w.anna.Last().Text
 						if strings.Contains(text, "alarm_") || strings.Contains(text, "{{") || said[text] != "" {
-							w.t.Errorf("%s (over %v) is said as %q, like %s", kind, over, text, said[text])
+							w.T.Errorf("%s (over %v) is said as %q, like %s", kind, over, text, said[text])
 						}
 						said[text] = kind
 					}
@@ -73,12 +73,12 @@ func TestEveryDeedInEveryLanguage(t *testing.T) {
 				w.beAdmin()
 				for _, deed := range deeds {
 					deed.AdminID, deed.At = adminID, time.Now()
-					must(w.t, w.app.DB.RecordAudit(w.t.Context(), deed))
+					must(w.T, w.app.DB.RecordAudit(w.T.Context(), deed))
 					pass(time.Second)
 					w.types("/admin")
 					w.tap("admin_button_log")
 					if text := w.anna.Last().Text; strings.Contains(text, "deed_") || strings.Contains(text, "{{") {
-						w.t.Errorf("%+v is read as %q", deed, text)
+						w.T.Errorf("%+v is read as %q", deed, text)
 					}
 				}
 			})

@@ -33,8 +33,8 @@ func TestSaved(t *testing.T) {
 		w.tap("catalog_button_saved")
 		w.tapLike("$1.25 · 50")
 		w.tap("nav_button_back") // to what is saved
-		must(w.t, w.market.SetRate(market.GmailUSA, "1.40"))
-		must(w.t, w.market.Remove(market.OneLeft))
+		must(w.T, w.Market.SetRate(market.GmailUSA, "1.40"))
+		must(w.T, w.Market.Remove(market.OneLeft))
 		pass(20 * time.Second)
 		w.tap("nav_button_menu")
 		w.tap("menu_button_catalog")
@@ -56,7 +56,7 @@ func TestSavedWhileTheMarketplaceIsDown(t *testing.T) {
 		w.tap("product_button_save")
 		w.types("/catalog")
 		w.tap("catalog_button_saved")
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		pass(time.Minute)
 		w.tap("nav_button_menu")
 		w.tap("menu_button_catalog")
@@ -72,20 +72,20 @@ func TestTellMeWhenItIsBack(t *testing.T) {
 		w.open("5")
 		w.tap("product_button_back")
 		pass(10 * time.Minute)
-		must(w.t, w.market.SetStock(market.SoldOut, 4))
+		must(w.T, w.Market.SetStock(market.SoldOut, 4))
 		pass(watches.Every)
 		w.tap("news_button_open")
 		pass(10 * time.Minute) // it is told once
-		must(w.t, w.market.SetStock(market.SoldOut, 0))
+		must(w.T, w.Market.SetStock(market.SoldOut, 0))
 		pass(watches.Every)
-		must(w.t, w.market.SetStock(market.SoldOut, 2))
+		must(w.T, w.Market.SetStock(market.SoldOut, 2))
 		pass(watches.Every) // and again after it was sold out
 		w.open("5")
 		w.tap("product_button_back_off")
-		must(w.t, w.market.SetStock(market.SoldOut, 0))
+		must(w.T, w.Market.SetStock(market.SoldOut, 0))
 		pass(watches.Every)
 		w.tap("nav_button_refresh")
-		must(w.t, w.market.SetStock(market.SoldOut, 3))
+		must(w.T, w.Market.SetStock(market.SoldOut, 3))
 		pass(time.Minute)
 		w.tap("product_button_back") // too late: it is back
 		pass(10 * time.Minute)
@@ -104,11 +104,11 @@ func TestTellMeAtAPrice(t *testing.T) {
 		pass(time.Second)
 		w.types("$０，９９") // full-width, and a comma
 		w.tap("nav_button_back")
-		must(w.t, w.market.SetRate(market.GmailUSA, "1.00"))
+		must(w.T, w.Market.SetRate(market.GmailUSA, "1.00"))
 		pass(10 * time.Minute)
-		must(w.t, w.market.SetRate(market.GmailUSA, "0.99"))
+		must(w.T, w.Market.SetRate(market.GmailUSA, "0.99"))
 		pass(watches.Every)
-		must(w.t, w.market.SetRate(market.GmailUSA, "0.50"))
+		must(w.T, w.Market.SetRate(market.GmailUSA, "0.50"))
 		pass(10 * time.Minute) // no second time
 		w.open("16")
 		w.tap("product_button_price")
@@ -121,10 +121,10 @@ func TestTellMeAtAPrice(t *testing.T) {
 // TestNewsOfAnSMMService says for how many its price is.
 func TestNewsOfAnSMMService(t *testing.T) {
 	inBoth(t, "tell_smm", func(w *world) {
-		must(w.t, w.market.SetStock(market.TikTokLikes, 0))
+		must(w.T, w.Market.SetStock(market.TikTokLikes, 0))
 		w.open("18")
 		w.tap("product_button_back")
-		must(w.t, w.market.SetStock(market.TikTokLikes, 5000))
+		must(w.T, w.Market.SetStock(market.TikTokLikes, 5000))
 		pass(watches.Every)
 	})
 }
@@ -132,14 +132,14 @@ func TestNewsOfAnSMMService(t *testing.T) {
 // TestNewsInTheLanguageOfNow: of a product by its name in that language.
 func TestNewsInTheLanguageOfNow(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		must(w.t, w.market.SetStock(market.TikTokLikes, 0))
+		must(w.T, w.Market.SetStock(market.TikTokLikes, 0))
 		w.open("18")
 		w.tap("product_button_back")
-		must(w.t, w.app.DB.SetLang(w.t.Context(), anna.ID, "zh"))
-		must(w.t, w.market.SetStock(market.TikTokLikes, 5000))
+		must(w.T, w.app.DB.SetLang(w.T.Context(), anna.ID, "zh"))
+		must(w.T, w.Market.SetStock(market.TikTokLikes, 5000))
 		pass(watches.Every)
 		if text := w.anna.Last().Text; !strings.Contains(text, "到货了") || strings.Contains(text, "TikTok Likes") {
-			w.t.Errorf("told %q", text)
+			w.T.Errorf("told %q", text)
 		}
 	})
 }
@@ -149,14 +149,14 @@ func TestNewsSurvivesARestart(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.open("5")
 		w.tap("product_button_back")
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", RetryAfter: 60, Times: telegram.Always})
-		must(w.t, w.market.SetStock(market.SoldOut, 4))
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", RetryAfter: 60, Times: telegram.Always})
+		must(w.T, w.Market.SetStock(market.SoldOut, 4))
 		pass(watches.Every)
 		w.restart()
-		w.telegram.ClearFaults()
+		w.Telegram.ClearFaults()
 		pass(10 * time.Minute)
 		if n := strings.Count(w.anna.Transcript(), "is back in stock!"); n != 1 {
-			w.t.Errorf("told %d times:\n%s", n, w.anna.Transcript())
+			w.T.Errorf("told %d times:\n%s", n, w.anna.Transcript())
 		}
 	})
 }
@@ -166,10 +166,10 @@ func TestSavedIsFull(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for i := range int64(200) {
-			must(w.t, w.app.DB.AddFavourite(w.t.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
+			must(w.T, w.app.DB.AddFavourite(w.T.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
 		}
 		for i := range int64(100) {
-			must(w.t, w.app.DB.SetWatch(w.t.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
+			must(w.T, w.app.DB.SetWatch(w.T.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
 		}
 		w.open("5")
 		w.tap("product_button_save")
@@ -191,7 +191,7 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 		w.tap("product_button_back")
 		w.tap("product_button_price")
 		w.types("1.50")
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/start")
 		pass(time.Second)
 		product := keyboards.ProductArgs{Service: market.SoldOut}
@@ -204,21 +204,21 @@ func TestSavedThingsOfSomebodyElse(t *testing.T) {
 			mallory.TapData(mallory.Last().ID, data)
 			pass(time.Second)
 			if text := mallory.Transcript(); strings.Contains(text, "★ Saved ] [ 🏷") || strings.Contains(text, "I’ll tell you") || strings.Contains(text, "1.50") {
-				w.t.Errorf("after %s Mallory sees what Anna has said:\n%s", data, text)
+				w.T.Errorf("after %s Mallory sees what Anna has said:\n%s", data, text)
 			}
 		}
-		saved, err := w.app.DB.IsFavourite(w.t.Context(), anna.ID, market.SoldOut)
-		must(w.t, err)
-		told, err := w.app.DB.Watches(w.t.Context(), anna.ID, market.SoldOut)
-		must(w.t, err)
+		saved, err := w.app.DB.IsFavourite(w.T.Context(), anna.ID, market.SoldOut)
+		must(w.T, err)
+		told, err := w.app.DB.Watches(w.T.Context(), anna.ID, market.SoldOut)
+		must(w.T, err)
 		if !saved || len(told) != 2 {
-			w.t.Errorf("Anna has saved it: %v; her alerts: %+v", saved, told)
+			w.T.Errorf("Anna has saved it: %v; her alerts: %+v", saved, told)
 		}
-		must(w.t, w.market.SetStock(market.SoldOut, 4))
-		must(w.t, w.market.SetRate(market.SoldOut, "1.40"))
+		must(w.T, w.Market.SetStock(market.SoldOut, 4))
+		must(w.T, w.Market.SetRate(market.SoldOut, "1.40"))
 		pass(watches.Every)
 		if strings.Contains(mallory.Transcript(), "is back in stock!") {
-			w.t.Error("Mallory is told what Anna wanted to know")
+			w.T.Error("Mallory is told what Anna wanted to know")
 		}
 		w.says("is back in stock!")
 		w.says("costs $1.50 or less!")
@@ -233,10 +233,10 @@ func TestTheQuestionForAPriceStands(t *testing.T) {
 		w.types("too cheap to say")
 		w.restart()
 		w.types("0.5")
-		told, err := w.app.DB.Watches(w.t.Context(), anna.ID, market.GmailUSA)
-		must(w.t, err)
+		told, err := w.app.DB.Watches(w.T.Context(), anna.ID, market.GmailUSA)
+		must(w.T, err)
 		if len(told) != 1 || !told[0].Price.Equal(decimal.New(5, -1)) {
-			w.t.Errorf("alerts: %+v", told)
+			w.T.Errorf("alerts: %+v", told)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func TestBrowse(t *testing.T) {
 
 // openGmail walks from the catalogue to the first fixed product.
 func (w *world) openGmail() {
-	w.t.Helper()
+	w.T.Helper()
 	// By what their buttons carry, which is the same in every language.
 	w.tapTo(keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf("Email Accounts")}))
 	w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Place: keyboards.CategoryPathHash("Email Accounts", "Gmail")}))
@@ -122,13 +122,13 @@ func TestSoldOut(t *testing.T) {
 		w.open("5")
 		w.open("14")
 		w.tapLabel("1")
-		must(w.t, w.market.SetStock(market.OneLeft, 0))
+		must(w.T, w.Market.SetStock(market.OneLeft, 0))
 		w.tap("order_button_skip")
-		must(w.t, w.market.SetStock(market.OneLeft, 1))
+		must(w.T, w.Market.SetStock(market.OneLeft, 1))
 		w.open("14")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
-		must(w.t, w.market.SetStock(market.OneLeft, 0))
+		must(w.T, w.Market.SetStock(market.OneLeft, 0))
 		w.tap("confirm_button_confirm")
 	})
 }
@@ -139,9 +139,9 @@ func TestTooPoor(t *testing.T) {
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
-		must(w.t, w.market.SetBalance(poorKey, "5.00"))
+		must(w.T, w.Market.SetBalance(poorKey, "5.00"))
 		w.tap("nav_button_refresh")
-		must(w.t, w.market.SetBalance(poorKey, "0.50"))
+		must(w.T, w.Market.SetBalance(poorKey, "0.50"))
 		w.tap("confirm_button_confirm")
 	})
 }
@@ -152,7 +152,7 @@ func TestPriceChanged(t *testing.T) {
 		w.open("2")
 		w.tapLabel("2")
 		w.tap("order_button_skip")
-		must(w.t, w.market.SetRate(market.GmailUSA, "1.40"))
+		must(w.T, w.Market.SetRate(market.GmailUSA, "1.40"))
 		w.tap("confirm_button_confirm")
 		pass(11 * time.Minute)
 		w.tap("confirm_button_confirm")
@@ -164,15 +164,15 @@ func TestPriceChanged(t *testing.T) {
 func TestPartial(t *testing.T) {
 	inBoth(t, "partial", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.open("2")
 		w.tapLabel("5")
 		w.tap("order_button_skip")
 		w.tap("confirm_button_confirm")
 		pass(time.Minute)
-		must(w.t, w.market.Deliver(market.FirstOrder, 3))
+		must(w.T, w.Market.Deliver(market.FirstOrder, 3))
 		pass(2 * time.Minute)
-		must(w.t, w.market.Deliver(market.FirstOrder, 2))
+		must(w.T, w.Market.Deliver(market.FirstOrder, 2))
 		pass(2 * time.Minute)
 	})
 }
@@ -180,14 +180,14 @@ func TestPartial(t *testing.T) {
 func TestRefundedAfterAPart(t *testing.T) {
 	inBoth(t, "refunded", func(w *world) {
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.open("2")
 		w.tapLabel("2")
 		w.tap("order_button_skip")
 		w.tap("confirm_button_confirm")
-		must(w.t, w.market.Deliver(market.FirstOrder, 1))
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
 		pass(time.Minute)
-		must(w.t, w.market.Refund(market.FirstOrder))
+		must(w.T, w.Market.Refund(market.FirstOrder))
 		pass(2 * time.Minute)
 	})
 }
@@ -203,11 +203,11 @@ func TestAFileOfTwenty(t *testing.T) {
 		pass(10 * time.Second)
 		last := w.anna.Last()
 		if last.Document == nil {
-			w.t.Fatal("no file arrived")
+			w.T.Fatal("no file arrived")
 		}
-		want := strings.Join(w.market.Orders()[0].Accounts, "\n") + "\n"
+		want := strings.Join(w.Market.Orders()[0].Accounts, "\n") + "\n"
 		if got := string(last.Document.Data); got != want {
-			w.t.Errorf("the file holds %q, delivered were %q", got, want)
+			w.T.Errorf("the file holds %q, delivered were %q", got, want)
 		}
 	})
 }
@@ -218,7 +218,7 @@ func TestUnknownOutcomeAndAdopting(t *testing.T) {
 		w.open("2")
 		w.tapLabel("2")
 		w.tap("order_button_skip")
-		w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		w.tap("confirm_button_confirm")
 		pass(20 * time.Second)
 		w.types("/orders")
@@ -239,7 +239,7 @@ func TestUnknownOutcomeDismissed(t *testing.T) {
 		w.open("2")
 		w.tapLabel("1")
 		w.tap("order_button_skip")
-		w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.tap("confirm_button_confirm")
 		pass(6 * time.Minute)
 		w.tap("unknown_button_dismiss")
@@ -259,10 +259,10 @@ func TestRestartInTheMiddle(t *testing.T) {
 		w.restart() // and so does the next one
 		w.tap("order_button_skip")
 		w.restart()
-		must(w.t, w.market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.tap("confirm_button_confirm")
 		w.stop()
-		must(w.t, w.market.Finish(market.FirstOrder))
+		must(w.T, w.Market.Finish(market.FirstOrder))
 		w.start()
 		pass(time.Minute)
 	})
@@ -274,7 +274,7 @@ func TestTheMarketplaceIsDown(t *testing.T) {
 		w.open("2")
 		w.types("/catalog")
 		pass(10 * time.Minute) // the answers are old by now
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("/catalog")
 		pass(10 * time.Second) // a refresh is waited for
 		w.open("2")
@@ -282,7 +282,7 @@ func TestTheMarketplaceIsDown(t *testing.T) {
 		w.tapLabel("1")
 		w.tap("order_button_skip")
 		pass(20 * time.Second)
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(2 * time.Minute)
 		w.tap("nav_button_retry")
 	})

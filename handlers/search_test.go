@@ -83,11 +83,11 @@ func TestNothingToSearchFor(t *testing.T) {
 // TestSoldOutIsFoundLast with its mark, and what was found may be gone later.
 func TestSoldOutIsFoundLast(t *testing.T) {
 	inBoth(t, "search_sold_out", func(w *world) {
-		must(w.t, w.market.SetStock(market.GmailUSA, 0))
+		must(w.T, w.Market.SetStock(market.GmailUSA, 0))
 		w.types("/search gmail usa")
 		w.tapLike("✖")
 		w.tap("nav_button_back")
-		must(w.t, w.market.Remove(market.GmailUSA))
+		must(w.T, w.Market.Remove(market.GmailUSA))
 		pass(10 * time.Minute)
 		w.tapLike("✖")
 		w.types("gmail usa")
@@ -96,14 +96,14 @@ func TestSoldOutIsFoundLast(t *testing.T) {
 
 func TestSearchWhileTheMarketplaceIsDown(t *testing.T) {
 	inBoth(t, "search_down", func(w *world) {
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("/search gmail usa")
 		pass(time.Minute)
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(time.Minute)
 		w.tap("nav_button_retry")
 		pass(10 * time.Minute)
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("gmail usa")
 		pass(time.Minute)
 	})
@@ -116,11 +116,11 @@ func TestTheNumberOfAnOrder(t *testing.T) {
 		w.confirmCard()
 		w.tap("confirm_button_confirm")
 		pass(10 * time.Second)
-		searches := w.market.Count("services")
+		searches := w.Market.Count("services")
 		w.types("#23501")
 		w.says("Order #23501")
-		if n := w.market.Count("services") - searches; n != 0 {
-			w.t.Errorf("it was searched for, too")
+		if n := w.Market.Count("services") - searches; n != 0 {
+			w.T.Errorf("it was searched for, too")
 		}
 		w.types("23599")
 		w.says("No results for “23599”")
@@ -135,8 +135,8 @@ func TestAKeyIsNotSearched(t *testing.T) {
 			w.types("/menu")
 			w.types(text)
 			last := w.anna.Last()
-			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.market.Count("") != w.market.Count("balance") {
-				w.t.Errorf("%q: %d calls, %q", text, w.market.Count(""), last.Text)
+			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.Market.Count("") != w.Market.Count("balance") {
+				w.T.Errorf("%q: %d calls, %q", text, w.Market.Count(""), last.Text)
 			}
 			w.tap("menu_button_key")
 			w.types(annaKey)
@@ -150,7 +150,7 @@ func TestAKeyIsNotSearched(t *testing.T) {
 		inWorld(t, "en", func(w *world) {
 			w.types(text)
 			if w.anna.Last().Text == w.l.T("search_key") {
-				w.t.Errorf("%q was taken for a key", text)
+				w.T.Errorf("%q was taken for a key", text)
 			}
 		})
 	}
@@ -161,7 +161,7 @@ func TestSearchesOfSomebodyElse(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("instagram followers")
 		list := w.anna.Last()
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/start")
 		pass(time.Second)
 		own := mallory.Last().ID
@@ -173,20 +173,20 @@ func TestSearchesOfSomebodyElse(t *testing.T) {
 				mallory.TapData(own, b.CallbackData)
 				pass(time.Second)
 				if answers := mallory.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-					w.t.Errorf("%s: %v", b.CallbackData, answers)
+					w.T.Errorf("%s: %v", b.CallbackData, answers)
 				}
 			}
 		}
 		// A product that carries it opens, but Back does not return to it.
 		mallory.TapData(own, list.Keyboard[0][0].CallbackData)
 		pass(time.Second)
-		must(w.t, mallory.Tap(w.l.Label("nav_button_back")))
+		must(w.T, mallory.Tap(w.l.Label("nav_button_back")))
 		pass(time.Second)
 		if answers := mallory.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-			w.t.Errorf("Back: %v", answers)
+			w.T.Errorf("Back: %v", answers)
 		}
 		if text := mallory.Transcript(); strings.Contains(text, "followers”") {
-			w.t.Errorf("Mallory sees what Anna typed:\n%s", text)
+			w.T.Errorf("Mallory sees what Anna typed:\n%s", text)
 		}
 	})
 }
@@ -196,12 +196,12 @@ func TestSearchesOfSomebodyElse(t *testing.T) {
 func TestSearchingAgainAsksNobody(t *testing.T) {
 	inWorld(t, "zh", func(w *world) {
 		w.types("gmail")
-		before := w.market.Count("services")
+		before := w.Market.Count("services")
 		w.types("instagram")
 		w.tapLabel("›")
 		w.types("不存在")
-		if calls := w.market.Count("services") - before; calls != 0 {
-			w.t.Errorf("%d calls with a warm cache, want 0", calls)
+		if calls := w.Market.Count("services") - before; calls != 0 {
+			w.T.Errorf("%d calls with a warm cache, want 0", calls)
 		}
 	})
 }

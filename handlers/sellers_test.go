@@ -18,8 +18,8 @@ func TestRecommended(t *testing.T) {
 		w.tapLike("·")
 		w.tap("nav_button_back") // to the second page
 		w.tap("nav_button_menu")
-		for _, row := range w.market.Rows() {
-			must(w.t, w.market.SetRecommended(row.Service, false))
+		for _, row := range w.Market.Rows() {
+			must(w.T, w.Market.SetRecommended(row.Service, false))
 		}
 		pass(6 * time.Minute)
 		w.tap("menu_button_recommended")
@@ -30,7 +30,7 @@ func TestRecommended(t *testing.T) {
 // ratings, one that has sold all it had, and one that has closed.
 func TestShops(t *testing.T) {
 	inBoth(t, "shops", func(w *world) {
-		shops := w.market.Shops()
+		shops := w.Market.Shops()
 		w.types("/start")
 		w.tap("menu_button_shops")
 		w.tapLike(shops[3].Name) // nobody has rated it
@@ -42,19 +42,19 @@ func TestShops(t *testing.T) {
 		w.tapLabel("›")
 		w.tapLike(shops[9].Name)
 		w.tap("nav_button_back") // to the second page
-		for _, row := range w.market.Rows() {
+		for _, row := range w.Market.Rows() {
 			if row.Shop == shops[8].Name {
-				must(w.t, w.market.Remove(row.Service))
+				must(w.T, w.Market.Remove(row.Service))
 			}
 		}
 		w.tapLike(shops[8].Name)
 		w.tap("nav_button_back")
-		must(w.t, w.market.CloseShop(shops[10].ID))
+		must(w.T, w.Market.CloseShop(shops[10].ID))
 		list := w.anna.Last()
 		pass(6 * time.Minute)
 		w.types("/menu")
 		w.tap("menu_button_shops")                                 // the list is another one now
-		must(w.t, w.anna.TapOn(list.ID, list.Keyboard[2][0].Text)) // on the list as it was
+		must(w.T, w.anna.TapOn(list.ID, list.Keyboard[2][0].Text)) // on the list as it was
 		pass(time.Second)
 		w.tap("nav_button_back")
 	})
@@ -62,16 +62,16 @@ func TestShops(t *testing.T) {
 
 func TestNoShops(t *testing.T) {
 	inBoth(t, "shops_none", func(w *world) {
-		for _, shop := range w.market.Shops() {
-			must(w.t, w.market.CloseShop(shop.ID))
+		for _, shop := range w.Market.Shops() {
+			must(w.T, w.Market.CloseShop(shop.ID))
 		}
 		w.types("/start")
 		w.tap("menu_button_shops")
-		w.market.Fault(market.Fault{Action: "products", Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Action: "products", Kind: market.HTML502, Times: market.Always})
 		w.tap("nav_button_menu")
 		w.tap("menu_button_recommended") // a failure can be tried again
 		pass(30 * time.Second)
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(time.Minute)
 		w.tap("nav_button_retry")
 	})
@@ -81,8 +81,8 @@ func TestNoShops(t *testing.T) {
 func TestBuyingFromAShop(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
-		shops := w.market.Shops()
-		gmail, _ := w.market.Row(market.GmailUSA)
+		shops := w.Market.Shops()
+		gmail, _ := w.Market.Row(market.GmailUSA)
 		var shop market.Shop
 		for _, s := range shops {
 			if s.Name == gmail.Shop {
@@ -101,9 +101,9 @@ func TestBuyingFromAShop(t *testing.T) {
 		}
 		list := w.anna.Last()
 		same := func() {
-			w.t.Helper()
+			w.T.Helper()
 			if now := w.anna.Last(); now.Text != list.Text || len(now.Keyboard) != len(list.Keyboard) || now.Keyboard[0][0] != list.Keyboard[0][0] {
-				w.t.Errorf("back leads to\n%s\nand not to\n%s", now.Text, list.Text)
+				w.T.Errorf("back leads to\n%s\nand not to\n%s", now.Text, list.Text)
 			}
 		}
 		w.tapLike("Gmail Account - USA")
@@ -129,13 +129,13 @@ func TestBuyingFromAShop(t *testing.T) {
 func TestAPictureThatCantBeLoaded(t *testing.T) {
 	inBoth(t, "picture", func(w *world) {
 		const broken = "https://example.com/uploads/products/broken.webp"
-		w.telegram.Unloadable(broken)
-		w.telegram.Unloadable("https://example.com/uploads/subcategories/gmail.webp")
-		must(w.t, w.market.SetImage(market.GmailUSA, broken))
+		w.Telegram.Unloadable(broken)
+		w.Telegram.Unloadable("https://example.com/uploads/subcategories/gmail.webp")
+		must(w.T, w.Market.SetImage(market.GmailUSA, broken))
 		w.types("/catalog")
 		w.openGmail()
 		for _, address := range []string{"nowhere", "/uploads/gmail.webp", "data:image/png;base64,AAAA", "http://", "https://intranet/a.webp", "https://exa mple.com/a.webp", "https://example.com/a picture.webp", "https://example.com/" + strings.Repeat("x", 3000)} {
-			must(w.t, w.market.SetImage(market.GmailUSA, address))
+			must(w.T, w.Market.SetImage(market.GmailUSA, address))
 			pass(6 * time.Minute)
 			w.tap("nav_button_refresh")
 		}
@@ -145,7 +145,7 @@ func TestAPictureThatCantBeLoaded(t *testing.T) {
 // TestForgedShops: what no list has named.
 func TestForgedShops(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/start")
 		pass(time.Second)
 		for data, want := range map[string]string{
@@ -158,7 +158,7 @@ func TestForgedShops(t *testing.T) {
 			mallory.TapData(mallory.Last().ID, data)
 			pass(time.Second)
 			if text := mallory.Last().Text; !strings.Contains(text, strings.Split(want, "\n")[0]) && !strings.Contains(text, w.l.T("key_needed")) {
-				w.t.Errorf("%s shows %q", data, text)
+				w.T.Errorf("%s shows %q", data, text)
 			}
 		}
 	})

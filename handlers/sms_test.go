@@ -13,7 +13,7 @@ import (
 
 // rent walks from the menu to a rented number: n of Telegram in the United States.
 func (w *world) rent(n string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.types("/sms")
 	w.tapLike("🇺🇸")
 	w.tapLike("Telegram")
@@ -24,8 +24,8 @@ func (w *world) rent(n string) {
 
 // first is the number that was rented first.
 func (w *world) first() market.Number {
-	w.t.Helper()
-	return w.market.Numbers()[0]
+	w.T.Helper()
+	return w.Market.Numbers()[0]
 }
 
 func TestOneNumberToItsCode(t *testing.T) {
@@ -45,7 +45,7 @@ func TestOneNumberToItsCode(t *testing.T) {
 		w.tap("confirm_button_confirm")
 		pass(20 * time.Second)
 		w.tap("number_button_check")
-		must(w.t, w.market.SendSMS(market.FirstOrder, "40312", "Telegram code: 40312. Do not share it."))
+		must(w.T, w.Market.SendSMS(market.FirstOrder, "40312", "Telegram code: 40312. Do not share it."))
 		pass(5 * time.Second)
 		w.types("/orders")
 		w.tap("orders_button_sms")
@@ -62,7 +62,7 @@ func TestThreeNumbersCodesInAnotherOrder(t *testing.T) {
 		w.rent("3")
 		pass(30 * time.Second)
 		for _, n := range []int64{2, 0, 1} {
-			must(w.t, w.market.SendCode(market.FirstOrder+n, "1000"+string(rune('0'+n))))
+			must(w.T, w.Market.SendCode(market.FirstOrder+n, "1000"+string(rune('0'+n))))
 			pass(10 * time.Second)
 		}
 	})
@@ -79,28 +79,28 @@ func TestFewerNumbersThanAsked(t *testing.T) {
 
 // setNumbers says how many numbers for Telegram are left in the United States.
 func (w *world) setNumbers(n int) {
-	w.t.Helper()
-	must(w.t, w.market.SetNumbers(market.ProjectTelegram, market.CountryUS, n))
+	w.T.Helper()
+	must(w.T, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, n))
 }
 
 func TestTheSameNumberAgain(t *testing.T) {
 	inBoth(t, "sms_again", func(w *world) {
 		w.withKey(annaKey)
 		w.rent("1")
-		must(w.t, w.market.SendCode(market.FirstOrder, "111111"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "111111"))
 		pass(5 * time.Second)
 		w.tap("number_button_again")
 		w.tap("confirm_button_confirm")
 		pass(2 * time.Second)
-		must(w.t, w.market.SendCode(market.FirstOrder+1, "222222"))
+		must(w.T, w.Market.SendCode(market.FirstOrder+1, "222222"))
 		pass(5 * time.Second)
 		w.tap("number_button_another")
 		w.tap("confirm_button_confirm")
 		pass(2 * time.Second)
 		// The one that still waits can't be rented again: the marketplace refuses.
-		must(w.t, w.market.SendCode(market.FirstOrder+2, "333333"))
+		must(w.T, w.Market.SendCode(market.FirstOrder+2, "333333"))
 		pass(5 * time.Second)
-		w.market.Fault(market.Fault{Action: "add_sms", Kind: market.Refuse, Message: "This phone number can not be reused"})
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.Refuse, Message: "This phone number can not be reused"})
 		w.tap("number_button_again")
 		w.tap("confirm_button_confirm")
 	})
@@ -113,7 +113,7 @@ func TestANumberExpires(t *testing.T) {
 		pass(10 * time.Minute) // half of its time is over
 		pass(8 * time.Minute)  // two minutes are left
 		pass(2 * time.Minute)  // over
-		must(w.t, w.market.SendCode(market.FirstOrder, "777777"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "777777"))
 		pass(time.Minute)
 		w.rent("1")
 		pass(26 * time.Minute)
@@ -135,15 +135,15 @@ func TestCancelANumber(t *testing.T) {
 		w.types("/orders")
 		w.tap("orders_button_open")
 		w.tapLike("#2350")
-		w.market.Fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Order not found"})
+		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Order not found"})
 		w.tap("cancel_button")
 		w.tap("cancel_button")
-		w.market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
-		w.market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
-		w.market.Fault(market.Fault{Action: "sms_code", Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Action: "sms_code", Kind: market.HTML502, Times: market.Always})
 		w.tap("cancel_button_sure")
 		pass(30 * time.Second) // what became of it nobody can tell, and it is not sent twice
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(time.Minute)
 		w.types("/orders")
 	})
@@ -151,7 +151,7 @@ func TestCancelANumber(t *testing.T) {
 
 func TestCancelTooEarly(t *testing.T) {
 	inBoth(t, "sms_cancel_early", func(w *world) {
-		w.market.SetCancelAfter(5 * time.Minute)
+		w.Market.SetCancelAfter(5 * time.Minute)
 		w.withKey(annaKey)
 		w.rent("1")
 		w.tap("cancel_button")
@@ -166,7 +166,7 @@ func TestKilledWhileWaitingForACode(t *testing.T) {
 		w.withKey(annaKey)
 		w.rent("1")
 		w.stop()
-		must(w.t, w.market.SendCode(market.FirstOrder, "555555"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "555555"))
 		pass(time.Minute)
 		w.start()
 		pass(30 * time.Second)
@@ -210,12 +210,12 @@ func TestSMSFaults(t *testing.T) {
 		w.tapLike("🇺🇸")
 		w.tapLike("Telegram")
 		w.tapLabel("2")
-		must(w.t, w.market.SetSMSPrice(market.ProjectTelegram, market.CountryUS, "1.2000"))
+		must(w.T, w.Market.SetSMSPrice(market.ProjectTelegram, market.CountryUS, "1.2000"))
 		w.tap("confirm_button_confirm")
 		// The balance has gone in between.
-		must(w.t, w.market.SetBalance(annaKey, "0.10"))
+		must(w.T, w.Market.SetBalance(annaKey, "0.10"))
 		w.tap("confirm_button_confirm")
-		must(w.t, w.market.SetBalance(annaKey, "100.00"))
+		must(w.T, w.Market.SetBalance(annaKey, "100.00"))
 		// Too little money from the start.
 		w.withKey(poorKey)
 		w.types("/sms")
@@ -228,7 +228,7 @@ func TestSMSFaults(t *testing.T) {
 		w.tapLike("🇺🇸")
 		w.tapLike("Telegram")
 		w.tapLabel("1")
-		must(w.t, w.market.RemoveProject(market.ProjectTelegram))
+		must(w.T, w.Market.RemoveProject(market.ProjectTelegram))
 		w.tap("confirm_button_confirm")
 		w.tap("rejected_button_again")
 	})
@@ -239,21 +239,21 @@ func TestOddNumbers(t *testing.T) {
 		w.withKey(annaKey)
 		w.rent("4")
 		// A state never heard of.
-		must(w.t, w.market.SetSMSStatus(market.FirstOrder+1, "parked"))
+		must(w.T, w.Market.SetSMSStatus(market.FirstOrder+1, "parked"))
 		pass(5 * time.Second)
 		w.types("/orders")
 		w.tap("orders_button_sms")
 		w.tapLike("#23502")
 		w.tap("nav_button_refresh")
 		// Markup, from right to left, a thousand characters, and no code at all.
-		must(w.t, w.market.SendSMS(market.FirstOrder, "<b>42</b>&", "Code <b>42</b>& \"quoted\" <script>"))
+		must(w.T, w.Market.SendSMS(market.FirstOrder, "<b>42</b>&", "Code <b>42</b>& \"quoted\" <script>"))
 		pass(10 * time.Second)
-		must(w.t, w.market.SetSMSStatus(market.FirstOrder+1, ""))
-		must(w.t, w.market.SendSMS(market.FirstOrder+1, "123456", "رمز التحقق الخاص بك هو 123456"))
+		must(w.T, w.Market.SetSMSStatus(market.FirstOrder+1, ""))
+		must(w.T, w.Market.SendSMS(market.FirstOrder+1, "123456", "رمز التحقق الخاص بك هو 123456"))
 		pass(10 * time.Second)
-		must(w.t, w.market.SendSMS(market.FirstOrder+2, "9999", strings.Repeat("0123456789", 99)+" code 9999"))
+		must(w.T, w.Market.SendSMS(market.FirstOrder+2, "9999", strings.Repeat("0123456789", 99)+" code 9999"))
 		pass(10 * time.Second)
-		must(w.t, w.market.SendSMS(market.FirstOrder+3, "", "  Welcome!\nNo code today.  "))
+		must(w.T, w.Market.SendSMS(market.FirstOrder+3, "", "  Welcome!\nNo code today.  "))
 		pass(10 * time.Second)
 	})
 }
@@ -262,16 +262,16 @@ func TestOddNumbers(t *testing.T) {
 func TestOddExpiry(t *testing.T) {
 	inBoth(t, "sms_odd_expiry", func(w *world) {
 		w.withKey(annaKey)
-		w.market.SetClock(0, true)
+		w.Market.SetClock(0, true)
 		w.rent("1")
 		pass(3 * time.Minute)
-		must(w.t, w.market.SendCode(market.FirstOrder, "606060"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "606060"))
 		pass(10 * time.Second)
-		w.market.SetClock(-time.Hour, false)
+		w.Market.SetClock(-time.Hour, false)
 		w.rent("1")
 		w.tap("number_button_check")
 		pass(3 * time.Minute)
-		must(w.t, w.market.SendCode(market.FirstOrder+1, "707070"))
+		must(w.T, w.Market.SendCode(market.FirstOrder+1, "707070"))
 		pass(10 * time.Second)
 		w.rent("1")
 		pass(6 * time.Minute)
@@ -285,7 +285,7 @@ func TestUnknownOutcomeOfNumbers(t *testing.T) {
 		w.tapLike("🇺🇸")
 		w.tapLike("Telegram")
 		w.tapLabel("2")
-		w.market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
 		w.tap("confirm_button_confirm")
 		pass(20 * time.Second)
 		w.tap("unknown_button_number")
@@ -294,10 +294,10 @@ func TestUnknownOutcomeOfNumbers(t *testing.T) {
 		w.types("23502")
 		w.tap("unknown_button_yes")
 		pass(5 * time.Second)
-		must(w.t, w.market.SendCode(market.FirstOrder+1, "818181"))
+		must(w.T, w.Market.SendCode(market.FirstOrder+1, "818181"))
 		pass(10 * time.Second)
-		if n := w.market.Count("add_sms"); n != 1 {
-			w.t.Errorf("%d requests to rent reached the marketplace, want 1", n)
+		if n := w.Market.Count("add_sms"); n != 1 {
+			w.T.Errorf("%d requests to rent reached the marketplace, want 1", n)
 		}
 	})
 }
@@ -319,12 +319,12 @@ func TestNumbersOfSomebodyElse(t *testing.T) {
 		w.types("an")
 		searches := w.anna.Last()
 		w.rent("1")
-		must(w.t, w.market.SendCode(market.FirstOrder, "424242"))
+		must(w.T, w.Market.SendCode(market.FirstOrder, "424242"))
 		pass(5 * time.Second)
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
+		mallory := w.Telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
 		mallory.Type("/key " + poorKey)
 		pass(time.Second)
-		before := w.market.Count("add_sms") + w.market.Count("cancel")
+		before := w.Market.Count("add_sms") + w.Market.Count("cancel")
 		forged := []string{}
 		for _, m := range append(w.anna.Messages(), searches) {
 			for _, row := range m.Keyboard {
@@ -345,11 +345,11 @@ func TestNumbersOfSomebodyElse(t *testing.T) {
 		phone := w.first().Phone
 		for _, m := range mallory.Messages() {
 			if strings.Contains(m.Text, phone) || strings.Contains(m.Text, "424242") || strings.Contains(m.Text, "“an”") {
-				w.t.Errorf("Mallory sees what is Anna's: %q", m.Text)
+				w.T.Errorf("Mallory sees what is Anna's: %q", m.Text)
 			}
 		}
-		if after := w.market.Count("add_sms") + w.market.Count("cancel"); after != before {
-			w.t.Errorf("%d requests by forged buttons", after-before)
+		if after := w.Market.Count("add_sms") + w.Market.Count("cancel"); after != before {
+			w.T.Errorf("%d requests by forged buttons", after-before)
 		}
 	})
 }
@@ -362,17 +362,17 @@ func TestTwelveTapsOnOneConfirmOfNumbers(t *testing.T) {
 		w.tapLike("🇺🇸")
 		w.tapLike("Telegram")
 		w.tapLabel("2")
-		w.market.Fault(market.Fault{Action: "add_sms", Kind: market.Slow, Delay: 5 * time.Second})
-		must(w.t, w.anna.TapOn(w.anna.Last().ID, w.l.Label("confirm_button_confirm")))
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.Slow, Delay: 5 * time.Second})
+		must(w.T, w.anna.TapOn(w.anna.Last().ID, w.l.Label("confirm_button_confirm")))
 		for range 11 {
-			must(w.t, w.anna.RepeatTap())
+			must(w.T, w.anna.RepeatTap())
 		}
 		pass(30 * time.Second)
-		if n := w.market.Count("add_sms"); n != 1 {
-			w.t.Errorf("%d requests to rent reached the marketplace, want 1", n)
+		if n := w.Market.Count("add_sms"); n != 1 {
+			w.T.Errorf("%d requests to rent reached the marketplace, want 1", n)
 		}
-		if n := len(w.market.Numbers()); n != 2 {
-			w.t.Errorf("%d numbers were rented, want 2", n)
+		if n := len(w.Market.Numbers()); n != 2 {
+			w.T.Errorf("%d numbers were rented, want 2", n)
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 // buyGmail buys so many of the first fixed product.
 func (w *world) buyGmail(quantity string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.open("2")
 	w.tapLabel(quantity)
 	w.tap("order_button_skip")
@@ -17,9 +17,9 @@ func (w *world) buyGmail(quantity string) {
 
 // later lets days pass without the bot, whose waiting would take long to simulate.
 func (w *world) later(days int) {
-	w.t.Helper()
+	w.T.Helper()
 	w.stop()
-	time.Sleep(time.Duration(days) * 24 * time.Hour) // in a bubble: no real time
+	pass(time.Duration(days) * 24 * time.Hour)
 	w.start()
 }
 

@@ -40,7 +40,7 @@ func TestWalk(t *testing.T) {
 					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {
-						w.t.Errorf("the walk never came to route %q", name)
+						w.T.Errorf("the walk never came to route %q", name)
 					}
 				}
 				w.checkLanguage()
@@ -52,7 +52,7 @@ func TestWalk(t *testing.T) {
 // walk taps the buttons of the chat and those that come with them, breadth first,
 // where their route is to be entered, and returns how often it came to each route.
 func (w *world) walk(enter func(name string) bool) (tapped map[string]int) {
-	w.t.Helper()
+	w.T.Helper()
 	tapped = map[string]int{}
 	seen := map[string]bool{}
 	queue := newButtons(w.anna.Messages(), seen)
@@ -115,7 +115,7 @@ func TestWalkAdmin(t *testing.T) {
 				tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") && !adminDeeds[name] })
 				for _, name := range adminRoutes {
 					if tapped[name] == 0 {
-						w.t.Errorf("the walk never came to route %q", name)
+						w.T.Errorf("the walk never came to route %q", name)
 					}
 				}
 			})
@@ -141,10 +141,10 @@ var buys = map[string]bool{
 // setTheScene gives Anna a delivered, an open and an unknown purchase, two
 // numbers, one of which has received its code, and what a search has found.
 func (w *world) setTheScene() {
-	w.t.Helper()
+	w.T.Helper()
 	w.withKey(annaKey)
 	buy := func(service, quantity string) {
-		w.t.Helper()
+		w.T.Helper()
 		w.open(service)
 		w.tapLabel(quantity)
 		w.tap("order_button_skip")
@@ -155,12 +155,12 @@ func (w *world) setTheScene() {
 	w.open("2")
 	w.tap("product_button_price")
 	w.types("0.5")
-	must(w.t, w.market.Hold(market.OutlookByHand, true))
+	must(w.T, w.Market.Hold(market.OutlookByHand, true))
 	buy("3", "1")
 	w.rent("2")
-	must(w.t, w.market.SendCode(w.first().Number, "313131"))
+	must(w.T, w.Market.SendCode(w.first().Number, "313131"))
 	pass(5 * time.Second)
-	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+	w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 	buy("2", "2")
 	w.types("/search gmail")
 	w.types("https://instagram.com/anna")
@@ -175,16 +175,16 @@ var reading = []string{"categories", "subcategory_info", "products", "services",
 // checkLanguage looks whether the marketplace was asked for everything in the
 // person's language: as it spells it, English being left out.
 func (w *world) checkLanguage() {
-	w.t.Helper()
+	w.T.Helper()
 	want := w.l.Lang()
 	if want == "en" {
 		want = ""
 	}
 	asked := map[string]map[string]int{} // action, language, times
-	for _, call := range w.market.Calls() {
+	for _, call := range w.Market.Calls() {
 		if !slices.Contains(reading, call.Action) {
 			if call.Fields.Has("lang") {
-				w.t.Errorf("%s was asked with a language", call.Action)
+				w.T.Errorf("%s was asked with a language", call.Action)
 			}
 			continue
 		}
@@ -193,20 +193,20 @@ func (w *world) checkLanguage() {
 		}
 		asked[call.Action][call.Fields.Get("lang")]++
 		if call.Fields.Has("lang") && call.Fields.Get("lang") == "" {
-			w.t.Errorf("%s was asked with an empty language", call.Action)
+			w.T.Errorf("%s was asked with an empty language", call.Action)
 		}
 	}
 	for _, action := range reading {
 		for lang := range asked[action] {
 			if lang != want && lang != "" {
-				w.t.Errorf("%s was asked in %q, want %q", action, lang, want)
+				w.T.Errorf("%s was asked in %q, want %q", action, lang, want)
 			}
 		}
 		if asked[action][want] == 0 {
-			w.t.Errorf("%s was never asked in %q: %v", action, want, asked[action])
+			w.T.Errorf("%s was never asked in %q: %v", action, want, asked[action])
 		}
 		if action == "inventory" && asked[action][""] > 0 && want != "" { // the one that is never joined
-			w.t.Errorf("%s was asked %d times without a language", action, asked[action][""])
+			w.T.Errorf("%s was asked %d times without a language", action, asked[action][""])
 		}
 	}
 }
@@ -234,27 +234,27 @@ func newButtons(messages []telegram.Message, seen map[string]bool) []button {
 
 // checkScreen looks at what a tap has come to.
 func (w *world) checkScreen(b button) {
-	w.t.Helper()
+	w.T.Helper()
 	answers := w.anna.Answers()
 	if len(answers) == 0 || answers[len(answers)-1].Data != b.data {
-		w.t.Errorf("the tap on %q (%s) was not answered", b.label, b.data)
+		w.T.Errorf("the tap on %q (%s) was not answered", b.label, b.data)
 		return
 	}
 	if answers[len(answers)-1].Text == w.l.Label("error_outdated") {
-		w.t.Errorf("the button %q (%s) leads nowhere", b.label, b.data)
+		w.T.Errorf("the button %q (%s) leads nowhere", b.label, b.data)
 	}
 	last := w.anna.Last()
 	for _, text := range []string{last.Text, answers[len(answers)-1].Text} {
 		if strings.Contains(text, "{{") || strings.Contains(text, "_text") || strings.Contains(text, "_title") {
-			w.t.Errorf("behind %q stands a message without its words: %q", b.label, text)
+			w.T.Errorf("behind %q stands a message without its words: %q", b.label, text)
 		}
 	}
 	tapped, ok := w.anna.Message(b.message)
 	leads := slices.ContainsFunc(waysOn, func(id string) bool { return buttonData(tapped, w.l.Label(id)) != "" })
 	if ok && !leads && tapped.Document == nil && !strings.HasPrefix(tapped.Text, "⏳") {
-		w.t.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)
+		w.T.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)
 	}
 	if len(last.Keyboard) == 0 && !strings.HasPrefix(last.Text, "⏳") {
-		w.t.Errorf("behind %q is a dead end: %q", b.label, last.Text)
+		w.T.Errorf("behind %q is a dead end: %q", b.label, last.Text)
 	}
 }

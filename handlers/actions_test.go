@@ -13,7 +13,7 @@ func TestEveryActionIsUsed(t *testing.T) {
 		categories subcategory_info shops products services inventory add status
 		cancel allowcancel balance sms_projects sms_countries add_sms sms_code sms_status`)
 	inWorld(t, "en", func(w *world) {
-		w.setTheScene()
+		w.populate()
 		w.types("/catalog")
 		w.openGmail()
 		w.types("/menu")
@@ -28,7 +28,7 @@ func TestEveryActionIsUsed(t *testing.T) {
 		pass(time.Minute)
 		for _, action := range actions {
 			if w.Market.Count(action) == 0 {
-				t.Errorf("%s was not called", action)
+				w.T.Errorf("%s was not called", action)
 			}
 		}
 	})

@@ -9,9 +9,9 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// TestAnnounce: every part of the profile is said once in every language, and
-// again only where it is another.
-func TestAnnounce(t *testing.T) {
+// TestAnnounceSetsOnlyChanges: every part of the profile is set once in each language,
+// and again only after a change.
+func TestAnnounceSetsOnlyChanges(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		announced := func() (methods map[string]int) {
 			w.T.Helper()
@@ -23,12 +23,12 @@ func TestAnnounce(t *testing.T) {
 			}
 			return methods
 		}
-		want := len(w.bundle.Languages()) + 1 // and one for everybody else
+		want := len(w.bundle.Languages()) + 1 // and one for all other languages
 		if w.bundle.Languages()[0].Code != "en" {
 			w.T.Fatal("the first language is not English")
 		}
 		for _, language := range w.bundle.Languages() {
-			if language.Code == "pt" { // Brazilian stands for both
+			if language.Code == "pt" { // pt-BR is set for both
 				want--
 			}
 		}
@@ -38,24 +38,24 @@ func TestAnnounce(t *testing.T) {
 			}
 		}
 		if got := announced(); len(got) != 0 {
-			w.T.Errorf("said again: %v", got)
+			w.T.Errorf("set again without a change: %v", got)
 		}
 		text, err := w.app.DB.Setting(w.T.Context(), "telegram_profile")
 		must(w.T, err)
-		var told map[string]string
-		must(w.T, json.Unmarshal([]byte(text), &told))
-		told["short zh"] = "that of an older version"
-		changed, err := json.Marshal(told)
+		var profile map[string]string
+		must(w.T, json.Unmarshal([]byte(text), &profile))
+		profile["short zh"] = "that of an older version"
+		changed, err := json.Marshal(profile)
 		must(w.T, err)
 		must(w.T, w.app.DB.SetSetting(w.T.Context(), "telegram_profile", string(changed)))
 		if got := announced(); !maps.Equal(got, map[string]int{"setMyShortDescription": 1}) {
-			w.T.Errorf("said anew: %v", got)
+			w.T.Errorf("set after a change: %v", got)
 		}
 
-		must(w.T, w.app.DB.SetSetting(w.T.Context(), "telegram_profile", "what an older version kept"))
+		must(w.T, w.app.DB.SetSetting(w.T.Context(), "telegram_profile", "stored by an older version"))
 		w.Telegram.Fault(telegram.Fault{Method: "setMyDescription", Code: 500, Times: 2})
 		if err := w.app.Announcer.Announce(w.T.Context()); err == nil {
-			w.T.Error("a refusal is no error")
+			w.T.Error("no error after a refusal")
 		}
 		if got := announced(); !maps.Equal(got, map[string]int{"setMyDescription": 1}) {
 			w.T.Errorf("after one failure: %v", got)
@@ -69,21 +69,4 @@ func TestAnnounce(t *testing.T) {
 			w.T.Errorf("Telegram shows %q", slices.Sorted(maps.Keys(texts)))
 		}
 	})
-}
-
-// TestACurrencyInWords: an account that is not in dollars.
-func TestACurrencyInWords(t *testing.T) {
-	for _, lang := range []string{"en", "zh"} {
-		inWorld(t, lang, func(w *world) {
-			w.Market.AddKey("canary-key-euro-0123456789", "12.50", "EUR")
-			w.Market.AddKey("canary-key-odd-01234567890", "12.50", "XTS")
-			w.types("/key canary-key-euro-0123456789")
-			w.types("/balance")
-			w.says("12.50 EUR")
-			w.says(w.l.Label("currency_eur"))
-			w.types("/key canary-key-odd-01234567890")
-			w.types("/balance")
-			w.says("12.50 XTS")
-		})
-	}
 }

@@ -17,12 +17,12 @@ import (
 	"hstockbot/locales"
 )
 
-// people is how many chats tap at once, each as soon as its last tap was drawn.
+// people is how many chats tap at once, each as soon as the last tap was drawn.
 const people = 200
 
-// BenchmarkTap measures a menu tap, answered and drawn, over loopback: through
-// the whole bot, and through a bare handler of the library that makes the same
-// two calls. Run both at once to compare them:
+// BenchmarkTap measures a menu tap until it is answered and drawn, over loopback:
+// through the whole bot, and through a handler of the library that only makes the
+// same two calls. Run both to compare them:
 //
 //	go test ./handlers -run '^$' -bench Tap -benchtime 20000x
 func BenchmarkTap(b *testing.B) {
@@ -38,7 +38,7 @@ func BenchmarkTap(b *testing.B) {
 	})
 }
 
-// startLibrary starts a handler that answers and edits, and nothing else.
+// startLibrary starts a handler that only answers and edits.
 func startLibrary(b *testing.B, url string) {
 	b.Helper()
 	bundle, err := locales.Load()
@@ -69,7 +69,7 @@ func startLibrary(b *testing.B, url string) {
 	b.Cleanup(func() { cancel(); running.Wait() })
 }
 
-// tapAll taps b.N times in all: help and menu in turn.
+// tapAll taps b.N times in all, Help and Menu alternately.
 func tapAll(b *testing.B, server *telegram.Server) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)

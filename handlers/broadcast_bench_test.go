@@ -21,14 +21,14 @@ var (
 
 const (
 	benchRate    = 30 // messages a second, Telegram's limit for most bots
-	benchTappers = 50 // people who tap beside it, each about once a second
+	benchTappers = 50 // people who tap meanwhile, each about once a second
 )
 
 // BenchmarkBroadcast sends one broadcast at TELEGRAM_RATE 30 through the whole bot
 // over loopback, with the database in a file and a pretend Telegram that keeps its
-// limits, while 50 people tap. It tells how much of the limit it used, how often
-// Telegram said "too many", and how long taps took until the screen was drawn. It
-// takes 1 s for 30 people:
+// limits, while 50 people tap. It reports how much of the limit it used, how often
+// Telegram refused because of too many calls, and how long taps took until the
+// screen was drawn. 30 people take a second:
 //
 //	go test ./handlers -run '^$' -bench Broadcast -benchtime 1x -audience 10000 -timeout 20m
 func BenchmarkBroadcast(b *testing.B) {
@@ -68,7 +68,7 @@ func benchBroadcast(b *testing.B) {
 	program.Broadcasts.Wake()
 	tapping, stop := context.WithCancel(ctx)
 	defer stop()
-	taps := tapBeside(tapping, b, tappers)
+	taps := tapUntil(tapping, b, tappers)
 	var sent storage.Broadcast
 	for tick := time.NewTicker(100 * time.Millisecond); sent.EndedAt.IsZero(); <-tick.C {
 		sent, err = program.DB.Broadcast(ctx, draft.ID)
@@ -78,7 +78,7 @@ func benchBroadcast(b *testing.B) {
 	stop()
 	took := slices.Sorted(slices.Values(taps()))
 	if sent.Sent != total {
-		b.Errorf("came to %+v", sent)
+		b.Errorf("the broadcast is %+v", sent)
 	}
 	rate := float64(sent.Handled()) / sent.EndedAt.Sub(sent.StartedAt).Seconds()
 	b.ReportMetric(100*rate/benchRate, "%ofLimit")
@@ -89,7 +89,7 @@ func benchBroadcast(b *testing.B) {
 	}
 }
 
-// joinAudience makes people whom the bot knows and who know the bot.
+// joinAudience adds people to the database and to the pretend Telegram.
 func joinAudience(b *testing.B, db *storage.DB, server *telegram.Server) {
 	b.Helper()
 	var group sync.WaitGroup
@@ -111,10 +111,10 @@ func joinAudience(b *testing.B, db *storage.DB, server *telegram.Server) {
 	group.Wait()
 }
 
-// tapBeside has people tap help and menu in turn, each a second after their last
-// tap was drawn, until ctx is over. The function that it returns waits for that and
-// returns how long each took.
-func tapBeside(ctx context.Context, b *testing.B, tappers []*telegram.Client) (took func() []time.Duration) {
+// tapUntil lets people tap Help and Menu alternately, each a second after the last tap
+// was drawn, until ctx ends. The returned function waits for that and returns how long
+// each tap took.
+func tapUntil(ctx context.Context, b *testing.B, tappers []*telegram.Client) (took func() []time.Duration) {
 	b.Helper()
 	var (
 		group sync.WaitGroup

@@ -30,12 +30,12 @@ const (
 	poorKey     = string(testworld.PoorKey)
 	operatorKey = string(testworld.OperatorKey)
 	adminID     = 4000
+	malloryID   = 6666
 )
 
 var (
-	anna    = telegram.Person{ID: 1001, FirstName: "Anna", Username: "anna", LanguageCode: "en"}
-	bob     = telegram.Person{ID: 2002, FirstName: "Bob", LanguageCode: "en"}
-	mallory = telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"} // who forges buttons
+	anna = telegram.Person{ID: 1001, FirstName: "Anna", Username: "anna", LanguageCode: "en"}
+	bob  = telegram.Person{ID: 2002, FirstName: "Bob", LanguageCode: "en"}
 )
 
 var (
@@ -51,9 +51,9 @@ type world struct {
 	app        *testworld.App
 	marketDown atomic.Pointer[time.Time] // since when the marketplace counts as down; nil: it is up
 
-	anna   *telegram.Client // whose chat the scenario is in
+	chat   *telegram.Client // of the person whom the scenario is about, at first Anna
 	bundle *locales.Bundle
-	l      *locales.Localizer // of Anna
+	l      *locales.Localizer // of the chat
 }
 
 // inWorld runs a scenario with a person whose Telegram speaks lang. A secret in
@@ -68,12 +68,14 @@ func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 		must(w.T, err)
 		w.l = w.bundle.Localizer(w.bundle.Match(lang, "en"))
 		w.start()
+		defer func() { // also after a scenario that ended early
+			w.stop()
+			w.checkSecrets()
+		}()
 		person := anna
 		person.LanguageCode = lang
-		w.anna = w.Telegram.Join(person)
+		w.chat = w.Telegram.Join(person)
 		scenario(w)
-		w.stop()
-		w.checkSecrets()
 	})
 }
 
@@ -105,80 +107,96 @@ func (w *world) restart() {
 	w.start()
 }
 
-// type_ types text, and a moment passes.
+// types sends a text, and lets a second pass.
 func (w *world) types(text string) {
 	w.T.Helper()
-	w.anna.Type(text)
+	w.chat.Type(text)
 	pass(time.Second)
 }
 
-// tap taps the button whose label is this message.
-func (w *world) tap(id string) {
+// tap taps the button whose label is the message with this key.
+func (w *world) tap(key string) {
 	w.T.Helper()
-	w.tapLabel(w.l.Label(id))
+	w.tapLabel(w.l.Label(key))
 }
 
 func (w *world) tapLabel(label string) {
 	w.T.Helper()
-	if err := w.anna.Tap(label); err != nil {
-		w.T.Fatal(err)
-	}
+	must(w.T, w.chat.Tap(label))
 	pass(time.Second)
 }
 
 // tapLike taps the newest button whose label contains part.
 func (w *world) tapLike(part string) {
 	w.T.Helper()
-	for _, m := range slices.Backward(w.anna.Messages()) {
-		for _, row := range m.Keyboard {
-			for _, b := range row {
-				if !m.Deleted && strings.Contains(b.Text, part) {
-					must(w.T, w.anna.TapOn(m.ID, b.Text))
-					pass(time.Second)
-					return
-				}
-			}
-		}
-	}
-	w.T.Fatalf("no button has %q; the chat is:\n%s", part, w.anna.Transcript())
+	w.tapWhere(part, w.chat.Messages(), func(b telegram.Button) bool { return strings.Contains(b.Text, part) })
 }
 
 // tapTo taps the button of the newest message that carries this data.
 func (w *world) tapTo(data string) {
 	w.T.Helper()
-	last := w.anna.Last()
-	for _, row := range last.Keyboard {
-		for _, b := range row {
-			if b.CallbackData == data {
-				must(w.T, w.anna.TapOn(last.ID, b.Text))
-				pass(time.Second)
-				return
-			}
+	w.tapWhere(data, []telegram.Message{w.chat.Last()}, func(b telegram.Button) bool { return b.CallbackData == data })
+}
+
+func (w *world) tapWhere(what string, messages []telegram.Message, matches func(telegram.Button) bool) {
+	w.T.Helper()
+	for _, m := range slices.Backward(messages) {
+		buttons := slices.Concat(m.Keyboard...)
+		if i := slices.IndexFunc(buttons, matches); i >= 0 && !m.Deleted {
+			must(w.T, w.chat.TapOn(m.ID, buttons[i].Text))
+			pass(time.Second)
+			return
 		}
 	}
-	w.T.Fatalf("no button carries %q; the chat is:\n%s", data, w.anna.Transcript())
+	w.T.Fatalf("no button has %q; the chat is:\n%s", what, w.chat.Transcript())
 }
 
-// become makes everything that follows be done by another person.
+// forge sends a tap with data of the test's own, as a modified app could, and
+// returns the answer to the last tap.
+func (w *world) forge(chat *telegram.Client, message int, data string) (answer string) {
+	w.T.Helper()
+	chat.TapData(message, data)
+	pass(time.Second)
+	return lastAnswer(chat)
+}
+
+func lastAnswer(chat *telegram.Client) string {
+	answers := chat.Answers()
+	if len(answers) == 0 {
+		return ""
+	}
+	return answers[len(answers)-1].Text
+}
+
+// become continues the test in the chat of another person.
 func (w *world) become(person telegram.Person) *telegram.Client {
 	w.T.Helper()
-	w.anna = w.Telegram.Join(person)
-	return w.anna
+	w.chat = w.Telegram.Join(person)
+	return w.chat
 }
 
-// beAdmin makes an admin the one whose chat the test goes on in.
-func (w *world) beAdmin() *telegram.Client {
+// becomeAdmin continues the test in the chat of an admin.
+func (w *world) becomeAdmin() *telegram.Client {
 	w.T.Helper()
 	return w.become(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: w.l.Lang()})
 }
 
-// as lets somebody else act in Anna's place.
+// as runs a part of the test in the chat of another person.
 func (w *world) as(person telegram.Person, act func()) {
 	w.T.Helper()
-	before := w.anna
+	before := w.chat
 	w.become(person)
 	act()
-	w.anna = before
+	w.chat = before
+}
+
+// mallory joins another person, who sends one text and then forges buttons.
+func (w *world) mallory(text string) *telegram.Client {
+	w.T.Helper()
+	mallory := w.Telegram.Join(telegram.Person{ID: malloryID, FirstName: "Mallory", LanguageCode: "en"})
+	mallory.Type(text)
+	pass(time.Second)
+	return mallory
 }
 
 // open opens a product by its deep link.
@@ -187,25 +205,55 @@ func (w *world) open(service string) {
 	w.types("/start p_" + service)
 }
 
-// withKey gives a key without telling of it in the transcript's own scenario.
+// withKey stores a key.
 func (w *world) withKey(key string) {
 	w.T.Helper()
 	w.types("/key " + key)
 }
 
-// says fails unless some message of the chat holds the text.
+// says fails unless a message of the chat contains the text.
 func (w *world) says(text string) {
 	w.T.Helper()
-	if !strings.Contains(w.anna.Transcript(), text) {
-		w.T.Errorf("the chat does not say %q:\n%s", text, w.anna.Transcript())
+	if !strings.Contains(w.chat.Transcript(), text) {
+		w.T.Errorf("the chat does not say %q:\n%s", text, w.chat.Transcript())
 	}
 }
 
-// golden compares the chat's history with the file of this scenario.
+// buttonData is the data of the message's button with this label, or empty.
+func buttonData(m telegram.Message, label string) string {
+	for _, b := range slices.Concat(m.Keyboard...) {
+		if b.Text == label {
+			return b.CallbackData
+		}
+	}
+	return ""
+}
+
+// count is the number of the chat's messages that contain the text.
+func count(chat *telegram.Client, text string) (n int) {
+	for _, m := range chat.Messages() {
+		if strings.Contains(m.Text, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// file is the content of the last message's file.
+func (w *world) file() string {
+	w.T.Helper()
+	document := w.chat.Last().Document
+	if document == nil {
+		w.T.Fatalf("no file arrived:\n%s", w.chat.Transcript())
+	}
+	return string(document.Data)
+}
+
+// golden compares the chat's history with a file of testdata.
 func (w *world) golden(name string) {
 	w.T.Helper()
-	got := w.anna.History()
-	path := filepath.Join("testdata", name+"."+w.l.Lang()+".txt")
+	got := w.chat.History()
+	path := filepath.Join("testdata", name+".txt")
 	if *update {
 		must(w.T, os.MkdirAll("testdata", 0o750))
 		must(w.T, os.WriteFile(path, []byte(got), 0o600))
@@ -214,7 +262,7 @@ func (w *world) golden(name string) {
 	want, err := os.ReadFile(path)
 	must(w.T, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		w.T.Errorf("the transcript has changed (go test ./handlers -update writes it anew; -want +got):\n%s", diff)
+		w.T.Errorf("the transcript has changed (go test ./handlers -update writes it again; -want +got):\n%s", diff)
 	}
 }
 
@@ -276,42 +324,24 @@ func (w *world) changeDB(query string, args ...any) {
 	must(w.T, db.Close())
 }
 
-// languages are the codes of all languages. The race detector makes everything ten
-// times slower, and does not look at words: it gets three.
-func languages(t *testing.T) []string {
-	t.Helper()
-	if raceDetector {
-		return []string{"en", "zh", "ar"}
-	}
-	bundle, err := testworld.Languages()
-	must(t, err)
-	var codes []string
-	for _, language := range bundle.Languages() {
-		codes = append(codes, language.Code)
-	}
-	return codes
+// skipDays lets days pass while the program is stopped: its polls would take long to
+// simulate.
+func (w *world) skipDays(days int) {
+	w.T.Helper()
+	w.stop()
+	pass(time.Duration(days) * 24 * time.Hour)
+	w.start()
 }
 
-// inBoth runs a scenario in English and in Chinese, each with its golden file.
-func inBoth(t *testing.T, name string, scenario func(w *world)) {
-	t.Helper()
-	in(t, []string{"en", "zh"}, name, scenario)
-}
-
-// inAll is inBoth in every language.
-func inAll(t *testing.T, name string, scenario func(w *world)) {
-	t.Helper()
-	in(t, languages(t), name, scenario)
-}
-
-func in(t *testing.T, languages []string, name string, scenario func(w *world)) {
-	t.Helper()
-	for _, lang := range languages {
-		t.Run(lang, func(t *testing.T) {
-			inWorld(t, lang, func(w *world) {
-				scenario(w)
-				w.golden(name)
-			})
-		})
+// fixPolls replaces the times and the counts of polls, which are random, and lets no
+// other poll happen.
+func (w *world) fixPolls() {
+	w.T.Helper()
+	w.stop()
+	for _, column := range []string{"updated_at", "last_poll_at", "delivered_at", "notified_at", "closed_at"} {
+		w.changeDB(`UPDATE orders SET ` + column + ` = (created_at / 60000 + 1) * 60000 WHERE ` + column + ` > 0`)
 	}
+	w.changeDB(`UPDATE orders SET polls = 1 + external_id % 5, failures = CASE WHEN closed_at = 0 THEN external_id % 3 ELSE 0 END, next_poll_at = 1000000000000000
+		WHERE last_poll_at > 0`)
+	w.start()
 }

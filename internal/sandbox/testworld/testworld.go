@@ -63,15 +63,16 @@ func Run(t *testing.T, test func(w *World)) {
 		w.Market.AddKey(OperatorKey.Reveal(), "100.00", "USD")
 		w.Market.AddKey(PoorKey.Reveal(), "1.00", "USD")
 
+		defer func() { // also after a test that ended early
+			w.Telegram.Close()
+			w.Market.Close()
+			stopTelegram()
+			w.stopMarket()
+			if violations := w.Market.Violations(); len(violations) > 0 {
+				t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
+			}
+		}()
 		test(w)
-
-		w.Telegram.Close()
-		w.Market.Close()
-		stopTelegram()
-		w.stopMarket()
-		if violations := w.Market.Violations(); len(violations) > 0 {
-			t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
-		}
 	})
 }
 

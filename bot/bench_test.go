@@ -20,8 +20,8 @@ import (
 
 const benchChats = 200
 
-// tapper has people tap b.N times on the menus of 200 chats, all at once, and
-// waits until every tap has been answered and edited.
+// tapper taps b.N times on the menus of 200 chats, all at once, and waits until each
+// tap is answered and each menu edited.
 type tapper struct {
 	b      *testing.B
 	server *telegram.Server
@@ -31,8 +31,8 @@ type tapper struct {
 	done   chan struct{}
 }
 
-// menu is what is drawn after the nth tap: as large as a real one, and never
-// as it was before.
+// menu returns the menu after the nth tap: as large as a real one, and different from
+// the one before.
 func menu(n int64) (text string, keyboard [][]models.InlineKeyboardButton) {
 	text = fmt.Sprintf("<b>Menu</b> %d\nWhat would you like to see? Balance <code>$25.00</code>.", n)
 	for row := range 5 {
@@ -77,7 +77,7 @@ func benchmarkTaps(b *testing.B, start func(url string, t *tapper) (stop func())
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "taps/s")
 }
 
-// count notes a call that has been answered, two a tap.
+// count counts a call that succeeded; each tap makes two.
 func (t *tapper) count(err error) {
 	if err != nil {
 		t.b.Error(err)
@@ -87,9 +87,9 @@ func (t *tapper) count(err error) {
 	}
 }
 
-// BenchmarkTap is a tap through the whole bot with an inbox in memory, and
-// through a bare handler of the library that makes the same two calls, with its
-// connections tuned like ours and as it comes.
+// BenchmarkTap measures a tap in the whole bot with an in-memory inbox, and in a handler
+// of the library alone that makes the same two calls, with connections tuned like the
+// bot's and with the default client.
 func BenchmarkTap(b *testing.B) {
 	b.Run("bot", func(b *testing.B) {
 		benchmarkTaps(b, func(url string, t *tapper) func() {
@@ -124,7 +124,7 @@ func BenchmarkTap(b *testing.B) {
 		defer transport.CloseIdleConnections()
 		benchmarkTaps(b, libraryBot(b, library.WithHTTPClient(time.Minute, &http.Client{Timeout: time.Minute, Transport: transport})))
 	})
-	b.Run("library, as it comes", func(b *testing.B) {
+	b.Run("library, default client", func(b *testing.B) {
 		benchmarkTaps(b, libraryBot(b))
 	})
 }

@@ -23,28 +23,28 @@ import (
 const (
 	defaultAPIURL = "https://api.telegram.org"
 
-	callTimeout   = 15 * time.Second // of any call but these two
+	callTimeout   = 15 * time.Second // of a call that is not a long poll or an upload
 	uploadTimeout = 60 * time.Second
 
-	maxAnswer  = 1 << 20  // bytes of an answer; a message takes a few thousand
-	maxUpdates = 32 << 20 // bytes of an answer to getUpdates: a hundred updates
-	// maxConns is how many connections are kept for reuse. Go's default of two
-	// opens a new one for nearly every call of a busy bot.
+	maxResponse = 1 << 20  // bytes; a message takes a few thousand
+	maxUpdates  = 32 << 20 // bytes of a response to getUpdates: a hundred updates
+	// maxConns is the number of connections kept for reuse. With Go's default of two,
+	// a busy bot opens a new connection for nearly every call.
 	maxConns = 2*maxWorkers + 64
 )
 
 var (
-	errUnreadable = errors.New("the answer can't be read")
-	errTooLarge   = errors.New("the answer is too large")
+	errUnreadable = errors.New("the response can't be read")
+	errTooLarge   = errors.New("the response is too large")
 )
 
-// client is the one way to Telegram: the HttpClient of the library, and the
-// few calls that the library does not offer. It bounds answers, turns every
-// refusal into an *Error before the library sees it, and lets no token out.
+// client makes all calls to Telegram: it is the HttpClient of the library, and makes
+// getUpdates itself. It bounds responses, turns every refusal into an *Error before
+// the library sees it, and keeps the token out of errors.
 type client struct {
 	transport *http.Transport
 	redactor  *redact.Redactor
-	prefix    string // up to the method's name; holds the token
+	prefix    string // URL up to the method's name; contains the token
 	observe   func(method, outcome string, took time.Duration)
 }
 
@@ -65,8 +65,8 @@ func newClient(cfg Config) (*client, error) {
 		proxy = http.ProxyFromEnvironment
 		dial = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
-	// HTTP/1.1 only: one connection a call, so that a connection that hangs
-	// takes one answer with it and not everybody's.
+	// HTTP/1.1 only: with one connection per call, a connection that hangs affects
+	// one response and not all.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	return &client{
@@ -85,7 +85,7 @@ func newClient(cfg Config) (*client, error) {
 	}, nil
 }
 
-// refusal is an answer of Telegram's (Bot API: Making requests).
+// refusal is an unsuccessful response (Bot API: Making requests).
 type refusal struct {
 	ErrorCode   int    `json:"error_code"`
 	Description string `json:"description"`
@@ -94,13 +94,12 @@ type refusal struct {
 	} `json:"parameters"`
 }
 
-// Do implements the library's HttpClient. Its errors are *Error, which the
-// library wraps. Of a sent message it hands on no more than the number: the
-// library would fail over a word it does not know elsewhere in the answer, and
-// take what was sent for an error.
+// Do implements the library's HttpClient. Its errors are *Error, which the library
+// wraps. Of a sent message it returns only the id, because the library fails on
+// values that it does not know, and the sent message would become an error.
 func (c *client) Do(req *http.Request) (*http.Response, error) {
 	method := path.Base(req.URL.Path)
-	body, status, err := c.ask(req, method, maxAnswer)
+	body, status, err := c.perform(req, method, maxResponse)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +120,8 @@ func (c *client) Do(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(bytes.NewReader(body))}, nil
 }
 
-// call makes a call that the library does not offer, with JSON. result is what
-// the answer's JSON is decoded into, "ok" and "result" included.
+// call makes a call without the library. params are sent as JSON. The JSON of the
+// response, at most limit bytes, is decoded into result with its "ok" and "result".
 func (c *client) call(ctx context.Context, method string, params, result any, limit int64) error {
 	encoded, err := json.Marshal(params)
 	if err != nil {
@@ -133,7 +132,7 @@ func (c *client) call(ctx context.Context, method string, params, result any, li
 		return c.unsent(method, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	body, status, err := c.ask(req, method, limit)
+	body, status, err := c.perform(req, method, limit)
 	if err != nil {
 		return err
 	}
@@ -143,8 +142,8 @@ func (c *client) call(ctx context.Context, method string, params, result any, li
 	return nil
 }
 
-// ask makes a call and returns an answer that says yes.
-func (c *client) ask(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
+// perform makes a call and returns a successful response.
+func (c *client) perform(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
 	start := time.Now()
 	if body, status, err = c.exchange(req, method, limit); err == nil {
 		err = c.check(method, status, body)
@@ -153,9 +152,9 @@ func (c *client) ask(req *http.Request, method string, limit int64) (body []byte
 	return body, status, err
 }
 
-// exchange sends a request and reads the whole answer.
+// exchange sends a request and reads the whole response.
 func (c *client) exchange(req *http.Request, method string, limit int64) (body []byte, status int, err error) {
-	var written atomic.Bool // from the transport's own goroutine
+	var written atomic.Bool // set by the transport's goroutine
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }}
 	resp, err := c.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
@@ -181,38 +180,37 @@ func (c *client) exchange(req *http.Request, method string, limit int64) (body [
 
 var accepted = []byte(`{"ok":true`)
 
-// check returns the error that an answer is, if it is one.
+// check returns an *Error unless the response is successful.
 func (c *client) check(method string, status int, body []byte) error {
 	if bytes.HasPrefix(body, accepted) && json.Valid(body) {
 		return nil
 	}
-	var answer struct {
+	var response struct {
 		OK *bool `json:"ok"`
 		refusal
 	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.OK == nil {
+	if err := json.Unmarshal(body, &response); err != nil || response.OK == nil {
 		return c.unexpected(method, status)
 	}
-	if *answer.OK {
+	if *response.OK {
 		return nil
 	}
-	if answer.ErrorCode == 0 {
-		answer.ErrorCode = status
+	if response.ErrorCode == 0 {
+		response.ErrorCode = status
 	}
-	return c.refused(method, answer.refusal)
+	return c.refused(method, response.refusal)
 }
 
-// asError unwraps the *Error out of what the library made of it. Anything else
-// is a request that the library could not build.
+// asError returns the *Error in an error of the library. Any other error means that
+// the library could not build the request.
 func (c *client) asError(method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	e = c.unsent(method, err)
-	e.meaning = outbox.ErrRejected
+	e := c.unsent(method, err)
+	e.kind = outbox.ErrRejected
 	return e
 }

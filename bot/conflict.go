@@ -6,47 +6,47 @@ import (
 )
 
 const (
-	// rivalAfter lets a new version take over from the old one in peace.
-	rivalAfter = 30 * time.Second
-	// rivalCalm is without any conflict when a rival has gone. Two programs on one
-	// token take the updates in turns: between two conflicts polls succeed, as often
-	// as people write.
-	rivalCalm = time.Minute
+	// conflictAfter is how long conflicts must last to count: a new version may be
+	// replacing the old one.
+	conflictAfter = 30 * time.Second
+	// conflictQuiet is the time without conflicts after which the other program has
+	// ended. Two programs that poll with one token interrupt each other in turn, so
+	// polls succeed between two conflicts.
+	conflictQuiet = time.Minute
 )
 
-// pollConflict is somebody else who receives this bot's updates. The zero value is
-// ready once began is set.
+// pollConflict observes whether another program receives this bot's updates.
 type pollConflict struct {
 	mu          sync.Mutex
-	began       time.Time // when this program began to receive
-	first, last time.Time // conflicts with hardly a pause between
+	started     time.Time // polling, by this program
+	first, last time.Time // of conflicts less than conflictQuiet apart
 }
 
-func (r *pollConflict) start(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.began = now
+func (c *pollConflict) start(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.started = now
 }
 
-// seen notes a conflict.
-func (r *pollConflict) seen(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now.Sub(r.last) > rivalCalm {
-		r.first = now
+// observe records a conflict.
+func (c *pollConflict) observe(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.last) > conflictQuiet {
+		c.first = now
 	}
-	r.last = now
+	c.last = now
 }
 
-func (r *pollConflict) state(now time.Time) (since time.Time, sure bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (c *pollConflict) state(now time.Time) (since time.Time, sure bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
-	case now.Sub(r.last) > rivalCalm:
-		return time.Time{}, now.Sub(r.began) > rivalCalm
-	case r.last.Sub(r.first) < rivalAfter:
+	case now.Sub(c.last) > conflictQuiet:
+		return time.Time{}, now.Sub(c.started) > conflictQuiet
+	case c.last.Sub(c.first) < conflictAfter:
 		return time.Time{}, false
 	default:
-		return r.first, true
+		return c.first, true
 	}
 }

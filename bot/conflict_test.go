@@ -8,9 +8,9 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// TestRival: two programs on a token take the updates in turns, and that some come
-// in does not mean that the other one has gone. One that takes over is none.
-func TestRival(t *testing.T) {
+// While two programs poll with one token, some polls succeed, and the conflict lasts.
+// Conflicts that soon end, as during an update of the program, do not count.
+func TestPollConflict(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{}, nil })
 		check := func(when string, want time.Time, wantSure bool) {
@@ -21,25 +21,25 @@ func TestRival(t *testing.T) {
 		}
 		w.start()
 		person := w.join(1)
-		turn := func() {
+		conflict := func() {
 			w.telegram.Fault(telegram.Fault{Method: "getUpdates", Code: 409, Times: 1})
-			person.Type("hello") // ends the poll that is under way, which succeeds
+			person.Type("hello") // ends the current poll, which succeeds
 			time.Sleep(10 * time.Second)
 		}
-		check("just begun", time.Time{}, false)
+		check("right after the start", time.Time{}, false)
 		time.Sleep(2 * time.Minute)
-		check("nobody there", time.Time{}, true)
-		turn()
-		turn()
-		check("one takes over", time.Time{}, false)
+		check("without conflicts", time.Time{}, true)
+		conflict()
+		conflict()
+		check("after two conflicts", time.Time{}, false)
 		time.Sleep(time.Minute)
-		check("and is gone", time.Time{}, true)
-		began := time.Now()
+		check("a minute after them", time.Time{}, true)
+		since := time.Now()
 		for range 20 {
-			turn()
+			conflict()
 		}
-		check("in turns", began, true)
+		check("after many conflicts", since, true)
 		time.Sleep(2 * time.Minute)
-		check("gone", time.Time{}, true)
+		check("two minutes after them", time.Time{}, true)
 	})
 }

@@ -8,65 +8,66 @@ import (
 )
 
 const (
-	// maxWorkers bounds how many chats are handled at the same moment.
+	// maxWorkers is how many chats are handled in parallel.
 	maxWorkers = 256
-	// maxPending bounds how many updates are in memory; where it is reached no
-	// more are received. The others wait at Telegram, or in the inbox.
+	// maxPending is how many updates are in memory. At this number receiving waits;
+	// more updates stay at Telegram or in the inbox.
 	maxPending = 4096
 )
 
-// delivery is an update on its way through the dispatcher.
+// delivery is an update in memory.
 type delivery struct {
 	id, chat int64
-	update   *update   // nil for one that was found in the inbox
-	received time.Time // zero for one that was found in the inbox
+	update   *update   // nil if it was found in the inbox and not read yet
+	received time.Time // zero likewise
 	tap      *tap      // nil unless a button was tapped
 
-	open atomic.Int32 // what is still being done about it
-	next *delivery    // of the same chat
+	unfinished atomic.Int32 // of handling and of answering the tap
+	next       *delivery    // of the same chat
 }
 
-// dispatcher handles the updates of each chat in order, and chats in parallel.
-// A chat without work costs nothing.
+// dispatcher handles the updates of each chat in order, and chats in parallel. A
+// chat without updates has no goroutine and no memory.
 type dispatcher struct {
 	handle func(*delivery)
-	most   int           // workers
-	room   chan struct{} // a place for each delivery in memory
+	limit  int           // of workers
+	slots  chan struct{} // one for each delivery in memory
 
 	mu      sync.Mutex
-	chats   map[int64]*chatQueue // those with work
-	first   *chatQueue           // of the chats that wait for a worker
+	chats   map[int64]*chatQueue // with updates
+	first   *chatQueue           // of those that wait for a worker
 	last    *chatQueue
 	workers int
 	pending int
-	idle    chan struct{} // closed when nothing is pending; nil while nobody waits
+	idle    chan struct{} // closed when nothing is pending; nil if no goroutine waits for that
 }
 
-// chatQueue is the work of one chat.
+// chatQueue holds the updates of one chat.
 type chatQueue struct {
 	chat        int64
 	first, last *delivery
-	next        *chatQueue // of the chats that wait for a worker
+	next        *chatQueue // in the list of those that wait for a worker
 }
 
-// newDelivery returns a delivery that the dispatcher's own work keeps open.
+// newDelivery returns a delivery that is unfinished until it is handled.
 func newDelivery(id, chat int64) *delivery {
 	item := &delivery{id: id, chat: chat}
-	item.open.Store(1)
+	item.unfinished.Store(1)
 	return item
 }
 
 func newDispatcher(handle func(*delivery), workers, pending int) *dispatcher {
-	return &dispatcher{handle: handle, most: workers, room: make(chan struct{}, pending), chats: map[int64]*chatQueue{}}
+	return &dispatcher{handle: handle, limit: workers, slots: make(chan struct{}, pending), chats: map[int64]*chatQueue{}}
 }
 
-// submit takes a delivery in, and waits for room first.
+// submit adds a delivery to the queue of its chat. It waits for a slot until ctx is
+// done; the error is ctx's.
 func (d *dispatcher) submit(ctx context.Context, item *delivery) error {
 	select {
-	case d.room <- struct{}{}:
+	case d.slots <- struct{}{}:
 	default:
 		select {
-		case d.room <- struct{}{}:
+		case d.slots <- struct{}{}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -74,32 +75,32 @@ func (d *dispatcher) submit(ctx context.Context, item *delivery) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pending++
-	l := d.chats[item.chat]
-	if l != nil {
-		if l.first == nil {
-			l.first = item
+	queue := d.chats[item.chat]
+	if queue != nil {
+		if queue.first == nil {
+			queue.first = item
 		} else {
-			l.last.next = item
+			queue.last.next = item
 		}
-		l.last = item
+		queue.last = item
 		return nil
 	}
-	l = &chatQueue{chat: item.chat, first: item, last: item}
-	d.chats[item.chat] = l
-	d.enqueue(l)
-	if d.workers < d.most {
+	queue = &chatQueue{chat: item.chat, first: item, last: item}
+	d.chats[item.chat] = queue
+	d.enqueue(queue)
+	if d.workers < d.limit {
 		d.workers++
 		go d.work()
 	}
 	return nil
 }
 
-// done ends one of the things that are being done about a delivery.
+// done finishes one part of a delivery.
 func (d *dispatcher) done(item *delivery) {
-	if item.open.Add(-1) > 0 {
+	if item.unfinished.Add(-1) > 0 {
 		return
 	}
-	<-d.room
+	<-d.slots
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pending--
@@ -109,7 +110,7 @@ func (d *dispatcher) done(item *delivery) {
 	}
 }
 
-// wait returns when nothing is pending.
+// wait returns when nothing is pending, or when ctx is done with ctx's error.
 func (d *dispatcher) wait(ctx context.Context) error {
 	d.mu.Lock()
 	if d.pending == 0 {
@@ -129,37 +130,37 @@ func (d *dispatcher) wait(ctx context.Context) error {
 	}
 }
 
-// work handles one update of one chat after the other, as long as there are
-// any. A chat with more goes to the end, so that none keeps the others waiting.
+// work handles updates until no chat waits. After one update a chat goes to the end
+// of the list, so that a busy chat does not delay the others.
 func (d *dispatcher) work() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for d.first != nil {
-		l := d.first
-		d.first = l.next
+		queue := d.first
+		d.first = queue.next
 		if d.first == nil {
 			d.last = nil
 		}
-		item := l.first
-		l.first, l.next = item.next, nil
+		item := queue.first
+		queue.first, queue.next = item.next, nil
 		d.mu.Unlock()
 		d.handle(item)
 		d.done(item)
 		d.mu.Lock()
-		if l.first == nil {
-			delete(d.chats, l.chat)
+		if queue.first == nil {
+			delete(d.chats, queue.chat)
 		} else {
-			d.enqueue(l)
+			d.enqueue(queue)
 		}
 	}
 	d.workers--
 }
 
-func (d *dispatcher) enqueue(l *chatQueue) {
+func (d *dispatcher) enqueue(queue *chatQueue) {
 	if d.last == nil {
-		d.first = l
+		d.first = queue
 	} else {
-		d.last.next = l
+		d.last.next = queue
 	}
-	d.last = l
+	d.last = queue
 }

@@ -4,32 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hstockbot/internal/outbox"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
+
+	"hstockbot/internal/outbox"
+	"hstockbot/locales"
 )
 
-// What a refusal may mean beyond the errors of the outbox package.
+// Kinds of refusals that the outbox package does not have.
 var (
-	errNotModified = errors.New("the message looks like that already")
+	errNotModified = errors.New("the message is not modified")
 	errGone        = errors.New("the message can't be edited")
-	errDeleted     = errors.New("the message is deleted already")
+	errDeleted     = errors.New("the message was deleted before")
 	errTooOld      = errors.New("the tap or query is too old to be answered")
 )
 
-// Error is a call to the Bot API that failed. Its text holds no secret. For
-// errors.Is it is one of the outbox package's errors, or none where it is
-// transient; for errors.As it is an *outbox.RetryAfterError where RetryAfter is set.
+// Error is a failed call to the Bot API. Its text contains no secret. errors.Is
+// matches one of the outbox package's errors, or none if the error is transient.
+// errors.As finds an *outbox.RetryAfterError if RetryAfter is set.
 type Error struct {
 	Method      string        // of the Bot API
-	Code        int           // error_code, or the HTTP status of an answer that is not Telegram's own; 0 without an answer
-	Description string        // Telegram's own words, at most 200 characters
-	RetryAfter  time.Duration // how long to wait before it makes sense to try again; 0 = not said
-	Err         error         // what went wrong on the way, if anything
+	Code        int           // error_code, or the HTTP status of a proxy's response; 0 without a response
+	Description string        // Telegram's description, at most 200 characters
+	RetryAfter  time.Duration // before the next attempt; 0 = not specified
+	Err         error         // of the connection, or nil
 
-	meaning error // one of the above; nil: of the moment
+	kind error // what errors.Is matches; nil if transient
 }
 
 // Error implements error.
@@ -50,10 +52,10 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Is reports whether this is what the error means.
-func (e *Error) Is(target error) bool { return e.meaning != nil && e.meaning == target }
+// Is matches the error's kind.
+func (e *Error) Is(target error) bool { return e.kind != nil && e.kind == target }
 
-// As makes it an *outbox.RetryAfterError.
+// As sets an *outbox.RetryAfterError if RetryAfter is set.
 func (e *Error) As(target any) bool {
 	retry, ok := target.(**outbox.RetryAfterError)
 	if !ok || e.RetryAfter <= 0 {
@@ -63,35 +65,34 @@ func (e *Error) As(target any) bool {
 	return true
 }
 
-// Unwrap returns what went wrong on the way.
+// Unwrap returns the error of the connection.
 func (e *Error) Unwrap() error { return e.Err }
 
-// retryAfter returns how long the error asks to wait, 0 if it does not.
+// retryAfter returns the RetryAfter of an *Error, else 0.
 func retryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0
 }
 
-// What became of a call, for Config.ObserveCall.
+// Outcomes of a call, for Config.ObserveCall.
 const (
 	OutcomeOK      = "ok"
-	OutcomeRefused = "refused" // Telegram said no, for good or ill: most of it is harmless
+	OutcomeRefused = "refused" // by Telegram; most refusals are harmless, such as "message is not modified"
 	OutcomeFlood   = "flood"   // too many requests
-	OutcomeFailed  = "failed"  // no answer of Telegram's, or that it has failed itself
-	OutcomeStopped = "stopped" // cut off by ourselves
+	OutcomeFailed  = "failed"  // no response, or an error of Telegram's servers
+	OutcomeStopped = "stopped" // cancelled by the bot
 )
 
 func outcomeOf(err error) string {
-	var e *Error
+	e, ok := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
 		return OutcomeOK
 	case errors.Is(err, context.Canceled):
 		return OutcomeStopped
-	case !errors.As(err, &e) || e.Code == 0 || e.Code >= http.StatusInternalServerError || errors.Is(e, outbox.ErrUncertain):
+	case !ok || e.Code == 0 || e.Code >= http.StatusInternalServerError || errors.Is(e, outbox.ErrUncertain):
 		return OutcomeFailed
 	case e.Code == http.StatusTooManyRequests:
 		return OutcomeFlood
@@ -102,22 +103,23 @@ func outcomeOf(err error) string {
 
 const (
 	maxDescription = 200
-	// floodPause is waited after a 429 that does not say how long.
+	// floodPause is the RetryAfter of a 429 without retry_after.
 	floodPause = 3 * time.Second
 )
 
-// unsent is a call that failed before a byte of it left.
+// unsent returns the error of a call of which nothing was sent.
 func (c *client) unsent(method string, err error) *Error {
 	return &Error{Method: method, Err: c.cause(err)}
 }
 
-// noResponse is a call that left, and whose answer did not come or can't be read.
+// noResponse returns the error of a call that was sent and whose response is missing
+// or unreadable.
 func (c *client) noResponse(method string, code int, err error) *Error {
-	return &Error{Method: method, Code: code, Err: c.cause(err), meaning: outbox.ErrUncertain}
+	return &Error{Method: method, Code: code, Err: c.cause(err), kind: outbox.ErrUncertain}
 }
 
-// cause keeps what callers ask about and the redacted text of the rest: other
-// people's errors carry addresses, and those carry the token.
+// cause returns the errors that callers check for, and otherwise only the redacted
+// text: errors of net/http contain URLs, which contain the token.
 func (c *client) cause(err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, errUnreadable, errTooLarge} {
 		if errors.Is(err, known) {
@@ -127,26 +129,22 @@ func (c *client) cause(err error) error {
 	return errors.New(c.sanitize(err.Error()))
 }
 
-// sanitize makes other people's text fit for a log: no secrets, no control
-// characters, no length.
+// sanitize makes foreign text fit for a log: without secrets and control
+// characters, and at most maxDescription characters long.
 func (c *client) sanitize(text string) string {
-	runes := []rune(strings.Map(func(r rune) rune {
+	return locales.Shorten(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, c.redactor.String(text)))
-	if len(runes) > maxDescription {
-		runes = append(runes[:maxDescription-1], '…')
-	}
-	return string(runes)
+	}, c.redactor.String(text)), maxDescription)
 }
 
-// refused is an answer of Telegram's own that says no.
-func (c *client) refused(method string, answer refusal) *Error {
+// refused returns the error of a refusal by Telegram.
+func (c *client) refused(method string, response refusal) *Error {
 	e := &Error{
-		Method: method, Code: answer.ErrorCode, Description: c.sanitize(answer.Description),
-		RetryAfter: time.Duration(answer.Parameters.RetryAfter) * time.Second,
+		Method: method, Code: response.ErrorCode, Description: c.sanitize(response.Description),
+		RetryAfter: time.Duration(response.Parameters.RetryAfter) * time.Second,
 	}
 	switch {
 	case e.Code == http.StatusTooManyRequests:
@@ -154,24 +152,25 @@ func (c *client) refused(method string, answer refusal) *Error {
 			e.RetryAfter = floodPause
 		}
 	case e.Code >= http.StatusInternalServerError:
-		e.meaning = outbox.ErrUncertain
+		e.kind = outbox.ErrUncertain
 	case e.Code == http.StatusForbidden:
-		e.meaning = outbox.ErrUnreachable
+		e.kind = outbox.ErrUnreachable
 	case e.Code == http.StatusBadRequest:
-		e.meaning = meaningOf(answer.Description)
+		e.kind = kindOf(response.Description)
 	case e.Code == http.StatusRequestEntityTooLarge:
-		e.meaning = outbox.ErrRejected
+		e.kind = outbox.ErrRejected
 	}
 	return e
 }
 
-// unexpected is an answer that is not Telegram's: a proxy's page on the way.
+// unexpected returns the error of a response that is not Telegram's, such as the
+// page of a proxy.
 func (c *client) unexpected(method string, status int) *Error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return &Error{Method: method, Code: status, RetryAfter: floodPause, Err: errUnreadable}
 	case status == http.StatusRequestEntityTooLarge:
-		return &Error{Method: method, Code: status, Err: errUnreadable, meaning: outbox.ErrRejected}
+		return &Error{Method: method, Code: status, Err: errUnreadable, kind: outbox.ErrRejected}
 	case status >= http.StatusMultipleChoices && status < http.StatusInternalServerError:
 		return &Error{Method: method, Code: status, Err: errUnreadable}
 	default:
@@ -179,13 +178,13 @@ func (c *client) unexpected(method string, status int) *Error {
 	}
 }
 
-// meaningOf tells the refusals with code 400 apart. Telegram has no other mark
-// for them than their wording; this is the one place that knows it.
-func meaningOf(description string) error {
+// kindOf returns the kind of a refusal with code 400. Telegram distinguishes these
+// only by their descriptions.
+func kindOf(description string) error {
 	description = strings.ToLower(description)
 	for _, known := range []struct {
-		words   string
-		meaning error
+		text string
+		kind error
 	}{
 		{"message is not modified", errNotModified},
 		{"query is too old", errTooOld},
@@ -201,8 +200,8 @@ func meaningOf(description string) error {
 		{"user_is_blocked", outbox.ErrUnreachable},
 		{"input_user_deactivated", outbox.ErrUnreachable},
 	} {
-		if strings.Contains(description, known.words) {
-			return known.meaning
+		if strings.Contains(description, known.text) {
+			return known.kind
 		}
 	}
 	return outbox.ErrRejected

@@ -12,14 +12,14 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// What answers mean that are not in the words of Telegram: a proxy on the way
-// says nothing about the person.
-func TestForeignAnswers(t *testing.T) {
+// A response of a proxy says nothing about the person, and a response of Telegram is
+// classified also if it is incomplete.
+func TestErrorKindsOfResponses(t *testing.T) {
 	for _, test := range []struct {
-		status  int
-		body    string
-		meaning error
-		moment  bool
+		status    int
+		body      string
+		kind      error
+		transient bool
 	}{
 		{200, "<html>", outbox.ErrUncertain, false},
 		{200, "", outbox.ErrUncertain, false},
@@ -48,11 +48,11 @@ func TestForeignAnswers(t *testing.T) {
 				if !errors.As(err, &e) || e.Method != "sendMessage" {
 					t.Fatalf("error %v", err)
 				}
-				if test.meaning != nil && !errors.Is(err, test.meaning) {
-					t.Errorf("%v is not %v", err, test.meaning)
+				if test.kind != nil && !errors.Is(err, test.kind) {
+					t.Errorf("%v is not %v", err, test.kind)
 				}
-				if moment := e.meaning == nil; moment != test.moment {
-					t.Errorf("%v: of the moment: %v", err, moment)
+				if transient := e.kind == nil; transient != test.transient {
+					t.Errorf("%v: transient: %v", err, transient)
 				}
 				w.refuseCanary("the error", err.Error())
 				if n := len([]rune(err.Error())); n > 300 {
@@ -63,8 +63,7 @@ func TestForeignAnswers(t *testing.T) {
 	}
 }
 
-// An answer that stops in the middle is none, also where it began well.
-func TestHalfAnAnswer(t *testing.T) {
+func TestTruncatedResponseIsUncertain(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":1`))
@@ -76,15 +75,16 @@ func TestHalfAnAnswer(t *testing.T) {
 	})
 }
 
-func TestFloodWithoutTime(t *testing.T) {
+// A 429 without retry_after is repeated after a default pause.
+func TestFloodWithoutRetryAfter(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		for _, body := range []string{"<html>", `{"ok":false,"error_code":429,"description":"Too Many Requests"}`} {
-			said := false
+			refused := false
 			w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
-				if said {
+				if refused {
 					return false
 				}
-				said = true
+				refused = true
 				rw.WriteHeader(http.StatusTooManyRequests)
 				_, _ = rw.Write([]byte(body))
 				return true
@@ -97,14 +97,14 @@ func TestFloodWithoutTime(t *testing.T) {
 	})
 }
 
-// An answer without end is not read to its end.
-func TestAnswerIsBounded(t *testing.T) {
+// An endless response is read up to the limit only.
+func TestResponseIsBounded(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":"`))
 			for r := 0; ; r++ {
 				if _, err := rw.Write(make([]byte, 1<<16)); err != nil {
-					if r > 2*maxAnswer>>16 {
+					if r > 2*maxResponse>>16 {
 						t.Errorf("%d KiB read", r<<6)
 					}
 					return true
@@ -118,7 +118,7 @@ func TestAnswerIsBounded(t *testing.T) {
 	})
 }
 
-func TestCancelledPush(t *testing.T) {
+func TestSendWithCancelledContext(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

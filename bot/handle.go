@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"hstockbot/internal/outbox"
 	"html"
 	"runtime/debug"
 	"strings"
@@ -13,33 +12,33 @@ import (
 
 	telegram "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
+
+	"hstockbot/internal/outbox"
 )
 
 const (
-	// handlerTimeout is what a handler may take, a purchase included.
-	handlerTimeout = time.Minute
-	// drawTimeout is what drawing may take after it, waiting included.
-	drawTimeout = 2 * replyTimeout
+	handlerTimeout = time.Minute      // of a handler, including a purchase
+	drawTimeout    = 2 * replyTimeout // of drawing after it, including the waits for the pacer
 )
 
 type deliveryKey struct{}
 
-// run handles one delivery; it is what the dispatcher calls.
+// run handles one delivery. The dispatcher calls it.
 func (b *Bot) run(item *delivery) {
 	defer func() {
 		if p := recover(); p != nil {
-			b.notePanic(item.id, p)
+			b.logPanic(item.id, p)
 		}
 		switch {
 		case item.tap == nil:
 		case b.work.Err() != nil:
 			item.tap.drop()
 		default:
-			item.tap.answer("", false) // unless somebody has
+			item.tap.answer("", false) // if it is not answered yet
 		}
 	}()
 	if b.work.Err() != nil {
-		return // stopping has run out of time; it stays in the inbox
+		return // Stop has run out of time; the update stays in the inbox
 	}
 	if item.update == nil && !b.startAttempt(item) {
 		return
@@ -47,7 +46,8 @@ func (b *Bot) run(item *delivery) {
 	b.library.ProcessUpdate(context.WithValue(b.work, deliveryKey{}, item), item.update.library())
 }
 
-// startAttempt reads an update that was found in the inbox.
+// startAttempt reads an update that was found in the inbox, and dead-letters it
+// after too many attempts. It reports whether the update can be handled.
 func (b *Bot) startAttempt(item *delivery) bool {
 	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
 	defer cancel()
@@ -60,7 +60,7 @@ func (b *Bot) startAttempt(item *delivery) bool {
 		b.deadLetter(b.work, item.id)
 		return false
 	case err != nil:
-		b.log.Warn("an unfinished update can't be handled", "update", item.id, "error", err)
+		b.log.Warn("unfinished update not readable", "update", item.id, "error", err)
 		return false
 	}
 	item.received = time.Now()
@@ -70,19 +70,19 @@ func (b *Bot) startAttempt(item *delivery) bool {
 	return true
 }
 
-// outcome is what an update comes to in the inbox.
-type outcome struct {
-	event  string // its kind, for Observe
-	user   int64
-	left   bool // not handled: it stays in the inbox
-	dialog bool // the person's dialog is replaced by the next two
-	next   *Dialog
+// result says what is recorded about an update.
+type result struct {
+	kind          string // for Config.ObserveUpdate
+	user          int64
+	unfinished    bool    // the update stays in the inbox
+	replaceDialog bool    // of the person, by dialog
+	dialog        *Dialog // nil ends it
 }
 
-// handle is the library's one handler.
+// handle is the library's only handler.
 func (b *Bot) handle(ctx context.Context, _ *telegram.Bot, u *models.Update) {
 	item, _ := ctx.Value(deliveryKey{}).(*delivery)
-	var out outcome
+	var out result
 	switch {
 	case u.CallbackQuery != nil:
 		out = b.handleTap(ctx, item, u.CallbackQuery)
@@ -95,31 +95,31 @@ func (b *Bot) handle(ctx context.Context, _ *telegram.Bot, u *models.Update) {
 	case u.InlineQuery != nil:
 		out = b.handleInline(ctx, item, u.InlineQuery)
 	}
-	if !out.left {
+	if !out.unfinished {
 		b.finish(ctx, item, out)
 	}
-	b.cfg.ObserveUpdate(out.event, time.Since(item.received))
+	b.cfg.ObserveUpdate(out.kind, time.Since(item.received))
 }
 
-// finish records that the update is done. Stopping does not cut it off.
-func (b *Bot) finish(ctx context.Context, item *delivery, out outcome) {
+// finish records that the update is done. Stop does not cancel it.
+func (b *Bot) finish(ctx context.Context, item *delivery, out result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
 	defer cancel()
 	var err error
 	switch {
-	case !out.dialog:
+	case !out.replaceDialog:
 		err = b.cfg.Inbox.Finish(ctx, item.id)
-	case out.next == nil:
+	case out.dialog == nil:
 		err = b.cfg.Inbox.FinishWithDialog(ctx, item.id, out.user, "", "", time.Time{})
 	default:
-		err = b.cfg.Inbox.FinishWithDialog(ctx, item.id, out.user, out.next.Step, out.next.Data, time.Now().Add(out.next.TTL))
+		err = b.cfg.Inbox.FinishWithDialog(ctx, item.id, out.user, out.dialog.Step, out.dialog.Data, time.Now().Add(out.dialog.TTL))
 	}
 	if err != nil {
-		b.log.Error("a handled update was not finished and will be handled again after a restart", "update", item.id, "error", err)
+		b.log.Error("update not finished", "update", item.id, "error", err)
 	}
 }
 
-func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQuery) outcome {
+func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQuery) result {
 	req := &Request{
 		UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(&q.From), Tapped: true, CallbackData: q.Data,
 		bot: b, tap: item.tap,
@@ -133,12 +133,12 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		tappedChat, req.MessageID = q.Message.InaccessibleMessage.Chat, q.Message.InaccessibleMessage.MessageID
 	}
 	req.Private = req.Chat == req.User.ID || tappedChat.Type == models.ChatTypePrivate
-	out := outcome{event: "tap", user: req.User.ID}
+	out := result{kind: "tap", user: req.User.ID}
 	if !req.Private || !b.allowed(req.User) {
-		return out // answered empty
+		return out // run answers the tap empty
 	}
 	if served, done := b.identify(ctx, req, true); !served {
-		out.left = !done
+		out.unfinished = !done
 		return out
 	}
 	return b.respond(ctx, req, out, true, func(ctx context.Context, req *Request) (View, error) {
@@ -146,20 +146,20 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 	})
 }
 
-func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) outcome {
+func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) result {
 	req := &Request{
 		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b,
 	}
-	out := outcome{event: "text", user: req.User.ID}
+	out := result{kind: "text", user: req.User.ID}
 	if !b.allowed(req.User) {
 		return out
 	}
 	if served, done := b.identify(ctx, req, true); !served {
-		out.left = !done
+		out.unfinished = !done
 		return out
 	}
 	if b.readCommand(ctx, req) {
-		out.event = "command"
+		out.kind = "command"
 		h, ok := b.router.commands[req.Command]
 		if !ok {
 			h = b.router.text
@@ -174,37 +174,37 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 		return b.respond(ctx, req, out, false, b.router.text)
 	}
 	h, ok := b.router.steps[step]
-	if !ok { // of another version
+	if !ok { // a step of another version of the bot
 		return b.respond(ctx, req, out, true, b.router.text)
 	}
-	out.event, req.Data = "step", data
+	out.kind, req.Data = "step", data
 	return b.respond(ctx, req, out, true, h)
 }
 
-// handleGroup asks the shop about commands that may be meant for this bot.
-func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) outcome {
+// handleGroup asks Hooks.Group about commands that may be meant for this bot.
+func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) result {
 	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
-	out := outcome{event: "group", user: req.User.ID}
+	out := result{kind: "group", user: req.User.ID}
 	if b.hooks.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
 	if served, done := b.identify(ctx, req, false); !served {
-		out.left = !done
+		out.unfinished = !done
 		return out
 	}
 	return b.respond(ctx, req, out, false, func(ctx context.Context, req *Request) (View, error) {
-		v, speak := b.hooks.Group(ctx, req)
-		if !speak {
+		v, ok := b.hooks.Group(ctx, req)
+		if !ok {
 			return View{}, nil
 		}
-		v.Dialog = nil // typed text in a group is no answer
+		v.Dialog = nil // text in a group is not received
 		return v, nil
 	})
 }
 
-// handleMember notes that a person has blocked the bot, or has come back.
-func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) outcome {
-	out := outcome{event: "member", user: m.From.ID}
+// handleMember records that a person has blocked or unblocked the bot.
+func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) result {
+	out := result{kind: "member", user: m.From.ID}
 	user := userOf(&m.From)
 	if !b.allowed(user) {
 		return out
@@ -214,21 +214,21 @@ func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) out
 		return out
 	}
 	_, done := b.identify(ctx, &Request{User: user}, m.Chat.Type == models.ChatTypePrivate)
-	out.left = !done
+	out.unfinished = !done
 	return out
 }
 
-// respond runs a handler and shows what it returns, or what its error or its
-// panic comes to. replaces says that the person's dialog ends with this.
-func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces bool, h handler) outcome {
+// respond runs a handler and shows its view, or the view for its error or panic.
+// The person's dialog is replaced if endsDialog is true or the view has a new one.
+func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog bool, h handler) result {
 	hctx, cancel := context.WithTimeout(ctx, handlerTimeout)
-	v, err := b.safely(req, func() (View, error) {
+	v, err := b.recoverView(req, func() (View, error) {
 		v, err := h(hctx, req)
 		return b.follow(hctx, req, v, err)
 	})
 	cancel()
 	if err != nil && b.work.Err() != nil {
-		out.left = true // cut off by Stop
+		out.unfinished = true // cut off by Stop
 		return out
 	}
 	ctx, cancel = context.WithTimeout(ctx, drawTimeout)
@@ -237,50 +237,50 @@ func (b *Bot) respond(ctx context.Context, req *Request, out outcome, replaces b
 		v = b.errorView(ctx, req, err)
 	}
 	if err := b.show(ctx, req, v); err != nil && b.work.Err() != nil {
-		out.left = true
+		out.unfinished = true
 		return out
 	}
-	out.dialog = (replaces || v.Dialog != nil) && !v.KeepDialog
-	out.next = v.Dialog
+	out.replaceDialog = (endsDialog || v.Dialog != nil) && !v.KeepDialog
+	out.dialog = v.Dialog
 	return out
 }
 
-// show answers the tap and draws the view, side by side. What came too late
-// for the answer is said by a message where it matters.
+// show answers the tap and draws the view, in parallel. If the tap was answered
+// before, an alert, or a toast without a view, is sent as a message.
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.toastShown && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
 	if errors.Is(err, outbox.ErrRejected) {
-		// Nobody would see anything: too long, or not the HTML that Telegram reads.
-		b.log.Error("telegram refuses what a handler shows", "update", req.UpdateID, "error", err)
+		// The person must see something. The view is too long, or its HTML is invalid.
+		b.log.Error("telegram rejects a screen", "update", req.UpdateID, "error", err)
 		err = req.draw(ctx, b.errorView(ctx, req, err))
 	}
 	if err == nil && late {
 		_, err = b.reply(ctx, req.Chat, View{Text: html.EscapeString(v.Toast)})
 	}
 	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
-		b.log.Warn("what a handler shows was not drawn", "update", req.UpdateID, "error", err)
+		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
 	}
 	return err
 }
 
 func (b *Bot) errorView(ctx context.Context, req *Request, err error) View {
 	if b.hooks.Error == nil {
-		b.log.Error("a handler failed", "update", req.UpdateID, "error", err)
+		b.log.Error("handler failed", "update", req.UpdateID, "error", err)
 		return View{}
 	}
-	v, _ := b.safely(req, func() (View, error) { return b.hooks.Error(ctx, req, err), nil })
+	v, _ := b.recoverView(req, func() (View, error) { return b.hooks.Error(ctx, req, err), nil })
 	return v
 }
 
-// safely calls f; a panic becomes the view that tells of it.
-func (b *Bot) safely(req *Request, f func() (View, error)) (v View, err error) {
+// recoverView calls f and turns a panic into a view.
+func (b *Bot) recoverView(req *Request, f func() (View, error)) (v View, err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
 			return
 		}
-		reference := b.notePanic(req.UpdateID, p)
+		reference := b.logPanic(req.UpdateID, p)
 		v, err = View{}, nil
 		if b.hooks.Panicked != nil {
 			v = b.hooks.Panicked(req, reference)
@@ -289,20 +289,21 @@ func (b *Bot) safely(req *Request, f func() (View, error)) (v View, err error) {
 	return f()
 }
 
-// notePanic logs a panic under a reference that people can quote.
-func (b *Bot) notePanic(update int64, p any) (reference string) {
+// logPanic logs a panic under a reference that is shown to the person.
+func (b *Bot) logPanic(update int64, p any) (reference string) {
 	reference = rand.Text()[:8]
 	b.cfg.CountEvent("panic")
-	b.log.Error("a handler panicked", "reference", reference, "update", update,
+	b.log.Error("handler panicked", "reference", reference, "update", update,
 		"panic", b.client.sanitize(fmt.Sprint(p)), "stack", b.client.redactor.String(string(debug.Stack())))
 	return reference
 }
 
-// ErrIgnored is Greet's word for somebody who gets no answer.
+// ErrIgnored is returned by Hooks.Identify for a person who gets no answer.
 var ErrIgnored = errors.New("the person is not served")
 
-// identify has the shop record the person. Without it nothing can be said, since
-// no language is known: unless done, the update waits for the next start.
+// identify calls Hooks.Identify. If the person is not served, done says whether the
+// update is finished; otherwise it waits for the next start, because without a
+// language the person can't be told of the error.
 func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served, done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handlerTimeout)
 	defer cancel()
@@ -311,7 +312,7 @@ func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served,
 	case errors.Is(err, ErrIgnored):
 		return false, true
 	case err != nil:
-		b.log.Error("a person could not be recorded", "update", req.UpdateID, "error", err)
+		b.log.Error("person not identified", "update", req.UpdateID, "error", err)
 		return false, false
 	}
 	req.L = l
@@ -320,7 +321,8 @@ func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served,
 
 func (b *Bot) allowed(u User) bool { return b.hooks.Allowed == nil || b.hooks.Allowed(u) }
 
-// readCommand fills in what command the text is, if it is one of this bot's.
+// readCommand sets the command of the request and reports whether the text is one
+// of this bot.
 func (b *Bot) readCommand(ctx context.Context, req *Request) bool {
 	name, mention, args, ok := parseCommand(req.Text)
 	if !ok {
@@ -330,7 +332,7 @@ func (b *Bot) readCommand(ctx context.Context, req *Request) bool {
 		username := b.Username(ctx)
 		req.Addressed = username != "" && strings.EqualFold(mention, username)
 		if !req.Addressed && (username != "" || !req.Private) {
-			return false // another bot's
+			return false // a command of another bot
 		}
 	}
 	req.Command, req.Args = name, args

@@ -13,45 +13,15 @@ import (
 	"hstockbot/locales"
 )
 
-func TestParseCommand(t *testing.T) {
-	for _, test := range []struct {
-		text, name, mention, args string
-		ok                        bool
-	}{
-		{"/start", "start", "", "", true},
-		{"/Start", "start", "", "", true},
-		{"/start p_12", "start", "", "p_12", true},
-		{"/start@shop_bot p_12", "start", "shop_bot", "p_12", true},
-		{"/search\ntwo words ", "search", "", "two words", true},
-		{"/search\u00a0mail", "search", "", "mail", true},
-		{"/search@shop_bot 😀 mail", "search", "shop_bot", "😀 mail", true},
-		{"/", "", "", "", false},
-		{"/ start", "", "", "", false},
-		{"//", "", "", "", false},
-		{"/@shop_bot", "", "", "", false},
-		{"/käse", "", "", "", false},
-		{"/usr/bin", "", "", "", false},
-		{"/" + strings.Repeat("a", 33), "", "", "", false},
-		{"start", "", "", "", false},
-		{" /start", "", "", "", false},
-		{"", "", "", "", false},
-	} {
-		name, mention, args, ok := parseCommand(test.text)
-		if name != test.name || mention != test.mention || args != test.args || ok != test.ok {
-			t.Errorf("%q: %q %q %q %v", test.text, name, mention, args, ok)
-		}
-	}
-}
-
-// echo says which handler got what.
-func echo(what string) func(context.Context, *Request) (View, error) {
+// echo returns a handler that shows its name and its request.
+func echo(name string) func(context.Context, *Request) (View, error) {
 	return func(_ context.Context, req *Request) (View, error) {
-		return View{Text: fmt.Sprintf("%s command=%q args=%q addressed=%v text=%q data=%q", what, req.Command, req.Args, req.Addressed, req.Text, req.Data)}, nil
+		return View{Text: fmt.Sprintf("%s command=%q args=%q addressed=%v text=%q data=%q", name, req.Command, req.Args, req.Addressed, req.Text, req.Data)}, nil
 	}
 }
 
-// Commands go to their handler, unknown ones and other text to Text.
-func TestTypedOutsideOfDialogs(t *testing.T) {
+// Commands go to their handlers, unknown commands and other text to Text.
+func TestTextOutsideDialogs(t *testing.T) {
 	for text, want := range map[string]string{
 		"/menu":               `menu command="menu" args="" addressed=false text="/menu" data=""`,
 		"/menu@sandbox_bot x": `menu command="menu" args="x" addressed=true text="/menu@sandbox_bot x" data=""`,
@@ -81,11 +51,11 @@ func TestTypedOutsideOfDialogs(t *testing.T) {
 	}
 }
 
-// A dialog is stored by the update that opens it; the next text answers it;
-// commands, taps and answers replace it, and Keep leaves it; it ends by itself.
+// The next text answers a dialog. Commands, taps and answers replace it, KeepDialog
+// keeps it, and it expires.
 func TestDialogs(t *testing.T) {
 	type step struct {
-		typed string // "tap" taps, "wait" lets an hour pass, "sticker" sends one
+		typed string // or an action: "tap", "tap ask", "tap keep", "wait" (an hour), "sticker"
 		want  string
 	}
 	const menu = `menu command="menu" args="" addressed=false text="/menu" data=""`
@@ -95,15 +65,15 @@ func TestDialogs(t *testing.T) {
 	}{
 		{"answered once", []step{{"/ask", "how many?"}, {"7", "took 7 for data"}, {"7", `text "7"`}}},
 		{"bad answer asks again", []step{{"/ask", "how many?"}, {"bad", "not that"}, {"sticker", "not that"}, {"7", "took 7 for data"}}},
-		{"one question after the other", []step{{"/ask", "how many?"}, {"more", "and now?"}, {"8", "took 8 for more data"}}},
-		{"a command leaves it", []step{{"/ask", "how many?"}, {"/menu", menu}, {"7", `text "7"`}}},
-		{"an unknown command leaves it", []step{{"/ask", "how many?"}, {"/none", `text "/none"`}, {"7", `text "7"`}}},
-		{"a tap leaves it", []step{{"/ask", "how many?"}, {"tap", "tapped"}, {"7", `text "7"`}}},
+		{"an answer opens the next dialog", []step{{"/ask", "how many?"}, {"more", "and now?"}, {"8", "took 8 for more data"}}},
+		{"a command ends it", []step{{"/ask", "how many?"}, {"/menu", menu}, {"7", `text "7"`}}},
+		{"an unknown command ends it", []step{{"/ask", "how many?"}, {"/none", `text "/none"`}, {"7", `text "7"`}}},
+		{"a tap ends it", []step{{"/ask", "how many?"}, {"tap", "tapped"}, {"7", `text "7"`}}},
 		{"a tap opens one", []step{{"tap ask", "from a tap"}, {"7", "took 7 for tap data"}}},
 		{"a tap keeps it", []step{{"/ask", "how many?"}, {"tap keep", "kept"}, {"7", "took 7 for data"}}},
-		{"it ends", []step{{"/ask", "how many?"}, {"wait", ""}, {"7", `text "7"`}}},
-		{"an error leaves it", []step{{"/ask", "how many?"}, {"fail", "error: no"}, {"7", `text "7"`}}},
-		{"of another version", []step{{"/old", "old?"}, {"7", `text "7"`}, {"7", `text "7"`}}},
+		{"it expires", []step{{"/ask", "how many?"}, {"wait", ""}, {"7", `text "7"`}}},
+		{"an error ends it", []step{{"/ask", "how many?"}, {"fail", "error: no"}, {"7", `text "7"`}}},
+		{"a step that does not exist", []step{{"/old", "old?"}, {"7", `text "7"`}, {"7", `text "7"`}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -167,14 +137,14 @@ func TestDialogs(t *testing.T) {
 	}
 }
 
-// In a group nothing happens but what the shop says to a command.
-func TestGroup(t *testing.T) {
+// In a group only commands that may be meant for this bot are handled, by Hooks.Group.
+func TestGroupCommands(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Group = func(_ context.Context, req *Request) (View, bool) {
-			return View{Text: "come to a private chat", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
+			return View{Text: "write in private", Dialog: &Dialog{Step: "number", TTL: time.Hour}}, req.Addressed
 		}
-		greeted := 0
-		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { greeted++; return nil, nil }
+		identified := 0
+		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) { identified++; return nil, nil }
 		w.build()
 		w.bot.Command("menu", echo("menu"))
 		w.bot.Text(echo("text"))
@@ -182,18 +152,18 @@ func TestGroup(t *testing.T) {
 		w.start()
 		group, ann := w.telegram.Group(-100, "Friends"), w.join(1)
 		w.idle()
-		greeted = 0
+		identified = 0
 		group.Type(ann, "hello")
 		group.Type(ann, "/menu")
 		group.Type(ann, "/menu@sandbox_bot")
 		group.Type(ann, "/menu@other_bot")
 		w.idle()
-		want := "#1 Ann: hello\n#2 Ann: /menu\n#3 Ann: /menu@sandbox_bot\n#4 Ann: /menu@other_bot\n#5 Bot: come to a private chat\n"
+		want := "#1 Ann: hello\n#2 Ann: /menu\n#3 Ann: /menu@sandbox_bot\n#4 Ann: /menu@other_bot\n#5 Bot: write in private\n"
 		if diff := cmp.Diff(want, group.Transcript()); diff != "" {
 			t.Error(diff)
 		}
-		if greeted != 2 {
-			t.Errorf("greeted %d times for two commands", greeted)
+		if identified != 2 {
+			t.Errorf("identified %d times for two commands", identified)
 		}
 		if n := len(w.inbox.rows); n != 2 {
 			t.Errorf("%d updates stored for two commands", n)
@@ -204,13 +174,13 @@ func TestGroup(t *testing.T) {
 	})
 }
 
-// Who is not allowed is neither greeted nor answered.
-func TestNotAllowed(t *testing.T) {
+// A person who is not allowed is neither identified nor answered.
+func TestNotAllowedPersonIsIgnored(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Allowed = func(u User) bool { return u.ID == 1 }
 		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
 			if u.ID != 1 {
-				t.Errorf("greeted %d", u.ID)
+				t.Errorf("identified %d", u.ID)
 			}
 			return nil, nil
 		}
@@ -230,13 +200,13 @@ func TestNotAllowed(t *testing.T) {
 	})
 }
 
-// A person who blocks the bot is unreachable, one who comes back is greeted.
+// Blocking the bot calls Hooks.Unreachable, unblocking it calls Hooks.Identify.
 func TestBlockAndUnblock(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var log []string
 		w.hooks.Unreachable = func(_ context.Context, id int64) { log = append(log, fmt.Sprint("unreachable ", id)) }
 		w.hooks.Identify = func(_ context.Context, u User, _ bool) (*locales.Localizer, error) {
-			log = append(log, fmt.Sprint("greet ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
+			log = append(log, fmt.Sprint("identified ", u.ID, " ", u.FirstName, " ", u.LanguageCode))
 			return nil, nil
 		}
 		w.build()
@@ -246,14 +216,14 @@ func TestBlockAndUnblock(t *testing.T) {
 		w.idle()
 		ann.Unblock()
 		w.idle()
-		if diff := cmp.Diff([]string{"unreachable 1", "greet 1 Ann en"}, log); diff != "" {
+		if diff := cmp.Diff([]string{"unreachable 1", "identified 1 Ann en"}, log); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// Without a record of the person nothing is said, and the update is kept.
-func TestGreetFails(t *testing.T) {
+// If the person can't be identified, the update is handled after the next start.
+func TestIdentifyFails(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		broken := true
 		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
@@ -282,46 +252,7 @@ func TestGreetFails(t *testing.T) {
 	})
 }
 
-func TestRegisteredTwice(t *testing.T) {
-	b, err := New(Config{Token: canary, Inbox: newInbox()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Stop(t.Context()) }()
-	screen := func(context.Context, *Request, numberArgs) (View, error) { return View{}, nil }
-	for name, register := range map[string]func(){
-		"route":   func() { Screen(b, tapRoute, screen) },
-		"command": func() { b.Command("menu", echo("")) },
-		"step":    func() { b.Step("number", echo("")) },
-	} {
-		register()
-		if !panics(register) {
-			t.Errorf("a second %s of the same name is taken", name)
-		}
-	}
-}
-
-func panics(f func()) (did bool) {
-	defer func() { did = recover() != nil }()
-	f()
-	return false
-}
-
-func TestOpen(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
-			return View{Text: fmt.Sprint("screen ", args.N)}, nil
-		})
-		for data, want := range map[string]string{"t:7": "screen 7", "t:x x": "the menu", "gone": "the menu", "": "the menu"} {
-			v, err := w.bot.open(t.Context(), &Request{}, data)
-			if err != nil || v.Text != want {
-				t.Errorf("%q: %q, %v", data, v.Text, err)
-			}
-		}
-	})
-}
-
-// A key is deleted from the chat; that somebody was quicker is no error.
+// Deleting a message that was deleted before is no error.
 func TestDelete(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.Text(func(ctx context.Context, req *Request) (View, error) {

@@ -19,7 +19,7 @@ import (
 	"hstockbot/locales"
 )
 
-// echoInline answers with one result that repeats the query.
+// echoInline returns one result that repeats the query.
 func echoInline(_ context.Context, req *InlineRequest) (InlineAnswer, error) {
 	return InlineAnswer{Results: []InlineResult{{
 		ID: "1", Title: "You typed " + req.Query, Description: "from " + req.Offset, Picture: "https://a.example/x.png",
@@ -30,7 +30,7 @@ func echoInline(_ context.Context, req *InlineRequest) (InlineAnswer, error) {
 	}}, Next: req.Offset + "1", Cache: time.Minute, Button: &InlineButton{Text: "Private chat", Start: "inline"}}, nil
 }
 
-func TestInline(t *testing.T) {
+func TestInlineQuery(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Inline = echoInline
 		w.build()
@@ -52,7 +52,7 @@ func TestInline(t *testing.T) {
 		if !seen.Personal || seen.CacheTime != time.Minute {
 			t.Errorf("personal: %v, kept for %s", seen.Personal, seen.CacheTime)
 		}
-		// What was chosen is not taken for typed, in private neither.
+		// A posted result is not received as text, in the private chat either.
 		for _, chat := range []*telegram.Group{friends, nil} {
 			ann.Inline("gmail")
 			w.idle()
@@ -71,21 +71,20 @@ func TestInline(t *testing.T) {
 	})
 }
 
-// What goes wrong, and who is not served.
-func TestInlineTrouble(t *testing.T) {
+func TestInlineErrors(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		inline func(context.Context, *InlineRequest) (InlineAnswer, error)
-		shut   bool // the person is not allowed
-		broken bool // the person can't be recorded
+		denied bool // the person is not allowed
+		broken bool // the person can't be identified
 		fault  telegram.Fault
 		calls  int
 		shown  int // results; -1: no answer
 		logged string
 	}{
 		{name: "no inline mode", shown: -1},
-		{name: "not allowed", inline: echoInline, shut: true, shown: -1},
-		{name: "not recorded", inline: echoInline, broken: true, shown: -1, logged: "could not be recorded"},
+		{name: "not allowed", inline: echoInline, denied: true, shown: -1},
+		{name: "not identified", inline: echoInline, broken: true, shown: -1, logged: "person not identified"},
 		{name: "an error", inline: func(context.Context, *InlineRequest) (InlineAnswer, error) { return InlineAnswer{}, errors.New("down") }, calls: 1, logged: "down"},
 		{name: "a panic", inline: func(context.Context, *InlineRequest) (InlineAnswer, error) { panic("oh") }, calls: 1, logged: "panicked"},
 		{name: "too many", inline: func(context.Context, *InlineRequest) (a InlineAnswer, _ error) {
@@ -96,14 +95,14 @@ func TestInlineTrouble(t *testing.T) {
 		}, calls: 1, shown: 50},
 		{name: "refused", inline: func(context.Context, *InlineRequest) (InlineAnswer, error) {
 			return InlineAnswer{Results: []InlineResult{{ID: "1", Title: "t", Message: View{Text: "<b>x"}}}}, nil
-		}, calls: 1, shown: -1, logged: "was not answered"},
+		}, calls: 1, shown: -1, logged: "not answered"},
 		{name: "lost", inline: echoInline, fault: telegram.Fault{Cut: true}, calls: 2, shown: 1},
-		{name: "too old there", inline: echoInline, fault: telegram.Fault{Code: 400, Description: "Bad Request: query is too old and response timeout expired or query ID is invalid"}, calls: 1, shown: -1},
+		{name: "too old for Telegram", inline: echoInline, fault: telegram.Fault{Code: 400, Description: "Bad Request: query is too old and response timeout expired or query ID is invalid"}, calls: 1, shown: -1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				w.hooks.Inline = test.inline
-				w.hooks.Allowed = func(User) bool { return !test.shut }
+				w.hooks.Allowed = func(User) bool { return !test.denied }
 				w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
 					if test.broken {
 						return nil, errInbox
@@ -137,22 +136,22 @@ func TestInlineTrouble(t *testing.T) {
 	}
 }
 
-// After a restart only what is fresh is still answered.
-func TestInlineAfterARestart(t *testing.T) {
+// After a restart only recent inline queries are answered.
+func TestInlineAfterRestart(t *testing.T) {
 	for _, test := range []struct {
 		pause time.Duration
 		calls int
-	}{{inlineLife - 2*time.Second, 1}, {inlineLife, 0}} {
+	}{{inlineTTL - 2*time.Second, 1}, {inlineTTL, 0}} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 			w.hooks.Inline = echoInline
-			w.inbox.failEnd = true
+			w.inbox.failFinish = true
 			w.build()
 			w.start()
 			ann := w.join(1)
 			ann.Inline("gmail")
 			w.idle()
 			w.stop()
-			w.inbox.failEnd = false
+			w.inbox.failFinish = false
 			time.Sleep(test.pause)
 			w.build()
 			w.start()
@@ -163,14 +162,14 @@ func TestInlineAfterARestart(t *testing.T) {
 			if n := w.inbox.states(); n["done"] != 1 {
 				t.Errorf("after %s the inbox holds %v", test.pause, n)
 			}
-			w.refuseWarning("was not answered")
+			w.refuseWarning("not answered")
 		})
 	}
 }
 
-func (w *world) refuseWarning(words string) {
+func (w *world) refuseWarning(text string) {
 	w.t.Helper()
-	if strings.Contains(w.logs.String(), words) {
+	if strings.Contains(w.logs.String(), text) {
 		w.t.Errorf("the log says %s", w.logs.String())
 	}
 }
@@ -194,7 +193,7 @@ func TestPhoto(t *testing.T) {
 		w.idle()
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		tapOn(t, ann, 2, "tap") // a photo can't be edited: another one comes
+		tapOn(t, ann, 2, "tap") // a photo can't be edited, so a new one is sent
 		w.idle()
 		want := "#1 Bot: choose\n   [ tap ]\n#2 Bot: 🖼 chart.png (40x30)\n   *All* of it\n   [ tap ]\n#3 Bot: 🖼 chart.png (40x30)\n   *All* of it\n   [ tap ]\n"
 		if diff := cmp.Diff(want, ann.Transcript()); diff != "" {

@@ -5,43 +5,47 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"hstockbot/locales"
 )
 
-// MaxText is how long a message may be, in UTF-16 units of what is seen of it (Bot
-// API: sendMessage).
+// MaxText is the maximum length of a message in UTF-16 units, without markup (Bot API:
+// sendMessage).
 const MaxText = 4096
 
-// MarkupFault is what is wrong with typed markup.
+// maxPiece is the maximum length of MarkupError.Piece in characters.
+const maxPiece = 40
+
+// MarkupFault is a kind of mistake in markup.
 type MarkupFault int
 
-// What may be wrong.
+// The kinds of mistakes.
 const (
-	FaultTag    MarkupFault = iota + 1 // no tag that can be sent; perhaps a lone "<"
-	FaultOpen                          // a tag without its end
-	FaultEnd                           // an end without its tag, or of another one
-	FaultInside                        // a tag where Telegram would drop it: in code, a quote in a quote, a link in a link
-	FaultLink                          // a link that leads nowhere
-	FaultEmpty                         // nothing to be seen
+	FaultTag    MarkupFault = iota + 1 // an unsupported tag, or a "<" that begins none
+	FaultOpen                          // a tag without an end tag
+	FaultEnd                           // an end tag that does not match the last open tag
+	FaultInside                        // a tag that Telegram would ignore there: in code, a quote in a quote, a link in a link
+	FaultLink                          // an address that Telegram makes no link of
+	FaultEmpty                         // no visible text
 	FaultLong                          // longer than MaxText
 )
 
-// MarkupError says what is wrong with markup, and where.
+// MarkupError is a mistake in markup.
 type MarkupError struct {
 	Fault MarkupFault
-	Piece string // the tag or the link; "" for FaultEmpty and FaultLong
-	Units int64  // of FaultLong: how long it is
+	Piece string // the tag or the address, at most 40 characters; "" for FaultEmpty and FaultLong
+	Units int64  // for FaultLong: the length in UTF-16 units
 }
 
 func (e *MarkupError) Error() string { return "markup: " + e.Piece }
 
-// CheckMarkup reports why a text that somebody has typed can't be sent as it is
-// meant (Bot API: "HTML style"), as a *MarkupError. It takes less than Telegram
-// does: whatever Telegram would silently leave out is refused, too, since nobody
-// has typed it for that.
+// CheckMarkup checks typed markup (Bot API: "HTML style"). The error is a
+// *MarkupError. It accepts less than Telegram: what Telegram would silently ignore is
+// a mistake too.
 //
-// Taken are b strong i em u ins s strike del tg-spoiler code pre blockquote, also
+// The tags are b strong i em u ins s strike del tg-spoiler code pre blockquote,
 // <span class="tg-spoiler">, <blockquote expandable>, <pre><code
-// class="language-go">, and <a href="…">. A lone & or > is text.
+// class="language-go">, and <a href="…">. A single & or > is text.
 func CheckMarkup(text string) error {
 	p := markupParser{rest: text}
 	for p.rest != "" {
@@ -52,7 +56,7 @@ func CheckMarkup(text string) error {
 	switch {
 	case len(p.open) > 0:
 		return &MarkupError{Fault: FaultOpen, Piece: p.open[len(p.open)-1].piece}
-	case !p.seen:
+	case !p.visible:
 		return &MarkupError{Fault: FaultEmpty}
 	case p.units > MaxText:
 		return &MarkupError{Fault: FaultLong, Units: p.units}
@@ -61,15 +65,15 @@ func CheckMarkup(text string) error {
 }
 
 type markupParser struct {
-	rest  string
-	open  []markupTag
-	units int64 // of text, UTF-16
-	seen  bool  // there is something to be seen
+	rest    string
+	open    []markupTag
+	units   int64 // UTF-16 units of text
+	visible bool  // the text has a visible character
 }
 
 type markupTag struct{ name, piece string }
 
-// next takes a tag or a character.
+// next parses a tag or a character.
 func (p *markupParser) next() error {
 	switch p.rest[0] {
 	case '<':
@@ -92,15 +96,15 @@ func (p *markupParser) text(r rune) {
 	if r > 0xFFFF {
 		p.units++
 	}
-	// Marks and what joins characters shows nothing by itself, and Telegram drops some.
-	p.seen = p.seen || unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
+	// Marks and joiners are not visible alone, and Telegram removes some of them.
+	p.visible = p.visible || unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
 }
 
-// tag takes what begins with "<".
+// tag parses a tag or an end tag.
 func (p *markupParser) tag() error {
 	end := tagEnd(p.rest)
 	if end < 0 {
-		return &MarkupError{Fault: FaultTag, Piece: excerpt(p.rest)}
+		return &MarkupError{Fault: FaultTag, Piece: locales.Shorten(p.rest, maxPiece)}
 	}
 	piece := p.rest[:end]
 	p.rest = p.rest[end:]
@@ -109,33 +113,34 @@ func (p *markupParser) tag() error {
 		return p.endTag(strings.ToLower(name), piece)
 	}
 	name, attribute, value, ok := splitTag(inner)
-	if !ok || !tagTaken(name, attribute, value) {
-		return &MarkupError{Fault: FaultTag, Piece: excerpt(piece)}
+	if !ok || !tagSupported(name, attribute, value) {
+		return &MarkupError{Fault: FaultTag, Piece: locales.Shorten(piece, maxPiece)}
 	}
 	for _, outer := range p.open {
 		verbatim := outer.name == "code" || outer.name == "pre"
 		language := outer.name == "pre" && name == "code" && outer == p.open[len(p.open)-1]
 		if verbatim && !language || outer.name == name && (name == "a" || name == "blockquote") {
-			return &MarkupError{Fault: FaultInside, Piece: excerpt(piece)}
+			return &MarkupError{Fault: FaultInside, Piece: locales.Shorten(piece, maxPiece)}
 		}
 	}
-	if name == "a" && !leadsSomewhere(value) {
-		return &MarkupError{Fault: FaultLink, Piece: excerpt(value)}
+	if name == "a" && !isLink(value) {
+		return &MarkupError{Fault: FaultLink, Piece: locales.Shorten(value, maxPiece)}
 	}
-	p.open = append(p.open, markupTag{name: name, piece: excerpt(piece)})
+	p.open = append(p.open, markupTag{name: name, piece: locales.Shorten(piece, maxPiece)})
 	return nil
 }
 
 func (p *markupParser) endTag(name, piece string) error {
 	last := len(p.open) - 1
 	if last < 0 || p.open[last].name != name {
-		return &MarkupError{Fault: FaultEnd, Piece: excerpt(piece)}
+		return &MarkupError{Fault: FaultEnd, Piece: locales.Shorten(piece, maxPiece)}
 	}
 	p.open = p.open[:last]
 	return nil
 }
 
-// tagEnd returns where a tag is over, quotes taken into account; -1: nowhere.
+// tagEnd returns the length of the tag that text begins with; -1 if it has no end.
+// A ">" in quotes does not end it.
 func tagEnd(text string) int {
 	quote := byte(0)
 	for i := 1; i < len(text); i++ {
@@ -169,7 +174,7 @@ func splitTag(inner string) (name, attribute, value string, ok bool) {
 	return strings.ToLower(name), strings.ToLower(attribute), value, true
 }
 
-func tagTaken(name, attribute, value string) bool {
+func tagSupported(name, attribute, value string) bool {
 	switch name {
 	case "b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "tg-spoiler", "pre":
 		return attribute == ""
@@ -186,8 +191,8 @@ func tagTaken(name, attribute, value string) bool {
 	}
 }
 
-// leadsSomewhere reports whether Telegram makes a link of an address.
-func leadsSomewhere(address string) bool {
+// isLink reports whether Telegram makes a link of an address.
+func isLink(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || strings.ContainsFunc(address, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return false
@@ -205,9 +210,9 @@ func leadsSomewhere(address string) bool {
 	}
 }
 
-// charReference reads the character reference that text begins with: a number, or
-// one of the four names that Telegram knows, with or without its semicolon. n is 0
-// where it is none and stays text.
+// charReference decodes the character reference that text begins with: a number, or
+// one of Telegram's four names, with or without a semicolon. n is its length, 0 if
+// there is none and the "&" is text.
 func charReference(text string) (r rune, n int) {
 	body := text[1:]
 	if digits, ok := strings.CutPrefix(body, "#"); ok {
@@ -266,14 +271,4 @@ func decodeReferences(text string) string {
 		text = text[1:]
 	}
 	return b.String()
-}
-
-// excerpt is the beginning of a piece, enough to find it by.
-func excerpt(piece string) string {
-	const most = 40
-	runes := []rune(piece)
-	if len(runes) <= most {
-		return piece
-	}
-	return string(runes[:most-1]) + "…"
 }

@@ -80,8 +80,8 @@ func TestCheckMarkup(t *testing.T) {
 	}
 }
 
-// Whatever is taken here is taken by Telegram.
-func TestCheckedMarkupIsTaken(t *testing.T) {
+// Telegram accepts all markup that CheckMarkup accepts.
+func TestCheckedMarkupIsAccepted(t *testing.T) {
 	server := telegram.New(telegram.Options{})
 	defer server.Close()
 	person := server.Join(telegram.Person{ID: 7, FirstName: "Ann"})
@@ -107,10 +107,10 @@ func TestCheckedMarkupIsTaken(t *testing.T) {
 		}
 		accepted++
 		if ok, answer := sent(text); !ok {
-			t.Fatalf("%q was taken here and not there: %s", text, answer)
+			t.Fatalf("%q was accepted by CheckMarkup and not by Telegram: %s", text, answer)
 		}
 	})
-	// Whole markup, which soup hardly ever is.
+	// Well-formed markup, which random pieces hardly ever are.
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
 		for _, tag := range rapid.SliceOfN(rapid.SampledFrom([]string{"b", "i", "u", "s", "code", "pre", "tg-spoiler", "blockquote", "a"}), 0, 4).Draw(t, "tags") {
@@ -126,10 +126,10 @@ func TestCheckedMarkupIsTaken(t *testing.T) {
 		accepted++
 		before := len(person.Messages())
 		if ok, answer := sent(text); !ok || len(person.Messages()) != before+1 {
-			t.Fatalf("%q was taken here and not there: %s", text, answer)
+			t.Fatalf("%q was accepted by CheckMarkup and not by Telegram: %s", text, answer)
 		}
 	})
 	if accepted < 20 {
-		t.Errorf("only %d texts were taken at all", accepted)
+		t.Errorf("CheckMarkup accepted only %d texts", accepted)
 	}
 }

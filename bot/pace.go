@@ -2,42 +2,43 @@ package bot
 
 import (
 	"context"
-	"hstockbot/internal/outbox"
 	"math"
 	"slices"
 	"sync"
 	"time"
+
+	"hstockbot/internal/outbox"
 )
 
-// Telegram's limits on messages (Bot FAQ: "My bot is hitting limits"), beside
-// Config.Rate for all chats together.
+// Telegram's limits on messages (Bot FAQ: "My bot is hitting limits"). Config.Rate
+// is the one for all chats together.
 const (
-	chatInterval  = time.Second // of a private chat, in the long run
+	chatInterval  = time.Second // of a private chat, on average
 	chatBurst     = 3
 	groupInterval = time.Minute / 17 // with the burst: 20 in any minute
 	groupBurst    = 3
 )
 
-// pacer makes messages wait their turn: an even rate for all chats together,
-// a rate with a small burst for each chat, urgent ones first. The overall rate
-// has no burst: one would only let more pass in a second than it says.
+// pacer delays messages: at an even rate for all chats together, and at a rate with a
+// small burst for each chat; the most urgent message goes first. The overall rate has
+// no burst, because a burst would exceed the rate in its second.
 //
-// It also keeps what Telegram said by retry_after: until then nothing of that
-// kind goes to that chat. That holds without a rate, too.
+// It also obeys retry_after: until then it delays messages, or edits, to that chat,
+// also without a rate.
 type pacer struct {
 	interval time.Duration // between any two messages; 0 = no pacing
 
 	mu      sync.Mutex
-	next    time.Time // not before then any message
+	next    time.Time // earliest time of the next message
 	chats   map[int64]*chatPace
-	sweepAt int       // number of chats to look for forgotten ones at
-	waiting []*waiter // most urgent first, then in order
+	sweepAt int       // number of chats at which unused ones are deleted
+	waiting []*waiter // most urgent first, then oldest first
 	timer   *time.Timer
 }
 
-// chatPace exists while a chat has sent lately.
+// chatPace is the state of a chat that got messages recently.
 type chatPace struct {
-	full       time.Time // when its burst is whole again
+	full       time.Time // when the whole burst is available again
 	sendsAfter time.Time // by retry_after
 	editsAfter time.Time
 }
@@ -45,7 +46,7 @@ type chatPace struct {
 type waiter struct {
 	chat     int64
 	priority outbox.Priority
-	turn     chan struct{} // closed at its turn
+	granted  chan struct{} // closed when the message may be sent
 }
 
 const minSweep = 1024
@@ -58,29 +59,28 @@ func newPacer(rate float64) *pacer {
 	return p
 }
 
-// message waits for the turn of a message, ctx's end at the longest. It does
-// not wait where Telegram has asked for more than patience: it returns how long
-// instead.
-func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priority, patience time.Duration) (hold time.Duration, err error) {
+// message waits until a message may be sent, or ctx is done. If a retry_after has
+// more than maxHold left, it returns the rest as hold instead of waiting.
+func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priority, maxHold time.Duration) (hold time.Duration, err error) {
 	p.mu.Lock()
 	now := time.Now()
-	if hold := p.heldFor(chat, now); hold > patience {
+	if hold := p.heldFor(chat, now); hold > maxHold {
 		p.mu.Unlock()
 		return hold, nil
 	}
 	if len(p.waiting) == 0 && !p.readyAt(chat).After(now) {
-		p.take(chat, now)
+		p.count(chat, now)
 		p.mu.Unlock()
 		return 0, nil
 	}
-	w := &waiter{chat: chat, priority: priority, turn: make(chan struct{})}
+	w := &waiter{chat: chat, priority: priority, granted: make(chan struct{})}
 	at, _ := slices.BinarySearchFunc(p.waiting, priority+1, func(w *waiter, c outbox.Priority) int { return int(w.priority - c) })
 	p.waiting = slices.Insert(p.waiting, at, w)
 	p.pump(now)
 	p.mu.Unlock()
 
 	select {
-	case <-w.turn:
+	case <-w.granted:
 		return 0, nil
 	case <-ctx.Done():
 	}
@@ -88,27 +88,26 @@ func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priorit
 	defer p.mu.Unlock()
 	at = slices.Index(p.waiting, w)
 	if at < 0 {
-		return 0, nil // its turn came at the same moment
+		return 0, nil // it was granted at the same moment
 	}
 	p.waiting = slices.Delete(p.waiting, at, at+1)
 	return 0, ctx.Err()
 }
 
-// edit waits until Telegram lets this chat's messages be edited again, as
-// message does.
-func (p *pacer) edit(ctx context.Context, chat int64, patience time.Duration) (hold time.Duration, err error) {
+// edit waits until messages of the chat may be edited. hold is as in message.
+func (p *pacer) edit(ctx context.Context, chat int64, maxHold time.Duration) (hold time.Duration, err error) {
 	p.mu.Lock()
 	if c := p.chats[chat]; c != nil {
 		hold = time.Until(c.editsAfter)
 	}
 	p.mu.Unlock()
-	if hold <= 0 || hold > patience {
+	if hold <= 0 || hold > maxHold {
 		return max(hold, 0), nil
 	}
 	return 0, pause(ctx, hold)
 }
 
-// holdMessages keeps messages from a chat for so long.
+// holdMessages delays messages to a chat.
 func (p *pacer) holdMessages(chat int64, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +115,7 @@ func (p *pacer) holdMessages(chat int64, d time.Duration) {
 	c.sendsAfter = later(c.sendsAfter, time.Now().Add(d))
 }
 
-// holdEdits keeps edits from a chat for so long.
+// holdEdits delays edits in a chat.
 func (p *pacer) holdEdits(chat int64, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,24 +123,24 @@ func (p *pacer) holdEdits(chat int64, d time.Duration) {
 	c.editsAfter = later(c.editsAfter, time.Now().Add(d))
 }
 
-// pump gives their turn to all who may go now, and sets the timer for the next.
+// pump grants all messages that may be sent now, and sets the timer for the next one.
 func (p *pacer) pump(now time.Time) {
 	var wake time.Time
-	left := p.waiting[:0]
+	remaining := p.waiting[:0]
 	for _, w := range p.waiting {
 		at := p.readyAt(w.chat)
 		if !at.After(now) {
-			p.take(w.chat, now)
-			close(w.turn)
+			p.count(w.chat, now)
+			close(w.granted)
 			continue
 		}
-		left = append(left, w)
+		remaining = append(remaining, w)
 		if wake.IsZero() || at.Before(wake) {
 			wake = at
 		}
 	}
-	clear(p.waiting[len(left):])
-	p.waiting = left
+	clear(p.waiting[len(remaining):])
+	p.waiting = remaining
 	if wake.IsZero() {
 		return
 	}
@@ -156,7 +155,7 @@ func (p *pacer) pump(now time.Time) {
 	p.timer.Reset(wake.Sub(now))
 }
 
-// readyAt returns when a chat may have its next message, as things stand.
+// readyAt returns when a chat may get its next message.
 func (p *pacer) readyAt(chat int64) time.Time {
 	at := p.next
 	if c := p.chats[chat]; c != nil {
@@ -169,13 +168,13 @@ func (p *pacer) readyAt(chat int64) time.Time {
 	return at
 }
 
-// take counts one message.
-func (p *pacer) take(chat int64, now time.Time) {
+// count counts one message.
+func (p *pacer) count(chat int64, now time.Time) {
 	if p.interval == 0 {
 		return
 	}
-	// From when its turn was due, where the timer was only a little late: at 30 a
-	// second those moments add up to several percent.
+	// If the timer was only a little late, the next interval begins when this message
+	// was due: at 30 a second the delays would cost several percent of the rate.
 	due := p.next
 	if now.Sub(due) > p.interval/8 {
 		due = now
@@ -193,8 +192,8 @@ func (p *pacer) heldFor(chat int64, now time.Time) time.Duration {
 	return 0
 }
 
-// chat returns a chat's state. Now and then it forgets the chats that have
-// nothing to remember, so that memory follows those of the last seconds.
+// chat returns a chat's state. From time to time it deletes the states that no longer
+// delay anything, so that memory is bounded by the chats of the last seconds.
 func (p *pacer) chat(id int64) *chatPace {
 	if c := p.chats[id]; c != nil {
 		return c
@@ -213,7 +212,7 @@ func (p *pacer) chat(id int64) *chatPace {
 	return c
 }
 
-// chatLimit: groups have negative ids (Bot API: Chat).
+// chatLimit returns the limit of a chat. Groups have negative ids (Bot API: Chat).
 func chatLimit(chat int64) (interval, burst time.Duration) {
 	if chat < 0 {
 		return groupInterval, groupBurst
@@ -228,7 +227,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pause waits, unless ctx ends before.
+// pause waits for d or until ctx is done; then the error is ctx's.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -3,18 +3,19 @@ package bot
 import (
 	"context"
 	"errors"
-	"hstockbot/internal/outbox"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hstockbot/internal/outbox"
 )
 
-// Whatever comes, no second has more messages than the rate, no chat more than
-// its burst and one a second, no group more than 20 in any minute, and
-// everything goes out.
-func TestPacerHoldsTheLimits(t *testing.T) {
+// With random messages, no second has more messages than the rate, no chat more than
+// one a second and its burst, no group more than 20 in any minute, and all messages
+// are granted.
+func TestPacerKeepsLimits(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
@@ -24,10 +25,10 @@ func TestPacerHoldsTheLimits(t *testing.T) {
 			const messages = 600
 			for range messages {
 				chat := random.Int64N(12) - 2
-				class := outbox.Priority(random.IntN(5))
+				priority := outbox.Priority(random.IntN(5))
 				time.Sleep(rand.N(2 * time.Second / 30))
 				go func() {
-					if _, err := p.message(t.Context(), chat, class, time.Hour); err != nil {
+					if _, err := p.message(t.Context(), chat, priority, time.Hour); err != nil {
 						t.Error(err)
 					}
 					mu.Lock()
@@ -38,7 +39,7 @@ func TestPacerHoldsTheLimits(t *testing.T) {
 			time.Sleep(time.Hour)
 			synctest.Wait()
 			if len(all) != messages {
-				t.Fatalf("%d of %d went out", len(all), messages)
+				t.Fatalf("%d of %d messages granted", len(all), messages)
 			}
 			within(t, "all", all, time.Second, 30)
 			for chat, times := range chats {
@@ -52,7 +53,7 @@ func TestPacerHoldsTheLimits(t *testing.T) {
 	}
 }
 
-// within fails where any window holds more than limit.
+// within fails the test if any window has more than limit times.
 func within(t *testing.T, what string, times []time.Time, window time.Duration, limit int) {
 	t.Helper()
 	for i := limit; i < len(times); i++ {
@@ -62,13 +63,13 @@ func within(t *testing.T, what string, times []time.Time, window time.Duration, 
 	}
 }
 
-// Who gives up waiting takes no turn, and lets the others go on.
-func TestPacerGivingUp(t *testing.T) {
+// A message whose context is done is not counted and does not block others.
+func TestPacerWithCancelledContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(1)
 		start := time.Now()
-		message := func(ctx context.Context, class outbox.Priority) error {
-			_, err := p.message(ctx, 1, class, time.Hour)
+		message := func(ctx context.Context, priority outbox.Priority) error {
+			_, err := p.message(ctx, 1, priority, time.Hour)
 			return err
 		}
 		if err := message(t.Context(), outbox.PriorityReply); err != nil {
@@ -93,8 +94,8 @@ func TestPacerGivingUp(t *testing.T) {
 	})
 }
 
-// Chats that have been quiet are forgotten, with or without a rate.
-func TestPacerForgets(t *testing.T) {
+// States of chats without recent messages are deleted, with or without a rate.
+func TestPacerDeletesUnusedChats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(1e6)
 		for chat := range int64(20 * minSweep) {
@@ -119,18 +120,18 @@ func TestPacerForgets(t *testing.T) {
 	}
 }
 
-// A timer that is a little late does not slow the rate; a pause leaves no burst.
-func TestALateTurn(t *testing.T) {
+// A timer that is a little late does not reduce the rate, and a pause allows no burst.
+func TestPacerWithLateTimer(t *testing.T) {
 	p := newPacer(30)
 	due := time.Now()
 	p.next = due
-	p.take(1, due.Add(time.Millisecond))
+	p.count(1, due.Add(time.Millisecond))
 	if want := due.Add(p.interval); !p.next.Equal(want) {
-		t.Errorf("the next turn is %v later", p.next.Sub(want))
+		t.Errorf("the next message is %v later", p.next.Sub(want))
 	}
 	late := p.next.Add(20 * time.Millisecond)
-	p.take(2, late)
+	p.count(2, late)
 	if want := late.Add(p.interval); !p.next.Equal(want) {
-		t.Errorf("after a pause the next turn is %v later", p.next.Sub(want))
+		t.Errorf("after a pause the next message is %v later", p.next.Sub(want))
 	}
 }

@@ -10,50 +10,44 @@ import (
 
 const (
 	usernameTimeout = 5 * time.Second
-	usernamePause   = 10 * time.Second // before Telegram is asked again
+	usernamePause   = 10 * time.Second // between two failed requests
 )
 
-// profile is what Telegram knows the bot by.
+// profile caches the bot's username.
 type profile struct {
-	turn     chan struct{} // holds one: whoever has it may look and ask
-	username string
-	asked    time.Time
+	lock     chan struct{} // of capacity 1; a mutex that can be waited for until a deadline
+	username string        // "" while it is not known
+	failed   time.Time     // when the last request failed
 }
 
-func newProfile() profile {
-	p := profile{turn: make(chan struct{}, 1)}
-	p.turn <- struct{}{}
-	return p
-}
-
-// Username returns the bot's own @name without the @, or "" while Telegram
-// can't be asked (Bot API: getMe).
+// Username returns the bot's username without @, "" while Telegram can't be reached
+// (Bot API: getMe).
 func (b *Bot) Username(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, usernameTimeout)
 	defer cancel()
 	p := &b.profile
 	select {
-	case <-p.turn:
+	case p.lock <- struct{}{}:
 	case <-ctx.Done():
 		return ""
 	}
-	defer func() { p.turn <- struct{}{} }()
-	if p.username != "" || time.Since(p.asked) < usernamePause {
+	defer func() { <-p.lock }()
+	if p.username != "" || time.Since(p.failed) < usernamePause {
 		return p.username
 	}
 	me, err := b.library.GetMe(ctx)
 	if err != nil {
-		p.asked = time.Now()
-		b.log.Warn("the bot's own name is not known yet", "error", b.client.asError("getMe", err))
+		p.failed = time.Now()
+		b.log.Warn("username not known yet", "error", b.client.asError("getMe", err))
 		return ""
 	}
 	p.username = me.Username
 	return p.username
 }
 
-// SetCommands sets the list of commands for people whose Telegram is in this
-// language, two letters, "" for all others (Bot API: setMyCommands); scope
-// narrows it to certain chats.
+// SetCommands sets the list of commands for people whose Telegram has this language,
+// two letters, "" for all others (Bot API: setMyCommands). A scope limits it to
+// certain chats.
 func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.BotCommand, scope ...models.BotCommandScope) error {
 	params := &telegram.SetMyCommandsParams{Commands: commands, LanguageCode: lang}
 	if len(scope) > 0 {
@@ -65,8 +59,8 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	})
 }
 
-// DeleteCommands takes back the list of commands of a scope (Bot API:
-// deleteMyCommands): those of a wider one are shown again.
+// DeleteCommands deletes the list of commands of a scope, so that the list of a wider
+// scope is shown again (Bot API: deleteMyCommands).
 func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) error {
 	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope})
@@ -74,8 +68,8 @@ func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) 
 	})
 }
 
-// SetDescription sets what people see before they start the bot (Bot API:
-// setMyDescription, 512 characters). lang is as in SetCommands.
+// SetDescription sets the text that people see before they start the bot (Bot API:
+// setMyDescription, at most 512 characters). lang is as in SetCommands.
 func (b *Bot) SetDescription(ctx context.Context, lang, description string) error {
 	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyDescription(ctx, &telegram.SetMyDescriptionParams{Description: description, LanguageCode: lang})
@@ -84,7 +78,7 @@ func (b *Bot) SetDescription(ctx context.Context, lang, description string) erro
 }
 
 // SetShortDescription sets the text on the bot's profile (Bot API:
-// setMyShortDescription, 120 characters). lang is as in SetCommands.
+// setMyShortDescription, at most 120 characters). lang is as in SetCommands.
 func (b *Bot) SetShortDescription(ctx context.Context, lang, short string) error {
 	return retryOnce(ctx, nil, func(ctx context.Context) error {
 		_, err := b.library.SetMyShortDescription(ctx, &telegram.SetMyShortDescriptionParams{ShortDescription: short, LanguageCode: lang})

@@ -11,8 +11,8 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// The bot's own name is asked for when it is needed, not again once it is
-// known, and not at every turn while Telegram is away.
+// The username is requested when it is needed, at most every 10 seconds while Telegram
+// is down, and not again once it is known.
 func TestUsername(t *testing.T) {
 	inWorld(t, telegram.Options{Username: "shop_bot"}, func(t *testing.T, w *world) {
 		w.telegram.Fault(telegram.Fault{Method: "getMe", HTML: true, Times: 2})

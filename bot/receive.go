@@ -5,65 +5,67 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
+
+	"hstockbot/internal/loop"
 )
 
 const (
-	pollTimeout = 30 * time.Second // how long Telegram holds an empty poll
-	pollLimit   = 100              // updates at once, Telegram's most
-	pollGrace   = 15 * time.Second // for the answer itself
+	pollTimeout = 30 * time.Second // of a long poll at Telegram
+	pollLimit   = 100              // updates per poll, Telegram's maximum
+	pollGrace   = 15 * time.Second // for the transfer of the response
 
 	minBackoff      = 250 * time.Millisecond
 	maxBackoff      = 15 * time.Second
 	conflictBackoff = 5 * time.Second
 
-	// maxAttemptsPerUpdate is how often an update is handled before it is given up: it may
-	// be the one that ends the process.
+	// maxAttemptsPerUpdate is how often an update is handled before it is dead-lettered:
+	// it may be the one that crashes the process.
 	maxAttemptsPerUpdate = 3
 
 	inboxTimeout = 10 * time.Second
 )
 
-// poll asks Telegram for updates until Stop (Bot API: getUpdates). An update
-// is acknowledged by asking for those behind it, which is done only after it
-// was stored.
+// poll receives updates until Stop (Bot API: getUpdates). An offset acknowledges all
+// updates before it, so it grows only after they were stored.
 func (b *Bot) poll() {
 	b.conflict.start(time.Now())
-	trouble := pollBackoff{bot: b, what: "receiving updates"}
-	for trouble.again(b.deleteWebhook()) {
+	deleting := pollBackoff{bot: b, request: "deleteWebhook"}
+	for deleting.retry(b.deleteWebhook()) {
 	}
+	polling := pollBackoff{bot: b, request: "getUpdates"}
 	var offset int64
-	for b.receive.Err() == nil {
+	for b.receiving.Err() == nil {
 		updates, err := b.getUpdates(offset)
 		if err == nil && len(updates) == 0 {
-			// All before is acknowledged, and ids may begin anew after a quiet week.
+			// All updates are acknowledged, and ids may restart after a quiet week.
 			offset = 0
 		}
 		if err == nil && len(updates) > 0 {
 			var last int64
-			if last, err = b.receiver.take(updates); err == nil {
+			if last, err = b.receiver.receive(updates); err == nil {
 				offset = last + 1
 			}
 		}
-		trouble.again(err)
+		polling.retry(err)
 	}
 }
 
-// deleteWebhook makes polling possible. What waits at Telegram stays there.
+// deleteWebhook makes polling possible (Bot API: deleteWebhook). Updates that wait at
+// Telegram stay there.
 func (b *Bot) deleteWebhook() error {
-	ctx, cancel := context.WithTimeout(b.receive, callTimeout)
+	ctx, cancel := context.WithTimeout(b.receiving, callTimeout)
 	defer cancel()
 	_, err := b.library.DeleteWebhook(ctx, &telegram.DeleteWebhookParams{})
 	return b.client.asError("deleteWebhook", err)
 }
 
 func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(b.receive, pollTimeout+pollGrace)
+	ctx, cancel := context.WithTimeout(b.receiving, pollTimeout+pollGrace)
 	defer cancel()
 	params := struct {
 		Offset         int64    `json:"offset,omitempty"`
@@ -71,103 +73,98 @@ func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
 		Timeout        int      `json:"timeout"` // seconds
 		AllowedUpdates []string `json:"allowed_updates"`
 	}{offset, pollLimit, int(pollTimeout / time.Second), allowedUpdates}
-	var answer struct {
+	var response struct {
 		Result []json.RawMessage `json:"result"`
 	}
-	err := b.client.call(ctx, "getUpdates", params, &answer, maxUpdates)
-	return answer.Result, err
+	err := b.client.call(ctx, "getUpdates", params, &response, maxUpdates)
+	return response.Result, err
 }
 
-// pollBackoff says once that something does not work, once that it works again,
-// and waits in between.
+// pollBackoff waits after failed requests, and logs when failing begins, changes
+// and ends.
 type pollBackoff struct {
-	bot     *Bot
-	what    string
-	since   time.Time // zero while all is well
-	failed  int       // times in a row
-	code    int       // what was said last
-	backoff time.Duration
+	bot      *Bot
+	request  string    // Bot API
+	failures int       // in a row
+	since    time.Time // the first of them
+	code     int       // of the last one
 }
 
-// again waits as long as the error demands and reports whether to try again:
-// not where there is none, and not once receiving has ended.
-func (t *pollBackoff) again(err error) bool {
-	b := t.bot
-	if b.receive.Err() != nil {
+// notTelegrams is the code of an error that is not a Bot API call's.
+const notTelegrams = -1
+
+// retry waits as long as the error requires and reports whether to try again: not
+// if there is no error, and not after receiving has ended.
+func (p *pollBackoff) retry(err error) bool {
+	b := p.bot
+	if b.receiving.Err() != nil {
 		return false
 	}
 	if err == nil {
-		if t.failed > 0 {
-			b.log.Info("telegram: "+t.what+" works again", "failures", t.failed, "after", time.Since(t.since).Round(time.Second))
+		if p.failures > 0 {
+			b.log.Info("telegram request recovered", "request", p.request, "failures", p.failures, "after", time.Since(p.since).Round(time.Second))
 		}
-		*t = pollBackoff{bot: b, what: t.what}
+		p.failures = 0
 		b.ready.Store(true)
 		return false
 	}
 	b.cfg.CountEvent("poll_failed")
-	var e *Error
-	code := -1
-	if errors.As(err, &e) {
+	code := notTelegrams
+	if e, ok := errors.AsType[*Error](err); ok {
 		code = e.Code
 	}
-	if t.failed == 0 || t.code != code {
-		t.say(code, err)
+	if p.failures == 0 {
+		p.since = time.Now()
 	}
-	if code == http.StatusConflict {
-		b.conflict.seen(time.Now())
+	if p.failures == 0 || p.code != code {
+		p.log(code, err)
 	}
-	if t.failed == 0 {
-		t.since = time.Now()
-	}
-	t.failed++
-	t.code = code
-	if t.failed > 1 {
+	p.code = code
+	p.failures++
+	if p.failures > 1 {
 		b.ready.Store(false)
 	}
-	_ = pause(b.receive, t.wait(code, retryAfter(err))) // the caller sees when it has ended
-	return b.receive.Err() == nil
+	wait := loop.Jitter(loop.Backoff(minBackoff, maxBackoff, p.failures))
+	if code == http.StatusConflict {
+		b.conflict.observe(time.Now())
+		wait = loop.Jitter(conflictBackoff)
+	}
+	if demanded := retryAfter(err); demanded > 0 {
+		wait = demanded
+	}
+	return pause(b.receiving, wait) == nil
 }
 
-func (t *pollBackoff) say(code int, err error) {
-	log := t.bot.log
+func (p *pollBackoff) log(code int, err error) {
+	log := p.bot.log
 	switch code {
 	case http.StatusConflict:
-		log.Error("telegram: somebody else receives this bot's updates; only one program may run with a token", "error", err)
+		log.Error("another program receives this bot's updates; only one may use a token", "error", err)
 	case http.StatusUnauthorized, http.StatusNotFound:
-		log.Error("telegram: the token is not known; it was changed or revoked", "error", err)
+		log.Error("telegram rejects the token; it was changed or revoked", "error", err)
+	case notTelegrams:
+		log.Error("updates not stored, retrying", "error", err)
 	default:
-		log.Warn("telegram: "+t.what+" fails, trying again", "error", err)
+		log.Warn("telegram request failed, retrying", "request", p.request, "error", err)
 	}
 }
 
-func (t *pollBackoff) wait(code int, demanded time.Duration) time.Duration {
-	t.backoff = min(max(2*t.backoff, minBackoff), maxBackoff)
-	d := t.backoff
-	switch {
-	case demanded > 0:
-		return demanded + rand.N(demanded/10) //nolint:gosec // jitter is no secret
-	case code == http.StatusConflict:
-		d = conflictBackoff
-	}
-	return d*4/5 + rand.N(d*2/5) //nolint:gosec // jitter is no secret
-}
-
-// receiver stores what was received and hands it to the dispatcher.
+// receiver stores received updates and submits them to the dispatcher.
 type receiver struct {
 	bot *Bot
 
 	mu sync.Mutex
-	// unsure are ids whose storing failed: it may have been done all the same,
-	// and then they are known when Telegram repeats them, but not handled.
-	unsure map[int64]bool
+	// uncertain are the ids whose storing failed. They may be stored all the same; then
+	// they are known when Telegram repeats them, and yet not handled.
+	uncertain map[int64]bool
 }
 
-var errNothingReadable = errors.New("no update of the batch has a number")
+var errNoUpdateIDs = errors.New("no update of the batch has a readable id")
 
-// take stores a batch and hands it on. It returns the number of the last
-// update. The error is that they are not stored.
-func (in *receiver) take(raw []json.RawMessage) (last int64, err error) {
-	b := in.bot
+// receive stores a batch and submits it. It returns the id of the last update. After an
+// error nothing is stored for certain.
+func (r *receiver) receive(raw []json.RawMessage) (last int64, err error) {
+	b := r.bot
 	received := time.Now()
 	var (
 		batch    []*delivery
@@ -178,7 +175,7 @@ func (in *receiver) take(raw []json.RawMessage) (last int64, err error) {
 	for _, raw := range raw {
 		u, err := decodeUpdate(raw)
 		if u.ID == 0 {
-			b.log.Error("telegram: an update can't be read and has no number; it is left out")
+			b.log.Error("update without a readable id skipped")
 			continue
 		}
 		last = u.ID
@@ -186,7 +183,7 @@ func (in *receiver) take(raw []json.RawMessage) (last int64, err error) {
 		item.received = received
 		switch {
 		case err != nil:
-			b.log.Error("telegram: an update can't be read; it is kept aside", "update", u.ID)
+			b.log.Error("update not readable", "update", u.ID)
 		case !u.forBot():
 			continue
 		default:
@@ -201,83 +198,84 @@ func (in *receiver) take(raw []json.RawMessage) (last int64, err error) {
 		batch, ids, chats, payloads = append(batch, item), append(ids, item.id), append(chats, item.chat), append(payloads, raw)
 	}
 	if last == 0 {
-		return 0, errNothingReadable
+		return 0, errNoUpdateIDs
 	}
 	if len(batch) == 0 {
 		return last, nil
 	}
-	fresh, unsure, err := in.put(ids, chats, payloads)
+	fresh, uncertain, err := r.store(ids, chats, payloads)
 	if err != nil {
 		return 0, err
 	}
-	var handed []*delivery
+	var ready []*delivery
 	for i, item := range batch {
 		switch {
-		case unsure[i]:
-			handed = append(handed, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
+		case uncertain[i]:
+			ready = append(ready, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
 		case !fresh[i]:
 		case item.update == nil:
 			b.deadLetter(b.work, item.id)
 		default:
 			if q := item.update.CallbackQuery; q != nil {
-				item.tap = b.newTap(item, q.ID) // of all, before any has to wait for room
+				item.tap = b.newTap(item, q.ID) // before any delivery waits for a slot
 			}
-			handed = append(handed, item)
+			ready = append(ready, item)
 		}
 	}
-	in.hand(handed)
+	r.submit(ready)
 	return last, nil
 }
 
-// put stores updates. fresh ones were not known; unsure ones were, but perhaps
-// only from an attempt at storing them that failed. Stopping does not cut it off.
-func (in *receiver) put(ids, chats []int64, payloads [][]byte) (fresh, unsure []bool, err error) {
-	ctx, cancel := context.WithTimeout(in.bot.work, inboxTimeout)
+// store stores updates. fresh ones were not known; uncertain ones were known, but
+// perhaps only because an earlier store failed after writing them. The beginning of
+// Stop does not cancel it.
+func (r *receiver) store(ids, chats []int64, payloads [][]byte) (fresh, uncertain []bool, err error) {
+	ctx, cancel := context.WithTimeout(r.bot.work, inboxTimeout)
 	defer cancel()
-	fresh, err = in.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	fresh, err = r.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err != nil {
-		if in.unsure == nil {
-			in.unsure = map[int64]bool{}
+		if r.uncertain == nil {
+			r.uncertain = map[int64]bool{}
 		}
 		for _, id := range ids {
-			in.unsure[id] = true
+			r.uncertain[id] = true
 		}
 		return nil, nil, fmt.Errorf("store updates: %w", err)
 	}
-	unsure = make([]bool, len(ids))
+	uncertain = make([]bool, len(ids))
 	for i, id := range ids {
-		unsure[i] = in.unsure[id] && !fresh[i]
-		delete(in.unsure, id)
+		uncertain[i] = r.uncertain[id] && !fresh[i]
+		delete(r.uncertain, id)
 	}
-	return fresh, unsure, nil
+	return fresh, uncertain, nil
 }
 
-// resume hands on what was found unfinished at the start.
-func (in *receiver) resume(ids, chats []int64) {
+// resume submits the updates that were unfinished at the start.
+func (r *receiver) resume(ids, chats []int64) {
 	for i, id := range ids {
-		if in.bot.dispatcher.submit(in.bot.receive, newDelivery(id, chats[i])) != nil {
-			return // stopping; they stay in the inbox
+		if r.bot.dispatcher.submit(r.bot.receiving, newDelivery(id, chats[i])) != nil {
+			return // Stop has begun; the rest stays in the inbox
 		}
 	}
 }
 
-// hand waits for room for each. What finds none before Stop stays in the inbox.
-func (in *receiver) hand(batch []*delivery) {
+// submit submits deliveries. Those that get no slot before Stop stay in the inbox.
+func (r *receiver) submit(batch []*delivery) {
 	for _, item := range batch {
-		if in.bot.dispatcher.submit(in.bot.receive, item) != nil && item.tap != nil {
+		if r.bot.dispatcher.submit(r.bot.receiving, item) != nil && item.tap != nil {
 			item.tap.drop()
 		}
 	}
 }
 
-// deadLetter gives an update up.
+// deadLetter marks an update as dead-lettered. Hooks.DeadLettered logs it.
 func (b *Bot) deadLetter(ctx context.Context, id int64) {
 	ctx, cancel := context.WithTimeout(ctx, inboxTimeout)
 	defer cancel()
 	if err := b.cfg.Inbox.DeadLetter(ctx, id); err != nil {
-		b.log.Error("an update could not be parked", "update", id, "error", err)
+		b.log.Error("update not dead-lettered", "update", id, "error", err)
 		return
 	}
 	b.cfg.CountEvent("dead_lettered")

@@ -16,9 +16,8 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// What one chat sends is handled in order, while chats run in parallel: with 20
-// texts in each of 50 chats and a handler that takes a second, all is done after
-// 20 seconds.
+// Updates of a chat are handled in order, and chats in parallel: 20 texts in each of
+// 50 chats take 20 seconds with a handler that takes a second.
 func TestOrderPerChatAndChatsInParallel(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var mu sync.Mutex
@@ -55,13 +54,13 @@ func TestOrderPerChatAndChatsInParallel(t *testing.T) {
 	})
 }
 
-// An update is acknowledged only after it was stored, and one whose storing
-// failed is handled once, also where the failure came after the storing.
+// An update is acknowledged only after it was stored. One whose storing failed is
+// handled once, also if it was stored all the same.
 func TestAcknowledgedOnlyAfterStored(t *testing.T) {
 	for _, storedAnyway := range []bool{false, true} {
 		t.Run(fmt.Sprint("stored anyway: ", storedAnyway), func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-				w.inbox.failPuts, w.inbox.putFirst = 3, storedAnyway
+				w.inbox.failStores, w.inbox.storeThenFail = 3, storedAnyway
 				handled := make(chan string, 10)
 				w.bot.Text(func(_ context.Context, req *Request) (View, error) {
 					handled <- req.Text
@@ -107,14 +106,13 @@ func TestRedeliveredUpdateIsHandledOnce(t *testing.T) {
 	})
 }
 
-// A process that ends in the middle of a handler handles the update again after
-// the next start, before anything new of that chat, at most three times in all;
-// then it is parked.
-func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
+// An update whose handler did not finish is handled again after the next start, before
+// newer updates of the chat. After three attempts it is dead-lettered.
+func TestDeadLetteredAfterThreeAttempts(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var handled []string
-		var parked []int64
-		w.hooks.DeadLettered = func(_ context.Context, id int64) { parked = append(parked, id) }
+		var deadLettered []int64
+		w.hooks.DeadLettered = func(_ context.Context, id int64) { deadLettered = append(deadLettered, id) }
 		run := func(stuck bool) {
 			w.build()
 			w.bot.Text(func(ctx context.Context, req *Request) (View, error) {
@@ -139,16 +137,16 @@ func TestHandledAgainAfterCrashThreeTimes(t *testing.T) {
 		if diff := cmp.Diff(want, handled); diff != "" {
 			t.Error(diff)
 		}
-		if len(parked) != 1 || w.observed("dead_lettered") != 1 {
-			t.Errorf("parked %v, observed %d", parked, w.observed("dead_lettered"))
+		if len(deadLettered) != 1 || w.observed("dead_lettered") != 1 {
+			t.Errorf("dead-lettered %v, observed %d", deadLettered, w.observed("dead_lettered"))
 		}
-		if diff := cmp.Diff(map[string]int{"parked": 1, "done": 1}, w.inbox.states()); diff != "" {
+		if diff := cmp.Diff(map[string]int{"dead_lettered": 1, "done": 1}, w.inbox.states()); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// feed makes the first polls answer with these bodies.
+// feed makes the first polls return these bodies.
 func (w *world) feed(status int, bodies ...string) {
 	w.proxy = func(rw http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/getUpdates") || len(bodies) == 0 {
@@ -161,9 +159,8 @@ func (w *world) feed(status int, bodies ...string) {
 	}
 }
 
-// An update that can't be read is parked and lets the others pass; so is a
-// batch without a readable number, an answer that is none, and HTML.
-func TestUnreadableUpdatesNeverWedge(t *testing.T) {
+// Updates and responses that can't be decoded do not block later updates.
+func TestUnreadableUpdatesDoNotBlock(t *testing.T) {
 	good := `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"good"}}`
 	for _, test := range []struct {
 		name   string
@@ -171,10 +168,10 @@ func TestUnreadableUpdatesNeverWedge(t *testing.T) {
 		bodies []string
 		want   map[string]int
 	}{
-		{"wrong type", 200, []string{`{"ok":true,"result":[{"update_id":5,"message":5},{"update_id":6,"callback_query":{"id":true}},` + good + `]}`}, map[string]int{"parked": 2, "done": 2}},
-		{"no number", 200, []string{`{"ok":true,"result":[{"message":{}},"x",` + good + `]}`}, map[string]int{"done": 2}},
-		{"only without number", 200, []string{`{"ok":true,"result":[{"message":{}}]}`}, map[string]int{"done": 1}},
-		{"unknown words", 200, []string{`{"ok":true,"result":[{"update_id":3,"telepathy":{}},{"update_id":4,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"new","forward_origin":{"type":"from the future"}}}]}`}, map[string]int{"done": 2}},
+		{"wrong type", 200, []string{`{"ok":true,"result":[{"update_id":5,"message":5},{"update_id":6,"callback_query":{"id":true}},` + good + `]}`}, map[string]int{"dead_lettered": 2, "done": 2}},
+		{"no id", 200, []string{`{"ok":true,"result":[{"message":{}},"x",` + good + `]}`}, map[string]int{"done": 2}},
+		{"only without id", 200, []string{`{"ok":true,"result":[{"message":{}}]}`}, map[string]int{"done": 1}},
+		{"unknown fields", 200, []string{`{"ok":true,"result":[{"update_id":3,"telepathy":{}},{"update_id":4,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"new","forward_origin":{"type":"from the future"}}}]}`}, map[string]int{"done": 2}},
 		{"channel, bot, service message", 200, []string{`{"ok":true,"result":[
 			{"update_id":3,"message":{"message_id":2,"date":1,"chat":{"id":-1,"type":"channel"},"text":"post"}},
 			{"update_id":4,"message":{"message_id":2,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":9,"is_bot":true,"first_name":"B"},"text":"beep"}},
@@ -197,7 +194,7 @@ func TestUnreadableUpdatesNeverWedge(t *testing.T) {
 				w.join(1).Type("later")
 				w.idle()
 				if len(handled) == 0 || handled[len(handled)-1] != "later" {
-					t.Errorf("wedged: handled %v", handled)
+					t.Errorf("blocked: handled %v", handled)
 				}
 				if diff := cmp.Diff(test.want, w.inbox.states()); diff != "" {
 					t.Error(diff)
@@ -207,17 +204,17 @@ func TestUnreadableUpdatesNeverWedge(t *testing.T) {
 	}
 }
 
-// Trouble is said once, clearly, and once that it is over.
-func TestTroubleIsSaidOnce(t *testing.T) {
+// Failing polls are logged once, and so is the recovery.
+func TestPollErrorsAreLoggedOnce(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault telegram.Fault
-		says  string
+		line  string
 	}{
-		{"conflict", telegram.Fault{Code: 409}, "only one program may run with a token"},
-		{"unauthorized", telegram.Fault{Code: 401}, "the token is not known"},
-		{"gateway", telegram.Fault{HTML: true}, "receiving updates fails"},
-		{"cut", telegram.Fault{Cut: true}, "receiving updates fails"},
+		{"conflict", telegram.Fault{Code: 409}, "another program receives this bot's updates"},
+		{"unauthorized", telegram.Fault{Code: 401}, "telegram rejects the token"},
+		{"gateway", telegram.Fault{HTML: true}, "telegram request failed, retrying\" request=getUpdates"},
+		{"cut", telegram.Fault{Cut: true}, "telegram request failed, retrying\" request=getUpdates"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -229,7 +226,7 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 				w.start()
 				time.Sleep(20 * time.Second)
 				if w.bot.Ready() {
-					t.Error("ready while nothing comes in")
+					t.Error("ready while polls fail")
 				}
 				time.Sleep(time.Hour)
 				w.idle()
@@ -237,7 +234,7 @@ func TestTroubleIsSaidOnce(t *testing.T) {
 					t.Errorf("handled %d, ready %v", handled, w.bot.Ready())
 				}
 				logs := w.logs.String()
-				if strings.Count(logs, test.says) != 1 || strings.Count(logs, "works again") != 1 || strings.Count(logs, "\n") != 2 {
+				if strings.Count(logs, test.line) != 1 || strings.Count(logs, "telegram request recovered") != 1 || strings.Count(logs, "\n") != 2 {
 					t.Errorf("log:\n%s", logs)
 				}
 				if w.observed("poll_failed") != 20 {
@@ -263,101 +260,7 @@ func TestPollObeysRetryAfter(t *testing.T) {
 	})
 }
 
-// Start does not need Telegram.
-func TestStartWhileTelegramIsDown(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
-		w.start()
-		if w.bot.Ready() {
-			t.Error("ready without Telegram")
-		}
-		time.Sleep(10 * time.Minute)
-		if !w.bot.Ready() {
-			t.Error("not ready with Telegram")
-		}
-		if err := w.bot.Start(t.Context()); err != nil {
-			t.Errorf("second start: %v", err)
-		}
-	})
-}
-
-// Stop waits for what was received, and what comes after it waits at Telegram.
-func TestStopDrains(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		handled := 0
-		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
-			if err := pause(ctx, 2*time.Second); err != nil {
-				return View{}, err
-			}
-			handled++
-			return View{Text: "done"}, nil
-		})
-		w.start()
-		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
-		synctest.Wait()
-		start := time.Now()
-		w.stop()
-		if took := time.Since(start); handled != 2 || took != 4*time.Second {
-			t.Errorf("handled %d in %v", handled, took)
-		}
-		ann.Type("three")
-		w.stop() // again
-		if handled != 2 || w.telegram.Pending() == 0 {
-			t.Errorf("received after the stop: %d", handled)
-		}
-		if err := w.bot.Start(t.Context()); err == nil {
-			t.Error("started after a stop")
-		}
-	})
-}
-
-// Stop cuts off what takes too long a second before its deadline; what was cut
-// off or had not begun is handled after the next start.
-func TestStopCutsOff(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		slow := true
-		var handled []string
-		w.hooks.Error = func(_ context.Context, _ *Request, err error) View {
-			t.Errorf("the person is told of the stop: %v", err)
-			return View{}
-		}
-		w.build()
-		text := func(ctx context.Context, req *Request) (View, error) {
-			if slow {
-				<-ctx.Done()
-				return View{}, ctx.Err()
-			}
-			handled = append(handled, req.Text)
-			return View{}, nil
-		}
-		w.bot.Text(text)
-		w.start()
-		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
-		synctest.Wait()
-		start := time.Now()
-		w.stop()
-		if took := time.Since(start); took != 7*time.Second {
-			t.Errorf("took %v of 8 s", took)
-		}
-		if diff := cmp.Diff(map[string]int{"received": 2}, w.inbox.states()); diff != "" {
-			t.Error(diff)
-		}
-		slow = false
-		w.build()
-		w.bot.Text(text)
-		w.start()
-		w.idle()
-		if diff := cmp.Diff([]string{"one", "two"}, handled); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
-// Memory is bounded: where no more fits, receiving waits, and nothing is lost.
+// When memory is full, receiving waits, and no update is lost.
 func TestBackpressure(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		var handled atomic.Int64
@@ -389,9 +292,8 @@ func TestBackpressure(t *testing.T) {
 	})
 }
 
-// That an update's storing failed once does not have it handled again when it
-// was done before.
-func TestUnsureUpdateThatIsDone(t *testing.T) {
+// A finished update is not handled again if storing its repetition fails once.
+func TestFinishedUpdateIsNotHandledAgain(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		handled := 0
 		w.bot.Text(func(context.Context, *Request) (View, error) { handled++; return View{}, nil })
@@ -401,7 +303,7 @@ func TestUnsureUpdateThatIsDone(t *testing.T) {
 		time.Sleep(time.Minute)
 		for range 2 {
 			w.inbox.mu.Lock()
-			w.inbox.failPuts = 1
+			w.inbox.failStores = 1
 			w.inbox.mu.Unlock()
 			w.telegram.Redeliver(1)
 			time.Sleep(time.Minute)
@@ -415,9 +317,9 @@ func TestUnsureUpdateThatIsDone(t *testing.T) {
 	})
 }
 
-// Telegram may begin its numbers anew after a quiet week, so a poll that
-// brought nothing is followed by one without an offset.
-func TestNoHighWaterMark(t *testing.T) {
+// Telegram may restart its ids after a quiet week, so the offset is dropped after an
+// empty poll.
+func TestOffsetIsDroppedAfterEmptyPoll(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.start()
 		w.join(1).Type("hello")
@@ -427,26 +329,6 @@ func TestNoHighWaterMark(t *testing.T) {
 			offsets = append(offsets, call.Fields["offset"])
 		}
 		if diff := cmp.Diff([]string{"", "100002", "", ""}, offsets); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
-// Stop does not wait for room in memory: what has none is in the inbox.
-func TestStopWithoutRoom(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.bot.dispatcher = newDispatcher(w.bot.run, 1, 2)
-		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
-			return View{Text: "done"}, pause(ctx, time.Second)
-		})
-		ann := w.join(1)
-		for range 10 {
-			ann.TapData(1, "t:1")
-		}
-		w.start()
-		w.stop()
-		time.Sleep(time.Minute)
-		if diff := cmp.Diff(map[string]int{"done": 2, "received": 8}, w.inbox.states()); diff != "" {
 			t.Error(diff)
 		}
 	})

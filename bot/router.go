@@ -11,15 +11,14 @@ import (
 
 type handler func(context.Context, *Request) (View, error)
 
-// screen is what a route leads to.
+// screen is the target of a route.
 type screen struct {
 	open func(ctx context.Context, req *Request, args string) (View, error)
-	// retry returns the callback data that "Try again" may carry after an error, ""
-	// for none.
+	// retry returns the callback data of "Try again", "" for none.
 	retry func(args string) string
 }
 
-// router finds the handler of a button, a command or a typed answer.
+// router holds the handlers of buttons, commands, steps of dialogs, and other text.
 type router struct {
 	screens  map[string]screen
 	commands map[string]handler
@@ -34,23 +33,23 @@ func newRouter() router {
 	}
 }
 
-// Screen registers the handler of a route that only draws: after an error
-// "Try again" opens it again. It panics on a name that is taken: a mistake in the
-// program, found when it starts.
+// Screen registers the handler of a route that changes nothing: "Try again" after an
+// error opens it again. It panics if the route's name is registered already, so that
+// the mistake is found when the program starts.
 func Screen[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error)) {
 	Action(b, r, h, r.Data)
 }
 
-// Action registers the handler of a route that does something. retry returns the
-// callback data that "Try again" may carry after an error: that of a screen that
-// leads there, of the route itself where it is harmless to repeat, or "" for none.
-// A nil retry means none. It panics as Screen does.
+// Action registers the handler of a route that changes something. retry returns the
+// callback data of "Try again" after an error: of a screen that leads to the action,
+// of the action itself if repeating it is harmless, or "" for none. A nil retry means
+// none. Action panics as Screen does.
 func Action[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error), retry func(A) string) {
 	add(b.router.screens, "route", r.Name(), screen{
 		open: func(ctx context.Context, req *Request, rest string) (View, error) {
 			args, err := r.Parse(rest)
 			if err != nil {
-				return b.outdated(ctx, req), nil //nolint:nilerr // an old button is no failure
+				return b.outdated(ctx, req), nil //nolint:nilerr // an outdated button is not an error
 			}
 			return h(ctx, req, args)
 		},
@@ -64,23 +63,22 @@ func Action[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A
 	})
 }
 
-// Command registers what a command does, by its name in lower case without the
-// slash. It panics on a name that is taken.
+// Command registers the handler of a command, whose name is in lower case and without
+// the slash. It panics as Screen does.
 func (b *Bot) Command(name string, h func(context.Context, *Request) (View, error)) {
 	add(b.router.commands, "command", name, handler(h))
 }
 
-// Step registers what is done with the answer in a dialog: req.Text, which is
-// "" for a sticker and the like, and req.Data. It panics on a name that is taken.
+// Step registers the handler of the answer in a dialog: req.Text, which is "" for a
+// sticker and so on, and req.Data. It panics as Screen does.
 func (b *Bot) Step(name string, h func(context.Context, *Request) (View, error)) {
 	add(b.router.steps, "step", name, handler(h))
 }
 
-// Text registers what is done with text outside of dialogs and with unknown
-// commands.
+// Text registers the handler of text outside dialogs and of unknown commands.
 func (b *Bot) Text(h func(context.Context, *Request) (View, error)) { b.router.text = h }
 
-// open returns the view that callback data leads to.
+// open returns the view of the screen that callback data leads to.
 func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error) {
 	name, rest := route.Split(data)
 	if screen, ok := b.router.screens[name]; ok {
@@ -89,43 +87,47 @@ func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error)
 	return b.outdated(ctx, req), nil
 }
 
-// ErrorAt returns err as one that happened on the screen that callback data leads
-// to: "Try again" and Back after a question lead there. nil stays nil.
+// ErrorAt returns err as an error of the screen that callback data leads to, so
+// that "Try again" opens that screen. A nil error stays nil.
 func ErrorAt(data string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &errorAt{data: data, err: err}
+	return &errorAt{data: data, error: err}
 }
 
 type errorAt struct {
 	data string
-	err  error
+	error
 }
 
-func (e *errorAt) Error() string { return e.err.Error() }
+func (e *errorAt) Unwrap() error { return e.error }
 
-func (e *errorAt) Unwrap() error { return e.err }
-
-// maxRedirects bounds the redirects of one request; more are a mistake in the program.
+// maxRedirects is the number of redirects that one request may make; more are a
+// mistake in the program.
 const maxRedirects = 4
 
-// follow opens the screen that a view redirects to.
+var errTooManyRedirects = errors.New("too many redirects")
+
+// follow opens the screens that a view redirects to, and notes in req.CallbackData
+// which one was opened last or failed.
 func (b *Bot) follow(ctx context.Context, req *Request, v View, err error) (View, error) {
-	for range maxRedirects {
-		if at := (*errorAt)(nil); errors.As(err, &at) {
-			req.CallbackData = at.data
-		}
-		if err != nil || v.Redirect == "" {
-			return v, err
+	for redirects := 0; err == nil && v.Redirect != ""; redirects++ {
+		if redirects == maxRedirects {
+			return View{}, errTooManyRedirects
 		}
 		from := v
 		req.CallbackData = from.Redirect
-		if v, err = b.open(ctx, req, from.Redirect); err == nil {
-			v = v.after(from)
+		v, err = b.open(ctx, req, from.Redirect)
+		v.AsNewMessage = v.AsNewMessage || from.AsNewMessage
+		if v.Toast == "" {
+			v.Toast, v.Alert = from.Toast, from.Alert
 		}
 	}
-	return View{}, errors.New("bot: too many redirects")
+	if at, ok := errors.AsType[*errorAt](err); ok {
+		req.CallbackData = at.data
+	}
+	return v, err
 }
 
 func (b *Bot) outdated(ctx context.Context, req *Request) View {
@@ -135,17 +137,17 @@ func (b *Bot) outdated(ctx context.Context, req *Request) View {
 	return b.hooks.Outdated(ctx, req)
 }
 
-func add[H any](handlers map[string]H, what, name string, h H) {
+func add[H any](handlers map[string]H, kind, name string, h H) {
 	if _, taken := handlers[name]; taken || name == "" {
-		panic("bot: " + what + " " + name + " is registered twice or has no name")
+		panic("bot: " + kind + " " + name + " is registered twice or has no name")
 	}
 	handlers[name] = h
 }
 
 const maxCommand = 32 // characters (Bot API: BotCommand)
 
-// parseCommand splits "/name@mention args". The text is what people typed: the
-// entities that Telegram sends along count in UTF-16 units and are not needed.
+// parseCommand splits "/name@mention args". It does not need the entities that Telegram
+// sends with the text, which count in UTF-16 units.
 func parseCommand(text string) (name, mention, args string, ok bool) {
 	text, ok = strings.CutPrefix(text, "/")
 	if !ok {
@@ -157,8 +159,8 @@ func parseCommand(text string) (name, mention, args string, ok bool) {
 	}
 	name, mention, _ = strings.Cut(head, "@")
 	name = strings.ToLower(name)
-	odd := func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }
-	if name == "" || len(name) > maxCommand || strings.ContainsFunc(name, odd) {
+	invalid := func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') }
+	if name == "" || len(name) > maxCommand || strings.ContainsFunc(name, invalid) {
 		return "", "", "", false
 	}
 	return name, mention, args, true

@@ -4,77 +4,73 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"hstockbot/internal/outbox"
 	"net/http"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
+
+	"hstockbot/internal/outbox"
 )
 
 const (
-	// replyTimeout bounds all waiting for the answer to what a person did:
-	// after that they have tapped again.
+	// replyTimeout is how long a reply may wait and take. After that the person has
+	// tapped again.
 	replyTimeout = 30 * time.Second
-	// sendTimeout is how long a retry_after is waited out for a message that has
-	// an outbox behind it; a longer one is the outbox's to wait.
-	sendTimeout = 5 * time.Second
-	// maxAttempts counts the first one too.
-	maxAttempts = 3
-	// retryPause is before the second attempt, twice that before the third.
-	retryPause = 250 * time.Millisecond
+	// maxHold is the longest retry_after that Send and Edit wait out. The outbox waits
+	// out longer ones.
+	maxHold     = 5 * time.Second
+	maxAttempts = 3                      // including the first one
+	retryPause  = 250 * time.Millisecond // before the second attempt; doubled before the third
 )
 
-// Send sends a message that nobody tapped for, and returns its number (Bot
-// API: sendMessage, sendDocument, sendPhoto). It waits for its turn as long as ctx
-// lasts. Of outbox.PriorityNews only the wait ends with ctx: cutting off a call that has
-// begun would leave somebody of whom nobody knows whether they got it.
+// Send sends a message that is not a reply, and returns its id (Bot API: sendMessage,
+// sendDocument, sendPhoto). It waits for the pacer until ctx is done. With
+// outbox.PriorityNews ctx ends only that wait: cancelling an in-flight call would leave
+// the delivery unknown.
 //
-// It repeats only what Telegram surely has not done: where no connection came
-// about, and after a short retry_after. The errors are outbox.ErrUnreachable,
-// outbox.ErrRejected, outbox.ErrUncertain (it may have been sent) and others: it was not
-// sent, try later; an *Error says by RetryAfter when.
+// It repeats a call only if it certainly was not executed: without a connection, or
+// after a retry_after of at most 5 seconds. The errors are outbox.ErrUnreachable,
+// outbox.ErrRejected, outbox.ErrUncertain, or transient: not sent, try again later,
+// after *Error.RetryAfter if it is set.
 func (b *Bot) Send(ctx context.Context, chat int64, priority outbox.Priority, v View) (messageID int, err error) {
-	return b.sendView(ctx, chat, priority, v, sendTimeout)
+	return b.sendView(ctx, chat, priority, v, maxHold)
 }
 
-// Edit draws a message again that nobody tapped on (Bot API: editMessageText).
-// That it looks so already is no error; a message that is gone is outbox.ErrRejected.
-// Edits are not paced, whatever their priority, but wait out a short retry_after.
-// Other errors are those of Push; a lost answer has been repeated.
+// Edit changes a message without a tap (Bot API: editMessageText). A message that is
+// not modified is no error; one that no longer exists is outbox.ErrRejected. Edits are
+// not paced, but wait out a retry_after of at most 5 seconds. Other errors are those of
+// Send; outbox.ErrUncertain means that the response was lost twice.
 func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error {
-	err := b.edit(ctx, chat, messageID, v, sendTimeout)
-	if e := (*Error)(nil); errors.As(err, &e) && errors.Is(e, errGone) {
+	err := b.edit(ctx, chat, messageID, v, maxHold)
+	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, errGone) {
 		gone := *e
-		gone.meaning = outbox.ErrRejected
+		gone.kind = outbox.ErrRejected
 		return &gone
 	}
 	return err
 }
 
-// reply sends the answer to what a person did.
+// reply sends a message in response to what a person did.
 func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	return b.sendView(ctx, chat, outbox.PriorityReply, v, replyTimeout)
 }
 
-// sendView sends a new message. What it is refused by retry_after for longer than
-// patience is an error at once.
-func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, patience time.Duration) (messageID int, err error) {
-	method := v.method()
+// sendView sends a new message. It waits out a retry_after of at most longest;
+// after a longer one it returns the error at once.
+func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, longest time.Duration) (messageID int, err error) {
 	calling := ctx
 	if priority == outbox.PriorityNews {
 		calling = context.WithoutCancel(ctx)
 	}
-	for attempt := 1; ; attempt++ {
-		hold, err := b.pacer.message(ctx, chat, priority, patience)
-		switch {
-		case err != nil:
-			return 0, b.client.unsent(method, err)
-		case hold > 0:
-			return 0, &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
-		}
+	err = b.attempt(ctx, attempts{
+		method: v.method(),
+		chat:   chat,
+		wait:   func() (time.Duration, error) { return b.pacer.message(ctx, chat, priority, longest) },
+		hold:   b.pacer.holdMessages,
+	}, func() (err error) {
 		switch {
 		case v.Document != nil:
 			messageID, err = b.sendDocument(calling, chat, v)
@@ -83,76 +79,73 @@ func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority
 		default:
 			messageID, err = b.sendMessage(calling, chat, v)
 		}
-		if err == nil {
-			return messageID, nil
-		}
-		wait := retryAfter(err)
-		switch {
-		case wait > 0:
-			b.cfg.CountEvent("flood")
-			b.pacer.holdMessages(chat, wait) // the next turn is waited for above
-		case errors.Is(err, outbox.ErrUnreachable):
-			b.unreachable(ctx, chat)
-			return 0, err
-		case attempt == maxAttempts || ctx.Err() != nil || !isTransient(err):
-			return 0, err
-		default:
-			if pause(ctx, retryPause<<(attempt-1)) != nil {
-				return 0, err
-			}
-		}
-		if attempt == maxAttempts {
-			return 0, err
-		}
-	}
+		return err
+	})
+	return messageID, err
 }
 
-// edit draws a message again. It is safe to repeat, so a lost answer is
-// repeated as well.
-func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, patience time.Duration) error {
-	const method = "editMessageText"
+// edit changes a message. longest is as in sendView.
+func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, longest time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	for attempt := 1; ; attempt++ {
-		hold, err := b.pacer.edit(ctx, chat, patience)
-		switch {
-		case err != nil:
-			return b.client.unsent(method, err)
-		case hold > 0:
-			return &Error{Method: method, Code: http.StatusTooManyRequests, RetryAfter: hold}
-		}
-		err = b.editMessage(ctx, chat, messageID, v)
-		if err == nil || errors.Is(err, errNotModified) {
+	return b.attempt(ctx, attempts{
+		method:     "editMessageText",
+		chat:       chat,
+		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, longest) },
+		hold:       b.pacer.holdEdits,
+		repeatable: true,
+	}, func() error {
+		err := b.editMessage(ctx, chat, messageID, v)
+		if errors.Is(err, errNotModified) {
 			return nil
 		}
-		wait := retryAfter(err)
+		return err
+	})
+}
+
+// attempts says how a call that draws a message is repeated.
+type attempts struct {
+	method     string // Bot API
+	chat       int64
+	wait       func() (hold time.Duration, err error) // for the pacer; hold > 0 means that the wait would be too long
+	hold       func(chat int64, d time.Duration)      // tells the pacer of a retry_after
+	repeatable bool                                   // a second execution changes nothing, so it is repeated once if the response was lost
+}
+
+// attempt makes a call up to maxAttempts times.
+func (b *Bot) attempt(ctx context.Context, a attempts, call func() error) error {
+	for attempt := 1; ; attempt++ {
+		hold, err := a.wait()
 		switch {
-		case wait > 0:
-			b.cfg.CountEvent("flood")
-			b.pacer.holdEdits(chat, wait)
-		case errors.Is(err, outbox.ErrUnreachable):
-			b.unreachable(ctx, chat)
-			return err
-		case errors.Is(err, outbox.ErrUncertain) && attempt > 1,
-			attempt == maxAttempts, ctx.Err() != nil,
-			!isTransient(err) && !errors.Is(err, outbox.ErrUncertain):
-			return err
-		default:
-			if pause(ctx, retryPause<<(attempt-1)) != nil {
-				return err
-			}
+		case err != nil:
+			return b.client.unsent(a.method, err)
+		case hold > 0:
+			return &Error{Method: a.method, Code: http.StatusTooManyRequests, RetryAfter: hold}
 		}
-		if attempt == maxAttempts {
+		err = call()
+		flood := retryAfter(err)
+		if flood > 0 {
+			b.cfg.CountEvent("flood")
+			a.hold(a.chat, flood)
+		}
+		if errors.Is(err, outbox.ErrUnreachable) {
+			b.unreachable(ctx, a.chat)
+		}
+		again := flood > 0 || isTransient(err) || a.repeatable && attempt == 1 && errors.Is(err, outbox.ErrUncertain)
+		if !again || attempt == maxAttempts {
+			return err
+		}
+		if flood == 0 && pause(ctx, retryPause<<(attempt-1)) != nil {
 			return err
 		}
 	}
 }
 
-// isTransient reports whether nothing was done and the same call may do it. A
-// token that Telegram does not know (401, 404) is no matter of moments.
+// isTransient reports whether a call was not executed and may succeed at once. A
+// rejected token (401, 404) will not.
 func isTransient(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.meaning == nil && e.Code == 0
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.kind == nil && e.Code == 0
 }
 
 func (b *Bot) sendMessage(ctx context.Context, chat int64, v View) (int, error) {
@@ -180,7 +173,7 @@ func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error)
 		Caption:     v.Text,
 		ParseMode:   models.ParseModeHTML,
 		ReplyMarkup: v.markup(),
-		// A list of accounts is a file, whatever its bytes look like.
+		// Goods stay a file, whatever Telegram would recognise in its bytes.
 		DisableContentTypeDetection: true,
 	})
 	if err != nil {
@@ -219,8 +212,8 @@ func (b *Bot) editMessage(ctx context.Context, chat int64, messageID int, v View
 	return b.client.asError("editMessageText", err)
 }
 
-// answerCallback answers a tap. A second answer to it does nothing, and a tap
-// that is too old for one is let be.
+// answerCallback answers a tap (Bot API: answerCallbackQuery). A second answer does
+// nothing. That the tap is too old is no error.
 func (b *Bot) answerCallback(ctx context.Context, query, toast string, alert bool) error {
 	return retryOnce(ctx, errTooOld, func(ctx context.Context) error {
 		_, err := b.library.AnswerCallbackQuery(ctx, &telegram.AnswerCallbackQueryParams{
@@ -230,7 +223,7 @@ func (b *Bot) answerCallback(ctx context.Context, query, toast string, alert boo
 	})
 }
 
-// deleteMessage deletes a message, unless somebody already has.
+// deleteMessage deletes a message. That it was deleted before is no error.
 func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) error {
 	return retryOnce(ctx, errDeleted, func(ctx context.Context) error {
 		_, err := b.library.DeleteMessage(ctx, &telegram.DeleteMessageParams{ChatID: chat, MessageID: messageID})
@@ -238,8 +231,8 @@ func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) erro
 	})
 }
 
-// retryOnce makes a call that is safe to repeat, and repeats it once where that
-// may help. benign, if not nil, is the error that is none.
+// retryOnce makes a call that is safe to repeat, and repeats it once if the error may
+// be temporary. benign is an error that counts as success; nil for none.
 func retryOnce(ctx context.Context, benign error, call func(context.Context) error) error {
 	for attempt := 1; ; attempt++ {
 		once, cancel := context.WithTimeout(ctx, callTimeout)
@@ -250,14 +243,14 @@ func retryOnce(ctx context.Context, benign error, call func(context.Context) err
 		}
 		wait := max(retryAfter(err), retryPause)
 		again := retryAfter(err) > 0 || errors.Is(err, outbox.ErrUncertain) || isTransient(err)
-		if !again || attempt > 1 || wait > sendTimeout || pause(ctx, wait) != nil {
+		if !again || attempt > 1 || wait > maxHold || pause(ctx, wait) != nil {
 			return err
 		}
 	}
 }
 
 func (b *Bot) unreachable(ctx context.Context, chat int64) {
-	if chat > 0 && b.hooks.Unreachable != nil { // in private chats it is the person's id (Bot API: Chat)
+	if chat > 0 && b.hooks.Unreachable != nil { // a private chat has the id of its person (Bot API: Chat)
 		b.hooks.Unreachable(ctx, chat)
 	}
 }

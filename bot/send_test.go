@@ -18,28 +18,28 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// Every way in which sending can fail is one of the four that callers know.
-func TestPushErrors(t *testing.T) {
+// Each failure of Send is one of the outbox package's errors or transient.
+func TestSendErrors(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		fault   telegram.Fault
-		meaning error // nil: sent in the end
-		moment  bool  // an error of the moment
-		sent    int   // messages in the chat
-		calls   int
+		name      string
+		fault     telegram.Fault
+		kind      error // nil: sent or transient
+		transient bool
+		sent      int // messages in the chat
+		calls     int
 	}{
 		{name: "well", sent: 1, calls: 1},
-		{name: "forbidden", fault: telegram.Fault{Code: 403, Description: "Forbidden: bot was blocked by the user"}, meaning: outbox.ErrUnreachable, calls: 1},
-		{name: "chat not found", fault: telegram.Fault{Code: 400, Description: "Bad Request: chat not found"}, meaning: outbox.ErrUnreachable, calls: 1},
-		{name: "unparsable", fault: telegram.Fault{Code: 400, Description: "Bad Request: can't parse entities"}, meaning: outbox.ErrRejected, calls: 1},
-		{name: "too large", fault: telegram.Fault{Code: 413, Description: "Request Entity Too Large"}, meaning: outbox.ErrRejected, calls: 1},
-		{name: "lost answer", fault: telegram.Fault{LoseAnswer: true}, meaning: outbox.ErrUncertain, sent: 1, calls: 1},
-		{name: "cut", fault: telegram.Fault{Cut: true}, meaning: outbox.ErrUncertain, calls: 1},
-		{name: "gateway", fault: telegram.Fault{HTML: true}, meaning: outbox.ErrUncertain, calls: 1},
-		{name: "server error", fault: telegram.Fault{Code: 500, Description: "Internal Server Error"}, meaning: outbox.ErrUncertain, calls: 1},
-		{name: "revoked token", fault: telegram.Fault{Code: 401, Description: "Unauthorized"}, moment: true, calls: 1},
+		{name: "forbidden", fault: telegram.Fault{Code: 403, Description: "Forbidden: bot was blocked by the user"}, kind: outbox.ErrUnreachable, calls: 1},
+		{name: "chat not found", fault: telegram.Fault{Code: 400, Description: "Bad Request: chat not found"}, kind: outbox.ErrUnreachable, calls: 1},
+		{name: "unparsable", fault: telegram.Fault{Code: 400, Description: "Bad Request: can't parse entities"}, kind: outbox.ErrRejected, calls: 1},
+		{name: "too large", fault: telegram.Fault{Code: 413, Description: "Request Entity Too Large"}, kind: outbox.ErrRejected, calls: 1},
+		{name: "lost answer", fault: telegram.Fault{LoseAnswer: true}, kind: outbox.ErrUncertain, sent: 1, calls: 1},
+		{name: "cut", fault: telegram.Fault{Cut: true}, kind: outbox.ErrUncertain, calls: 1},
+		{name: "gateway", fault: telegram.Fault{HTML: true}, kind: outbox.ErrUncertain, calls: 1},
+		{name: "server error", fault: telegram.Fault{Code: 500, Description: "Internal Server Error"}, kind: outbox.ErrUncertain, calls: 1},
+		{name: "revoked token", fault: telegram.Fault{Code: 401, Description: "Unauthorized"}, transient: true, calls: 1},
 		{name: "flood, short", fault: telegram.Fault{RetryAfter: 4}, sent: 1, calls: 2},
-		{name: "flood, long", fault: telegram.Fault{RetryAfter: 60}, moment: true, calls: 1},
+		{name: "flood, long", fault: telegram.Fault{RetryAfter: 60}, transient: true, calls: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -49,12 +49,12 @@ func TestPushErrors(t *testing.T) {
 					w.telegram.Fault(test.fault)
 				}
 				id, err := w.bot.Send(t.Context(), 1, outbox.PriorityGoods, View{Text: "goods"})
-				if (err == nil) != (id != 0) || (err == nil) != (test.meaning == nil && !test.moment) {
+				if (err == nil) != (id != 0) || (err == nil) != (test.kind == nil && !test.transient) {
 					t.Fatalf("message %d, error %v", id, err)
 				}
-				for _, meaning := range []error{outbox.ErrUnreachable, outbox.ErrRejected, outbox.ErrUncertain} {
-					if got := errors.Is(err, meaning); got != errors.Is(test.meaning, meaning) {
-						t.Errorf("%v: errors.Is %v: %v", err, meaning, got)
+				for _, kind := range []error{outbox.ErrUnreachable, outbox.ErrRejected, outbox.ErrUncertain} {
+					if got := errors.Is(err, kind); got != errors.Is(test.kind, kind) {
+						t.Errorf("%v: errors.Is %v: %v", err, kind, got)
 					}
 				}
 				if err != nil {
@@ -74,8 +74,8 @@ func TestPushErrors(t *testing.T) {
 	}
 }
 
-// Nothing was sent where no connection came about, so it is tried again.
-func TestPushAgainAfterDialFailed(t *testing.T) {
+// Without a connection nothing was sent, so the call is repeated.
+func TestSendRepeatsAfterDialFailed(t *testing.T) {
 	for _, fails := range []int{2, 3} {
 		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 			left, dial := fails, w.cfg.Dial
@@ -95,16 +95,16 @@ func TestPushAgainAfterDialFailed(t *testing.T) {
 			if err != nil {
 				w.refuseCanary("the error", err.Error())
 				if errors.Is(err, outbox.ErrUncertain) || len(ann.Messages()) != 0 {
-					t.Errorf("taken for sent: %v", err)
+					t.Errorf("counts as sent: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// A message that was sent is no error because of a word that the library does
-// not know in the answer.
-func TestAnswerWithUnknownWords(t *testing.T) {
+// A value in the response that the library does not know does not make a sent message
+// an error.
+func TestResponseWithUnknownValues(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.proxy = func(rw http.ResponseWriter, _ *http.Request) bool {
 			_, _ = rw.Write([]byte(`{"ok":true,"result":{"message_id":77,"date":1,"chat":{"id":1,"type":"private"},"forward_origin":{"type":"from the future"}}}`))
@@ -119,21 +119,21 @@ func TestAnswerWithUnknownWords(t *testing.T) {
 
 func TestEdit(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		fault   telegram.Fault
-		text    string
-		delete  bool
-		meaning error
-		want    string
+		name   string
+		fault  telegram.Fault
+		text   string
+		delete bool
+		kind   error
+		want   string
 	}{
 		{name: "well", text: "b", want: "b"},
 		{name: "not modified", text: "a", want: "a"},
 		{name: "lost answer", text: "b", fault: telegram.Fault{LoseAnswer: true}, want: "b"},
 		{name: "gateway", text: "b", fault: telegram.Fault{HTML: true}, want: "b"},
-		{name: "gateway twice", text: "b", fault: telegram.Fault{HTML: true, Times: 2}, meaning: outbox.ErrUncertain, want: "a"},
+		{name: "gateway twice", text: "b", fault: telegram.Fault{HTML: true, Times: 2}, kind: outbox.ErrUncertain, want: "a"},
 		{name: "flood", text: "b", fault: telegram.Fault{RetryAfter: 3}, want: "b"},
-		{name: "gone", text: "b", delete: true, meaning: outbox.ErrRejected},
-		{name: "blocked", text: "b", fault: telegram.Fault{Code: 403}, meaning: outbox.ErrUnreachable, want: "a"},
+		{name: "gone", text: "b", delete: true, kind: outbox.ErrRejected},
+		{name: "blocked", text: "b", fault: telegram.Fault{Code: 403}, kind: outbox.ErrUnreachable, want: "a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -152,7 +152,7 @@ func TestEdit(t *testing.T) {
 					w.telegram.Fault(test.fault)
 				}
 				err = w.bot.Edit(t.Context(), 1, id, View{Text: test.text})
-				if (err == nil) != (test.meaning == nil) || (err != nil && !errors.Is(err, test.meaning)) {
+				if (err == nil) != (test.kind == nil) || (err != nil && !errors.Is(err, test.kind)) {
 					t.Errorf("error %v", err)
 				}
 				if got := ann.Last().Text; got != test.want {
@@ -163,8 +163,8 @@ func TestEdit(t *testing.T) {
 	}
 }
 
-// A view as Telegram gets it.
-func TestViewFields(t *testing.T) {
+// A view has these parameters in the call.
+func TestParametersOfView(t *testing.T) {
 	keyboard := [][]models.InlineKeyboardButton{{{Text: "a", CallbackData: "a"}}}
 	const markup = `{"inline_keyboard":[[{"text":"a","callback_data":"a"}]]}`
 	for _, test := range []struct {
@@ -213,9 +213,9 @@ func TestToastIsCut(t *testing.T) {
 	}
 }
 
-// With the limits of Telegram enforced, nothing is ever refused for them, the
-// urgent go first, and the rate is used.
-func TestPacing(t *testing.T) {
+// Telegram's limits are never exceeded, the most urgent messages go first, and the rate
+// is used.
+func TestPacingOfSend(t *testing.T) {
 	inWorld(t, telegram.Options{Flood: true}, func(t *testing.T, w *world) {
 		w.cfg.Rate = 30
 		w.build()
@@ -225,10 +225,10 @@ func TestPacing(t *testing.T) {
 		}
 		group := w.telegram.Group(-5, "Friends")
 		start := time.Now()
-		for _, class := range []outbox.Priority{outbox.PriorityNews, outbox.PriorityStatus, outbox.PriorityReply, outbox.PriorityGoods, outbox.PriorityCode} {
+		for _, priority := range []outbox.Priority{outbox.PriorityNews, outbox.PriorityStatus, outbox.PriorityReply, outbox.PriorityGoods, outbox.PriorityCode} {
 			for chat := range int64(each) {
 				go func() {
-					if _, err := w.bot.Send(t.Context(), chat+1, class, View{Text: fmt.Sprint(int(class))}); err != nil {
+					if _, err := w.bot.Send(t.Context(), chat+1, priority, View{Text: fmt.Sprint(int(priority))}); err != nil {
 						t.Error(err)
 					}
 				}()
@@ -255,9 +255,9 @@ func TestPacing(t *testing.T) {
 			}
 			last[text] = call.At.Sub(start)
 		}
-		// Whoever came first took the free slot, before the others were there.
+		// The first message was sent before the others waited.
 		if order != "01234" && order[1:] != "01234" {
-			t.Errorf("classes went in the order %s", order)
+			t.Errorf("priorities went in the order %s", order)
 		}
 		if last["0"] > 4*time.Second || last["4"] > 12*time.Second {
 			t.Errorf("the rate is not used: %v", last)
@@ -271,43 +271,42 @@ func TestPacing(t *testing.T) {
 	})
 }
 
-// One chat's retry_after holds up that chat only, and its edits not at all.
+// A retry_after of sendMessage delays messages to that chat only, and no edits.
 func TestRetryAfterIsPerChat(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.join(1)
 		w.join(2)
 		id := w.showButtons(1, tapButton(1))
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: 1, RetryAfter: 20})
-		push := func(chat int64) error {
+		send := func(chat int64) error {
 			_, err := w.bot.Send(t.Context(), chat, outbox.PriorityGoods, View{Text: "goods"})
 			return err
 		}
 		start := time.Now()
-		if err := push(1); retryAfter(err) != 20*time.Second {
+		if err := send(1); retryAfter(err) != 20*time.Second {
 			t.Errorf("chat 1: %v", err)
 		}
-		if err := push(1); retryAfter(err) != 20*time.Second || len(w.calls("sendMessage")) != 2 {
+		if err := send(1); retryAfter(err) != 20*time.Second || len(w.calls("sendMessage")) != 2 {
 			t.Errorf("chat 1 again: %v, %d calls", err, len(w.calls("sendMessage")))
 		}
-		if err := push(2); err != nil {
+		if err := send(2); err != nil {
 			t.Errorf("chat 2: %v", err)
 		}
 		if err := w.bot.Edit(t.Context(), 1, id, View{Text: "edited"}); err != nil {
 			t.Errorf("edit: %v", err)
 		}
 		if time.Since(start) != 0 {
-			t.Errorf("somebody waited %v", time.Since(start))
+			t.Errorf("the calls waited %v", time.Since(start))
 		}
 		time.Sleep(16 * time.Second)
-		if err := push(1); err != nil || time.Since(start) != 20*time.Second {
+		if err := send(1); err != nil || time.Since(start) != 20*time.Second {
 			t.Errorf("after the pause: %v at %v", err, time.Since(start))
 		}
 	})
 }
 
-// An answer to a person waits for at most half a minute, a push for as long as
-// its context.
-func TestReplyPatience(t *testing.T) {
+// A reply waits out a retry_after of up to half a minute.
+func TestReplyWaitsOutRetryAfter(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
 		w.start()
@@ -326,44 +325,44 @@ func TestReplyPatience(t *testing.T) {
 		if ann.Last().Text != "hi again" || time.Since(start) != 0 {
 			t.Errorf("after %v:\n%s", time.Since(start), ann.Transcript())
 		}
-		if !strings.Contains(w.logs.String(), "was not drawn") {
+		if !strings.Contains(w.logs.String(), "screen not drawn") {
 			t.Errorf("log\n%s", w.logs)
 		}
 	})
 }
 
-// A stop ends the wait of a broadcast's messages, and cuts off none that has begun:
-// it is known of each whether it was sent.
-func TestABroadcastIsNotCutOff(t *testing.T) {
+// The end of its context ends the wait of a broadcast's message for the pacer, and does
+// not cancel an in-flight call.
+func TestBroadcastInFlightIsNotCancelled(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		ann, bob := w.join(1), w.join(2)
 		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 5 * time.Second})
 		w.bot.pacer.interval = time.Minute
 		ctx, stop := context.WithCancel(t.Context())
-		begun, waiting := make(chan error, 1), make(chan error, 1)
-		push := func(chat int64, done chan<- error) {
+		inFlight, waiting := make(chan error, 1), make(chan error, 1)
+		send := func(chat int64, done chan<- error) {
 			_, err := w.bot.Send(ctx, chat, outbox.PriorityNews, View{Text: "to all"})
 			done <- err
 		}
-		go push(1, begun)
+		go send(1, inFlight)
 		synctest.Wait()
-		go push(2, waiting)
+		go send(2, waiting)
 		synctest.Wait()
 		stop()
 		if err := <-waiting; !errors.Is(err, context.Canceled) || errors.Is(err, outbox.ErrUncertain) || len(bob.Messages()) != 0 {
-			t.Errorf("who had no turn: %v", err)
+			t.Errorf("the waiting message: %v", err)
 		}
-		if err := <-begun; err != nil || len(ann.Messages()) != 1 {
-			t.Errorf("who had one: %v, %d messages", err, len(ann.Messages()))
+		if err := <-inFlight; err != nil || len(ann.Messages()) != 1 {
+			t.Errorf("the in-flight message: %v, %d messages", err, len(ann.Messages()))
 		}
 	})
 }
 
-// A person who has blocked the bot is told of, whatever was being sent.
-func TestUnreachableIsTold(t *testing.T) {
+// Hooks.Unreachable is called for replies and other messages.
+func TestUnreachableHook(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		var told []int64
-		w.hooks.Unreachable = func(_ context.Context, id int64) { told = append(told, id) }
+		var unreachable []int64
+		w.hooks.Unreachable = func(_ context.Context, id int64) { unreachable = append(unreachable, id) }
 		w.build()
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
 		w.start()
@@ -374,34 +373,11 @@ func TestUnreachableIsTold(t *testing.T) {
 		if _, err := w.bot.Send(t.Context(), 7, outbox.PriorityGoods, View{Text: "goods"}); !errors.Is(err, outbox.ErrUnreachable) {
 			t.Error(err)
 		}
-		if diff := cmp.Diff([]int64{7, 7}, told); diff != "" {
+		if diff := cmp.Diff([]int64{7, 7}, unreachable); diff != "" {
 			t.Error(diff)
 		}
 		if w.logs.String() != "" {
 			t.Errorf("log\n%s", w.logs)
 		}
 	})
-}
-
-func TestNewRefusesWithoutSecrets(t *testing.T) {
-	good := Config{Token: canary, Inbox: newInbox()}
-	for name, change := range map[string]func(*Config){
-		"no token":         func(c *Config) { c.Token = "" },
-		"token with space": func(c *Config) { c.Token = canary + " x" },
-		"address":          func(c *Config) { c.APIURL = "ftp://" + canary },
-		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
-		"no inbox":         func(c *Config) { c.Inbox = nil },
-		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
-	} {
-		cfg := good
-		change(&cfg)
-		if b, err := New(cfg); err == nil || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%s: %v, %v", name, b, err)
-		}
-	}
-	good.Token += "\n" // from a file
-	b, err := New(good)
-	if err != nil || b.ID() != 4200 {
-		t.Errorf("a token with a line break: %v", err)
-	}
 }

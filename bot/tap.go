@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// answerDelay is after what time a tap is answered when there is nothing to
-// say yet: until then the person's Telegram shows it as being worked on.
+// answerDelay is how long after its receipt a tap is answered if there is no toast yet.
+// Until it is answered, the person's app shows a progress indicator.
 const answerDelay = 500 * time.Millisecond
 
-// tap is the answer that a callback query gets, exactly once.
+// tap is a callback query, which is answered exactly once.
 type tap struct {
 	bot   *Bot
 	item  *delivery
 	query string
 	timer *time.Timer
 
-	mu    sync.Mutex
-	given bool
+	mu       sync.Mutex
+	answered bool // or dropped
 }
 
-// newTap answers the query empty after answerDelay, unless answer does before.
-// The delivery must be open until then.
+// newTap answers the query empty after answerDelay, unless answer was called before.
+// The delivery must be unfinished until then.
 func (b *Bot) newTap(item *delivery, query string) *tap {
 	t := &tap{bot: b, item: item, query: query}
 	t.mu.Lock()
@@ -31,41 +31,41 @@ func (b *Bot) newTap(item *delivery, query string) *tap {
 	return t
 }
 
-// answer sends the answer, beside what its caller goes on to do, and reports
-// whether it was still to be given.
+// answer sends the answer in the background. It reports whether the tap was not
+// answered before.
 func (t *tap) answer(toast string, alert bool) bool {
-	if !t.take() {
+	if !t.claim() {
 		return false
 	}
 	go func() {
 		defer t.bot.dispatcher.done(t.item)
-		// Not cut off by Stop: it waits for the answer.
-		ctx, cancel := context.WithTimeout(t.bot.work, callTimeout+sendTimeout)
+		// Stop waits for the answer, so its beginning does not cancel it.
+		ctx, cancel := context.WithTimeout(t.bot.work, callTimeout+maxHold)
 		defer cancel()
 		if err := t.bot.answerCallback(ctx, t.query, toast, alert); err != nil {
-			t.bot.log.Warn("a tap was not answered", "update", t.item.id, "error", err)
+			t.bot.log.Warn("tap not answered", "update", t.item.id, "error", err)
 		}
 	}()
 	return true
 }
 
-// take makes the caller the one who answers; the delivery stays open for it.
-func (t *tap) take() bool {
+// claim reports whether the caller must answer; the delivery is unfinished until then.
+func (t *tap) claim() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.given {
+	if t.answered {
 		return false
 	}
-	t.given = true
+	t.answered = true
 	t.timer.Stop()
-	t.item.open.Add(1)
+	t.item.unfinished.Add(1)
 	return true
 }
 
-// drop leaves the tap unanswered.
+// drop makes the tap stay unanswered.
 func (t *tap) drop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.given = true
+	t.answered = true
 	t.timer.Stop()
 }

@@ -15,17 +15,17 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// onTap registers the one screen of these tests.
+// onTap registers the screen of tapRoute.
 func (w *world) onTap(h func(context.Context, *Request, numberArgs) (View, error)) {
 	Screen(w.bot, tapRoute, h)
 }
 
-// A tap is answered half a second after its receipt, also while it waits in
-// its chat's queue, and only once.
+// A tap is answered once, half a second after its receipt, also while it waits in its
+// chat's queue.
 func TestTapIsAnsweredWhileItWaits(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
-			return View{Text: "done", Toast: "too late"}, pause(ctx, 10*time.Second)
+			return View{Text: "done", Toast: "late"}, pause(ctx, 10*time.Second)
 		})
 		w.start()
 		ann := w.join(1)
@@ -52,9 +52,8 @@ func TestTapIsAnsweredWhileItWaits(t *testing.T) {
 	})
 }
 
-// The toast goes out the moment the handler returns, beside the edit: neither
-// waits for the other.
-func TestToastBesideEdit(t *testing.T) {
+// The toast and the edit are sent in parallel when the handler has returned.
+func TestToastInParallelToEdit(t *testing.T) {
 	for _, slow := range []string{"answerCallbackQuery", "editMessageText"} {
 		t.Run("slow "+slow, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
@@ -85,16 +84,16 @@ func TestToastBesideEdit(t *testing.T) {
 	}
 }
 
-// An alert that comes after the answer is said by a message, and so is a toast
-// that would have been all.
+// If the tap was answered before, an alert, or a toast without a view, is sent as a
+// message.
 func TestLateToastBecomesMessage(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		view View
 		want string
 	}{
-		{"toast beside a view", View{Text: "new text", Toast: "Saved"}, "#1 Bot (edited): new text\n"},
-		{"alert beside a view", View{Text: "new text", Toast: "a < b", Alert: true}, "#1 Bot (edited): new text\n#2 Bot: a < b\n"},
+		{"toast with a view", View{Text: "new text", Toast: "Saved"}, "#1 Bot (edited): new text\n"},
+		{"alert with a view", View{Text: "new text", Toast: "a < b", Alert: true}, "#1 Bot (edited): new text\n#2 Bot: a < b\n"},
 		{"toast alone", View{Toast: "a & b"}, "#1 Bot: choose\n   [ tap ]\n#2 Bot: a & b\n"},
 		{"nothing", View{}, "#1 Bot: choose\n   [ tap ]\n"},
 	} {
@@ -115,8 +114,8 @@ func TestLateToastBecomesMessage(t *testing.T) {
 	}
 }
 
-// Where a view is drawn: in the tapped message if that can be edited.
-func TestWhereViewsAreDrawn(t *testing.T) {
+// A view is drawn in the tapped message if that can be edited, else in a new one.
+func TestMessageOfView(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		prepare func(w *world, ann *telegram.Client, id int) (tapped int)
@@ -140,7 +139,7 @@ func TestWhereViewsAreDrawn(t *testing.T) {
 			want:    "#1 Bot: choose\n   [ tap ]\n",
 		},
 		{
-			name: "a document stays",
+			name: "a document is not edited",
 			prepare: func(w *world, _ *telegram.Client, _ int) int {
 				id, err := w.bot.Send(w.t.Context(), 1, outbox.PriorityGoods, View{
 					Text: "goods", Document: &Document{Name: "a.txt", Data: []byte("x\n")},
@@ -239,7 +238,7 @@ func chooseAgain() View {
 	return View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{{tapButton(1)}}}
 }
 
-// Old, unknown and forged buttons say so and show the menu.
+// Buttons with unknown routes and invalid arguments are outdated.
 func TestOutdatedButtons(t *testing.T) {
 	for _, data := range []string{"t", "t:", "t:zzzzzzzzzzzzzzzzzzzz", "t:1.2", "nothing", ":", "t:+1", "\x00"} {
 		t.Run(data, func(t *testing.T) {
@@ -263,9 +262,9 @@ func TestOutdatedButtons(t *testing.T) {
 	}
 }
 
-// A tap that Telegram no longer lets be answered, and one whose answer was
-// lost, still draw, and nothing is said of it.
-func TestAnswerTroubleIsSilent(t *testing.T) {
+// A tap that is too old to be answered, or whose answer was lost, is drawn, and
+// nothing is logged.
+func TestUnansweredTapIsDrawn(t *testing.T) {
 	for _, fault := range []telegram.Fault{
 		{Code: 400, Description: "Bad Request: query is too old and response timeout expired or query ID is invalid"},
 		{LoseAnswer: true},
@@ -291,8 +290,9 @@ func TestAnswerTroubleIsSilent(t *testing.T) {
 	}
 }
 
-// A panic is told with a reference that stands in the log, and the bot goes on.
-func TestPanic(t *testing.T) {
+// After a panic the person is shown the reference that is in the log, and the bot
+// continues.
+func TestPanicInHandler(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.onTap(func(_ context.Context, _ *Request, args numberArgs) (View, error) {
 			if args.N == 1 {
@@ -323,7 +323,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// A tap found after a restart is answered and drawn like any other.
+// A tap that is found after a restart is answered and drawn.
 func TestTapAfterRestart(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		crash := true
@@ -351,8 +351,8 @@ func TestTapAfterRestart(t *testing.T) {
 	})
 }
 
-// However the handler's end and the half second fall together, a tap is
-// answered exactly once.
+// A tap is answered exactly once, also if the handler returns at the moment of the
+// empty answer.
 func TestAnsweredExactlyOnce(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.onTap(func(ctx context.Context, _ *Request, args numberArgs) (View, error) {
@@ -376,8 +376,8 @@ func TestAnsweredExactlyOnce(t *testing.T) {
 	})
 }
 
-// A toast that is shown early answers the tap.
-func TestShowAnswers(t *testing.T) {
+// A toast of Show answers the tap.
+func TestShowAnswersTap(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.onTap(func(ctx context.Context, req *Request, _ numberArgs) (View, error) {
 			if err := req.Show(ctx, View{Toast: "One moment"}); err != nil {
@@ -395,8 +395,8 @@ func TestShowAnswers(t *testing.T) {
 	})
 }
 
-// A handler has a minute; then its error is shown, as any other.
-func TestHandlerDeadline(t *testing.T) {
+// After a minute the context of a handler is done, and its error is shown.
+func TestHandlerTimeout(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
 			<-ctx.Done()
@@ -413,7 +413,7 @@ func TestHandlerDeadline(t *testing.T) {
 	})
 }
 
-// Even a panic in what tells of panics ends nothing but its update.
+// A panic in the hooks affects only its update.
 func TestPanicInHooks(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.hooks.Error = func(context.Context, *Request, error) View { panic("error") }

@@ -9,14 +9,14 @@ import (
 	"github.com/go-telegram/bot/models"
 )
 
-// allowedUpdates is what Telegram is asked for (Bot API: getUpdates).
+// allowedUpdates are the kinds of updates that are received (Bot API: getUpdates).
 var allowedUpdates = []string{
 	models.AllowedUpdateMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember, models.AllowedUpdateInlineQuery,
 }
 
-// update is what the runtime reads of an update (Bot API: Update). Nothing
-// else is decoded, so that a word that the library does not know yet costs no
-// update, and nothing else is stored.
+// update has the fields that are used (Bot API: Update). The others are not decoded,
+// so that a value that the library does not know does not lose an update, and they
+// are not stored.
 type update struct {
 	ID            int64         `json:"update_id"`
 	Message       *message      `json:"message,omitempty"`
@@ -31,12 +31,12 @@ type message struct {
 	Chat chat    `json:"chat"`
 	From *sender `json:"from,omitempty"`
 	Text string  `json:"text,omitempty"`
-	Via  present `json:"via_bot,omitempty"` // an inline result that was chosen, not typed
+	Via  present `json:"via_bot,omitempty"` // set if the person chose an inline result
 	content
 }
 
-// content says that a person has sent something other than text. A message
-// with neither is about the chat (a pinned message, a new title).
+// content says that a person sent something other than text. A message without content
+// and text is a service message (a pinned message, a new title).
 type content struct {
 	Animation   present `json:"animation,omitempty"`
 	Audio       present `json:"audio,omitempty"`
@@ -65,8 +65,8 @@ type callback struct {
 	Data    string  `json:"data,omitempty"`
 }
 
-// tapped is the bot's own message (Bot API: MaybeInaccessibleMessage). Its
-// text may hold goods, and only matters for whether it can be edited as text.
+// tapped is the tapped message (Bot API: MaybeInaccessibleMessage). Its text may
+// contain goods and is not stored; only a message with text can be edited as text.
 type tapped struct {
 	ID   int     `json:"message_id"`
 	Date int     `json:"date"` // 0: the message is no longer accessible
@@ -87,7 +87,7 @@ type inlineQuery struct {
 	From   sender `json:"from"`
 	Query  string `json:"query,omitempty"`
 	Offset string `json:"offset,omitempty"`
-	// Received is ours: Telegram says no time, and a stored one is soon too old.
+	// Received is added by the bot: Telegram sends no time.
 	Received int64 `json:"received,omitempty"` // unix ms
 }
 
@@ -104,7 +104,7 @@ type sender struct {
 	LanguageCode string `json:"language_code,omitempty"`
 }
 
-// present is true where the field is there, whatever it holds.
+// present is true if the field is present, except null and false.
 type present bool
 
 // UnmarshalJSON implements json.Unmarshaler.
@@ -113,10 +113,10 @@ func (p *present) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-var errNoUpdateID = errors.New("the update has no number")
+var errNoUpdateID = errors.New("the update has no id")
 
-// decodeUpdate reads one update. Where that fails the update still has its
-// number, if that can be read: it is what lets the others pass.
+// decodeUpdate decodes one update. After an error the update has its id, if that is
+// readable, so that the update can be acknowledged.
 func decodeUpdate(raw []byte) (*update, error) {
 	u := &update{}
 	err := json.Unmarshal(raw, u)
@@ -124,7 +124,7 @@ func decodeUpdate(raw []byte) (*update, error) {
 		head := struct {
 			ID int64 `json:"update_id"`
 		}{}
-		_ = json.Unmarshal(raw, &head) // 0 where it can't be read
+		_ = json.Unmarshal(raw, &head) // the id stays 0 if it is unreadable
 		u = &update{ID: head.ID}
 		err = fmt.Errorf("decode update: %w", err)
 	}
@@ -134,7 +134,7 @@ func decodeUpdate(raw []byte) (*update, error) {
 	return u, err
 }
 
-// chatID returns the chat whose order the update belongs to.
+// chatID returns the chat in whose order the update is handled.
 func (u *update) chatID() int64 {
 	switch {
 	case u.Message != nil:
@@ -142,19 +142,18 @@ func (u *update) chatID() int64 {
 	case u.CallbackQuery != nil && u.CallbackQuery.Message != nil:
 		return u.CallbackQuery.Message.Chat.ID
 	case u.CallbackQuery != nil:
-		return u.CallbackQuery.From.ID // the private chat has the person's id
+		return u.CallbackQuery.From.ID // a private chat has the id of its person
 	case u.MyChatMember != nil:
 		return u.MyChatMember.Chat.ID
 	case u.InlineQuery != nil:
-		return u.InlineQuery.From.ID // in order with what they do in private
+		return u.InlineQuery.From.ID // in order with the private chat
 	default:
 		return 0
 	}
 }
 
-// forBot reports whether a person has done something that the bot may have an
-// answer to. Bots, channels, what Telegram notes about a chat and what people
-// say to each other in a group are not even stored.
+// forBot reports whether the bot may respond to the update. Updates of bots and
+// channels, service messages, and text in groups that is not a command are not stored.
 func (u *update) forBot() bool {
 	switch {
 	case u.Message != nil:
@@ -179,7 +178,7 @@ func (u *update) forBot() bool {
 
 func (c chat) private() bool { return c.Type == string(models.ChatTypePrivate) }
 
-// library returns the update as the library has it, as far as it was read.
+// library converts the update to the library's type.
 func (u *update) library() *models.Update {
 	out := &models.Update{ID: u.ID}
 	switch {
@@ -212,7 +211,7 @@ func (u *update) library() *models.Update {
 
 func (m *tapped) library() models.MaybeInaccessibleMessage {
 	if m.Date == 0 || !m.Text {
-		// A file can be edited no more than what is gone: both get a new message.
+		// A file can't be edited as text either, so both get a new message.
 		return models.MaybeInaccessibleMessage{
 			Type:                models.MaybeInaccessibleMessageTypeInaccessibleMessage,
 			InaccessibleMessage: &models.InaccessibleMessage{Chat: m.Chat.library(), MessageID: m.ID},

@@ -7,35 +7,35 @@ import (
 	"github.com/go-telegram/bot/models"
 )
 
-// View is what a handler shows. A View without Text, Document and Photo draws
-// nothing; its Toast still answers the tap.
+// View is what a handler returns to be shown. A View without Text, Document and Photo
+// draws nothing; its Toast still answers the tap.
 type View struct {
 	Text         string // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
 	Keyboard     [][]models.InlineKeyboardButton
-	Picture      string    // URL shown as a link preview above the text; "" = no previews
-	Document     *Document // a file of its own message; Text becomes its caption
-	Photo        *Document // likewise a picture that is shown (Bot API: sendPhoto, 10 MB); not beside a Document
-	Toast        string    // the answer to the tap, at most 200 characters
-	Alert        bool      // the Toast waits to be dismissed
-	AsNewMessage bool      // a new message even after a tap: the tapped one stays as it is
-	// Dialog is what the person's next text means; nil: nothing. It replaces the
-	// dialog before, unless Keep leaves that as it is.
+	Picture      string    // URL, shown as a link preview above the text; "" = no preview
+	Document     *Document // sent as a new message with Text as its caption (Bot API: sendDocument)
+	Photo        *Document // likewise, at most 10 MB (Bot API: sendPhoto); not together with Document
+	Toast        string    // the answer to the tap, cut to 200 UTF-16 units (Bot API: answerCallbackQuery)
+	Alert        bool      // the person must dismiss the Toast
+	AsNewMessage bool      // sent as a new message even after a tap; the tapped message does not change
+	// Dialog is what the person's next text means; nil = it has no special meaning. It
+	// replaces the dialog before, unless KeepDialog is set.
 	Dialog     *Dialog
 	KeepDialog bool
 	// Redirect is the callback data of the screen to show instead, as if its button
-	// had been tapped: "Try again" and Back after a question lead there. Beside it
-	// only Toast, Alert and AsNewMessage count.
+	// had been tapped. Of the other fields only Toast, Alert and AsNewMessage count,
+	// and the toast of the screen replaces this one.
 	Redirect string
 }
 
-// Document is a file, sent byte for byte.
+// Document is a file, sent unchanged.
 type Document struct {
 	Name string
 	Data []byte
 }
 
-// Dialog says what a person's next text means: the name of a Step, and data of
-// its own making.
+// Dialog says which Step handles a person's next text, with which Request.Data, and
+// for how long.
 type Dialog struct {
 	Step string
 	Data string
@@ -45,24 +45,13 @@ type Dialog struct {
 // RedirectTo returns a View that redirects to callback data.
 func RedirectTo(data string) View { return View{Redirect: data} }
 
-// after returns the view that a redirect led to, with what the redirect itself
-// asks for.
-func (v View) after(redirect View) View {
-	v.AsNewMessage = v.AsNewMessage || redirect.AsNewMessage
-	if v.Toast == "" {
-		v.Toast, v.Alert = redirect.Toast, redirect.Alert
-	}
-	return v
-}
-
 // empty reports whether there is nothing to draw.
 func (v View) empty() bool { return v.Text == "" && !v.file() }
 
-// file reports whether it is a message with a file, which is never drawn in
-// another one's place.
+// file reports whether the view has a file. Then it is always a new message.
 func (v View) file() bool { return v.Document != nil || v.Photo != nil }
 
-// method is the one of the Bot API that sends it.
+// method returns the Bot API method that sends the view.
 func (v View) method() string {
 	switch {
 	case v.Document != nil:
@@ -74,8 +63,7 @@ func (v View) method() string {
 	}
 }
 
-// markup returns nil, and no empty keyboard, where there are no buttons: an
-// edit without takes the buttons away.
+// markup returns nil if there are no buttons: an edit without markup removes them.
 func (v View) markup() models.ReplyMarkup {
 	if len(v.Keyboard) == 0 {
 		return nil
@@ -91,9 +79,9 @@ func (v View) preview() *models.LinkPreviewOptions {
 	return &models.LinkPreviewOptions{URL: &v.Picture, PreferLargeMedia: &yes, ShowAboveText: &yes}
 }
 
-const maxToast = 200 // characters (Bot API: answerCallbackQuery)
+const maxToast = 200 // UTF-16 units (Bot API: answerCallbackQuery)
 
-// toast returns the answer to the tap, cut to what Telegram takes.
+// toast returns Toast, cut to maxToast.
 func (v View) toast() string {
 	units := utf16.Encode([]rune(v.Toast))
 	if len(units) <= maxToast {

@@ -16,10 +16,10 @@ import (
 
 const (
 	webhookHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
-	maxWebhook    = 1 << 20                           // bytes of one update
+	maxWebhook    = 1 << 20                           // bytes of a request body, which is one update
 )
 
-// listen opens the webhook's listener; serve serves it until Stop.
+// listen opens the webhook's listener. serve handles its requests until Stop.
 func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", b.cfg.Webhook.Addr)
@@ -34,37 +34,39 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 		MaxHeaderBytes:    16 << 10,
 	}
 	return func() {
-		b.received.Go(b.setWebhook)
-		b.received.Go(func() {
-			<-b.receive.Done()
+		b.receivers.Go(b.setWebhook)
+		b.receivers.Go(func() {
+			<-b.receiving.Done()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
 			defer cancel()
-			_ = server.Shutdown(ctx) // waits for the requests that are being stored
+			_ = server.Shutdown(ctx) // waits for updates that are being stored
 		})
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			b.ready.Store(false)
-			b.log.Error("the webhook's listener failed", "error", err)
+			b.log.Error("webhook listener failed", "error", err)
 		}
 	}, nil
 }
 
-// setWebhook tells Telegram where to send updates, as often as it takes.
+// setWebhook tells Telegram where to send updates (Bot API: setWebhook), until it
+// succeeds or Stop begins.
 func (b *Bot) setWebhook() {
-	trouble := pollBackoff{bot: b, what: "setting the webhook"}
+	setting := pollBackoff{bot: b, request: "setWebhook"}
 	for {
-		ctx, cancel := context.WithTimeout(b.receive, callTimeout)
+		ctx, cancel := context.WithTimeout(b.receiving, callTimeout)
 		_, err := b.library.SetWebhook(ctx, &telegram.SetWebhookParams{
 			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secret.Reveal(), AllowedUpdates: allowedUpdates,
 		})
 		cancel()
-		if !trouble.again(b.client.asError("setWebhook", err)) {
+		if !setting.retry(b.client.asError("setWebhook", err)) {
 			return
 		}
 	}
 }
 
-// serveWebhook takes one update. 200 says that it is stored; after anything
-// else Telegram sends it again.
+// serveWebhook receives one update. Status 200 means that it is stored or of no
+// interest; after any other status Telegram sends it again. Others are 400 (not an
+// update, or the body was cut off), 401 (wrong secret), 405, 413 and 500 (not stored).
 func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -77,16 +79,20 @@ func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxWebhook))
-	if err != nil {
-		http.Error(w, "body not read", http.StatusRequestEntityTooLarge)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		http.Error(w, "body too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	_, err = b.receiver.take([]json.RawMessage{body})
+	if err != nil {
+		http.Error(w, "body not readable", http.StatusBadRequest)
+		return
+	}
+	_, err = b.receiver.receive([]json.RawMessage{body})
 	switch {
-	case errors.Is(err, errNothingReadable):
+	case errors.Is(err, errNoUpdateIDs):
 		http.Error(w, "not an update", http.StatusBadRequest)
 	case err != nil:
-		b.log.Error("an update was not stored", "error", err)
+		b.log.Error("update not stored", "error", err)
 		http.Error(w, "not stored", http.StatusInternalServerError)
 	}
 }

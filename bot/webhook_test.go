@@ -2,11 +2,14 @@ package bot
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,19 +19,19 @@ import (
 	"hstockbot/locales"
 )
 
-func noGreeting(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }
+func identifyNobody(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }
 
 const (
 	hookSecret = "canary-of-the-webhook"
 	hookUpdate = `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"hi"}}`
 )
 
-// 200 says that an update is stored; whoever does not know the secret learns
-// nothing else.
-func TestWebhookAnswers(t *testing.T) {
+// Status 200 means that the update is stored or of no interest.
+func TestWebhookStatus(t *testing.T) {
 	for _, test := range []struct {
 		name, method, secret, body string
-		failPuts                   int
+		readError                  error // after the body
+		failStores                 int
 		status                     int
 		states                     map[string]int
 	}{
@@ -37,18 +40,24 @@ func TestWebhookAnswers(t *testing.T) {
 		{name: "no secret", method: "POST", body: hookUpdate, status: 401},
 		{name: "GET", method: "GET", secret: hookSecret, status: 405},
 		{name: "garbage", method: "POST", secret: hookSecret, body: "<html>", status: 400},
-		{name: "no number", method: "POST", secret: hookSecret, body: "{}", status: 400},
-		{name: "wrong type", method: "POST", secret: hookSecret, body: `{"update_id":7,"message":1}`, status: 200, states: map[string]int{"parked": 1}},
+		{name: "no id", method: "POST", secret: hookSecret, body: "{}", status: 400},
+		{name: "wrong type", method: "POST", secret: hookSecret, body: `{"update_id":7,"message":1}`, status: 200, states: map[string]int{"dead_lettered": 1}},
 		{name: "of no interest", method: "POST", secret: hookSecret, body: `{"update_id":7,"poll":{}}`, status: 200},
 		{name: "too large", method: "POST", secret: hookSecret, body: `{"update_id":7,"x":"` + strings.Repeat("x", maxWebhook) + `"}`, status: 413},
-		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failPuts: 1, status: 500},
+		{name: "cut off", method: "POST", secret: hookSecret, body: hookUpdate, readError: io.ErrUnexpectedEOF, status: 400},
+		{name: "timeout", method: "POST", secret: hookSecret, readError: os.ErrDeadlineExceeded, status: 400},
+		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failStores: 1, status: 500},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secret: hookSecret}
-				w.inbox.failPuts = test.failPuts
+				w.inbox.failStores = test.failStores
 				w.build()
-				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", strings.NewReader(test.body))
+				var body io.Reader = strings.NewReader(test.body)
+				if test.readError != nil {
+					body = io.MultiReader(body, iotest.ErrReader(test.readError))
+				}
+				request := httptest.NewRequestWithContext(t.Context(), test.method, "/hook", body)
 				if test.secret != "" {
 					request.Header.Set(webhookHeader, test.secret)
 				}
@@ -70,19 +79,19 @@ func TestWebhookAnswers(t *testing.T) {
 	}
 }
 
-// Telegram is told of the webhook, and sends what people type and tap to it,
-// again what was not stored.
+// Telegram sends updates to the webhook that setWebhook names, and repeats those that
+// were not stored.
 func TestWebhookEndToEnd(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secret: hookSecret}
-		w.inbox.failPuts = 2
+		w.inbox.failStores = 2
 		w.build()
 		w.bot.Text(echo("text"))
 		w.telegram.Fault(telegram.Fault{Method: "setWebhook", HTML: true, Times: 3})
 		stop := w.serveHook()
-		w.bot.received.Go(w.bot.setWebhook)
+		w.bot.receivers.Go(w.bot.setWebhook)
 		if w.bot.Ready() {
-			t.Error("ready before Telegram knows")
+			t.Error("ready before setWebhook has succeeded")
 		}
 		time.Sleep(time.Minute)
 		ann := w.join(1)
@@ -103,15 +112,15 @@ func TestWebhookEndToEnd(t *testing.T) {
 	})
 }
 
-// serveHook serves the webhook on the network in memory.
+// serveHook serves the webhook on the in-memory network.
 func (w *world) serveHook() (stop func()) {
 	_, stop = w.network.Serve("hook", http.HandlerFunc(w.bot.serveWebhook))
 	return stop
 }
 
-// The listener is the bot's own: Start opens it, Stop closes it, and an address
-// that is taken is an error of Start.
-func TestWebhookListens(t *testing.T) {
+// Start opens the webhook's listener and Stop closes it. An address in use is an error
+// of Start.
+func TestWebhookListener(t *testing.T) {
 	config := Config{
 		Token: canary, APIURL: "http://telegram", Dial: memnet.New().Dial, Inbox: newInbox(),
 		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secret: hookSecret},
@@ -120,7 +129,7 @@ func TestWebhookListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.SetHooks(Hooks{Identify: noGreeting})
+	b.SetHooks(Hooks{Identify: identifyNobody})
 	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +146,7 @@ func TestWebhookListens(t *testing.T) {
 	if b, err = New(config); err != nil {
 		t.Fatal(err)
 	}
-	b.SetHooks(Hooks{Identify: noGreeting})
+	b.SetHooks(Hooks{Identify: identifyNobody})
 	if err := b.Start(t.Context()); err == nil {
 		t.Error("two listen on one address")
 	}

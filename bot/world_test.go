@@ -25,11 +25,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// canary is the bot's token: it must be in no log and in no error.
+// canary is the bot's token. No log and no error may contain it.
 const canary = "4200:canary-token-that-nobody-may-see-0123"
 
-// world is a bot, the pretend Telegram and an inbox in memory, in a bubble with
-// a clock of its own. Configure it before start.
+// world has a bot, the pretend Telegram and an in-memory inbox, in a synctest bubble.
+// Configure it before start.
 type world struct {
 	t        *testing.T
 	telegram *telegram.Server
@@ -39,8 +39,8 @@ type world struct {
 	bot      *Bot
 	logs     *logBuffer
 	network  *memnet.Network
-	// proxy may answer calls before the pretend Telegram does, and reports
-	// whether it has.
+	// proxy may respond to a call instead of the pretend Telegram, and reports whether
+	// it did.
 	proxy func(w http.ResponseWriter, r *http.Request) bool
 
 	mu     sync.Mutex
@@ -86,7 +86,7 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 	})
 }
 
-// build makes the bot, a new one on the same inbox after a stop.
+// build creates the bot, or after a stop a new one with the same inbox.
 func (w *world) build() {
 	w.t.Helper()
 	b, err := New(w.cfg)
@@ -99,7 +99,7 @@ func (w *world) build() {
 
 func (w *world) start() {
 	w.t.Helper()
-	w.bot.SetHooks(w.hooks) // the test may have changed them
+	w.bot.SetHooks(w.hooks) // the test may have changed them since build
 	if err := w.bot.Start(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func (w *world) stop() {
 	}
 }
 
-// idle waits until everything that was typed and tapped is handled.
+// idle waits until all updates are handled.
 func (w *world) idle() {
 	w.t.Helper()
 	synctest.Wait()
@@ -155,7 +155,7 @@ func (w *world) calls(method string) []telegram.Call {
 	return slices.DeleteFunc(w.telegram.Calls(), func(c telegram.Call) bool { return c.Method != method })
 }
 
-// showButtons sends a message with these buttons and returns its number.
+// showButtons sends a message with these buttons and returns its id.
 func (w *world) showButtons(chat int64, buttons ...models.InlineKeyboardButton) int {
 	w.t.Helper()
 	id, err := w.bot.Send(w.t.Context(), chat, outbox.PriorityReply, View{Text: "choose", Keyboard: [][]models.InlineKeyboardButton{buttons}})
@@ -165,7 +165,6 @@ func (w *world) showButtons(chat int64, buttons ...models.InlineKeyboardButton) 
 	return id
 }
 
-// routes of the tests.
 type numberArgs struct{ N int64 }
 
 var tapRoute = route.New[numberArgs]("t")
@@ -199,23 +198,23 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// memoryInbox is an Inbox that survives the bot, but not the test.
+// memoryInbox is an Inbox in memory. It can be used by several bots in turn.
 type memoryInbox struct {
 	mu      sync.Mutex
 	rows    map[int64]*row
 	order   []int64
 	dialogs map[int64]dialogRow
 
-	failPuts int  // that many Puts fail
-	putFirst bool // a Put that fails has stored all the same
-	failEnd  bool // Finish fails
+	failStores    int  // number of calls of StoreUpdates that fail
+	storeThenFail bool // a failing StoreUpdates stores all the same
+	failFinish    bool // Finish fails
 }
 
 type row struct {
 	chat     int64
 	payload  []byte
 	attempts int
-	state    string // "received", "done", "parked"
+	state    string // "received", "done", "dead_lettered"
 }
 
 type dialogRow struct {
@@ -235,10 +234,10 @@ func newInbox() *memoryInbox {
 func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloads [][]byte) ([]bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	failed := m.failPuts > 0
+	failed := m.failStores > 0
 	if failed {
-		m.failPuts--
-		if !m.putFirst {
+		m.failStores--
+		if !m.storeThenFail {
 			return nil, errInbox
 		}
 	}
@@ -290,12 +289,14 @@ func (m *memoryInbox) FinishWithDialog(_ context.Context, id, user int64, step, 
 	return nil
 }
 
-func (m *memoryInbox) DeadLetter(_ context.Context, id int64) error { return m.end(id, "parked") }
+func (m *memoryInbox) DeadLetter(_ context.Context, id int64) error {
+	return m.end(id, "dead_lettered")
+}
 
 func (m *memoryInbox) end(id int64, state string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.failEnd {
+	if m.failFinish {
 		return errInbox
 	}
 	r := m.rows[id]

@@ -83,7 +83,7 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	case failure != nil:
 		return tryAgain(req, l.T("error_market"))
 	default:
-		s.Log.Error("a screen failed", "update", req.UpdateID, "user", req.User.ID, "error", err)
+		s.Log.Error("handler failed", "update", req.UpdateID, "user", req.User.ID, "error", err)
 		return tryAgain(req, l.T("error_internal"))
 	}
 }

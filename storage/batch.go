@@ -68,13 +68,18 @@ func (b *batcher) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error 
 	}
 }
 
-// close lets what is queued finish and ends the loop.
-func (b *batcher) close() {
+// close refuses new writes and waits until the queued ones have ended, or ctx is done.
+func (b *batcher) close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.signal()
-	<-b.done
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("writes are pending: %w", ctx.Err())
+	}
 }
 
 func (b *batcher) signal() {

@@ -17,7 +17,8 @@ func crowd(tb testing.TB, db *DB, n int) {
 	tb.Helper()
 	err := db.write(tb.Context(), func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(tb.Context(), `WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ?)
-			INSERT INTO users (`+userColumns+`) SELECT id, 'Somebody', CASE WHEN id % 10 = 0 THEN 'zh' ELSE 'en' END, '', 0, 1, 1, 0, 1 FROM ids`, n)
+			INSERT INTO users (id, name, telegram_lang, lang, unreachable, blocked, private_chat, created_at, seen_at)
+			SELECT id, 'Somebody', CASE WHEN id % 10 = 0 THEN 'zh' ELSE 'en' END, '', 0, 0, 1, 1, 1 FROM ids`, n)
 		return err
 	})
 	if err != nil {

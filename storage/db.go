@@ -53,7 +53,7 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	}
 	db := &DB{keys: options.Keys}
 	if err := db.open(ctx, path); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close(context.WithoutCancel(ctx)))
 	}
 	return db, nil
 }
@@ -81,28 +81,42 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// Close lets the writes that were handed in finish, then closes all
-// connections. It may be called twice.
-func (db *DB) Close() error {
-	var failures []error
-	if db.batch != nil {
-		db.batch.close()
-	}
+// Close waits for the writes handed in until ctx is done, and closes all connections.
+// Where ctx was done first the error says so (it wraps ctx's), and writes that have
+// not started fail. It may be called again.
+func (db *DB) Close(ctx context.Context) error {
+	failures := []error{db.waitForWrites(ctx)}
 	if db.reader != nil {
 		failures = append(failures, db.reader.Close())
 	}
-	// The writer goes last, so that its end folds the WAL into the database.
-	if db.writer != nil {
-		// Who has its one connection keeps the others waiting.
-		if conn, err := db.writer.Conn(context.Background()); err == nil {
-			failures = append(failures, conn.Close())
-		}
+	if db.writer != nil { // last, so that the WAL is folded into the database
 		failures = append(failures, db.writer.Close())
 	}
 	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("storage: closing: %w", err)
 	}
 	return nil
+}
+
+// waitForWrites refuses new shared writes and waits until no write is left, or ctx is
+// done.
+func (db *DB) waitForWrites(ctx context.Context) error {
+	if db.batch != nil {
+		if err := db.batch.close(ctx); err != nil {
+			return err
+		}
+	}
+	if db.writer == nil {
+		return nil
+	}
+	conn, err := db.writer.Conn(ctx) // the only one: while it is taken, a write runs
+	if err == nil {
+		return conn.Close()
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("writes are pending: %w", ctx.Err())
+	}
+	return nil // closed already
 }
 
 // Ping says whether the database answers.

@@ -175,7 +175,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := db.Close(); err != nil {
+		if err := db.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -217,7 +217,7 @@ func TestCloseDrains(t *testing.T) {
 	}
 	waitQueued(t, db, 10)
 	closed := make(chan error)
-	go func() { closed <- db.Close() }()
+	go func() { closed <- db.Close(t.Context()) }()
 	close(release)
 	if err := <-closed; err != nil {
 		t.Error(err)
@@ -228,6 +228,49 @@ func TestCloseDrains(t *testing.T) {
 		if value, err := db.Setting(t.Context(), name); err != nil || value != "kept" {
 			t.Errorf("%s: %q, %v", name, value, err)
 		}
+	}
+}
+
+// A Close whose context is done closes at once; the write that has started completes.
+func TestCloseObeysContext(t *testing.T) {
+	for name, write := range map[string]func(*DB, context.Context, func(*sqlx.Tx) error) error{"own transaction": (*DB).write, "shared transaction": (*DB).submit} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "bot.db")
+			db := openAt(t, path, testKeys(t, 1))
+			started, release, written := make(chan struct{}), make(chan struct{}), make(chan error)
+			go func() {
+				written <- write(db, t.Context(), func(tx *sqlx.Tx) error {
+					close(started)
+					<-release
+					return setSetting(t.Context(), tx, upsertSetting, "started", "kept")
+				})
+			}()
+			<-started
+			queued := make(chan error)
+			go func() { queued <- db.SetSetting(t.Context(), "queued", "lost") }()
+			if name == "own transaction" {
+				waitQueued(t, db, 1)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			closed := make(chan error)
+			go func() { closed <- db.Close(ctx) }()
+			cancel()
+			if err := <-closed; !errors.Is(err, context.Canceled) {
+				t.Errorf("the error is %v", err)
+			}
+			close(release)
+			if err := <-written; err != nil {
+				t.Errorf("the write that had started: %v", err)
+			}
+			<-queued
+			if err := db.Close(t.Context()); err != nil {
+				t.Errorf("closed again: %v", err)
+			}
+			db = openAt(t, path, testKeys(t, 1))
+			if value, err := db.Setting(t.Context(), "started"); err != nil || value != "kept" {
+				t.Errorf("the setting is %q, %v", value, err)
+			}
+		})
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Dialog returns what a person's next typed text means: the step and its
-// data. Both are "" when no dialog is open, or its time is over.
+// Dialog returns what a person's next typed text means: the step and its data. Both
+// are "" when no dialog is open, or it has expired. The data is sealed: people are
+// asked for links, addresses and numbers.
 func (db *DB) Dialog(ctx context.Context, user int64) (step, data string, err error) {
 	var row struct {
 		Step       string `db:"step"`
@@ -25,7 +26,6 @@ func (db *DB) Dialog(ctx context.Context, user int64) (step, data string, err er
 	if err != nil {
 		return "", "", fmt.Errorf("read dialog: %w", err)
 	}
-	// Sealed, because people are asked for links, addresses and numbers.
 	data, err = db.unsealText("dialogs", "data", user, row.DataSealed)
 	if err != nil {
 		return "", "", fmt.Errorf("read dialog: %w", err)

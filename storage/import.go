@@ -9,10 +9,9 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// ImportOrder records an order that was placed elsewhere, as it stands, with what it
-// has delivered and the messages that compose makes of that (see UpdateOrder),
-// in one transaction. Every order has a purchase: this one's was placed by
-// somebody else, so it was never a draft, was never sent, and has no price.
+// ImportOrder records an order that was not bought through the bot, with its accounts
+// and the messages that compose makes of them (see UpdateOrder), in one transaction.
+// Every order has a purchase: that of an imported one has no price and was never sent.
 //
 // ErrExternalIDTaken: the person has this order already.
 func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, error) {
@@ -55,18 +54,13 @@ func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secre
 		if err != nil {
 			return err
 		}
-		for _, message := range messages {
-			if err := db.insertMessage(ctx, tx, message); err != nil {
-				return err
-			}
-		}
-		return nil
+		return db.insertMessages(ctx, tx, messages)
 	})
 	if isUnique(err) {
 		err = ErrExternalIDTaken
 	}
 	if err != nil {
-		return Order{}, fmt.Errorf("take in an order: %w", err)
+		return Order{}, fmt.Errorf("import an order: %w", err)
 	}
 	return o, nil
 }

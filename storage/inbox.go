@@ -12,28 +12,24 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// The inbox holds what was received until it is handled, sealed, and the ids
-// of what was handled long enough to know them again.
+// The inbox holds received updates, sealed, until they are handled, and then their ids,
+// to recognize repeated ones (sweepRules says for how long).
 
-const (
-	inboxLife      = 48 * time.Hour      // of the ids of what is done: Telegram repeats for 24 h
-	deadLetterLife = 30 * 24 * time.Hour // of what was given up, with its payload
-	putRows        = 128                 // of one INSERT at most: getUpdates gives 100 (Bot API)
-	sweepRows      = 500                 // of one DELETE, so that nobody's write waits long for it
-)
+// insertRows is how many updates one INSERT stores at most: getUpdates gives 100 (Bot
+// API).
+const insertRows = 128
 
-// StoreUpdates stores received updates durably, in their order, as attempted once.
-// fresh says by position which were not known before; known ones are left as
-// they are.
+// StoreUpdates stores received updates durably, in their order, as attempted once. fresh
+// says by position which were not known before; known ones do not change.
 func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error) {
 	if len(chats) != len(ids) || len(payloads) != len(ids) {
-		return nil, errors.New("put updates: ids, chats and payloads differ in number")
+		return nil, errors.New("store updates: ids, chats and payloads differ in number")
 	}
 	fresh = make([]bool, len(ids))
 	if len(ids) == 0 {
 		return fresh, nil
 	}
-	var sealed []string // before the transaction: others wait for it
+	var sealed []string // before the transaction, which blocks other writes
 	for i, payload := range payloads {
 		sealed = append(sealed, db.sealText("inbox", "payload", ids[i], string(payload)))
 	}
@@ -41,7 +37,7 @@ func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][
 	err = db.submit(ctx, func(tx *sqlx.Tx) error {
 		for from, to := 0, 0; from < len(ids); from = to {
 			// Powers of two, so that few different statements are prepared.
-			to = from + 1<<(bits.Len(uint(min(len(ids)-from, putRows)))-1)
+			to = from + 1<<(bits.Len(uint(min(len(ids)-from, insertRows)))-1)
 			inserted, err := db.insertUpdates(ctx, tx, ids[from:to], chats[from:to], sealed[from:to], now, from)
 			if err != nil {
 				return err
@@ -54,7 +50,7 @@ func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("put updates: %w", err)
+		return nil, fmt.Errorf("store updates: %w", err)
 	}
 	return fresh, nil
 }
@@ -79,8 +75,7 @@ func (db *DB) insertUpdates(ctx context.Context, tx *sqlx.Tx, ids, chats []int64
 	return fresh, nil
 }
 
-// Unfinished returns the updates that were received but neither finished nor
-// parked, oldest first.
+// Unfinished returns the updates that are neither done nor dead-lettered, oldest first.
 func (db *DB) Unfinished(ctx context.Context) (ids, chats []int64, err error) {
 	var rows []struct {
 		ID   int64 `db:"update_id"`
@@ -97,9 +92,9 @@ func (db *DB) Unfinished(ctx context.Context) (ids, chats []int64, err error) {
 	return ids, chats, nil
 }
 
-// StartAttempt counts one more attempt at an unfinished update, durably, and returns
-// it. The error is ErrNotFound for one that is finished, parked or unknown.
-// When the payload can't be unsealed the attempt has been counted all the same.
+// StartAttempt counts another attempt at an unfinished update, durably, and returns the
+// payload. The error is ErrNotFound for one that is done, dead-lettered or unknown. An
+// attempt at a damaged payload is counted, too.
 func (db *DB) StartAttempt(ctx context.Context, id int64) (payload []byte, attempts int, err error) {
 	var row struct {
 		PayloadSealed string `db:"payload_sealed"`
@@ -114,24 +109,23 @@ func (db *DB) StartAttempt(ctx context.Context, id int64) (payload []byte, attem
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("begin update: %w", err)
+		return nil, 0, fmt.Errorf("start attempt at update: %w", err)
 	}
 	text, err := db.unsealText("inbox", "payload", id, row.PayloadSealed)
 	if err != nil {
-		return nil, row.Attempts, fmt.Errorf("begin update: %w", err)
+		return nil, row.Attempts, fmt.Errorf("start attempt at update: %w", err)
 	}
 	return []byte(text), row.Attempts, nil
 }
 
-// Finish records that an update is done and blanks its payload. Finishing
-// what is finished or parked changes nothing; the error is ErrNotFound for an
-// unknown one.
+// Finish records that an update is done and deletes its payload. An update that is done
+// or dead-lettered does not change; the error is ErrNotFound for an unknown one.
 func (db *DB) Finish(ctx context.Context, id int64) error {
 	return db.end(ctx, "finish update", markDone, id, nil)
 }
 
-// FinishWithDialog is Finish, and in the same transaction makes step, with
-// its data, what the person's next text means until then; step "" clears it.
+// FinishWithDialog is Finish and, in the same transaction, sets what the person's next
+// text means until then: step, with its data; step "" closes the dialog.
 func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data string, until time.Time) error {
 	sealed := db.sealText("dialogs", "data", user, data)
 	return db.end(ctx, "finish update", markDone, id, func(tx *sqlx.Tx) error {
@@ -139,30 +133,30 @@ func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data s
 	})
 }
 
-// DeadLetter gives an update up: it is not handled again, and its payload is kept
-// sealed for thirty days. Otherwise it is as Finish.
+// DeadLetter is Finish for an update that failed too often: it is not handled again, and
+// its payload is kept, sealed, for 30 days.
 func (db *DB) DeadLetter(ctx context.Context, id int64) error {
-	return db.end(ctx, "park update", markDeadLettered, id, nil)
+	return db.end(ctx, "dead-letter update", markDeadLettered, id, nil)
 }
 
-// Of what is done only the id is needed. The chat would be the person: the tap by
-// which they are forgotten is done after that.
+// Of a done update only the id is needed. Its chat would identify the person, and the
+// update by which a person is forgotten is done after that.
 const (
 	markDone         = `UPDATE inbox SET state = 'done', chat_id = 0, payload_sealed = '', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 	markDeadLettered = `UPDATE inbox SET state = 'dead_lettered', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 )
 
-// end moves an update to its end and runs also if this call moved it.
+// end finishes an update and runs also if this call did.
 func (db *DB) end(ctx context.Context, what, query string, id int64, also func(tx *sqlx.Tx) error) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, db.bind(query), toMillis(time.Now()), id))
+		ended, err := db.transitionTx(ctx, tx, query, toMillis(time.Now()), id)
 		if err != nil {
 			return err
 		}
-		if n > 0 && also != nil {
+		if ended && also != nil {
 			return also(tx)
 		}
-		if n > 0 {
+		if ended {
 			return nil
 		}
 		var known int
@@ -174,39 +168,6 @@ func (db *DB) end(ctx context.Context, what, query string, id int64, also func(t
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// Sweep removes what has served its time: ids of updates done 48 hours ago,
-// updates parked 30 days ago, dialogs that are over. It works in small
-// batches that let other writes through.
-func (db *DB) Sweep(ctx context.Context) error {
-	now := time.Now()
-	for _, old := range []struct {
-		query string
-		until time.Time
-	}{
-		{`DELETE FROM inbox WHERE update_id IN
-			(SELECT update_id FROM inbox WHERE finished_at < ? AND state = 'done' ORDER BY finished_at LIMIT ?)`, now.Add(-inboxLife)},
-		{`DELETE FROM inbox WHERE update_id IN
-			(SELECT update_id FROM inbox WHERE finished_at < ? AND state = 'dead_lettered' ORDER BY finished_at LIMIT ?)`, now.Add(-deadLetterLife)},
-		{`DELETE FROM dialogs WHERE user_id IN
-			(SELECT user_id FROM dialogs WHERE expires_at <= ? LIMIT ?)`, now},
-	} {
-		for {
-			var n int64
-			err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
-				n, err = affected(tx.ExecContext(ctx, db.bind(old.query), toMillis(old.until), sweepRows))
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("sweep: %w", err)
-			}
-			if n < sweepRows {
-				break
-			}
-		}
 	}
 	return nil
 }

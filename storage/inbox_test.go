@@ -83,7 +83,7 @@ func checkUnfinishedSet(t *testing.T, db *DB, want int) {
 func TestPutLarge(t *testing.T) {
 	db := openTest(t)
 	var ids []int64
-	for i := range int64(3*putRows + 5) {
+	for i := range int64(3*insertRows + 5) {
 		ids = append(ids, 10_000-i)
 	}
 	for i, fresh := range put(t, db, ids...) {
@@ -250,7 +250,7 @@ func TestSweep(t *testing.T) {
 			{30*24*time.Hour + time.Millisecond, 1, 0}, // the unfinished one stays
 		} {
 			time.Sleep(step.at - time.Since(start))
-			if err := db.Sweep(t.Context()); err != nil {
+			if err := db.Sweep(t.Context(), time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			if inbox, dialogs := count("inbox"), count("dialogs"); inbox != step.inbox || dialogs != step.dialogs {

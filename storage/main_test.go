@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -49,7 +50,7 @@ func openAt(tb testing.TB, path string, keys Keyring) *DB {
 
 func mustClose(tb testing.TB, db *DB) {
 	tb.Helper()
-	if err := db.Close(); err != nil {
+	if err := db.Close(context.WithoutCancel(tb.Context())); err != nil {
 		tb.Error(err)
 	}
 }

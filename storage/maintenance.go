@@ -9,17 +9,17 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Maintenance says whether people may buy. ClaimPurchase obeys it, so that no
-// purchase begins once SetMaintenance has returned.
+// Maintenance says whether buying is closed. ClaimPurchase checks it: no purchase is
+// claimed after SetMaintenance has returned.
 type Maintenance struct {
-	Since time.Time // zero: everybody may buy
-	Text  string    // what people are told, plain text; "" for the bot's own words
+	Since time.Time // zero: buying is open
+	Text  string    // the admins' sentence to people, plain text; "" for the standard one
 }
 
 // On reports whether buying is closed.
 func (m Maintenance) On() bool { return !m.Since.IsZero() }
 
-// Maintenance returns what is set.
+// Maintenance returns the present state.
 func (db *DB) Maintenance(ctx context.Context) (Maintenance, error) {
 	since, err := db.Setting(ctx, maintenanceSetting)
 	if err != nil {
@@ -36,10 +36,9 @@ func (db *DB) Maintenance(ctx context.Context) (Maintenance, error) {
 	return Maintenance{Since: fromMillis(ms), Text: text}, nil
 }
 
-// SetMaintenance closes buying, or opens it again with the zero time, together
-// with the deed that does so. Where that is so already, nothing is changed or
-// written down.
-func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed AuditEntry) error {
+// SetMaintenance closes buying, or opens it with the zero time, with the audit entry. It
+// changes and records nothing where that is so already.
+func (db *DB) SetMaintenance(ctx context.Context, since time.Time, entry AuditEntry) error {
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
 		before, err := setting(ctx, tx, db.bind(selectSetting), maintenanceSetting)
 		if err != nil || (before == "") == since.IsZero() {
@@ -52,7 +51,7 @@ func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed AuditEnt
 		if err := setSetting(ctx, tx, db.bind(upsertSetting), maintenanceSetting, value); err != nil {
 			return err
 		}
-		return db.insertDeed(ctx, tx, deed)
+		return db.insertAudit(ctx, tx, entry)
 	})
 	if err != nil {
 		return fmt.Errorf("set maintenance: %w", err)
@@ -60,8 +59,8 @@ func (db *DB) SetMaintenance(ctx context.Context, since time.Time, deed AuditEnt
 	return nil
 }
 
-// SetMaintenanceText keeps the sentence that people are told, "" for the bot's
-// own, together with the deed that does so.
-func (db *DB) SetMaintenanceText(ctx context.Context, text string, deed AuditEntry) error {
-	return db.SetSettingAudited(ctx, maintenanceText, text, deed)
+// SetMaintenanceText stores the sentence to people, "" for the standard one, with the
+// audit entry.
+func (db *DB) SetMaintenanceText(ctx context.Context, text string, entry AuditEntry) error {
+	return db.SetSettingAudited(ctx, maintenanceText, text, entry)
 }

@@ -221,13 +221,13 @@ func TestSearches(t *testing.T) {
 	if _, err := db.Search(t.Context(), 8, id); !errors.Is(err, ErrNotFound) {
 		t.Errorf("somebody else's: %v", err)
 	}
-	if err := db.SweepSearches(t.Context(), time.Now().Add(searchLife-time.Minute)); err != nil {
+	if err := db.Sweep(t.Context(), time.Now().Add(30*day-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Search(t.Context(), 7, id); err != nil {
 		t.Errorf("swept too early: %v", err)
 	}
-	if err := db.SweepSearches(t.Context(), time.Now().Add(searchLife+time.Minute)); err != nil {
+	if err := db.Sweep(t.Context(), time.Now().Add(30*day+time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Search(t.Context(), 7, id); !errors.Is(err, ErrNotFound) {

@@ -6,40 +6,34 @@ import (
 	"time"
 )
 
-// Stats is how much of everything there is, and how long it waits. A zero time
+// Stats counts what there is, and tells how long the oldest of it waits. A zero time
 // says that nothing waits.
 type Stats struct {
 	People      int64 `db:"people"`
 	New         int64 `db:"new_people"`    // since the given moment
 	Active      int64 `db:"active_people"` // since then; SeenAt is kept to the hour
-	Unreachable int64 `db:"unreachable"`   // have blocked the bot, or are gone
+	Unreachable int64 `db:"unreachable"`   // have blocked the bot, or the account is gone
 	Blocked     int64 `db:"blocked"`       // by an admin
 
-	OpenProducts   int64 `db:"open_products"`
-	OpenSMM        int64 `db:"open_smm"`
-	OpenSMS        int64 `db:"open_sms"`
-	OutcomeUnknown int64 `db:"unknown"` // purchases
-	OldestOpen     time.Time
+	OpenProducts   int64     `db:"open_products"`
+	OpenSMM        int64     `db:"open_smm"`
+	OpenSMS        int64     `db:"open_sms"`
+	OutcomeUnknown int64     `db:"outcome_unknown"` // purchases
+	OldestOpen     time.Time `db:"oldest_open"`
 
-	Pending       int64     `db:"waiting"` // messages that are due or will be
-	Held          int64     `db:"held"`    // for people who can't be reached
-	OldestPending time.Time // since when the oldest of them has
+	Pending       int64     `db:"pending"` // messages that are due or will be
+	Held          int64     `db:"held"`    // for unreachable people
+	OldestPending time.Time `db:"oldest_pending"`
 
-	Unfinished       int64 `db:"unfinished"` // updates
-	DeadLettered     int64 `db:"parked"`
-	OldestUnfinished time.Time
+	Unfinished       int64     `db:"unfinished"` // updates
+	DeadLettered     int64     `db:"dead_lettered"`
+	OldestUnfinished time.Time `db:"oldest_unfinished"`
 }
 
-// Stats counts. since is the beginning of the day; the update that asks for it is
-// not counted among those in hand.
+// Stats counts. since is the beginning of the day. The update with the id asking is
+// not counted as unfinished.
 func (db *DB) Stats(ctx context.Context, now, since time.Time, asking int64) (Stats, error) {
-	var row struct {
-		Stats
-		OldestOpen       int64 `db:"oldest_open"`
-		OldestWaiting    int64 `db:"oldest_waiting"`
-		OldestUnfinished int64 `db:"oldest_unfinished"`
-	}
-	err := db.reader.GetContext(ctx, &row, db.bind(`SELECT
+	stats, err := selectRow[Stats](ctx, db, db.reader, `SELECT
 		(SELECT COUNT(*) FROM users) AS people,
 		(SELECT COUNT(*) FROM users WHERE created_at >= ?) AS new_people,
 		(SELECT COUNT(*) FROM users WHERE seen_at >= ?) AS active_people,
@@ -48,20 +42,17 @@ func (db *DB) Stats(ctx context.Context, now, since time.Time, asking int64) (St
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'product') AS open_products,
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'smm') AS open_smm,
 		(SELECT COUNT(*) FROM orders WHERE closed_at = 0 AND kind = 'sms' AND state IN ('open', 'partial')) AS open_sms,
-		(SELECT COUNT(*) FROM purchases WHERE state = 'outcome_unknown') AS unknown,
+		(SELECT COUNT(*) FROM purchases WHERE state = 'outcome_unknown') AS outcome_unknown,
 		(SELECT COALESCE(MIN(created_at), 0) FROM orders WHERE closed_at = 0 AND state IN ('open', 'partial')) AS oldest_open,
-		(SELECT COUNT(*) FROM outbox WHERE state = 'pending') AS waiting,
+		(SELECT COUNT(*) FROM outbox WHERE state = 'pending') AS pending,
 		(SELECT COUNT(*) FROM outbox WHERE state = 'held') AS held,
-		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'pending' AND created_at <= ?) AS oldest_waiting,
+		(SELECT COALESCE(MIN(created_at), 0) FROM outbox WHERE state = 'pending' AND created_at <= ?) AS oldest_pending,
 		(SELECT COUNT(*) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS unfinished,
-		(SELECT COUNT(*) FROM inbox WHERE state = 'dead_lettered') AS parked,
-		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS oldest_unfinished`),
+		(SELECT COUNT(*) FROM inbox WHERE state = 'dead_lettered') AS dead_lettered,
+		(SELECT COALESCE(MIN(received_at), 0) FROM inbox WHERE finished_at IS NULL AND update_id <> ?) AS oldest_unfinished`,
 		toMillis(since), toMillis(since), toMillis(now), asking, asking)
 	if err != nil {
 		return Stats{}, fmt.Errorf("count everything: %w", err)
 	}
-	row.Stats.OldestOpen = fromMillis(row.OldestOpen)
-	row.Stats.OldestPending = fromMillis(row.OldestWaiting)
-	row.Stats.OldestUnfinished = fromMillis(row.OldestUnfinished)
-	return row.Stats, nil
+	return stats, nil
 }

@@ -7,47 +7,36 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Every change of a state is one UPDATE that names the state it expects. Whether
-// it found the row so is all that the caller needs to know: of any number of
-// callers exactly one is told yes.
+// A transition is one UPDATE that names the state it expects (a compare-and-set).
+// It reports whether it found a row in that state: of any number of concurrent
+// callers exactly one is told true.
 
-// move runs one such compare-and-set in a transaction of its own.
-func (db *DB) move(ctx context.Context, what, query string, args ...any) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx, query, args...)
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", what, err)
-	}
-	return moved, nil
-}
-
-// moveTx is move within a transaction.
-func (db *DB) moveTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any) (bool, error) {
+// transitionTx runs a transition within a transaction.
+func (db *DB) transitionTx(ctx context.Context, tx *sqlx.Tx, query string, args ...any) (bool, error) {
 	n, err := affected(tx.ExecContext(ctx, db.bind(query), args...))
 	return n > 0, err
 }
 
-// moveAndTell is move together with the message that tells of it.
-func (db *DB) moveAndTell(ctx context.Context, what string, message Message, query string, args ...any) (bool, error) {
-	return db.moveWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertMessage(ctx, tx, message) }, query, args...)
+// transition runs a transition in a transaction of its own. what begins the error.
+func (db *DB) transition(ctx context.Context, what, query string, args ...any) (bool, error) {
+	return db.transitionWith(ctx, what, func(*sqlx.Tx) error { return nil }, query, args...)
 }
 
-// moveAndRecord is move together with the admin's deed that it is.
-func (db *DB) moveAndRecord(ctx context.Context, what string, deed AuditEntry, query string, args ...any) (bool, error) {
-	return db.moveWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertDeed(ctx, tx, deed) }, query, args...)
+// transitionWithMessage is transition; the message is stored if a row was found.
+func (db *DB) transitionWithMessage(ctx context.Context, what string, message Message, query string, args ...any) (bool, error) {
+	return db.transitionWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertMessage(ctx, tx, message) }, query, args...)
 }
 
-// moveWith is move together with what goes with it, if it moves.
-func (db *DB) moveWith(ctx context.Context, what string, also func(tx *sqlx.Tx) error, query string, args ...any) (bool, error) {
-	moved := false
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		var err error
-		moved, err = db.moveTx(ctx, tx, query, args...)
-		if err != nil || !moved {
+// transitionAudited is transition; the audit entry is stored if a row was found.
+func (db *DB) transitionAudited(ctx context.Context, what string, entry AuditEntry, query string, args ...any) (bool, error) {
+	return db.transitionWith(ctx, what, func(tx *sqlx.Tx) error { return db.insertAudit(ctx, tx, entry) }, query, args...)
+}
+
+// transitionWith is transition; also runs in the same transaction if a row was found.
+func (db *DB) transitionWith(ctx context.Context, what string, also func(tx *sqlx.Tx) error, query string, args ...any) (found bool, err error) {
+	err = db.write(ctx, func(tx *sqlx.Tx) error {
+		found, err = db.transitionTx(ctx, tx, query, args...)
+		if err != nil || !found {
 			return err
 		}
 		return also(tx)
@@ -55,5 +44,5 @@ func (db *DB) moveWith(ctx context.Context, what string, also func(tx *sqlx.Tx) 
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", what, err)
 	}
-	return moved, nil
+	return found, nil
 }

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -12,25 +11,27 @@ import (
 
 // User is a person who has talked to the bot. ID is Telegram's.
 type User struct {
-	ID           int64
-	Name         string
-	TelegramLang string // what their Telegram says, as it came
-	Lang         string // chosen by hand, "" if none was
-	Unreachable  bool   // has blocked the bot, or is gone
-	Blocked      bool   // by an admin
-	Private      bool   // has been seen in the private chat, so that they can be written to
-	CreatedAt    time.Time
-	SeenAt       time.Time // to the hour
+	ID           int64     `db:"id"`
+	Name         string    `db:"name"`
+	TelegramLang string    `db:"telegram_lang"` // as Telegram reports it
+	Lang         string    `db:"lang"`          // the person's choice, "" without one
+	Unreachable  bool      `db:"unreachable"`   // has blocked the bot, or the account is gone
+	Blocked      bool      `db:"blocked"`       // by an admin
+	Private      bool      `db:"private_chat"`  // has used the private chat, so can be written to
+	CreatedAt    time.Time `db:"created_at"`
+	SeenAt       time.Time `db:"seen_at"` // to the hour
 }
 
-// seenEvery is how often a person's mere presence is worth a write; the first of a
-// day (UTC) always is, or who is active today would not be counted.
+var userColumns = columnsOf[User]()
+
+// seenEvery is how often SeenAt is worth a write. The first visit of a day (UTC)
+// always is: Stats counts who was active today.
 const seenEvery = time.Hour
 
-// TouchUser records that a person was heard from and returns them. private says
-// that it was in their private chat: then who was unreachable is reachable
-// again, and what was held for them is due. released reports whether anything
-// was. It writes only what has changed, and SeenAt once an hour and at midnight.
+// TouchUser records that a person has used the bot and returns them. private says
+// that it was in the private chat: then an unreachable person is reachable again and
+// the held messages become due; released reports whether there were any. It writes
+// only what has changed, and SeenAt once an hour and at midnight (UTC).
 func (db *DB) TouchUser(ctx context.Context, id int64, name, telegramLang string, private bool) (user User, released bool, err error) {
 	now := time.Now()
 	user, err = db.User(ctx, id)
@@ -42,45 +43,41 @@ func (db *DB) TouchUser(ctx context.Context, id int64, name, telegramLang string
 	if known && same && (!private || user.Private && !user.Unreachable) {
 		return user, false, nil
 	}
-	var row userRow
+	query, args := db.insertion("users", &User{ID: id, Name: name, TelegramLang: telegramLang, Private: private, CreatedAt: now, SeenAt: now})
 	err = db.submit(ctx, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &row, db.bind(`INSERT INTO users (`+userColumns+`) VALUES (?, ?, ?, '', 0, ?, ?, 0, ?)
+		user, err = selectRow[User](ctx, db, tx, query+`
 			ON CONFLICT (id) DO UPDATE SET name = excluded.name, telegram_lang = excluded.telegram_lang, seen_at = excluded.seen_at,
 			   unreachable = CASE WHEN excluded.private_chat = 1 THEN 0 ELSE users.unreachable END,
 			   private_chat = CASE WHEN excluded.private_chat = 1 THEN 1 ELSE users.private_chat END
-			RETURNING `+userColumns), id, name, telegramLang, toMillis(now), toMillis(now), toBit(private))
+			RETURNING `+userColumns, args...)
 		if err != nil || !private {
 			return err
 		}
-		// Whatever was read before: a refusal of Telegram may have come in between.
+		// Even if the person was reachable when read: a message may have been held since.
 		released, err = db.releaseMessages(ctx, tx, id, now)
 		return err
 	})
 	if err != nil {
-		return User{}, false, fmt.Errorf("see user: %w", err)
+		return User{}, false, fmt.Errorf("touch user: %w", err)
 	}
-	return row.user(), released, nil
+	return user, released, nil
 }
 
 // User returns a person, or ErrNotFound.
 func (db *DB) User(ctx context.Context, id int64) (User, error) {
-	var row userRow
-	err := db.reader.GetContext(ctx, &row, db.bind(`SELECT `+userColumns+` FROM users WHERE id = ?`), id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return User{}, ErrNotFound
-	}
+	user, err := selectRow[User](ctx, db, db.reader, `SELECT `+userColumns+` FROM users WHERE id = ?`, id)
 	if err != nil {
 		return User{}, fmt.Errorf("read user: %w", err)
 	}
-	return row.user(), nil
+	return user, nil
 }
 
-// SetLang keeps the language that a person chose, "" to follow their
-// Telegram's. The error is ErrNotFound for somebody never seen.
+// SetLang stores the language that a person chose, "" to follow Telegram's. The
+// error is ErrNotFound for an unknown person.
 func (db *DB) SetLang(ctx context.Context, id int64, lang string) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, db.bind(`UPDATE users SET lang = ? WHERE id = ?`), lang, id))
-		if err == nil && n == 0 {
+		known, err := db.transitionTx(ctx, tx, `UPDATE users SET lang = ? WHERE id = ?`, lang, id)
+		if err == nil && !known {
 			return ErrNotFound
 		}
 		return err
@@ -91,13 +88,12 @@ func (db *DB) SetLang(ctx context.Context, id int64, lang string) error {
 	return nil
 }
 
-// SetUnreachable records that messages to a person can't arrive, and holds
-// what waits for them until TouchUser. The error is ErrNotFound for somebody
-// never seen.
+// SetUnreachable records that messages to a person can't arrive, and holds the
+// pending ones until TouchUser. The error is ErrNotFound for an unknown person.
 func (db *DB) SetUnreachable(ctx context.Context, id int64) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		n, err := affected(tx.ExecContext(ctx, db.bind(`UPDATE users SET unreachable = 1 WHERE id = ?`), id))
-		if err == nil && n == 0 {
+		known, err := db.transitionTx(ctx, tx, `UPDATE users SET unreachable = 1 WHERE id = ?`, id)
+		if err == nil && !known {
 			return ErrNotFound
 		}
 		if err != nil {
@@ -111,47 +107,22 @@ func (db *DB) SetUnreachable(ctx context.Context, id int64) error {
 	return nil
 }
 
-// SetBlocked records whether an admin has blocked a person, and what for the
-// log. It reports false, and logs nothing, where that is so already. The error is
-// ErrNotFound for somebody never seen.
-func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, deed AuditEntry) (changed bool, err error) {
+// SetBlocked records whether an admin has blocked a person, with the audit entry. It
+// reports false, and records nothing, where that is so already. The error is
+// ErrNotFound for an unknown person.
+func (db *DB) SetBlocked(ctx context.Context, id int64, blocked bool, entry AuditEntry) (changed bool, err error) {
 	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		var known int
-		if err := tx.GetContext(ctx, &known, db.bind(`SELECT COUNT(*) FROM users WHERE id = ?`), id); err != nil {
+		if _, err := selectRow[User](ctx, db, tx, `SELECT `+userColumns+` FROM users WHERE id = ?`, id); err != nil {
 			return err
 		}
-		if known == 0 {
-			return ErrNotFound
-		}
-		changed, err = db.moveTx(ctx, tx, `UPDATE users SET blocked = ? WHERE id = ? AND blocked <> ?`, toBit(blocked), id, toBit(blocked))
+		changed, err = db.transitionTx(ctx, tx, `UPDATE users SET blocked = ? WHERE id = ? AND blocked <> ?`, bit(blocked), id, bit(blocked))
 		if err != nil || !changed {
 			return err
 		}
-		return db.insertDeed(ctx, tx, deed)
+		return db.insertAudit(ctx, tx, entry)
 	})
 	if err != nil {
 		return false, fmt.Errorf("set blocked: %w", err)
 	}
 	return changed, nil
-}
-
-const userColumns = `id, name, telegram_lang, lang, unreachable, created_at, seen_at, blocked, private_chat`
-
-type userRow struct {
-	ID           int64  `db:"id"`
-	Name         string `db:"name"`
-	TelegramLang string `db:"telegram_lang"`
-	Lang         string `db:"lang"`
-	Unreachable  int64  `db:"unreachable"`
-	CreatedAt    int64  `db:"created_at"`
-	SeenAt       int64  `db:"seen_at"`
-	Blocked      int64  `db:"blocked"`
-	Private      int64  `db:"private_chat"`
-}
-
-func (r userRow) user() User {
-	return User{
-		ID: r.ID, Name: r.Name, TelegramLang: r.TelegramLang, Lang: r.Lang, Unreachable: r.Unreachable == 1,
-		Blocked: r.Blocked == 1, Private: r.Private == 1, CreatedAt: fromMillis(r.CreatedAt), SeenAt: fromMillis(r.SeenAt),
-	}
 }

@@ -120,7 +120,9 @@ func TestReadsPeopleOfVersion9(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "searches", []PastSearch{{Query: "gmail accounts", At: version9Time}}, data.Searches)
+	if len(data.Searches) != 1 || data.Searches[0].Query != "gmail accounts" || !data.Searches[0].At.Equal(version9Time) {
+		t.Errorf("searches are %+v", data.Searches)
+	}
 	equal(t, "favourites", []Favourite{{Service: 2, SMM: true, Name: "Followers"}}, data.Saved)
 	equal(t, "reminders", 1, len(data.Reminders))
 	equal(t, "purchases, orders, messages", []int{17, 10, 8}, []int{len(data.Purchases), len(data.Orders), len(data.Messages)})

@@ -28,7 +28,7 @@ func TestStartAndStop(t *testing.T) {
 		}
 		for range 2 {
 			began := time.Now()
-			testworld.Must(t, program.Stop(context.WithoutCancel(t.Context())))
+			testworld.Must(w.T, program.Stop(context.WithoutCancel(w.T.Context())))
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("an idle program took %s to stop", took)
 			}
@@ -48,11 +48,11 @@ func TestFailedStart(t *testing.T) {
 		cfg := w.Config()
 		cfg.HTTPAddr = taken.Addr().String()
 		program, err := w.Build(cfg, app.Options{})
-		testworld.Must(t, err)
-		if err := program.Start(t.Context()); err == nil {
+		testworld.Must(w.T, err)
+		if err := program.Start(w.T.Context()); err == nil {
 			t.Error("the program starts on an address in use")
 		}
-		testworld.Must(t, program.Stop(context.WithoutCancel(t.Context())))
+		testworld.Must(w.T, program.Stop(context.WithoutCancel(w.T.Context())))
 	})
 }
 
@@ -64,6 +64,6 @@ func TestFailedBuild(t *testing.T) {
 		if _, err := w.Build(cfg, app.Options{}); err == nil || strings.Contains(err.Error(), "no token") {
 			t.Errorf("got %v", err)
 		}
-		testworld.Must(t, w.OpenDB().Close())
+		testworld.Must(w.T, w.OpenDB().Close(w.T.Context()))
 	})
 }

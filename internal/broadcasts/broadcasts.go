@@ -1,12 +1,3 @@
-// Package broadcasts owns the sending of messages to everybody: whose turn it is,
-// to whom it has come, and what became of each message.
-//
-// Its promise is that nobody gets two copies, however a process ends: who is about
-// to be sent to is written down, durably, before it is done, and who may have got
-// their copy is counted as unsure and left alone. That costs a crash the handful
-// of people who were in hand. Nothing of an audience is held in memory but a page.
-//
-// It knows neither Telegram nor languages: it is given functions for both.
 package broadcasts
 
 import (
@@ -21,62 +12,60 @@ import (
 	"hstockbot/storage"
 )
 
-// What is written down of admins (storage.AuditEntry), with the id of the broadcast.
+// Actions in the audit log; the subject is the broadcast's id.
 const (
-	ActionSend    = "broadcast_send" // Detail: the number of people
+	ActionSend    = "broadcast_send" // Detail: the number of recipients
 	ActionStop    = "broadcast_stop"
-	ActionRevoked = "broadcast_lost" // it was stopped, because its author is no admin any more
+	ActionRevoked = "broadcast_lost" // it was stopped because its author is no longer an admin
 )
 
 const (
-	// DrawEvery is how often the message is drawn anew that shows how far a
-	// broadcast is. Edits are not paced, but Telegram limits them, too.
-	DrawEvery = 5 * time.Second
-	// firstDraw is when it is drawn for the first time: many are done by then.
-	firstDraw = time.Second
+	firstProgress = time.Second // a short broadcast is almost done by then
+	progressEvery = 5 * time.Second
 
-	pageSize  = 256 // people that are in memory at once
-	mostTries = 20  // that fail for no reason of the person's, before they are left out
+	pageSize    = 256
+	maxAttempts = 20 // per recipient, that fail for a reason that is not the recipient's
 
-	leaseLife = 30 * time.Second // after a crash nobody sends for so long
-	idlePause = 15 * time.Second // between looks at what other processes may have left
-	writeTime = 5 * time.Second  // to write down what became of a message, also while stopping
+	leaseDuration = 30 * time.Second
+	idlePause     = 15 * time.Second // between looks at what other processes may have left
+	recordTimeout = 5 * time.Second  // to store an outcome, also while stopping
 
-	retryFirst = 2 * time.Second // doubling, while nothing gets through
-	retryMost  = time.Minute
+	firstRetry = 2 * time.Second
+	maxRetry   = time.Minute
 )
 
-// Options configures a Service. All but the last three are required.
+// Options configures a Service. OnlyIDs, Rate and Checkpoint may be empty.
 type Options struct {
 	DB *storage.DB
-	// Send sends the text to one person; its errors are those of the outbox package. The end of ctx ends the wait for its turn,
-	// and should not cut off what has begun: then nobody knows whether it was sent.
+	// Send sends the text to one person. Its errors are those of the outbox package.
+	// The end of ctx ends the wait for a slot, and must not cancel a request that
+	// has started: its outcome would be uncertain.
 	Send func(ctx context.Context, userID int64, text string) error
-	// Progress draws how far a broadcast is, where its author can see it. An error
-	// means that it makes sense to try again.
+	// Progress shows the author how far a broadcast is. After an error it is called
+	// again.
 	Progress func(ctx context.Context, id int64) error
-	// Language is the one that the person reads, as texts are named after it.
+	// Language returns the language whose text the person gets.
 	Language func(storage.User) string
-	// Admin says who may have something sent.
+	// Admin reports whether a person may send broadcasts.
 	Admin func(userID int64) bool
 	Log   *slog.Logger
-	// OnlyIDs are the ids of all who may be sent anything, none for everybody.
+	// OnlyIDs are the only people who get broadcasts; empty for all people.
 	OnlyIDs []int64
-	// Rate is how many messages a second Send lets pass, 0 = no limit.
+	// Rate is how many messages a second Send allows; 0 = no limit.
 	Rate float64
-	// Checkpoint is called between the steps of a message with the name of the one
-	// just made. Tests end the process there.
+	// Checkpoint is called with the name of each step of a message after it was made:
+	// "taken", "sent", "recorded". Tests end the process there.
 	Checkpoint func(step string)
 }
 
-// Service sends for one process. Several may share a database: each broadcast is
-// one process's at a time.
+// Service sends the broadcasts of one process. Several processes may share a
+// database.
 type Service struct {
 	Options
 	owner   string // of leases; unique to this process
 	senders int
-	rounds  *loop.Loop
-	touched chan struct{} // has a token once Wake was called: for the broadcast under way
+	loop    *loop.Loop
+	woken   chan struct{} // holds a token after Wake, for the delivery in progress
 }
 
 // New returns a Service that is not started.
@@ -84,85 +73,71 @@ func New(o Options) *Service {
 	if o.Checkpoint == nil {
 		o.Checkpoint = func(string) {}
 	}
-	s := &Service{Options: o, owner: rand.Text(), senders: sendersFor(o.Rate), touched: make(chan struct{}, 1)}
-	s.rounds = loop.New("broadcasts", o.Log, s.round)
+	s := &Service{Options: o, owner: rand.Text(), senders: sendersFor(o.Rate), woken: make(chan struct{}, 1)}
+	s.loop = loop.New("broadcasts", o.Log, s.round)
 	return s
 }
 
-// sendersFor is how many messages are on their way at once. Enough of them keep
-// the rate while each takes half a second; more would only wait in the pacer's
-// queue, and a crash would leave out more people.
+// sendersFor returns how many messages may be in flight at a rate: enough to keep
+// it while a message takes half a second. More would only wait in the pacer, and
+// a crash would leave out more people.
 func sendersFor(rate float64) int {
 	return int(min(max(math.Ceil(rate/2), 15), 128))
 }
 
-// Start begins sending, first what an earlier process has left. Calling it twice
-// is once.
-func (s *Service) Start() { s.rounds.Start() }
+// Start begins to send, first what an earlier process has left. Calling it again
+// does nothing.
+func (s *Service) Start() { s.loop.Start() }
 
-// Stop takes nobody any more. Who has had no turn yet gets theirs after the next
-// start; messages that are being sent are waited for until ctx is done. Calling it
-// twice is once.
-func (s *Service) Stop(ctx context.Context) error { return s.rounds.Stop(ctx) }
+// Stop takes no more recipients. Those in flight without a slot become pending
+// and are sent to after the next start; Stop waits for the others until ctx is
+// done. It may be called several times.
+func (s *Service) Stop(ctx context.Context) error { return s.loop.Stop(ctx) }
 
-// Wake looks at once what there is to do: call it when a broadcast was confirmed
-// or stopped.
+// Wake looks for work now. Call it after a broadcast was confirmed or stopped.
 func (s *Service) Wake() {
 	select {
-	case s.touched <- struct{}{}:
-	default: // it was touched already
+	case s.woken <- struct{}{}:
+	default: // a token is there already
 	}
-	s.rounds.Wake()
+	s.loop.Wake()
 }
 
-// round works on one broadcast, and says when to look for the next.
+// round works on one broadcast and returns when to look for the next.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
-	worked, err := s.once(ctx)
-	if worked {
-		return 0, err
-	}
-	return idlePause, err
-}
-
-// once does the next thing there is to do, if it is not somebody else's.
-func (s *Service) once(ctx context.Context) (worked bool, err error) {
 	now := time.Now()
-	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseLife))
+	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseDuration))
 	if errors.Is(err, storage.ErrNotFound) {
-		return false, nil
+		return idlePause, nil
 	}
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	if b.State == storage.BroadcastSending {
-		ended, err := s.newDelivery(b).run(ctx)
+		ended, err := newDelivery(s, b).run(ctx)
 		if err != nil || !ended {
-			return true, errors.Join(err, s.release(b.ID, time.Now()))
+			return 0, errors.Join(err, s.release(b.ID, time.Now()))
 		}
 	}
-	return true, s.report(ctx, b.ID)
+	return 0, s.showEnd(ctx, b.ID)
 }
 
-// report has the end of a broadcast shown. Where that can't be done now, it does
-// not hold up the next broadcast.
-func (s *Service) report(ctx context.Context, id int64) error {
+// showEnd shows the end of a broadcast. If that fails it is tried again later, and
+// the next broadcast may be sent before.
+func (s *Service) showEnd(ctx context.Context, id int64) error {
 	if err := s.DB.DropPendingRecipients(ctx, id); err != nil {
 		return err
 	}
 	if err := s.Progress(ctx, id); err != nil {
-		s.Log.Warn("the end of a broadcast is not shown yet", "broadcast", id, "error", err)
-		return s.release(id, time.Now().Add(leaseLife))
+		s.Log.Warn("end of broadcast not shown yet", "broadcast", id, "error", err)
+		return s.release(id, time.Now().Add(leaseDuration))
 	}
 	return s.DB.MarkReported(ctx, id)
 }
 
+// release makes a broadcast claimable at the given time.
 func (s *Service) release(id int64, at time.Time) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
 	defer cancel()
 	return s.DB.ReleaseBroadcast(ctx, id, s.owner, at)
-}
-
-// backoff is the pause after so many failures in a row.
-func backoff(failures int) time.Duration {
-	return min(retryFirst<<min(failures-1, 10), retryMost)
 }

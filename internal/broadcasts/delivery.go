@@ -4,94 +4,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/storage"
 )
 
-// delivery is the sending of one broadcast by this process, from a claim to its
-// end or to a stop. All but its senders runs in one goroutine.
+// delivery sends one broadcast in this process, from its claim until it has ended
+// or must be given up. Only its senders run in other goroutines.
 type delivery struct {
 	*Service
-	b     storage.Broadcast // Cursor is the last person who was looked at
-	texts map[string]string
+	b     storage.Broadcast // its Cursor is the last person who was considered
+	texts map[string]string // by language
 
-	page    []storage.User // read, and not yet looked at
-	through bool           // there is nobody behind the page
-	waiting bool           // somebody may be there to be tried again
-	next    time.Time      // when the first of those is due
+	page       []storage.User // read and not yet considered
+	lastPage   bool           // nobody comes after the page
+	hasPending bool           // there may be pending recipients
+	pendingAt  time.Time      // when the first of them is due, zero: now
 
-	inHand   int
-	results  chan result // has room for everybody in hand
-	failures int         // rounds in a row in which nothing got through; then one person at a time is tried
-	resume   time.Time   // nobody is taken before then
-	renewAt  time.Time   // of the lease
+	inFlight    int
+	results     chan result // has room for all in flight
+	failures    int         // rounds in a row in which no message got through
+	pausedUntil time.Time   // no recipients are taken before
+	renewAt     time.Time   // of the lease
 
-	drawAt  time.Time
-	drawing sync.WaitGroup
-	pencil  chan struct{} // holds a token while nobody draws
+	progressAt time.Time
+	drawing    atomic.Bool
+	draws      sync.WaitGroup
 }
 
-// result is what a sender tells its delivery.
+// result is what a sender reports about a recipient.
 type result struct {
-	returned bool          // to be tried again
-	failed   bool          // for no reason of the person's
-	after    time.Duration // nothing is to be sent for so long
+	pending    bool          // the recipient is to be tried again
+	transient  bool          // the failure has a cause that is not the recipient's
+	retryAfter time.Duration // nothing may be sent for this time
 }
 
-func (s *Service) newDelivery(b storage.Broadcast) *delivery {
-	d := &delivery{Service: s, b: b, waiting: true, results: make(chan result, s.senders), pencil: make(chan struct{}, 1)}
-	d.renewAt, d.drawAt = time.Now().Add(leaseLife/3), time.Now().Add(firstDraw)
-	d.pencil <- struct{}{}
-	return d
+func newDelivery(s *Service, b storage.Broadcast) *delivery {
+	now := time.Now()
+	return &delivery{
+		Service: s, b: b, hasPending: true, results: make(chan result, s.senders),
+		renewAt: now.Add(leaseDuration / 3), progressAt: now.Add(firstProgress),
+	}
 }
 
-// run sends until everybody has been come to, or somebody stops it. ended is false
-// where there is more to do for whoever claims the broadcast next.
+// run sends to all recipients. ended is false if there is more to do for the
+// process that claims the broadcast next.
 func (d *delivery) run(ctx context.Context) (ended bool, err error) {
 	if d.texts, err = d.DB.BroadcastTexts(ctx, d.b.ID); err != nil {
 		return false, err
 	}
-	defer d.drawing.Wait() // the last word is that of the report
-	sending, cut := context.WithCancel(ctx)
-	defer cut()
+	defer d.draws.Wait() // so that the end is drawn last
+	sendCtx, cancelSends := context.WithCancel(ctx)
+	defer cancelSends()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	stopping := ctx.Done()
-	for open := true; ; {
-		if open = open && ctx.Err() == nil; open {
-			open, ended, err = d.step(ctx, sending)
-			d.draw(ctx)
+	for proceed := true; ; {
+		if proceed = proceed && ctx.Err() == nil; proceed {
+			proceed, ended, err = d.step(ctx, sendCtx)
+			d.drawProgress(ctx)
 			timer.Reset(time.Until(d.wakeAt()))
 		}
-		if !open {
-			cut() // who has had no turn yet gets none
-			if d.inHand == 0 {
+		if !proceed {
+			cancelSends() // those without a slot become pending
+			if d.inFlight == 0 {
 				return ended, err
 			}
 		}
 		select {
 		case r := <-d.results:
-			d.note(r)
+			d.apply(r)
 		case <-timer.C:
-		case <-d.touched:
-			d.renewAt = time.Now() // which tells whether it was stopped
+		case <-d.woken:
+			d.renewAt = time.Now() // which notices a stop
 		case <-stopping:
-			stopping = nil // who is in hand is waited for
+			stopping = nil // the loop waits for those in flight
 		}
 	}
 }
 
-// wakeAt is when there is something to do, if nothing is heard before.
+// wakeAt returns when the next step is due if no result arrives before.
 func (d *delivery) wakeAt() time.Time {
-	at, now := d.drawAt, time.Now()
+	at, now := d.progressAt, time.Now()
 	if d.renewAt.Before(at) {
 		at = d.renewAt
 	}
-	for _, event := range []time.Time{d.resume, d.next} {
+	for _, event := range []time.Time{d.pausedUntil, d.pendingAt} {
 		if event.After(now) && event.Before(at) {
 			at = event
 		}
@@ -99,210 +101,209 @@ func (d *delivery) wakeAt() time.Time {
 	return at
 }
 
-// step takes as many people as can be sent to now and has them sent to. open is
-// false where nobody else is to be taken by this delivery.
-func (d *delivery) step(ctx, sending context.Context) (open, ended bool, err error) {
+// step takes as many recipients as senders are free, and starts to send to them.
+// proceed is false if this delivery must take no more.
+func (d *delivery) step(ctx, sendCtx context.Context) (proceed, ended bool, err error) {
 	if !d.Admin(d.b.Author) {
 		_, err := d.DB.StopBroadcast(ctx, d.b.ID, 0, storage.AuditEntry{AdminID: d.b.Author, Action: ActionRevoked, Subject: d.b.ID, At: time.Now()})
 		return false, err == nil, err
 	}
 	now := time.Now()
-	free := d.senders - d.inHand
+	free := d.senders - d.inFlight
 	if d.failures > 0 {
-		free = 1 - d.inHand
+		free = 1 - d.inFlight
 	}
-	if now.Before(d.resume) {
+	if now.Before(d.pausedUntil) {
 		free = 0
 	}
-	var people []storage.Recipient
+	var recipients []storage.Recipient
 	if free > 0 {
-		if people, err = d.choose(ctx, now, free); err != nil {
+		if recipients, err = d.nextRecipients(ctx, now, free); err != nil {
 			return false, false, err
 		}
-		if len(people) == 0 && !d.waiting && d.inHand == 0 {
+		if len(recipients) == 0 && !d.hasPending && d.inFlight == 0 {
 			done, err := d.DB.FinishBroadcast(ctx, d.b.ID, d.owner, now)
 			if done || err != nil {
 				return false, done, err
 			}
-			return d.lost(ctx)
+			return d.giveUp(ctx)
 		}
 	}
-	if len(people) == 0 && now.Before(d.renewAt) {
+	if len(recipients) == 0 && now.Before(d.renewAt) {
 		return true, false, nil
 	}
-	people, held, err := d.DB.TakeRecipients(ctx, storage.Take{ID: d.b.ID, Owner: d.owner, Until: now.Add(leaseLife), Cursor: d.b.Cursor, People: people})
+	recipients, held, err := d.DB.TakeRecipients(ctx, storage.Take{
+		ID: d.b.ID, Owner: d.owner, Until: now.Add(leaseDuration), Cursor: d.b.Cursor, People: recipients,
+	})
 	switch {
 	case err != nil:
 		return false, false, err
 	case !held:
-		return d.lost(ctx)
+		return d.giveUp(ctx)
 	}
-	d.renewAt = now.Add(leaseLife / 3)
+	d.renewAt = now.Add(leaseDuration / 3)
 	d.Checkpoint("taken")
-	for _, person := range people {
-		d.inHand++
-		go func() { d.results <- d.deliver(sending, person) }()
+	for _, recipient := range recipients {
+		d.inFlight++
+		go func() { d.results <- d.deliver(sendCtx, recipient) }()
 	}
 	return true, false, nil
 }
 
-// lost says what has become of a broadcast that is not this delivery's any more.
-func (d *delivery) lost(ctx context.Context) (open, ended bool, err error) {
+// giveUp returns what step returns once the broadcast was stopped or its lease was
+// lost.
+func (d *delivery) giveUp(ctx context.Context) (proceed, ended bool, err error) {
 	b, err := d.DB.Broadcast(ctx, d.b.ID)
 	return false, err == nil && b.State == storage.BroadcastStopped, err
 }
 
-// choose returns up to limit people to send to now: those who are to be tried
-// again, then the next of the audience. Those of other languages are passed over.
-func (d *delivery) choose(ctx context.Context, now time.Time, limit int) (people []storage.Recipient, err error) {
-	if d.waiting && !now.Before(d.next) {
-		if people, d.next, err = d.DB.PendingRecipients(ctx, d.b.ID, now, limit); err != nil {
+// nextRecipients returns up to limit people to send to now: pending ones that are
+// due, then the next of the audience. People for whom there is no text are skipped.
+func (d *delivery) nextRecipients(ctx context.Context, now time.Time, limit int) (recipients []storage.Recipient, err error) {
+	if d.hasPending && !now.Before(d.pendingAt) {
+		if recipients, d.pendingAt, err = d.DB.PendingRecipients(ctx, d.b.ID, now, limit); err != nil {
 			return nil, err
 		}
-		d.waiting = len(people) > 0 || !d.next.IsZero()
+		d.hasPending = len(recipients) > 0 || !d.pendingAt.IsZero()
 	}
-	for len(people) < limit {
+	for len(recipients) < limit {
 		if len(d.page) == 0 {
-			if d.through {
+			if d.lastPage {
 				break
 			}
 			if d.page, err = d.DB.Audience(ctx, d.OnlyIDs, d.b.Cursor, d.b.ConfirmedAt, pageSize); err != nil {
 				return nil, err
 			}
-			d.through = len(d.page) < pageSize
+			d.lastPage = len(d.page) < pageSize
 			continue
 		}
-		person := d.page[0]
-		d.page, d.b.Cursor = d.page[1:], person.ID
-		if lang, reads := d.textFor(person); reads {
-			people = append(people, storage.Recipient{UserID: person.ID, Lang: lang})
+		user := d.page[0]
+		d.page, d.b.Cursor = d.page[1:], user.ID
+		if lang, ok := d.textFor(user); ok {
+			recipients = append(recipients, storage.Recipient{UserID: user.ID, Lang: lang})
 		}
 	}
-	return people, nil
+	return recipients, nil
 }
 
-// textFor returns which of the texts a person gets: that of their language, else
-// the one for all.
-func (d *delivery) textFor(person storage.User) (lang string, reads bool) {
-	lang = d.Language(person)
-	if _, reads = d.texts[lang]; !reads {
+// textFor returns which text a person gets: that of their language, else "", the
+// one for all.
+func (d *delivery) textFor(user storage.User) (lang string, ok bool) {
+	lang = d.Language(user)
+	if _, ok = d.texts[lang]; !ok {
 		lang = ""
-		_, reads = d.texts[lang]
+		_, ok = d.texts[lang]
 	}
-	return lang, reads
+	return lang, ok
 }
 
-// note takes in what a sender tells. Where nothing gets through, no more people
-// are taken than it needs to see whether something does.
-func (d *delivery) note(r result) {
-	d.inHand--
-	if r.returned {
-		d.waiting, d.next = true, time.Time{}
+// apply adjusts the pace to a sender's result.
+func (d *delivery) apply(r result) {
+	d.inFlight--
+	if r.pending {
+		d.hasPending, d.pendingAt = true, time.Time{}
 	}
 	now := time.Now()
 	switch {
-	case r.after > 0:
-		// It is not said whether only this person's messages are too many.
-		if until := now.Add(r.after); until.After(d.resume) {
-			d.resume = until
+	case r.retryAfter > 0:
+		// Telegram does not say whose limit was exceeded, so all wait.
+		if until := now.Add(r.retryAfter); until.After(d.pausedUntil) {
+			d.pausedUntil = until
 		}
-	case r.failed:
-		if !now.Before(d.resume) { // the others in hand are of the same round
+	case r.transient:
+		if !now.Before(d.pausedUntil) { // else the round of this recipient was counted
 			d.failures++
-			d.resume = now.Add(backoff(d.failures))
+			d.pausedUntil = now.Add(loop.Backoff(firstRetry, maxRetry, d.failures))
 		}
-	case !r.returned:
+	case !r.pending:
 		d.failures = 0
 	}
-	if now.Before(d.resume) { // until then the page would be out of date
-		d.page, d.through = nil, false
+	if now.Before(d.pausedUntil) { // the page would be outdated by then
+		d.page, d.lastPage = nil, false
 	}
 }
 
-// deliver sends to one person and writes down what became of it.
-func (d *delivery) deliver(ctx context.Context, person storage.Recipient) result {
-	err := d.trySend(ctx, person)
+// deliver sends to one recipient and stores the outcome.
+func (d *delivery) deliver(ctx context.Context, recipient storage.Recipient) result {
+	sendErr := d.send(ctx, recipient)
 	d.Checkpoint("sent")
-	r, err := d.record(ctx, person, err)
-	if err != nil { // the row stays, and whoever claims the broadcast next counts it as unsure
-		d.Log.Error("what became of a message of a broadcast was not written down", "broadcast", d.b.ID, "user", person.UserID, "error", err)
+	r, err := d.record(ctx, recipient, sendErr)
+	if err != nil { // the row stays in flight, and the next claim counts it as uncertain
+		d.Log.Error("outcome of a broadcast message not stored", "broadcast", d.b.ID, "user", recipient.UserID, "error", err)
 	}
 	d.Checkpoint("recorded")
 	return r
 }
 
-// trySend is Send; after a panic nobody knows.
-func (d *delivery) trySend(ctx context.Context, person storage.Recipient) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", outbox.ErrUncertain, p, debug.Stack())
-		}
-	}()
-	return d.Send(ctx, person.UserID, d.texts[person.Lang])
+// send calls Send. After a panic the message may have been sent.
+func (d *delivery) send(ctx context.Context, recipient storage.Recipient) error {
+	var sendErr error
+	panicErr := loop.Recover(d.Log, "send a broadcast message", func() error {
+		sendErr = d.Send(ctx, recipient.UserID, d.texts[recipient.Lang])
+		return nil
+	})
+	if panicErr != nil {
+		return fmt.Errorf("%w: %w", outbox.ErrUncertain, panicErr)
+	}
+	return sendErr
 }
 
-// record counts what became of a message, or puts the person back. A stop does not
-// cut it off.
-func (d *delivery) record(ctx context.Context, person storage.Recipient, sendErr error) (result, error) {
+// record settles a recipient, or makes the recipient pending again. A stop does
+// not cancel it.
+func (d *delivery) record(ctx context.Context, recipient storage.Recipient, sendErr error) (result, error) {
 	stopped := ctx.Err() != nil
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	settle := func(outcome storage.BroadcastOutcome) (result, error) {
-		return result{}, d.DB.SettleRecipient(ctx, d.b.ID, person.UserID, outcome)
+		return result{}, d.DB.SettleRecipient(ctx, d.b.ID, recipient.UserID, outcome)
 	}
-	var later *outbox.RetryAfterError
+	var retryAfter *outbox.RetryAfterError
 	switch {
 	case sendErr == nil:
 		return settle(storage.OutcomeSent)
 	case errors.Is(sendErr, outbox.ErrUnreachable):
-		if err := d.DB.SetUnreachable(ctx, person.UserID); err != nil && !errors.Is(err, storage.ErrNotFound) {
+		if err := d.DB.SetUnreachable(ctx, recipient.UserID); err != nil && !errors.Is(err, storage.ErrNotFound) {
 			return result{}, err
 		}
 		return settle(storage.OutcomeUnreachable)
 	case errors.Is(sendErr, outbox.ErrUncertain):
-		d.Log.Warn("a message of a broadcast may have been sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
+		d.Log.Warn("broadcast message may have been sent", "broadcast", d.b.ID, "user", recipient.UserID, "error", sendErr)
 		return settle(storage.OutcomeUncertain)
 	case errors.Is(sendErr, outbox.ErrRejected):
-		d.Log.Warn("a message of a broadcast can't be sent", "broadcast", d.b.ID, "user", person.UserID, "error", sendErr)
+		d.Log.Warn("broadcast message rejected", "broadcast", d.b.ID, "user", recipient.UserID, "error", sendErr)
 		return settle(storage.OutcomeFailed)
-	case stopped: // no fault of anybody's
-		return result{returned: true}, d.DB.ReturnRecipient(ctx, d.b.ID, person, time.Now())
+	case stopped: // before the message had its slot
+		return result{pending: true}, d.DB.ReturnRecipient(ctx, d.b.ID, recipient, time.Now())
 	}
-	person.Tries++
-	r := result{returned: true, failed: true}
-	pause := backoff(person.Tries)
-	if errors.As(sendErr, &later) {
-		pause, r.after = later.After, later.After
+	recipient.Tries++
+	r := result{pending: recipient.Tries < maxAttempts, transient: true}
+	pause := loop.Backoff(firstRetry, maxRetry, recipient.Tries)
+	if errors.As(sendErr, &retryAfter) {
+		pause, r.retryAfter = retryAfter.After, retryAfter.After
 	}
-	d.Log.Warn("a message of a broadcast is not sent yet", "broadcast", d.b.ID, "user", person.UserID, "tries", person.Tries, "error", sendErr)
-	if person.Tries >= mostTries {
-		r.returned = false
-		return r, d.DB.SettleRecipient(ctx, d.b.ID, person.UserID, storage.OutcomeFailed)
+	d.Log.Warn("broadcast message not sent yet", "broadcast", d.b.ID, "user", recipient.UserID, "attempts", recipient.Tries, "error", sendErr)
+	if !r.pending {
+		return r, d.DB.SettleRecipient(ctx, d.b.ID, recipient.UserID, storage.OutcomeFailed)
 	}
-	return r, d.DB.ReturnRecipient(ctx, d.b.ID, person, time.Now().Add(pause))
+	return r, d.DB.ReturnRecipient(ctx, d.b.ID, recipient, time.Now().Add(pause))
 }
 
-// draw has it shown how far the broadcast is, now and then and beside the sending.
-func (d *delivery) draw(ctx context.Context) {
+// drawProgress calls Progress in the background if it is due and the previous call
+// has ended.
+func (d *delivery) drawProgress(ctx context.Context) {
 	now := time.Now()
-	if now.Before(d.drawAt) {
+	if now.Before(d.progressAt) {
 		return
 	}
-	d.drawAt = now.Add(DrawEvery)
-	select {
-	case <-d.pencil:
-	default:
-		return // Telegram is slow
+	d.progressAt = now.Add(progressEvery)
+	if !d.drawing.CompareAndSwap(false, true) {
+		return
 	}
-	d.drawing.Go(func() {
-		defer func() { d.pencil <- struct{}{} }()
-		defer func() {
-			if p := recover(); p != nil {
-				d.Log.Error("drawing a broadcast panicked", "broadcast", d.b.ID, "panic", p, "stack", string(debug.Stack()))
-			}
-		}()
-		if err := d.Progress(ctx, d.b.ID); err != nil && ctx.Err() == nil {
-			d.Log.Warn("how far a broadcast is was not drawn", "broadcast", d.b.ID, "error", err)
+	d.draws.Go(func() {
+		defer d.drawing.Store(false)
+		err := loop.Recover(d.Log, "draw the progress of a broadcast", func() error { return d.Progress(ctx, d.b.ID) })
+		if err != nil && ctx.Err() == nil {
+			d.Log.Warn("progress of broadcast not drawn", "broadcast", d.b.ID, "error", err)
 		}
 	})
 }

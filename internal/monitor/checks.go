@@ -13,179 +13,175 @@ import (
 	"hstockbot/storage"
 )
 
-// What counts as wrong.
 const (
-	// probeEvery is how often the operator's account is looked at, and probeDown
-	// how often while the marketplace is down, or may be: somebody has to notice its
-	// end.
-	probeEvery   = 5 * time.Minute
-	probeDown    = time.Minute
-	probeTimeout = 12 * time.Second
-	// stuckAfter is how long a message may be due: more come in than go out then.
+	// probeEvery is the time between two reads of the operator's account.
+	probeEvery = 5 * time.Minute
+	// probeDownEvery is that time while the marketplace is down, or may be, so that
+	// a call notices when it is back.
+	probeDownEvery = time.Minute
+	probeTimeout   = 12 * time.Second
+	// stuckAfter is how long a message may be due.
 	stuckAfter = 5 * time.Minute
-	// parkedFor is how long an update that was given up counts: it is an event,
-	// and over when there were no more for so long.
-	parkedFor = time.Hour
-	// unknownAtMost bounds what is read of purchases of unknown outcome.
-	unknownAtMost = 10_000
+	// deadLetterPeriod is how long a dead-lettered update keeps its alert active.
+	deadLetterPeriod = time.Hour
+	// maxUnresolved bounds how many purchases of unknown outcome are read.
+	maxUnresolved = 10_000
 )
 
-// finding is something that is wrong now.
-type finding struct {
+// problem is something that is wrong now.
+type problem struct {
 	subject int64
 	since   time.Time
 	figures Figures
-	known   string // the figures that are stored, "" for none: it is new
 }
 
-// check looks for one kind. sure is false where that can't be told. The
-// error may be errMoot.
+// check finds the problems of one kind. sure is false if it can't tell now. The
+// error may be errReset.
 type check struct {
-	name string
-	look func(ctx context.Context, now time.Time) (found []finding, sure bool, err error)
+	kind string
+	find func(ctx context.Context, now time.Time) (problems []problem, sure bool, err error)
 }
 
-// checks are in the order in which things are told: what explains others first.
+// checks returns all checks. A problem that causes others comes before them.
 func (s *Service) checks() []check {
 	return []check{
 		{MarketDown, s.marketDown},
 		{KeyRefused, s.keyRefused},
 		{BalanceLow, s.balanceLow},
-		{PollConflict, s.rival},
-		{OutcomeUnknown, s.unknown},
+		{PollConflict, s.pollConflict},
+		{OutcomeUnknown, s.outcomeUnknown},
 		{OutboxStuck, s.outboxStuck},
-		{UpdatesDeadLettered, s.updatesParked},
+		{UpdatesDeadLettered, s.updatesDeadLettered},
 		{SMMRate, s.smmRate},
 	}
 }
 
-// errMoot is returned where nothing can be wrong, because nothing is watched any
-// more: its alarms go without a word, since nothing has become any better.
-var errMoot = errors.New("nothing is watched")
+// errReset is returned by a check whose subject was removed or redefined by an
+// admin. Its alerts are deleted without a message, because nothing has improved.
+var errReset = errors.New("the check has nothing to compare with")
 
-func since(t time.Time) []finding {
+func problemSince(t time.Time) []problem {
 	if t.IsZero() {
 		return nil
 	}
-	return []finding{{since: t}}
+	return []problem{{since: t}}
 }
 
-// probe is what the operator's account last looked like.
-type probe struct {
-	at      time.Time // of the last attempt
-	read    bool      // balance or refused is known
-	refused time.Time // since when the key is; zero: it is accepted
-	balance hstock.Balance
-	lowAt   time.Time // since when the balance is under the threshold
-	limit   *string   // the threshold of the last round, as it is set; nil: there was none yet
+// account is what is known of the operator's account.
+type account struct {
+	attemptedAt  time.Time // of the last probe
+	known        bool      // a probe was answered
+	refusedSince time.Time // zero: the key is accepted
+	balance      hstock.Balance
+	lowSince     time.Time
+	threshold    *string // the setting in the previous round; nil: there was no round yet
 }
 
-// ask looks at the operator's account, if it is time.
-func (s *Service) ask(ctx context.Context, now time.Time) {
+// probe reads the operator's account if it is time.
+func (s *Service) probe(ctx context.Context, now time.Time) {
 	pause := probeEvery
 	if down, sure := s.MarketDown(); !sure || !down.IsZero() {
-		pause = probeDown
+		pause = probeDownEvery
 	}
-	p := &s.probe
-	if s.OperatorKey == "" || !p.at.IsZero() && now.Sub(p.at) < pause {
+	a := &s.account
+	if s.OperatorKey == "" || !a.attemptedAt.IsZero() && now.Sub(a.attemptedAt) < pause {
 		return
 	}
-	p.at = now
+	a.attemptedAt = now
 	ctx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), probeTimeout)
 	defer cancel()
 	balance, err := s.Market.Balance(ctx, s.OperatorKey)
 	switch kind, _ := hstock.KindOf(err); {
 	case err == nil:
-		p.read, p.balance, p.refused = true, balance, time.Time{}
+		a.known, a.balance, a.refusedSince = true, balance, time.Time{}
 	case kind == hstock.InvalidKey:
-		if p.refused.IsZero() {
-			p.refused = now
+		if a.refusedSince.IsZero() {
+			a.refusedSince = now
 		}
-		p.read = true
+		a.known = true
 	}
 }
 
-func (s *Service) marketDown(ctx context.Context, now time.Time) ([]finding, bool, error) {
-	s.ask(ctx, now)
+func (s *Service) marketDown(ctx context.Context, now time.Time) ([]problem, bool, error) {
+	s.probe(ctx, now)
 	down, sure := s.MarketDown()
-	return since(down), sure, nil
+	return problemSince(down), sure, nil
 }
 
-func (s *Service) keyRefused(context.Context, time.Time) ([]finding, bool, error) {
+func (s *Service) keyRefused(context.Context, time.Time) ([]problem, bool, error) {
 	if s.OperatorKey == "" {
-		return nil, false, errMoot
+		return nil, false, errReset
 	}
-	return since(s.probe.refused), s.probe.read, nil
+	return problemSince(s.account.refusedSince), s.account.known, nil
 }
 
-func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]finding, bool, error) {
+func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]problem, bool, error) {
 	text, err := s.DB.Setting(ctx, storage.OperatorThreshold)
 	if err != nil {
 		return nil, false, err
 	}
-	p := &s.probe
-	another := p.limit != nil && *p.limit != text // the next round judges by that
-	p.limit = &text
+	a := &s.account
+	changed := a.threshold != nil && *a.threshold != text // the next round compares with the new one
+	a.threshold = &text
 	limit, err := decimal.NewFromString(text)
-	if err != nil || another || s.OperatorKey == "" { // text is "", or not of our making
-		p.lowAt = time.Time{}
-		return nil, false, errMoot
+	if err != nil || changed || s.OperatorKey == "" { // without a threshold the text is ""
+		a.lowSince = time.Time{}
+		return nil, false, errReset
 	}
-	if !p.read || !p.refused.IsZero() {
+	if !a.known || !a.refusedSince.IsZero() {
 		return nil, false, nil
 	}
-	if !p.balance.Amount.LessThan(limit) {
-		p.lowAt = time.Time{}
+	if !a.balance.Amount.LessThan(limit) {
+		a.lowSince = time.Time{}
 		return nil, true, nil
 	}
-	if p.lowAt.IsZero() {
-		p.lowAt = now
+	if a.lowSince.IsZero() {
+		a.lowSince = now
 	}
-	return []finding{{since: p.lowAt, figures: Figures{Amount: p.balance.Amount, Limit: limit, Currency: p.balance.Currency}}}, true, nil
+	return []problem{{since: a.lowSince, figures: Figures{Amount: a.balance.Amount, Limit: limit, Currency: a.balance.Currency}}}, true, nil
 }
 
-func (s *Service) rival(context.Context, time.Time) ([]finding, bool, error) {
-	at, sure := s.PollConflict()
-	return since(at), sure, nil
+func (s *Service) pollConflict(context.Context, time.Time) ([]problem, bool, error) {
+	conflict, sure := s.PollConflict()
+	return problemSince(conflict), sure, nil
 }
 
-func (s *Service) unknown(ctx context.Context, _ time.Time) ([]finding, bool, error) {
-	unknown, total, err := s.DB.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, unknownAtMost, 0)
+func (s *Service) outcomeUnknown(ctx context.Context, _ time.Time) ([]problem, bool, error) {
+	purchases, total, err := s.DB.AdminUnresolvedPurchases(ctx, storage.AdminOrderFilter{}, maxUnresolved, 0)
 	if err != nil {
 		return nil, false, err
 	}
-	found := make([]finding, len(unknown))
-	for i, u := range unknown {
-		found[i] = finding{subject: u.ID, since: u.SentAt, figures: Figures{Name: u.Name, Quantity: u.Quantity}}
+	problems := make([]problem, len(purchases))
+	for i, p := range purchases {
+		problems[i] = problem{subject: p.ID, since: p.SentAt, figures: Figures{Name: p.Name, Quantity: p.Quantity}}
 	}
-	return found, total <= len(found), nil // else one that is not among them may be unknown all the same
+	return problems, total <= len(problems), nil
 }
 
-func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]finding, bool, error) {
+func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]problem, bool, error) {
 	n, first, err := s.DB.StuckMessages(ctx, now.Add(-stuckAfter))
 	if err != nil || n == 0 {
 		return nil, err == nil, err
 	}
-	return []finding{{since: first, figures: Figures{Count: n}}}, true, nil
+	return []problem{{since: first, figures: Figures{Count: n}}}, true, nil
 }
 
-// smmRate is over when the setting is another one.
-func (s *Service) smmRate(ctx context.Context, _ time.Time) ([]finding, bool, error) {
+func (s *Service) updatesDeadLettered(ctx context.Context, now time.Time) ([]problem, bool, error) {
+	n, first, err := s.DB.DeadLettersSince(ctx, now.Add(-deadLetterPeriod))
+	if err != nil || n == 0 {
+		return nil, err == nil, err
+	}
+	return []problem{{since: first, figures: Figures{Count: n}}}, true, nil
+}
+
+func (s *Service) smmRate(ctx context.Context, _ time.Time) ([]problem, bool, error) {
 	text, err := s.DB.Setting(ctx, storage.SMMRateMismatchSetting(s.SMMRatePer))
 	if err != nil || text == "" {
 		return nil, err == nil, err
 	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return nil, false, fmt.Errorf("since when SMM_RATE_PER does not fit: %w", err)
+		return nil, false, fmt.Errorf("read when SMM_RATE_PER was found wrong: %w", err)
 	}
-	return []finding{{since: time.UnixMilli(ms), figures: Figures{Count: s.SMMRatePer}}}, true, nil
-}
-
-func (s *Service) updatesParked(ctx context.Context, now time.Time) ([]finding, bool, error) {
-	n, first, err := s.DB.DeadLettersSince(ctx, now.Add(-parkedFor))
-	if err != nil || n == 0 {
-		return nil, err == nil, err
-	}
-	return []finding{{since: first, figures: Figures{Count: n}}}, true, nil
+	return []problem{{since: time.UnixMilli(ms), figures: Figures{Count: s.SMMRatePer}}}, true, nil
 }

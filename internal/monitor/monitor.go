@@ -1,11 +1,3 @@
-// Package alarms tells admins what is wrong, once, and once more when it is
-// over.
-//
-// It owns what counts as wrong, and when that is said: at most one message a
-// minute, which sums up what has happened since the last. What is wrong is kept
-// in the database, so that a restart repeats nothing and forgets nothing. It
-// knows neither Telegram nor languages: the outbox sends the messages, and they
-// are put into words when they are sent.
 package monitor
 
 import (
@@ -14,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,33 +19,31 @@ import (
 	"hstockbot/storage"
 )
 
-// What can be wrong: the Name of an Alarm.
+// The kinds of alerts, as they are stored; the package comment says when each
+// starts and ends. The comments name the Figures that a kind has.
 const (
-	MarketDown          = "market_down"    // no call to the marketplace succeeds
-	KeyRefused          = "key_refused"    // the marketplace does not accept the operator's key
-	BalanceLow          = "balance_low"    // the operator's balance is under the threshold: Amount, Limit, Currency
-	OutcomeUnknown      = "unknown"        // the outcome of a purchase is unknown: Name, Quantity; Subject is the purchase
-	OutboxStuck         = "outbox_stuck"   // messages wait for too long: Count
-	UpdatesDeadLettered = "updates_parked" // updates were given up after three attempts: Count
-	SMMRate             = "smm_rate"       // SMM_RATE_PER does not fit what the marketplace charges: Count is its value
-	PollConflict        = "rival"          // somebody else receives the bot's updates
+	MarketDown          = "market_down"
+	KeyRefused          = "key_refused"
+	BalanceLow          = "balance_low"    // Amount, Limit, Currency
+	OutcomeUnknown      = "unknown"        // Name, Quantity; the Subject is the purchase's id
+	OutboxStuck         = "outbox_stuck"   // Count of messages
+	UpdatesDeadLettered = "updates_parked" // Count of updates
+	SMMRate             = "smm_rate"       // Count: the value of SMM_RATE_PER
+	PollConflict        = "rival"
 )
 
-// Message is the kind of the messages; EntriesOf reads one.
+// Message is the kind of the stored messages; DecodeReport reads their bodies.
 const Message = "alarm"
 
 const (
-	// every is how often is looked what is wrong.
-	every = 15 * time.Second
-	// tellEvery is the least time between two messages.
-	tellEvery = time.Minute
-	// entriesAtOnce bounds a message; what does not fit is counted.
-	entriesAtOnce = 20
-	// toldSetting keeps when the last message was stored.
-	toldSetting = "monitor_notified_at"
+	checkEvery        = 15 * time.Second
+	minNotifyInterval = time.Minute
+	maxEntries        = 20 // in a message; the rest is counted
+	// notifiedSetting is the setting with the time of the last notification.
+	notifiedSetting = "monitor_notified_at"
 )
 
-// Market is what alarms need of the marketplace. *hstock.Client has it.
+// Market is the part of *hstock.Client that checks call.
 type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 }
@@ -65,166 +56,152 @@ type Options struct {
 	OperatorKey redact.Secret
 	AdminIDs    []int64
 	SMMRatePer  int64 // pieces
-	// MarketDown and Rival return since when that is so; zero: it is not. sure is
-	// false where that can't be told (yet): a new process has made no calls.
+	// MarketDown and PollConflict return since when there is such a problem; zero:
+	// there is none. sure is false while that can't be told, as in a new process.
 	MarketDown   func() (since time.Time, sure bool)
 	PollConflict func() (since time.Time, sure bool)
-	Wake         func() // called when messages were stored
+	Wake         func() // called after messages were stored
 }
 
-// Service watches for one process.
+// Service runs the checks of one process.
 type Service struct {
 	Options
-	rounds *loop.Loop
-	probe  probe
+	loop    *loop.Loop
+	account account
 }
 
 // New returns a Service that is not started.
 func New(o Options) *Service {
 	s := &Service{Options: o}
-	s.rounds = loop.New("alarms", o.Log, s.round)
+	s.loop = loop.New("monitor", o.Log, s.round)
 	return s
 }
 
-// Start begins watching. Calling it twice is once.
-func (s *Service) Start() { s.rounds.Start() }
+// Start runs the first checks at once. Calling it again does nothing.
+func (s *Service) Start() { s.loop.Start() }
 
-// Stop ends it, and waits until ctx is done. Calling it twice is once.
-func (s *Service) Stop(ctx context.Context) error { return s.rounds.Stop(ctx) }
+// Stop cancels the checks in progress and waits until they have ended or ctx is
+// done. It may be called several times.
+func (s *Service) Stop(ctx context.Context) error { return s.loop.Stop(ctx) }
 
-// Figures are what is known of an alarm, as far as its kind says.
+// Figures are the details of an alert, those that its kind has.
 type Figures struct {
 	Count    int64           `json:"count,omitempty"`
-	Name     string          `json:"name,omitempty"` // of what was bought
+	Name     string          `json:"name,omitempty"` // of the product that was bought
 	Quantity int64           `json:"quantity,omitempty"`
 	Amount   decimal.Decimal `json:"amount,omitzero"`
 	Limit    decimal.Decimal `json:"limit,omitzero"`
 	Currency string          `json:"currency,omitempty"`
 }
 
-// Alert is an alarm as a message or a screen tells of it.
+// Alert is an alert as messages and screens show it.
 type Alert struct {
 	Kind    string    `json:"kind"`
 	Subject int64     `json:"subject,omitempty"`
 	Since   time.Time `json:"since"`
-	EndedAt time.Time `json:"over,omitzero"` // zero: it has begun
+	EndedAt time.Time `json:"over,omitzero"` // zero while it is active
 	Figures Figures   `json:"figures,omitzero"`
 }
 
-// Report is the body of a Message: what has begun and ended, the oldest first, and
-// how much more has.
+// Report is the body of a Message: the alerts that have started or ended since the
+// last one, the oldest first, and the number of those that do not fit.
 type Report struct {
 	Entries []Alert `json:"entries"`
 	More    int     `json:"more,omitempty"`
 }
 
-// DecodeNotification reads the body of a Message.
+// DecodeReport reads the body of a Message.
 func DecodeReport(m storage.Message) (Report, error) {
-	var news Report
-	if err := json.Unmarshal(m.Body, &news); err != nil {
-		return Report{}, fmt.Errorf("read alarms: %w", err)
+	var report Report
+	if err := json.Unmarshal(m.Body, &report); err != nil {
+		return Report{}, fmt.Errorf("decode monitor report: %w", err)
 	}
-	return news, nil
+	return report, nil
 }
 
-// Active returns what is wrong at the moment, as far as was seen, the oldest first.
+// Active returns the active alerts, the oldest first.
 func (s *Service) Active(ctx context.Context) ([]Alert, error) {
-	known, err := s.DB.Alerts(ctx)
-	var entries []Alert
-	for _, a := range known {
+	stored, err := s.DB.Alerts(ctx)
+	var active []Alert
+	for _, a := range stored {
 		if a.EndedAt.IsZero() {
-			entries = append(entries, entryOf(a))
+			active = append(active, decodeAlert(a))
 		}
 	}
-	return entries, err
+	return active, err
 }
 
-func entryOf(a storage.Alert) Alert {
-	e := Alert{Kind: a.Name, Subject: a.Subject, Since: a.Since, EndedAt: a.EndedAt}
-	_ = json.Unmarshal([]byte(a.Detail), &e.Figures) // of our own making; without figures it is still told
-	return e
+func decodeAlert(stored storage.Alert) Alert {
+	a := Alert{Kind: stored.Name, Subject: stored.Subject, Since: stored.Since, EndedAt: stored.EndedAt}
+	_ = json.Unmarshal([]byte(stored.Detail), &a.Figures) // an alert without its figures is better than none
+	return a
 }
 
-// round looks once, stores what has changed, and tells of it where a message is due.
+// round runs the checks, stores what has changed, and notifies admins if a message
+// is due.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	changes, failed := s.look(ctx, now)
+	changes, err := s.runChecks(ctx, now)
 	if len(changes.Started)+len(changes.Resumed)+len(changes.Ended)+len(changes.Deleted) > 0 {
-		if err := s.DB.ApplyAlertChanges(ctx, changes); err != nil {
-			return 0, errors.Join(failed, err)
+		if applyErr := s.DB.ApplyAlertChanges(ctx, changes); applyErr != nil {
+			return 0, errors.Join(err, applyErr)
 		}
 	}
-	if failed = errors.Join(failed, s.tell(ctx, now)); failed != nil {
-		return 0, failed
-	}
-	return every, nil
+	return checkEvery, errors.Join(err, s.notify(ctx, now))
 }
 
-// look holds what every check finds against what is known. A check that can't
-// tell leaves its alarms as they are.
-func (s *Service) look(ctx context.Context, now time.Time) (changes storage.AlertChanges, err error) {
-	known, err := s.DB.Alerts(ctx)
+// runChecks returns the differences between the problems that the checks find and
+// the stored alerts. A failed check does not hold up the others.
+func (s *Service) runChecks(ctx context.Context, now time.Time) (changes storage.AlertChanges, err error) {
+	stored, err := s.DB.Alerts(ctx)
 	if err != nil {
 		return changes, err
 	}
 	for _, check := range s.checks() {
-		found, sure, checkErr := check.look(ctx, now)
-		moot := errors.Is(checkErr, errMoot)
-		if !moot {
+		problems, sure, checkErr := check.find(ctx, now)
+		reset := errors.Is(checkErr, errReset)
+		if !reset && (checkErr != nil || !sure) {
 			err = errors.Join(err, checkErr)
-		}
-		if !moot && (checkErr != nil || !sure) {
 			continue
 		}
-		for _, a := range known {
-			if a.Name != check.name {
+		details := map[int64]string{} // stored, by subject
+		for _, a := range stored {
+			if a.Name != check.kind {
 				continue
 			}
-			at := indexOf(found, a.Subject)
+			details[a.Subject] = a.Detail
+			persists := slices.ContainsFunc(problems, func(p problem) bool { return p.subject == a.Subject })
 			switch {
-			case at >= 0 && !a.EndedAt.IsZero():
+			case persists && !a.EndedAt.IsZero():
 				changes.Resumed = append(changes.Resumed, a)
-			case moot, at < 0 && !a.Notified: // nobody knows of it: there is nothing to take back
+			case reset, !persists && !a.Notified: // admins never learned that it started
 				changes.Deleted = append(changes.Deleted, a)
-			case at < 0 && a.EndedAt.IsZero():
+			case !persists && a.EndedAt.IsZero():
 				a.EndedAt = now
 				changes.Ended = append(changes.Ended, a)
 			}
-			if at >= 0 {
-				found[at].known = a.Detail
-			}
 		}
-		for _, f := range found {
-			detail, encodeErr := json.Marshal(f.figures)
+		for _, p := range problems {
+			detail, encodeErr := json.Marshal(p.figures)
 			err = errors.Join(err, encodeErr)
-			if f.known == string(detail) {
-				continue
+			if details[p.subject] != string(detail) {
+				changes.Started = append(changes.Started, storage.Alert{Name: check.kind, Subject: p.subject, Detail: string(detail), Since: p.since})
 			}
-			changes.Started = append(changes.Started, storage.Alert{Name: check.name, Subject: f.subject, Detail: string(detail), Since: f.since})
 		}
 	}
 	return changes, err
 }
 
-func indexOf(found []finding, subject int64) int {
-	for i, f := range found {
-		if f.subject == subject {
-			return i
-		}
-	}
-	return -1
-}
-
-// tell stores one message for each admin who can be reached, about all that they
-// don't know yet. While there is nobody, it waits.
-func (s *Service) tell(ctx context.Context, now time.Time) error {
-	known, err := s.DB.Alerts(ctx)
+// notify stores one message for each reachable admin with all alerts that have
+// started or ended since the last one.
+func (s *Service) notify(ctx context.Context, now time.Time) error {
+	stored, err := s.DB.Alerts(ctx)
 	if err != nil {
 		return err
 	}
-	changes := storage.AlertChanges{Setting: toldSetting, At: now}
-	var news Report
-	for _, a := range known {
+	changes := storage.AlertChanges{Setting: notifiedSetting, At: now}
+	var report Report
+	for _, a := range stored {
 		switch {
 		case !a.Notified:
 			changes.Notified = append(changes.Notified, a)
@@ -233,29 +210,30 @@ func (s *Service) tell(ctx context.Context, now time.Time) error {
 		default:
 			continue
 		}
-		if len(news.Entries) < entriesAtOnce {
-			news.Entries = append(news.Entries, entryOf(a))
+		if len(report.Entries) < maxEntries {
+			report.Entries = append(report.Entries, decodeAlert(a))
 		} else {
-			news.More++
+			report.More++
 		}
 	}
-	if len(news.Entries) == 0 {
+	if len(report.Entries) == 0 {
 		return nil
 	}
-	last, err := s.DB.Setting(ctx, toldSetting)
+	last, err := s.DB.Setting(ctx, notifiedSetting)
 	if err != nil {
 		return err
 	}
-	if ms, err := strconv.ParseInt(last, 10, 64); err == nil && now.Sub(time.UnixMilli(ms)).Abs() < tellEvery { // a clock that was ahead once holds up nothing
+	// Abs, so that a clock that was ahead once does not block notifications.
+	if ms, err := strconv.ParseInt(last, 10, 64); err == nil && now.Sub(time.UnixMilli(ms)).Abs() < minNotifyInterval {
 		return nil
 	}
 	admins, err := s.DB.Reachable(ctx, s.AdminIDs)
 	if err != nil || len(admins) == 0 {
 		return err
 	}
-	body, err := json.Marshal(news)
+	body, err := json.Marshal(report)
 	if err != nil {
-		return fmt.Errorf("encode alarms: %w", err)
+		return fmt.Errorf("encode monitor report: %w", err)
 	}
 	for _, admin := range admins {
 		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: Message, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now})

@@ -248,7 +248,7 @@ func TestKilledWhileCancellingAll(t *testing.T) {
 				must(t, err)
 				defer client.Close()
 				db := openDB(t, path)
-				defer func() { must(t, db.Close()) }()
+				defer func() { must(t, db.Close(t.Context())) }()
 				service := orders.New(orders.Options{
 					DB: db, Market: client, SMMRatePer: 1000, Log: discard,
 					Send: func(context.Context, storage.Message) (int64, error) { return 0, nil },

@@ -294,7 +294,7 @@ func buyUntilKilled(step string) error {
 	if err := service.Stop(ctx); err != nil {
 		return err
 	}
-	return db.Close()
+	return db.Close(ctx)
 }
 
 // appendTold writes a message down as a person's phone would keep it.
@@ -355,7 +355,7 @@ func takeOver(t *testing.T, shop *market.Server, path string, draft int64, told 
 		must(t, err)
 		defer client.Close()
 		db := openDB(t, path)
-		defer func() { must(t, db.Close()) }()
+		defer func() { must(t, db.Close(t.Context())) }()
 		service := orders.New(orders.Options{
 			DB: db, Market: client, SMMRatePer: 1000, Log: discard,
 			Send: func(_ context.Context, message storage.Message) (int64, error) {

@@ -162,7 +162,7 @@ func load(t *testing.T, path string, rate float64, numbers int) (r loadResult) {
 	synctest.Wait()
 	r.cpu = cpuTime(t) - before
 	must(t, service.Stop(t.Context()))
-	must(t, db.Close())
+	must(t, db.Close(t.Context()))
 	for key := range loadKeys {
 		polls := shop.ofKey[loadKey(key)]
 		r.polls += polls

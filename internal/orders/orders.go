@@ -139,10 +139,7 @@ func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) e
 
 // sweepOnce removes what is old.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
-	now := time.Now()
-	return sweepEvery, errors.Join(
-		s.db.Sweep(ctx), s.db.SweepPurchases(ctx, now), s.db.SweepMessages(ctx, now), s.db.SweepSearches(ctx, now),
-	)
+	return sweepEvery, s.db.Sweep(ctx, time.Now())
 }
 
 // tryKeysOnce tries refused keys again: the marketplace may have refused them by

@@ -65,7 +65,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 		test(t, w)
 
 		must(t, w.service.Stop(t.Context()))
-		must(t, w.db.Close())
+		must(t, w.db.Close(t.Context()))
 		w.client.Close()
 		w.close()
 		w.market.Close()

@@ -12,40 +12,37 @@ import (
 	"hstockbot/storage"
 )
 
-// Kinds of messages; their body is DecodeNotification(message).
+// Kinds of stored messages; DecodeNotification reads their bodies.
 const (
-	MessageRestock = "restock" // it can be had again
-	MessagePrice   = "price"   // it costs what was named, or less
+	MessageRestock = "restock" // the service is back in stock
+	MessagePrice   = "price"   // its price is at or below the target price
 )
 
-// sight is what was seen of a service. The zero value is one that can't be had;
-// neither can one of which fewer are left than are sold at a time.
-type sight struct {
-	buyable bool
+// observation is what an answer of the marketplace says about a service. The zero
+// value is a service that is out of stock.
+type observation struct {
+	inStock bool // the smallest order can be filled
 	stock   int64
 	rate    decimal.Decimal
 }
 
-// decide says what a sight makes of an alert, if anything:
-//
-//	restock  armed    in stock   told, and waits
-//	restock  waiting  sold out   armed again
-//	price             at or under the named one, and in stock: told, and ends
-func decide(alert storage.Watch, seen sight, now time.Time) (change storage.WatchChange, changed bool, err error) {
-	change.Watch = alert
+// decide returns the change that an observation makes to a watch, if any. The
+// package comment has the table of changes.
+func decide(watch storage.Watch, seen observation, now time.Time) (change storage.WatchChange, changed bool, err error) {
+	change.Watch = watch
 	kind := ""
-	switch alert.Kind {
+	switch watch.Kind {
 	case storage.WatchRestock:
 		switch {
-		case alert.Armed && seen.buyable:
+		case watch.Armed && seen.inStock:
 			kind = MessageRestock
-		case !alert.Armed && !seen.buyable:
+		case !watch.Armed && !seen.inStock:
 			change.Rearm = true
 			return change, true, nil
 		}
 	case storage.WatchPrice:
-		// No price at all is a mistake of the marketplace's rather than a gift.
-		if seen.buyable && seen.rate.IsPositive() && seen.rate.LessThanOrEqual(alert.Price) {
+		// A price of zero is an error of the marketplace and not an offer.
+		if seen.inStock && seen.rate.IsPositive() && seen.rate.LessThanOrEqual(watch.Price) {
 			kind, change.End = MessagePrice, true
 		}
 	}
@@ -53,33 +50,33 @@ func decide(alert storage.Watch, seen sight, now time.Time) (change storage.Watc
 		return change, false, nil
 	}
 	body, err := json.Marshal(Notification{
-		Service: alert.Service, SMM: alert.SMM, Name: alert.Name, Stock: seen.stock, Rate: seen.rate, Named: alert.Price, Currency: alert.Currency,
+		Service: watch.Service, SMM: watch.SMM, Name: watch.Name, Stock: seen.stock, Rate: seen.rate, Named: watch.Price, Currency: watch.Currency,
 	})
 	if err != nil {
-		return change, false, fmt.Errorf("encode news: %w", err)
+		return change, false, fmt.Errorf("encode watch notification: %w", err)
 	}
-	change.Message = storage.Message{UserID: alert.UserID, Kind: kind, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now}
+	change.Message = storage.Message{UserID: watch.UserID, Kind: kind, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now}
 	return change, true, nil
 }
 
-// Notification is what a message of this package says: a service as it was seen, and of
-// a MessagePrice the price that was named. Name is the one it had when the alert
-// was set.
+// Notification is the body of a message: a service as the marketplace described
+// it when the watch fired.
 type Notification struct {
 	Service  int64           `json:"service"`
 	SMM      bool            `json:"smm"`
-	Name     string          `json:"name"`
+	Name     string          `json:"name"` // when the watch was set
 	Stock    int64           `json:"stock"`
 	Rate     decimal.Decimal `json:"rate"`
-	Named    decimal.Decimal `json:"named"`
+	Named    decimal.Decimal `json:"named"` // the target price; zero in a MessageRestock
 	Currency string          `json:"currency"`
 }
 
-// DecodeNotification decodes the body of a message of this package.
+// DecodeNotification reads the body of a message of this package. Its error does
+// not repeat the body.
 func DecodeNotification(message storage.Message) (Notification, error) {
-	var news Notification
-	if err := json.Unmarshal(message.Body, &news); err != nil {
-		return Notification{}, errors.New("decode news: malformed body")
+	var notification Notification
+	if err := json.Unmarshal(message.Body, &notification); err != nil {
+		return Notification{}, errors.New("decode watch notification: malformed body")
 	}
-	return news, nil
+	return notification, nil
 }

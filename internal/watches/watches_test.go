@@ -1,503 +1,325 @@
 package watches_test
 
 import (
-	"database/sql"
 	"fmt"
-	"log/slog"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/shopspring/decimal"
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
-	"hstockbot/internal/hstock"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/memnet"
-	"hstockbot/internal/watches"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const (
-	anna          = int64(1001)
-	boris         = int64(1002)
-	operatorKey   = redact.Secret("operator-key-0123456789abcdef")
-	testSecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" // of the tests only
-)
-
-// world is the alerts with a marketplace that is an HTTP server and a database
-// that is a file; the outbox is read where it stands.
-type world struct {
-	t         *testing.T
-	market    *market.Server
-	client    *hstock.Client
-	db        *storage.DB
-	path      string
-	key       redact.Secret // the operator's
-	wakes     int
-	log       *strings.Builder
-	processes []*watches.Service
-}
-
-// inWorld runs a test in a bubble of simulated time, with one process that
-// watches with the operator's key, if there is one.
-func inWorld(t *testing.T, key redact.Secret, test func(t *testing.T, w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		net := memnet.New()
-		w := &world{t: t, market: market.New(market.Options{}), key: key, path: filepath.Join(t.TempDir(), "bot.db"), log: &strings.Builder{}}
-		url, closeServer := net.Serve("market", w.market)
-		w.market.AddKey(operatorKey.Reveal(), "100.00", "USD")
-		var err error
-		w.client, err = hstock.New(hstock.Options{URL: url, Dial: net.Dial})
-		must(t, err)
-		keys, err := storage.ParseKeys(testSecretKey)
-		must(t, err)
-		w.db, err = storage.Open(t.Context(), storage.Options{URL: "sqlite:" + w.path, Keys: keys})
-		must(t, err)
-		w.join(anna, "")
-		w.join(boris, "")
-		w.process()
-		synctest.Wait() // the first round finds nothing that is watched
-
-		test(t, w)
-
-		for _, service := range w.processes {
-			must(t, service.Stop(t.Context()))
-		}
-		must(t, w.db.Close())
-		w.client.Close()
-		closeServer()
-		w.market.Close()
-		if violations := w.market.Violations(); len(violations) > 0 {
-			t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
-		}
-	})
-}
-
-// process starts one more process on the same database.
-func (w *world) process() {
-	service := watches.New(watches.Options{
-		DB: w.db, Market: w.client, OperatorKey: w.key, Log: slog.New(slog.NewTextHandler(w.log, nil)), Wake: func() { w.wakes++ },
-	})
-	service.Start()
-	w.processes = append(w.processes, service)
-}
-
-func (w *world) join(id int64, key redact.Secret) {
-	w.t.Helper()
-	_, _, err := w.db.TouchUser(w.t.Context(), id, "Somebody", "en", true)
-	must(w.t, err)
-	if key != "" {
-		w.market.AddKey(key.Reveal(), "100.00", "USD")
-		_, err = w.db.SaveKey(w.t.Context(), id, key)
-		must(w.t, err)
-	}
-}
-
-func (w *world) watch(user, service int64) {
-	w.t.Helper()
-	row, _ := w.market.Row(service)
-	must(w.t, w.db.SetWatch(w.t.Context(), storage.Watch{
-		UserID: user, Service: service, SMM: row.EntityType == market.SMM, Name: "As it was called", Kind: storage.WatchRestock, Currency: "USD",
-	}, 1000))
-}
-
-func (w *world) watchPrice(user, service int64, price string) {
-	w.t.Helper()
-	must(w.t, w.db.SetWatch(w.t.Context(), storage.Watch{
-		UserID: user, Service: service, Name: "As it was called", Kind: storage.WatchPrice, Price: decimal.RequireFromString(price), Currency: "USD",
-	}, 1000))
-}
-
-func (w *world) setStock(service, n int64) {
-	w.t.Helper()
-	must(w.t, w.market.SetStock(service, n))
-}
-
-// told returns what is in the outbox, as "user kind service" in order.
-func (w *world) told() []string {
-	w.t.Helper()
-	messages, err := w.db.ClaimMessages(w.t.Context(), "test", time.Now(), time.Now(), 100_000)
-	must(w.t, err)
-	var all []string
-	for _, m := range messages {
-		news, err := watches.DecodeNotification(m)
-		must(w.t, err)
-		all = append(all, fmt.Sprint(m.UserID, " ", m.Kind, " ", news.Service))
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (w *world) wantTold(want ...string) {
-	w.t.Helper()
-	if got := w.told(); !slices.Equal(got, want) {
-		w.t.Errorf("told %q, want %q", got, want)
-	}
-}
-
-// rounds lets so many rounds pass.
-func rounds(n int) {
-	time.Sleep(time.Duration(n) * watches.Every) // in a bubble: no real time
-	synctest.Wait()
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestOncePerRestock: told once, again only after it was sold out once more.
-func TestOncePerRestock(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
-		rounds(2)
-		w.wantTold()
+func TestRestockFiresOnceUntilSoldOutAgain(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
+		passRounds(2)
+		w.want()
 		w.setStock(market.SoldOut, 5)
-		rounds(1)
-		w.wantTold("1001 restock 5")
+		passRounds(1)
+		w.want("1001 restock 5")
 		w.setStock(market.SoldOut, 3)
-		rounds(3)
-		w.wantTold("1001 restock 5")
+		passRounds(3)
+		w.want("1001 restock 5")
 		w.setStock(market.SoldOut, 0)
-		rounds(1)
+		passRounds(1)
 		w.setStock(market.SoldOut, 1)
-		rounds(3)
-		w.wantTold("1001 restock 5", "1001 restock 5")
-		must(w.t, w.db.RemoveWatch(w.t.Context(), anna, market.SoldOut, storage.WatchRestock))
+		passRounds(3)
+		w.want("1001 restock 5", "1001 restock 5")
+		w.removeWatch(anna, market.SoldOut)
 		w.setStock(market.SoldOut, 0)
-		rounds(1)
+		passRounds(1)
 		w.setStock(market.SoldOut, 1)
-		rounds(1)
-		w.wantTold("1001 restock 5", "1001 restock 5")
+		passRounds(1)
+		w.want("1001 restock 5", "1001 restock 5")
 		if w.wakes != 2 {
-			w.t.Errorf("the outbox was woken %d times", w.wakes)
+			w.T.Errorf("the outbox was woken %d times, want 2", w.wakes)
 		}
 	})
 }
 
-// TestFewerThanAreSoldAtATime is still sold out.
-func TestFewerThanAreSoldAtATime(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
+func TestStockBelowTheMinimumIsSoldOut(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
 		w.setStock(market.MinimumTen, 0)
-		w.watch(anna, market.MinimumTen)
+		w.watchRestock(anna, market.MinimumTen)
 		w.setStock(market.MinimumTen, 9)
-		rounds(1)
-		w.wantTold()
+		passRounds(1)
+		w.want()
 		w.setStock(market.MinimumTen, 10)
-		rounds(1)
-		w.wantTold("1001 restock 13")
+		passRounds(1)
+		w.want("1001 restock 13")
 	})
 }
 
-// TestAPriceIsToldOnce, at the price that was named or under it, and only of
-// what can be had.
-func TestAPriceIsToldOnce(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
+func TestPriceFiresOnceAtTheTargetAndInStock(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
 		w.watchPrice(anna, market.GmailUSA, "1.00")
 		w.watchPrice(boris, market.GmailUSA, "0.9999")
-		rounds(1)
+		passRounds(1)
 		w.setStock(market.GmailUSA, 0)
-		must(w.t, w.market.SetRate(market.GmailUSA, "0.50"))
-		rounds(2)
-		w.wantTold()
+		w.setRate(market.GmailUSA, "0.50")
+		passRounds(2)
+		w.want()
 		w.setStock(market.GmailUSA, 7)
-		must(w.t, w.market.SetRate(market.GmailUSA, "1.00"))
-		rounds(2)
-		w.wantTold("1001 price 2")
-		must(w.t, w.market.SetRate(market.GmailUSA, "1.25"))
-		rounds(1)
-		must(w.t, w.market.SetRate(market.GmailUSA, "0.90"))
-		rounds(2)
-		w.wantTold("1001 price 2", "1002 price 2")
+		w.setRate(market.GmailUSA, "1.00")
+		passRounds(2)
+		w.want("1001 price 2")
+		w.setRate(market.GmailUSA, "1.25")
+		passRounds(1)
+		w.setRate(market.GmailUSA, "0.90")
+		passRounds(2)
+		w.want("1001 price 2", "1002 price 2")
 	})
 }
 
-// TestSMMServices are watched, too, though they can't be asked for by number.
-func TestSMMServices(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
+// SMM services can't be asked for by id.
+func TestSMMServicesAreWatched(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
 		w.setStock(market.TikTokLikes, 0)
-		w.watch(anna, market.TikTokLikes)
-		rounds(1)
+		w.watchRestock(anna, market.TikTokLikes)
+		passRounds(1)
 		w.setStock(market.TikTokLikes, 1000)
-		rounds(2)
-		w.wantTold("1001 restock 18")
-		if n := w.market.Count("products"); n != 0 {
-			w.t.Errorf("%d calls for products that nobody watches", n)
+		passRounds(2)
+		w.want("1001 restock 18")
+		if n := w.Market.Count("products"); n != 0 {
+			w.T.Errorf("%d calls for products, which nobody watches", n)
 		}
 	})
 }
 
-// TestTheMarketplaceIsDown: nothing is told, nothing is armed, and it is said once
-// in the log.
-func TestTheMarketplaceIsDown(t *testing.T) {
+func TestOutageNeitherFiresNorRearmsAndIsLoggedOnce(t *testing.T) {
 	for _, kind := range []market.FaultKind{market.HTML502, market.Empty, market.Garbage, market.Cut, market.TooMany, market.Refuse} {
 		t.Run(string(kind), func(t *testing.T) {
-			inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-				w.watch(anna, market.SoldOut) // waits for a restock
-				w.watch(boris, market.GmailUSA)
-				rounds(1) // Boris is told, and waits
-				w.market.Fault(market.Fault{Kind: kind, Times: market.Always})
-				rounds(5)
+			run(t, testworld.OperatorKey, func(w *world) {
+				w.watchRestock(anna, market.SoldOut)
+				w.watchRestock(boris, market.GmailUSA)
+				passRounds(1) // fires for Boris
+				w.Market.Fault(market.Fault{Kind: kind, Times: market.Always})
+				passRounds(5)
 				w.setStock(market.SoldOut, 5)
-				rounds(2)
-				w.wantTold("1002 restock 2")
-				w.market.ClearFaults()
-				rounds(2)
-				w.wantTold("1001 restock 5", "1002 restock 2")
-				if n := strings.Count(w.log.String(), "round of alerts failed"); n != 1 {
-					w.t.Errorf("said %d times:\n%s", n, w.log)
+				passRounds(2)
+				w.want("1002 restock 2")
+				w.Market.ClearFaults()
+				passRounds(2)
+				w.want("1001 restock 5", "1002 restock 2")
+				for _, line := range []string{"watch round failed", "watch rounds recovered"} {
+					if n := strings.Count(w.Log.String(), line); n != 1 {
+						w.T.Errorf("%q is logged %d times:\n%s", line, n, w.Log)
+					}
 				}
 			})
 		})
 	}
 }
 
-// TestWhatIsMissing is sold out where the rest of the answer is there, and unknown
-// where nothing is.
-func TestWhatIsMissing(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		w.watch(anna, market.OneLeft)
-		w.watch(boris, market.GmailUSA)
-		rounds(1)
-		w.wantTold("1001 restock 14", "1002 restock 2")
-		must(w.t, w.market.Remove(market.OneLeft))
-		rounds(1)
-		if a := w.alert(anna, market.OneLeft); !a.Armed {
-			w.t.Error("what has gone from the shelves can't come back")
+func TestMissingServiceIsSoldOutUnlessTheAnswerIsEmpty(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.OneLeft)
+		w.watchRestock(boris, market.GmailUSA)
+		passRounds(1)
+		w.want("1001 restock 14", "1002 restock 2")
+		w.must(w.Market.Remove(market.OneLeft))
+		passRounds(1)
+		if !w.armed(anna, market.OneLeft) {
+			w.T.Error("the watch of a removed service was not re-armed")
 		}
-		must(w.t, w.market.Remove(market.GmailUSA)) // nothing that is watched is left
-		rounds(2)
-		if a := w.alert(boris, market.GmailUSA); a.Armed {
-			w.t.Error("an empty answer armed an alert")
+		w.must(w.Market.Remove(market.GmailUSA)) // no watched service is left
+		passRounds(2)
+		if w.armed(boris, market.GmailUSA) {
+			w.T.Error("an empty answer re-armed a watch")
 		}
-		w.wantTold("1001 restock 14", "1002 restock 2")
+		w.want("1001 restock 14", "1002 restock 2")
 	})
 }
 
-func (w *world) alert(user, service int64) storage.Watch {
-	w.t.Helper()
-	all, err := w.db.Watches(w.t.Context(), user, service)
-	must(w.t, err)
-	if len(all) != 1 {
-		w.t.Fatalf("%d alerts", len(all))
-	}
-	return all[0]
-}
-
-// TestAThousandPeople watch 150 products in at most two calls a round.
-func TestAThousandPeople(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
+func TestThousandWatchersShareTwoCallsPerRound(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
 		var services []int64
-		for _, row := range w.market.Rows() {
+		for _, row := range w.Market.Rows() {
 			if row.EntityType == market.Product && len(services) < 150 {
 				services = append(services, row.Service)
 				w.setStock(row.Service, 0)
 			}
 		}
-		var people sync.WaitGroup // side by side, they share commits
+		var joining sync.WaitGroup // in parallel, to share commits
 		for i := range int64(1000) {
-			people.Go(func() {
+			joining.Go(func() {
 				w.join(5000+i, "")
-				w.watch(5000+i, services[i%150])
-				w.watch(5000+i, services[(i*7+1)%150])
+				w.watchRestock(5000+i, services[i%150])
+				w.watchRestock(5000+i, services[(i*7+1)%150])
 			})
 		}
-		people.Wait()
-		rounds(1)
-		w.wantTold()
-		before := w.market.Count("")
-		rounds(1)
-		if calls := w.market.Count("") - before; calls != 2 {
-			w.t.Errorf("a round made %d calls, want 2", calls)
+		joining.Wait()
+		passRounds(1)
+		w.want()
+		before := w.Market.Count("")
+		passRounds(1)
+		if calls := w.Market.Count("") - before; calls != 2 {
+			w.T.Errorf("a round made %d calls, want 2", calls)
 		}
-		before = w.market.Count("")
+		before = w.Market.Count("")
 		for _, service := range services {
 			w.setStock(service, 20)
 		}
-		rounds(1)
-		if n := len(w.told()); n != 2000 {
-			w.t.Errorf("%d messages, want 2000", n)
+		passRounds(1)
+		if n := len(w.recorder.Sent()); n != 2000 {
+			w.T.Errorf("%d messages after one round, want 2000", n)
 		}
-		rounds(4)
-		if n := len(w.told()); n != 2000 {
-			w.t.Errorf("%d messages in the end, want 2000", n)
+		passRounds(4)
+		if n := len(w.recorder.Sent()); n != 2000 {
+			w.T.Errorf("%d messages after five rounds, want 2000", n)
 		}
-		if calls := w.market.Count("") - before; calls != 10 {
-			w.t.Errorf("five rounds made %d calls, want 10", calls)
-		}
-	})
-}
-
-// TestSeveralProcesses tell nobody twice, and make one process's calls.
-func TestSeveralProcesses(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		w.process()
-		w.process()
-		w.watch(anna, market.SoldOut)
-		w.watch(boris, market.SoldOut)
-		rounds(2)
-		w.setStock(market.SoldOut, 5)
-		before := w.market.Count("products")
-		rounds(4)
-		w.wantTold("1001 restock 5", "1002 restock 5")
-		if calls := w.market.Count("products") - before; calls != 4 {
-			w.t.Errorf("four rounds of three processes made %d calls", calls)
+		if calls := w.Market.Count("") - before; calls != 10 {
+			w.T.Errorf("five rounds made %d calls, want 10", calls)
 		}
 	})
 }
 
-// TestWithoutTheOperatorsKey those who watch lend theirs, by turns; who has none is
-// told all the same. Without any, nothing is known.
-func TestWithoutTheOperatorsKey(t *testing.T) {
-	inWorld(t, "", func(_ *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
+func TestSeveralProcessesShareTheRounds(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.startProcess()
+		w.startProcess()
+		w.watchRestock(anna, market.SoldOut)
+		w.watchRestock(boris, market.SoldOut)
+		passRounds(2)
 		w.setStock(market.SoldOut, 5)
-		rounds(2)
-		w.wantTold()
-		if n := w.market.Count(""); n != 0 {
-			w.t.Errorf("%d calls without a key", n)
+		before := w.Market.Count("products")
+		passRounds(4)
+		w.want("1001 restock 5", "1002 restock 5")
+		if calls := w.Market.Count("products") - before; calls != 4 {
+			w.T.Errorf("four rounds of three processes made %d calls, want 4", calls)
+		}
+	})
+}
+
+func TestWithoutAnOperatorsKeyWatchersKeysAreUsed(t *testing.T) {
+	run(t, "", func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
+		w.setStock(market.SoldOut, 5)
+		passRounds(2)
+		w.want()
+		if n := w.Market.Count(""); n != 0 {
+			w.T.Errorf("%d calls without a key", n)
 		}
 		for i := range int64(4) {
 			w.join(3000+i, redact.Secret(fmt.Sprintf("watcher-key-%d-0123456789", i)))
-			w.watch(3000+i, market.SoldOut)
+			w.watchRestock(3000+i, market.SoldOut)
 		}
-		w.join(4000, "somebody-elses-key-0123456789") // watches nothing, and is not asked with
-		rounds(40)
-		w.wantTold("1001 restock 5", "3000 restock 5", "3001 restock 5", "3002 restock 5", "3003 restock 5")
+		const unrelatedKey = redact.Secret("unrelated-key-0123456789")
+		w.join(4000, unrelatedKey) // watches nothing
+		passRounds(40)
+		w.want("1001 restock 5", "3000 restock 5", "3001 restock 5", "3002 restock 5", "3003 restock 5")
 		used := map[string]int{}
-		for _, call := range w.market.Calls() {
+		for _, call := range w.Market.Calls() {
 			used[call.Fields.Get("key")]++
 		}
-		if len(used) != 4 || used["somebody-elses-key-0123456789"] != 0 {
-			w.t.Errorf("calls by key: %v", used)
+		if len(used) != 4 || used[unrelatedKey.Reveal()] != 0 {
+			w.T.Errorf("calls by key: %v", used)
 		}
 	})
 }
 
-// TestARefusedKey gives way to another one.
-func TestARefusedKey(t *testing.T) {
-	inWorld(t, "an-operators-key-that-was-changed", func(_ *testing.T, w *world) {
+func TestRefusedOperatorsKeyFallsBackToAWatchersKey(t *testing.T) {
+	run(t, "an-operators-key-that-was-changed", func(w *world) {
 		w.join(3000, "watcher-key-0123456789")
-		w.watch(3000, market.SoldOut)
-		rounds(1)
+		w.watchRestock(3000, market.SoldOut)
+		passRounds(1)
 		w.setStock(market.SoldOut, 5)
-		rounds(1)
-		w.wantTold("3000 restock 5")
+		passRounds(1)
+		w.want("3000 restock 5")
 	})
 }
 
-// TestWhoHasBlockedTheBot is asked for when they are back.
-func TestWhoHasBlockedTheBot(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
-		must(w.t, w.db.SetUnreachable(w.t.Context(), anna))
+func TestUnreachablePersonsWatchesAreSkippedUntilTheyReturn(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
+		w.must(w.db.SetUnreachable(w.T.Context(), anna))
 		w.setStock(market.SoldOut, 5)
-		rounds(2)
-		w.wantTold()
-		if n := w.market.Count(""); n != 0 {
-			w.t.Errorf("%d calls for nobody", n)
+		passRounds(2)
+		w.want()
+		if n := w.Market.Count(""); n != 0 {
+			w.T.Errorf("%d calls without a reachable watcher", n)
 		}
 		w.join(anna, "")
-		rounds(1)
-		w.wantTold("1001 restock 5")
+		passRounds(1)
+		w.want("1001 restock 5")
 	})
 }
 
-// TestWhoWasBlocked by an admin is not asked for until they are unblocked.
-func TestWhoWasBlocked(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		block := func(blocked bool) {
-			_, err := w.db.SetBlocked(w.t.Context(), anna, blocked, storage.AuditEntry{Action: "block", At: time.Now()})
-			must(w.t, err)
+func TestBlockedPersonsWatchesAreSkippedUntilUnblocked(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		setBlocked := func(blocked bool) {
+			_, err := w.db.SetBlocked(w.T.Context(), anna, blocked, storage.AuditEntry{Action: "block", At: time.Now()})
+			w.must(err)
 		}
-		w.watch(anna, market.SoldOut)
-		block(true)
+		w.watchRestock(anna, market.SoldOut)
+		setBlocked(true)
 		w.setStock(market.SoldOut, 5)
-		rounds(2)
-		w.wantTold()
-		block(false)
-		rounds(1)
-		w.wantTold("1001 restock 5")
+		passRounds(2)
+		w.want()
+		setBlocked(false)
+		passRounds(1)
+		w.want("1001 restock 5")
 	})
 }
 
-// TestTheMessageCantBeStored: then the alert is as if nothing was seen.
-func TestTheMessageCantBeStored(t *testing.T) {
-	inWorld(t, operatorKey, func(_ *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
+func TestWatchIsUnchangedWhenTheMessageCantBeStored(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
 		w.watchPrice(anna, market.SoldOut, "5.00")
 		w.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
 		w.setStock(market.SoldOut, 5)
-		rounds(2)
-		w.wantTold()
+		passRounds(2)
+		w.want()
 		w.exec(`DROP TRIGGER full`)
-		rounds(1)
-		w.wantTold("1001 price 5", "1001 restock 5")
+		passRounds(1)
+		w.want("1001 price 5", "1001 restock 5")
 	})
 }
 
-// exec changes the database behind everybody's back.
-func (w *world) exec(query string) {
-	w.t.Helper()
-	raw, err := sql.Open("sqlite", "file:"+w.path+"?_pragma=busy_timeout(5000)")
-	must(w.t, err)
-	_, err = raw.ExecContext(w.t.Context(), query)
-	must(w.t, err)
-	must(w.t, raw.Close())
-}
-
-// TestARoundCutOff is made again, and tells what the first one did not come to.
-func TestARoundCutOff(t *testing.T) {
-	inWorld(t, operatorKey, func(t *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
-		rounds(1)
+func TestRoundAfterACancelledOneFires(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
+		passRounds(1)
 		w.setStock(market.SoldOut, 5)
-		w.market.Fault(market.Fault{Action: "products", Kind: market.Slow, Delay: 8 * time.Second})
-		rounds(1)
-		must(t, w.processes[0].Stop(t.Context()))
-		w.wantTold()
-		w.process() // the next start
-		rounds(1)
-		w.wantTold("1001 restock 5")
+		w.Market.Fault(market.Fault{Action: "products", Kind: market.Slow, Delay: 8 * time.Second})
+		passRounds(1)
+		w.must(w.processes[0].Stop(w.T.Context()))
+		w.want()
+		w.startProcess()
+		passRounds(1)
+		w.want("1001 restock 5")
 	})
 }
 
-// TestAnAlertSetWhileTheAnswerIsOnItsWay is not told by it: the answer is older.
-func TestAnAlertSetWhileTheAnswerIsOnItsWay(t *testing.T) {
-	inWorld(t, operatorKey, func(t *testing.T, w *world) {
-		w.watch(anna, market.SoldOut)
+func TestAnswerOlderThanTheWatchDoesNotFire(t *testing.T) {
+	run(t, testworld.OperatorKey, func(w *world) {
+		w.watchRestock(anna, market.SoldOut)
 		w.setStock(market.SoldOut, 5)
-		// The answer says 5, and comes late.
-		w.market.Fault(market.Fault{Action: "products", Kind: market.Slow, Delay: 8 * time.Second, Commit: true})
-		rounds(1)
+		// The answer says 5 and arrives 8 s later.
+		w.Market.Fault(market.Fault{Action: "products", Kind: market.Slow, Delay: 8 * time.Second, Commit: true})
+		passRounds(1)
 		w.setStock(market.SoldOut, 0)
-		must(t, w.db.RemoveWatch(t.Context(), anna, market.SoldOut, storage.WatchRestock))
-		w.watch(anna, market.SoldOut)
-		w.watch(boris, market.SoldOut)
-		rounds(3)
-		w.wantTold()
+		w.removeWatch(anna, market.SoldOut)
+		w.watchRestock(anna, market.SoldOut)
+		w.watchRestock(boris, market.SoldOut)
+		passRounds(3)
+		w.want()
 	})
 }
 
-// TestEveryRestockIsToldOnce, whatever stock, outages and restarts come: as many
-// messages as a plain count of what the rounds have seen says.
-func TestEveryRestockIsToldOnce(t *testing.T) {
+// Random changes of the stock, outages and restarts: the number of messages is
+// that of a simple model.
+func TestFiresOncePerObservedRestock(t *testing.T) {
 	for seed := range 15 {
 		steps := rapid.SliceOfN(rapid.SampledFrom([]string{"out", "in", "more", "down", "restart"}), 25, 25).Example(seed)
-		inWorld(t, operatorKey, func(t *testing.T, w *world) {
-			w.watch(anna, market.SoldOut)
+		run(t, testworld.OperatorKey, func(w *world) {
+			w.watchRestock(anna, market.SoldOut)
 			stock, down, armed, want := int64(0), false, true, 0
 			for _, step := range steps {
 				switch step {
@@ -509,17 +331,17 @@ func TestEveryRestockIsToldOnce(t *testing.T) {
 					stock += 2
 				case "down":
 					if down = !down; down {
-						w.market.Fault(market.Fault{Kind: market.Refuse, Times: market.Always})
+						w.Market.Fault(market.Fault{Kind: market.Refuse, Times: market.Always})
 					} else {
-						w.market.ClearFaults()
+						w.Market.ClearFaults()
 					}
 				case "restart":
-					must(t, w.processes[0].Stop(t.Context()))
+					w.must(w.processes[0].Stop(w.T.Context()))
 					w.processes = w.processes[1:]
-					w.process()
+					w.startProcess()
 				}
 				w.setStock(market.SoldOut, stock)
-				rounds(1)
+				passRounds(1)
 				switch {
 				case down:
 				case armed && stock > 0:
@@ -527,8 +349,8 @@ func TestEveryRestockIsToldOnce(t *testing.T) {
 				case !armed && stock == 0:
 					armed = true
 				}
-				if got := len(w.told()); got != want {
-					t.Fatalf("after %q: told %d times, want %d", step, got, want)
+				if got := len(w.recorder.Sent()); got != want {
+					w.T.Fatalf("after %q: %d messages, want %d", step, got, want)
 				}
 			}
 		})

@@ -1,0 +1,65 @@
+// Package bot is the Telegram runtime: it receives updates, handles them, routes
+// them to screens, and draws what the screens return.
+//
+// It owns everything that the Bot API requires of a bot: storing updates before
+// they are acknowledged, the order within each chat, answering taps in time, the
+// limits on messages, and retries. It contains no shop-specific logic: texts come
+// in Views, and decisions through Hooks.
+//
+// # The way of an update
+//
+//  1. receive.go (long polling) or webhook.go receives updates. update.go decodes
+//     the fields that are used; the rest is neither kept nor stored.
+//  2. The batch is stored in the Inbox in one commit. Known ids are skipped.
+//  3. Only then is the batch acknowledged: by the offset of the next getUpdates, or
+//     by status 200 of the webhook.
+//  4. dispatch.go appends each update to the queue of its chat. Updates of a chat
+//     are handled in order; 256 workers handle chats in parallel and take one
+//     update of a chat before they go to the next chat.
+//  5. handle.go drops taps outside private chats and people who are not allowed.
+//     Hooks.Identify records the person and returns their language.
+//  6. router.go splits callback data into the name of a route and its arguments, and
+//     looks up the screen. Unknown routes and arguments that can't be decoded are
+//     outdated.
+//  7. The screen returns a View, or redirects to another screen.
+//  8. The tap is answered with the toast, and the message is edited, in parallel
+//     (tap.go, send.go). If the screen takes longer than 500 ms, the tap is answered
+//     empty.
+//  9. One transaction marks the update as done, deletes its payload, and replaces
+//     the person's dialog.
+//
+// # Receiving
+//
+// An update is handled at least once: one that was not finished is handled again
+// after the next start. Receiving is the first attempt, and each start that finds
+// the update counts another one before it is handled. After three attempts it is
+// dead-lettered; an update that can't be decoded is dead-lettered at once. Handling
+// an update twice is harmless by design of the screens.
+//
+// No highest id is kept, because Telegram may restart its ids after a quiet week;
+// for the same reason the offset is dropped after an empty poll.
+//
+// At most 4,096 updates are in memory. When there is no room, nothing more is
+// received, and the rest waits at Telegram or in the Inbox.
+//
+// A panic in a screen is recovered, counted, and logged under a reference that the
+// person is shown too. The update is then done.
+//
+// Inline queries are in order with what the same person does in private. They are
+// stored with the time of their receipt, because Telegram sends none, and are
+// skipped after 10 seconds. Inline results that people post are not received.
+//
+// # Sending
+//
+// All calls use one client with HTTP/1.1, enough kept connections for all workers,
+// bounded responses, and no token in any error. New messages pass the pacer:
+// Config.Rate in all, 1 a second with a burst of 3 in a chat, 20 a minute in a
+// group; the most urgent message goes first. Edits and answers to taps are not
+// paced. A retry_after delays the same kind of call to the same chat, also without
+// a rate.
+//
+// A call that certainly was not executed is repeated: messages and edits up to three
+// attempts, other calls two. If the response was lost, a message is not repeated;
+// edits and other calls are repeated once, because that changes nothing. Retries
+// beyond that are up to the outbox.
+package bot

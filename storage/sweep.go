@@ -1,0 +1,51 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// sweepRows is how many rows one DELETE of a sweep removes at most, so that other
+// writes do not wait long.
+const sweepRows = 500
+
+// sweepRules says what is deleted, and how long after the moment in the condition.
+// Telegram repeats an update for 24 hours, so its id is kept for longer than that.
+//
+// The digests of an order that is closed are not needed to prevent a second delivery:
+// where they are gone, the number of accounts in the order tells (newDeliveries).
+var sweepRules = []struct {
+	table, key, condition string
+	age                   time.Duration
+}{
+	{"inbox", "update_id", "state = 'done' AND finished_at < ?", 48 * time.Hour},
+	{"inbox", "update_id", "state = 'dead_lettered' AND finished_at < ?", 30 * day},
+	{"dialogs", "user_id", "expires_at <= ?", 0},
+	{"searches", "id", "created_at < ?", 30 * day},
+	{"purchases", "id", "state IN ('draft', 'superseded') AND expires_at < ?", day},
+	{"outbox", "id", "state <> 'pending' AND state = 'sent' AND created_at < ?", 48 * time.Hour},
+	{"outbox", "id", "state <> 'pending' AND created_at < ?", 30 * day}, // held and rejected ones, with their bodies
+	{"deliveries", "order_id", "EXISTS (SELECT 1 FROM orders WHERE orders.id = order_id AND closed_at > 0 AND closed_at < ?)", 30 * day},
+	{"broadcasts", "id", "state IN ('done', 'stopped') AND ended_at < ?", 90 * day}, // with their texts
+	{"audit_log", "id", "at < ?", 365 * day},
+}
+
+// Sweep deletes what is older than sweepRules says, in small transactions.
+func (db *DB) Sweep(ctx context.Context, now time.Time) error {
+	for _, rule := range sweepRules {
+		query := `DELETE FROM ` + rule.table + ` WHERE ` + rule.key + ` IN (SELECT ` + rule.key + ` FROM ` + rule.table + ` WHERE ` + rule.condition + ` LIMIT ?)`
+		for deleted := int64(sweepRows); deleted >= sweepRows; {
+			err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+				deleted, err = affected(tx.ExecContext(ctx, db.bind(query), toMillis(now.Add(-rule.age)), sweepRows))
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("sweep %s: %w", rule.table, err)
+			}
+		}
+	}
+	return nil
+}

@@ -17,7 +17,7 @@ import (
 const bobKey = "canary-key-bob-01234567890"
 
 // populateTwoPeople is populate with orders of Bob from the day before: a refunded one,
-// an imported one and a delivered one.
+// an imported one and a delivered one. The test continues in the chat of an admin.
 func (w *world) populateTwoPeople() {
 	w.T.Helper()
 	w.Market.AddKey(bobKey, "30.00", "EUR")
@@ -36,13 +36,13 @@ func (w *world) populateTwoPeople() {
 	})
 	w.skipDays(1)
 	w.populate()
+	w.fixPolls()
+	w.becomeAdmin()
 }
 
 func TestAdminOrders(t *testing.T) {
 	inEnglish(t, "admin_orders", func(w *world) {
 		w.populateTwoPeople()
-		w.fixPolls()
-		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("allorders_button_open")
 		w.tap("orders_button_problems")
@@ -73,8 +73,6 @@ func TestAdminOrders(t *testing.T) {
 func TestAdminOrder(t *testing.T) {
 	inEnglish(t, "admin_order", func(w *world) {
 		w.populateTwoPeople()
-		w.fixPolls()
-		w.becomeAdmin()
 		for _, number := range []string{"23501", "23502", "#23503", "23505", "23506"} { // refunded, elsewhere, goods, open, a number
 			w.types("/orders " + number)
 		}
@@ -110,8 +108,6 @@ func TestAdminUnresolved(t *testing.T) {
 func TestAdminTotals(t *testing.T) {
 	inEnglish(t, "admin_totals", func(w *world) {
 		w.populateTwoPeople()
-		w.fixPolls()
-		w.becomeAdmin()
 		w.types("/orders")
 		w.tap("allorders_button_totals")
 		w.tap("allorders_button_picture")
@@ -129,8 +125,6 @@ func TestAdminTotals(t *testing.T) {
 func TestAdminExport(t *testing.T) {
 	inEnglish(t, "admin_export", func(w *world) {
 		w.populateTwoPeople()
-		w.fixPolls()
-		w.becomeAdmin()
 		w.types("/orders @2002")
 		w.tap("orders_button_export")
 		entries, _, err := w.app.DB.AuditLog(w.T.Context(), 9, 0)
@@ -187,9 +181,7 @@ func TestAdminOrdersOfForgottenPerson(t *testing.T) {
 	inEnglish(t, "admin_forgotten", func(w *world) {
 		w.withKey(annaKey)
 		w.buyGmail("1")
-		w.types("/forget")
-		w.tap("forget_button")
-		w.tap("forget_button")
+		w.forget()
 		w.becomeAdmin()
 		w.types("/orders")
 		w.tapLike("Gmail")
@@ -389,8 +381,7 @@ func TestAdminExportOf50000Orders(t *testing.T) {
 		w.withKey(annaKey)
 		w.place(placements(many))
 		w.becomeAdmin()
-		w.types("/orders")
-		w.tap("orders_button_export")
+		w.list("orders_button_export")
 		pass(30 * time.Second)
 		rows := w.exportedTable()
 		if len(rows) != many+1 {

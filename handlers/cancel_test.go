@@ -11,11 +11,11 @@ import (
 	"hstockbot/storage"
 )
 
-// list opens the list of orders at a filter.
-func (w *world) list(filter string) {
+// list opens the list of orders and taps one of its buttons.
+func (w *world) list(button string) {
 	w.T.Helper()
 	w.types("/orders")
-	w.tap(filter)
+	w.tap(button)
 }
 
 // wantCancels fails unless n requests to cancel were sent to the marketplace.

@@ -31,8 +31,7 @@ func TestDamagedOrderHidesNoOthers(t *testing.T) {
 		w.tapLike("#23501")
 		w.says("*Order #23501*")
 
-		w.types("/orders")
-		w.tap("orders_button_export")
+		w.list("orders_button_export")
 		if rows := w.exportedTable(); len(rows) != 3 || rows[1][0] != "23502" || rows[2][0] != "23501" {
 			w.T.Errorf("the table is %q", rows)
 		}

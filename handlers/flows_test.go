@@ -178,8 +178,7 @@ func TestOnePhoneToItsCode(t *testing.T) {
 		w.tap("number_button_check")
 		must(w.T, w.Market.SendSMS(market.FirstOrder, "40312", "Telegram code: 40312. Do not share it."))
 		pass(5 * time.Second)
-		w.types("/orders")
-		w.tap("orders_button_sms")
+		w.list("orders_button_sms")
 		w.tapLike("#23501")
 		w.tap("number_button_code")
 		w.tap("nav_button_back")
@@ -220,8 +219,7 @@ func TestOrdersAndExport(t *testing.T) {
 		w.buyGmail("1")
 		w.types("23501")
 		w.tap("nav_button_refresh")
-		w.types("/orders")
-		w.tap("orders_button_export")
+		w.list("orders_button_export")
 	})
 }
 

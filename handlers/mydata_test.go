@@ -60,6 +60,14 @@ func TestMyDataContainsNoSecrets(t *testing.T) {
 	})
 }
 
+// forget deletes the person's data.
+func (w *world) forget() {
+	w.T.Helper()
+	w.types("/forget")
+	w.tap("forget_button")
+	w.tap("forget_button")
+}
+
 func TestForgetDeletesEverything(t *testing.T) {
 	inEnglish(t, "forget", func(w *world) {
 		w.withKey(annaKey)
@@ -141,9 +149,7 @@ func TestForgetIsRefusedDuringPurchase(t *testing.T) {
 			w.T.Errorf("the key is gone: %v", err)
 		}
 		pass(2 * time.Minute) // the claim is over
-		w.types("/forget")
-		w.tap("forget_button")
-		w.tap("forget_button")
+		w.forget()
 		w.says(w.l.T("forget_done"))
 	})
 }
@@ -201,9 +207,7 @@ func TestForgetKeepsDataOfOthers(t *testing.T) {
 		w.as(bob, func() {
 			w.withKey(annaKey)
 			before = w.snapshot()
-			w.types("/forget")
-			w.tap("forget_button")
-			w.tap("forget_button")
+			w.forget()
 			w.says(w.l.T("forget_done"))
 		})
 		if after := w.snapshot(); after != before {

@@ -26,8 +26,7 @@ func TestExportContainsNoSecrets(t *testing.T) {
 		w.withKey(annaKey)
 		w.buyWithEmail("anna@example.com")
 		w.rent("1")
-		w.types("/orders")
-		w.tap("orders_button_export")
+		w.list("orders_button_export")
 		rows := w.exportedTable()
 		if len(rows) != 3 || rows[1][0] != "23502" || rows[1][3] != "United States" || rows[2][0] != "23501" || rows[2][7] != "1.25" {
 			w.T.Errorf("the table is %q", rows)
@@ -45,8 +44,7 @@ func TestExportOf10000Orders(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
 		w.place(placements(10_000))
-		w.types("/orders")
-		w.tap("orders_button_export")
+		w.list("orders_button_export")
 		pass(10 * time.Second)
 		rows := w.exportedTable()
 		if len(rows) != 10_001 {

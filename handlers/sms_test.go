@@ -92,8 +92,7 @@ func TestPhoneExpires(t *testing.T) {
 		pass(time.Minute)
 		w.rent("1")
 		pass(26 * time.Minute)
-		w.types("/orders")
-		w.tap("orders_button_problems")
+		w.list("orders_button_problems")
 		w.tapLike("#23502")
 	})
 }
@@ -107,8 +106,7 @@ func TestCancelPhone(t *testing.T) {
 		w.tap("cancel_button")
 		w.tap("cancel_button_sure")
 		pass(5 * time.Second)
-		w.types("/orders")
-		w.tap("orders_button_open")
+		w.list("orders_button_open")
 		w.tapLike("#2350")
 		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Order not found"})
 		w.tap("cancel_button")
@@ -207,8 +205,7 @@ func TestUnusualSMS(t *testing.T) {
 		// An unknown status.
 		must(w.T, w.Market.SetSMSStatus(market.FirstOrder+1, "parked"))
 		pass(5 * time.Second)
-		w.types("/orders")
-		w.tap("orders_button_sms")
+		w.list("orders_button_sms")
 		w.tapLike("#23502")
 		w.tap("nav_button_refresh")
 		// Markup, text from right to left, a thousand characters, and no code.

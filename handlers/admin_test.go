@@ -191,7 +191,7 @@ func TestAdminStatusIsCheckedOnEachTap(t *testing.T) {
 				w.T.Errorf("%s is answered %q", data, got)
 			}
 		}
-		w.types("not the sentence any more")
+		w.types("not a maintenance text")
 		w.types("/admin")
 		w.says(w.l.Label("text_not_understood"))
 		m, err := w.app.DB.Maintenance(w.T.Context())
@@ -216,7 +216,7 @@ func TestAdminCommandIsListedForAdminsOnly(t *testing.T) {
 			}
 			return ""
 		}
-		must(w.T, w.app.Announcer.Announce(w.T.Context())) // nobody has written yet
+		must(w.T, w.app.Announcer.Announce(w.T.Context())) // nobody has started the bot
 		person := w.chat.Person()
 		w.types("/start")
 		w.becomeAdmin()

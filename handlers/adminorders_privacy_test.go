@@ -31,9 +31,9 @@ func (w *world) buyWithCanaries(key, who string) (canaries []string) {
 	w.types(pasted)
 	before := len(w.Market.Numbers())
 	w.rent("2")
-	for i, number := range w.Market.Numbers()[before:] {
+	for i, phone := range w.Market.Numbers()[before:] {
 		sms := "canary SMS " + who + " " + strconv.Itoa(i)
-		must(w.T, w.Market.SendSMS(number.Number, "7777"+strconv.Itoa(i)+"1", sms))
+		must(w.T, w.Market.SendSMS(phone.Number, "7777"+strconv.Itoa(i)+"1", sms))
 		canaries = append(canaries, sms, "7777"+strconv.Itoa(i)+"1")
 	}
 	pass(20 * time.Second)
@@ -64,8 +64,8 @@ func TestAdminOrdersContainNoSecrets(t *testing.T) {
 		for _, order := range w.Market.Orders() {
 			canaries = append(canaries, order.Accounts...)
 		}
-		for _, number := range w.Market.Numbers() {
-			canaries = append(canaries, number.Phone, strings.TrimPrefix(number.Phone, "+"))
+		for _, phone := range w.Market.Numbers() {
+			canaries = append(canaries, phone.Phone, strings.TrimPrefix(phone.Phone, "+"))
 		}
 		_, unknown, err := w.app.DB.AdminUnresolvedPurchases(w.T.Context(), storage.AdminOrderFilter{}, 9, 0)
 		must(w.T, err)
@@ -80,8 +80,8 @@ func TestAdminOrdersContainNoSecrets(t *testing.T) {
 			for _, order := range w.Market.Orders() {
 				w.types("/orders " + strconv.FormatInt(order.Number, 10))
 			}
-			for _, number := range w.Market.Numbers() {
-				w.types("/orders " + strconv.FormatInt(number.Number, 10))
+			for _, phone := range w.Market.Numbers() {
+				w.types("/orders " + strconv.FormatInt(phone.Number, 10))
 			}
 			tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") })
 			for _, name := range adminRoutes {

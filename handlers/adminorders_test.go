@@ -73,8 +73,8 @@ func TestAdminOrders(t *testing.T) {
 func TestAdminOrder(t *testing.T) {
 	inEnglish(t, "admin_order", func(w *world) {
 		w.populateTwoPeople()
-		for _, number := range []string{"23501", "23502", "#23503", "23505", "23506"} { // refunded, elsewhere, goods, open, a number
-			w.types("/orders " + number)
+		for _, id := range []string{"23501", "23502", "#23503", "23505", "23506"} { // refunded, imported, delivered, open, a phone
+			w.types("/orders " + id)
 		}
 		w.tap("nav_button_refresh")
 		w.tap("allorders_button_of_person")

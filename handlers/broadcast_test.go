@@ -150,7 +150,7 @@ func TestBroadcastToNobody(t *testing.T) {
 		w.tap("broadcast_button_preview")
 		w.says(w.l.Label("broadcast_nobody"))
 		if all, err := w.app.DB.Broadcasts(w.T.Context(), 9); len(all) > 0 || err != nil {
-			w.T.Errorf("sent to nobody: %v, %v", all, err)
+			w.T.Errorf("broadcasts without recipients: %v, %v", all, err)
 		}
 	})
 }
@@ -185,7 +185,7 @@ func TestBroadcastIsOfItsAuthorOnly(t *testing.T) {
 		w.restart()
 		w.becomeAdmin()
 		w.writeBroadcast()
-		w.types("Not yet for everybody")
+		w.types("Not yet for everyone")
 		w.tap("broadcast_button_preview")
 		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
 		must(w.T, err)

@@ -22,7 +22,7 @@ func TestGroupShowsNothingPrivate(t *testing.T) {
 			w.T.Errorf("the bot spoke %d times, want 2 (asked by its name, and about the key):\n%s", n, text)
 		}
 		if !strings.Contains(text, "has seen that key") {
-			w.T.Errorf("nobody was warned of the key:\n%s", text)
+			w.T.Errorf("the warning about the key is missing:\n%s", text)
 		}
 	})
 }

@@ -78,12 +78,12 @@ func TestInlineShowsNothingPrivate(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.populate()
 		mallory := w.mallory("/start")
-		boss := w.Telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
+		admin := w.Telegram.Join(telegram.Person{ID: adminID, FirstName: "Boss", LanguageCode: "en"})
 		secrets := []string{"100.00", "98.", "#235", "23501", "Balance", w.firstPhone().Phone, "313131"}
 		for _, order := range w.Market.Orders() {
 			secrets = append(secrets, order.Accounts...)
 		}
-		for _, person := range []*telegram.Client{w.chat, mallory, boss} {
+		for _, person := range []*telegram.Client{w.chat, mallory, admin} {
 			for _, query := range []string{"", "23501", "#23501", "balance", "orders", "313131", operatorKey, "/balance", "<b>", "p_2", strings.Repeat("x ", 200)} {
 				before := len(person.History())
 				person.Inline(query)

@@ -201,7 +201,7 @@ func TestFailedConfirmKeepsCard(t *testing.T) {
 		w.says(w.l.T("error_sold_out"))
 		now, _ := w.chat.Message(card.ID)
 		if buttonData(now, w.l.Label("confirm_button_confirm")) == "" {
-			w.T.Errorf("the card lost its buttons:\n%s", w.chat.Transcript())
+			w.T.Errorf("the buttons of the card are gone:\n%s", w.chat.Transcript())
 		}
 	})
 }

@@ -41,10 +41,10 @@ func alarmView(l *locales.Localizer, message storage.Message) (bot.View, error) 
 	}
 	var lines []string
 	more, length := news.More, 0
-	for i, e := range news.Entries {
+	for i, e := range news.Alerts {
 		line := alarmLine(l, e)
 		if length += len(utf16.Encode([]rune(line))) + 2; length > alarmsLength {
-			more += len(news.Entries) - i
+			more += len(news.Alerts) - i
 			break
 		}
 		lines = append(lines, line)

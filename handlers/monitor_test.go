@@ -31,9 +31,9 @@ func TestEveryAlertInEveryLanguage(t *testing.T) {
 							Count: 1234, Name: "Gmail <Account> - USA", Quantity: 2, Currency: "USD",
 							Amount: decimal.RequireFromString("3.20"), Limit: decimal.RequireFromString("5"),
 						}
-						body, err := json.Marshal(monitor.Report{Entries: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: ended, Figures: figures}}, More: 2})
+						body, err := json.Marshal(monitor.Report{Alerts: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: ended, Figures: figures}}, More: 2})
 						must(w.T, err)
-						_, err = w.app.Notifier.Send(w.T.Context(), storage.Message{UserID: adminID, Kind: monitor.Message, Priority: 3, Body: body, CreatedAt: time.Now()})
+						_, err = w.app.Notifier.Send(w.T.Context(), storage.Message{UserID: adminID, Kind: monitor.MessageReport, Priority: 3, Body: body, CreatedAt: time.Now()})
 						must(w.T, err)
 						pass(time.Second)
 						text := w.chat.Last().Text

@@ -63,7 +63,7 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 	if err != nil {
 		return 0, err
 	}
-	if message.Kind == monitor.Message && !n.IsAdmin(user.ID) {
+	if message.Kind == monitor.MessageReport && !n.IsAdmin(user.ID) {
 		return 0, nil // no longer an admin
 	}
 	l := n.Localizer(user)
@@ -180,7 +180,7 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 		return unresolvedView(l, p, p.BalanceSeen, p.Verdict, false), nil
 	case watches.MessageRestock, watches.MessagePrice:
 		return n.watchView(ctx, l, message)
-	case monitor.Message:
+	case monitor.MessageReport:
 		return alarmView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil

@@ -259,7 +259,7 @@ func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message 
 	if news.SMM && n.SMMRatePer > 1 {
 		price = l.T("product_price_per", locales.Args{"Price": l.Money(news.Rate, news.Currency), "Per": l.Number(n.SMMRatePer)})
 	}
-	about := locales.Args{"Name": title(l, name), "Price": l.Money(news.Named, news.Currency)}
+	about := locales.Args{"Name": title(l, name), "Price": l.Money(news.Target, news.Currency)}
 	first, last := l.T("news_back", about), l.T("news_back_again")
 	if message.Kind == watches.MessagePrice {
 		first, last = l.T("news_price", about), l.T("news_price_off")

@@ -50,7 +50,7 @@ func (db *DB) newDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID 
 		return nil, err
 	}
 	var swept int // sent, without a digest
-	if err := sqlx.GetContext(ctx, q, &swept, db.bind(`SELECT delivered FROM orders WHERE id = ?`), orderID); err != nil {
+	if err := sqlx.GetContext(ctx, q, &swept, db.bind(`SELECT COALESCE((SELECT delivered FROM orders WHERE id = ?), 0)`), orderID); err != nil {
 		return nil, err
 	}
 	sent := make(map[string]int, len(recorded))

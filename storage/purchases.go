@@ -93,7 +93,7 @@ type Purchase struct {
 	Origin         string          `db:"origin"` // callback data of the screen that it was started from
 
 	State   PurchaseState `db:"state"`
-	Reason  string        `db:"reason"`                                  // of a rejection, a word of the orders package
+	Reason  string        `db:"reason"`                                  // of a rejection, defined by the orders package
 	Refusal string        `db:"refusal_sealed" seal:"purchases.refusal"` // the marketplace's sentence, "" for none
 
 	LeaseUntil  time.Time           `db:"lease_until"`

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/redact"
@@ -33,21 +32,6 @@ func openVersion9(t *testing.T) *DB {
 		t.Fatal(err)
 	}
 	return openAt(t, path, testKeys(t, 1))
-}
-
-func equal(t *testing.T, what string, want, got any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func selectStrings(t *testing.T, db *DB, query string) (found []string) {
-	t.Helper()
-	if err := db.reader.SelectContext(t.Context(), &found, query); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return found
 }
 
 func TestOpensDatabaseOfVersion9(t *testing.T) {

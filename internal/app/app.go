@@ -136,7 +136,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 		DB: a.DB, Send: a.Notifier.SendBroadcast, Progress: a.Notifier.DrawBroadcast, Language: people.Language,
 		Admin: people.IsAdmin, OnlyIDs: people.ServedIDs(), Log: o.Log, Rate: cfg.TelegramRate,
 	})
-	watchdog := monitor.New(monitor.Options{
+	monitoring := monitor.New(monitor.Options{
 		DB: a.DB, Market: a.Market, Log: o.Log, OperatorKey: cfg.HStockAPIKey, AdminIDs: cfg.AdminIDs, SMMRatePer: cfg.SMMRatePer,
 		MarketDown: func() (since time.Time, sure bool) {
 			market, _ := callStats()
@@ -147,7 +147,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 	watcher := watches.New(watches.Options{DB: a.DB, Market: a.Market, Log: o.Log, OperatorKey: cfg.HStockAPIKey, Wake: a.Outbox.Wake})
 	a.Announcer = handlers.NewAnnouncer(handlers.AnnouncerOptions{People: people, Bot: a.Bot, Log: o.Log})
 	handlers.New(handlers.Options{
-		People: people, Catalog: a.Catalog, Market: a.Market, Orders: a.Orders, Broadcasts: a.Broadcasts, Monitor: watchdog,
+		People: people, Catalog: a.Catalog, Market: a.Market, Orders: a.Orders, Broadcasts: a.Broadcasts, Monitor: monitoring,
 		Notifier: a.Notifier, Announcer: a.Announcer, Log: o.Log, SupportText: cfg.SupportText, SMMRatePer: cfg.SMMRatePer, Wake: a.Outbox.Wake,
 		Version: o.Version + " · " + o.GoVersion, CallStats: callStats,
 	}).Register(a.Bot)
@@ -165,7 +165,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 		{
 			{name: "broadcasts", start: starting(a.Broadcasts.Start), stop: a.Broadcasts.Stop, timeout: stopNews},
 			{name: "watches", start: starting(watcher.Start), stop: watcher.Stop, timeout: stopNews},
-			{name: "monitor", start: starting(watchdog.Start), stop: watchdog.Stop, timeout: stopNews},
+			{name: "monitor", start: starting(monitoring.Start), stop: monitoring.Stop, timeout: stopNews},
 			{name: "announcer", start: starting(a.Announcer.Start), stop: a.Announcer.Stop, timeout: stopNews},
 		},
 		{{name: "bot", start: a.Bot.Start, stop: a.Bot.Stop, timeout: stopReceiving}},

@@ -32,8 +32,8 @@ const (
 	PollConflict        = "rival"
 )
 
-// Message is the kind of the stored messages; DecodeReport reads their bodies.
-const Message = "alarm"
+// MessageReport is the kind of the stored messages; DecodeReport reads their bodies.
+const MessageReport = "alarm"
 
 const (
 	checkEvery        = 15 * time.Second
@@ -106,8 +106,8 @@ type Alert struct {
 // Report is the body of a Message: the alerts that have started or ended since the
 // last one, the oldest first, and the number of those that do not fit.
 type Report struct {
-	Entries []Alert `json:"entries"`
-	More    int     `json:"more,omitempty"`
+	Alerts []Alert `json:"entries"`
+	More   int     `json:"more,omitempty"`
 }
 
 // DecodeReport reads the body of a Message.
@@ -210,13 +210,13 @@ func (s *Service) notify(ctx context.Context, now time.Time) error {
 		default:
 			continue
 		}
-		if len(report.Entries) < maxEntries {
-			report.Entries = append(report.Entries, decodeAlert(a))
+		if len(report.Alerts) < maxEntries {
+			report.Alerts = append(report.Alerts, decodeAlert(a))
 		} else {
 			report.More++
 		}
 	}
-	if len(report.Entries) == 0 {
+	if len(report.Alerts) == 0 {
 		return nil
 	}
 	last, err := s.DB.Setting(ctx, notifiedSetting)
@@ -236,7 +236,7 @@ func (s *Service) notify(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("encode monitor report: %w", err)
 	}
 	for _, admin := range admins {
-		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: Message, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now})
+		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: MessageReport, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now})
 	}
 	if err := s.DB.ApplyAlertChanges(ctx, changes); err != nil {
 		return err

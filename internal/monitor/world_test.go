@@ -126,13 +126,13 @@ func (w *world) reports(admin int64) []string {
 	w.T.Helper()
 	var all []string
 	for _, message := range w.recorder.Sent() {
-		if message.UserID != admin || message.Kind != monitor.Message {
+		if message.UserID != admin || message.Kind != monitor.MessageReport {
 			continue
 		}
 		report, err := monitor.DecodeReport(message)
 		w.must(err)
 		var words []string
-		for _, alert := range report.Entries {
+		for _, alert := range report.Alerts {
 			word := alert.Kind
 			if !alert.EndedAt.IsZero() {
 				word = "+" + word

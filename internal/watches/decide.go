@@ -50,7 +50,7 @@ func decide(watch storage.Watch, seen observation, now time.Time) (change storag
 		return change, false, nil
 	}
 	body, err := json.Marshal(Notification{
-		Service: watch.Service, SMM: watch.SMM, Name: watch.Name, Stock: seen.stock, Rate: seen.rate, Named: watch.Price, Currency: watch.Currency,
+		Service: watch.Service, SMM: watch.SMM, Name: watch.Name, Stock: seen.stock, Rate: seen.rate, Target: watch.Price, Currency: watch.Currency,
 	})
 	if err != nil {
 		return change, false, fmt.Errorf("encode watch notification: %w", err)
@@ -67,7 +67,7 @@ type Notification struct {
 	Name     string          `json:"name"` // when the watch was set
 	Stock    int64           `json:"stock"`
 	Rate     decimal.Decimal `json:"rate"`
-	Named    decimal.Decimal `json:"named"` // the target price; zero in a MessageRestock
+	Target   decimal.Decimal `json:"named"` // the target price; zero in a MessageRestock
 	Currency string          `json:"currency"`
 }
 

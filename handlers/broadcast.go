@@ -290,7 +290,7 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 		return bot.View{}, message("broadcast_changed")
 	}
 	if err := s.Notifier.DrawBroadcast(ctx, args.ID); err != nil {
-		s.Log.Warn("broadcast progress not drawn", "broadcast", args.ID, "error", err)
+		s.Log.Warn("drawing the progress of a broadcast failed", "broadcast", args.ID, "error", err)
 	}
 	s.Broadcasts.Wake() // only now, since the sender draws the progress, too
 	return bot.View{Toast: req.L.Label("broadcast_sent_toast")}, nil

@@ -46,7 +46,7 @@ func maintenanceMessage(l *locales.Localizer, m storage.Maintenance) string {
 func (s *Screens) maintenanceSentence(ctx context.Context, l *locales.Localizer) string {
 	m, err := s.DB.Maintenance(ctx)
 	if err != nil {
-		s.Log.Error("maintenance text not read", "error", err)
+		s.Log.Error("reading the maintenance text failed", "error", err)
 	}
 	return "🚧 " + maintenanceMessage(l, m)
 }

@@ -132,8 +132,30 @@ func TestRefusedBroadcastText(t *testing.T) {
 		w.tap("broadcast_button_preview")
 		w.types("Hello again")
 		w.tap("broadcast_button_preview")
-		w.tap("broadcast_button_cancel")
+		w.tap("broadcast_button_cancel") // keeps the draft
+		w.tap("broadcast_button_discard")
 		w.tap("broadcast_button_write")
+	})
+}
+
+// TestCancelOfPreviewKeepsDraft: only Discard deletes what was written.
+func TestCancelOfPreviewKeepsDraft(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.becomeAdmin()
+		w.writeBroadcast()
+		w.types("Hello")
+		w.tap("broadcast_button_preview")
+		w.tap("broadcast_button_cancel")
+		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
+		must(w.T, err)
+		texts, err := w.app.DB.BroadcastTexts(w.T.Context(), draft.ID)
+		if err != nil || texts[""] != "Hello" {
+			w.T.Errorf("after Cancel the texts are %q, %v", texts, err)
+		}
+		w.tap("broadcast_button_discard")
+		if draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID); err == nil {
+			w.T.Errorf("after Discard the draft is %+v", draft)
+		}
 	})
 }
 
@@ -164,7 +186,7 @@ func TestOldPreviewSendsNoChangedText(t *testing.T) {
 		w.types("Hello")
 		w.tap("broadcast_button_preview")
 		card := w.chat.Last()
-		w.tap("nav_button_back")
+		w.tap("broadcast_button_cancel")
 		w.tapLike(w.l.Label("broadcast_button_all"))
 		w.types("Hello!")
 		w.forge(w.chat, card.ID, card.Keyboard[0][0].CallbackData)

@@ -138,6 +138,27 @@ func TestRefusedBroadcastText(t *testing.T) {
 	})
 }
 
+// TestCancelOfPreviewKeepsDraft: only Discard deletes what was written.
+func TestCancelOfPreviewKeepsDraft(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.becomeAdmin()
+		w.writeBroadcast()
+		w.types("Hello")
+		w.tap("broadcast_button_preview")
+		w.tap("broadcast_button_cancel")
+		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
+		must(w.T, err)
+		texts, err := w.app.DB.BroadcastTexts(w.T.Context(), draft.ID)
+		if err != nil || texts[""] != "Hello" {
+			w.T.Errorf("after Cancel the texts are %q, %v", texts, err)
+		}
+		w.tap("broadcast_button_discard")
+		if draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID); err == nil {
+			w.T.Errorf("after Discard the draft is %+v", draft)
+		}
+	})
+}
+
 func TestBroadcastToNobody(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.becomeAdmin()

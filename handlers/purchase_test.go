@@ -164,16 +164,6 @@ func TestBuyingAsksForMissingKeyAndContinues(t *testing.T) {
 	})
 }
 
-func TestOperatorKeyIsRefusedFromOthers(t *testing.T) {
-	inWorld(t, "en", func(w *world) {
-		w.withKey(operatorKey)
-		w.says(w.l.T("key_refused"))
-		w.becomeAdmin()
-		w.withKey(operatorKey)
-		w.says("$100.00") // an admin may use it
-	})
-}
-
 // TestKeyTypedAfterConfirmBuysNothing: after a Confirm without a key, the new key
 // draws the card again.
 func TestKeyTypedAfterConfirmBuysNothing(t *testing.T) {

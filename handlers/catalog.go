@@ -15,7 +15,7 @@ import (
 )
 
 // catalog lists the categories.
-func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
+func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -28,30 +28,30 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{Text: req.L.T("catalog_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), len(categories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	paths := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, category := range keyboards.Page(categories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(category.English), Name: category.Name})
+		data := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English)})
+		entries = append(entries, keyboards.Item{Name: category.Name, Data: data})
 		paths = append(paths, catalog.CategoryPath{Category: category.English})
 	}
-	s.fillCounts(ctx, key, entries, paths)
+	s.fillCounts(ctx, key, req.L, entries, paths)
 	return bot.View{
 		Text:     req.L.T("catalog_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.CatalogKeyboard(req.L, entries, page, len(categories)),
+		Keyboard: keyboards.CatalogKeyboard(req.L, entries, keyboards.PageArg(page), len(categories)),
 	}, nil
 }
 
-// fillCounts sets how many items each entry contains, -1 where the catalogue
-// doesn't know it in time. The list is shown without.
-func (s *Screens) fillCounts(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, paths []catalog.CategoryPath) {
+// fillCounts adds to each entry how many items it contains, if the catalogue knows it
+// in time.
+func (s *Screens) fillCounts(ctx context.Context, key redact.Secret, l *locales.Localizer, entries []keyboards.Item, paths []catalog.CategoryPath) {
 	counts, err := s.Catalog.Counts(ctx, key, paths...)
 	if err != nil {
 		s.Log.Warn("counting items failed", "error", err)
 	}
 	for i, path := range paths {
-		entries[i].Count = -1
 		if n, ok := counts[path]; ok {
-			entries[i].Count = n
+			entries[i].Rest = " · " + l.Number(int64(n))
 		}
 	}
 }
@@ -73,19 +73,21 @@ func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards
 	}
 	category := categories[index]
 	if len(category.Subcategories) == 0 {
-		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.CategoryPathHash(category.English, "")})
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
+	args.Page = keyboards.PageArg(page)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	paths := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, sub := range keyboards.Page(category.Subcategories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.CategoryPathHash(category.English, sub.English), Name: sub.Name})
+		data := keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, sub.English)})
+		entries = append(entries, keyboards.Item{Name: sub.Name, Data: data})
 		paths = append(paths, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
 	}
-	s.fillCounts(ctx, key, entries, paths)
+	s.fillCounts(ctx, key, req.L, entries, paths)
 	return bot.View{
 		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(locales.Shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), index/keyboards.PageSize),
+		Keyboard: keyboards.CategoryKeyboard(req.L, args, entries, len(category.Subcategories), pageOf(index)),
 	}, nil
 }
 
@@ -115,7 +117,7 @@ func (s *Screens) findShelf(ctx context.Context, key redact.Secret, l *locales.L
 	var found []shelf
 	for i, category := range categories {
 		if keyboards.CategoryPathHash(category.English, "") == hash {
-			back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(i)})
+			back := keyboards.Catalog.Data(keyboards.PageArgs{Page: pageOf(i)})
 			found = append(found, shelf{catalog.CategoryPath{Category: category.English}, category.Name, back})
 		}
 		for j, sub := range category.Subcategories {
@@ -137,7 +139,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 	if err != nil {
 		return bot.View{}, err
 	}
-	found, err := s.findShelf(ctx, key, req.L, args.Place)
+	found, err := s.findShelf(ctx, key, req.L, args.Path)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -150,7 +152,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 		return bot.View{Text: req.L.T("shelf_empty", heading), Keyboard: keyboards.Foot(req.L, found.back)}, nil
 	}
 	items = inStockFirst(items)
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	list := keyboards.ProductList{From: keyboards.FromShelf, Hash: args.Path, Page: args.Page}
 	text, image := req.L.T("shelf_text", heading), ""
 	if info, ok := s.shelfInfo(ctx, key, req.L, items); ok {
 		image = picture(info.ImageURL)
@@ -161,7 +163,7 @@ func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.Sh
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
 		Picture:  image,
-		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.itemEntries(ctx, req, items, args.Page), len(items), found.back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, items, found.back),
 	}, nil
 }
 
@@ -179,20 +181,31 @@ func (s *Screens) shelfInfo(ctx context.Context, key redact.Secret, l *locales.L
 	return info, err == nil
 }
 
-// itemEntries returns one page of items with their prices and stock.
-func (s *Screens) itemEntries(ctx context.Context, req *bot.Request, items []hstock.Item, page uint16) []keyboards.GoodsEntry {
+// goodsKeyboard lists one page of items. back is the screen above the list.
+func (s *Screens) goodsKeyboard(ctx context.Context, req *bot.Request, list keyboards.ProductList, items []hstock.Item, back string) keyboards.Rows {
+	list.Page = keyboards.PageArg(keyboards.ClampPage(int(list.Page), len(items)))
+	entries := s.itemEntries(ctx, req, items, list.Page, func(service int64) string {
+		return keyboards.Product.Data(keyboards.ProductArgs{Service: service, ProductList: list})
+	})
+	return keyboards.GoodsKeyboard(req.L, list, entries, len(items), back)
+}
+
+// itemEntries returns one page of items with their prices and stock. data returns
+// the callback data of an item.
+func (s *Screens) itemEntries(ctx context.Context, req *bot.Request, items []hstock.Item, page uint16, data func(service int64) string) []keyboards.Item {
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, item := range keyboards.Page(items, int(page)) {
-		entries = append(entries, itemEntry(req.L, item, currency))
+		entries = append(entries, itemEntry(req.L, item, currency, data(item.Service)))
 	}
 	return entries
 }
 
-func itemEntry(l *locales.Localizer, item hstock.Item, currency string) keyboards.GoodsEntry {
-	return keyboards.GoodsEntry{
-		Service: item.Service, Name: item.Name, Price: l.Money(item.Rate, currency), Stock: item.Stock, SoldOut: soldOut(item),
+func itemEntry(l *locales.Localizer, item hstock.Item, currency, data string) keyboards.Item {
+	if soldOut(item) {
+		return keyboards.Item{Icon: "✖", Name: item.Name, Data: data}
 	}
+	return keyboards.Item{Name: item.Name, Rest: " · " + l.Money(item.Rate, currency) + " · " + l.Number(item.Stock), Data: data}
 }
 
 // inStockFirst moves sold-out items to the end and otherwise keeps the order.

@@ -73,7 +73,7 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	case errors.As(err, &limit):
 		return sentence(req, limitSentence(l, limit))
 	case errors.Is(err, orders.ErrMaintenance):
-		return sentence(req, s.closedSentence(ctx, l))
+		return sentence(req, s.maintenanceSentence(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return askKeyFirst(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):

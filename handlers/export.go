@@ -76,7 +76,7 @@ func (t *orderTable) add(o storage.Order) error { return t.row(o) }
 // addAdminOrder writes an order with its person and category, as a callback of
 // EachAdminOrder.
 func (t *orderTable) addAdminOrder(o storage.AdminOrder) error {
-	return t.row(plain(o), csvNumber(o.UserID), o.Category)
+	return t.row(ownOrder(o), csvNumber(o.UserID), o.Category)
 }
 
 func (t *orderTable) row(o storage.Order, more ...string) error {

@@ -82,7 +82,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Command("language", opens(keyboards.Language.Data(struct{}{})))
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
-	bot.Screen(b, keyboards.Nothing, s.nothing)
+	bot.Screen(b, keyboards.NoOp, s.nothing)
 	bot.Screen(b, keyboards.Menu, s.menu)
 	bot.Screen(b, keyboards.Help, s.help)
 	bot.Screen(b, keyboards.Language, s.language)
@@ -100,7 +100,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Spending, s.spending)
 
 	// The catalogue and search.
-	b.Command("catalog", opens(keyboards.Catalog.Data(keyboards.CatalogArgs{})))
+	b.Command("catalog", opens(keyboards.Catalog.Data(keyboards.PageArgs{})))
 	b.Command("search", s.searchCommand)
 	b.Step(stepSearch, s.searchTyped)
 	bot.Screen(b, keyboards.Catalog, s.catalog)
@@ -133,7 +133,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Linked, s.linked)
 	bot.Screen(b, keyboards.LinkedService, s.linkedService)
 	bot.Screen(b, keyboards.LinkedAmount, s.linkedAmount)
-	bot.Screen(b, keyboards.LinkedOrder, s.linkedOrder)
+	bot.Screen(b, keyboards.LinkedQuantity, s.linkedOrder)
 
 	// Rented phones.
 	b.Command("sms", opens(keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{})))
@@ -155,9 +155,9 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
-	bot.Screen(b, keyboards.Again, s.again)
-	bot.Screen(b, keyboards.OrderIt, s.orderIt)
-	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.Again.Data)
+	bot.Screen(b, keyboards.NewCard, s.again)
+	bot.Screen(b, keyboards.OrderAgain, s.orderIt)
+	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.NewCard.Data)
 	bot.Action(b, keyboards.Discard, s.discard, nil)
 
 	// Orders.
@@ -167,7 +167,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
 	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
 	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Screen(b, keyboards.OrderWrong, s.orderWrong)
+	bot.Screen(b, keyboards.OrderProblem, s.orderWrong)
 	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
 	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
 	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)

@@ -66,13 +66,16 @@ func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.L
 		return bot.View{Text: l.T("link_none", locales.Args{"Platform": link.Platform}), Keyboard: keyboards.NoServicesKeyboard(l)}, nil
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	entries := s.itemEntries(ctx, req, items, args.Page, func(service int64) string {
+		return keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: args.Link, Service: service, Page: args.Page})
+	})
 	text := l.T(linkFoundID(link.Kind), locales.Args{"Platform": link.Platform, "Link": shownLink(l, address)})
 	if soldOut(items[0]) {
 		text += "\n\n" + l.T("link_sold_out")
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
-		Keyboard: keyboards.LinkedKeyboard(l, args, s.itemEntries(ctx, req, items, args.Page), len(items)),
+		Keyboard: keyboards.LinkedKeyboard(l, args, entries, len(items)),
 	}, nil
 }
 
@@ -184,23 +187,23 @@ func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.
 		return bot.View{}, err
 	}
 	return acceptAmount(req, func(n int64) (bot.View, error) {
-		order := args.Order(n)
+		order := args.WithQuantity(n)
 		view, err := s.linkedOrder(ctx, req, order)
-		return view, bot.ErrorAt(keyboards.LinkedOrder.Data(order), err)
+		return view, bot.ErrorAt(keyboards.LinkedQuantity.Data(order), err)
 	})
 }
 
 // linkedOrder draws the confirm card.
-func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
+func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedQuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	address, item, inventory, err := s.linkedItem(ctx, req, args.ServiceArgs())
+	address, item, inventory, err := s.linkedItem(ctx, req, args.LinkedServiceArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if err := orders.LimitsOf(item, inventory).Allows(args.Quantity); err != nil {
 		return bot.View{}, err
 	}
-	return s.draftItem(ctx, req, item, orders.Intent{Quantity: args.Quantity, Link: address, Origin: keyboards.LinkedService.Data(args.ServiceArgs())})
+	return s.draftItem(ctx, req, item, orders.Intent{Quantity: args.Quantity, Link: address, Origin: keyboards.LinkedService.Data(args.LinkedServiceArgs)})
 }

@@ -153,7 +153,7 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 	case watches.MessageRestock, watches.MessagePrice:
 		return n.watchView(ctx, l, message)
 	case monitor.MessageReport:
-		return alarmView(l, message)
+		return alertsView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:

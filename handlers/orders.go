@@ -41,19 +41,20 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, err
 	}
-	var unresolved []keyboards.UnresolvedEntry
+	var unresolved []keyboards.Item
 	if page == 0 && filter != storage.FilterDelivered {
 		if unresolved, err = s.unresolvedEntries(ctx, req, filter == storage.FilterProblems); err != nil {
 			return bot.View{}, err
 		}
 	}
-	entries := make([]keyboards.OrderEntry, 0, len(found))
+	args.Page = keyboards.PageArg(page)
+	entries := make([]keyboards.Item, 0, len(found))
 	for _, order := range found {
-		entries = append(entries, orderEntry(l, order))
+		entry := orderEntry(l, order)
+		entry.Data = keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID, Filter: args.Filter, Page: args.Page})
+		entries = append(entries, entry)
 	}
-	isNew := args.New
-	args.New, args.Page = false, keyboards.PageArg(page)
-	view := bot.View{Text: l.T("orders_text"), AsNewMessage: isNew}
+	view := bot.View{Text: l.T("orders_text"), AsNewMessage: args.AsNewMessage}
 	switch {
 	case total == 0 && len(unresolved) == 0 && filter == storage.FilterAll:
 		view.Text = l.T("orders_empty")
@@ -61,9 +62,9 @@ func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboard
 		view.Text = l.T("orders_empty_filter")
 	}
 	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unresolved, entries, total, keyboards.ListActions{
-		CancelAll: filter == storage.FilterOpen && total > 1,
-		Export:    filter == storage.FilterAll && total > 0,
-		Everyones: s.IsAdmin(req.User.ID),
+		CancelAll:   filter == storage.FilterOpen && total > 1,
+		Export:      filter == storage.FilterAll && total > 0,
+		AdminOrders: s.IsAdmin(req.User.ID),
 	})
 	return view, nil
 }
@@ -97,7 +98,7 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 		return view, err
 	}
 	if s.IsAdmin(req.User.ID) {
-		return s.allOrdersCommand(ctx, req)
+		return s.adminOrdersCommand(ctx, req)
 	}
 	return s.orderList(ctx, req, keyboards.OrdersArgs{})
 }
@@ -107,7 +108,7 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 func (s *Screens) orderByExternalID(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
 	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, n)
 	if errors.Is(err, storage.ErrNotFound) && s.IsAdmin(req.User.ID) {
-		if view, found, err := s.anyOrderOfNumber(ctx, req, n); found || err != nil {
+		if view, found, err := s.adminOrderByExternalID(ctx, req, n); found || err != nil {
 			return view, err
 		}
 	}
@@ -123,19 +124,23 @@ func (s *Screens) orderByExternalID(ctx context.Context, req *bot.Request, n int
 }
 
 // unresolvedEntries returns the purchases with an unknown outcome.
-func (s *Screens) unresolvedEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.UnresolvedEntry, error) {
+func (s *Screens) unresolvedEntries(ctx context.Context, req *bot.Request, dismissed bool) ([]keyboards.Item, error) {
 	unresolved, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, dismissed)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]keyboards.UnresolvedEntry, 0, len(unresolved))
+	entries := make([]keyboards.Item, 0, len(unresolved))
 	for _, p := range unresolved {
-		entries = append(entries, keyboards.UnresolvedEntry{Purchase: p.ID, Name: subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity)})
+		entries = append(entries, keyboards.Item{
+			Name: "❔ " + subject(req.L, p.Name, p.Rental), Rest: " ×" + req.L.Number(p.Quantity),
+			Data: keyboards.UnresolvedBalance.Data(keyboards.UnresolvedArgs{Purchase: p.ID, Listed: true}),
+		})
 	}
 	return entries, nil
 }
 
-func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
+// orderEntry returns an order as lists show it, without its callback data.
+func orderEntry(l *locales.Localizer, o storage.Order) keyboards.Item {
 	rest := ""
 	if o.Quantity > 0 {
 		rest = " ×" + l.Number(o.Quantity)
@@ -146,7 +151,9 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.OrderEntry {
 	if flag := locales.Flag(o.Rental.Country); flag != "" {
 		rest = " " + flag + rest
 	}
-	return keyboards.OrderEntry{
-		Order: o.ID, Label: stateIcon(o.State) + " #" + strconv.FormatInt(o.ExternalID, 10), Name: orderName(l, o), Rest: rest,
+	label := stateIcon(o.State)
+	if o.ExternalID != 0 { // 0 where admins see orders of deleted people
+		label += " #" + strconv.FormatInt(o.ExternalID, 10)
 	}
+	return keyboards.Item{Name: label + " " + orderName(l, o), Rest: rest}
 }

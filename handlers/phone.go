@@ -46,8 +46,8 @@ func phoneView(l *locales.Localizer, o storage.Order) bot.View {
 func phoneState(o storage.Order) keyboards.PhoneState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.PhoneState{
-		Watched: o.Open(), Waits: waits, Cancel: waits && o.CancelSentAt.IsZero(),
-		Came: o.Delivered > 0, Known: hasProject(o), Again: o.Delivered > 0 && hasProject(o) && o.Rental.Phone != "",
+		Open: o.Open(), Waiting: waits, CanCancel: waits && o.CancelSentAt.IsZero(),
+		Received: o.Delivered > 0, CanRentAnother: hasProject(o), CanRentAgain: o.Delivered > 0 && hasProject(o) && o.Rental.Phone != "",
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *Screens) productView(ctx context.Context, req *bot.Request, args keyboa
 		quantities = keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, item, inventory, limits))
 	}
 	return bot.View{
-		Text:     s.productText(ctx, req, item, inventory, limits, watchLines) + staleNote(l, fresh) + s.closedNote(ctx, l),
+		Text:     s.productText(ctx, req, item, inventory, limits, watchLines) + staleNote(l, fresh) + s.maintenanceNote(ctx, l),
 		Picture:  picture(item.ImageURL),
 		Keyboard: keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max, marks),
 	}, nil
@@ -180,7 +180,7 @@ func (s *Screens) amountTyped(ctx context.Context, req *bot.Request) (bot.View, 
 		return bot.View{}, err
 	}
 	return acceptAmount(req, func(n int64) (bot.View, error) {
-		order := args.Order(n)
+		order := args.WithQuantity(n)
 		view, err := s.quantity(ctx, req, order)
 		return view, bot.ErrorAt(keyboards.Quantity.Data(order), err)
 	})
@@ -204,7 +204,7 @@ func acceptAmount(req *bot.Request, next func(n int64) (bot.View, error)) (bot.V
 
 // quantity asks what the purchase still needs: the link of an SMM service, or the
 // delivery e-mail of a product.
-func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
@@ -255,12 +255,12 @@ func (s *Screens) emailTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	return s.draftProduct(ctx, req, args, email)
 }
 
-func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboards.OrderArgs) (bot.View, error) {
+func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs) (bot.View, error) {
 	return s.draftProduct(ctx, req, args, "")
 }
 
 // draftProduct draws the confirm card. link is a link or an e-mail address.
-func (s *Screens) draftProduct(ctx context.Context, req *bot.Request, args keyboards.OrderArgs, link string) (bot.View, error) {
+func (s *Screens) draftProduct(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs, link string) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err

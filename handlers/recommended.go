@@ -8,7 +8,7 @@ import (
 )
 
 // recommended lists the items that the marketplace recommends, sold-out ones last.
-func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.RecommendedArgs) (bot.View, error) {
+func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -20,9 +20,9 @@ func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboa
 	if len(items) == 0 {
 		return bot.View{Text: req.L.T("recommended_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	list := keyboards.ProductList{From: keyboards.FromRecommended, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T("recommended_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.RecommendedKeyboard(req.L, args, s.itemEntries(ctx, req, inStockFirst(items), args.Page), len(items)),
+		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(items), ""),
 	}, nil
 }

@@ -23,7 +23,7 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.Foot(l, keyboards.Catalog.Data(keyboards.CatalogArgs{}))}, nil
+		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.Foot(l, keyboards.Catalog.Data(keyboards.PageArgs{}))}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), total)
 	args.Page = keyboards.PageArg(page)
@@ -32,9 +32,10 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 		return bot.View{}, err
 	}
 	if args.Removing { // works without the marketplace
-		entries := make([]keyboards.SavedEntry, 0, len(favourites))
+		entries := make([]keyboards.Item, 0, len(favourites))
 		for _, f := range favourites {
-			entries = append(entries, keyboards.SavedEntry{GoodsEntry: keyboards.GoodsEntry{Service: f.Service, Name: f.Name}})
+			data := keyboards.SavedRemove.Data(keyboards.SavedRemoveArgs{Service: f.Service, Page: args.Page})
+			entries = append(entries, keyboards.Item{Icon: "🗑", Name: f.Name, Data: data})
 		}
 		return bot.View{Text: l.T("saved_remove_text"), Keyboard: keyboards.SavedKeyboard(l, args, entries, total)}, nil
 	}
@@ -60,15 +61,18 @@ func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboard
 	}
 	text := req.L.T("saved_text")
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.SavedEntry, 0, len(favourites))
+	entries := make([]keyboards.Item, 0, len(favourites))
 	gone := false
 	for _, f := range favourites {
-		entry := keyboards.SavedEntry{GoodsEntry: keyboards.GoodsEntry{Service: f.Service, Name: f.Name}, Gone: true}
 		if item, ok := items[f.Service]; ok {
-			entry = keyboards.SavedEntry{GoodsEntry: itemEntry(req.L, item, currency)}
+			list := keyboards.ProductList{From: keyboards.FromSaved, Page: args.Page}
+			data := keyboards.Product.Data(keyboards.ProductArgs{Service: f.Service, ProductList: list})
+			entries = append(entries, itemEntry(req.L, item, currency, data))
+			continue
 		}
-		gone = gone || entry.Gone
-		entries = append(entries, entry)
+		gone = true
+		data := keyboards.Saved.Data(keyboards.SavedArgs{Page: args.Page, Removing: true})
+		entries = append(entries, keyboards.Item{Icon: "🚫", Name: f.Name, Data: data})
 	}
 	if gone {
 		text += "\n\n" + req.L.T("saved_gone")

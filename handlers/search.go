@@ -100,10 +100,10 @@ func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboard
 	if len(items) == 0 {
 		id = "search_nothing"
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	list := keyboards.ProductList{From: keyboards.FromSearch, Search: args.Search, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.FoundKeyboard(req.L, args, s.itemEntries(ctx, req, items, args.Page), len(items)),
+		Keyboard: s.goodsKeyboard(ctx, req, list, items, keyboards.Search.Data(struct{}{})),
 	}
 }
 

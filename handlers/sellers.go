@@ -13,7 +13,7 @@ import (
 )
 
 // sellers lists the sellers in the marketplace's order.
-func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.SellersArgs) (bot.View, error) {
+func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -26,15 +26,21 @@ func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{Text: req.L.T("shops_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(sellers)))
-	entries := make([]keyboards.SellerEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, seller := range keyboards.Page(sellers, int(args.Page)) {
-		entries = append(entries, keyboards.SellerEntry{
-			Hash: route.HashOf(seller.ID), Name: sellerName(seller), Rating: rating(seller), Goods: seller.Products,
-		})
+		rest := ""
+		if stars := rating(seller); stars != "" {
+			rest += " · ⭐ " + stars
+		}
+		if seller.Products > 0 {
+			rest += " · " + req.L.Number(seller.Products)
+		}
+		data := keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: route.HashOf(seller.ID)})
+		entries = append(entries, keyboards.Item{Name: sellerName(seller), Rest: rest, Data: data})
 	}
 	return bot.View{
 		Text:     req.L.T("shops_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellersKeyboard(req.L, args, entries, len(sellers)),
+		Keyboard: keyboards.SellersKeyboard(req.L, args.Page, entries, len(sellers)),
 	}, nil
 }
 
@@ -60,9 +66,9 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	isAsked := func(seller hstock.Seller) bool { return route.HashOf(seller.ID) == args.Shop }
-	if args.Shop != "" && !slices.ContainsFunc(sellers, isAsked) {
-		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.SellersArgs{}))}, nil
+	isAsked := func(seller hstock.Seller) bool { return route.HashOf(seller.ID) == args.Seller }
+	if args.Seller != "" && !slices.ContainsFunc(sellers, isAsked) {
+		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.PageArgs{}))}, nil
 	}
 	index, err := uniqueIndex(sellers, isAsked)
 	if err != nil {
@@ -73,7 +79,7 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	back := keyboards.Sellers.Data(keyboards.SellersArgs{Page: pageOf(index)})
+	back := keyboards.Sellers.Data(keyboards.PageArgs{Page: pageOf(index)})
 	heading := locales.Args{"Shop": req.L.Name(locales.Shorten(sellerName(seller), wordLength))}
 	if len(items) == 0 {
 		return bot.View{Text: req.L.T("shop_empty", heading), Keyboard: keyboards.Foot(req.L, back)}, nil
@@ -82,9 +88,9 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	if stars := rating(seller); stars != "" {
 		text += "\n" + req.L.T("shop_rating", locales.Args{"Rating": stars})
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	list := keyboards.ProductList{From: keyboards.FromSeller, Hash: args.Seller, Page: args.Page}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellerKeyboard(req.L, args, s.itemEntries(ctx, req, inStockFirst(items), args.Page), len(items), back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(items), back),
 	}, nil
 }

@@ -27,7 +27,7 @@ const (
 // smsCountries lists the countries, or those that match a search. Countries in which
 // the person has rented recently are first.
 func (s *Screens) smsCountries(ctx context.Context, req *bot.Request, args keyboards.SMSCountriesArgs) (bot.View, error) {
-	countries, fresh, query, err := s.listedCountries(ctx, req, args.Found)
+	countries, fresh, query, err := s.listedCountries(ctx, req, args.Search)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -72,19 +72,20 @@ func (s *Screens) listedCountries(ctx context.Context, req *bot.Request, search 
 func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountriesArgs, countries []catalog.Country, fresh catalog.Freshness, query string) bot.View {
 	if len(countries) == 0 {
 		id := "sms_countries_empty"
-		if args.Found != 0 {
+		if args.Search != 0 {
 			id = "sms_not_found"
 		}
 		return bot.View{Text: l.T(id), Keyboard: keyboards.SMSCountriesKeyboard(l, args, nil, 0), Dialog: dialog(stepCountry, "")}
 	}
 	text := l.T("sms_countries_text")
-	if args.Found != 0 {
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(countries)))
-	entries := make([]keyboards.CountryEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, c := range keyboards.Page(countries, int(args.Page)) {
-		entries = append(entries, keyboards.CountryEntry{Hash: route.HashOf(c.Code), Flag: locales.Flag(c.Code), Name: c.Name})
+		data := keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: route.HashOf(c.Code), CountrySearch: args.Search})
+		entries = append(entries, keyboards.Item{Icon: locales.Flag(c.Code), Name: c.Name, Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
@@ -122,7 +123,7 @@ func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View,
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Found: search}, found, fresh, query), nil
+	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Search: search}, found, fresh, query), nil
 }
 
 // trimQuery trims what was typed to find something, and shortens it to maxFilterLength.
@@ -166,8 +167,8 @@ func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	query := ""
-	if args.Found != 0 {
-		if query, err = s.DB.Search(ctx, req.User.ID, args.Found); err != nil {
+	if args.Search != 0 {
+		if query, err = s.DB.Search(ctx, req.User.ID, args.Search); err != nil {
 			return bot.View{}, err
 		}
 		projects = catalog.FindProjects(projects, query)
@@ -177,32 +178,35 @@ func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboa
 
 func (s *Screens) projectsView(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs, selected catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
 	l := req.L
-	back, err := s.backToCountries(ctx, req, selected, args.Via)
+	back, err := s.backToCountries(ctx, req, selected, args.CountrySearch)
 	if err != nil {
 		return bot.View{}, err
 	}
 	heading := locales.Args{"Country": listedCountry(l, selected)}
 	if len(projects) == 0 {
-		if args.Found != 0 {
-			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})
+		if args.Search != 0 {
+			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})
 			return bot.View{Text: l.T("sms_not_found"), Keyboard: keyboards.Foot(l, back)}, nil
 		}
 		return bot.View{Text: l.T("sms_projects_empty", heading), Keyboard: keyboards.Foot(l, back)}, nil
 	}
 	text := l.T("sms_projects_text", heading)
-	if args.Found != 0 {
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.ProjectEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, project := range keyboards.Page(projects, int(args.Page)) {
-		entries = append(entries, keyboards.ProjectEntry{Hash: route.HashOf(project.ID), Name: project.Name, Price: l.Money(project.Price, currency)})
+		data := keyboards.SMSProject.Data(keyboards.SMSProjectArgs{
+			Country: args.Country, Project: route.HashOf(project.ID), Search: args.Search, Page: args.Page, CountrySearch: args.CountrySearch,
+		})
+		entries = append(entries, keyboards.Item{Name: project.Name, Rest: " · " + l.Money(project.Price, currency), Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
 		Keyboard: keyboards.SMSProjectsKeyboard(l, args, entries, len(projects), back),
-		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, Via: args.Via})),
+		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 	}, nil
 }
 
@@ -214,7 +218,7 @@ func (s *Screens) backToCountries(ctx context.Context, req *bot.Request, selecte
 		return "", err
 	}
 	index := slices.IndexFunc(countries, func(c catalog.Country) bool { return c.Code == selected.Code })
-	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Found: via, Page: pageOf(max(index, 0))}), nil
+	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Search: via, Page: pageOf(max(index, 0))}), nil
 }
 
 // listedCountry returns the marketplace's name of a country, with its flag.
@@ -230,7 +234,7 @@ func (s *Screens) smsFindProject(ctx context.Context, req *bot.Request, args key
 	}
 	return bot.View{
 		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(req.L, selected)}),
-		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})),
+		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(args)),
 	}, nil
 }
@@ -245,17 +249,17 @@ func (s *Screens) projectTyped(ctx context.Context, req *bot.Request) (bot.View,
 	if err != nil {
 		return bot.View{}, err
 	}
-	args := keyboards.SMSProjectsArgs{Country: asked.Country, Via: asked.Via}
+	args := keyboards.SMSProjectsArgs{Country: asked.Country, CountrySearch: asked.CountrySearch}
 	query := trimQuery(req.Text)
 	found := catalog.FindProjects(projects, query)
 	switch len(found) {
 	case 0:
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSProjects.Data(args))), nil
 	case 1:
-		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), Via: asked.Via}
+		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), CountrySearch: asked.CountrySearch}
 		return bot.RedirectTo(keyboards.SMSProject.Data(one)), nil
 	}
-	if args.Found, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
+	if args.Search, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
 		return bot.View{}, err
 	}
 	return s.projectsView(ctx, req, args, selected, found, fresh, query)
@@ -284,7 +288,7 @@ func (s *Screens) smsProject(ctx context.Context, req *bot.Request, args keyboar
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
 			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, selected), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
-		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
+		}) + staleNote(req.L, fresh) + s.maintenanceNote(ctx, req.L),
 		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals),
 	}, nil
 }
@@ -300,6 +304,6 @@ func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboa
 	}
 	return s.draft(ctx, req, orders.Intent{
 		Rental:   storage.Rental{Project: project.ID, Country: selected.Code, CountryName: selected.Name},
-		Quantity: int64(args.Quantity), Origin: keyboards.SMSProject.Data(args.ProjectArgs()),
+		Quantity: int64(args.Quantity), Origin: keyboards.SMSProject.Data(args.SMSProjectArgs),
 	})
 }

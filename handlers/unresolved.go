@@ -104,12 +104,12 @@ func (s *Screens) externalIDTyped(ctx context.Context, req *bot.Request) (bot.Vi
 	if order.Rental.Phone != "" {
 		text = phoneLine(l, order) + "\n" + text
 	}
-	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, Number: n})}, nil
+	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, ExternalID: n})}, nil
 }
 
 // unresolvedAdoptSure adopts an order as this purchase.
 func (s *Screens) unresolvedAdoptSure(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
-	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.Number)
+	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.ExternalID)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}

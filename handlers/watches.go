@@ -123,7 +123,7 @@ func (s *Screens) productMarks(ctx context.Context, l *locales.Localizer, userID
 			lines = append(lines, l.T("tell_price_on", locales.Args{"Price": marks.Price}))
 			continue
 		}
-		marks.TellBack = true
+		marks.Restock = true
 		id := "tell_back_next"
 		if soldOut {
 			id = "tell_back_on"

@@ -120,7 +120,7 @@ func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secr
 		return nil, errors.Join(err, s.db.EndCancels(ctx, started))
 	}
 	if err != nil {
-		s.log.Warn("outcome of a cancel is unknown", "orders", externalIDs, "error", err)
+		s.log.Warn("cancel outcome unknown", "orders", externalIDs, "error", err)
 	}
 	outcomes := make([]CancelOutcome, len(orders))
 	var refused []int64

@@ -294,7 +294,7 @@ func (c *claim) record(ctx context.Context, key storage.Key, placements []storag
 			return c.reject(ctx, ReasonRefused, refusalOf(err))
 		}
 	}
-	c.s.log.Warn("outcome of a purchase is unknown", "purchase", c.p.ID, "error", err)
+	c.s.log.Warn("purchase outcome unknown", "purchase", c.p.ID, "error", err)
 	return c.markOutcomeUnknown(ctx, refusalOf(err))
 }
 

@@ -423,7 +423,7 @@ func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hsto
 	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
 		err = errors.Join(s.db.SetSetting(ctx, smmRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
 	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
-		s.log.Error("SMM_RATE_PER does not fit the charges: rates are per piece", "order", o.ExternalID)
+		s.log.Error("SMM_RATE_PER does not match the charges", "order", o.ExternalID)
 		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // the monitor alerts the admins
 	}
 	if err != nil {

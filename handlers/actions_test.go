@@ -19,7 +19,7 @@ func TestEveryActionIsUsed(t *testing.T) {
 		w.types("/menu")
 		w.tap("menu_button_recommended")
 		w.types("/menu")
-		w.tap("menu_button_shops")
+		w.tap("menu_button_sellers")
 		w.list("orders_button_sms")
 		w.tapLike("⏳")
 		w.tap("cancel_button")

@@ -154,7 +154,7 @@ func TestAuditLogOfForgottenPerson(t *testing.T) {
 		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("admin_button_log")
-		w.says("unblocked " + w.l.Label("allorders_forgotten"))
+		w.says("unblocked " + w.l.Label("adminorders_forgotten"))
 	})
 }
 

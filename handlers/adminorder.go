@@ -67,13 +67,13 @@ func (s *Screens) adminOrder(ctx context.Context, req *bot.Request, args keyboar
 
 func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	own := ownOrder(o)
-	title := l.T("allorders_order")
+	title := l.T("adminorders_order")
 	if o.ExternalID != 0 {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
 	}
 	lines := []string{title, orderItemLine(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
-		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
+		lines = append(lines, l.T("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
 	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
@@ -83,19 +83,19 @@ func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 func orderHistory(l *locales.Localizer, o storage.AdminOrder) []string {
 	created := "order_created"
 	if o.External {
-		created = "order_taken_in"
+		created = "order_imported"
 	}
-	lines := appendTime(nil, l, "anyorder_confirmed", o.ConfirmedAt)
+	lines := appendTime(nil, l, "adminorder_confirmed", o.ConfirmedAt)
 	lines = appendTime(lines, l, created, o.CreatedAt)
 	if o.LastPollAt.IsZero() {
-		lines = append(lines, l.T("anyorder_not_polled"))
+		lines = append(lines, l.T("adminorder_not_polled"))
 	} else {
-		lines = append(lines, l.N("anyorder_polls", o.Polls, locales.Args{"Time": clock(l, o.LastPollAt)}))
+		lines = append(lines, l.N("adminorder_polls", o.Polls, locales.Args{"Time": clock(l, o.LastPollAt)}))
 	}
 	if o.Failures > 0 {
-		lines = append(lines, l.N("anyorder_failures", o.Failures))
+		lines = append(lines, l.N("adminorder_failures", o.Failures))
 	}
-	lines = appendTime(lines, l, "anyorder_delivered", o.DeliveredAt)
-	lines = appendTime(lines, l, "anyorder_told", o.NotifiedAt)
-	return appendTime(lines, l, "anyorder_ended", o.ClosedAt)
+	lines = appendTime(lines, l, "adminorder_delivered", o.DeliveredAt)
+	lines = appendTime(lines, l, "adminorder_notified", o.NotifiedAt)
+	return appendTime(lines, l, "adminorder_ended", o.ClosedAt)
 }

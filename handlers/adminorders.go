@@ -55,15 +55,15 @@ func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	count := l.N("allorders_count", int64(total))
+	count := l.N("adminorders_count", int64(total))
 	switch {
 	case total > 0 || unresolvedTotal > 0:
 	case filter == storage.AdminOrderFilter{}:
-		count = l.T("allorders_empty")
+		count = l.T("adminorders_empty")
 	default:
-		count = l.T("allorders_empty_filter")
+		count = l.T("adminorders_empty_filter")
 	}
-	lines = append(append([]string{l.T("allorders_title")}, lines...), count)
+	lines = append(append([]string{l.T("adminorders_title")}, lines...), count)
 	return bot.View{
 		Text: strings.Join(lines, "\n"),
 		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l),
@@ -122,15 +122,15 @@ func (s *Screens) filterLines(ctx context.Context, l *locales.Localizer, filter 
 		parts = append(parts, personLabel(l, filter.Person, user.Name))
 	}
 	if filter.Category != "" {
-		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(locales.Shorten(filter.Category, wordLength))}))
+		parts = append(parts, l.Label("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(filter.Category, wordLength))}))
 	}
 	if !filter.Day.IsZero() {
-		parts = append(parts, l.Label("allorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
+		parts = append(parts, l.Label("adminorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
 	}
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	return []string{l.T("allorders_filters", locales.Args{"Filters": strings.Join(parts, " · ")})}, nil
+	return []string{l.T("adminorders_filters", locales.Args{"Filters": strings.Join(parts, " · ")})}, nil
 }
 
 // dayOf converts a day from callback data, days since 1970 or 0 for none. dayArg is
@@ -153,7 +153,7 @@ func isoDay(l *locales.Localizer, day time.Time) string { return l.Isolate(day.F
 // adminOrdersPerson asks whose orders to show.
 func (s *Screens) adminOrdersPerson(_ context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	data := keyboards.AdminOrders.Data(args)
-	return bot.View{Text: req.L.T("allorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAdminOrdersPerson, data)}, nil
+	return bot.View{Text: req.L.T("adminorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAdminOrdersPerson, data)}, nil
 }
 
 func (s *Screens) adminOrdersPersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
@@ -183,9 +183,9 @@ func (s *Screens) adminOrdersCategories(ctx context.Context, req *bot.Request, a
 		list.Category = route.HashOf(name)
 		items = append(items, keyboards.Item{Name: name, Data: keyboards.AdminOrders.Data(list)})
 	}
-	text := req.L.T("allorders_ask_category")
+	text := req.L.T("adminorders_ask_category")
 	if len(categories) == 0 {
-		text = req.L.T("allorders_no_category")
+		text = req.L.T("adminorders_no_category")
 	}
 	return bot.View{Text: text, Keyboard: keyboards.AdminOrdersCategoriesKeyboard(req.L, args, items, len(categories))}, nil
 }
@@ -211,7 +211,7 @@ func (s *Screens) adminOrdersDays(ctx context.Context, req *bot.Request, args ke
 		}
 	}
 	return bot.View{
-		Text: req.L.T("allorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, buttons),
+		Text: req.L.T("adminorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, buttons),
 		Dialog: dialog(stepAdminOrdersDay, keyboards.AdminOrders.Data(args)),
 	}, nil
 }
@@ -223,7 +223,7 @@ func (s *Screens) adminOrdersDayTyped(ctx context.Context, req *bot.Request) (bo
 	}
 	day, ok := parseDay(req.Text)
 	if !ok {
-		return askAgain(req.L.T("allorders_bad_day"), keyboards.Foot(req.L, req.Data)), nil
+		return askAgain(req.L.T("adminorders_bad_day"), keyboards.Foot(req.L, req.Data)), nil
 	}
 	args.Day, args.Page = day, 0
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
@@ -256,7 +256,7 @@ func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args 
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("allorders_empty_filter")
+		return bot.View{}, message("adminorders_empty_filter")
 	}
 	table := newOrderTable(l, maxExportSize, l.Label("export_person"), l.Label("export_category"))
 	if err := s.DB.EachAdminOrder(ctx, filter, table.addAdminOrder); err != nil {
@@ -268,7 +268,7 @@ func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args 
 	}
 	lines = append([]string{l.N("export_caption", int64(table.rows))}, lines...)
 	if table.rows < total {
-		lines = append(lines, l.T("allorders_cut", locales.Args{"Rows": l.Number(int64(table.rows)), "Total": l.Number(int64(total))}))
+		lines = append(lines, l.T("adminorders_cut", locales.Args{"Rows": l.Number(int64(table.rows)), "Total": l.Number(int64(total))}))
 	}
 	// The audit entry comes first: an entry without an export does no harm.
 	err = s.DB.RecordAudit(ctx, storage.AuditEntry{

@@ -31,7 +31,7 @@ func (w *world) populateTwoPeople() {
 		_, err := w.Client().Add(w.T.Context(), bobKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 3})
 		must(w.T, err)
 		w.types("23502")
-		w.tap("elsewhere_button_yes")
+		w.tap("external_button_yes")
 		w.buyGmail("1")
 	})
 	w.skipDays(1)
@@ -44,20 +44,20 @@ func TestAdminOrders(t *testing.T) {
 	inEnglish(t, "admin_orders", func(w *world) {
 		w.populateTwoPeople()
 		w.types("/admin")
-		w.tap("allorders_button_open")
+		w.tap("adminorders_button_open")
 		w.tap("orders_button_problems")
 		w.tap("orders_button_all")
-		w.tap("allorders_button_category")
+		w.tap("adminorders_button_category")
 		w.tapLike("Email")
-		w.tap("allorders_button_day")
+		w.tap("adminorders_button_day")
 		w.tapLike("2000-01-01")
-		w.tap("allorders_button_person")
+		w.tap("adminorders_button_person")
 		w.types("who?")
 		w.types("@1001")
-		w.tap("allorders_button_person_off")
-		w.tap("allorders_button_category_off")
-		w.tap("allorders_button_day_off")
-		w.tap("allorders_button_day")
+		w.tap("adminorders_button_person_off")
+		w.tap("adminorders_button_category_off")
+		w.tap("adminorders_button_day_off")
+		w.tap("adminorders_button_day")
 		for _, day := range []string{"yesterday", "2000-02-30", "1970-01-01", "２０００-01-02"} {
 			w.types(day)
 		}
@@ -66,7 +66,7 @@ func TestAdminOrders(t *testing.T) {
 		w.types("/orders @abc")
 		w.types("/orders @2002")
 		w.tap("menu_button_orders")
-		w.tap("allorders_button_open")
+		w.tap("adminorders_button_open")
 	})
 }
 
@@ -77,7 +77,7 @@ func TestAdminOrder(t *testing.T) {
 			w.types("/orders " + id)
 		}
 		w.tap("nav_button_refresh")
-		w.tap("allorders_button_of_person")
+		w.tap("adminorders_button_of_person")
 		w.tapLike("#23505")
 		w.tap("nav_button_back")
 		w.types("/orders 99999")
@@ -97,7 +97,7 @@ func TestAdminUnresolved(t *testing.T) {
 		w.tapLike("×2")
 		admin := w.chat
 		w.chat = buyer
-		w.tap("unknown_button_dismiss")
+		w.tap("unresolved_button_dismiss")
 		w.chat = admin
 		w.tap("nav_button_refresh") // the outcome is known
 		w.tap("nav_button_back")
@@ -109,16 +109,16 @@ func TestAdminTotals(t *testing.T) {
 	inEnglish(t, "admin_totals", func(w *world) {
 		w.populateTwoPeople()
 		w.types("/orders")
-		w.tap("allorders_button_totals")
-		w.tap("allorders_button_picture")
+		w.tap("adminorders_button_totals")
+		w.tap("adminorders_button_picture")
 		w.tap("nav_button_back")
 		w.types("/orders @2002")
-		w.tap("allorders_button_totals")
+		w.tap("adminorders_button_totals")
 		w.types("/orders @1")
 		w.skipDays(500)
 		w.types("/orders @2002")
-		w.tap("allorders_button_totals")
-		w.tap("allorders_button_picture")
+		w.tap("adminorders_button_totals")
+		w.tap("adminorders_button_picture")
 	})
 }
 
@@ -198,7 +198,7 @@ func TestAdminOrdersWithSameNumber(t *testing.T) {
 		w.as(bob, func() {
 			w.withKey(annaKey)
 			w.types("23501")
-			w.tap("elsewhere_button_yes")
+			w.tap("external_button_yes")
 		})
 		w.becomeAdmin()
 		w.types("/orders 23501")
@@ -356,7 +356,7 @@ func TestPagesOfAdminOrders(t *testing.T) {
 			w.T.Errorf("Back leads to %s", w.chat.Transcript())
 		}
 		w.changeDB(`UPDATE orders SET charge = '1.10', created_at = created_at - (external_id % 20) * 86400000`)
-		w.tap("allorders_button_totals")
+		w.tap("adminorders_button_totals")
 		w.tapLabel("›")
 		w.says("$22.00") // of all days
 		if buttonData(w.chat.Last(), "2/3") == "" || strings.Count(w.chat.Last().Text, "$1.10") != keyboards.PageSize {

@@ -31,7 +31,7 @@ func adminUnresolvedSubject(l *locales.Localizer, p storage.AdminUnresolved) str
 func adminUnresolvedSummary(l *locales.Localizer, p storage.AdminUnresolved) []string {
 	args := itemArgs(l, adminUnresolvedSubject(l, p), p.Quantity)
 	args["Total"] = l.Money(p.Total, p.Currency)
-	return []string{l.T("allunknown_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
+	return []string{l.T("adminunresolved_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
 }
 
 // adminUnresolvedList lists everyone's purchases of unknown outcome, newest first.
@@ -49,9 +49,9 @@ func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, arg
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("allunknown_title")}
+	lines := []string{l.T("adminunresolved_title")}
 	if total == 0 {
-		lines[0] = l.T("allunknown_none")
+		lines[0] = l.T("adminunresolved_none")
 	}
 	filters, err := s.filterLines(ctx, l, filter)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, arg
 	lines = append(lines, filters...)
 	for _, p := range purchases {
 		lines = append(append(lines, ""), adminUnresolvedSummary(l, p)...)
-		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}))
+		lines = append(lines, l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}))
 	}
 	items := adminUnresolvedEntries(l, purchases, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args.AdminOrdersArgs, ListPage: args.Subpage + 1})
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, items, total)}, nil
@@ -73,39 +73,39 @@ func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args ke
 	l := req.L
 	p, err := s.DB.AdminUnresolvedPurchase(ctx, args.Purchase)
 	if errors.Is(err, storage.ErrNotFound) {
-		return bot.View{}, message("allunknown_known")
+		return bot.View{}, message("adminunresolved_known")
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := append([]string{l.T("allunknown_one")}, adminUnresolvedSummary(l, p)...)
-	lines = append(lines, "", l.T("anyorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("allunknown_readings", int64(p.Readings)))
+	lines := append([]string{l.T("adminunresolved_one")}, adminUnresolvedSummary(l, p)...)
+	lines = append(lines, "", l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("adminunresolved_readings", int64(p.Readings)))
 	if p.Fall.Valid {
 		sum := locales.Args{"Sum": l.Money(p.Fall.Decimal.Abs(), p.Currency)}
 		switch p.Fall.Decimal.Sign() {
 		case 1:
-			lines = append(lines, l.T("allunknown_fell", sum))
+			lines = append(lines, l.T("adminunresolved_fell", sum))
 		case -1:
-			lines = append(lines, l.T("allunknown_rose", sum))
+			lines = append(lines, l.T("adminunresolved_rose", sum))
 		default:
-			lines = append(lines, l.T("allunknown_same"))
+			lines = append(lines, l.T("adminunresolved_same"))
 		}
 	}
 	lines = append(lines, l.T(adminVerdictID(p.Verdict)))
-	lines = appendTime(lines, l, "allunknown_next", p.NextAt)
-	lines = append(lines, "", l.T("allunknown_advice"))
+	lines = appendTime(lines, l, "adminunresolved_next", p.NextAt)
+	lines = append(lines, "", l.T("adminunresolved_advice"))
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, p.UserID)}, nil
 }
 
 func adminVerdictID(verdict storage.Verdict) string {
 	switch verdict {
 	case storage.VerdictBought:
-		return "allunknown_bought"
+		return "adminunresolved_bought"
 	case storage.VerdictNotBought:
-		return "allunknown_not_bought"
+		return "adminunresolved_not_bought"
 	case storage.VerdictUnclear:
-		return "allunknown_unclear"
+		return "adminunresolved_unclear"
 	default:
-		return "allunknown_nothing"
+		return "adminunresolved_nothing"
 	}
 }

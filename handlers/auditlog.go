@@ -67,14 +67,14 @@ func (s *Screens) adminName(ctx context.Context, id int64) (string, error) {
 
 // auditText returns an audit entry as HTML.
 func auditText(l *locales.Localizer, entry storage.AuditEntry) string {
-	id := "deed_" + entry.Action
+	id := "action_" + entry.Action
 	switch {
 	case entry.Detail == "" && l.Has(id+"_none"):
 		id += "_none"
 	case entry.Subject != 0 && l.Has(id+"_of"):
 		id += "_of"
 	}
-	subject := locales.HTML(locales.Escape(l.Label("allorders_forgotten")))
+	subject := locales.HTML(locales.Escape(l.Label("adminorders_forgotten")))
 	if entry.Subject != 0 {
 		subject = personCode(l, entry.Subject)
 	}

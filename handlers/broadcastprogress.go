@@ -83,7 +83,7 @@ func (n *Notifier) broadcastText(ctx context.Context, l *locales.Localizer, b st
 	}
 	state := "broadcast_state_" + string(b.State)
 	if b.State == storage.BroadcastStopped && b.StoppedBy == 0 {
-		state = "broadcast_state_lost"
+		state = "broadcast_state_revoked"
 	}
 	lines := []string{
 		l.T(state),
@@ -107,7 +107,7 @@ func (n *Notifier) broadcastText(ctx context.Context, l *locales.Localizer, b st
 		{"broadcast_sent", b.Sent, b.State != storage.BroadcastWaiting},
 		{"broadcast_unreachable", b.Unreachable, b.Unreachable > 0},
 		{"broadcast_failed", b.Failed, b.Failed > 0},
-		{"broadcast_unsure", b.Uncertain, b.Uncertain > 0},
+		{"broadcast_uncertain", b.Uncertain, b.Uncertain > 0},
 		{"broadcast_left", b.Total - done, b.State == storage.BroadcastStopped && b.Total > done},
 	} {
 		if count.shown {

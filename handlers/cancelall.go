@@ -181,7 +181,7 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	}
 	switch {
 	case outcome.Unsure:
-		return l.Label("cancel_line_unsure", args)
+		return l.Label("cancel_line_uncertain", args)
 	case words != "":
 		args["Words"] = marketWords(l, words)
 		return l.Label("cancel_line_refused", args)

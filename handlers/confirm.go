@@ -185,7 +185,7 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 		view.Toast = l.Label("confirm_redrawn")
 		return view
 	case orders.OutcomeUnknown:
-		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
+		return bot.View{Text: l.T("unresolved_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:

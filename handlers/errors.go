@@ -42,13 +42,13 @@ func sentenceID(err error) string {
 		{catalog.ErrDelisted, "error_gone"},
 		{orders.ErrDelisted, "error_gone"},
 		{hstock.ErrServiceNotFound, "error_gone"},
-		{orders.ErrKeyRemoved, "unknown_key_gone"},
+		{orders.ErrKeyRemoved, "unresolved_key_gone"},
 		{orders.ErrCancelSent, "cancel_sent"},
 		{orders.ErrExternalIDShared, "cancel_shared"},
 		{orders.ErrOrderClosed, "cancel_closed"},
-		{orders.ErrOutcomeKnown, "unknown_known"},
+		{orders.ErrOutcomeKnown, "unresolved_known"},
 		{storage.ErrPurchaseInFlight, "forget_on_its_way"},
-		{storage.ErrExternalIDTaken, "unknown_taken"},
+		{storage.ErrExternalIDTaken, "unresolved_taken"},
 		{hstock.ErrOrderNotFound, "error_order_not_found"},
 	} {
 		if errors.Is(err, known.err) {
@@ -83,7 +83,7 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	case errors.As(err, &market) && market.Kind == hstock.InvalidKey:
 		return askKeyFirst(req, l.T("key_invalid"))
 	case market != nil && errors.Is(err, errStillUnresolved):
-		return tryAgain(req, l.T("unknown_market"))
+		return tryAgain(req, l.T("unresolved_market"))
 	case market != nil && (market.Kind == hstock.Refused || market.Kind == hstock.RefusedOther):
 		return sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, market.Refusal)}))
 	case market != nil:

@@ -64,7 +64,7 @@ func newOrderTable(l *locales.Localizer, maxBytes int, more ...string) *orderTab
 	t.csv = csv.NewWriter(&t.file)
 	t.csv.UseCRLF = true
 	t.write(append([]string{
-		l.Label("export_number"), l.Label("export_kind"), l.Label("export_name"), l.Label("export_country"), l.Label("export_quantity"),
+		l.Label("export_order_id"), l.Label("export_kind"), l.Label("export_name"), l.Label("export_country"), l.Label("export_quantity"),
 		l.Label("export_state"), l.Label("export_word"), l.Label("export_charge"), l.Label("export_currency"), l.Label("export_placed"), l.Label("export_updated"),
 	}, more...))
 	return t

@@ -187,7 +187,7 @@ func TestForgedSellers(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		mallory := w.mallory("/start")
 		for data, want := range map[string]string{
-			keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: "AAAAAAAA"}): w.l.T("shop_gone"),
+			keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: "AAAAAAAA"}): w.l.T("seller_gone"),
 			keyboards.SellerGoods.Data(keyboards.SellerArgs{}):                   w.l.T("menu_text"),
 			keyboards.Recommended.Data(keyboards.PageArgs{Page: 65535}):          "Recommended",
 			keyboards.Product.Data(keyboards.ProductArgs{Service: market.GmailUSA, ProductList: keyboards.ProductList{From: 99, Hash: "AAAAAAAA", Search: -5}}): "Gmail Account - USA",

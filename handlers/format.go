@@ -51,7 +51,7 @@ func subject(l *locales.Localizer, name string, rental storage.Rental) string {
 func country(l *locales.Localizer, rental storage.Rental) string {
 	name := l.Country(rental.Country, rental.CountryName)
 	if name == "" {
-		return l.Label("elsewhere_country")
+		return l.Label("external_country")
 	}
 	return withFlag(rental.Country, name)
 }

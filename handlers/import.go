@@ -13,7 +13,7 @@ import (
 
 // errExternalNotFound is returned for an id that is neither an order here nor one of
 // the person's key.
-var errExternalNotFound = message("elsewhere_none")
+var errExternalNotFound = message("external_none")
 
 // externalFind looks up an order that was placed outside the bot, and asks whether to
 // import it.
@@ -26,7 +26,7 @@ func (s *Screens) externalFind(ctx context.Context, req *bot.Request, args keybo
 	if err != nil {
 		return bot.View{}, err
 	}
-	text := l.T("elsewhere_found", locales.Args{
+	text := l.T("external_found", locales.Args{
 		"Number": externalID(l, found.ExternalID), "What": locales.HTML(itemLines(l, found)), "State": stateText(l, found), "Charge": chargeText(l, found),
 	})
 	unresolved, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, true)
@@ -34,7 +34,7 @@ func (s *Screens) externalFind(ctx context.Context, req *bot.Request, args keybo
 		return bot.View{}, err
 	}
 	if len(unresolved) > 0 { // it may be one of these, and should be adopted instead
-		text += "\n\n" + l.T("elsewhere_unknown")
+		text += "\n\n" + l.T("external_unknown")
 	}
 	return bot.View{Text: text, Keyboard: keyboards.ExternalKeyboard(l, args)}, nil
 }
@@ -49,6 +49,6 @@ func (s *Screens) externalImport(ctx context.Context, req *bot.Request, args key
 		return bot.View{}, err
 	}
 	view := s.orderView(req.L, order, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
-	view.Toast = req.L.Label("elsewhere_taken")
+	view.Toast = req.L.Label("external_taken")
 	return view, nil
 }

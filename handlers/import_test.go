@@ -58,16 +58,16 @@ func TestImport(t *testing.T) {
 		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
 		w.types("/orders 999999")
 		w.types("/orders 23501")
-		w.tap("elsewhere_button_no")
+		w.tap("external_button_no")
 		w.types("#23501")
-		w.tap("elsewhere_button_yes")
+		w.tap("external_button_yes")
 		pass(5 * time.Second)
 		must(w.T, w.Market.Finish(market.FirstOrder))
 		pass(time.Minute)
 		w.types("23502")
-		w.tap("elsewhere_button_yes")
+		w.tap("external_button_yes")
 		w.types("23503")
-		w.tap("elsewhere_button_yes")
+		w.tap("external_button_yes")
 		pass(5 * time.Second)
 		must(w.T, w.Market.SendCode(market.FirstOrder+2, "424242"))
 		pass(10 * time.Second)
@@ -90,13 +90,13 @@ func TestOrderOfAnotherPersonIsNotImported(t *testing.T) {
 		}
 		mallory := w.mallory("/key " + poorKey)
 		for _, text := range []string{"/orders 23501", "/orders 99999", "#23501", "#99999"} {
-			if answer := w.mallory(text).Last().Text; answer != w.l.T("elsewhere_none") {
+			if answer := w.mallory(text).Last().Text; answer != w.l.T("external_none") {
 				w.T.Errorf("%q: %q", text, answer)
 			}
 		}
 		for _, externalID := range []int64{23501, 99999, -1, 0} {
 			w.forge(mallory, 1, keyboards.ExternalImport.Data(keyboards.ExternalArgs{ExternalID: externalID}))
-			if answer := mallory.Last().Text; answer != w.l.T("elsewhere_none") {
+			if answer := mallory.Last().Text; answer != w.l.T("external_none") {
 				w.T.Errorf("import of %d: %q", externalID, answer)
 			}
 		}
@@ -114,7 +114,7 @@ func TestTwoTapsImportOnce(t *testing.T) {
 		_, err := w.Client().Add(w.T.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 2})
 		must(w.T, err)
 		w.types("23501")
-		must(w.T, w.chat.TapOn(w.chat.Last().ID, w.l.Label("elsewhere_button_yes")))
+		must(w.T, w.chat.TapOn(w.chat.Last().ID, w.l.Label("external_button_yes")))
 		must(w.T, w.chat.RepeatTap())
 		pass(10 * time.Second)
 		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)

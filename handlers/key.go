@@ -53,7 +53,7 @@ func (s *Screens) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (
 		return bot.View{}, err
 	}
 	if len(unresolved) > 0 {
-		text += "\n\n" + req.L.N("key_remove_unknown", int64(len(unresolved)))
+		text += "\n\n" + req.L.N("key_remove_unresolved", int64(len(unresolved)))
 	}
 	return bot.View{Text: text, Keyboard: keyboards.KeyRemoveKeyboard(req.L)}, nil
 }

@@ -28,7 +28,7 @@ func (s *Screens) maintenance(ctx context.Context, req *bot.Request, _ struct{})
 	if m.On() {
 		state = l.T("maintenance_on", locales.Args{"Since": clock(l, m.Since)})
 	}
-	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_told"), "<blockquote>" + maintenanceMessage(l, m) + "</blockquote>"}
+	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_shown"), "<blockquote>" + maintenanceMessage(l, m) + "</blockquote>"}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.MaintenanceKeyboard(l, m.On(), m.Text != "")}, nil
 }
 

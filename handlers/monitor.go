@@ -28,7 +28,7 @@ func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer) ([]str
 		lines = append(lines, alertLine(l, e))
 	}
 	if more := len(entries) - most; more > 0 {
-		lines = append(lines, l.N("alarm_more", int64(more)))
+		lines = append(lines, l.N("alert_more", int64(more)))
 	}
 	return lines, nil
 }
@@ -50,7 +50,7 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 		lines = append(lines, line)
 	}
 	if more > 0 {
-		lines = append(lines, l.N("alarm_more", int64(more)))
+		lines = append(lines, l.N("alert_more", int64(more)))
 	}
 	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlertKeyboard(l)}, nil
 }
@@ -63,12 +63,12 @@ func alertLine(l *locales.Localizer, e monitor.Alert) string {
 		"Balance": l.Money(e.Figures.Amount, e.Figures.Currency), "Limit": l.Money(e.Figures.Limit, e.Figures.Currency),
 	}
 	if !e.EndedAt.IsZero() {
-		return "🟢 " + l.T("alarm_over_"+e.Kind, args)
+		return "🟢 " + l.T("alert_ended_"+e.Kind, args)
 	}
 	switch e.Kind {
 	case monitor.OutboxStuck, monitor.UpdatesDeadLettered:
-		return "🔴 " + l.N("alarm_"+e.Kind, e.Figures.Count, args)
+		return "🔴 " + l.N("alert_"+e.Kind, e.Figures.Count, args)
 	default:
-		return "🔴 " + l.T("alarm_"+e.Kind, args)
+		return "🔴 " + l.T("alert_"+e.Kind, args)
 	}
 }

@@ -37,7 +37,7 @@ func TestEveryAlertInEveryLanguage(t *testing.T) {
 						must(w.T, err)
 						pass(time.Second)
 						text := w.chat.Last().Text
-						if strings.Contains(text, "alarm_") || strings.Contains(text, "{{") || kindOf[text] != "" {
+						if strings.Contains(text, "alert_") || strings.Contains(text, "{{") || kindOf[text] != "" {
 							w.T.Errorf("%s (ended %v) is %q, like %s", kind, ended, text, kindOf[text])
 						}
 						kindOf[text] = kind
@@ -76,7 +76,7 @@ func TestEveryAuditEntryInEveryLanguage(t *testing.T) {
 					pass(time.Second)
 					w.types("/admin")
 					w.tap("admin_button_log")
-					if text := w.chat.Last().Text; strings.Contains(text, "deed_") || strings.Contains(text, "{{") {
+					if text := w.chat.Last().Text; strings.Contains(text, "action_") || strings.Contains(text, "{{") {
 						w.T.Errorf("%+v is shown as %q", entry, text)
 					}
 				}

@@ -293,7 +293,7 @@ func (s *Screens) forgetQuestion(ctx context.Context, req *bot.Request) (string,
 		lines = append(lines, "", l.N("forget_open", int64(summary.Open), locales.Args{"Numbers": strings.Join(ids, ", ")}))
 	}
 	if summary.OutcomeUnknown > 0 {
-		lines = append(lines, "", l.N("forget_unknown", int64(summary.OutcomeUnknown)))
+		lines = append(lines, "", l.N("forget_unresolved", int64(summary.OutcomeUnknown)))
 	}
 	if summary.Waiting > 0 {
 		lines = append(lines, "", l.N("forget_waiting_too", int64(summary.Waiting)))

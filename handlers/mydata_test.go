@@ -171,7 +171,7 @@ func TestForgetWarnsOfUnknownOutcome(t *testing.T) {
 		pass(6 * time.Minute)
 		w.types("/forget")
 		w.tap("forget_button")
-		w.says(w.l.N("forget_unknown", 1))
+		w.says(w.l.N("forget_unresolved", 1))
 	})
 }
 

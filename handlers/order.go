@@ -87,7 +87,7 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 	}
 	created := "order_created"
 	if o.External {
-		created = "order_taken_in"
+		created = "order_imported"
 	}
 	lines = append(lines, "", l.T(created, locales.Args{"Time": clock(l, o.CreatedAt)}))
 	if o.Polls > 0 {
@@ -111,11 +111,11 @@ func orderName(l *locales.Localizer, o storage.Order) string {
 	case o.Name != "":
 		return o.Name
 	case o.Kind == storage.KindSMS:
-		return l.Label("elsewhere_sms")
+		return l.Label("external_sms")
 	case o.Kind == storage.KindSMM:
-		return l.Label("elsewhere_smm")
+		return l.Label("external_smm")
 	default:
-		return l.Label("elsewhere_product")
+		return l.Label("external_product")
 	}
 }
 
@@ -144,7 +144,7 @@ func phoneLine(l *locales.Localizer, o storage.Order) string {
 // chargeText formats the charge of an order, which may not be known yet.
 func chargeText(l *locales.Localizer, o storage.Order) string {
 	if !o.Charge.Valid {
-		return l.Label("unknown_no_charge")
+		return l.Label("unresolved_no_charge")
 	}
 	return l.Money(o.Charge.Decimal, o.Currency)
 }

@@ -93,7 +93,7 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 	if n, ok := parseExternalID(req.Args); ok {
 		view, err := s.orderByExternalID(ctx, req, n)
 		if errors.Is(err, orders.ErrNoKey) && s.IsAdmin(req.User.ID) { // who may ask for anyone's
-			return bot.View{}, message("allorders_no_number", locales.Args{"Number": externalID(req.L, n)})
+			return bot.View{}, message("adminorders_no_order", locales.Args{"Number": externalID(req.L, n)})
 		}
 		return view, err
 	}

@@ -52,11 +52,11 @@ func personID(text string) (int64, bool) {
 func personLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
-		return l.Label("allorders_forgotten")
+		return l.Label("adminorders_forgotten")
 	case name == "":
-		return l.Label("allorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
+		return l.Label("adminorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
 	default:
-		return l.Label("allorders_who", locales.Args{"Name": l.Name(locales.Shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
+		return l.Label("adminorders_who", locales.Args{"Name": l.Name(locales.Shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
 	}
 }
 
@@ -64,7 +64,7 @@ func personLabel(l *locales.Localizer, id int64, name string) string {
 func shortPersonLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
-		return l.Label("allorders_forgotten_short")
+		return l.Label("adminorders_forgotten_short")
 	case name == "":
 		return strconv.FormatInt(id, 10)
 	default:
@@ -102,7 +102,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 	case user.Unreachable:
 		lines = append(lines, "", l.T("person_unreachable"))
 	case !user.Private:
-		lines = append(lines, "", l.T("person_elsewhere"))
+		lines = append(lines, "", l.T("person_external"))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.IsAdmin(user.ID))}, nil
 }

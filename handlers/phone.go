@@ -24,17 +24,17 @@ func rentedView(l *locales.Localizer, rented []storage.Order, p storage.Purchase
 	o, count := rented[0], int64(len(rented))
 	ids := externalID(l, o.ExternalID)
 	for _, next := range rented[1:] {
-		ids = l.Label("placed_numbers_list", locales.Args{"First": ids, "Next": externalID(l, next.ExternalID)})
+		ids = l.Label("placed_phones_list", locales.Args{"First": ids, "Next": externalID(l, next.ExternalID)})
 	}
 	heading := l.T("placed_title", locales.Args{"Number": ids})
 	if count > 1 {
-		heading = l.T("placed_numbers_title", locales.Args{"Numbers": ids})
+		heading = l.T("placed_phones_title", locales.Args{"Numbers": ids})
 	}
 	lines := []string{heading, l.T("confirm_what", itemArgs(l, subject(l, o.Name, o.Rental), count))}
 	if count < p.Quantity && !o.Adopted {
 		lines = append(lines, l.T("placed_fewer", locales.Args{"Given": l.Number(count), "Asked": l.Number(p.Quantity)}))
 	}
-	lines = append(lines, "", l.N("placed_numbers_follow", count))
+	lines = append(lines, "", l.N("placed_phones_follow", count))
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.RentedKeyboard(l)}
 }
 
@@ -68,23 +68,23 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 		args["Until"] = clock(l, o.ExpiresAt)
 	}
 	if o.State == storage.OrderDelivered {
-		return l.T("number_received", args)
+		return l.T("phone_received", args)
 	}
 	if id := endedID(o.State); id != "" {
-		charge := l.T("number_no_charge")
+		charge := l.T("phone_no_charge")
 		if o.Charge.Valid {
 			charge = l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)})
 		}
 		return l.T(id, args) + "\n" + charge
 	}
-	id := "number_waiting"
+	id := "phone_waiting"
 	switch {
 	case o.ExpiresAt.IsZero():
-		id = "number_waiting_open"
+		id = "phone_waiting_open"
 	case o.ExpiresAt.Before(o.CreatedAt):
-		id = "number_waiting_past"
+		id = "phone_waiting_past"
 	case isPast(o.ExpiresAt):
-		id = "number_waiting_over"
+		id = "phone_waiting_over"
 	}
 	text := l.T(id, args)
 	if o.RawStatus != "" && hstock.ParseSMSState(o.RawStatus) == hstock.SMSUnknown {
@@ -98,13 +98,13 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 func endedID(state storage.OrderState) string {
 	switch state {
 	case storage.OrderExpired:
-		return "number_expired"
+		return "phone_expired"
 	case storage.OrderCancelled:
-		return "number_cancelled"
+		return "phone_cancelled"
 	case storage.OrderRefunded:
-		return "number_refunded"
+		return "phone_refunded"
 	case storage.OrderStale:
-		return "number_stale"
+		return "phone_stale"
 	default:
 		return ""
 	}
@@ -128,7 +128,7 @@ func (s *Screens) phoneCheck(ctx context.Context, req *bot.Request, args keyboar
 	}
 	view := phoneView(req.L, order)
 	if order.State == storage.OrderOpen {
-		view.Toast = req.L.Label("number_no_code")
+		view.Toast = req.L.Label("phone_no_code")
 	} else {
 		view.Toast = req.L.Label("order_refreshed")
 	}
@@ -175,7 +175,7 @@ func (s *Screens) phoneCode(ctx context.Context, req *bot.Request, args keyboard
 		return bot.View{}, err
 	}
 	if sms.Code == "" && sms.Text == "" {
-		return bot.View{}, message("number_code_gone")
+		return bot.View{}, message("phone_code_gone")
 	}
 	return inNewMessage(codeView(req.L, order, sms, false), nil)
 }

@@ -23,7 +23,7 @@ func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{}, err
 	}
 	if len(sellers) == 0 {
-		return bot.View{Text: req.L.T("shops_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
+		return bot.View{Text: req.L.T("sellers_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(sellers)))
 	entries := make([]keyboards.Item, 0, keyboards.PageSize)
@@ -39,7 +39,7 @@ func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.
 		entries = append(entries, keyboards.Item{Name: sellerName(seller), Rest: rest, Data: data})
 	}
 	return bot.View{
-		Text:     req.L.T("shops_text") + staleNote(req.L, fresh),
+		Text:     req.L.T("sellers_text") + staleNote(req.L, fresh),
 		Keyboard: keyboards.SellersKeyboard(req.L, args.Page, entries, len(sellers)),
 	}, nil
 }
@@ -68,7 +68,7 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	}
 	isAsked := func(seller hstock.Seller) bool { return route.HashOf(seller.ID) == args.Seller }
 	if args.Seller != "" && !slices.ContainsFunc(sellers, isAsked) {
-		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.PageArgs{}))}, nil
+		return bot.View{Text: req.L.T("seller_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.PageArgs{}))}, nil
 	}
 	index, err := uniqueIndex(sellers, isAsked)
 	if err != nil {
@@ -82,11 +82,11 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	back := keyboards.Sellers.Data(keyboards.PageArgs{Page: pageOf(index)})
 	heading := locales.Args{"Shop": req.L.Name(locales.Shorten(sellerName(seller), wordLength))}
 	if len(items) == 0 {
-		return bot.View{Text: req.L.T("shop_empty", heading), Keyboard: keyboards.Foot(req.L, back)}, nil
+		return bot.View{Text: req.L.T("seller_empty", heading), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}
-	text := req.L.T("shop_text", heading)
+	text := req.L.T("seller_text", heading)
 	if stars := rating(seller); stars != "" {
-		text += "\n" + req.L.T("shop_rating", locales.Args{"Rating": stars})
+		text += "\n" + req.L.T("seller_rating", locales.Args{"Rating": stars})
 	}
 	list := keyboards.ProductList{From: keyboards.FromSeller, Hash: args.Seller, Page: args.Page}
 	return bot.View{

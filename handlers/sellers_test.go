@@ -14,7 +14,7 @@ func TestSellers(t *testing.T) {
 	inEnglish(t, "sellers", func(w *world) {
 		sellers := w.Market.Shops()
 		w.types("/start")
-		w.tap("menu_button_shops")
+		w.tap("menu_button_sellers")
 		w.tapLike(sellers[3].Name) // it has no ratings
 		w.tapLabel("›")
 		w.tapLike("·")
@@ -35,7 +35,7 @@ func TestSellers(t *testing.T) {
 		list := w.chat.Last()
 		pass(6 * time.Minute)
 		w.types("/menu")
-		w.tap("menu_button_shops")                                 // the list has changed
+		w.tap("menu_button_sellers")                                 // the list has changed
 		must(w.T, w.chat.TapOn(list.ID, list.Keyboard[2][0].Text)) // on the old list
 		pass(time.Second)
 		w.tap("nav_button_back")
@@ -48,7 +48,7 @@ func TestNoSellers(t *testing.T) {
 			must(w.T, w.Market.CloseShop(seller.ID))
 		}
 		w.types("/start")
-		w.tap("menu_button_shops")
+		w.tap("menu_button_sellers")
 		w.Market.Fault(market.Fault{Action: "products", Kind: market.HTML502, Times: market.Always})
 		w.tap("nav_button_menu")
 		w.tap("menu_button_recommended") // the failure offers Try again
@@ -63,7 +63,7 @@ func TestBackLeadsToSellerPage(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
 		gmail, _ := w.Market.Row(market.GmailUSA)
-		w.tap("menu_button_shops")
+		w.tap("menu_button_sellers")
 		for range 2 {
 			if !strings.Contains(w.chat.Transcript(), gmail.Shop) {
 				w.tapLabel("›")

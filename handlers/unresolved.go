@@ -30,24 +30,24 @@ func (s *Screens) unresolvedBalance(ctx context.Context, req *bot.Request, args 
 // unresolvedView shows a purchase with an unknown outcome: the item, the balance
 // before and now, and the verdict. now is not valid if the balance was not read.
 func unresolvedView(l *locales.Localizer, p storage.Purchase, now decimal.NullDecimal, verdict storage.Verdict, listed bool) bot.View {
-	balance := l.T("unknown_balance_before", locales.Args{"Before": l.Money(p.Balance, p.Currency)})
+	balance := l.T("unresolved_balance_before", locales.Args{"Before": l.Money(p.Balance, p.Currency)})
 	if now.Valid {
-		balance = l.T("unknown_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
+		balance = l.T("unresolved_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
 	}
 	lines := []string{
-		l.T("unknown_text", locales.Args{"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		l.T("unresolved_text", locales.Args{"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
 		"", balance, l.T(verdictID(p, verdict)),
 	}
 	if p.Refusal != "" {
-		lines = append(lines, l.T("unknown_words", locales.Args{"Words": marketWords(l, p.Refusal)}))
+		lines = append(lines, l.T("unresolved_words", locales.Args{"Words": marketWords(l, p.Refusal)}))
 	}
 	dismissed := p.State == storage.PurchaseDismissed
 	if dismissed && verdict == storage.VerdictBought { // the balance contradicts the person
-		lines = append(lines, l.T("unknown_dismissed"))
+		lines = append(lines, l.T("unresolved_dismissed"))
 	}
 	retry := verdict != storage.VerdictBought && (dismissed || verdict == storage.VerdictNotBought)
 	if !retry {
-		lines = append(lines, "", l.T("unknown_warning"))
+		lines = append(lines, "", l.T("unresolved_warning"))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID, Listed: listed}, dismissed, retry)}
 }
@@ -55,15 +55,15 @@ func unresolvedView(l *locales.Localizer, p storage.Purchase, now decimal.NullDe
 func verdictID(p storage.Purchase, verdict storage.Verdict) string {
 	switch {
 	case verdict == storage.VerdictBought:
-		return "unknown_verdict_bought"
+		return "unresolved_verdict_bought"
 	case p.State == storage.PurchaseDismissed:
-		return "unknown_dismissed"
+		return "unresolved_dismissed"
 	case verdict == storage.VerdictNotBought:
-		return "unknown_verdict_not_bought"
+		return "unresolved_verdict_not_bought"
 	case verdict == storage.VerdictUnclear:
-		return "unknown_verdict_unclear"
+		return "unresolved_verdict_unclear"
 	default:
-		return "unknown_verdict_none"
+		return "unresolved_verdict_none"
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *Screens) unresolvedAdopt(ctx context.Context, req *bot.Request, args ke
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:         req.L.T("unknown_ask_number", locales.Args{"Name": title(req.L, subject(req.L, p.Name, p.Rental))}),
+		Text:         req.L.T("unresolved_ask_id", locales.Args{"Name": title(req.L, subject(req.L, p.Name, p.Rental))}),
 		Keyboard:     keyboards.Foot(req.L, ""),
 		AsNewMessage: true,
 		Dialog:       dialog(stepExternalID, keyboards.UnresolvedAdopt.Data(args)),
@@ -90,14 +90,14 @@ func (s *Screens) externalIDTyped(ctx context.Context, req *bot.Request) (bot.Vi
 	}
 	n, ok := parseExternalID(req.Text)
 	if !ok {
-		return bot.View{}, message("unknown_not_number")
+		return bot.View{}, message("unresolved_not_id")
 	}
 	found, err := s.Orders.LookUp(ctx, req.User.ID, args.Purchase, n)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}
 	l, order, p := req.L, found.Order, found.Purchase
-	text := l.T("unknown_found", locales.Args{
+	text := l.T("unresolved_found", locales.Args{
 		"Number": externalID(l, n), "State": stateWord(l, order), "Charge": chargeText(l, order),
 		"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
 	})
@@ -114,7 +114,7 @@ func (s *Screens) unresolvedAdoptSure(ctx context.Context, req *bot.Request, arg
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}
 	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
-	view.Toast = req.L.Label("unknown_adopted")
+	view.Toast = req.L.Label("unresolved_adopted")
 	missing, err := s.Orders.CountMissing(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
@@ -129,7 +129,7 @@ func (s *Screens) unresolvedAdoptSure(ctx context.Context, req *bot.Request, arg
 // missingView asks for the order of the next of several rented phones.
 func missingView(l *locales.Localizer, purchase, missing int64) bot.View {
 	return bot.View{
-		Text: l.N("unknown_more", missing), Keyboard: keyboards.Foot(l, ""),
+		Text: l.N("unresolved_more", missing), Keyboard: keyboards.Foot(l, ""),
 		Dialog: dialog(stepExternalID, keyboards.UnresolvedAdopt.Data(keyboards.PurchaseArgs{Purchase: purchase})),
 	}
 }
@@ -144,6 +144,6 @@ func (s *Screens) unresolvedDismiss(ctx context.Context, req *bot.Request, args 
 		return bot.View{}, err
 	}
 	view := unresolvedView(req.L, p, p.BalanceSeen, p.Verdict, false)
-	view.Toast = req.L.Label("unknown_dismissed_toast")
+	view.Toast = req.L.Label("unresolved_dismissed_toast")
 	return view, nil
 }

@@ -8,12 +8,12 @@ import (
 )
 
 func TestUnknownOutcomeDismissed(t *testing.T) {
-	inEnglish(t, "unknown_dismissed", func(w *world) {
+	inEnglish(t, "unresolved_dismissed", func(w *world) {
 		w.confirmCard()
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.tap("confirm_button_confirm")
 		pass(6 * time.Minute)
-		w.tap("unknown_button_dismiss")
+		w.tap("unresolved_button_dismiss")
 		w.tap("rejected_button_again")
 		w.tap("confirm_button_confirm")
 		pass(10 * time.Second)
@@ -28,10 +28,10 @@ func TestLateChargeRemovesTryAgain(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 		w.tap("confirm_button_confirm")
 		pass(6 * time.Minute)
-		w.says(w.l.T("unknown_verdict_not_bought"))
+		w.says(w.l.T("unresolved_verdict_not_bought"))
 		must(w.T, w.Market.SetBalance(annaKey, "98.75"))
 		w.tap("rejected_button_again")
-		w.says(w.l.T("unknown_verdict_bought"))
+		w.says(w.l.T("unresolved_verdict_bought"))
 		if data := buttonData(w.chat.Last(), w.l.Label("rejected_button_again")); data != "" {
 			w.T.Errorf("Try again is still offered:\n%s", w.chat.Transcript())
 		}
@@ -51,10 +51,10 @@ func TestUnknownOutcomeOfRemovedKey(t *testing.T) {
 		w.withKey(poorKey)
 		w.types("/orders")
 		w.tapLike("❔")
-		w.says(w.l.T("unknown_key_gone"))
+		w.says(w.l.T("unresolved_key_gone"))
 		w.withKey(annaKey)
 		w.types("/orders")
 		w.tapLike("❔")
-		w.says(w.l.T("unknown_verdict_bought"))
+		w.says(w.l.T("unresolved_verdict_bought"))
 	})
 }

@@ -123,8 +123,8 @@ func TestWalkAdmin(t *testing.T) {
 // and of messages that stay in the chat, which have neither.
 var waysOn = []string{
 	"nav_button_back", "nav_button_menu",
-	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unknown_button_no", // the other answer to a question
-	"menu_button_orders", "unknown_button_balance", "cancel_button", "number_button_another",
+	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unresolved_button_no", // the other answer to a question
+	"menu_button_orders", "unresolved_button_balance", "cancel_button", "phone_button_another",
 }
 
 // skipped are the routes that the walk does not tap: they spend money, close a purchase

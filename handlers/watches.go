@@ -29,12 +29,12 @@ func (s *Screens) watchRestock(ctx context.Context, req *bot.Request, args keybo
 		return bot.View{}, err
 	}
 	if !orders.LimitsOf(item, inventory).SoldOut { // restocked since the button was drawn
-		return s.productWithToast(ctx, req, args, "tell_back_here")
+		return s.productWithToast(ctx, req, args, "watch_back_here")
 	}
 	if err := s.setWatch(ctx, req, item, storage.WatchRestock, decimal.Zero); err != nil {
 		return bot.View{}, err
 	}
-	return s.productWithToast(ctx, req, args, "tell_back_toast")
+	return s.productWithToast(ctx, req, args, "watch_back_toast")
 }
 
 func (s *Screens) setWatch(ctx context.Context, req *bot.Request, item hstock.Item, kind storage.WatchKind, price decimal.Decimal) error {
@@ -43,7 +43,7 @@ func (s *Screens) setWatch(ctx context.Context, req *bot.Request, item hstock.It
 		Kind: kind, Price: price, Currency: s.currency(ctx, req.User.ID),
 	}, maxWatches)
 	if errors.Is(err, storage.ErrFull) {
-		return message("tell_full", locales.Args{"Most": int64(maxWatches)})
+		return message("watch_full", locales.Args{"Most": int64(maxWatches)})
 	}
 	return err
 }
@@ -60,7 +60,7 @@ func (s *Screens) removeWatch(ctx context.Context, req *bot.Request, args keyboa
 	if err := s.DB.RemoveWatch(ctx, req.User.ID, args.Service, kind); err != nil {
 		return bot.View{}, err
 	}
-	return s.productWithToast(ctx, req, args, "tell_off_toast")
+	return s.productWithToast(ctx, req, args, "watch_off_toast")
 }
 
 // watchPrice asks for the price of a watch.
@@ -72,7 +72,7 @@ func (s *Screens) watchPrice(ctx context.Context, req *bot.Request, args keyboar
 	data := keyboards.Product.Data(args)
 	return bot.View{
 		Text: "🏷 <b>" + locales.Escape(title(req.L, item.Name)) + "</b>\n" +
-			s.priceText(ctx, req, item, inventory.Rate) + "\n\n" + req.L.T("tell_price_ask"),
+			s.priceText(ctx, req, item, inventory.Rate) + "\n\n" + req.L.T("watch_price_ask"),
 		Keyboard: keyboards.Foot(req.L, data),
 		Dialog:   dialog(stepPrice, data),
 	}, nil
@@ -87,20 +87,20 @@ func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	foot := keyboards.Foot(req.L, req.Data)
 	price, ok := parsePrice(req.Text)
 	if !ok {
-		return askAgain(req.L.T("tell_price_bad"), foot), nil
+		return askAgain(req.L.T("watch_price_bad"), foot), nil
 	}
 	item, inventory, err := s.productAndStock(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if price.GreaterThanOrEqual(inventory.Rate) {
-		return askAgain(req.L.T("tell_price_high", locales.Args{"Now": s.price(ctx, req.L, req.User.ID, inventory.Rate)}), foot), nil
+		return askAgain(req.L.T("watch_price_high", locales.Args{"Now": s.price(ctx, req.L, req.User.ID, inventory.Rate)}), foot), nil
 	}
 	if err := s.setWatch(ctx, req, item, storage.WatchPrice, price); err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text: req.L.T("tell_price_set", locales.Args{
+		Text: req.L.T("watch_price_set", locales.Args{
 			"Name": title(req.L, item.Name), "Price": s.price(ctx, req.L, req.User.ID, price),
 		}),
 		Keyboard: foot,
@@ -120,13 +120,13 @@ func (s *Screens) productMarks(ctx context.Context, l *locales.Localizer, userID
 	for _, watch := range set {
 		if watch.Kind == storage.WatchPrice {
 			marks.Price = l.Money(watch.Price, watch.Currency)
-			lines = append(lines, l.T("tell_price_on", locales.Args{"Price": marks.Price}))
+			lines = append(lines, l.T("watch_price_on", locales.Args{"Price": marks.Price}))
 			continue
 		}
 		marks.Restock = true
-		id := "tell_back_next"
+		id := "watch_back_next"
 		if soldOut {
-			id = "tell_back_on"
+			id = "watch_back_on"
 		}
 		lines = append(lines, l.T(id))
 	}
@@ -149,9 +149,9 @@ func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message 
 		cancel()
 	}
 	args := locales.Args{"Name": title(l, name), "Price": l.Money(fired.Target, fired.Currency)}
-	first, last := l.T("news_back", args), l.T("news_back_again")
+	first, last := l.T("watch_fired_back", args), l.T("watch_fired_back_again")
 	if message.Kind == watches.MessagePrice {
-		first, last = l.T("news_price", args), l.T("news_price_off")
+		first, last = l.T("watch_fired_price", args), l.T("watch_fired_price_off")
 	}
 	price := l.T(priceMessage(l, l.Money(fired.Rate, fired.Currency), ratePer(fired.SMM, n.SMMRatePer)))
 	return bot.View{

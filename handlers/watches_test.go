@@ -19,7 +19,7 @@ func TestRestockWatch(t *testing.T) {
 		pass(10 * time.Minute)
 		must(w.T, w.Market.SetStock(market.SoldOut, 4))
 		pass(watches.Every)
-		w.tap("news_button_open")
+		w.tap("watch_fired_button_open")
 		pass(10 * time.Minute) // there is one message
 		must(w.T, w.Market.SetStock(market.SoldOut, 0))
 		pass(watches.Every)

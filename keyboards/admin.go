@@ -16,7 +16,7 @@ var (
 func AdminKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{
 		{
-			Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})),
+			Tap(l.Label("adminorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})),
 			Tap(l.Label("admin_button_person"), PersonFind.Data(struct{}{})),
 		},
 		{

@@ -72,14 +72,14 @@ func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []F
 	rows := inRows(2, append(buttons, adminFilterButtons(l, args, first)...))
 	rows = append(rows, column(l, unresolved)...)
 	if unresolvedTotal > 0 {
-		label := l.Label("allorders_button_unknown", locales.Args{"Total": l.Number(int64(unresolvedTotal))})
+		label := l.Label("adminorders_button_unknown", locales.Args{"Total": l.Number(int64(unresolvedTotal))})
 		rows = append(rows, []Button{Tap(label, AdminUnresolvedList.Data(args.Sublist(0)))})
 	}
 	rows = append(rows, column(l, orders)...)
 	rows = append(rows, Pages(args.Page, total, args.atPage)...)
 	if total > 0 {
 		rows = append(rows, []Button{
-			Tap(l.Label("allorders_button_totals"), AdminOrdersTotals.Data(args.Sublist(0))),
+			Tap(l.Label("adminorders_button_totals"), AdminOrdersTotals.Data(args.Sublist(0))),
 			Tap(l.Label("orders_button_export"), AdminOrdersExport.Data(args)),
 		})
 	}
@@ -92,18 +92,18 @@ func adminFilterButtons(l *locales.Localizer, args, first AdminOrdersArgs) []But
 	anyPerson, anyCategory, anyDay := first, first, first
 	anyPerson.Person, anyCategory.Category, anyDay.Day = 0, "", 0
 	buttons := []Button{
-		Tap(l.Label("allorders_button_person"), AdminOrdersPerson.Data(args)),
-		Tap(l.Label("allorders_button_category"), AdminOrdersCategories.Data(args.Sublist(0))),
-		Tap(l.Label("allorders_button_day"), AdminOrdersDays.Data(args)),
+		Tap(l.Label("adminorders_button_person"), AdminOrdersPerson.Data(args)),
+		Tap(l.Label("adminorders_button_category"), AdminOrdersCategories.Data(args.Sublist(0))),
+		Tap(l.Label("adminorders_button_day"), AdminOrdersDays.Data(args)),
 	}
 	if args.Person != 0 {
-		buttons[0] = Tap(l.Label("allorders_button_person_off"), AdminOrders.Data(anyPerson))
+		buttons[0] = Tap(l.Label("adminorders_button_person_off"), AdminOrders.Data(anyPerson))
 	}
 	if args.Category != "" {
-		buttons[1] = Tap(l.Label("allorders_button_category_off"), AdminOrders.Data(anyCategory))
+		buttons[1] = Tap(l.Label("adminorders_button_category_off"), AdminOrders.Data(anyCategory))
 	}
 	if args.Day != 0 {
-		buttons[2] = Tap(l.Label("allorders_button_day_off"), AdminOrders.Data(anyDay))
+		buttons[2] = Tap(l.Label("adminorders_button_day_off"), AdminOrders.Data(anyDay))
 	}
 	return buttons
 }
@@ -128,7 +128,7 @@ func AdminOrdersDaysKeyboard(l *locales.Localizer, args AdminOrdersArgs, days []
 func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, days int) Rows {
 	rows := Pages(args.Subpage, days, func(page uint16) string { return AdminOrdersTotals.Data(args.Sublist(page)) })
 	if days > 0 {
-		rows = append(rows, []Button{Tap(l.Label("allorders_button_picture"), AdminOrdersPicture.Data(args.AdminOrdersArgs))})
+		rows = append(rows, []Button{Tap(l.Label("adminorders_button_picture"), AdminOrdersPicture.Data(args.AdminOrdersArgs))})
 	}
 	return append(rows, Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
@@ -161,7 +161,7 @@ func AdminUnresolvedKeyboard(l *locales.Localizer, args AdminUnresolvedArgs, per
 func personRow(l *locales.Localizer, refresh string, person int64) Rows {
 	row := []Button{Tap(l.Label("nav_button_refresh"), refresh)}
 	if person != 0 {
-		row = append(row, Tap(l.Label("allorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person})))
+		row = append(row, Tap(l.Label("adminorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person})))
 	}
 	return Rows{row}
 }

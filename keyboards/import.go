@@ -18,7 +18,7 @@ var (
 // ExternalKeyboard asks whether the order is to be imported.
 func ExternalKeyboard(l *locales.Localizer, args ExternalArgs) Rows {
 	return Rows{{
-		Tap(l.Label("elsewhere_button_yes"), ExternalImport.Data(args)),
-		Tap(l.Label("elsewhere_button_no"), Orders.Data(OrdersArgs{})),
+		Tap(l.Label("external_button_yes"), ExternalImport.Data(args)),
+		Tap(l.Label("external_button_no"), Orders.Data(OrdersArgs{})),
 	}}
 }

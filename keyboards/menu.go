@@ -18,7 +18,7 @@ func MenuKeyboard(l *locales.Localizer) Rows {
 		},
 		{
 			Tap(l.Label("menu_button_recommended"), Recommended.Data(PageArgs{})),
-			Tap(l.Label("menu_button_shops"), Sellers.Data(PageArgs{})),
+			Tap(l.Label("menu_button_sellers"), Sellers.Data(PageArgs{})),
 		},
 		{Tap(l.Label("menu_button_sms"), SMSCountries.Data(SMSCountriesArgs{}))},
 		{

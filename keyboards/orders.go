@@ -75,7 +75,7 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
 	}
 	if actions.AdminOrders {
-		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
+		rows = append(rows, []Button{Tap(l.Label("adminorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
 	}
 	return append(rows, Foot(l, "")...)
 }

@@ -31,9 +31,9 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 	ref := OrderRef{Order: order}
 	var row []Button
 	if state.Open && !state.Received {
-		row = append(row, Tap(l.Label("number_button_check"), PhoneCheck.Data(ref)))
+		row = append(row, Tap(l.Label("phone_button_check"), PhoneCheck.Data(ref)))
 	}
-	if button, ok := Copy(l.Label("number_button_copy"), phone); ok && (state.Waiting || state.Received) {
+	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok && (state.Waiting || state.Received) {
 		row = append(row, button)
 	}
 	var rows Rows
@@ -48,14 +48,14 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 
 // rentMore offers to rent another phone, and the same one again.
 func rentMore(l *locales.Localizer, ref OrderRef, state PhoneState) Rows {
-	another := Tap(l.Label("number_button_another"), PhoneAnother.Data(ref))
+	another := Tap(l.Label("phone_button_another"), PhoneAnother.Data(ref))
 	switch {
 	case !state.CanRentAnother:
 		return nil
 	case !state.CanRentAgain:
 		return Rows{{another}}
 	default:
-		return Rows{{Tap(l.Label("number_button_again"), PhoneAgain.Data(ref)), another}}
+		return Rows{{Tap(l.Label("phone_button_again"), PhoneAgain.Data(ref)), another}}
 	}
 }
 
@@ -95,9 +95,9 @@ func PhoneOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string, 
 	ref := OrderRef{Order: args.Order}
 	row := []Button{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}
 	if state.Received {
-		row = append(row, Tap(l.Label("number_button_code"), PhoneCode.Data(ref)))
+		row = append(row, Tap(l.Label("phone_button_code"), PhoneCode.Data(ref)))
 	}
-	if button, ok := Copy(l.Label("number_button_copy"), phone); ok {
+	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok {
 		row = append(row, button)
 	}
 	rows := Rows{row}

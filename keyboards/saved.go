@@ -73,5 +73,5 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 
 // WatchKeyboard goes with the message of a watch that has fired.
 func WatchKeyboard(l *locales.Localizer, service int64) Rows {
-	return append(Rows{{Tap(l.Label("news_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
+	return append(Rows{{Tap(l.Label("watch_fired_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
 }

@@ -33,11 +33,11 @@ var (
 func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, retry bool) Rows {
 	purchase := PurchaseArgs{Purchase: args.Purchase}
 	rows := Rows{
-		{Tap(l.Label("unknown_button_balance"), UnresolvedBalance.Data(args))},
-		{Tap(l.Label("unknown_button_number"), UnresolvedAdopt.Data(purchase))},
+		{Tap(l.Label("unresolved_button_balance"), UnresolvedBalance.Data(args))},
+		{Tap(l.Label("unresolved_button_id"), UnresolvedAdopt.Data(purchase))},
 	}
 	if !dismissed {
-		rows = append(rows, []Button{Tap(l.Label("unknown_button_dismiss"), UnresolvedDismiss.Data(purchase))})
+		rows = append(rows, []Button{Tap(l.Label("unresolved_button_dismiss"), UnresolvedDismiss.Data(purchase))})
 	}
 	if retry {
 		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), NewCard.Data(purchase))})
@@ -51,7 +51,7 @@ func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, re
 // AdoptKeyboard asks for confirmation that the found order is the purchase.
 func AdoptKeyboard(l *locales.Localizer, args AdoptArgs) Rows {
 	return Rows{{
-		Tap(l.Label("unknown_button_yes"), UnresolvedAdoptSure.Data(args)),
-		Tap(l.Label("unknown_button_no"), UnresolvedBalance.Data(UnresolvedArgs{Purchase: args.Purchase})),
+		Tap(l.Label("unresolved_button_yes"), UnresolvedAdoptSure.Data(args)),
+		Tap(l.Label("unresolved_button_no"), UnresolvedBalance.Data(UnresolvedArgs{Purchase: args.Purchase})),
 	}}
 }

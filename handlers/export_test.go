@@ -14,7 +14,7 @@ import (
 	"hstockbot/storage"
 )
 
-func TestDefused(t *testing.T) {
+func TestEscapeFormula(t *testing.T) {
 	for _, cell := range []string{
 		"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\"=1+1", "'=1", "“=1", " =1", "\u00a0=1", "\"\"\"=1", " \" =1", "＝1", "＠x", "\ufeff=1",
 		"=HYPERLINK(\"http://x\",\"y\")", "=cmd|' /C calc'!A0",
@@ -39,7 +39,7 @@ func english(tb testing.TB) *locales.Localizer {
 	return bundle.Localizer("en")
 }
 
-// TestOrderTable: what the marketplace names arrives as it is, and no cell is a
+// TestOrderTable: the marketplace's names are written unchanged, unless they would be a
 // formula.
 func TestOrderTable(t *testing.T) {
 	table := newOrderTable(english(t), maxExportSize)
@@ -67,8 +67,7 @@ func TestOrderTable(t *testing.T) {
 	}
 }
 
-// TestAFullTable ends, with whole rows.
-func TestAFullTable(t *testing.T) {
+func TestFullTableEndsWithWholeRow(t *testing.T) {
 	table := newOrderTable(english(t), 1000)
 	var err error
 	for range 100 {
@@ -85,7 +84,7 @@ func TestAFullTable(t *testing.T) {
 	}
 }
 
-func FuzzDefused(f *testing.F) {
+func FuzzEscapeFormula(f *testing.F) {
 	for _, seed := range []string{"=1", "\"=1", " +", "", "a"} {
 		f.Add(seed)
 	}

@@ -115,8 +115,8 @@ func TestPlausibleKey(t *testing.T) {
 	}
 }
 
-// TestAccountsInAMessageOrAFile: what Telegram would change goes as a file.
-func TestAccountsInAMessageOrAFile(t *testing.T) {
+// TestAccountsFitMessage: accounts that Telegram would change are sent as a file.
+func TestAccountsFitMessage(t *testing.T) {
 	for name, test := range map[string]struct {
 		accounts []redact.Secret
 		want     bool

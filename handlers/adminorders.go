@@ -74,7 +74,7 @@ func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboa
 
 // adminOrdersCommand lists everyone's orders, or those of one person if the command
 // is followed by "@" and an id.
-func (s *Screens) adminOrdersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.AdminOrdersArgs{}
 	if typed := strings.TrimSpace(req.Args); typed != "" {
 		person, ok := personID(typed)
@@ -156,7 +156,7 @@ func (s *Screens) adminOrdersPerson(_ context.Context, req *bot.Request, args ke
 	return bot.View{Text: req.L.T("adminorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAdminOrdersPerson, data)}, nil
 }
 
-func (s *Screens) adminOrdersPersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersPersonTyped(_ context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -216,7 +216,7 @@ func (s *Screens) adminOrdersDays(ctx context.Context, req *bot.Request, args ke
 	}, nil
 }
 
-func (s *Screens) adminOrdersDayTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersDayTyped(_ context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err

@@ -35,7 +35,7 @@ func TestSellers(t *testing.T) {
 		list := w.chat.Last()
 		pass(6 * time.Minute)
 		w.types("/menu")
-		w.tap("menu_button_sellers")                                 // the list has changed
+		w.tap("menu_button_sellers")                               // the list has changed
 		must(w.T, w.chat.TapOn(list.ID, list.Keyboard[2][0].Text)) // on the old list
 		pass(time.Second)
 		w.tap("nav_button_back")

@@ -94,7 +94,7 @@ func SMSProjectKeyboard(l *locales.Localizer, args SMSProjectArgs, most int) Row
 		quantities = append(quantities, int64(n+1))
 	}
 	rows := quantityRows(l, 5, quantities, func(n int64) string {
-		return SMSQuantity.Data(SMSQuantityArgs{SMSProjectArgs: args, Quantity: uint8(n)})
+		return SMSQuantity.Data(SMSQuantityArgs{SMSProjectArgs: args, Quantity: uint8(n)}) //nolint:gosec // most is at most 10
 	})
 	return append(rows, Foot(l, SMSProjects.Data(args.List()))...)
 }

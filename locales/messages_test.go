@@ -28,7 +28,7 @@ const (
 var fullRowButtons = map[string]bool{
 	"unresolved_button_balance": true,
 	"unresolved_button_dismiss": true,
-	"unresolved_button_id":  true,
+	"unresolved_button_id":      true,
 }
 
 // file is the content of a message file.

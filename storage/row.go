@@ -238,7 +238,7 @@ func (db *DB) insertion(table string, row any, more ...any) (query string, args 
 		}
 	}
 	for i := 0; i < len(more); i += 2 {
-		names, args = append(names, more[i].(string)), append(args, more[i+1])
+		names, args = append(names, more[i].(string)), append(args, more[i+1]) //nolint:gosec // callers pass pairs
 	}
 	return `INSERT INTO ` + table + ` (` + strings.Join(names, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(args)-1) + `)`, args
 }

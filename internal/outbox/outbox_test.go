@@ -196,7 +196,7 @@ func TestRetriesWithBackoff(t *testing.T) {
 
 // TestRetryAfter: the next attempt is made when the error says so.
 func TestRetryAfter(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.sender.FailWith(func(message storage.Message) error {
 			if message.Tries == 1 {
 				return fmt.Errorf("send: %w", &outbox.RetryAfterError{After: 42 * time.Second, Err: errors.New("too many requests")})
@@ -287,7 +287,7 @@ func TestPanicOfTheSenderIsRetried(t *testing.T) {
 
 // TestDamagedMessageDoesNotDelayOthers: a body that can't be opened is logged.
 func TestDamagedMessageDoesNotDelayOthers(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
+	inWorld(t, func(_ *testing.T, w *world) {
 		w.store(anna, outbox.PriorityGoods, "a1")
 		w.store(boris, outbox.PriorityGoods, "b1")
 		w.corrupt(`UPDATE outbox SET body_sealed = 'v1.00000000.AAAA' WHERE user_id = ?`, anna)

@@ -107,12 +107,13 @@ func OpenDB(t testing.TB, path string) *storage.DB {
 	return db
 }
 
-// Config and Options are what a program is built from, and App is the program, for
-// packages that may not import config and app.
 type (
-	Config  = config.Config
+	// Config is the configuration of a program.
+	Config = config.Config
+	// Options is what a program is built with beside it.
 	Options = app.Options
-	App     = app.App
+	// App is a built program.
+	App = app.App
 )
 
 // Config is that of a program in this world: 30 messages and 20 calls a second, no

@@ -79,7 +79,7 @@ func (s *Screens) adminOrdersCommand(_ context.Context, req *bot.Request) (bot.V
 	if typed := strings.TrimSpace(req.Args); typed != "" {
 		person, ok := personID(typed)
 		if !ok {
-			return bot.View{}, message("person_bad")
+			return bot.View{}, userErr("person_bad")
 		}
 		args.Person = person
 	}
@@ -256,7 +256,7 @@ func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args 
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("adminorders_empty_filter")
+		return bot.View{}, userErr("adminorders_empty_filter")
 	}
 	table := newOrderTable(l, maxExportSize, l.Label("export_person"), l.Label("export_category"))
 	if err := s.DB.EachAdminOrder(ctx, filter, table.addAdminOrder); err != nil {

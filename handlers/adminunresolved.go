@@ -73,13 +73,13 @@ func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args ke
 	l := req.L
 	p, err := s.DB.AdminUnresolvedPurchase(ctx, args.Purchase)
 	if errors.Is(err, storage.ErrNotFound) {
-		return bot.View{}, message("adminunresolved_known")
+		return bot.View{}, userErr("adminunresolved_known")
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
 	lines := append([]string{l.T("adminunresolved_one")}, adminUnresolvedSummary(l, p)...)
-	lines = append(lines, "", l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("adminunresolved_readings", int64(p.Readings)))
+	lines = append(lines, "", l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("adminunresolved_readings", int64(p.Checks)))
 	if p.Fall.Valid {
 		sum := locales.Args{"Sum": l.Money(p.Fall.Decimal.Abs(), p.Currency)}
 		switch p.Fall.Decimal.Sign() {

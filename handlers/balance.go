@@ -72,7 +72,7 @@ func (s *Screens) ownBalance(ctx context.Context, userID int64, refresh bool) (h
 		if err := s.DB.AcceptKey(ctx, key.ID, time.Now()); err != nil {
 			return hstock.Balance{}, err
 		}
-		s.Orders.WakeWatcher()
+		s.Orders.WakePoller()
 	}
 	s.balances.put(userID, balance)
 	return balance, nil

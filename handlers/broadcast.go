@@ -120,7 +120,7 @@ func (s *Screens) broadcastAsk(ctx context.Context, req *bot.Request, args keybo
 // broadcastTyped stores a text. If its markup is invalid, the dialog continues.
 func (s *Screens) broadcastTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if reason := markupErrorText(req.L, bot.CheckMarkup(req.Text)); reason != "" {
-		return bot.View{}, message("broadcast_fault", locales.Args{"Why": locales.HTML(reason)})
+		return bot.View{}, userErr("broadcast_fault", locales.Args{"Why": locales.HTML(reason)})
 	}
 	if err := s.DB.SetBroadcastText(ctx, req.User.ID, req.Data, req.Text); err != nil {
 		return bot.View{}, err
@@ -201,7 +201,7 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 		return bot.View{}, err
 	}
 	if len(texts) == 0 {
-		return bot.View{}, message("broadcast_nothing")
+		return bot.View{}, userErr("broadcast_nothing")
 	}
 	languages := append([]locales.Language{{Name: l.Label("broadcast_button_all")}}, s.Bundle.Languages()...)
 	for _, language := range languages {
@@ -228,7 +228,7 @@ func (s *Screens) broadcastPreview(ctx context.Context, req *bot.Request, _ stru
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("broadcast_nobody")
+		return bot.View{}, userErr("broadcast_nobody")
 	}
 	lines := []string{l.T("broadcast_preview"), ""}
 	for _, language := range s.Bundle.Languages() {
@@ -278,7 +278,7 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 		return bot.View{}, err
 	}
 	if b.State == storage.BroadcastDraft && total == 0 {
-		return bot.View{}, message("broadcast_nobody")
+		return bot.View{}, userErr("broadcast_nobody")
 	}
 	confirmed, err := s.DB.ConfirmBroadcast(ctx, req.User.ID, args.ID, args.Revision, total, req.Chat, int64(req.MessageID), storage.AuditEntry{
 		AdminID: req.User.ID, Action: broadcasts.ActionSend, Subject: args.ID, Detail: strconv.FormatInt(total, 10), At: time.Now(),
@@ -287,7 +287,7 @@ func (s *Screens) broadcastSend(ctx context.Context, req *bot.Request, args keyb
 		return bot.View{}, err
 	}
 	if !confirmed && b.State == storage.BroadcastDraft && b.Revision != args.Revision {
-		return bot.View{}, message("broadcast_changed")
+		return bot.View{}, userErr("broadcast_changed")
 	}
 	if err := s.Notifier.DrawBroadcast(ctx, args.ID); err != nil {
 		s.Log.Warn("drawing the progress of a broadcast failed", "broadcast", args.ID, "error", err)

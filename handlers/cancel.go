@@ -133,7 +133,7 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 		view := s.afterCancel(l, outcome.Order, args, "")
 		view.Toast = l.Label("cancel_done")
 		return view, nil
-	case outcome.Unsure:
+	case outcome.Uncertain:
 		return s.afterCancel(l, outcome.Order, args, l.T("cancel_uncertain")), nil
 	case outcome.Refused:
 		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal})), nil

@@ -180,7 +180,7 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 		words = answer
 	}
 	switch {
-	case outcome.Unsure:
+	case outcome.Uncertain:
 		return l.Label("cancel_line_uncertain", args)
 	case words != "":
 		args["Words"] = marketWords(l, words)

@@ -245,9 +245,9 @@ func (s *Screens) discard(ctx context.Context, req *bot.Request, args keyboards.
 	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, outcome.Purchase.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
 }
 
-// again draws a new card for an earlier purchase in place of the tapped message. A
+// newCard draws a new card for an earlier purchase in place of the tapped message. A
 // message that the person may want to keep stays, and the card is a new message.
-func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+func (s *Screens) newCard(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
@@ -275,8 +275,8 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 	}
 }
 
-// orderIt draws a new card for a delivered order, whose message stays.
-func (s *Screens) orderIt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+// orderAgain draws a new card for a delivered order, whose message stays.
+func (s *Screens) orderAgain(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err

@@ -23,8 +23,8 @@ type userError struct {
 
 func (e *userError) Error() string { return e.id }
 
-// message returns an error that is shown as the message with this id.
-func message(id string, args ...locales.Args) error {
+// userErr returns an error that is shown as the message with this id.
+func userErr(id string, args ...locales.Args) error {
 	return &userError{id: id, args: args}
 }
 

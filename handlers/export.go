@@ -28,7 +28,7 @@ func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("orders_empty")
+		return bot.View{}, userErr("orders_empty")
 	}
 	table := newOrderTable(l, maxExportSize)
 	if err := s.DB.EachOrder(ctx, req.User.ID, table.add); err != nil {

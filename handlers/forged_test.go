@@ -242,7 +242,7 @@ func (w *world) snapshot() string {
 			`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered FROM orders WHERE user_id = ? ORDER BY id`,
 			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
 			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
-			`SELECT 'saved ' || service FROM favourites WHERE user_id = ? ORDER BY service`,
+			`SELECT 'saved ' || service FROM saved_items WHERE user_id = ? ORDER BY service`,
 			`SELECT 'watch ' || service || ' ' || kind || ' ' || armed FROM watches WHERE user_id = ? ORDER BY id`,
 			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
 			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,

@@ -82,7 +82,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Command("language", opens(keyboards.Language.Data(struct{}{})))
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
-	bot.Screen(b, keyboards.NoOp, s.nothing)
+	bot.Screen(b, keyboards.NoOp, s.noOp)
 	bot.Screen(b, keyboards.Menu, s.menu)
 	bot.Screen(b, keyboards.Help, s.help)
 	bot.Screen(b, keyboards.Language, s.language)
@@ -133,7 +133,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Linked, s.linked)
 	bot.Screen(b, keyboards.LinkedService, s.linkedService)
 	bot.Screen(b, keyboards.LinkedAmount, s.linkedAmount)
-	bot.Screen(b, keyboards.LinkedQuantity, s.linkedOrder)
+	bot.Screen(b, keyboards.LinkedQuantity, s.linkedQuantity)
 
 	// Rented phones.
 	b.Command("sms", opens(keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{})))
@@ -155,19 +155,19 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
-	bot.Screen(b, keyboards.NewCard, s.again)
-	bot.Screen(b, keyboards.OrderAgain, s.orderIt)
+	bot.Screen(b, keyboards.NewCard, s.newCard)
+	bot.Screen(b, keyboards.OrderAgain, s.orderAgain)
 	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.NewCard.Data)
 	bot.Action(b, keyboards.Discard, s.discard, nil)
 
 	// Orders.
 	b.Command("orders", s.ordersCommand)
-	bot.Screen(b, keyboards.Orders, s.orderList)
+	bot.Screen(b, keyboards.Orders, s.orders)
 	bot.Screen(b, keyboards.Order, s.order)
 	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
 	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
 	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Screen(b, keyboards.OrderProblem, s.orderWrong)
+	bot.Screen(b, keyboards.OrderProblem, s.orderProblem)
 	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
 	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
 	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)
@@ -259,7 +259,7 @@ func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*loca
 	return s.Localizer(user), nil
 }
 
-// nothing answers buttons that only show something, like a page number.
-func (s *Screens) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
+// noOp answers buttons that only show something, like a page number.
+func (s *Screens) noOp(context.Context, *bot.Request, struct{}) (bot.View, error) {
 	return bot.View{KeepDialog: true}, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // errExternalNotFound is returned for an id that is neither an order here nor one of
 // the person's key.
-var errExternalNotFound = message("external_none")
+var errExternalNotFound = userErr("external_none")
 
 // externalFind looks up an order that was placed outside the bot, and asks whether to
 // import it.

@@ -103,7 +103,7 @@ func (s *Screens) keyTyped(ctx context.Context, req *bot.Request) (bot.View, err
 func (s *Screens) acceptKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
 	secret := redact.Secret(strings.TrimSpace(text))
 	if secret == "" {
-		return bot.View{}, message("key_not_text")
+		return bot.View{}, userErr("key_not_text")
 	}
 	warning := ""
 	if err := req.Delete(ctx); err != nil {
@@ -129,7 +129,7 @@ func (s *Screens) acceptKey(ctx context.Context, req *bot.Request, text, next st
 	if err := s.DB.ResumeOrders(ctx, req.User.ID, time.Now()); err != nil {
 		return bot.View{}, err
 	}
-	s.Orders.WakeWatcher()
+	s.Orders.WakePoller()
 	text = warning + req.L.T("key_saved", locales.Args{
 		"Tail": req.L.Isolate(secret.Tail()), "Balance": req.L.Money(balance.Amount, balance.Currency),
 	})

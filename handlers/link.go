@@ -188,13 +188,13 @@ func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.
 	}
 	return acceptAmount(req, func(n int64) (bot.View, error) {
 		order := args.WithQuantity(n)
-		view, err := s.linkedOrder(ctx, req, order)
+		view, err := s.linkedQuantity(ctx, req, order)
 		return view, bot.ErrorAt(keyboards.LinkedQuantity.Data(order), err)
 	})
 }
 
-// linkedOrder draws the confirm card.
-func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedQuantityArgs) (bot.View, error) {
+// linkedQuantity draws the confirm card.
+func (s *Screens) linkedQuantity(ctx context.Context, req *bot.Request, args keyboards.LinkedQuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}

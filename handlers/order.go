@@ -257,13 +257,13 @@ func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyb
 		return bot.View{}, err
 	}
 	if len(accounts) == 0 {
-		return bot.View{}, message("order_no_accounts")
+		return bot.View{}, userErr("order_no_accounts")
 	}
 	return inNewMessage(goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": externalID(req.L, order.ExternalID)}), false), nil)
 }
 
-// orderWrong says whom to contact about an order, with its id.
-func (s *Screens) orderWrong(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+// orderProblem says whom to contact about an order, with its id.
+func (s *Screens) orderProblem(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err

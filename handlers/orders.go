@@ -24,9 +24,9 @@ var filters = []struct {
 	{"orders_button_problems", storage.FilterProblems},
 }
 
-// orderList lists the person's orders, newest first, below their purchases with an
+// orders lists the person's orders, newest first, below their purchases with an
 // unknown outcome.
-func (s *Screens) orderList(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
+func (s *Screens) orders(ctx context.Context, req *bot.Request, args keyboards.OrdersArgs) (bot.View, error) {
 	l := req.L
 	filter := storage.OrderFilter(args.Filter)
 	if filterID(args.Filter) == "" {
@@ -93,14 +93,14 @@ func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View
 	if n, ok := parseExternalID(req.Args); ok {
 		view, err := s.orderByExternalID(ctx, req, n)
 		if errors.Is(err, orders.ErrNoKey) && s.IsAdmin(req.User.ID) { // who may ask for anyone's
-			return bot.View{}, message("adminorders_no_order", locales.Args{"Number": externalID(req.L, n)})
+			return bot.View{}, userErr("adminorders_no_order", locales.Args{"Number": externalID(req.L, n)})
 		}
 		return view, err
 	}
 	if s.IsAdmin(req.User.ID) {
 		return s.adminOrdersCommand(ctx, req)
 	}
-	return s.orderList(ctx, req, keyboards.OrdersArgs{})
+	return s.orders(ctx, req, keyboards.OrdersArgs{})
 }
 
 // orderByExternalID opens the person's order with this id, for admins anyone's. If

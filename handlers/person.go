@@ -132,7 +132,7 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 
 func (s *Screens) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	if s.IsAdmin(args.Person) {
-		return bot.View{}, message("person_is_admin")
+		return bot.View{}, userErr("person_is_admin")
 	}
 	return s.setBlocked(ctx, req, args, true, actionBlock)
 }

@@ -175,7 +175,7 @@ func (s *Screens) phoneCode(ctx context.Context, req *bot.Request, args keyboard
 		return bot.View{}, err
 	}
 	if sms.Code == "" && sms.Text == "" {
-		return bot.View{}, message("phone_code_gone")
+		return bot.View{}, userErr("phone_code_gone")
 	}
 	return inNewMessage(codeView(req.L, order, sms, false), nil)
 }

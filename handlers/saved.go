@@ -18,7 +18,7 @@ const maxSaved = 200
 // stock. In the mode Removing a tap on an item removes it.
 func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.SavedArgs) (bot.View, error) {
 	l := req.L
-	total, err := s.DB.CountFavourites(ctx, req.User.ID)
+	total, err := s.DB.CountSavedItems(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -27,28 +27,28 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 	}
 	page := keyboards.ClampPage(int(args.Page), total)
 	args.Page = keyboards.PageArg(page)
-	favourites, err := s.DB.Favourites(ctx, req.User.ID, keyboards.PageSize, page*keyboards.PageSize)
+	saved, err := s.DB.SavedItems(ctx, req.User.ID, keyboards.PageSize, page*keyboards.PageSize)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if args.Removing { // works without the marketplace
-		entries := make([]keyboards.Item, 0, len(favourites))
-		for _, f := range favourites {
+		entries := make([]keyboards.Item, 0, len(saved))
+		for _, f := range saved {
 			data := keyboards.SavedRemove.Data(keyboards.SavedRemoveArgs{Service: f.Service, Page: args.Page})
 			entries = append(entries, keyboards.Item{Icon: "🗑", Name: f.Name, Data: data})
 		}
 		return bot.View{Text: l.T("saved_remove_text"), Keyboard: keyboards.SavedKeyboard(l, args, entries, total)}, nil
 	}
-	return s.savedView(ctx, req, args, favourites, total)
+	return s.savedView(ctx, req, args, saved, total)
 }
 
-func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboards.SavedArgs, favourites []storage.Favourite, total int) (bot.View, error) {
+func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboards.SavedArgs, saved []storage.SavedItem, total int) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	var products, smm []int64
-	for _, f := range favourites {
+	for _, f := range saved {
 		if f.SMM {
 			smm = append(smm, f.Service)
 		} else {
@@ -61,9 +61,9 @@ func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboard
 	}
 	text := req.L.T("saved_text")
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.Item, 0, len(favourites))
+	entries := make([]keyboards.Item, 0, len(saved))
 	gone := false
-	for _, f := range favourites {
+	for _, f := range saved {
 		if item, ok := items[f.Service]; ok {
 			list := keyboards.ProductList{From: keyboards.FromSaved, Page: args.Page}
 			data := keyboards.Product.Data(keyboards.ProductArgs{Service: f.Service, ProductList: list})
@@ -82,7 +82,7 @@ func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboard
 
 // savedRemove removes an item from the list and shows the rest of the page.
 func (s *Screens) savedRemove(ctx context.Context, req *bot.Request, args keyboards.SavedRemoveArgs) (bot.View, error) {
-	if err := s.DB.RemoveFavourite(ctx, req.User.ID, args.Service); err != nil {
+	if err := s.DB.RemoveSavedItem(ctx, req.User.ID, args.Service); err != nil {
 		return bot.View{}, err
 	}
 	view, err := s.saved(ctx, req, keyboards.SavedArgs{Page: args.Page, Removing: true})
@@ -96,11 +96,11 @@ func (s *Screens) save(ctx context.Context, req *bot.Request, args keyboards.Pro
 	if err != nil {
 		return bot.View{}, err
 	}
-	err = s.DB.AddFavourite(ctx, req.User.ID, storage.Favourite{
+	err = s.DB.SaveItem(ctx, req.User.ID, storage.SavedItem{
 		Service: item.Service, SMM: item.EntityType == hstock.EntitySMM, Name: locales.Shorten(item.Name, nameLength),
 	}, maxSaved)
 	if errors.Is(err, storage.ErrFull) {
-		return bot.View{}, message("saved_full", locales.Args{"Most": int64(maxSaved)})
+		return bot.View{}, userErr("saved_full", locales.Args{"Most": int64(maxSaved)})
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -109,7 +109,7 @@ func (s *Screens) save(ctx context.Context, req *bot.Request, args keyboards.Pro
 }
 
 func (s *Screens) unsave(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	if err := s.DB.RemoveFavourite(ctx, req.User.ID, args.Service); err != nil {
+	if err := s.DB.RemoveSavedItem(ctx, req.User.ID, args.Service); err != nil {
 		return bot.View{}, err
 	}
 	return s.productWithToast(ctx, req, args, "saved_removed_toast")

@@ -66,7 +66,7 @@ func TestLimitOfSavedAndWatched(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
 		for i := range int64(200) {
-			must(w.T, w.app.DB.AddFavourite(w.T.Context(), anna.ID, storage.Favourite{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
+			must(w.T, w.app.DB.SaveItem(w.T.Context(), anna.ID, storage.SavedItem{Service: 9000 + i, Name: fmt.Sprint("Thing ", i)}, 1000))
 		}
 		for i := range int64(100) {
 			must(w.T, w.app.DB.SetWatch(w.T.Context(), storage.Watch{UserID: anna.ID, Service: 9000 + i, Kind: storage.WatchRestock}, 1000))
@@ -104,7 +104,7 @@ func TestSavedOfAnotherPerson(t *testing.T) {
 				w.T.Errorf("after %s Mallory sees Anna's data:\n%s", data, text)
 			}
 		}
-		saved, err := w.app.DB.IsFavourite(w.T.Context(), anna.ID, market.SoldOut)
+		saved, err := w.app.DB.IsSaved(w.T.Context(), anna.ID, market.SoldOut)
 		must(w.T, err)
 		watched, err := w.app.DB.Watches(w.T.Context(), anna.ID, market.SoldOut)
 		must(w.T, err)

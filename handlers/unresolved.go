@@ -90,7 +90,7 @@ func (s *Screens) externalIDTyped(ctx context.Context, req *bot.Request) (bot.Vi
 	}
 	n, ok := parseExternalID(req.Text)
 	if !ok {
-		return bot.View{}, message("unresolved_not_id")
+		return bot.View{}, userErr("unresolved_not_id")
 	}
 	found, err := s.Orders.LookUp(ctx, req.User.ID, args.Purchase, n)
 	if err != nil {

@@ -43,7 +43,7 @@ func (s *Screens) setWatch(ctx context.Context, req *bot.Request, item hstock.It
 		Kind: kind, Price: price, Currency: s.currency(ctx, req.User.ID),
 	}, maxWatches)
 	if errors.Is(err, storage.ErrFull) {
-		return message("watch_full", locales.Args{"Most": int64(maxWatches)})
+		return userErr("watch_full", locales.Args{"Most": int64(maxWatches)})
 	}
 	return err
 }
@@ -110,7 +110,7 @@ func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, e
 // productMarks returns what the person has saved or watches of an item, and the lines
 // about their watches.
 func (s *Screens) productMarks(ctx context.Context, l *locales.Localizer, userID, service int64, soldOut bool) (marks keyboards.ProductMarks, lines []string, err error) {
-	if marks.Saved, err = s.DB.IsFavourite(ctx, userID, service); err != nil {
+	if marks.Saved, err = s.DB.IsSaved(ctx, userID, service); err != nil {
 		return marks, nil, err
 	}
 	set, err := s.DB.Watches(ctx, userID, service)

@@ -61,7 +61,7 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 }
 
 // CancelOutcome is the outcome of a cancel. Done: the order is cancelled. Refused: the
-// marketplace did nothing; Refusal is its sentence, "" if it gave none. Unsure: the
+// marketplace did nothing; Refusal is its sentence, "" if it gave none. Uncertain: the
 // answer was lost, and only the order's state will show the outcome. If it is none of
 // the three, the order has ended in another way.
 type CancelOutcome struct {
@@ -69,7 +69,7 @@ type CancelOutcome struct {
 	Done    bool
 	Refused bool
 	Refusal string
-	Unsure  bool
+	Uncertain  bool
 	Err     error // of CancelAll: why the request had no effect
 }
 
@@ -126,9 +126,9 @@ func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secr
 	var refused []int64
 	for i, order := range orders {
 		order.CancelSentAt = now
-		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also if another cancel of it was sent before
+		outcomes[i] = CancelOutcome{Order: order, Uncertain: true} // also if another cancel of it was sent before
 		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.ExternalID }); k >= 0 && slices.Contains(started, order.ID) {
-			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
+			outcomes[i].Uncertain, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
 		if outcomes[i].Refused {
 			outcomes[i].Order.CancelSentAt = time.Time{}
@@ -177,7 +177,7 @@ const maxUpdateAttempts = 5
 func (s *Service) applyCancel(ctx, fetchCtx context.Context, order storage.Order, done bool) (CancelOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordTimeout)
 	defer cancel()
-	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
+	outcome := CancelOutcome{Order: order, Done: done, Uncertain: !done}
 	for range maxUpdateAttempts {
 		u, err := s.fetchCancelled(fetchCtx, order, done)
 		if err != nil {
@@ -199,10 +199,10 @@ func (s *Service) applyCancel(ctx, fetchCtx context.Context, order storage.Order
 	}
 	switch outcome.Order.State {
 	case storage.OrderCancelled, storage.OrderRefunded:
-		outcome.Done, outcome.Unsure = true, false
+		outcome.Done, outcome.Uncertain = true, false
 	case storage.OrderOpen, storage.OrderPartial:
 	default: // it has ended in another way
-		outcome.Unsure = false
+		outcome.Uncertain = false
 	}
 	return outcome, nil
 }

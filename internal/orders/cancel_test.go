@@ -58,7 +58,7 @@ func TestRefusedCancelCanBeSentAgain(t *testing.T) {
 		}
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
-		if outcome.Done || outcome.Unsure || outcome.Refusal != "Early auto refund is not available for this order" {
+		if outcome.Done || outcome.Uncertain || outcome.Refusal != "Early auto refund is not available for this order" {
 			t.Errorf("too early: %+v", outcome)
 		}
 		testworld.Pass(6 * time.Minute)
@@ -85,7 +85,7 @@ func TestUnansweredCancelIsNotRepeated(t *testing.T) {
 				w.Market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 				testworld.Must(t, err)
-				if outcome.Done != test.done || outcome.Unsure == test.done {
+				if outcome.Done != test.done || outcome.Uncertain == test.done {
 					t.Errorf("got %+v", outcome)
 				}
 				want := orders.ErrCancelSent
@@ -260,7 +260,7 @@ func TestCodeAndUnansweredCancel(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
-		if outcome.Done || outcome.Unsure || outcome.Order.State != storage.OrderDelivered {
+		if outcome.Done || outcome.Uncertain || outcome.Order.State != storage.OrderDelivered {
 			t.Errorf("got %+v", outcome)
 		}
 	})

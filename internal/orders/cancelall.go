@@ -84,7 +84,7 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 			if len(done) > 0 {
 				outcomes[i] = append(outcomes[i], done[k])
 			} else {
-				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: errors.Is(err, ErrCancelSent), Err: err})
+				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Uncertain: errors.Is(err, ErrCancelSent), Err: err})
 			}
 		}
 		return nil
@@ -95,7 +95,7 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 		}
 		outcomes[i] = nil
 		for _, order := range b.orders { // a panic; the request may have been sent
-			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: true})
+			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Uncertain: true})
 		}
 	}
 	all := slices.Concat(outcomes...)

@@ -77,9 +77,9 @@ func TestCancelAllPartly(t *testing.T) {
 		testworld.Must(t, err)
 		for _, o := range outcomes {
 			switch {
-			case o.Order.ID == ids[0] && !o.Done && !o.Unsure && o.Refusal != "": // it is delivered
+			case o.Order.ID == ids[0] && !o.Done && !o.Uncertain && o.Refusal != "": // it is delivered
 			case o.Order.ID == ids[1] && o.Done:
-			case o.Order.ID == ids[2] && !o.Done && o.Unsure: // sent and not answered
+			case o.Order.ID == ids[2] && !o.Done && o.Uncertain: // sent and not answered
 			default:
 				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
@@ -110,7 +110,7 @@ func TestUnansweredCancelAll(t *testing.T) {
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
 		testworld.Must(t, err)
 		for _, o := range outcomes {
-			if o.Done || !o.Unsure {
+			if o.Done || !o.Uncertain {
 				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}
@@ -147,7 +147,7 @@ func TestConcurrentCancelAllsSendOneRequest(t *testing.T) {
 		}
 		for range 2 {
 			for _, o := range <-outcomes {
-				if !o.Done && !o.Unsure {
+				if !o.Done && !o.Uncertain {
 					t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 				}
 			}
@@ -204,7 +204,7 @@ func TestPanicInOneBatch(t *testing.T) {
 		outcomes, err := service.CancelAll(t.Context(), anna, ids)
 		testworld.Must(t, err)
 		for i, o := range outcomes {
-			if other := i == 0; o.Unsure != other || o.Done == other {
+			if other := i == 0; o.Uncertain != other || o.Done == other {
 				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 type Result int
 
 const (
-	// Placed: the marketplace gave an order number, at this tap or an earlier one.
+	// Placed: the marketplace gave an order id, at this tap or an earlier one.
 	Placed Result = iota + 1
 	// Rejected: nothing was bought; Purchase.Reason and Purchase.Refusal say why.
 	Rejected
@@ -174,10 +174,10 @@ func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes [
 	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
 }
 
-// claim claims the purchase and its key's slot, and waits a few seconds for the slot.
+// purchaseClaim claims the purchase and its key's slot, and waits a few seconds for the slot.
 // It returns nil if the purchase can't be claimed.
-func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error) {
-	c := &claim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
+func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim, error) {
+	c := &purchaseClaim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
 	timeout := time.NewTimer(slotTimeout)
 	defer timeout.Stop()
 	for {
@@ -209,15 +209,15 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error)
 	}
 }
 
-// claim is a purchase that only this call may send.
-type claim struct {
+// purchaseClaim is a purchase that only this call may send.
+type purchaseClaim struct {
 	s     *Service
 	p     storage.Purchase
 	owner string
 }
 
 // execute reads the terms once more, sends the one request, and records the outcome.
-func (c *claim) execute(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
 	terms, err := c.s.readTerms(ctx, key, intentOf(c.p, lang))
 	if err != nil {
 		return c.reject(ctx, reasonOf(err), refusalOf(err))
@@ -258,7 +258,7 @@ func (c *claim) execute(ctx context.Context, key storage.Key, lang string) (Outc
 }
 
 // send makes the one request.
-func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
+func (c *purchaseClaim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
 	if c.p.Kind != storage.KindSMS {
 		id, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
 		return []storage.Placement{{ExternalID: id}}, err
@@ -274,8 +274,8 @@ func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placemen
 }
 
 // record stores the answer to the one request. It ignores the cancelling of ctx: an
-// order number that is not stored is lost.
-func (c *claim) record(ctx context.Context, key storage.Key, placements []storage.Placement, err error) (Outcome, error) {
+// order id that is not stored is lost.
+func (c *purchaseClaim) record(ctx context.Context, key storage.Key, placements []storage.Placement, err error) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
 	if err == nil {
 		return c.place(ctx, placements)
@@ -300,18 +300,18 @@ func (c *claim) record(ctx context.Context, key storage.Key, placements []storag
 
 // balanceUnchanged reports whether the balance has surely not fallen since before the
 // request. Then an undocumented refusal means that nothing was bought.
-func (c *claim) balanceUnchanged(ctx context.Context, key redact.Secret) bool {
+func (c *purchaseClaim) balanceUnchanged(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
 	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !wouldShow(balance.Amount, smallestCharge(c.p)) {
 		return false
 	}
-	disturbed, err := c.s.db.KeyDisturbed(ctx, c.p, c.p.SentAt) // a refund may hide the charge
+	disturbed, err := c.s.db.BalanceMayHaveChanged(ctx, c.p, c.p.SentAt) // a refund may hide the charge
 	return err == nil && !disturbed
 }
 
-func (c *claim) place(ctx context.Context, placements []storage.Placement) (Outcome, error) {
+func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placement) (Outcome, error) {
 	var orders []storage.Order
 	placed := false
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
@@ -322,7 +322,7 @@ func (c *claim) place(ctx context.Context, placements []storage.Placement) (Outc
 	})
 	if err != nil {
 		// This process keeps trying to store them. If it ends before that, the outcome
-		// becomes unknown, and an operator finds the order numbers in the log.
+		// becomes unknown, and an operator finds the order ids in the log.
 		for _, placement := range placements {
 			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", placement.ExternalID, "error", err)
 		}
@@ -337,7 +337,7 @@ func (c *claim) place(ctx context.Context, placements []storage.Placement) (Outc
 	}
 	c.s.checkpoint("placed")
 	c.s.wakeOutbox()
-	c.s.watchLoop.Wake()
+	c.s.pollLoop.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
@@ -365,14 +365,14 @@ func (s *Service) recordUnrecorded(ctx context.Context) error {
 		delete(s.unrecorded, id)
 		s.mu.Unlock()
 		if placed {
-			s.watchLoop.Wake()
+			s.pollLoop.Wake()
 			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
+func (c *purchaseClaim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
 	rejected := false
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		var err error
@@ -390,7 +390,7 @@ func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, er
 	return Outcome{Result: Rejected, Purchase: c.p}, nil
 }
 
-func (c *claim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome, error) {
+func (c *purchaseClaim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome, error) {
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		return c.s.markOutcomeUnknown(ctx, c.p, refusal)
 	})
@@ -401,7 +401,7 @@ func (c *claim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome
 	return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 }
 
-func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
+func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
 	now := time.Now()
 	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLifetime)
 	next, redrawn, err := c.s.db.ReplaceClaimed(ctx, c.p.ID, c.owner, next)
@@ -420,7 +420,7 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change
 
 // retryWrite repeats a write that must not be lost until it succeeds or recordTimeout
 // is over. It ignores the cancelling of ctx.
-func (c *claim) retryWrite(ctx context.Context, write func(ctx context.Context) error) error {
+func (c *purchaseClaim) retryWrite(ctx context.Context, write func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	for failures := int64(1); ; failures++ {

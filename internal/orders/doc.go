@@ -19,7 +19,7 @@
 //
 // What an answer to the request means:
 //
-//	an order number                                  placed
+//	an order id                                      placed
 //	a documented {"error"} with a status under 500,  rejected, with the marketplace's sentence
 //	  except 408 and 429
 //	"Invalid API key" with such a status             rejected; the key's orders pause
@@ -43,7 +43,7 @@
 //	after the claim                        claimed                  lease over: rejected, person notified
 //	after "sending" is committed, before   sending                  lease over: outcome unknown,
 //	  or after the request                                            person notified
-//	after the order number is written      placed                   polled after the next start
+//	after the order id is written      placed                   polled after the next start
 //	after a poll was answered, before      the order as before      polled again when the poll's
 //	  the answer is written                                           lease of 30 s is over
 //	after the answer is written            the order, its messages  sent after the next start

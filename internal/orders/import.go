@@ -52,7 +52,7 @@ func (s *Service) Import(ctx context.Context, userID, externalID int64) (storage
 		return storage.Order{}, err
 	}
 	s.wakeOutbox()
-	s.watchLoop.Wake()
+	s.pollLoop.Wake()
 	return order, nil
 }
 

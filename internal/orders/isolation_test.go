@@ -44,7 +44,7 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 	})
 }
 
-// TestOrderIsRecordedWhenTheDatabaseRecovers: an order number that could not be
+// TestOrderIsRecordedWhenTheDatabaseRecovers: an order id that could not be
 // stored is kept, stored later, and the person is notified.
 func TestOrderIsRecordedWhenTheDatabaseRecovers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

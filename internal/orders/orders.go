@@ -58,7 +58,7 @@ type Service struct {
 
 	queue      *queue     // of due polls
 	slotFreed  *signal    // a purchase of this process has left its key's slot
-	watchLoop  *loop.Loop // polls orders
+	pollLoop  *loop.Loop // polls orders
 	settleLoop *loop.Loop // settles overdue purchases and reads balances
 	remindLoop *loop.Loop // sends reminders of orders that can be cancelled
 	keyLoop    *loop.Loop // tries refused keys again
@@ -83,7 +83,7 @@ func New(o Options) *Service {
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
 	}
-	s.watchLoop = loop.New("watch orders", o.Log, s.watchOnce)
+	s.pollLoop = loop.New("watch orders", o.Log, s.pollOnce)
 	s.settleLoop = loop.New("settle purchases", o.Log, s.settleOnce)
 	s.remindLoop = loop.New("remind", o.Log, s.remindOnce)
 	s.keyLoop = loop.New("retry refused keys", o.Log, s.retryKeysOnce)
@@ -93,7 +93,7 @@ func New(o Options) *Service {
 
 // Start starts the background work. Calling it again does nothing.
 func (s *Service) Start() {
-	for _, l := range []*loop.Loop{s.settleLoop, s.remindLoop, s.watchLoop, s.keyLoop, s.sweepLoop} {
+	for _, l := range []*loop.Loop{s.settleLoop, s.remindLoop, s.pollLoop, s.keyLoop, s.sweepLoop} {
 		l.Start()
 	}
 }
@@ -103,7 +103,7 @@ func (s *Service) Start() {
 // ctx.
 func (s *Service) Stop(ctx context.Context) error {
 	var failures []error
-	for _, l := range []*loop.Loop{s.sweepLoop, s.keyLoop, s.watchLoop, s.remindLoop, s.settleLoop} {
+	for _, l := range []*loop.Loop{s.sweepLoop, s.keyLoop, s.pollLoop, s.remindLoop, s.settleLoop} {
 		failures = append(failures, l.Stop(ctx))
 	}
 	// Stopping the watch loop has cancelled the polls.
@@ -111,11 +111,11 @@ func (s *Service) Stop(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// WakeWatcher polls due orders now. Call it when the orders of a paused key may be
+// WakePoller polls due orders now. Call it when the orders of a paused key may be
 // polled again.
-func (s *Service) WakeWatcher() {
+func (s *Service) WakePoller() {
 	s.queue.readAllNext()
-	s.watchLoop.Wake()
+	s.pollLoop.Wake()
 }
 
 // NotifyOutcome stores a message about the outcome of a purchase, for a person whose
@@ -152,7 +152,7 @@ func (s *Service) retryKeysOnce(ctx context.Context) (time.Duration, error) {
 // acceptKey resumes the orders of a key that was refused and is accepted again.
 func (s *Service) acceptKey(ctx context.Context, key storage.Key) error {
 	err := s.db.AcceptKey(ctx, key.ID, time.Now())
-	s.WakeWatcher()
+	s.WakePoller()
 	return err
 }
 

@@ -46,7 +46,7 @@ type keyQueue struct {
 func newQueue(callsPerSecond float64) *queue {
 	q := &queue{keys: map[int64]*keyQueue{}}
 	if callsPerSecond > 0 {
-		share := callsPerSecond * watchShare
+		share := callsPerSecond * pollShare
 		q.limiter = rate.NewLimiter(rate.Limit(share), max(1, int(share/4)))
 	}
 	return q

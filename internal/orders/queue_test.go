@@ -259,7 +259,7 @@ func TestQueueLimitsOverTime(t *testing.T) {
 		if calls == 0 {
 			return
 		}
-		share := calls * watchShare
+		share := calls * pollShare
 		withinRate(t, "all keys", all, share, max(1, float64(int(share/4))))
 		for key, times := range ofKey {
 			withinRate(t, "key "+strconv.FormatInt(key, 10), times, keyRate, keyBurst)

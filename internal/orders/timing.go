@@ -53,7 +53,7 @@ const (
 	keyRate  = 2
 	keyBurst = 5
 	// The polls' share of all calls: the rest is for people, who would wait otherwise.
-	watchShare = 0.8
+	pollShare = 0.8
 	// A key that was not polled for so long is removed from the queue. If it were
 	// removed sooner, it would gain a better place by being added again.
 	keyIdleLimit = 10 * time.Minute

@@ -106,7 +106,7 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, externalID int6
 	}
 	s.checkpoint("adopted")
 	s.wakeOutbox()
-	s.watchLoop.Wake()
+	s.pollLoop.Wake()
 	return order, nil
 }
 
@@ -267,7 +267,7 @@ func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.
 	if isEstimate(p) || balance.Currency != p.Currency {
 		return storage.VerdictUnclear, nil // the charge is not known, so no fall can prove it
 	}
-	disturbed, err := s.db.KeyDisturbed(ctx, p, p.SentAt)
+	disturbed, err := s.db.BalanceMayHaveChanged(ctx, p, p.SentAt)
 	if err != nil {
 		return storage.VerdictNone, err
 	}

@@ -223,7 +223,7 @@ func TestSumBelowTheBalancesDecimals(t *testing.T) {
 	}
 }
 
-// TestAdoptAfterDismissAndANewKey: an order number settles a dismissed purchase,
+// TestAdoptAfterDismissAndANewKey: an order id settles a dismissed purchase,
 // also after the key that bought was replaced.
 func TestAdoptAfterDismissAndANewKey(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -16,9 +16,9 @@ import (
 	"hstockbot/storage"
 )
 
-// watchOnce starts the due polls that the queue allows, all in parallel: a failing
+// pollOnce starts the due polls that the queue allows, all in parallel: a failing
 // order or a slow key delays no other.
-func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
+func (s *Service) pollOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
 	if pause := s.queue.cooldown(now); pause > 0 {
 		return pause, nil
@@ -37,7 +37,7 @@ func (s *Service) watchOnce(ctx context.Context) (time.Duration, error) {
 	}
 	for _, order := range leased {
 		s.polls.Go(func() {
-			defer s.watchLoop.Wake()
+			defer s.pollLoop.Wake()
 			tooMany := s.poll(ctx, order)
 			s.queue.done(order.PollKeyID, time.Now(), tooMany)
 		})
@@ -125,7 +125,7 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	s.log.Warn("order not polled", "order", order.ExternalID, "failures", order.Failures+1, "error", err)
 	forgotten := refused(err) && order.OwnKey() && rentalOver(order.Order, now)
 	if forgotten || !now.Before(staleAt(order.Order)) {
-		s.stopWatching(context.WithoutCancel(ctx), order.Order)
+		s.stopPolling(context.WithoutCancel(ctx), order.Order)
 		return false
 	}
 	result.Failures++
@@ -135,9 +135,9 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
 }
 
-// stopWatching closes an order that is too old, or a phone that the marketplace no
+// stopPolling closes an order that is too old, or a phone that the marketplace no
 // longer knows after its time, and stores the message about it.
-func (s *Service) stopWatching(ctx context.Context, order storage.Order) {
+func (s *Service) stopPolling(ctx context.Context, order storage.Order) {
 	now := time.Now()
 	last := order
 	last.Polls++

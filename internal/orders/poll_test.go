@@ -183,7 +183,7 @@ func TestRefusedKeyPausesItsOrders(t *testing.T) {
 		_, err := w.db.SaveKey(t.Context(), anna, testworld.AnnaKey)
 		testworld.Must(t, err)
 		testworld.Must(t, w.db.ResumeOrders(t.Context(), anna, time.Now()))
-		w.service.WakeWatcher()
+		w.service.WakePoller()
 		testworld.Pass(10 * time.Second)
 		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageGoods)
 	})

@@ -130,7 +130,7 @@ func loseAnswer(t *testing.T, _ *testDemo, p *tab) {
 
 	order := waitFor[string](p, "the order in the back room", `document.querySelector('#control [data-order]')?.dataset.order`)
 	anna.tap("🔢 I have the order number")
-	anna.awaitMessage("Send the order id")
+	anna.awaitMessage("Send the order number")
 	anna.send("999999")
 	anna.awaitMessage("can’t find an order with this number")
 	anna.send(order)

@@ -65,12 +65,12 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 // answer was lost, and only the order's state will show the outcome. If it is none of
 // the three, the order has ended in another way.
 type CancelOutcome struct {
-	Order   storage.Order
-	Done    bool
-	Refused bool
-	Refusal string
-	Uncertain  bool
-	Err     error // of CancelAll: why the request had no effect
+	Order     storage.Order
+	Done      bool
+	Refused   bool
+	Refusal   string
+	Uncertain bool
+	Err       error // of CancelAll: why the request had no effect
 }
 
 // Cancel cancels an order by one request, which is never repeated if it may have had an

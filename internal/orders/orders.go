@@ -58,7 +58,7 @@ type Service struct {
 
 	queue      *queue     // of due polls
 	slotFreed  *signal    // a purchase of this process has left its key's slot
-	pollLoop  *loop.Loop // polls orders
+	pollLoop   *loop.Loop // polls orders
 	settleLoop *loop.Loop // settles overdue purchases and reads balances
 	remindLoop *loop.Loop // sends reminders of orders that can be cancelled
 	keyLoop    *loop.Loop // tries refused keys again

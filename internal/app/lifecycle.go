@@ -12,7 +12,7 @@ import (
 // How long each part may take to stop, and all of them. The database, the last one, has
 // all that is left: writes that were handed in are finished.
 const (
-	stopTotal     = 8 * time.Second // container runtimes kill after 10 s
+	stopTotal     = 8 * time.Second         // container runtimes kill after 10 s
 	stopReceiving = 4 * time.Second         // handlers in flight; a purchase cut off then has an unknown outcome at once
 	stopNews      = 750 * time.Millisecond  // copies of a broadcast in flight, rounds of watches and the monitor
 	stopOrders    = 1500 * time.Millisecond // polls in flight

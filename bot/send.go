@@ -55,7 +55,11 @@ func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error
 func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	return b.sendView(ctx, chat, outbox.PriorityReply, v, replyTimeout)
+	priority := outbox.PriorityReply
+	if b.isUrgent(chat) {
+		priority = outbox.PriorityCode
+	}
+	return b.sendView(ctx, chat, priority, v, replyTimeout)
 }
 
 // sendView sends a new message. It waits out a retry_after of at most longest;

@@ -9,6 +9,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
+	"hstockbot/storage"
 )
 
 // Market is what screens ask of the marketplace beyond the catalogue.
@@ -71,7 +73,10 @@ func New(o Options) *Screens {
 func (s *Screens) Register(b *bot.Bot) {
 	b.SetHooks(bot.Hooks{
 		Identify:    s.identify,
+		Localize:    s.localize,
 		Allowed:     func(u bot.User) bool { return s.Allows(u.ID) },
+		Urgent:      s.IsAdmin,
+		Keep:        hasKey,
 		Error:       s.errorView,
 		Panicked:    panicked,
 		Outdated:    outdated,
@@ -89,7 +94,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Command("language", s.languageCommand)
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
-	bot.Screen(b, keyboards.Nothing, s.nothing)
+	bot.MessageScreen(b, keyboards.Nothing, s.nothing)
 	bot.Screen(b, keyboards.Menu, s.menu)
 	bot.Screen(b, keyboards.Help, s.help)
 	bot.Screen(b, keyboards.Language, s.language)
@@ -104,7 +109,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.KeyRemove, s.keyRemove)
 	bot.Action(b, keyboards.KeyRemoveSure, s.keyRemoveSure, nil)
 	bot.Screen(b, keyboards.Balance, s.balance)
-	bot.Screen(b, keyboards.Spending, s.spending)
+	bot.MessageScreen(b, keyboards.Spending, s.spending)
 
 	// The catalogue and the search.
 	b.Command("catalog", s.catalogCommand)
@@ -154,16 +159,16 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.SMSQuantity, s.smsQuantity)
 	bot.Screen(b, keyboards.PhoneShow, s.numberShow)
 	bot.Screen(b, keyboards.PhoneCheck, s.numberCheck)
-	bot.Screen(b, keyboards.PhoneAgain, s.numberAgain)
-	bot.Screen(b, keyboards.PhoneAnother, s.numberAnother)
-	bot.Screen(b, keyboards.PhoneCode, s.numberCode)
+	bot.MessageScreen(b, keyboards.PhoneAgain, s.numberAgain)
+	bot.MessageScreen(b, keyboards.PhoneAnother, s.numberAnother)
+	bot.MessageScreen(b, keyboards.PhoneCode, s.numberCode)
 
 	// The confirm card. Only Confirm buys; "Try again" draws the card anew.
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
 	bot.Screen(b, keyboards.Again, s.again)
-	bot.Screen(b, keyboards.OrderIt, s.orderIt)
+	bot.MessageScreen(b, keyboards.OrderIt, s.orderIt)
 	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.Again.Data)
 	bot.Action(b, keyboards.Discard, s.abandon, nil)
 
@@ -173,8 +178,8 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Order, s.order)
 	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
 	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
-	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Screen(b, keyboards.OrderWrong, s.orderWrong)
+	bot.MessageScreen(b, keyboards.OrderAccounts, s.orderAccounts)
+	bot.MessageScreen(b, keyboards.OrderWrong, s.orderWrong)
 	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
 	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
 	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)
@@ -186,14 +191,14 @@ func (s *Screens) Register(b *bot.Bot) {
 	// Purchases whose outcome is unknown.
 	b.Step(stepNumber, s.numberTyped)
 	bot.Screen(b, keyboards.UnresolvedBalance, s.unknownBalance)
-	bot.Screen(b, keyboards.UnresolvedAdopt, s.unknownNumber)
+	bot.MessageScreen(b, keyboards.UnresolvedAdopt, s.unknownNumber)
 	bot.Action(b, keyboards.UnresolvedAdoptSure, s.unknownAdopt, nil)
 	bot.Action(b, keyboards.UnresolvedDismiss, s.unknownDismiss, nil)
 
 	// One's own data.
 	b.Command("forget", s.forgetCommand)
-	bot.Screen(b, keyboards.OrdersExport, s.ordersExport)
-	bot.Screen(b, keyboards.MyData, s.myData)
+	bot.MessageScreen(b, keyboards.OrdersExport, s.ordersExport)
+	bot.MessageScreen(b, keyboards.MyData, s.myData)
 	bot.Screen(b, keyboards.Forget, s.forget)
 	bot.Screen(b, keyboards.ForgetAsk, s.forgetAsk)
 	bot.Action(b, keyboards.ForgetSure, s.forgetSure, nil)
@@ -235,6 +240,20 @@ func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*loca
 	}
 	if released {
 		s.Wake()
+	}
+	return s.Localizer(user), nil
+}
+
+// localize returns the language of a person and records nothing.
+func (s *Screens) localize(ctx context.Context, u bot.User) (*locales.Localizer, error) {
+	user, err := s.DB.User(ctx, u.ID)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return s.Localizer(storage.User{TelegramLang: u.LanguageCode}), nil
+	case err != nil:
+		return nil, err
+	case user.Blocked && !s.IsAdmin(u.ID):
+		return nil, bot.ErrIgnored
 	}
 	return s.Localizer(user), nil
 }

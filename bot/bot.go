@@ -136,9 +136,11 @@ type Bot struct {
 	receiving     context.Context // ends when Stop begins
 	stopReceiving context.CancelFunc
 	ready         atomic.Bool
+	webhookLost   atomic.Bool // another program took it, and it is not seen again yet
 	conflict      pollConflict
 	leftover      int64 // the place in the inbox up to which earlier processes received
 	recent        recentChats
+	noCopyButtons atomic.Bool // Telegram refuses them
 
 	mu        sync.Mutex
 	started   bool
@@ -279,9 +281,20 @@ func (b *Bot) drain(ctx context.Context) error {
 // Idle waits until all received updates are handled and answered.
 func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 
-// Ready reports whether the last request for updates (or setting the webhook)
-// succeeded or failed only once, and Stop has not begun.
-func (b *Bot) Ready() bool { return b.ready.Load() && b.receiving.Err() == nil }
+// Ready returns why updates are not received; nil if the last request for updates (or
+// for the webhook) succeeded or failed only once, and Stop has not begun.
+func (b *Bot) Ready() error {
+	switch {
+	case b.receiving.Err() != nil:
+		return errors.New("receiving has ended")
+	case !b.ready.Load():
+		return errors.New("updates are not being received")
+	case b.webhookLost.Load():
+		return errors.New("another program has changed or deleted the webhook")
+	default:
+		return nil
+	}
+}
 
 // PollConflict returns since when another program receives this bot's updates (Bot
 // API: getUpdates answers 409); zero means that there is none. sure is false in the

@@ -40,11 +40,11 @@ func TestStartWhileTelegramIsDown(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
 		w.start()
-		if w.bot.Ready() {
+		if w.bot.Ready() == nil {
 			t.Error("ready without Telegram")
 		}
 		time.Sleep(10 * time.Minute)
-		if !w.bot.Ready() {
+		if w.bot.Ready() != nil {
 			t.Error("not ready with Telegram")
 		}
 		if err := w.bot.Start(t.Context()); err != nil {

@@ -81,12 +81,15 @@
 // All calls use one client with HTTP/1.1, enough kept connections for all workers,
 // bounded responses, and no token in any error. New messages pass the pacer:
 // Config.Rate in all, 1 a second with a burst of 3 in a chat, 20 a minute in a
-// group; the most urgent message goes first. Edits and answers to taps are not
-// paced. A retry_after delays the same kind of call to the same chat, also without
+// group; the most urgent message goes first. Edits after
+// taps, and answers to taps, have a rate of their own: 1 a second with a burst of 10 in a chat; of the answers
+// that wait only the newest is sent. A retry_after delays the same kind of call to the same chat, also without
 // a rate.
 //
 // A call that certainly was not executed is repeated: messages and edits up to three
 // attempts, other calls two. If the response was lost, a message is not repeated;
-// edits and other calls are repeated once, because that changes nothing. Retries
+// edits and other calls are repeated once, because that changes nothing. What a Bot API
+// server refuses because it is old (copy buttons), or because it no longer exists (the
+// topic of a chat), is left out, and the call is repeated once. Retries
 // beyond that are up to the outbox.
 package bot

@@ -127,6 +127,9 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(&q.From), Tapped: true, CallbackData: q.Data,
 		bot: b, tap: item.tap,
 	}
+	if m := item.update.CallbackQuery.Message; m != nil {
+		req.thread = m.Thread
+	}
 	var tappedChat models.Chat
 	switch {
 	case q.Message.Message != nil:
@@ -151,13 +154,14 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 
 func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) result {
 	req := &Request{
-		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b,
+		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread,
 	}
 	out := result{kind: "text", user: req.User.ID}
 	if !b.allowed(req.User) {
 		return out
 	}
-	if album := item.update.Message.Album; album != "" && b.recent.answered(req.Chat, album, item.received) {
+	album := item.update.Message.Album
+	if b.recent.answered(req.Chat, album) {
 		return out // the answer to another picture of the album is for this one as well
 	}
 	if served, done := b.identify(ctx, req, true); !served {
@@ -176,10 +180,11 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	if err != nil {
 		return b.respond(ctx, req, out, false, func(context.Context, *Request) (View, error) { return View{KeepDialog: true}, err })
 	}
+	if step == "" && !b.kept(req.Text) && b.dispatcher.skipOlder(item, b.isPlain) {
+		return out
+	}
+	b.recent.answer(req.Chat, album)
 	if step == "" {
-		if !b.kept(req.Text) && b.dispatcher.skipOlder(item, b.isPlain) {
-			return out
-		}
 		return b.respond(ctx, req, out, false, b.router.text)
 	}
 	h, ok := b.router.steps[step]
@@ -204,7 +209,7 @@ func (b *Bot) kept(text string) bool { return b.hooks.Keep != nil && b.hooks.Kee
 
 // handleGroup asks Hooks.Group about commands that may be meant for this bot.
 func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) result {
-	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
+	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread}
 	out := result{kind: "group", user: req.User.ID}
 	if b.hooks.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
@@ -289,7 +294,7 @@ func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 		err = req.draw(ctx, b.errorView(ctx, req, err))
 	}
 	if err == nil && late {
-		_, err = b.reply(ctx, req.Chat, View{Text: html.EscapeString(v.Toast)})
+		_, err = b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast)})
 	}
 	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
 		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
@@ -370,6 +375,9 @@ func (b *Bot) readCommand(ctx context.Context, req *Request) bool {
 	}
 	if mention != "" {
 		username := b.Username(ctx)
+		if !strings.EqualFold(mention, username) {
+			username = b.usernameWithin(ctx, usernameRecheck) // the bot may have been renamed
+		}
 		req.Addressed = username != "" && strings.EqualFold(mention, username)
 		if !req.Addressed && (username != "" || !req.Private) {
 			return false // a command of another bot

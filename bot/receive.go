@@ -23,6 +23,10 @@ const (
 	minBackoff      = 250 * time.Millisecond
 	maxBackoff      = 15 * time.Second
 	conflictBackoff = 5 * time.Second
+	// pollInterval is the least time between two polls that bring nothing new.
+	pollInterval = time.Second
+	// webhookPause is the time before a webhook of another program is deleted again.
+	webhookPause = time.Minute
 
 	// maxAttemptsPerUpdate is how often an update is handled before it is dead-lettered:
 	// it may be the one that crashes the process.
@@ -40,8 +44,17 @@ func (b *Bot) poll() {
 	}
 	polling := pollBackoff{bot: b, request: "getUpdates"}
 	var offset int64
+	var webhookDeleted time.Time
+	limit := pollLimit
 	for b.receiving.Err() == nil {
-		updates, err := b.getUpdates(offset)
+		started, before := time.Now(), offset
+		updates, err := b.getUpdates(offset, limit)
+		switch {
+		case errors.Is(err, errTooLarge):
+			limit = max(limit/2, 1)
+		case err == nil:
+			limit = min(2*limit, pollLimit)
+		}
 		if err == nil && len(updates) == 0 {
 			// All updates are acknowledged, and ids may restart after a quiet week.
 			offset = 0
@@ -52,7 +65,16 @@ func (b *Bot) poll() {
 				offset = last + 1
 			}
 		}
+		if errors.Is(err, errWebhookActive) && time.Since(webhookDeleted) >= webhookPause {
+			webhookDeleted = time.Now()
+			if failed := b.deleteWebhook(); failed != nil {
+				b.log.Warn("webhook of another program not deleted", "error", failed)
+			}
+		}
 		polling.retry(err)
+		if err == nil && (len(updates) == 0 || offset == before) {
+			_ = pause(b.receiving, pollInterval-time.Since(started)) // a server that does not wait
+		}
 	}
 }
 
@@ -65,7 +87,7 @@ func (b *Bot) deleteWebhook() error {
 	return b.client.asError("deleteWebhook", err)
 }
 
-func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
+func (b *Bot) getUpdates(offset int64, limit int) ([]json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(b.receiving, pollTimeout+pollGrace)
 	defer cancel()
 	params := struct {
@@ -73,7 +95,7 @@ func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
 		Limit          int      `json:"limit"`
 		Timeout        int      `json:"timeout"` // seconds
 		AllowedUpdates []string `json:"allowed_updates"`
-	}{offset, pollLimit, int(pollTimeout / time.Second), allowedUpdates}
+	}{offset, limit, int(pollTimeout / time.Second), allowedUpdates}
 	var response struct {
 		Result []json.RawMessage `json:"result"`
 	}
@@ -126,7 +148,7 @@ func (p *pollBackoff) retry(err error) bool {
 		b.ready.Store(false)
 	}
 	wait := loop.Jitter(loop.Backoff(minBackoff, maxBackoff, p.failures))
-	if code == http.StatusConflict {
+	if code == http.StatusConflict && !errors.Is(err, errWebhookActive) {
 		b.conflict.observe(time.Now())
 		wait = loop.Jitter(conflictBackoff)
 	}
@@ -140,6 +162,10 @@ func (p *pollBackoff) log(code int, err error) {
 	log := p.bot.log
 	switch code {
 	case http.StatusConflict:
+		if errors.Is(err, errWebhookActive) {
+			log.Error("another program has set a webhook for this bot, deleting it", "error", err)
+			return
+		}
 		log.Error("another program receives this bot's updates; only one may use a token", "error", err)
 	case http.StatusUnauthorized, http.StatusNotFound:
 		log.Error("telegram rejects the token; it was changed or revoked", "error", err)

@@ -224,12 +224,12 @@ func TestPollErrorsAreLoggedOnce(t *testing.T) {
 				w.join(1).Type("hello")
 				w.start()
 				time.Sleep(20 * time.Second)
-				if w.bot.Ready() {
+				if w.bot.Ready() == nil {
 					t.Error("ready while polls fail")
 				}
 				time.Sleep(time.Hour)
 				w.idle()
-				if handled != 1 || !w.bot.Ready() {
+				if handled != 1 || w.bot.Ready() != nil {
 					t.Errorf("handled %d, ready %v", handled, w.bot.Ready())
 				}
 				logs := w.logs.String()

@@ -30,17 +30,22 @@ func newRecentChats() recentChats {
 	return recentChats{chats: map[int64]*recentChat{}, sweepAt: minSweep}
 }
 
-// answered reports whether a message of an album (Bot API: media_group_id) was answered,
-// and notes that this one is.
-func (r *recentChats) answered(chat int64, album string, now time.Time) bool {
+// answered reports whether a picture of an album (Bot API: media_group_id) was answered.
+func (r *recentChats) answered(chat int64, album string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.chat(chat, now)
-	if c.album == album {
-		return true
+	c := r.chats[chat]
+	return album != "" && c != nil && c.album == album
+}
+
+// answer notes that a picture of an album is answered.
+func (r *recentChats) answer(chat int64, album string) {
+	if album == "" {
+		return
 	}
-	c.album = album
-	return false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chat(chat, time.Now()).album = album
 }
 
 // command reports whether one more command of a group may be answered.

@@ -34,7 +34,8 @@ type message struct {
 	Via  present `json:"via_bot,omitempty"` // set if the person chose an inline result
 	// SenderChat is the group itself if From is one of its anonymous admins.
 	SenderChat *chat  `json:"sender_chat,omitempty"`
-	Album      string `json:"media_group_id,omitempty"` // of pictures that were sent together
+	Album      string `json:"media_group_id,omitempty"`    // of pictures that were sent together
+	Thread     int    `json:"message_thread_id,omitempty"` // the topic of the chat
 	content
 }
 
@@ -75,6 +76,8 @@ type tapped struct {
 	Date int     `json:"date"` // 0: the message is no longer accessible
 	Chat chat    `json:"chat"`
 	Text present `json:"text,omitempty"`
+	// Thread is the topic of the chat.
+	Thread int `json:"message_thread_id,omitempty"`
 }
 
 type memberChange struct {

@@ -44,7 +44,7 @@ func TestAdminUnresolvedPurchases(t *testing.T) {
 	insertUnresolved(t, db, Purchase{UserID: 2, KeyFingerprint: "b", Kind: KindSMS, Name: "Telegram", Quantity: 1, Rate: decimal.New(5, -1), Currency: "EUR"}, "")
 	placed(t, db, 3, 101)
 	one, err := db.AdminUnresolvedPurchase(ctx, goods.ID)
-	if err != nil || one.Total.String() != "2.5" || !one.Fall.Valid || one.Fall.Decimal.String() != "2.5" || one.Readings != 1 || one.Verdict != VerdictBought || one.UserID != 1 {
+	if err != nil || one.Total.String() != "2.5" || !one.Fall.Valid || one.Fall.Decimal.String() != "2.5" || one.Checks != 1 || one.Verdict != VerdictBought || one.UserID != 1 {
 		t.Errorf("%+v, %v", one, err)
 	}
 	today := time.Now().UTC().Truncate(day)

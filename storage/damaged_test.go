@@ -111,7 +111,7 @@ func TestUpdateKeepsUnreadableLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Polls++
-	_, stored, err := db.UpdateOrder(t.Context(), o, []redact.Secret{"login:password"}, func(o Order, fresh []redact.Secret) ([]Message, error) {
+	_, stored, err := db.UpdateOrder(t.Context(), o, []redact.Secret{"login:password"}, func(_ Order, fresh []redact.Secret) ([]Message, error) {
 		if len(fresh) != 1 {
 			t.Errorf("%d fresh accounts", len(fresh))
 		}

@@ -264,7 +264,7 @@ func TestCloseObeysContext(t *testing.T) {
 			if err := <-written; err != nil {
 				t.Errorf("the write that had started: %v", err)
 			}
-			<-queued
+			_ = <-queued // stored or refused: it had not started
 			if err := db.Close(t.Context()); err != nil {
 				t.Errorf("closed again: %v", err)
 			}

@@ -23,7 +23,7 @@ func TestForget(t *testing.T) {
 		if _, err := db.SetReminder(ctx, Reminder{OrderID: orders[0].ID, UserID: user, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.AddFavourite(ctx, user, Favourite{Service: 2, Name: "Goods"}, 10); err != nil {
+		if err := db.SaveItem(ctx, user, SavedItem{Service: 2, Name: "Goods"}, 10); err != nil {
 			t.Fatal(err)
 		}
 		if err := db.SetWatch(ctx, Watch{UserID: user, Service: 2, Name: "Goods", Kind: WatchRestock}, 10); err != nil {
@@ -59,7 +59,7 @@ func TestForget(t *testing.T) {
 	if err := db.FinishWithDialog(ctx, tap, 1, "", "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "favourites": 1, "watches": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
+	for table, want := range map[string]int{"users": 1, "api_keys": 1, "dialogs": 1, "searches": 1, "reminders": 1, "saved_items": 1, "watches": 1, "outbox": 2, "deliveries": 1, "orders": 5, "purchases": 3} {
 		if got := db.count(t, `SELECT COUNT(*) FROM `+table); got != want {
 			t.Errorf("%s has %d rows, want %d", table, got, want)
 		}

@@ -42,7 +42,7 @@ func TestImportOrder(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 	// Its purchase can't have changed a balance.
-	disturbed, err := db.KeyDisturbed(ctx, Purchase{KeyFingerprint: ""}, time.Now().Add(-time.Hour))
+	disturbed, err := db.BalanceMayHaveChanged(ctx, Purchase{KeyFingerprint: ""}, time.Now().Add(-time.Hour))
 	if err != nil || disturbed {
 		t.Errorf("the key is disturbed: %v, %v", disturbed, err)
 	}

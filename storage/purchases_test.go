@@ -44,7 +44,7 @@ func TestKeyDisturbedByExpiredNumber(t *testing.T) {
 				{ID: 1, KeyFingerprint: key.Fingerprint}:                          test.want,
 				{ID: 1, KeyFingerprint: saveKey(t, db, 8, "another").Fingerprint}: false,
 			} {
-				if got, err := db.KeyDisturbed(t.Context(), *p, sent); err != nil || got != want {
+				if got, err := db.BalanceMayHaveChanged(t.Context(), *p, sent); err != nil || got != want {
 					t.Errorf("disturbed is %v, want %v: %v", got, want, err)
 				}
 			}
@@ -69,7 +69,7 @@ func TestKeyDisturbedByCancel(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.KeyDisturbed(t.Context(), Purchase{ID: 1, KeyFingerprint: key.Fingerprint}, sent); err != nil || got != step.want {
+		if got, err := db.BalanceMayHaveChanged(t.Context(), Purchase{ID: 1, KeyFingerprint: key.Fingerprint}, sent); err != nil || got != step.want {
 			t.Errorf("step %d: disturbed is %v, want %v: %v", i, got, step.want, err)
 		}
 	}

@@ -14,20 +14,20 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// A struct says itself how its fields stand in the database:
+// Struct tags map the fields of a struct to columns:
 //
 //	db:"name"                  the column
 //	db:"name" from:"SQL"       computed, not stored
 //	db:"name" seal:"table.col" sealed, for this table, column and the id of the row
 //
-// The names in a seal tag are part of the sealed data (associatedData): they stay when
-// a table or a column is renamed.
+// The names in a seal tag are part of the sealed data (associatedData), so they stay
+// when a table or a column is renamed.
 //
-// Untagged fields are not stored. An untagged struct stands for its fields; its own
-// seal tag names the table of the sealed ones among them. A field "Damaged error"
-// says that a sealed value of the row could not be opened.
+// Untagged fields are not stored. The fields of an untagged struct are mapped like the
+// others; a seal tag on it names the table of its sealed fields. A field "Damaged
+// error" is set if a sealed value of the row can't be opened.
 
-// column is a field of a struct that stands in a column.
+// column is a field of a struct that is mapped to a column.
 type column struct {
 	name        string
 	from        string
@@ -39,7 +39,7 @@ type column struct {
 
 func (c column) sealed() bool { return c.sealColumn != "" }
 
-// layout is how a struct stands in the database.
+// layout is the mapping of a struct.
 type layout struct {
 	columns []column
 	byName  map[string]int
@@ -238,7 +238,7 @@ func (db *DB) insertion(table string, row any, more ...any) (query string, args 
 		}
 	}
 	for i := 0; i < len(more); i += 2 {
-		names, args = append(names, more[i].(string)), append(args, more[i+1])
+		names, args = append(names, more[i].(string)), append(args, more[i+1]) //nolint:gosec // callers pass pairs
 	}
 	return `INSERT INTO ` + table + ` (` + strings.Join(names, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(args)-1) + `)`, args
 }

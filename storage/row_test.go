@@ -18,7 +18,7 @@ func TestStructsFitTables(t *testing.T) {
 	db := openTest(t)
 	for table, of := range map[string]reflect.Type{
 		"users": reflect.TypeFor[User](), "api_keys": reflect.TypeFor[Key](), "purchases": reflect.TypeFor[Purchase](), "orders": reflect.TypeFor[Order](),
-		"outbox": reflect.TypeFor[Message](), "searches": reflect.TypeFor[PastSearch](), "favourites": reflect.TypeFor[Favourite](), "watches": reflect.TypeFor[Watch](),
+		"outbox": reflect.TypeFor[Message](), "searches": reflect.TypeFor[PastSearch](), "saved_items": reflect.TypeFor[SavedItem](), "watches": reflect.TypeFor[Watch](),
 		"reminders": reflect.TypeFor[Reminder](), "audit_log": reflect.TypeFor[AuditEntry](), "monitor_alerts": reflect.TypeFor[Alert](), "broadcasts": reflect.TypeFor[Broadcast](),
 		"broadcast_recipients": reflect.TypeFor[Recipient](),
 	} {

@@ -13,7 +13,7 @@
 //
 // What the answer to a purchase means:
 //
-//	an order number                                       success
+//	an order id                                           success
 //	a documented {"error"}                                Refused, InvalidKey
 //	another {"error"}                                     RefusedOther
 //	no request: name, dial, TLS, no slot under the limit  NotSent

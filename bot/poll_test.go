@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hstockbot/internal/sandbox/telegram"
@@ -66,6 +67,7 @@ func TestPollsThatBringNothingAreASecondApart(t *testing.T) {
 				})
 				w.start()
 				time.Sleep(100 * time.Second)
+				synctest.Wait()
 				if polls < 90 || polls > 103 {
 					t.Errorf("%d polls in 100 s", polls)
 				}

@@ -105,10 +105,11 @@ func BenchmarkTap(b *testing.B) {
 				b.Fatal(err)
 			}
 			bot.SetHooks(Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }})
-			Screen(bot, tapRoute, func(_ context.Context, _ *Request, args numberArgs) (View, error) {
+			// Not a Screen, of which taps would be skipped.
+			Action(bot, tapRoute, func(_ context.Context, _ *Request, args numberArgs) (View, error) {
 				text, keyboard := menu(args.N)
 				return View{Text: text, Keyboard: keyboard}, nil
-			})
+			}, nil)
 			if err := bot.Start(b.Context()); err != nil {
 				b.Fatal(err)
 			}
@@ -126,6 +127,41 @@ func BenchmarkTap(b *testing.B) {
 	})
 	b.Run("library, default client", func(b *testing.B) {
 		benchmarkTaps(b, libraryBot(b))
+	})
+}
+
+// BenchmarkTapInFlood measures taps of 200 chats while another chat has 10,000 commands
+// in the inbox, to which a pacer would answer one a second.
+func BenchmarkTapInFlood(b *testing.B) {
+	benchmarkTaps(b, func(url string, t *tapper) func() {
+		bot, err := New(Config{
+			Token: telegram.DefaultToken, APIURL: url, Inbox: newInbox(), Rate: 1e6,
+			ObserveCall: func(method, _ string, _ time.Duration) {
+				if method == "answerCallbackQuery" || method == "editMessageText" {
+					t.count(nil)
+				}
+			},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		bot.SetHooks(Hooks{Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }})
+		bot.Command("menu", echo("menu"))
+		Action(bot, tapRoute, func(_ context.Context, _ *Request, args numberArgs) (View, error) {
+			text, keyboard := menu(args.N)
+			return View{Text: text, Keyboard: keyboard}, nil
+		}, nil)
+		for range 10_000 {
+			t.server.Join(telegram.Person{ID: benchChats + 1, FirstName: "Bob"}).Type("/menu")
+		}
+		if err := bot.Start(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		return func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(b.Context()), time.Second)
+			defer cancel()
+			_ = bot.Stop(ctx) // the flood is cut off
+		}
 	})
 }
 

@@ -23,17 +23,22 @@ import (
 // a method returns.
 type Inbox interface {
 	// StoreUpdates stores received updates and counts their first attempt; known ids
-	// are not changed. fresh says by index which ids were not known.
-	StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error)
-	// Unfinished returns the updates that are neither finished nor dead-lettered,
-	// oldest first.
-	Unfinished(ctx context.Context) (ids, chats []int64, err error)
-	// StartAttempt counts another attempt at an update that was found after a restart.
+	// are not changed. places says by index where each update stands among all, in the
+	// order of storing; 0 if its id was known.
+	StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (places []int64, err error)
+	// UnfinishedChats returns the chats with updates that are neither finished nor
+	// dead-lettered, the longest waiting first. last is a place at or after all these
+	// updates, and before all that are stored later.
+	UnfinishedChats(ctx context.Context) (chats []int64, last int64, err error)
+	// ChatBacklog calls each with the first unfinished updates of a chat after a place,
+	// at most limit, in order. payload is nil if it can't be read.
+	ChatBacklog(ctx context.Context, chat, after int64, limit int, each func(id, place int64, received time.Time, payload []byte)) error
+	// StartAttempt counts another attempt at an update that an earlier process received.
 	// attempts is also set if the payload can't be read.
 	StartAttempt(ctx context.Context, id int64) (payload []byte, attempts int, err error)
-	// Finish marks an update as done.
-	Finish(ctx context.Context, id int64) error
-	// FinishWithDialog is Finish, and in the same transaction replaces the person's
+	// Finish marks updates as done, all or none of them.
+	Finish(ctx context.Context, ids ...int64) error
+	// FinishWithDialog is Finish for one update, and in the same transaction replaces the person's
 	// dialog; step "" ends it.
 	FinishWithDialog(ctx context.Context, id, user int64, step, data string, until time.Time) error
 	// DeadLetter marks an update as one that is not attempted again.
@@ -76,8 +81,17 @@ type Hooks struct {
 	// chat, so that messages can reach them there. ErrIgnored means that the person
 	// gets no answer; after another error the update stays in the inbox.
 	Identify func(ctx context.Context, u User, private bool) (*locales.Localizer, error)
+	// Localize returns the language of a person who is not to be recorded: the author of
+	// a command in a group that does not name the bot, or an anonymous admin of a group.
+	// ErrIgnored is as in Identify; nil = such commands are not answered.
+	Localize func(context.Context, User) (*locales.Localizer, error)
 	// Allowed reports whether a person is served; nil = everyone is.
 	Allowed func(User) bool
+	// Urgent reports whether a person is served before all others.
+	Urgent func(userID int64) bool
+	// Keep reports whether a text outside dialogs is always handled, also if the person
+	// has sent more since.
+	Keep func(text string) bool
 	// Error returns the view for an error of a screen.
 	Error func(context.Context, *Request, error) View
 	// Panicked returns the view after a panic; the log contains the same reference.
@@ -122,7 +136,11 @@ type Bot struct {
 	receiving     context.Context // ends when Stop begins
 	stopReceiving context.CancelFunc
 	ready         atomic.Bool
+	webhookLost   atomic.Bool // another program took it, and it is not seen again yet
 	conflict      pollConflict
+	leftover      int64 // the place in the inbox up to which earlier processes received
+	recent        recentChats
+	noCopyButtons atomic.Bool // Telegram refuses them
 
 	mu        sync.Mutex
 	started   bool
@@ -150,7 +168,7 @@ func New(cfg Config) (*Bot, error) {
 	if cfg.Webhook != nil && cfg.Webhook.Secret == "" {
 		return nil, errors.New("bot: a webhook needs a secret")
 	}
-	b := &Bot{cfg: cfg, log: cfg.Log, pacer: newPacer(cfg.Rate), router: newRouter(), profile: profile{lock: make(chan struct{}, 1)}}
+	b := &Bot{cfg: cfg, log: cfg.Log, pacer: newPacer(cfg.Rate), router: newRouter(), profile: profile{lock: make(chan struct{}, 1)}, recent: newRecentChats()}
 	var err error
 	if b.client, err = newClient(cfg); err != nil {
 		return nil, err
@@ -167,7 +185,7 @@ func New(cfg Config) (*Bot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bot: %w", b.client.cause(err))
 	}
-	b.dispatcher = newDispatcher(b.run, maxWorkers, maxPending)
+	b.dispatcher = newDispatcher(b)
 	b.receiver = &receiver{bot: b}
 	b.work, b.cancelWork = context.WithCancel(context.Background())
 	b.receiving, b.stopReceiving = context.WithCancel(b.work)
@@ -177,8 +195,7 @@ func New(cfg Config) (*Bot, error) {
 // SetHooks sets the hooks. Call it before Start.
 func (b *Bot) SetHooks(h Hooks) { b.hooks = h }
 
-// Start begins to receive: unfinished updates of the inbox first, then new ones.
-// Its errors are those of the inbox and of listening for the webhook; it does not
+// Start begins to receive, and to handle the unfinished updates of the inbox. Its errors are those of the inbox and of listening for the webhook; it does not
 // wait for Telegram. A second Start does nothing; a Start after Stop is an error.
 func (b *Bot) Start(ctx context.Context) error {
 	b.mu.Lock()
@@ -191,10 +208,11 @@ func (b *Bot) Start(ctx context.Context) error {
 	case b.hooks.Identify == nil:
 		return errors.New("bot: start without Hooks.Identify")
 	}
-	ids, chats, err := b.cfg.Inbox.Unfinished(ctx)
+	chats, last, err := b.cfg.Inbox.UnfinishedChats(ctx)
 	if err != nil {
 		return fmt.Errorf("bot: start: %w", err)
 	}
+	b.leftover = last
 	receive := b.poll
 	if b.cfg.Webhook != nil {
 		if receive, err = b.listen(ctx); err != nil {
@@ -202,10 +220,8 @@ func (b *Bot) Start(ctx context.Context) error {
 		}
 	}
 	b.started = true
-	b.receivers.Go(func() {
-		b.receiver.resume(ids, chats)
-		receive()
-	})
+	b.dispatcher.resume(chats)
+	b.receivers.Go(receive)
 	return nil
 }
 
@@ -213,7 +229,7 @@ func (b *Bot) Start(ctx context.Context) error {
 // contexts were cancelled.
 const cutGrace = time.Second
 
-// Stop ends receiving and waits until all received updates are handled. A second
+// Stop ends receiving and waits until all updates in memory are handled. A second
 // before ctx's deadline it cancels the contexts of the handlers; the updates that
 // they do not finish are handled after the next start. The error is ctx's, if
 // handlers are still running then.
@@ -225,6 +241,7 @@ func (b *Bot) Stop(ctx context.Context) error {
 	b.stopped = true
 	b.mu.Unlock()
 	b.stopReceiving()
+	b.dispatcher.stop()
 
 	drain, cancel := beforeDeadline(ctx)
 	defer cancel()
@@ -264,9 +281,20 @@ func (b *Bot) drain(ctx context.Context) error {
 // Idle waits until all received updates are handled and answered.
 func (b *Bot) Idle(ctx context.Context) error { return b.dispatcher.wait(ctx) }
 
-// Ready reports whether the last request for updates (or setting the webhook)
-// succeeded or failed only once, and Stop has not begun.
-func (b *Bot) Ready() bool { return b.ready.Load() && b.receiving.Err() == nil }
+// Ready returns why updates are not received; nil if the last request for updates (or
+// for the webhook) succeeded or failed only once, and Stop has not begun.
+func (b *Bot) Ready() error {
+	switch {
+	case b.receiving.Err() != nil:
+		return errors.New("receiving has ended")
+	case !b.ready.Load():
+		return errors.New("updates are not being received")
+	case b.webhookLost.Load():
+		return errors.New("another program has changed or deleted the webhook")
+	default:
+		return nil
+	}
+}
 
 // PollConflict returns since when another program receives this bot's updates (Bot
 // API: getUpdates answers 409); zero means that there is none. sure is false in the

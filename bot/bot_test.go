@@ -40,11 +40,11 @@ func TestStartWhileTelegramIsDown(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		w.telegram.Fault(telegram.Fault{Method: "deleteWebhook", Cut: true, Times: 10})
 		w.start()
-		if w.bot.Ready() {
+		if w.bot.Ready() == nil {
 			t.Error("ready without Telegram")
 		}
 		time.Sleep(10 * time.Minute)
-		if !w.bot.Ready() {
+		if w.bot.Ready() != nil {
 			t.Error("not ready with Telegram")
 		}
 		if err := w.bot.Start(t.Context()); err != nil {
@@ -57,7 +57,7 @@ func TestStartWhileTelegramIsDown(t *testing.T) {
 func TestStopDrains(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
 		handled := 0
-		w.bot.Text(func(ctx context.Context, _ *Request) (View, error) {
+		w.bot.Command("do", func(ctx context.Context, _ *Request) (View, error) {
 			if err := pause(ctx, 2*time.Second); err != nil {
 				return View{}, err
 			}
@@ -66,15 +66,15 @@ func TestStopDrains(t *testing.T) {
 		})
 		w.start()
 		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
+		ann.Type("/do one")
+		ann.Type("/do two")
 		synctest.Wait()
 		start := time.Now()
 		w.stop()
 		if took := time.Since(start); handled != 2 || took != 4*time.Second {
 			t.Errorf("handled %d in %v", handled, took)
 		}
-		ann.Type("three")
+		ann.Type("/do three")
 		w.stop() // again
 		if handled != 2 || w.telegram.Pending() == 0 {
 			t.Errorf("received after the stop: %d", handled)
@@ -101,14 +101,14 @@ func TestStopCancelsHandlers(t *testing.T) {
 				<-ctx.Done()
 				return View{}, ctx.Err()
 			}
-			handled = append(handled, req.Text)
+			handled = append(handled, req.Args)
 			return View{}, nil
 		}
-		w.bot.Text(text)
+		w.bot.Command("do", text)
 		w.start()
 		ann := w.join(1)
-		ann.Type("one")
-		ann.Type("two")
+		ann.Type("/do one")
+		ann.Type("/do two")
 		synctest.Wait()
 		start := time.Now()
 		w.stop()
@@ -120,7 +120,7 @@ func TestStopCancelsHandlers(t *testing.T) {
 		}
 		slow = false
 		w.build()
-		w.bot.Text(text)
+		w.bot.Command("do", text)
 		w.start()
 		w.idle()
 		if diff := cmp.Diff([]string{"one", "two"}, handled); diff != "" {
@@ -129,16 +129,15 @@ func TestStopCancelsHandlers(t *testing.T) {
 	})
 }
 
-// Stop does not wait for slots in memory. Updates without one stay in the inbox.
+// Stop does not wait for places in memory. Updates without one stay in the inbox.
 func TestStopWhileMemoryIsFull(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.bot.dispatcher = newDispatcher(w.bot.run, 1, 2)
-		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+		w.bot.dispatcher.workers, w.bot.dispatcher.places = 1, 2
+		w.bot.Command("slow", func(ctx context.Context, _ *Request) (View, error) {
 			return View{Text: "done"}, pause(ctx, time.Second)
 		})
-		ann := w.join(1)
-		for range 10 {
-			ann.TapData(1, "t:1")
+		for i := range int64(10) {
+			w.join(1 + i%5).Type("/slow")
 		}
 		w.start()
 		w.stop()

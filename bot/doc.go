@@ -13,9 +13,8 @@
 //  2. The batch is stored in the Inbox in one commit. Known ids are skipped.
 //  3. Only then is the batch acknowledged: by the offset of the next getUpdates, or
 //     by status 200 of the webhook.
-//  4. dispatch.go appends each update to the queue of its chat. Updates of a chat
-//     are handled in order; 256 workers handle chats in parallel and take one
-//     update of a chat before they go to the next chat.
+//  4. dispatch.go appends each update to the queue of its chat, or leaves it in the
+//     Inbox. Updates of a chat are handled in order, and chats in parallel.
 //  5. handle.go drops taps outside private chats and people who are not allowed.
 //     Hooks.Identify records the person and returns their language.
 //  6. router.go splits callback data into the name of a route and its arguments, and
@@ -39,8 +38,36 @@
 // No highest id is kept, because Telegram may restart its ids after a quiet week;
 // for the same reason the offset is dropped after an empty poll.
 //
-// At most 4,096 updates are in memory. When there is no room, nothing more is
-// received, and the rest waits at Telegram or in the Inbox.
+// # The queue
+//
+// One chat never delays another one, whatever it sends:
+//
+//   - Memory holds at most 4,096 updates, of them 32 of one chat and 4 of one group.
+//     The last tenth of the places is for chats that have nothing pending; people whom
+//     Hooks.Urgent names always have a place.
+//   - An update without a place stays in the Inbox, and so do all later ones of its
+//     chat, until the chat's queue is short and the next ones are read, in order.
+//     Receiving does not wait.
+//   - 256 workers handle chats in parallel; one that has waited in a handler for half a
+//     second no longer counts. A worker takes one update of a chat and then goes to the
+//     next chat. Chats that had nothing pending come before those that have more, which
+//     get every fourth worker, but never the last tenth of them. Urgent chats get a
+//     worker at once.
+//   - A start reads the chats that have unfinished updates, and handles them in turn as
+//     chats that have more: new updates of other people come first.
+//
+// What is pointless is skipped, that is, marked as done without being handled:
+//
+//   - A tap on a Screen, if the person has tapped a Screen of the same message since,
+//     with nothing but taps in between. It is answered empty. Taps on an Action or a
+//     MessageScreen are never skipped.
+//   - A text outside dialogs that is followed directly by another one: of sixty
+//     forwarded texts the last is answered. The first of them may be answered as well,
+//     because it can be handled before the others arrive. Commands, answers in a dialog
+//     and texts that Hooks.Keep names are never skipped.
+//   - The pictures of an album after the first that was answered.
+//   - An inline query, if the person has typed more since.
+//   - Commands in a group beyond 15 a minute.
 //
 // A panic in a screen is recovered, counted, and logged under a reference that the
 // person is shown too. The update is then done.
@@ -54,12 +81,15 @@
 // All calls use one client with HTTP/1.1, enough kept connections for all workers,
 // bounded responses, and no token in any error. New messages pass the pacer:
 // Config.Rate in all, 1 a second with a burst of 3 in a chat, 20 a minute in a
-// group; the most urgent message goes first. Edits and answers to taps are not
-// paced. A retry_after delays the same kind of call to the same chat, also without
+// group; the most urgent message goes first. Edits after
+// taps, and answers to taps, have a rate of their own: 1 a second with a burst of 10 in a chat; of the answers
+// that wait only the newest is sent. A retry_after delays the same kind of call to the same chat, also without
 // a rate.
 //
 // A call that certainly was not executed is repeated: messages and edits up to three
 // attempts, other calls two. If the response was lost, a message is not repeated;
-// edits and other calls are repeated once, because that changes nothing. Retries
+// edits and other calls are repeated once, because that changes nothing. What a Bot API
+// server refuses because it is old (copy buttons), or because it no longer exists (the
+// topic of a chat), is left out, and the call is repeated once. Retries
 // beyond that are up to the outbox.
 package bot

@@ -18,7 +18,10 @@ var (
 	errNotModified = errors.New("the message is not modified")
 	errGone        = errors.New("the message can't be edited")
 	errDeleted     = errors.New("the message was deleted before")
-	errTooOld      = errors.New("the tap or query is too old to be answered")
+	errNoThread    = errors.New("the topic of the chat no longer exists")
+	// errWebhookActive is the answer to getUpdates while there is a webhook.
+	errWebhookActive = errors.New("a webhook is active")
+	errTooOld        = errors.New("the tap or query is too old to be answered")
 )
 
 // Error is a failed call to the Bot API. Its text contains no secret. errors.Is
@@ -155,6 +158,8 @@ func (c *client) refused(method string, response refusal) *Error {
 		e.kind = outbox.ErrUncertain
 	case e.Code == http.StatusForbidden:
 		e.kind = outbox.ErrUnreachable
+	case e.Code == http.StatusConflict && strings.Contains(strings.ToLower(response.Description), "webhook"):
+		e.kind = errWebhookActive
 	case e.Code == http.StatusBadRequest:
 		e.kind = kindOf(response.Description)
 	case e.Code == http.StatusRequestEntityTooLarge:
@@ -190,6 +195,8 @@ func kindOf(description string) error {
 		{"query is too old", errTooOld},
 		{"query id is invalid", errTooOld},
 		{"message to delete not found", errDeleted},
+		{"message thread not found", errNoThread},
+		{"topic_deleted", errNoThread},
 		{"message to edit not found", errGone},
 		{"message can't be edited", errGone},
 		{"there is no text in the message to edit", errGone},

@@ -14,6 +14,7 @@ import (
 	"github.com/go-telegram/bot/models"
 
 	"hstockbot/internal/outbox"
+	"hstockbot/locales"
 )
 
 const (
@@ -40,14 +41,20 @@ func (b *Bot) run(item *delivery) {
 	if b.work.Err() != nil {
 		return // Stop has run out of time; the update stays in the inbox
 	}
-	if item.update == nil && !b.startAttempt(item) {
+	switch {
+	case item.resumed:
+		if !b.startAttempt(item) {
+			return
+		}
+	case item.update == nil:
+		b.log.Warn("stored update not readable", "update", item.id)
 		return
 	}
 	b.library.ProcessUpdate(context.WithValue(b.work, deliveryKey{}, item), item.update.library())
 }
 
-// startAttempt reads an update that was found in the inbox, and dead-letters it
-// after too many attempts. It reports whether the update can be handled.
+// startAttempt counts an attempt at an update that an earlier process received, and
+// dead-letters it after too many. It reports whether the update can be handled.
 func (b *Bot) startAttempt(item *delivery) bool {
 	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
 	defer cancel()
@@ -62,10 +69,6 @@ func (b *Bot) startAttempt(item *delivery) bool {
 	case err != nil:
 		b.log.Warn("unfinished update not readable", "update", item.id, "error", err)
 		return false
-	}
-	item.received = time.Now()
-	if q := item.update.CallbackQuery; q != nil {
-		item.tap = b.newTap(item, q.ID)
 	}
 	return true
 }
@@ -124,6 +127,9 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(&q.From), Tapped: true, CallbackData: q.Data,
 		bot: b, tap: item.tap,
 	}
+	if m := item.update.CallbackQuery.Message; m != nil {
+		req.thread = m.Thread
+	}
 	var tappedChat models.Chat
 	switch {
 	case q.Message.Message != nil:
@@ -148,11 +154,15 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 
 func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) result {
 	req := &Request{
-		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b,
+		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread,
 	}
 	out := result{kind: "text", user: req.User.ID}
 	if !b.allowed(req.User) {
 		return out
+	}
+	album := item.update.Message.Album
+	if b.recent.answered(req.Chat, album) {
+		return out // the answer to another picture of the album is for this one as well
 	}
 	if served, done := b.identify(ctx, req, true); !served {
 		out.unfinished = !done
@@ -170,6 +180,10 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	if err != nil {
 		return b.respond(ctx, req, out, false, func(context.Context, *Request) (View, error) { return View{KeepDialog: true}, err })
 	}
+	if step == "" && !b.kept(req.Text) && b.dispatcher.skipOlder(item, b.isPlain) {
+		return out
+	}
+	b.recent.answer(req.Chat, album)
 	if step == "" {
 		return b.respond(ctx, req, out, false, b.router.text)
 	}
@@ -181,14 +195,35 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 	return b.respond(ctx, req, out, true, h)
 }
 
+// isPlain reports whether a delivery is a message that is ordinary text outside dialogs.
+func (b *Bot) isPlain(item *delivery) bool {
+	if item.update == nil || item.update.Message == nil {
+		return false
+	}
+	text := item.update.Message.Text
+	_, _, _, command := parseCommand(text)
+	return !command && !b.kept(text)
+}
+
+func (b *Bot) kept(text string) bool { return b.hooks.Keep != nil && b.hooks.Keep(text) }
+
 // handleGroup asks Hooks.Group about commands that may be meant for this bot.
 func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) result {
-	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b}
+	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread}
 	out := result{kind: "group", user: req.User.ID}
 	if b.hooks.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
-	if served, done := b.identify(ctx, req, false); !served {
+	if _, known := b.router.commands[req.Command]; !known && !req.Addressed || !b.recent.command(req.Chat, time.Now()) {
+		return out
+	}
+	served, done := false, true
+	if req.Addressed && !m.From.IsBot {
+		served, done = b.identify(ctx, req, false)
+	} else if b.hooks.Localize != nil {
+		served, done = b.localize(ctx, req, b.hooks.Localize)
+	}
+	if !served {
 		out.unfinished = !done
 		return out
 	}
@@ -227,6 +262,9 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 		return b.follow(hctx, req, v, err)
 	})
 	cancel()
+	if item, ok := ctx.Value(deliveryKey{}).(*delivery); ok {
+		item.drawing.Store(true)
+	}
 	if err != nil && b.work.Err() != nil {
 		out.unfinished = true // cut off by Stop
 		return out
@@ -256,7 +294,7 @@ func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 		err = req.draw(ctx, b.errorView(ctx, req, err))
 	}
 	if err == nil && late {
-		_, err = b.reply(ctx, req.Chat, View{Text: html.EscapeString(v.Toast)})
+		_, err = b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast)})
 	}
 	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
 		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
@@ -305,9 +343,16 @@ var ErrIgnored = errors.New("the person is not served")
 // update is finished; otherwise it waits for the next start, because without a
 // language the person can't be told of the error.
 func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served, done bool) {
+	return b.localize(ctx, req, func(ctx context.Context, u User) (*locales.Localizer, error) {
+		return b.hooks.Identify(ctx, u, private)
+	})
+}
+
+// localize is identify with another hook.
+func (b *Bot) localize(ctx context.Context, req *Request, hook func(context.Context, User) (*locales.Localizer, error)) (served, done bool) {
 	ctx, cancel := context.WithTimeout(ctx, handlerTimeout)
 	defer cancel()
-	l, err := b.hooks.Identify(ctx, req.User, private)
+	l, err := hook(ctx, req.User)
 	switch {
 	case errors.Is(err, ErrIgnored):
 		return false, true
@@ -330,6 +375,9 @@ func (b *Bot) readCommand(ctx context.Context, req *Request) bool {
 	}
 	if mention != "" {
 		username := b.Username(ctx)
+		if !strings.EqualFold(mention, username) {
+			username = b.usernameWithin(ctx, usernameRecheck) // the bot may have been renamed
+		}
 		req.Addressed = username != "" && strings.EqualFold(mention, username)
 		if !req.Addressed && (username != "" || !req.Private) {
 			return false // a command of another bot

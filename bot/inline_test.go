@@ -201,3 +201,29 @@ func TestPhoto(t *testing.T) {
 		}
 	})
 }
+
+// Of the inline queries of a person that wait, the newest is answered, and so are its
+// further results.
+func TestOnlyTheNewestInlineQueryIsAnswered(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		var handled []string
+		w.hooks.Inline = func(_ context.Context, req *InlineRequest) (InlineAnswer, error) {
+			handled = append(handled, req.Query+req.Offset)
+			return InlineAnswer{}, nil
+		}
+		query := func(id int, query, offset string) string {
+			return fmt.Sprintf(`{"update_id":%d,"inline_query":{"id":"%d","from":{"id":1,"first_name":"Ann"},"query":%q,"offset":%q}}`, id, id, query, offset)
+		}
+		w.feed(200, `{"ok":true,"result":[`+strings.Join([]string{
+			query(1, "g", ""), query(2, "gm", ""), query(3, "gmail", ""), query(4, "gmail", "1"), query(5, "gmail", "1"),
+		}, ",")+`]}`)
+		w.start()
+		w.idle()
+		if diff := cmp.Diff([]string{"gmail", "gmail1"}, handled); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(map[string]int{"done": 5}, w.inbox.states()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -17,11 +17,18 @@ const (
 	chatBurst     = 3
 	groupInterval = time.Minute / 17 // with the burst: 20 in any minute
 	groupBurst    = 3
+	// Edits after taps, and answers to taps, of one chat. Telegram documents no limit of them, but
+	// too many are refused, in the end for all chats.
+	drawInterval = time.Second
+	drawBurst    = 10
 )
 
 // pacer delays messages: at an even rate for all chats together, and at a rate with a
 // small burst for each chat; the most urgent message goes first. The overall rate has
 // no burst, because a burst would exceed the rate in its second.
+//
+// Edits after taps, and answers to taps, have a rate with a burst for each chat. Of the answers that
+// wait in a chat only the newest is sent.
 //
 // It also obeys retry_after: until then it delays messages, or edits, to that chat,
 // also without a rate.
@@ -41,6 +48,16 @@ type chatPace struct {
 	full       time.Time // when the whole burst is available again
 	sendsAfter time.Time // by retry_after
 	editsAfter time.Time
+
+	editsFull   time.Time // as full
+	answersFull time.Time
+	answer      *waitingAnswer // nil: none
+}
+
+// waitingAnswer is the answer to a tap that waits.
+type waitingAnswer struct {
+	hasText  bool
+	replaced chan struct{} // closed when a newer answer takes its place
 }
 
 type waiter struct {
@@ -94,17 +111,79 @@ func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priorit
 	return 0, ctx.Err()
 }
 
-// edit waits until messages of the chat may be edited. hold is as in message.
-func (p *pacer) edit(ctx context.Context, chat int64, maxHold time.Duration) (hold time.Duration, err error) {
+// edit waits until messages of the chat may be edited, at a rate if the person has tapped.
+// hold is as in message.
+func (p *pacer) edit(ctx context.Context, chat int64, maxHold time.Duration, tapped bool) (hold time.Duration, err error) {
 	p.mu.Lock()
+	now := time.Now()
+	var at time.Time
 	if c := p.chats[chat]; c != nil {
-		hold = time.Until(c.editsAfter)
+		at = c.editsAfter
+	}
+	if hold = at.Sub(now); hold > maxHold {
+		p.mu.Unlock()
+		return hold, nil
+	}
+	if tapped && p.interval > 0 {
+		at = later(at, take(&p.chat(chat).editsFull, now))
 	}
 	p.mu.Unlock()
-	if hold <= 0 || hold > maxHold {
-		return max(hold, 0), nil
+	if !at.After(now) {
+		return 0, nil
 	}
-	return 0, pause(ctx, hold)
+	return 0, pause(ctx, at.Sub(now))
+}
+
+// answer waits until a tap in the chat may be answered. It returns false if it is not to
+// be answered, because a newer answer is. An empty answer does not replace a text.
+func (p *pacer) answer(ctx context.Context, chat int64, hasText bool) bool {
+	if p.interval == 0 {
+		return true
+	}
+	p.mu.Lock()
+	now := time.Now()
+	c := p.chat(chat)
+	w := &waitingAnswer{hasText: hasText, replaced: make(chan struct{})}
+	var at time.Time
+	switch older := c.answer; {
+	case older == nil:
+		at = take(&c.answersFull, now)
+	case older.hasText && !hasText:
+		p.mu.Unlock()
+		return false
+	default: // it takes the turn of the older one
+		close(older.replaced)
+		at = c.answersFull.Add(-drawBurst * drawInterval)
+	}
+	if !at.After(now) {
+		c.answer = nil
+		p.mu.Unlock()
+		return true
+	}
+	c.answer = w
+	p.mu.Unlock()
+	timer := time.NewTimer(at.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-w.replaced:
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.answer != w {
+		return false // replaced at the same moment
+	}
+	c.answer = nil
+	return ctx.Err() == nil
+}
+
+// take takes one of the burst of edits or answers and returns when it may be used. full
+// is when the whole burst is available again.
+func take(full *time.Time, now time.Time) time.Time {
+	*full = later(*full, now).Add(drawInterval)
+	return full.Add(-drawBurst * drawInterval)
 }
 
 // holdMessages delays messages to a chat.
@@ -201,7 +280,7 @@ func (p *pacer) chat(id int64) *chatPace {
 	if len(p.chats) >= p.sweepAt {
 		now := time.Now()
 		for id, c := range p.chats {
-			if !later(c.full, later(c.sendsAfter, c.editsAfter)).After(now) {
+			if c.answer == nil && !later(later(c.full, c.sendsAfter), later(c.editsAfter, later(c.editsFull, c.answersFull))).After(now) {
 				delete(p.chats, id)
 			}
 		}

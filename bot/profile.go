@@ -11,18 +11,25 @@ import (
 const (
 	usernameTimeout = 5 * time.Second
 	usernamePause   = 10 * time.Second // between two failed requests
+	usernameTTL     = time.Hour        // the name may be changed while the program runs
+	usernameRecheck = time.Minute      // likewise, if a command names another bot
 )
 
 // profile caches the bot's username.
 type profile struct {
 	lock     chan struct{} // of capacity 1; a mutex that can be waited for until a deadline
 	username string        // "" while it is not known
+	read     time.Time     // when it was
 	failed   time.Time     // when the last request failed
 }
 
 // Username returns the bot's username without @, "" while Telegram can't be reached
-// (Bot API: getMe).
-func (b *Bot) Username(ctx context.Context) string {
+// (Bot API: getMe). It is read again after an hour.
+func (b *Bot) Username(ctx context.Context) string { return b.usernameWithin(ctx, usernameTTL) }
+
+// usernameWithin returns the username as it was at most maxAge ago, or an older one if
+// Telegram can't be reached.
+func (b *Bot) usernameWithin(ctx context.Context, maxAge time.Duration) string {
 	ctx, cancel := context.WithTimeout(ctx, usernameTimeout)
 	defer cancel()
 	p := &b.profile
@@ -32,16 +39,16 @@ func (b *Bot) Username(ctx context.Context) string {
 		return ""
 	}
 	defer func() { <-p.lock }()
-	if p.username != "" || time.Since(p.failed) < usernamePause {
+	if p.username != "" && time.Since(p.read) < maxAge || time.Since(p.failed) < usernamePause {
 		return p.username
 	}
 	me, err := b.library.GetMe(ctx)
 	if err != nil {
 		p.failed = time.Now()
-		b.log.Warn("username not known yet", "error", b.client.asError("getMe", err))
-		return ""
+		b.log.Warn("username not read", "error", b.client.asError("getMe", err))
+		return p.username
 	}
-	p.username = me.Username
+	p.username, p.read = me.Username, time.Now()
 	return p.username
 }
 

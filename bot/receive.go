@@ -12,6 +12,7 @@ import (
 	telegram "github.com/go-telegram/bot"
 
 	"hstockbot/internal/loop"
+	"hstockbot/internal/route"
 )
 
 const (
@@ -22,6 +23,10 @@ const (
 	minBackoff      = 250 * time.Millisecond
 	maxBackoff      = 15 * time.Second
 	conflictBackoff = 5 * time.Second
+	// pollInterval is the least time between two polls that bring nothing new.
+	pollInterval = time.Second
+	// webhookPause is the time before a webhook of another program is deleted again.
+	webhookPause = time.Minute
 
 	// maxAttemptsPerUpdate is how often an update is handled before it is dead-lettered:
 	// it may be the one that crashes the process.
@@ -39,8 +44,17 @@ func (b *Bot) poll() {
 	}
 	polling := pollBackoff{bot: b, request: "getUpdates"}
 	var offset int64
+	var webhookDeleted time.Time
+	limit := pollLimit
 	for b.receiving.Err() == nil {
-		updates, err := b.getUpdates(offset)
+		started, before := time.Now(), offset
+		updates, err := b.getUpdates(offset, limit)
+		switch {
+		case errors.Is(err, errTooLarge):
+			limit = max(limit/2, 1)
+		case err == nil:
+			limit = min(2*limit, pollLimit)
+		}
 		if err == nil && len(updates) == 0 {
 			// All updates are acknowledged, and ids may restart after a quiet week.
 			offset = 0
@@ -51,7 +65,16 @@ func (b *Bot) poll() {
 				offset = last + 1
 			}
 		}
+		if errors.Is(err, errWebhookActive) && time.Since(webhookDeleted) >= webhookPause {
+			webhookDeleted = time.Now()
+			if failed := b.deleteWebhook(); failed != nil {
+				b.log.Warn("webhook of another program not deleted", "error", failed)
+			}
+		}
 		polling.retry(err)
+		if err == nil && (len(updates) == 0 || offset == before) {
+			_ = pause(b.receiving, pollInterval-time.Since(started)) // a server that does not wait
+		}
 	}
 }
 
@@ -64,7 +87,7 @@ func (b *Bot) deleteWebhook() error {
 	return b.client.asError("deleteWebhook", err)
 }
 
-func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
+func (b *Bot) getUpdates(offset int64, limit int) ([]json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(b.receiving, pollTimeout+pollGrace)
 	defer cancel()
 	params := struct {
@@ -72,7 +95,7 @@ func (b *Bot) getUpdates(offset int64) ([]json.RawMessage, error) {
 		Limit          int      `json:"limit"`
 		Timeout        int      `json:"timeout"` // seconds
 		AllowedUpdates []string `json:"allowed_updates"`
-	}{offset, pollLimit, int(pollTimeout / time.Second), allowedUpdates}
+	}{offset, limit, int(pollTimeout / time.Second), allowedUpdates}
 	var response struct {
 		Result []json.RawMessage `json:"result"`
 	}
@@ -125,7 +148,7 @@ func (p *pollBackoff) retry(err error) bool {
 		b.ready.Store(false)
 	}
 	wait := loop.Jitter(loop.Backoff(minBackoff, maxBackoff, p.failures))
-	if code == http.StatusConflict {
+	if code == http.StatusConflict && !errors.Is(err, errWebhookActive) {
 		b.conflict.observe(time.Now())
 		wait = loop.Jitter(conflictBackoff)
 	}
@@ -139,6 +162,10 @@ func (p *pollBackoff) log(code int, err error) {
 	log := p.bot.log
 	switch code {
 	case http.StatusConflict:
+		if errors.Is(err, errWebhookActive) {
+			log.Error("another program has set a webhook for this bot, deleting it", "error", err)
+			return
+		}
 		log.Error("another program receives this bot's updates; only one may use a token", "error", err)
 	case http.StatusUnauthorized, http.StatusNotFound:
 		log.Error("telegram rejects the token; it was changed or revoked", "error", err)
@@ -203,36 +230,96 @@ func (r *receiver) receive(raw []json.RawMessage) (last int64, err error) {
 	if len(batch) == 0 {
 		return last, nil
 	}
-	fresh, uncertain, err := r.store(ids, chats, payloads)
+	places, uncertain, err := r.store(ids, chats, payloads)
 	if err != nil {
 		return 0, err
 	}
 	var ready []*delivery
 	for i, item := range batch {
+		item.place = places[i]
 		switch {
 		case uncertain[i]:
 			ready = append(ready, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
-		case !fresh[i]:
+		case item.place == 0: // known
 		case item.update == nil:
 			b.deadLetter(b.work, item.id)
 		default:
-			if q := item.update.CallbackQuery; q != nil {
-				item.tap = b.newTap(item, q.ID) // before any delivery waits for a slot
-			}
+			b.prepare(item)
 			ready = append(ready, item)
 		}
 	}
-	r.submit(ready)
+	b.dispatcher.submit(ready...)
 	return last, nil
 }
 
-// store stores updates. fresh ones were not known; uncertain ones were known, but
-// perhaps only because an earlier store failed after writing them. The beginning of
-// Stop does not cancel it.
-func (r *receiver) store(ids, chats []int64, payloads [][]byte) (fresh, uncertain []bool, err error) {
+// prepare says what a delivery is whose update was decoded. A tap is answered in time
+// from now on.
+func (b *Bot) prepare(item *delivery) {
+	q := item.update.CallbackQuery
+	if q == nil {
+		return
+	}
+	item.tap = b.newTap(item, q.ID)
+	if name, _ := route.Split(q.Data); q.Message != nil && b.router.screens[name].draws {
+		item.screen = q.Message.ID
+	}
+}
+
+// readBacklog reads the first updates of a chat in the inbox after a place.
+func (b *Bot) readBacklog(chat, after int64, limit int) ([]*delivery, error) {
+	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
+	defer cancel()
+	var items []*delivery
+	err := b.cfg.Inbox.ChatBacklog(ctx, chat, after, limit, func(id, place int64, received time.Time, payload []byte) {
+		item := newDelivery(id, chat)
+		item.place, item.received, item.resumed = place, received, place <= b.leftover
+		if item.resumed {
+			item.received = time.Now()
+		}
+		if u, err := decodeUpdate(payload); err == nil {
+			item.update = u
+			b.prepare(item)
+		}
+		items = append(items, item)
+	})
+	if err != nil && b.work.Err() == nil {
+		b.log.Error("backlog of a chat not read, retrying", "error", err)
+	}
+	return items, err
+}
+
+// skip finishes deliveries that are not handled because a newer one is.
+func (b *Bot) skip(items []*delivery) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.work), inboxTimeout)
+	defer cancel()
+	ids := make([]int64, len(items))
+	for i, item := range items {
+		ids[i] = item.id
+		if item.tap != nil {
+			item.tap.answer("", false)
+		}
+	}
+	if err := b.cfg.Inbox.Finish(ctx, ids...); err != nil {
+		b.log.Error("skipped updates not finished", "updates", len(ids), "error", err)
+	}
+	for _, item := range items {
+		b.dispatcher.done(item)
+	}
+}
+
+// isUrgent reports whether the chat is the private chat of a person who is served
+// before others; it has the id of its person (Bot API: Chat).
+func (b *Bot) isUrgent(chat int64) bool {
+	return chat > 0 && b.hooks.Urgent != nil && b.hooks.Urgent(chat)
+}
+
+// store stores updates. Known ones have no place; uncertain ones are known, but perhaps
+// only because an earlier store failed after writing them. The beginning of Stop does
+// not cancel it.
+func (r *receiver) store(ids, chats []int64, payloads [][]byte) (places []int64, uncertain []bool, err error) {
 	ctx, cancel := context.WithTimeout(r.bot.work, inboxTimeout)
 	defer cancel()
-	fresh, err = r.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
+	places, err = r.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
@@ -246,28 +333,10 @@ func (r *receiver) store(ids, chats []int64, payloads [][]byte) (fresh, uncertai
 	}
 	uncertain = make([]bool, len(ids))
 	for i, id := range ids {
-		uncertain[i] = r.uncertain[id] && !fresh[i]
+		uncertain[i] = r.uncertain[id] && places[i] == 0
 		delete(r.uncertain, id)
 	}
-	return fresh, uncertain, nil
-}
-
-// resume submits the updates that were unfinished at the start.
-func (r *receiver) resume(ids, chats []int64) {
-	for i, id := range ids {
-		if r.bot.dispatcher.submit(r.bot.receiving, newDelivery(id, chats[i])) != nil {
-			return // Stop has begun; the rest stays in the inbox
-		}
-	}
-}
-
-// submit submits deliveries. Those that get no slot before Stop stay in the inbox.
-func (r *receiver) submit(batch []*delivery) {
-	for _, item := range batch {
-		if r.bot.dispatcher.submit(r.bot.receiving, item) != nil && item.tap != nil {
-			item.tap.drop()
-		}
-	}
+	return places, uncertain, nil
 }
 
 // deadLetter marks an update as dead-lettered. Hooks.DeadLettered logs it.

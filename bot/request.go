@@ -33,6 +33,7 @@ type Request struct {
 	tap             *tap   // nil unless Tapped
 	toastShown      string // by Show
 	screenMessageID int    // the message in which the next View is drawn; 0 = a new one
+	thread          int    // the topic of the chat to which replies go (Bot API: message_thread_id); 0 = none
 }
 
 // Show draws a view before the handler has returned. The view that the handler
@@ -71,12 +72,12 @@ func (r *Request) draw(ctx context.Context, v View) error {
 		return nil
 	}
 	if r.screenMessageID != 0 && !v.AsNewMessage && !v.file() {
-		err := r.bot.edit(ctx, r.Chat, r.screenMessageID, v, replyTimeout)
+		err := r.bot.edit(ctx, r.Chat, r.screenMessageID, v, replyTimeout, true)
 		if !errors.Is(err, errGone) {
 			return err
 		}
 	}
-	id, err := r.bot.reply(ctx, r.Chat, v)
+	id, err := r.bot.reply(ctx, r.Chat, r.thread, v)
 	if err == nil && !v.file() {
 		r.screenMessageID = id
 	}

@@ -16,6 +16,8 @@ type screen struct {
 	open func(ctx context.Context, req *Request, args string) (View, error)
 	// retry returns the callback data of "Try again", "" for none.
 	retry func(args string) string
+	// draws says that the screen changes nothing but the tapped message.
+	draws bool
 }
 
 // router holds the handlers of buttons, commands, steps of dialogs, and other text.
@@ -33,19 +35,31 @@ func newRouter() router {
 	}
 }
 
-// Screen registers the handler of a route that changes nothing: "Try again" after an
-// error opens it again. It panics if the route's name is registered already, so that
-// the mistake is found when the program starts.
+// Screen registers the handler of a route that changes nothing and draws in the tapped
+// message: "Try again" after an error opens it again, and a tap is skipped if the person
+// has tapped another Screen of the same message since. It panics if the route's name is
+// registered already, so that the mistake is found when the program starts.
 func Screen[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error)) {
+	add(b.router.screens, "route", r.Name(), newScreen(b, r, h, r.Data, true))
+}
+
+// MessageScreen registers a Screen that sends a message or a file of its own, or nothing:
+// no tap on it is skipped, and it skips no other. It panics as Screen does.
+func MessageScreen[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error)) {
 	Action(b, r, h, r.Data)
 }
 
 // Action registers the handler of a route that changes something. retry returns the
 // callback data of "Try again" after an error: of a screen that leads to the action,
 // of the action itself if repeating it is harmless, or "" for none. A nil retry means
-// none. Action panics as Screen does.
+// none. No tap on an Action is skipped. It panics as Screen does.
 func Action[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error), retry func(A) string) {
-	add(b.router.screens, "route", r.Name(), screen{
+	add(b.router.screens, "route", r.Name(), newScreen(b, r, h, retry, false))
+}
+
+func newScreen[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A) (View, error), retry func(A) string, draws bool) screen {
+	return screen{
+		draws: draws,
 		open: func(ctx context.Context, req *Request, rest string) (View, error) {
 			args, err := r.Parse(rest)
 			if err != nil {
@@ -60,7 +74,7 @@ func Action[A any](b *Bot, r route.Route[A], h func(context.Context, *Request, A
 			}
 			return retry(args)
 		},
-	})
+	}
 }
 
 // Command registers the handler of a command, whose name is in lower case and without

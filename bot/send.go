@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
@@ -34,15 +35,15 @@ const (
 // outbox.ErrRejected, outbox.ErrUncertain, or transient: not sent, try again later,
 // after *Error.RetryAfter if it is set.
 func (b *Bot) Send(ctx context.Context, chat int64, priority outbox.Priority, v View) (messageID int, err error) {
-	return b.sendView(ctx, chat, priority, v, maxHold)
+	return b.sendView(ctx, chat, 0, priority, v, maxHold)
 }
 
 // Edit changes a message without a tap (Bot API: editMessageText). A message that is
-// not modified is no error; one that no longer exists is outbox.ErrRejected. Edits are
-// not paced, but wait out a retry_after of at most 5 seconds. Other errors are those of
+// not modified is no error; one that no longer exists is outbox.ErrRejected. These
+// edits are not paced, but wait out a retry_after of at most 5 seconds. Other errors are those of
 // Send; outbox.ErrUncertain means that the response was lost twice.
 func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error {
-	err := b.edit(ctx, chat, messageID, v, maxHold)
+	err := b.edit(ctx, chat, messageID, v, maxHold, false)
 	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, errGone) {
 		gone := *e
 		gone.kind = outbox.ErrRejected
@@ -51,16 +52,21 @@ func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error
 	return err
 }
 
-// reply sends a message in response to what a person did.
-func (b *Bot) reply(ctx context.Context, chat int64, v View) (messageID int, err error) {
+// reply sends a message in response to what a person did, to the topic in which they did
+// it.
+func (b *Bot) reply(ctx context.Context, chat int64, thread int, v View) (messageID int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	return b.sendView(ctx, chat, outbox.PriorityReply, v, replyTimeout)
+	priority := outbox.PriorityReply
+	if b.isUrgent(chat) {
+		priority = outbox.PriorityCode
+	}
+	return b.sendView(ctx, chat, thread, priority, v, replyTimeout)
 }
 
-// sendView sends a new message. It waits out a retry_after of at most longest;
+// sendView sends a new message, without a topic if the topic no longer exists. It waits out a retry_after of at most longest;
 // after a longer one it returns the error at once.
-func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority, v View, longest time.Duration) (messageID int, err error) {
+func (b *Bot) sendView(ctx context.Context, chat int64, thread int, priority outbox.Priority, v View, longest time.Duration) (messageID int, err error) {
 	calling := ctx
 	if priority == outbox.PriorityNews {
 		calling = context.WithoutCancel(ctx)
@@ -70,32 +76,71 @@ func (b *Bot) sendView(ctx context.Context, chat int64, priority outbox.Priority
 		chat:   chat,
 		wait:   func() (time.Duration, error) { return b.pacer.message(ctx, chat, priority, longest) },
 		hold:   b.pacer.holdMessages,
-	}, func() (err error) {
-		switch {
-		case v.Document != nil:
-			messageID, err = b.sendDocument(calling, chat, v)
-		case v.Photo != nil:
-			messageID, err = b.sendPhoto(calling, chat, v)
-		default:
-			messageID, err = b.sendMessage(calling, chat, v)
+	}, func() error {
+		send := func(v View) (err error) {
+			messageID, err = b.sendOnce(calling, chat, thread, v)
+			return err
+		}
+		err := b.withAcceptedButtons(v, send)
+		if errors.Is(err, errNoThread) {
+			thread = 0
+			err = b.withAcceptedButtons(v, send)
 		}
 		return err
 	})
 	return messageID, err
 }
 
-// edit changes a message. longest is as in sendView.
-func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, longest time.Duration) error {
+func (b *Bot) sendOnce(ctx context.Context, chat int64, thread int, v View) (messageID int, err error) {
+	switch {
+	case v.Document != nil:
+		return b.sendDocument(ctx, chat, thread, v)
+	case v.Photo != nil:
+		return b.sendPhoto(ctx, chat, thread, v)
+	default:
+		return b.sendMessage(ctx, chat, thread, v)
+	}
+}
+
+// withAcceptedButtons calls f with a view, and once more without copy buttons if Telegram
+// refuses them: a Bot API server from before 7.11 does. That is remembered.
+func (b *Bot) withAcceptedButtons(v View, f func(View) error) error {
+	plain, found := v.withoutCopyButtons()
+	if found && b.noCopyButtons.Load() {
+		return f(plain)
+	}
+	err := f(v)
+	if !found || !refusesButtons(err) {
+		return err
+	}
+	if err = f(plain); err == nil && !b.noCopyButtons.Swap(true) {
+		b.log.Warn("telegram refuses copy buttons, left out; the Bot API server is older than version 7.11")
+	}
+	return err
+}
+
+// refusesButtons reports whether an error is about a keyboard.
+func refusesButtons(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !errors.Is(e, outbox.ErrRejected) {
+		return false
+	}
+	description := strings.ToLower(e.Description)
+	return strings.Contains(description, "button") || strings.Contains(description, "keyboard") || strings.Contains(description, "reply markup")
+}
+
+// edit changes a message, in response to a tap or not. longest is as in sendView.
+func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, longest time.Duration, tapped bool) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
 	return b.attempt(ctx, attempts{
 		method:     "editMessageText",
 		chat:       chat,
-		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, longest) },
+		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, longest, tapped) },
 		hold:       b.pacer.holdEdits,
 		repeatable: true,
 	}, func() error {
-		err := b.editMessage(ctx, chat, messageID, v)
+		err := b.withAcceptedButtons(v, func(v View) error { return b.editMessage(ctx, chat, messageID, v) })
 		if errors.Is(err, errNotModified) {
 			return nil
 		}
@@ -148,11 +193,12 @@ func isTransient(err error) bool {
 	return ok && e.kind == nil && e.Code == 0
 }
 
-func (b *Bot) sendMessage(ctx context.Context, chat int64, v View) (int, error) {
+func (b *Bot) sendMessage(ctx context.Context, chat int64, thread int, v View) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	message, err := b.library.SendMessage(ctx, &telegram.SendMessageParams{
 		ChatID:             chat,
+		MessageThreadID:    thread,
 		Text:               v.Text,
 		ParseMode:          models.ParseModeHTML,
 		LinkPreviewOptions: v.preview(),
@@ -164,15 +210,16 @@ func (b *Bot) sendMessage(ctx context.Context, chat int64, v View) (int, error) 
 	return message.ID, nil
 }
 
-func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error) {
+func (b *Bot) sendDocument(ctx context.Context, chat int64, thread int, v View) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
 	defer cancel()
 	message, err := b.library.SendDocument(ctx, &telegram.SendDocumentParams{
-		ChatID:      chat,
-		Document:    &models.InputFileUpload{Filename: v.Document.Name, Data: bytes.NewReader(v.Document.Data)},
-		Caption:     v.Text,
-		ParseMode:   models.ParseModeHTML,
-		ReplyMarkup: v.markup(),
+		ChatID:          chat,
+		MessageThreadID: thread,
+		Document:        &models.InputFileUpload{Filename: v.Document.Name, Data: bytes.NewReader(v.Document.Data)},
+		Caption:         v.Text,
+		ParseMode:       models.ParseModeHTML,
+		ReplyMarkup:     v.markup(),
 		// Goods stay a file, whatever Telegram would recognise in its bytes.
 		DisableContentTypeDetection: true,
 	})
@@ -182,15 +229,16 @@ func (b *Bot) sendDocument(ctx context.Context, chat int64, v View) (int, error)
 	return message.ID, nil
 }
 
-func (b *Bot) sendPhoto(ctx context.Context, chat int64, v View) (int, error) {
+func (b *Bot) sendPhoto(ctx context.Context, chat int64, thread int, v View) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, uploadTimeout)
 	defer cancel()
 	message, err := b.library.SendPhoto(ctx, &telegram.SendPhotoParams{
-		ChatID:      chat,
-		Photo:       &models.InputFileUpload{Filename: v.Photo.Name, Data: bytes.NewReader(v.Photo.Data)},
-		Caption:     v.Text,
-		ParseMode:   models.ParseModeHTML,
-		ReplyMarkup: v.markup(),
+		ChatID:          chat,
+		MessageThreadID: thread,
+		Photo:           &models.InputFileUpload{Filename: v.Photo.Name, Data: bytes.NewReader(v.Photo.Data)},
+		Caption:         v.Text,
+		ParseMode:       models.ParseModeHTML,
+		ReplyMarkup:     v.markup(),
 	})
 	if err != nil {
 		return 0, b.client.asError("sendPhoto", err)

@@ -31,7 +31,7 @@ func (b *Bot) newTap(item *delivery, query string) *tap {
 	return t
 }
 
-// answer sends the answer in the background. It reports whether the tap was not
+// answer sends the answer in the background, unless there are too many in the chat. It reports whether the tap was not
 // answered before.
 func (t *tap) answer(toast string, alert bool) bool {
 	if !t.claim() {
@@ -42,6 +42,9 @@ func (t *tap) answer(toast string, alert bool) bool {
 		// Stop waits for the answer, so its beginning does not cancel it.
 		ctx, cancel := context.WithTimeout(t.bot.work, callTimeout+maxHold)
 		defer cancel()
+		if !t.bot.pacer.answer(ctx, t.item.chat, toast != "") {
+			return
+		}
 		if err := t.bot.answerCallback(ctx, t.query, toast, alert); err != nil {
 			t.bot.log.Warn("tap not answered", "update", t.item.id, "error", err)
 		}

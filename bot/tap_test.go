@@ -24,9 +24,9 @@ func (w *world) onTap(h func(context.Context, *Request, numberArgs) (View, error
 // chat's queue.
 func TestTapIsAnsweredWhileItWaits(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+		Action(w.bot, tapRoute, func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
 			return View{Text: "done", Toast: "late"}, pause(ctx, 10*time.Second)
-		})
+		}, nil)
 		w.start()
 		ann := w.join(1)
 		id := w.showButtons(1, tapButton(1))

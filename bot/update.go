@@ -32,6 +32,10 @@ type message struct {
 	From *sender `json:"from,omitempty"`
 	Text string  `json:"text,omitempty"`
 	Via  present `json:"via_bot,omitempty"` // set if the person chose an inline result
+	// SenderChat is the group itself if From is one of its anonymous admins.
+	SenderChat *chat  `json:"sender_chat,omitempty"`
+	Album      string `json:"media_group_id,omitempty"`    // of pictures that were sent together
+	Thread     int    `json:"message_thread_id,omitempty"` // the topic of the chat
 	content
 }
 
@@ -72,6 +76,8 @@ type tapped struct {
 	Date int     `json:"date"` // 0: the message is no longer accessible
 	Chat chat    `json:"chat"`
 	Text present `json:"text,omitempty"`
+	// Thread is the topic of the chat.
+	Thread int `json:"message_thread_id,omitempty"`
 }
 
 type memberChange struct {
@@ -158,7 +164,7 @@ func (u *update) forBot() bool {
 	switch {
 	case u.Message != nil:
 		m := u.Message
-		if m.From == nil || m.From.IsBot || bool(m.Via) {
+		if m.From == nil || m.From.IsBot && !m.anonymous() || bool(m.Via) {
 			return false
 		}
 		if !m.Chat.private() {
@@ -174,6 +180,12 @@ func (u *update) forBot() bool {
 	default:
 		return false
 	}
+}
+
+// anonymous reports whether an anonymous admin of a group wrote the message. From is then
+// a bot of Telegram's.
+func (m *message) anonymous() bool {
+	return m.SenderChat != nil && m.SenderChat.ID == m.Chat.ID && !m.Chat.private()
 }
 
 func (c chat) private() bool { return c.Type == string(models.ChatTypePrivate) }

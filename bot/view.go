@@ -71,6 +71,26 @@ func (v View) markup() models.ReplyMarkup {
 	return &models.InlineKeyboardMarkup{InlineKeyboard: v.Keyboard}
 }
 
+// withoutCopyButtons returns the view without its copy buttons, and whether it has any.
+func (v View) withoutCopyButtons() (plain View, found bool) {
+	plain = v
+	plain.Keyboard = nil
+	for _, row := range v.Keyboard {
+		var kept []models.InlineKeyboardButton
+		for _, button := range row {
+			if button.CopyText != nil {
+				found = true
+			} else {
+				kept = append(kept, button)
+			}
+		}
+		if len(kept) > 0 {
+			plain.Keyboard = append(plain.Keyboard, kept)
+		}
+	}
+	return plain, found
+}
+
 func (v View) preview() *models.LinkPreviewOptions {
 	yes := true
 	if v.Picture == "" {

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	telegram "github.com/go-telegram/bot"
+	"github.com/go-telegram/bot/models"
 )
 
 const (
 	webhookHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
 	maxWebhook    = 1 << 20                           // bytes of a request body, which is one update
+	webhookCheck  = time.Minute                       // between two checks that the webhook is set
 )
 
 // listen opens the webhook's listener. serve handles its requests until Stop.
@@ -34,7 +36,7 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 		MaxHeaderBytes:    16 << 10,
 	}
 	return func() {
-		b.receivers.Go(b.setWebhook)
+		b.receivers.Go(b.keepWebhook)
 		b.receivers.Go(func() {
 			<-b.receiving.Done()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
@@ -42,10 +44,43 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 			_ = server.Shutdown(ctx) // waits for updates that are being stored
 		})
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			b.ready.Store(false)
+			b.stopReceiving() // and no longer ready
 			b.log.Error("webhook listener failed", "error", err)
 		}
 	}, nil
+}
+
+// keepWebhook sets the webhook, and sets it again when another program has changed or
+// deleted it, until Stop begins.
+func (b *Bot) keepWebhook() {
+	b.setWebhook()
+	checking := pollBackoff{bot: b, request: "getWebhookInfo"}
+	var reported int // unix seconds of the last error of Telegram's that was logged
+	for pause(b.receiving, webhookCheck) == nil {
+		info, err := b.webhookInfo()
+		if checking.retry(err) || err != nil {
+			continue
+		}
+		if info.URL != b.cfg.Webhook.URL {
+			b.webhookLost.Store(true) // until a check finds it set
+			b.log.Error("another program has changed or deleted the webhook, setting it again")
+			b.setWebhook()
+			continue
+		}
+		b.webhookLost.Store(false)
+		if info.LastErrorDate > reported && time.Since(time.Unix(int64(info.LastErrorDate), 0)) < 2*webhookCheck {
+			reported = info.LastErrorDate
+			b.log.Warn("telegram can't deliver updates to the webhook", "error", b.client.sanitize(info.LastErrorMessage), "pending", info.PendingUpdateCount)
+		}
+	}
+}
+
+// webhookInfo returns Telegram's view of the webhook (Bot API: getWebhookInfo).
+func (b *Bot) webhookInfo() (*models.WebhookInfo, error) {
+	ctx, cancel := context.WithTimeout(b.receiving, callTimeout)
+	defer cancel()
+	info, err := b.library.GetWebhookInfo(ctx)
+	return info, b.client.asError("getWebhookInfo", err)
 }
 
 // setWebhook tells Telegram where to send updates (Bot API: setWebhook), until it

@@ -90,7 +90,7 @@ func TestWebhookEndToEnd(t *testing.T) {
 		w.telegram.Fault(telegram.Fault{Method: "setWebhook", HTML: true, Times: 3})
 		stop := w.serveHook()
 		w.bot.receivers.Go(w.bot.setWebhook)
-		if w.bot.Ready() {
+		if w.bot.Ready() == nil {
 			t.Error("ready before setWebhook has succeeded")
 		}
 		time.Sleep(time.Minute)
@@ -98,7 +98,7 @@ func TestWebhookEndToEnd(t *testing.T) {
 		ann.Type("hi")
 		time.Sleep(time.Minute)
 		w.idle()
-		if !strings.HasPrefix(ann.Last().Text, "text") || !w.bot.Ready() {
+		if !strings.HasPrefix(ann.Last().Text, "text") || w.bot.Ready() != nil {
 			t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
 		}
 		for _, call := range w.calls("setWebhook") {
@@ -152,5 +152,42 @@ func TestWebhookListener(t *testing.T) {
 	}
 	if err := b.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A webhook that another program has changed or deleted is set again within two minutes.
+// Until then the bot is not ready and says why.
+func TestLostWebhookIsSetAgain(t *testing.T) {
+	for name, address := range map[string]string{"deleted": "", "changed": "http://other/hook"} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secret: hookSecret}
+				w.build()
+				w.bot.Text(echo("text"))
+				stop := w.serveHook()
+				w.bot.receivers.Go(w.bot.keepWebhook)
+				time.Sleep(time.Hour + webhookCheck/2)
+				if err := w.bot.Ready(); err != nil || len(w.calls("setWebhook")) != 1 {
+					t.Errorf("ready %v, %d calls of setWebhook in an hour", err, len(w.calls("setWebhook")))
+				}
+				w.setWebhook(address)
+				ann := w.join(1)
+				ann.Type("hi")
+				time.Sleep(webhookCheck + time.Second)
+				if err := w.bot.Ready(); err == nil || !strings.Contains(err.Error(), "webhook") {
+					t.Errorf("ready %v", err)
+				}
+				time.Sleep(2 * webhookCheck)
+				w.idle()
+				if !strings.HasPrefix(ann.Last().Text, "text") || w.bot.Ready() != nil {
+					t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
+				}
+				if n := strings.Count(w.logs.String(), "another program has changed or deleted the webhook"); n != 1 {
+					t.Errorf("logged %d times:\n%s", n, w.logs)
+				}
+				w.telegram.Close() // its webhook
+				stop()
+			})
+		})
 	}
 }

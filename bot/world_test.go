@@ -204,7 +204,10 @@ type memoryInbox struct {
 	rows    map[int64]*row
 	order   []int64
 	dialogs map[int64]dialogRow
+	// backlogs are the places of updates that were not finished when they were last read.
+	backlogs map[int64][]int64
 
+	failReads     int  // number of calls of ChatBacklog that fail
 	failStores    int  // number of calls of StoreUpdates that fail
 	storeThenFail bool // a failing StoreUpdates stores all the same
 	failFinish    bool // Finish fails
@@ -215,6 +218,7 @@ type row struct {
 	payload  []byte
 	attempts int
 	state    string // "received", "done", "dead_lettered"
+	received time.Time
 }
 
 type dialogRow struct {
@@ -228,10 +232,10 @@ var (
 )
 
 func newInbox() *memoryInbox {
-	return &memoryInbox{rows: map[int64]*row{}, dialogs: map[int64]dialogRow{}}
+	return &memoryInbox{rows: map[int64]*row{}, backlogs: map[int64][]int64{}, dialogs: map[int64]dialogRow{}}
 }
 
-func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloads [][]byte) ([]bool, error) {
+func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloads [][]byte) ([]int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	failed := m.failStores > 0
@@ -241,29 +245,54 @@ func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloa
 			return nil, errInbox
 		}
 	}
-	fresh := make([]bool, len(ids))
+	places := make([]int64, len(ids))
 	for i, id := range ids {
 		if m.rows[id] == nil {
-			m.rows[id] = &row{chat: chats[i], payload: payloads[i], attempts: 1, state: "received"}
+			m.rows[id] = &row{chat: chats[i], payload: payloads[i], attempts: 1, state: "received", received: time.Now()}
 			m.order = append(m.order, id)
-			fresh[i] = true
+			places[i] = int64(len(m.order))
+			m.backlogs[chats[i]] = append(m.backlogs[chats[i]], places[i])
 		}
 	}
 	if failed {
 		return nil, errInbox
 	}
-	return fresh, nil
+	return places, nil
 }
 
-func (m *memoryInbox) Unfinished(context.Context) (ids, chats []int64, err error) {
+func (m *memoryInbox) UnfinishedChats(context.Context) (chats []int64, last int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	seen := map[int64]bool{}
 	for _, id := range m.order {
-		if r := m.rows[id]; r.state == "received" {
-			ids, chats = append(ids, id), append(chats, r.chat)
+		if r := m.rows[id]; r.state == "received" && !seen[r.chat] {
+			seen[r.chat] = true
+			chats = append(chats, r.chat)
 		}
 	}
-	return ids, chats, nil
+	return chats, int64(len(m.order)), nil
+}
+
+func (m *memoryInbox) ChatBacklog(_ context.Context, chat, after int64, limit int, each func(id, place int64, received time.Time, payload []byte)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failReads > 0 {
+		m.failReads--
+		return errInbox
+	}
+	places := m.backlogs[chat]
+	for len(places) > 0 && m.rows[m.order[places[0]-1]].state != "received" {
+		places = places[1:]
+	}
+	m.backlogs[chat] = places
+	for _, place := range places {
+		id := m.order[place-1]
+		if r := m.rows[id]; place > after && r.state == "received" && limit > 0 {
+			limit--
+			each(id, place, r.received, r.payload)
+		}
+	}
+	return nil
 }
 
 func (m *memoryInbox) StartAttempt(_ context.Context, id int64) ([]byte, int, error) {
@@ -277,7 +306,14 @@ func (m *memoryInbox) StartAttempt(_ context.Context, id int64) ([]byte, int, er
 	return r.payload, r.attempts, nil
 }
 
-func (m *memoryInbox) Finish(_ context.Context, id int64) error { return m.end(id, "done") }
+func (m *memoryInbox) Finish(_ context.Context, ids ...int64) error {
+	for _, id := range ids {
+		if err := m.end(id, "done"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (m *memoryInbox) FinishWithDialog(_ context.Context, id, user int64, step, data string, until time.Time) error {
 	if err := m.end(id, "done"); err != nil {

@@ -91,7 +91,7 @@ func TestEveryRouteIsForged(t *testing.T) {
 	for _, file := range []string{"handlers.go", "admin.go"} {
 		source, err := os.ReadFile(file)
 		must(t, err)
-		registered += len(regexp.MustCompile(`(?m)^\t((bot|admin)(\.|)(Screen|Action)\((s, )?b), keyboards\.`).FindAll(source, -1))
+		registered += len(regexp.MustCompile(`(?m)^\t((bot|admin)(\.|)((Message)?Screen|Action)\((s, )?b), keyboards\.`).FindAll(source, -1))
 	}
 	if registered != len(forgers) {
 		t.Errorf("%d routes are registered, %d are forged", registered, len(forgers))

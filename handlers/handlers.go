@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
+	"hstockbot/storage"
 )
 
 // Market is the part of the marketplace's client that screens call directly.
@@ -64,7 +66,10 @@ func New(o Options) *Screens {
 func (s *Screens) Register(b *bot.Bot) {
 	b.SetHooks(bot.Hooks{
 		Identify:    s.identify,
+		Localize:    s.localize,
 		Allowed:     func(u bot.User) bool { return s.Allows(u.ID) },
+		Urgent:      s.IsAdmin,
+		Keep:        containsKey,
 		Error:       s.errorView,
 		Panicked:    panicked,
 		Outdated:    outdated,
@@ -82,7 +87,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	b.Command("language", opens(keyboards.Language.Data(struct{}{})))
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
-	bot.Screen(b, keyboards.NoOp, s.noOp)
+	bot.MessageScreen(b, keyboards.NoOp, s.noOp)
 	bot.Screen(b, keyboards.Menu, s.menu)
 	bot.Screen(b, keyboards.Help, s.help)
 	bot.Screen(b, keyboards.Language, s.language)
@@ -97,7 +102,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.KeyRemove, s.keyRemove)
 	bot.Action(b, keyboards.KeyRemoveSure, s.keyRemoveSure, nil)
 	bot.Screen(b, keyboards.Balance, s.balance)
-	bot.Screen(b, keyboards.Spending, s.spending)
+	bot.MessageScreen(b, keyboards.Spending, s.spending)
 
 	// The catalogue and search.
 	b.Command("catalog", opens(keyboards.Catalog.Data(keyboards.PageArgs{})))
@@ -147,16 +152,16 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.SMSQuantity, s.smsQuantity)
 	bot.Screen(b, keyboards.PhoneShow, s.phoneShow)
 	bot.Screen(b, keyboards.PhoneCheck, s.phoneCheck)
-	bot.Screen(b, keyboards.PhoneAgain, s.phoneAgain)
-	bot.Screen(b, keyboards.PhoneAnother, s.phoneAnother)
-	bot.Screen(b, keyboards.PhoneCode, s.phoneCode)
+	bot.MessageScreen(b, keyboards.PhoneAgain, s.phoneAgain)
+	bot.MessageScreen(b, keyboards.PhoneAnother, s.phoneAnother)
+	bot.MessageScreen(b, keyboards.PhoneCode, s.phoneCode)
 
 	// The confirm card. Only Confirm buys; its "Try again" draws the card again.
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
 	bot.Screen(b, keyboards.NewCard, s.newCard)
-	bot.Screen(b, keyboards.OrderAgain, s.orderAgain)
+	bot.MessageScreen(b, keyboards.OrderAgain, s.orderAgain)
 	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.NewCard.Data)
 	bot.Action(b, keyboards.Discard, s.discard, nil)
 
@@ -166,8 +171,8 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Order, s.order)
 	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
 	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
-	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Screen(b, keyboards.OrderProblem, s.orderProblem)
+	bot.MessageScreen(b, keyboards.OrderAccounts, s.orderAccounts)
+	bot.MessageScreen(b, keyboards.OrderProblem, s.orderProblem)
 	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
 	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
 	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)
@@ -179,14 +184,14 @@ func (s *Screens) Register(b *bot.Bot) {
 	// Purchases whose outcome is unknown.
 	b.Step(stepExternalID, s.externalIDTyped)
 	bot.Screen(b, keyboards.UnresolvedBalance, s.unresolvedBalance)
-	bot.Screen(b, keyboards.UnresolvedAdopt, s.unresolvedAdopt)
+	bot.MessageScreen(b, keyboards.UnresolvedAdopt, s.unresolvedAdopt)
 	bot.Action(b, keyboards.UnresolvedAdoptSure, s.unresolvedAdoptSure, nil)
 	bot.Action(b, keyboards.UnresolvedDismiss, s.unresolvedDismiss, nil)
 
 	// Personal data.
 	b.Command("forget", opens(keyboards.Forget.Data(struct{}{})))
-	bot.Screen(b, keyboards.OrdersExport, s.ordersExport)
-	bot.Screen(b, keyboards.MyData, s.myData)
+	bot.MessageScreen(b, keyboards.OrdersExport, s.ordersExport)
+	bot.MessageScreen(b, keyboards.MyData, s.myData)
 	bot.Screen(b, keyboards.Forget, s.forget)
 	bot.Screen(b, keyboards.ForgetAsk, s.forgetAsk)
 	bot.Action(b, keyboards.ForgetSure, s.forgetSure, nil)
@@ -255,6 +260,21 @@ func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*loca
 	}
 	if released {
 		s.Wake()
+	}
+	return s.Localizer(user), nil
+}
+
+// localize implements bot.Hooks.Localize: it returns the person's language and records
+// nothing.
+func (s *Screens) localize(ctx context.Context, u bot.User) (*locales.Localizer, error) {
+	user, err := s.DB.User(ctx, u.ID)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return s.Localizer(storage.User{TelegramLang: u.LanguageCode}), nil
+	case err != nil:
+		return nil, err
+	case user.Blocked && !s.IsAdmin(u.ID):
+		return nil, bot.ErrIgnored
 	}
 	return s.Localizer(user), nil
 }

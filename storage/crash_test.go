@@ -51,8 +51,8 @@ func checkKept(t *testing.T, db *DB, what string, id int64) {
 	t.Helper()
 	switch what {
 	case "put": // finished or not by now, but known
-		fresh, err := db.StoreUpdates(t.Context(), []int64{id}, []int64{1}, [][]byte{nil})
-		if err != nil || fresh[0] {
+		places, err := db.StoreUpdates(t.Context(), []int64{id}, []int64{1}, [][]byte{nil})
+		if err != nil || places[0] != 0 {
 			t.Errorf("put %d was lost (%v)", id, err)
 		}
 	case "finish":

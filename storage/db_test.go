@@ -151,10 +151,12 @@ func TestMigrations(t *testing.T) {
 func TestIndexes(t *testing.T) {
 	db := openTest(t)
 	for query, index := range map[string]string{
-		"SELECT update_id FROM inbox WHERE finished_at IS NULL ORDER BY received_at, position, update_id":                   "inbox_unfinished",
-		"SELECT update_id FROM inbox WHERE finished_at < 1 AND state = 'done' ORDER BY finished_at LIMIT 5":                 "inbox_finished",
-		"SELECT id FROM api_keys WHERE user_id = 1 AND state = 'active'":                                                    "api_keys_active",
-		"UPDATE inbox SET state = 'done', payload_sealed = '', finished_at = 1 WHERE update_id = 1 AND finished_at IS NULL": "sqlite_autoindex_inbox_1",
+		"SELECT update_id FROM inbox WHERE finished_at IS NULL ORDER BY received_at, position, update_id":                                                   "inbox_unfinished",
+		"SELECT update_id FROM inbox WHERE chat_id = 1 AND finished_at IS NULL AND (received_at, position) > (1, 2) ORDER BY received_at, position LIMIT 9": "inbox_chat",
+		"SELECT MAX(received_at) FROM inbox WHERE finished_at IS NULL":                                                                                      "inbox_unfinished",
+		"SELECT update_id FROM inbox WHERE finished_at < 1 AND state = 'done' ORDER BY finished_at LIMIT 5":                                                 "inbox_finished",
+		"SELECT id FROM api_keys WHERE user_id = 1 AND state = 'active'":                                                                                    "api_keys_active",
+		"UPDATE inbox SET state = 'done', payload_sealed = '', finished_at = 1 WHERE update_id = 1 AND finished_at IS NULL":                                 "sqlite_autoindex_inbox_1",
 	} {
 		var plan []struct {
 			ID, Parent, Notused int

@@ -19,15 +19,16 @@ import (
 // API).
 const insertRows = 128
 
-// StoreUpdates stores received updates durably, in their order, as attempted once. fresh
-// says by position which were not known before; known ones do not change.
-func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (fresh []bool, err error) {
+// StoreUpdates stores received updates durably, in their order, as attempted once.
+// places says by position where each update stands among all updates, ascending in the
+// order of storing, or 0 if it was known before; known ones do not change.
+func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][]byte) (places []int64, err error) {
 	if len(chats) != len(ids) || len(payloads) != len(ids) {
 		return nil, errors.New("store updates: ids, chats and payloads differ in number")
 	}
-	fresh = make([]bool, len(ids))
+	places = make([]int64, len(ids))
 	if len(ids) == 0 {
-		return fresh, nil
+		return places, nil
 	}
 	var sealed []string // before the transaction, which blocks other writes
 	for i, payload := range payloads {
@@ -35,15 +36,25 @@ func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][
 	}
 	now := toMillis(time.Now())
 	err = db.submit(ctx, func(tx *sqlx.Tx) error {
+		// Later than every unfinished update, although clocks are set back and several
+		// batches come within a millisecond: the order within a chat depends on it.
+		var last int64
+		if err := tx.GetContext(ctx, &last, `SELECT COALESCE(MAX(received_at), 0) FROM inbox WHERE finished_at IS NULL`); err != nil {
+			return err
+		}
+		received := max(now, last+1)
 		for from, to := 0, 0; from < len(ids); from = to {
 			// Powers of two, so that few different statements are prepared.
 			to = from + 1<<(bits.Len(uint(min(len(ids)-from, insertRows)))-1)
-			inserted, err := db.insertUpdates(ctx, tx, ids[from:to], chats[from:to], sealed[from:to], now, from)
+			inserted, err := db.insertUpdates(ctx, tx, ids[from:to], chats[from:to], sealed[from:to], received, from)
 			if err != nil {
 				return err
 			}
 			for i := from; i < to; i++ {
-				fresh[i] = inserted[ids[i]]
+				places[i] = 0
+				if inserted[ids[i]] {
+					places[i] = placeOf(received, i)
+				}
 				delete(inserted, ids[i]) // an id twice in one batch is fresh once
 			}
 		}
@@ -52,17 +63,22 @@ func (db *DB) StoreUpdates(ctx context.Context, ids, chats []int64, payloads [][
 	if err != nil {
 		return nil, fmt.Errorf("store updates: %w", err)
 	}
-	return fresh, nil
+	return places, nil
 }
 
+// A place is received_at and position in one number.
+const placeBits = 20
+
+func placeOf(received int64, position int) int64 { return received<<placeBits | int64(position) }
+
 // insertUpdates returns the ids that were new.
-func (db *DB) insertUpdates(ctx context.Context, tx *sqlx.Tx, ids, chats []int64, sealed []string, now int64, position int) (map[int64]bool, error) {
+func (db *DB) insertUpdates(ctx context.Context, tx *sqlx.Tx, ids, chats []int64, sealed []string, received int64, position int) (map[int64]bool, error) {
 	query := `INSERT INTO inbox (update_id, chat_id, state, attempts, payload_sealed, received_at, position) VALUES ` +
 		strings.Repeat(`(?, ?, 'received', 1, ?, ?, ?), `, len(ids)-1) + `(?, ?, 'received', 1, ?, ?, ?)
 		ON CONFLICT (update_id) DO NOTHING RETURNING update_id`
 	args := make([]any, 0, 5*len(ids))
 	for i, id := range ids {
-		args = append(args, id, chats[i], sealed[i], now, position+i)
+		args = append(args, id, chats[i], sealed[i], received, position+i)
 	}
 	var inserted []int64
 	if err := tx.SelectContext(ctx, &inserted, db.bind(query), args...); err != nil {
@@ -75,21 +91,49 @@ func (db *DB) insertUpdates(ctx context.Context, tx *sqlx.Tx, ids, chats []int64
 	return fresh, nil
 }
 
-// Unfinished returns the updates that are neither done nor dead-lettered, oldest first.
-func (db *DB) Unfinished(ctx context.Context) (ids, chats []int64, err error) {
+// UnfinishedChats returns the chats that have updates which are neither done nor
+// dead-lettered, the one that has waited longest first, and a place that is at or
+// after all of these updates and before all later ones.
+func (db *DB) UnfinishedChats(ctx context.Context) (chats []int64, last int64, err error) {
 	var rows []struct {
-		ID   int64 `db:"update_id"`
-		Chat int64 `db:"chat_id"`
+		Chat     int64 `db:"chat_id"`
+		Received int64 `db:"received"`
 	}
-	err = db.reader.SelectContext(ctx, &rows,
-		`SELECT update_id, chat_id FROM inbox WHERE finished_at IS NULL ORDER BY received_at, position, update_id`)
+	err = db.reader.SelectContext(ctx, &rows, `SELECT chat_id, MAX(received_at) AS received FROM inbox
+		WHERE finished_at IS NULL GROUP BY chat_id ORDER BY MIN(received_at), MIN(position)`)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read unfinished updates: %w", err)
+		return nil, 0, fmt.Errorf("read chats with unfinished updates: %w", err)
 	}
 	for _, row := range rows {
-		ids, chats = append(ids, row.ID), append(chats, row.Chat)
+		// The last place of the batch: no other batch has this received_at.
+		chats, last = append(chats, row.Chat), max(last, placeOf(row.Received, 1<<placeBits-1))
 	}
-	return ids, chats, nil
+	return chats, last, nil
+}
+
+// ChatBacklog calls each with the first unfinished updates of a chat after a place, at
+// most limit, in their order. payload is nil if it can't be unsealed.
+func (db *DB) ChatBacklog(ctx context.Context, chat, after int64, limit int, each func(id, place int64, received time.Time, payload []byte)) error {
+	var rows []struct {
+		ID       int64  `db:"update_id"`
+		Received int64  `db:"received_at"`
+		Position int    `db:"position"`
+		Sealed   string `db:"payload_sealed"`
+	}
+	err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT update_id, received_at, position, payload_sealed FROM inbox
+		WHERE chat_id = ? AND finished_at IS NULL AND (received_at, position) > (?, ?) ORDER BY received_at, position LIMIT ?`),
+		chat, after>>placeBits, after&(1<<placeBits-1), limit)
+	if err != nil {
+		return fmt.Errorf("read backlog of a chat: %w", err)
+	}
+	for _, row := range rows {
+		var payload []byte
+		if text, err := db.unsealText("inbox", "payload", row.ID, row.Sealed); err == nil {
+			payload = []byte(text)
+		}
+		each(row.ID, placeOf(row.Received, row.Position), fromMillis(row.Received), payload)
+	}
+	return nil
 }
 
 // StartAttempt counts another attempt at an unfinished update, durably, and returns the
@@ -118,17 +162,18 @@ func (db *DB) StartAttempt(ctx context.Context, id int64) (payload []byte, attem
 	return []byte(text), row.Attempts, nil
 }
 
-// Finish records that an update is done and deletes its payload. An update that is done
-// or dead-lettered does not change; the error is ErrNotFound for an unknown one.
-func (db *DB) Finish(ctx context.Context, id int64) error {
-	return db.end(ctx, "finish update", markDone, id, nil)
+// Finish records, in one transaction, that updates are done and deletes their payloads.
+// Those that are done or dead-lettered do not change; the error is ErrNotFound if one is
+// unknown.
+func (db *DB) Finish(ctx context.Context, ids ...int64) error {
+	return db.end(ctx, "finish update", markDone, ids, nil)
 }
 
 // FinishWithDialog is Finish and, in the same transaction, sets what the person's next
 // text means until then: step, with its data; step "" closes the dialog.
 func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data string, until time.Time) error {
 	sealed := db.sealText("dialogs", "data", user, data)
-	return db.end(ctx, "finish update", markDone, id, func(tx *sqlx.Tx) error {
+	return db.end(ctx, "finish update", markDone, []int64{id}, func(tx *sqlx.Tx) error {
 		return db.setDialog(ctx, tx, user, step, sealed, until)
 	})
 }
@@ -136,7 +181,7 @@ func (db *DB) FinishWithDialog(ctx context.Context, id, user int64, step, data s
 // DeadLetter is Finish for an update that failed too often: it is not handled again, and
 // its payload is kept, sealed, for 30 days.
 func (db *DB) DeadLetter(ctx context.Context, id int64) error {
-	return db.end(ctx, "dead-letter update", markDeadLettered, id, nil)
+	return db.end(ctx, "dead-letter update", markDeadLettered, []int64{id}, nil)
 }
 
 // Of a done update only the id is needed. Its chat would identify the person, and the
@@ -146,25 +191,32 @@ const (
 	markDeadLettered = `UPDATE inbox SET state = 'dead_lettered', finished_at = ? WHERE update_id = ? AND finished_at IS NULL`
 )
 
-// end finishes an update and runs also if this call did.
-func (db *DB) end(ctx context.Context, what, query string, id int64, also func(tx *sqlx.Tx) error) error {
+// end finishes updates, and runs also if this call finished one of them.
+func (db *DB) end(ctx context.Context, what, query string, ids []int64, also func(tx *sqlx.Tx) error) error {
 	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		ended, err := db.transitionTx(ctx, tx, query, toMillis(time.Now()), id)
-		if err != nil {
-			return err
+		ended := false
+		for _, id := range ids {
+			changed, err := db.transitionTx(ctx, tx, query, toMillis(time.Now()), id)
+			if err != nil {
+				return err
+			}
+			ended = ended || changed
+			if changed {
+				continue
+			}
+			var known int
+			err = tx.GetContext(ctx, &known, db.bind(`SELECT 1 FROM inbox WHERE update_id = ?`), id)
+			if errors.Is(err, sql.ErrNoRows) {
+				return ErrNotFound
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if ended && also != nil {
 			return also(tx)
 		}
-		if ended {
-			return nil
-		}
-		var known int
-		err = tx.GetContext(ctx, &known, db.bind(`SELECT 1 FROM inbox WHERE update_id = ?`), id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotFound
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)

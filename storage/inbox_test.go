@@ -20,24 +20,25 @@ func put(t *testing.T, db *DB, ids ...int64) []bool {
 	for i, id := range ids {
 		payloads[i] = fmt.Append(nil, "payload ", id)
 	}
-	fresh, err := db.StoreUpdates(t.Context(), ids, ids, payloads)
+	places, err := db.StoreUpdates(t.Context(), ids, ids, payloads)
 	if err != nil {
 		t.Fatal(err)
+	}
+	fresh := make([]bool, len(places))
+	for i, place := range places {
+		fresh[i] = place != 0
 	}
 	return fresh
 }
 
 func checkUnfinished(t *testing.T, db *DB, want ...int64) {
 	t.Helper()
-	ids, chats, err := db.Unfinished(t.Context())
+	ids, _, err := db.UnfinishedChats(t.Context()) // in these tests a chat has its update's id
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("unfinished: %s", diff)
-	}
-	if diff := cmp.Diff(ids, chats); diff != "" { // in these tests a chat has its update's id
-		t.Errorf("chats: %s", diff)
 	}
 }
 
@@ -73,7 +74,7 @@ func TestStoreUpdates(t *testing.T) {
 
 func checkUnfinishedSet(t *testing.T, db *DB, want int) {
 	t.Helper()
-	ids, _, err := db.Unfinished(t.Context())
+	ids, _, err := db.UnfinishedChats(t.Context())
 	if err != nil || len(ids) != want {
 		t.Errorf("%d unfinished (%v), want %d", len(ids), err, want)
 	}
@@ -258,4 +259,67 @@ func TestNothingReadableInFiles(t *testing.T) {
 	}
 	mustClose(t, db)
 	check("closed")
+}
+
+// The backlog of a chat is read in the order of storing, from a place on, also after the
+// clock was set back.
+func TestChatBacklog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	synctest.Test(t, func(t *testing.T) {
+		db := openAt(t, path, testKeys(t, 1))
+		defer mustClose(t, db)
+		store := func(ids ...int64) []int64 {
+			chats, payloads := make([]int64, len(ids)), make([][]byte, len(ids))
+			for i, id := range ids {
+				chats[i], payloads[i] = 1+id%2, fmt.Append(nil, "payload ", id)
+			}
+			places, err := db.StoreUpdates(t.Context(), ids, chats, payloads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return places
+		}
+		places := store(9, 4, 7)
+		if _, err := db.writer.ExecContext(t.Context(), `UPDATE inbox SET received_at = received_at + 3600000`); err != nil {
+			t.Fatal(err)
+		}
+		later := store(5, 1, 3)
+		read := func(after int64, limit int) (ids []int64) {
+			err := db.ChatBacklog(t.Context(), 2, after, limit, func(id, place int64, received time.Time, payload []byte) {
+				ids = append(ids, id)
+				if string(payload) != fmt.Sprint("payload ", id) || received.IsZero() || place == 0 {
+					t.Errorf("read %d at %d, received %s: %q", id, place, received, payload)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ids
+		}
+		if diff := cmp.Diff([]int64{9, 7, 5, 1, 3}, read(0, 9)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]int64{1, 3}, read(later[0], 2)); diff != "" || later[0] <= places[2] {
+			t.Errorf("after the first of a batch: %s", diff)
+		}
+		if again := store(5); again[0] != 0 {
+			t.Errorf("a known update has place %d", again[0])
+		}
+		chats, last, err := db.UnfinishedChats(t.Context())
+		if diff := cmp.Diff([]int64{2, 1}, chats); diff != "" || err != nil || last < later[2] {
+			t.Errorf("chats %s, last %d, %v", diff, last, err)
+		}
+		if err := db.Finish(t.Context(), 7, 5, 9); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int64{1, 3}, read(0, 9)); diff != "" {
+			t.Error(diff)
+		}
+		if next := store(11); next[0] <= last {
+			t.Errorf("the next update is at %d, before %d", next[0], last)
+		}
+		if err := db.Finish(t.Context(), 3, 99); !errors.Is(err, ErrNotFound) || len(read(0, 9)) != 3 {
+			t.Errorf("an unknown update among the finished ones: %v", err)
+		}
+	})
 }

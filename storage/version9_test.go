@@ -90,8 +90,8 @@ func TestReadsPeopleOfVersion9(t *testing.T) {
 	if err != nil || step != "link" || text != "dialog data" {
 		t.Errorf("the dialog is %q, %q, %v", step, text, err)
 	}
-	if ids, _, err := db.Unfinished(ctx); err != nil || !slices.Equal(ids, []int64{101}) {
-		t.Errorf("unfinished are %v, %v", ids, err)
+	if chats, _, err := db.UnfinishedChats(ctx); err != nil || !slices.Equal(chats, []int64{version9Ann}) {
+		t.Errorf("chats with unfinished updates are %v, %v", chats, err)
 	}
 	if payload, attempts, err := db.StartAttempt(ctx, 101); err != nil || string(payload) != "received" || attempts != 3 {
 		t.Errorf("attempt %d at %q, %v", attempts, payload, err)

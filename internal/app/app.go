@@ -202,12 +202,7 @@ func webhook(cfg config.Config) *bot.Webhook {
 func checks(db *storage.DB, b *bot.Bot) []ops.Check {
 	return []ops.Check{
 		{Name: "database", Do: db.Ping},
-		{Name: "telegram", Do: func(context.Context) error {
-			if !b.Ready() {
-				return errors.New("updates are not being received")
-			}
-			return nil
-		}},
+		{Name: "telegram", Do: func(context.Context) error { return b.Ready() }},
 	}
 }
 

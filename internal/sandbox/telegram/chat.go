@@ -24,11 +24,12 @@ type chat struct {
 	typing     time.Time // when the bot's last chat action ends
 	watchers   watchers
 	flood      bucket
+	topics     map[int]bool // by message_thread_id
 }
 
 // addChat adds an empty chat. The caller holds mu.
 func (s *Server) addChat(id int64, kind string) *chat {
-	c := &chat{s: s, id: id, kind: kind, watchers: watchers{}}
+	c := &chat{s: s, id: id, kind: kind, watchers: watchers{}, topics: map[int]bool{}}
 	s.chats[id] = c
 	return c
 }
@@ -63,6 +64,18 @@ func (c *chat) add(m Message) *Message {
 func (c *chat) addTyped(p Person, text string) *Message {
 	text, _ = trim(cleanText(text), nil)
 	return c.add(Message{From: p, Text: text, Entities: detectEntities(text, nil)})
+}
+
+// addComposed adds a message that a person composed.
+func (c *chat) addComposed(p Person, m Message) *Message {
+	text, _ := trim(cleanText(m.Text), nil)
+	if m.Thread != 0 {
+		c.topics[m.Thread] = true
+	}
+	return c.add(Message{
+		From: p, Text: text, Entities: detectEntities(text, nil), Photo: m.Photo, Sticker: m.Sticker,
+		Thread: m.Thread, Album: m.Album, Anonymous: m.Anonymous,
+	})
 }
 
 // deleteMessage deletes a message; actor is "" for the bot.
@@ -103,6 +116,13 @@ func (v chatView) visible() []Message {
 		}
 	}
 	return shown
+}
+
+// DeleteTopic deletes a topic. The bot can't write there any more.
+func (v chatView) DeleteTopic(thread int) {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	delete(v.chat.topics, thread)
 }
 
 // Message returns one message, also a deleted one (with Deleted set), and false
@@ -188,11 +208,14 @@ func (s *Server) Group(id int64, title string) *Group {
 
 // Type sends text to the group as p and returns the message's ID. The bot gets
 // the message only if it begins with a command that names no other bot.
-func (g *Group) Type(p *Client, text string) int {
+func (g *Group) Type(p *Client, text string) int { return g.Send(p, Message{Text: text}) }
+
+// Send is Type with the Text, Thread and Anonymous of m. A Thread creates the topic.
+func (g *Group) Send(p *Client, composed Message) int {
 	s, c := g.s, g.chat
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := c.addTyped(p.chat.person, text)
+	m := c.addComposed(p.chat.person, composed)
 	if !c.kicked && s.visibleToBot(m) {
 		s.enqueue("message", m.wire(c))
 	}

@@ -50,6 +50,17 @@ func (c *Client) typeText(text string) int {
 	return c.send(c.chat.addTyped(c.chat.person, text))
 }
 
+// Send sends a message with the Text, Photo, Sticker, Thread and Album of m, and returns
+// its ID, 0 while the bot is blocked. A Thread creates the topic.
+func (c *Client) Send(m Message) int {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if c.chat.kicked {
+		return 0
+	}
+	return c.send(c.chat.addComposed(c.chat.person, m))
+}
+
 // Sticker sends a sticker and returns the message's ID, 0 while the bot is blocked.
 func (c *Client) Sticker() int {
 	c.s.mu.Lock()

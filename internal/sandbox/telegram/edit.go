@@ -41,6 +41,9 @@ func (s *Server) applyEdit(c *chat, m *Message, edited Message, a args) (any, *a
 	if other != nil {
 		return nil, badRequest("inline keyboard expected")
 	}
+	if s.opts.NoCopyButtons && edited.hasCopyButton() {
+		return nil, badRequest(textButton)
+	}
 	if edited.Text == m.Text && slices.Equal(edited.source, m.source) &&
 		sameKeyboard(&edited, m) && edited.LinkPreview == m.LinkPreview {
 		return nil, badRequest(notModified)

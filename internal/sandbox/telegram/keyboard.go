@@ -17,6 +17,14 @@ const (
 	maxKeyboard = 10 << 10 // bytes of all labels, data, copied texts and URLs
 )
 
+// textButton is the refusal of a button without an action.
+const textButton = "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"
+
+func (m *Message) hasCopyButton() bool {
+	_, found := m.button(func(b Button) bool { return b.CopyText != "" })
+	return found
+}
+
 // inlineActions are the fields of an InlineKeyboardButton that set its action.
 var inlineActions = []string{
 	"callback_data", "url", "copy_text", "web_app", "login_url", "switch_inline_query",
@@ -87,7 +95,7 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 	}
 	switch {
 	case len(actions) == 0:
-		return b, badRequest(where + "Text buttons are unallowed in the inline keyboard")
+		return b, badRequest(textButton)
 	case len(actions) > 1:
 		return b, badRequest(where+"exactly one action must be specified, found %s (strict: Telegram takes the first)", strings.Join(actions, " and "))
 	}

@@ -32,11 +32,14 @@ type Message struct {
 	Sticker     string          // its emoji; "": none
 	Via         string          // username of the bot whose inline result it is; "": none
 	LinkPreview LinkPreview
-	Unloaded    bool // there is no preview, because its URL can't be loaded
-	ReplyTo     int  // ID of the message this one replies to; 0: none
-	Protected   bool // protect_content
-	Silent      bool // disable_notification
-	Deleted     bool // for both sides
+	Unloaded    bool   // there is no preview, because its URL can't be loaded
+	ReplyTo     int    // ID of the message this one replies to; 0: none
+	Protected   bool   // protect_content
+	Silent      bool   // disable_notification
+	Thread      int    // the topic it is in; 0: none
+	Album       string // media_group_id: pictures that were sent together; "": none
+	Anonymous   bool   // in a group: an admin sent it in the group's name
+	Deleted     bool   // for both sides
 
 	markup json.RawMessage // the InlineKeyboardMarkup as sent; nil: none
 	source []Entity        // Entities without those that Telegram detects
@@ -97,6 +100,10 @@ type Answer struct {
 	At        time.Time
 }
 
+// anonymousAdmin is the bot that Telegram names as the author of a message of an
+// anonymous admin (Bot API: Message.from).
+var anonymousAdmin = Person{ID: 1087968824, FirstName: "Group", Username: "GroupAnonymousBot"}
+
 // The wire types are the JSON that the bot receives.
 
 type wireUser struct {
@@ -126,6 +133,10 @@ type wireMessage struct {
 	From        *wireUser       `json:"from,omitempty"`
 	Via         *wireUser       `json:"via_bot,omitempty"`
 	Chat        wireChat        `json:"chat"`
+	SenderChat  *wireChat       `json:"sender_chat,omitempty"`
+	Thread      int             `json:"message_thread_id,omitempty"`
+	InTopic     bool            `json:"is_topic_message,omitempty"`
+	Album       string          `json:"media_group_id,omitempty"`
 	Date        int64           `json:"date"`
 	EditDate    int64           `json:"edit_date,omitempty"`
 	Protected   bool            `json:"has_protected_content,omitempty"`
@@ -181,7 +192,12 @@ func (m *Message) wire(c *chat) *wireMessage {
 	from := m.From.wire(m.FromBot)
 	w := &wireMessage{
 		ID: m.ID, From: &from, Chat: c.wire(), Date: m.Date.Unix(),
-		Protected: m.Protected, Markup: m.markup,
+		Protected: m.Protected, Markup: m.markup, Thread: m.Thread, InTopic: m.Thread != 0, Album: m.Album,
+	}
+	if m.Anonymous {
+		*w.From = anonymousAdmin.wire(true)
+		group := c.wire()
+		w.SenderChat = &group
 	}
 	if m.Via != "" {
 		via := c.s.bot.wire(true)

@@ -62,7 +62,7 @@ func TestParameterValidation(t *testing.T) {
 		{"unknown parameter", "sendMessage", send(params{"txt": "x"}), `unknown parameter "txt"`},
 		{"parameter of a newer Bot API", "sendMessage", send(params{"receiver_user_id": 1}), "unknown parameter"},
 		{"wrong type", "sendMessage", send(params{"disable_notification": "perhaps"}), "must be of type Boolean"},
-		{"not implemented parameter", "sendMessage", send(params{"message_thread_id": 1}), "not implemented in the sandbox"},
+		{"not implemented parameter", "sendMessage", send(params{"message_effect_id": "1"}), "not implemented in the sandbox"},
 		{"wrong parse_mode", "sendMessage", send(params{"parse_mode": "HTLM"}), "unsupported parse_mode"},
 		{"markdown", "sendMessage", send(params{"parse_mode": "MarkdownV2"}), "not implemented in the sandbox"},
 		{"open tag", "sendMessage", html("a <b>b"), `Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`},

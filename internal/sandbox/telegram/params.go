@@ -62,7 +62,7 @@ func parseBool(text string) (on, ok bool) {
 // unsupported returns a parameter that the sandbox does not implement, "" if none.
 func (a args) unsupported() string {
 	for _, name := range []string{
-		"business_connection_id", "message_thread_id", "direct_messages_topic_id",
+		"business_connection_id", "direct_messages_topic_id",
 		"suggested_post_parameters", "message_effect_id", "inline_message_id", "rich_message",
 		"allow_paid_broadcast", "certificate",
 	} {

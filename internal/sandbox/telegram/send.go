@@ -89,6 +89,12 @@ func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
 	if m.Keyboard, m.markup, m.Reply, err = a.markup(); err != nil {
 		return nil, err
 	}
+	if s.opts.NoCopyButtons && m.hasCopyButton() {
+		return nil, badRequest(textButton)
+	}
+	if m.Thread = int(a.integer("message_thread_id")); m.Thread != 0 && !c.topics[m.Thread] {
+		return nil, badRequest("message thread not found")
+	}
 	if m.ReplyTo, err = replyTo(c, a); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,9 @@ type Options struct {
 	// limit is answered with a 429 and retry_after.
 	Flood bool
 
+	// NoCopyButtons makes it a server from before Bot API 7.11, which knows no copy_text.
+	NoCopyButtons bool
+
 	// NoLog keeps neither calls nor history, for long runs and benchmarks.
 	NoLog bool
 
@@ -84,6 +87,13 @@ func New(opts Options) *Server {
 		profile:    newProfile(),
 		calls:      callLog{counts: map[string]int{}},
 	}
+}
+
+// Rename changes the bot's username.
+func (s *Server) Rename(username string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Username, s.bot.Username = username, username
 }
 
 // Close ends open polls and the webhook. It may be called more than once.

@@ -96,7 +96,7 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 	default:
 		text = l.T("number_waiting", args)
 	}
-	if o.RawStatus != "" && hstock.ParseSMSState(o.RawStatus) == hstock.SMSUnknown {
+	if state := hstock.ParseSMSState(o.RawStatus); o.RawStatus != "" && (state == hstock.SMSUnknown || state == hstock.SMSEnded) {
 		text += "\n" + l.T("order_state", locales.Args{"State": shorten(o.RawStatus, wordLength)})
 	}
 	return text

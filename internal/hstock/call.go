@@ -34,13 +34,16 @@ const (
 // Errors of an attempt. They quote nothing of the answer.
 var (
 	errEmpty           = errors.New("empty answer")
-	errTooLarge        = errors.New("answer too large")
 	errCutOff          = errors.New("answer cut off")
 	errNotJSON         = errors.New("not JSON")
 	errUnexpectedShape = errors.New("JSON of an unexpected shape")
 	errConnection      = errors.New("connection failed")
 	errRateLimited     = errors.New("rate limit: no slot in time")
 )
+
+// ErrTooLarge means that an answer to a read is larger than 8 MiB: fewer items must be
+// requested at a time.
+var ErrTooLarge = errors.New("answer too large")
 
 // call is one request.
 type call struct {
@@ -85,8 +88,10 @@ func (q call) refusal(status int, message string) *Error {
 	return newRefusal(q.action, status, message, q.key, values)
 }
 
-// request returns the POST of this call with the given body.
-func (q call) request(ctx context.Context, target string, body io.Reader) (*http.Request, error) {
+// request returns the POST of this call with the given body. With an acceptEncoding
+// of its own net/http leaves decompression to readBody, which also reads what was not
+// asked for.
+func (q call) request(ctx context.Context, target, acceptEncoding string, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err != nil {
 		return nil, err
@@ -94,6 +99,7 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "hstockbot")
+	req.Header.Set("Accept-Encoding", acceptEncoding)
 	return req, nil
 }
 
@@ -133,7 +139,7 @@ func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func(
 	for attempt := 1; ; attempt++ {
 		value, failure = readAttempt(ctx, c, q, decode)
 		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) {
+		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) || errors.Is(failure, ErrTooLarge) {
 			return value, failure
 		}
 		if !sleep(ctx, backoff/2+rand.N(backoff)) { //nolint:gosec // jitter, not a secret
@@ -164,7 +170,7 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 }
 
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
-	req, err := q.request(ctx, c.url, strings.NewReader(q.body()))
+	req, err := q.request(ctx, c.url, "gzip", strings.NewReader(q.body()))
 	if err != nil {
 		return value, q.failure(Unreachable, 0, errConnection)
 	}
@@ -177,22 +183,36 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	if inconclusive(status) {
 		return value, q.failure(Unreachable, status, nil)
 	}
-	body, err := readBody(ctx, resp.Body, maxReadBytes)
+	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxReadBytes)
 	if err != nil {
 		if ctx.Err() != nil {
 			return value, q.failure(Unreachable, status, err)
 		}
-		return value, q.failure(kindOfUnreadable(status), status, err)
+		return value, q.failure(Unreadable, status, err)
 	}
-	if message, refused := refusalMessage(body); refused {
+	outer := findJSON(body)
+	if outer == nil {
+		return value, q.failure(Unreadable, status, errNotJSON)
+	}
+	inner := unwrap(outer)
+	if message, refused := q.refusalMessage(outer, inner, status); refused {
 		return value, q.refusal(status, message)
 	}
 	if status < http.StatusBadRequest {
-		if value, ok := decode(body); ok {
+		if value, ok := decode(inner); ok {
 			return value, nil
 		}
 	}
-	return value, q.failure(kindOfUnreadable(status), status, decodeError(body))
+	return value, q.failure(Unreadable, status, errUnexpectedShape)
+}
+
+// refusalMessage looks for a refusal in an answer and in its envelope.
+func (q call) refusalMessage(outer, inner []byte, status int) (message string, refused bool) {
+	hasState := q.action == "status" || q.action == "sms_code" || q.action == "sms_status"
+	if message, refused = refusalMessage(outer, status, hasState); !refused {
+		message, refused = refusalMessage(inner, status, hasState)
+	}
+	return message, refused
 }
 
 // inconclusive reports whether a status is about the server or a proxy, so that the
@@ -200,15 +220,6 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 func inconclusive(status int) bool {
 	return status < 200 || status >= 300 && status < 400 || status >= 500 ||
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
-}
-
-// kindOfUnreadable returns the kind of an unreadable answer. With an error status it
-// is likely a proxy's page, so the marketplace was not reached.
-func kindOfUnreadable(status int) Kind {
-	if status >= http.StatusBadRequest {
-		return Unreachable
-	}
-	return Unreadable
 }
 
 // waitForRate waits for the rate limit. Its error is the context's or errRateLimited.
@@ -225,23 +236,6 @@ func (c *Client) waitForRate(ctx context.Context) error {
 		return errRateLimited
 	}
 	return nil
-}
-
-// readBody reads an answer of at most limit bytes that is not blank.
-func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(from, limit+1))
-	switch {
-	case int64(len(body)) > limit:
-		return nil, errTooLarge
-	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		return nil, errCutOff
-	}
-	if body = trimBody(body); len(body) == 0 {
-		return nil, errEmpty
-	}
-	return body, nil
 }
 
 // newBreaker returns a breaker that opens when the marketplace is unreachable or

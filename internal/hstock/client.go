@@ -90,7 +90,6 @@ func readTransport(o Options) *http.Transport {
 func purchaseTransport(o Options) *http.Transport {
 	t := baseTransport(o)
 	t.DisableKeepAlives = true
-	t.DisableCompression = true
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
 	return t

@@ -109,7 +109,7 @@ func (a *numberAnswer) addCode(code hstock.SMSCode) {
 }
 
 func ended(state hstock.SMSState) bool {
-	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
+	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded || state == hstock.SMSEnded
 }
 
 // askNumber asks for the code, and with full for charge and expiry; those also
@@ -221,7 +221,7 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 	case !a.sms.empty():
 		o.State = storage.OrderDelivered
 	case o.State == storage.OrderDelivered: // what came stays
-	case a.state == hstock.SMSExpired:
+	case a.state == hstock.SMSExpired, a.state == hstock.SMSEnded:
 		o.State = storage.OrderExpired
 		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
 			o.ExpiresAt = now

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"hstockbot/internal/redact"
 )
 
@@ -24,11 +22,6 @@ const (
 	maxAttempts  = 3
 	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; leaves a purchase 20 s for the answer
 	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; four times as long before the third
-
-	// The breaker opens when three calls have failed in all their attempts, and
-	// allows one attempt after breakerTimeout.
-	breakerFailures = 3 * maxAttempts
-	breakerTimeout  = 5 * time.Second
 )
 
 // Errors of an attempt. They quote nothing of the answer.
@@ -116,7 +109,11 @@ func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
 	start := time.Now()
 	value, failure := send()
 	if failure != nil {
-		c.observe(q.action, failure.Kind.String(), time.Since(start))
+		outcome := failure.Kind.String()
+		if failure.Kind != OutcomeUnknown && failure.isAboutKey() && !c.holds.several() {
+			outcome = outcomeHeld
+		}
+		c.observe(q.action, outcome, time.Since(start))
 		var zero T
 		return zero, failure
 	}
@@ -137,6 +134,12 @@ func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func(
 		attempts = 1
 	}
 	for attempt := 1; ; attempt++ {
+		if held, status := c.holds.left(q.key); held > 0 && (attempts == 1 || held > maxHoldWait || !sleep(ctx, held)) {
+			if failure == nil {
+				failure = q.failure(Unreachable, status, errHeld)
+			}
+			return value, failure
+		}
 		value, failure = readAttempt(ctx, c, q, decode)
 		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
 		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) || errors.Is(failure, ErrTooLarge) {
@@ -158,15 +161,30 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		var failure *Error
-		if value, failure = exchange(ctx, c, q, decode); failure != nil {
-			return struct{}{}, failure
+		if value, failure = exchange(ctx, c, q, decode); failure == nil {
+			c.noteOutcome(q, nil)
+			return struct{}{}, nil
 		}
-		return struct{}{}, nil
+		c.noteOutcome(q, failure)
+		return struct{}{}, failure
 	})
 	if err == nil || errors.As(err, &failure) {
 		return value, failure
 	}
 	return value, q.failure(Unreachable, 0, err) // the breaker is open
+}
+
+// noteOutcome remembers what an attempt says about its key and about all.
+func (c *Client) noteOutcome(q call, failure *Error) {
+	switch {
+	case failure != nil && failure.isAboutKey():
+		c.holds.add(q.key, failure.Status, failure.retryAfter)
+	case failure != nil && isOutage(failure):
+		c.failing.add(q.key)
+	default:
+		c.failing.reset()
+		c.holds.release(q.key)
+	}
 }
 
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
@@ -181,7 +199,9 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	defer func() { _ = resp.Body.Close() }()
 	status := resp.StatusCode
 	if inconclusive(status) {
-		return value, q.failure(Unreachable, status, nil)
+		failure := q.failure(Unreachable, status, nil)
+		failure.retryAfter = resp.Header.Get("Retry-After")
+		return value, failure
 	}
 	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxReadBytes)
 	if err != nil {
@@ -236,28 +256,6 @@ func (c *Client) waitForRate(ctx context.Context) error {
 		return errRateLimited
 	}
 	return nil
-}
-
-// newBreaker returns a breaker that opens when the marketplace is unreachable or
-// answers no JSON. JSON of an unexpected shape concerns one action only, and a
-// canceled or rate-limited call does not count.
-func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
-	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:        "hstockplus",
-		Timeout:     breakerTimeout,
-		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
-		IsSuccessful: func(err error) bool {
-			kind, failed := KindOf(err)
-			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errUnexpectedShape))
-		},
-		IsExcluded: func(err error) bool {
-			return errors.Is(err, context.Canceled) || errors.Is(err, errRateLimited)
-		},
-	})
-}
-
-func isOpen(err error) bool {
-	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 // safeCause reduces an error of net/http to one that is safe to print: the original

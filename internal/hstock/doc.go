@@ -3,7 +3,9 @@
 // rule that a purchase is sent once. It contains no caching, no Telegram and no
 // storage.
 //
-// Reads are tried up to three times, 10 s each, behind a circuit breaker. Add,
+// Reads are tried up to three times, 10 s each, behind a circuit breaker, which opens
+// only when several keys fail. A key that gets a 429, or a firewall's 403, is held for
+// a while: its reads wait or fail without being sent (hold.go). Add,
 // AddSMS and Cancel move money or orders and are sent once: net/http repeats a
 // request by itself on reused connections, over HTTP/2, after redirects, with
 // GetBody or with an Idempotency-Key, so a purchase uses a transport without any

@@ -84,6 +84,7 @@ type Error struct {
 	Err     error  // the documented refusal, the context's error, or the cause
 
 	requestValues []string // masked in Refusal when it is printed
+	retryAfter    string   // the header of that name
 }
 
 // Error implements error.

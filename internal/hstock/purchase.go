@@ -3,6 +3,7 @@ package hstock
 import (
 	"context"
 	"io"
+	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
@@ -46,6 +47,9 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		return value, q.failure(OutcomeUnknown, 0, safeCause(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusTooManyRequests {
+		c.holds.add(q.key, resp.StatusCode, resp.Header.Get("Retry-After")) // of reads: a purchase is not delayed
+	}
 	if inconclusive(resp.StatusCode) {
 		return value, q.failure(OutcomeUnknown, resp.StatusCode, nil)
 	}

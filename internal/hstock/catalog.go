@@ -52,14 +52,23 @@ func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Pag
 // the subproducts' names (HStockPlus: inventory).
 func (c *Client) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (Inventory, error) {
 	q := newCall("inventory", key, "service", formatInt(service), "lang", langParam(lang))
-	return read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
+	inventory, err := read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
+	if currency, _ := c.knownCurrency(key); err == nil {
+		inventory.Currency = cmp.Or(inventory.Currency, currency)
+	}
+	return inventory, err
 }
 
 func readPage(ctx context.Context, c *Client, q call, f Filter, entity EntityType) (Page, error) {
 	if len(f.ProductIDs) > MaxBatch {
 		return Page{}, q.failure(NotSent, 0, errBatchSize)
 	}
-	return read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
+	page, err := read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
+	currency, _ := c.knownCurrency(q.key)
+	for i := range page.Items {
+		page.Items[i].Currency = cmp.Or(page.Items[i].Currency, currency)
+	}
+	return page, err
 }
 
 func (f Filter) call(action string, key redact.Secret) call {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -38,7 +39,9 @@ type Client struct {
 	breaker   *gobreaker.CircuitBreaker[struct{}]
 	failing   *failingKeys // what the breaker counts
 	holds     holds
-	observe   func(action, outcome string, took time.Duration)
+
+	currencies sync.Map // keyDigest to string
+	observe    func(action, outcome string, took time.Duration)
 }
 
 // New returns a Client without connecting. The error says that the URL is not

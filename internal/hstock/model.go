@@ -65,7 +65,7 @@ type Page struct {
 
 // Item is something on sale (HStockPlus: services, products). Service is the
 // number that Add and Inventory take. Rate is in Currency, which is that of the key's
-// account, or "" if it is not known; for a product it is the price of one piece. Min
+// account, or "" before Currency or Balance was called with the key; for a product it is the price of one piece. Min
 // and Max are 0 if not given. Stock is 0 if StockUnknown.
 type Item struct {
 	ID                    string

@@ -53,7 +53,27 @@ func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []in
 
 // Balance returns the balance of the key's account (HStockPlus: balance).
 func (c *Client) Balance(ctx context.Context, key redact.Secret) (Balance, error) {
-	return read(ctx, c, newCall("balance", key), decodeBalance)
+	balance, err := read(ctx, c, newCall("balance", key), decodeBalance)
+	if err == nil {
+		c.currencies.Store(digest(key), balance.Currency)
+	}
+	return balance, err
+}
+
+// Currency returns the currency of the key's account, in which all its prices are: as
+// the last Balance with the key said, or else it calls Balance. It may be "".
+func (c *Client) Currency(ctx context.Context, key redact.Secret) (string, error) {
+	if currency, known := c.knownCurrency(key); known {
+		return currency, nil
+	}
+	balance, err := c.Balance(ctx, key)
+	return balance.Currency, err
+}
+
+func (c *Client) knownCurrency(key redact.Secret) (currency string, known bool) {
+	value, known := c.currencies.Load(digest(key))
+	currency, _ = value.(string)
+	return currency, known
 }
 
 func formatInts(orders []int64) string {

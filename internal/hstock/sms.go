@@ -13,7 +13,12 @@ import (
 // SMSProjects returns the websites whose codes numbers of a country can receive;
 // country "" is all countries (HStockPlus: sms_projects).
 func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]SMSProject, error) {
-	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
+	projects, err := read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
+	currency, _ := c.knownCurrency(key)
+	for i := range projects {
+		projects[i].Currency = cmp.Or(projects[i].Currency, currency)
+	}
+	return projects, err
 }
 
 // ProjectsIn returns the projects of an answer that belong to a country. The document

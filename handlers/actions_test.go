@@ -13,22 +13,21 @@ func TestEveryActionIsUsed(t *testing.T) {
 		categories subcategory_info shops products services inventory add status
 		cancel allowcancel balance sms_projects sms_countries add_sms sms_code sms_status`)
 	inWorld(t, "en", func(w *world) {
-		w.setTheScene()
+		w.populate()
 		w.types("/catalog")
 		w.openGmail()
 		w.types("/menu")
 		w.tap("menu_button_recommended")
 		w.types("/menu")
-		w.tap("menu_button_shops")
-		w.types("/orders")
-		w.tap("orders_button_sms")
+		w.tap("menu_button_sellers")
+		w.list("orders_button_sms")
 		w.tapLike("⏳")
 		w.tap("cancel_button")
 		w.tap("cancel_button_sure")
 		pass(time.Minute)
 		for _, action := range actions {
-			if w.market.Count(action) == 0 {
-				t.Errorf("%s was not called", action)
+			if w.Market.Count(action) == 0 {
+				w.T.Errorf("%s was not called", action)
 			}
 		}
 	})

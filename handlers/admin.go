@@ -14,15 +14,14 @@ import (
 
 // Steps of the admins' dialogs.
 const (
-	stepMaintenance     = "maintenance"
-	stepPerson          = "person"
-	stepAllOrdersPerson = "ordersperson"
-	stepAllOrdersDay    = "ordersday"
-	stepBalanceWarn     = "threshold"
+	stepMaintenance       = "maintenance"
+	stepPerson            = "person"
+	stepAdminOrdersPerson = "ordersperson"
+	stepAdminOrdersDay    = "ordersday"
+	stepBalanceThreshold  = "threshold"
 )
 
-// registerAdmin registers what exists for admins only. This is the list of their
-// routes.
+// registerAdmin registers the commands, routes and steps that exist for admins only.
 func (s *Screens) registerAdmin(b *bot.Bot) {
 	b.Command(adminCommand, s.forAdmins(s.adminHomeCommand))
 
@@ -30,7 +29,7 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 	adminScreen(s, b, keyboards.Maintenance, s.maintenance)
 	adminAction(s, b, keyboards.MaintenanceSwitch, s.maintenanceSwitch, keyboards.MaintenanceSwitch.Data)
 	adminScreen(s, b, keyboards.MaintenanceText, s.maintenanceText)
-	adminAction(s, b, keyboards.MaintenanceOwn, s.maintenanceOwn, keyboards.MaintenanceOwn.Data)
+	adminAction(s, b, keyboards.MaintenanceDefaultText, s.maintenanceDefaultText, keyboards.MaintenanceDefaultText.Data)
 	adminScreen(s, b, keyboards.PersonFind, s.personFind)
 	adminScreen(s, b, keyboards.Person, s.person)
 	adminScreen(s, b, keyboards.PersonBlock, s.personBlock)
@@ -38,18 +37,20 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 	adminAction(s, b, keyboards.PersonUnblock, s.personUnblock, keyboards.PersonUnblock.Data)
 	adminScreen(s, b, keyboards.AdminLog, s.adminLog)
 
-	adminScreen(s, b, keyboards.AdminOrders, s.allOrders)
-	adminScreen(s, b, keyboards.AdminOrdersPerson, s.allOrdersPerson)
-	adminScreen(s, b, keyboards.AdminOrdersCategories, s.allOrdersCategories)
-	adminScreen(s, b, keyboards.AdminOrdersDays, s.allOrdersDays)
-	adminScreen(s, b, keyboards.AdminOrdersTotals, s.allOrdersTotals)
-	adminScreen(s, b, keyboards.AdminOrdersPicture, s.allOrdersPicture)
-	adminScreen(s, b, keyboards.AdminOrdersExport, s.allOrdersExport)
-	adminScreen(s, b, keyboards.AdminOrder, s.anyOrder)
-	adminScreen(s, b, keyboards.AdminUnresolvedList, s.allUnknown)
-	adminScreen(s, b, keyboards.AdminUnresolved, s.anyUnknown)
-	adminScreen(s, b, keyboards.BalanceWarn, s.balanceWarn)
-	adminAction(s, b, keyboards.BalanceWarnOff, s.balanceWarnOff, keyboards.BalanceWarnOff.Data)
+	adminScreen(s, b, keyboards.AdminOrders, s.adminOrders)
+	adminScreen(s, b, keyboards.AdminOrdersPerson, s.adminOrdersPerson)
+	adminScreen(s, b, keyboards.AdminOrdersCategories, s.adminOrdersCategories)
+	adminScreen(s, b, keyboards.AdminOrdersDays, s.adminOrdersDays)
+	adminScreen(s, b, keyboards.AdminOrdersTotals, s.adminOrdersTotals)
+	adminScreen(s, b, keyboards.AdminOrdersPicture, s.adminOrdersPicture)
+	adminScreen(s, b, keyboards.AdminOrdersExport, s.adminOrdersExport)
+	adminScreen(s, b, keyboards.AdminOrder, s.adminOrder)
+	adminScreen(s, b, keyboards.AdminUnresolvedList, s.adminUnresolvedList)
+	adminScreen(s, b, keyboards.AdminUnresolved, s.adminUnresolved)
+
+	adminScreen(s, b, keyboards.BalanceThreshold, s.balanceThreshold)
+	adminAction(s, b, keyboards.BalanceThresholdRemove, s.balanceThresholdRemove, keyboards.BalanceThresholdRemove.Data)
+
 	adminScreen(s, b, keyboards.Broadcasts, s.broadcastList)
 	adminScreen(s, b, keyboards.BroadcastWrite, s.broadcastWrite)
 	adminScreen(s, b, keyboards.BroadcastText, s.broadcastAsk)
@@ -62,14 +63,14 @@ func (s *Screens) registerAdmin(b *bot.Bot) {
 
 	b.Step(stepMaintenance, s.forAdmins(s.maintenanceTyped))
 	b.Step(stepPerson, s.forAdmins(s.personTyped))
-	b.Step(stepAllOrdersPerson, s.forAdmins(s.allOrdersPersonTyped))
-	b.Step(stepAllOrdersDay, s.forAdmins(s.allOrdersDayTyped))
-	b.Step(stepBalanceWarn, s.forAdmins(s.balanceWarnTyped))
+	b.Step(stepAdminOrdersPerson, s.forAdmins(s.adminOrdersPersonTyped))
+	b.Step(stepAdminOrdersDay, s.forAdmins(s.adminOrdersDayTyped))
+	b.Step(stepBalanceThreshold, s.forAdmins(s.balanceThresholdTyped))
 	b.Step(stepBroadcast, s.forAdmins(s.broadcastTyped))
 }
 
-// adminScreen registers a screen that exists for admins only: to anyone else its
-// buttons are out of date. Who is an admin is checked on every call.
+// adminScreen registers a screen that exists for admins only. For anyone else its
+// buttons are out of date. Admin status is checked on every call.
 func adminScreen[A any](s *Screens, b *bot.Bot, r route.Route[A], h func(context.Context, *bot.Request, A) (bot.View, error)) {
 	bot.Screen(b, r, onlyAdmins(s, h))
 }
@@ -88,8 +89,8 @@ func onlyAdmins[A any](s *Screens, h func(context.Context, *bot.Request, A) (bot
 	}
 }
 
-// forAdmins wraps a command or a step: to anyone else the command is unknown and
-// the answer is ordinary text.
+// forAdmins wraps a command or a step that exists for admins only. For anyone else
+// the command is unknown, and an answer is treated as ordinary text.
 func (s *Screens) forAdmins(h func(context.Context, *bot.Request) (bot.View, error)) func(context.Context, *bot.Request) (bot.View, error) {
 	return func(ctx context.Context, req *bot.Request) (bot.View, error) {
 		if !s.IsAdmin(req.User.ID) {
@@ -99,10 +100,10 @@ func (s *Screens) forAdmins(h func(context.Context, *bot.Request) (bot.View, err
 	}
 }
 
-// adminHome shows how everything is.
+// adminHome shows the state of the bot.
 func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l, now := req.L, time.Now()
-	census, err := s.DB.Stats(ctx, now, now.UTC().Truncate(24*time.Hour), req.UpdateID)
+	stats, err := s.DB.Stats(ctx, now, now.UTC().Truncate(24*time.Hour), req.UpdateID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -114,49 +115,50 @@ func (s *Screens) adminHome(ctx context.Context, req *bot.Request, _ struct{}) (
 	if maintenance.On() {
 		lines = append(lines, "", l.T("maintenance_on", locales.Args{"Since": clock(l, maintenance.Since)}))
 	}
-	wrong, err := s.wrongNow(ctx, l)
+	alerts, err := s.activeAlerts(ctx, l)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if len(wrong) > 0 {
-		lines = append(append(lines, ""), wrong...)
+	if len(alerts) > 0 {
+		lines = append(append(lines, ""), alerts...)
 	}
 	lines = append(lines, "",
-		l.T("admin_people", locales.Args{"All": census.People, "New": census.New, "Active": census.Active}),
-		l.T("admin_people_gone", locales.Args{"Unreachable": census.Unreachable, "Blocked": census.Blocked}),
-		"", l.T("admin_open", locales.Args{"Goods": census.OpenProducts, "SMM": census.OpenSMM, "Numbers": census.OpenSMS, "Unknown": census.OutcomeUnknown}))
-	lines = appendSince(lines, l, "admin_oldest", census.OldestOpen)
-	lines = append(lines, "", l.T("admin_outbox", locales.Args{"Waiting": census.Pending, "Held": census.Held}))
-	lines = appendSince(lines, l, "admin_oldest", census.OldestPending)
-	lines = append(lines, "", l.T("admin_inbox", locales.Args{"Unfinished": census.Unfinished, "Parked": census.DeadLettered}))
-	lines = appendSince(lines, l, "admin_oldest", census.OldestUnfinished)
+		l.T("admin_people", locales.Args{"All": stats.People, "New": stats.New, "Active": stats.Active}),
+		l.T("admin_people_gone", locales.Args{"Unreachable": stats.Unreachable, "Blocked": stats.Blocked}),
+		"", l.T("admin_open", locales.Args{"Goods": stats.OpenProducts, "SMM": stats.OpenSMM, "Numbers": stats.OpenSMS, "Unknown": stats.OutcomeUnknown}))
+	lines = appendTime(lines, l, "admin_oldest", stats.OldestOpen)
+	lines = append(lines, "", l.T("admin_outbox", locales.Args{"Waiting": stats.Pending, "Held": stats.Held}))
+	lines = appendTime(lines, l, "admin_oldest", stats.OldestPending)
+	lines = append(lines, "", l.T("admin_inbox", locales.Args{"Unfinished": stats.Unfinished, "Parked": stats.DeadLettered}))
+	lines = appendTime(lines, l, "admin_oldest", stats.OldestUnfinished)
 	if s.CallStats != nil {
 		market, telegram := s.CallStats()
-		lines = append(append(lines, ""), trafficLines(l, "admin_market", market)...)
-		lines = append(append(lines, ""), trafficLines(l, "admin_telegram", telegram)...)
+		lines = append(append(lines, ""), callStatsLines(l, "admin_market", market)...)
+		lines = append(append(lines, ""), callStatsLines(l, "admin_telegram", telegram)...)
 	}
 	lines = append(lines, "", l.T("admin_version", locales.Args{"Version": s.Version}),
-		l.T("admin_started", locales.Args{"Time": clock(l, s.began)}))
+		l.T("admin_started", locales.Args{"Time": clock(l, s.startedAt)}))
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminKeyboard(l)}, nil
 }
 
 func (s *Screens) adminHomeCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	s.Announcer.noticeAdmin(ctx, req.User.ID)
+	s.Announcer.refreshAdmin(ctx, req.User.ID)
 	return bot.RedirectTo(keyboards.Admin.Data(struct{}{})), nil
 }
 
-func appendSince(lines []string, l *locales.Localizer, id string, t time.Time) []string {
+// appendTime appends the message id with the time t, unless t is zero.
+func appendTime(lines []string, l *locales.Localizer, id string, t time.Time) []string {
 	if t.IsZero() {
 		return lines
 	}
 	return append(lines, l.T(id, locales.Args{"Time": clock(l, t)}))
 }
 
-// trafficLines tell how the calls to a service went. id is the message about it.
-func trafficLines(l *locales.Localizer, id string, t ops.Snapshot) []string {
-	lines := []string{l.T(id, locales.Args{"Calls": t.Calls, "Errors": t.Errors})}
-	if t.LastError != "" {
-		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(t.LastError), "Time": clock(l, t.LastErrorAt)}))
+// callStatsLines summarizes the calls to a service with the message id.
+func callStatsLines(l *locales.Localizer, id string, stats ops.Snapshot) []string {
+	lines := []string{l.T(id, locales.Args{"Calls": stats.Calls, "Errors": stats.Errors})}
+	if stats.LastError != "" {
+		lines = append(lines, l.T("admin_last_error", locales.Args{"What": l.Name(stats.LastError), "Time": clock(l, stats.LastErrorAt)}))
 	}
 	return lines
 }

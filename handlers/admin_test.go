@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hstockbot/internal/sandbox/market"
@@ -11,43 +12,35 @@ import (
 	"hstockbot/storage"
 )
 
-// TestAdminHome: how everything is, with things that wait and things that went wrong.
 func TestAdminHome(t *testing.T) {
-	inBoth(t, "admin", func(w *world) {
-		w.setTheScene()
-		w.marketDown.set(time.Now().Add(-5 * time.Minute))
+	inEnglish(t, "admin_home", func(w *world) {
+		w.populate()
+		since := time.Now().Add(-5 * time.Minute)
+		w.marketDown.Store(&since)
 		pass(time.Minute)
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/start")
-		pass(time.Minute) // what is wrong is told as soon as there is somebody to tell it to
-		w.marketDown.set(time.Time{})
-		pass(2 * time.Minute) // and its end
+		pass(time.Minute) // admins get alerts from their first message on
+		w.marketDown.Store(nil)
+		pass(2 * time.Minute) // the alert ends
 		w.types("/admin")
 		w.tap("nav_button_refresh")
 	})
 }
 
-// TestMaintenance: nobody begins to buy, wherever they stand; what is under way goes
-// on, and what was bought arrives.
-func TestMaintenance(t *testing.T) {
-	inBoth(t, "maintenance", func(w *world) {
-		person := w.anna.Person()
+// TestMaintenanceStopsPurchases: no purchase can be started, also from an open card.
+// Placed orders are still delivered.
+func TestMaintenanceStopsPurchases(t *testing.T) {
+	inEnglish(t, "maintenance", func(w *world) {
+		person := w.chat.Person()
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
-		buy := func() {
-			w.open("3")
-			w.tapLabel("1")
-			w.tap("order_button_skip")
-			w.tap("confirm_button_confirm")
-			pass(time.Second)
-		}
-		buy()
-		open := w.market.Orders()
-		w.open("2") // a card that stands
-		w.tapLabel("1")
-		w.tap("order_button_skip")
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
+		w.buy("3", "1")
+		pass(time.Second)
+		open := w.Market.Orders()
+		w.card("2", "1")
 
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("admin_button_maintenance")
 		w.tap("maintenance_button_on")
@@ -64,62 +57,54 @@ func TestMaintenance(t *testing.T) {
 		w.types("Telegram")
 		w.tapLabel("2")
 		w.types("/orders")
-		if n := len(w.market.Orders()); n != len(open) {
-			w.t.Fatalf("%d orders were placed during maintenance", n-len(open))
+		if n := len(w.Market.Orders()); n != len(open) {
+			w.T.Fatalf("%d orders were placed during maintenance", n-len(open))
 		}
-		must(w.t, w.market.Deliver(open[0].Number, 1))
-		pass(time.Minute) // it arrives all the same
+		must(w.T, w.Market.Deliver(open[0].Number, 1))
+		pass(time.Minute) // the delivery arrives
 
-		w.beAdmin()
+		w.becomeAdmin()
 		w.tap("maintenance_button_own")
 		w.tap("maintenance_button_off")
 		w.become(person)
-		w.open("2")
-		w.tapLabel("1")
-		w.tap("order_button_skip")
-		w.tap("confirm_button_confirm")
+		w.buy("2", "1")
 		pass(5 * time.Second)
-		if n := len(w.market.Orders()); n != len(open)+1 {
-			w.t.Errorf("after maintenance there are %d orders, want one more than %d", n, len(open))
+		if n := len(w.Market.Orders()); n != len(open)+1 {
+			w.T.Errorf("after maintenance there are %d orders, want one more than %d", n, len(open))
 		}
 	})
 }
 
-// TestMaintenanceBetweenLookAndClaim: the switch holds for a tap that was under way.
-func TestMaintenanceBetweenLookAndClaim(t *testing.T) {
+// TestMaintenanceStopsClaimOfPurchase: maintenance may start between the tap and the
+// claim.
+func TestMaintenanceStopsClaimOfPurchase(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.withKey(annaKey)
-		w.open("2")
-		w.tapLabel("1")
-		w.tap("order_button_skip")
-		drafts, err := w.app.DB.PersonalData(w.t.Context(), anna.ID)
-		must(w.t, err)
-		must(w.t, w.app.DB.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
+		w.confirmCard()
+		drafts, err := w.app.DB.PersonalData(w.T.Context(), anna.ID)
+		must(w.T, err)
+		must(w.T, w.app.DB.SetMaintenance(w.T.Context(), time.Now(), storage.AuditEntry{AdminID: adminID, Action: "maintenance_on", At: time.Now()}))
 		for _, p := range drafts.Purchases {
-			claimed, err := w.app.DB.ClaimPurchase(w.t.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
+			claimed, err := w.app.DB.ClaimPurchase(w.T.Context(), anna.ID, p.ID, "test", time.Now(), time.Now().Add(time.Minute))
 			if err != nil || claimed {
-				w.t.Errorf("a purchase was claimed during maintenance (%v)", err)
+				w.T.Errorf("a purchase was claimed during maintenance (%v)", err)
 			}
 		}
 		if len(drafts.Purchases) == 0 {
-			w.t.Error("there was nothing to claim")
+			w.T.Error("there was nothing to claim")
 		}
 	})
 }
 
-// TestBlockAPerson: they get no answer any more, but what they bought.
-func TestBlockAPerson(t *testing.T) {
-	inBoth(t, "person", func(w *world) {
-		person := w.anna.Person()
+// TestBlockPerson: a blocked person gets no answers, but still gets their deliveries.
+func TestBlockPerson(t *testing.T) {
+	inEnglish(t, "admin_block", func(w *world) {
+		person := w.chat.Person()
 		w.withKey(annaKey)
-		must(w.t, w.market.Hold(market.OutlookByHand, true))
-		w.open("3")
-		w.tapLabel("1")
-		w.tap("order_button_skip")
-		w.tap("confirm_button_confirm")
+		must(w.T, w.Market.Hold(market.OutlookByHand, true))
+		w.buy("3", "1")
 		pass(time.Second)
 
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("admin_button_person")
 		w.types("nobody")
@@ -131,103 +116,97 @@ func TestBlockAPerson(t *testing.T) {
 		w.tap("person_button_block")
 
 		w.become(person)
-		before := len(w.anna.Messages())
+		before := len(w.chat.Messages())
 		w.types("/menu")
-		must(w.t, w.anna.TapOn(w.anna.Messages()[0].ID, w.anna.Messages()[0].Keyboard[0][0].Text))
+		must(w.T, w.chat.TapOn(w.chat.Messages()[0].ID, w.chat.Messages()[0].Keyboard[0][0].Text))
 		pass(time.Second)
-		if n := len(w.anna.Messages()); n != before+1 { // their own
-			w.t.Errorf("a blocked person was answered:\n%s", w.anna.Transcript())
+		if n := len(w.chat.Messages()); n != before+1 { // the person's own
+			w.T.Errorf("a blocked person was answered:\n%s", w.chat.Transcript())
 		}
-		must(w.t, w.market.Deliver(w.market.Orders()[0].Number, 1))
+		must(w.T, w.Market.Deliver(w.Market.Orders()[0].Number, 1))
 		pass(time.Minute)
-		if n := len(w.anna.Messages()); n != before+2 {
-			w.t.Errorf("a blocked person did not get what they bought:\n%s", w.anna.Transcript())
+		if n := len(w.chat.Messages()); n != before+2 {
+			w.T.Errorf("a blocked person did not get what they bought:\n%s", w.chat.Transcript())
 		}
 
-		w.beAdmin()
+		w.becomeAdmin()
 		w.tap("person_button_unblock")
 		w.tap("nav_button_back")
 		w.tap("admin_button_log")
 		w.become(person)
 		w.types("/menu")
-		if w.anna.Last().FromBot {
-			w.beAdmin()
-			return
+		if !w.chat.Last().FromBot {
+			w.T.Errorf("an unblocked person is not answered:\n%s", w.chat.Transcript())
 		}
-		w.t.Errorf("an unblocked person is not answered:\n%s", w.anna.Transcript())
+		w.becomeAdmin() // whose transcript is compared
 	})
 }
 
-// TestLogOfAForgottenPerson: that somebody was blocked stays, who it was does not, and
-// nobody has the id 0.
-func TestLogOfAForgottenPerson(t *testing.T) {
+// TestAuditLogOfForgottenPerson: the log keeps the action, but not the person.
+func TestAuditLogOfForgottenPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("/start")
-		for _, what := range []string{"block", "unblock"} {
-			_, err := w.app.DB.SetBlocked(w.t.Context(), anna.ID, what == "block", storage.AuditEntry{AdminID: adminID, Action: what, Subject: anna.ID, At: time.Now()})
-			must(w.t, err)
+		for _, action := range []string{"block", "unblock"} {
+			_, err := w.app.DB.SetBlocked(w.T.Context(), anna.ID, action == "block", storage.AuditEntry{AdminID: adminID, Action: action, Subject: anna.ID, At: time.Now()})
+			must(w.T, err)
 		}
-		must(w.t, w.app.DB.Forget(w.t.Context(), anna.ID, time.Now()))
-		w.beAdmin()
+		must(w.T, w.app.DB.Forget(w.T.Context(), anna.ID, time.Now()))
+		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("admin_button_log")
-		w.says("unblocked " + w.l.Label("allorders_forgotten"))
+		w.says("unblocked " + w.l.Label("adminorders_forgotten"))
 	})
 }
 
-// TestAdminsAreNotBlocked: not by each other, not by themselves.
-func TestAdminsAreNotBlocked(t *testing.T) {
+func TestAdminsCannotBeBlocked(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/admin")
-		w.anna.TapData(w.anna.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
-		pass(time.Second)
+		w.forge(w.chat, w.chat.Last().ID, keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: adminID}))
 		w.says(w.l.Label("person_is_admin"))
-		user, err := w.app.DB.User(w.t.Context(), adminID)
+		user, err := w.app.DB.User(w.T.Context(), adminID)
 		if err != nil || user.Blocked {
-			w.t.Errorf("an admin was blocked (%v)", err)
+			w.T.Errorf("an admin was blocked (%v)", err)
 		}
 	})
 }
 
-// TestAdminIsLookedUpAtEachTap: who is taken off ADMIN_IDS finds nothing behind the
-// buttons that they still have, nor behind a question that was asked before.
-func TestAdminIsLookedUpAtEachTap(t *testing.T) {
+// TestAdminStatusIsCheckedOnEachTap: for a person removed from ADMIN_IDS, the buttons
+// are outdated, and the answer to an open question is ordinary text.
+func TestAdminStatusIsCheckedOnEachTap(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("admin_button_maintenance")
-		card := w.anna.Last().ID
+		card := w.chat.Last().ID
 		w.tap("maintenance_button_text")
-		w.admins = nil
+		w.cfg.AdminIDs = nil
 		w.restart()
 		pass(5 * time.Second)
 		for _, data := range []string{
 			keyboards.MaintenanceSwitch.Data(keyboards.SwitchArgs{On: true}), keyboards.Admin.Data(struct{}{}),
 			keyboards.PersonBlockSure.Data(keyboards.PersonArgs{Person: anna.ID}),
 		} {
-			w.anna.TapData(card, data)
-			pass(5 * time.Second)
-			if answers := w.anna.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-				w.t.Errorf("%s is answered %q", data, answers[len(answers)-1].Text)
+			if got := w.forge(w.chat, card, data); got != w.l.Label("error_outdated") {
+				w.T.Errorf("%s is answered %q", data, got)
 			}
 		}
-		w.types("not the sentence any more")
+		w.types("not a maintenance text")
 		w.types("/admin")
 		w.says(w.l.Label("text_not_understood"))
-		m, err := w.app.DB.Maintenance(w.t.Context())
+		m, err := w.app.DB.Maintenance(w.T.Context())
 		if err != nil || m.On() || m.Text != "" {
-			w.t.Errorf("somebody who is no admin set %+v (%v)", m, err)
+			w.T.Errorf("a former admin set %+v (%v)", m, err)
 		}
-		if _, total, err := w.app.DB.AuditLog(w.t.Context(), 8, 0); err != nil || total != 0 {
-			w.t.Errorf("%d deeds are written down (%v)", total, err)
+		if _, total, err := w.app.DB.AuditLog(w.T.Context(), 8, 0); err != nil || total != 0 {
+			w.T.Errorf("%d audit entries (%v), want none", total, err)
 		}
 	})
 }
 
-// TestAdminCommand: it is listed for admins, in their language, from their first
-// word on, and for nobody else; and no longer when they are none.
-func TestAdminCommand(t *testing.T) {
+// TestAdminCommandIsListedForAdminsOnly: from an admin's first message on, in the
+// admin's language, until the person is removed from ADMIN_IDS.
+func TestAdminCommandIsListedForAdminsOnly(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		listed := func(c *telegram.Client) string {
 			for _, command := range c.Commands() {
@@ -237,68 +216,68 @@ func TestAdminCommand(t *testing.T) {
 			}
 			return ""
 		}
-		must(w.t, w.app.Announcer.Announce(w.t.Context())) // nobody has written yet
-		person := w.anna.Person()
+		must(w.T, w.app.Announcer.Announce(w.T.Context())) // nobody has started the bot
+		person := w.chat.Person()
 		w.types("/start")
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/start")
-		if got, want := listed(w.anna), w.l.Label("command_admin"); got != want {
-			w.t.Errorf("an admin sees %q, want %q", got, want)
+		if got, want := listed(w.chat), w.l.Label("command_admin"); got != want {
+			w.T.Errorf("an admin sees %q, want %q", got, want)
 		}
-		if got := listed(w.telegram.Join(person)); got != "" {
-			w.t.Errorf("Anna sees %q", got)
+		if got := listed(w.Telegram.Join(person)); got != "" {
+			w.T.Errorf("Anna sees %q", got)
 		}
 		w.types("/language")
 		w.tapLabel("中文")
-		if got, want := listed(w.anna), w.bundle.Localizer("zh").Label("command_admin"); got != want {
-			w.t.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
+		if got, want := listed(w.chat), w.bundle.Localizer("zh").Label("command_admin"); got != want {
+			w.T.Errorf("an admin who reads Chinese sees %q, want %q", got, want)
 		}
-		calls := len(w.telegram.Calls())
-		must(w.t, w.app.Announcer.Announce(w.t.Context()))
-		if n := len(w.telegram.Calls()); n != calls {
-			w.t.Errorf("%d calls to say what was said", n-calls)
+		calls := len(w.Telegram.Calls())
+		must(w.T, w.app.Announcer.Announce(w.T.Context()))
+		if n := len(w.Telegram.Calls()); n != calls {
+			w.T.Errorf("%d calls without a change", n-calls)
 		}
-		w.admins = nil
+		w.cfg.AdminIDs = nil
 		w.restart()
-		must(w.t, w.app.Announcer.Announce(w.t.Context()))
-		if got := listed(w.anna); got != "" {
-			w.t.Errorf("who is no admin any more sees %q", got)
+		must(w.T, w.app.Announcer.Announce(w.T.Context()))
+		if got := listed(w.chat); got != "" {
+			w.T.Errorf("a former admin sees %q", got)
 		}
 	})
 }
 
-// TestAdminDoesNotWaitForTheProfile, which is told in many languages, to a Telegram
-// that is slow. With a lock in common this test does not end.
-func TestAdminDoesNotWaitForTheProfile(t *testing.T) {
+// TestAdminScreenDoesNotWaitForProfile: setting the profile in all languages takes long
+// if Telegram is slow. With a shared lock this test does not end.
+func TestAdminScreenDoesNotWaitForProfile(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
-		told := make(chan error, 1)
-		go func() { told <- w.app.Announcer.Announce(w.t.Context()) }()
-		settle()
-		w.beAdmin()
+		w.Telegram.Fault(telegram.Fault{Method: "setMyDescription", Delay: 9 * time.Second, Times: telegram.Always})
+		announced := make(chan error, 1)
+		go func() { announced <- w.app.Announcer.Announce(w.T.Context()) }()
+		synctest.Wait()
+		w.becomeAdmin()
 		w.types("/admin")
 		w.says("🛠 *Admin*")
-		must(w.t, <-told)
+		must(w.T, <-announced)
 	})
 }
 
-// TestManyAlarms: what goes wrong with many goods of long names at once is told, and
-// seen, all the same: Telegram refuses what is too long.
-func TestManyAlarms(t *testing.T) {
+// TestLongAlertsFitOneMessage: Telegram refuses messages that are too long, and alerts
+// name products.
+func TestLongAlertsFitOneMessage(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
+		w.becomeAdmin()
 		w.withKey(annaKey)
 		for range 20 {
-			w.market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 			w.buyGmail("1")
 		}
 		pass(10 * time.Minute)
 		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'outcome_unknown'`, strings.Repeat("long ", 60))
-		w.changeDB(`DELETE FROM monitor_alerts`) // so that all of it is new
-		before := len(w.anna.Messages())
+		w.changeDB(`DELETE FROM monitor_alerts`) // so that all alerts are new
+		before := len(w.chat.Messages())
 		pass(2 * time.Minute)
-		if told := w.anna.Messages()[before:]; len(told) != 1 || !strings.Contains(told[0].Text, "🔴") {
-			w.t.Errorf("admins were told %+v", told)
+		if alerts := w.chat.Messages()[before:]; len(alerts) != 1 || !strings.Contains(alerts[0].Text, "🔴") {
+			w.T.Errorf("the alerts are %+v", alerts)
 		}
 		w.types("/admin")
 		w.says("🔴")

@@ -10,45 +10,40 @@ import (
 	"hstockbot/storage"
 )
 
-// anyNumbers is how many orders of one number are listed.
-const anyNumbers = keyboards.PageSize
-
-// plain is somebody's order as the words for one's own orders take it. What it
-// lacks, admins don't see.
-func plain(o storage.AdminOrder) storage.Order {
+// ownOrder converts an order of any person, so that it can be shown like an own one.
+// Fields that it leaves out are not shown to admins.
+func ownOrder(o storage.AdminOrder) storage.Order {
 	return storage.Order{
 		ID: o.ID, Kind: o.Kind, ExternalID: o.ExternalID, Adopted: o.Adopted, External: o.External, Name: o.Name, Quantity: o.Quantity,
-		Rental: rentedIn(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, RawStatus: o.RawStatus, Charge: o.Charge, Currency: o.Currency,
+		Rental: adminRental(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, RawStatus: o.RawStatus, Charge: o.Charge, Currency: o.Currency,
 		Delivered: o.Delivered, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, ClosedAt: o.ClosedAt, Polls: o.Polls, Failures: o.Failures,
 	}
 }
 
-// rentedIn is where a number was rented, and that it is one: subject names the
-// country of what has a project.
-func rentedIn(kind storage.Kind, project, country, countryName string) storage.Rental {
+// adminRental is the rental of an SMS order as far as admins see it: without the
+// phone.
+func adminRental(kind storage.Kind, project, country, countryName string) storage.Rental {
 	if kind != storage.KindSMS {
 		return storage.Rental{}
 	}
 	return storage.Rental{Project: project, Country: country, CountryName: countryName}
 }
 
-func anyOrderEntries(l *locales.Localizer, orders []storage.AdminOrder) []keyboards.OrderEntry {
-	entries := make([]keyboards.OrderEntry, 0, len(orders))
+func adminOrderEntries(l *locales.Localizer, orders []storage.AdminOrder, list keyboards.AdminOrdersArgs) []keyboards.Item {
+	items := make([]keyboards.Item, 0, len(orders))
 	for _, o := range orders {
-		entry := orderEntry(l, plain(o))
-		if o.ExternalID == 0 {
-			entry.Label = stateIcon(o.State)
-		}
-		entry.Rest += " · " + shortPersonLabel(l, o.UserID, o.Person)
-		entries = append(entries, entry)
+		item := orderEntry(l, ownOrder(o))
+		item.Rest += " · " + shortPersonLabel(l, o.UserID, o.Person)
+		item.Data = keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: o.ID, AdminOrdersArgs: list})
+		items = append(items, item)
 	}
-	return entries
+	return items
 }
 
-// anyOrderOfNumber opens an order by its number, whoever's. Where several have
-// it, they are listed.
-func (s *Screens) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int64) (bot.View, bool, error) {
-	orders, err := s.DB.AdminOrdersByExternalID(ctx, n, anyNumbers)
+// adminOrderByExternalID opens an order of any person. If several people have
+// imported it, their orders are listed. found is false if there is none.
+func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, id int64) (view bot.View, found bool, err error) {
+	orders, err := s.DB.AdminOrdersByExternalID(ctx, id, keyboards.PageSize)
 	switch {
 	case err != nil || len(orders) == 0:
 		return bot.View{}, false, err
@@ -56,61 +51,51 @@ func (s *Screens) anyOrderOfNumber(ctx context.Context, req *bot.Request, n int6
 		return bot.RedirectTo(keyboards.AdminOrder.Data(keyboards.AdminOrderArgs{Order: orders[0].ID})), true, nil
 	}
 	return bot.View{
-		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, n)}),
-		Keyboard: keyboards.FoundOrdersKeyboard(req.L, anyOrderEntries(req.L, orders)),
+		Text:     req.L.T("order_title", locales.Args{"Number": externalID(req.L, id)}),
+		Keyboard: keyboards.AdminOrdersFoundKeyboard(req.L, adminOrderEntries(req.L, orders, keyboards.AdminOrdersArgs{})),
 	}, true, nil
 }
 
-// anyOrder shows one order, whoever's, with its history.
-func (s *Screens) anyOrder(ctx context.Context, req *bot.Request, args keyboards.AdminOrderArgs) (bot.View, error) {
+// adminOrder shows an order of any person with its history.
+func (s *Screens) adminOrder(ctx context.Context, req *bot.Request, args keyboards.AdminOrderArgs) (bot.View, error) {
 	o, err := s.DB.AdminOrder(ctx, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return bot.View{Text: anyOrderText(req.L, o), Keyboard: keyboards.AdminOrderKeyboard(req.L, args, o.UserID)}, nil
+	return bot.View{Text: adminOrderText(req.L, o), Keyboard: keyboards.AdminOrderKeyboard(req.L, args, o.UserID)}, nil
 }
 
-func anyOrderText(l *locales.Localizer, o storage.AdminOrder) string {
-	own := plain(o)
-	title := l.T("allorders_order")
+func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
+	own := ownOrder(o)
+	title := l.T("adminorders_order")
 	if o.ExternalID != 0 {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
 	}
-	lines := []string{title, orderWhat(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
+	lines := []string{title, orderItemLine(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
-		lines = append(lines, l.T("allorders_category", locales.Args{"Category": l.Name(shorten(o.Category, wordLength))}))
+		lines = append(lines, l.T("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
 	lines = append(append(lines, ""), statusLines(l, own)...)
-	return strings.Join(append(append(lines, ""), history(l, o)...), "\n")
+	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
 }
 
-// history says when what happened to an order, as far as it did.
-func history(l *locales.Localizer, o storage.AdminOrder) []string {
-	var lines []string
-	if !o.ConfirmedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_confirmed", locales.Args{"Time": clock(l, o.ConfirmedAt)}))
-	}
-	placed := "order_created"
+// orderHistory returns a line for each step of an order, with its time.
+func orderHistory(l *locales.Localizer, o storage.AdminOrder) []string {
+	created := "order_created"
 	if o.External {
-		placed = "order_taken_in"
+		created = "order_imported"
 	}
-	lines = append(lines, l.T(placed, locales.Args{"Time": clock(l, o.CreatedAt)}))
+	lines := appendTime(nil, l, "adminorder_confirmed", o.ConfirmedAt)
+	lines = appendTime(lines, l, created, o.CreatedAt)
 	if o.LastPollAt.IsZero() {
-		lines = append(lines, l.T("anyorder_not_polled"))
+		lines = append(lines, l.T("adminorder_not_polled"))
 	} else {
-		lines = append(lines, l.N("anyorder_polls", o.Polls, locales.Args{"Time": clock(l, o.LastPollAt)}))
+		lines = append(lines, l.N("adminorder_polls", o.Polls, locales.Args{"Time": clock(l, o.LastPollAt)}))
 	}
 	if o.Failures > 0 {
-		lines = append(lines, l.N("anyorder_failures", o.Failures))
+		lines = append(lines, l.N("adminorder_failures", o.Failures))
 	}
-	if !o.DeliveredAt.IsZero() {
-		lines = append(lines, l.T("anyorder_delivered", locales.Args{"Time": clock(l, o.DeliveredAt)}))
-	}
-	if !o.NotifiedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_told", locales.Args{"Time": clock(l, o.NotifiedAt)}))
-	}
-	if !o.ClosedAt.IsZero() {
-		lines = append(lines, l.T("anyorder_ended", locales.Args{"Time": clock(l, o.ClosedAt)}))
-	}
-	return lines
+	lines = appendTime(lines, l, "adminorder_delivered", o.DeliveredAt)
+	lines = appendTime(lines, l, "adminorder_notified", o.NotifiedAt)
+	return appendTime(lines, l, "adminorder_ended", o.ClosedAt)
 }

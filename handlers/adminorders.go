@@ -17,17 +17,18 @@ import (
 	"hstockbot/storage"
 )
 
-// How much of everyone's orders is shown.
 const (
-	unknownOnTop = 3 // purchases of unknown outcome above everyone's orders
-	daysOffered  = 8 // days to choose from
+	// unresolvedShown is the number of purchases of unknown outcome above the orders.
+	unresolvedShown = 3
+	// daysOffered is the number of days to filter by.
+	daysOffered = 8
 )
 
-// allOrders lists everyone's orders, newest first; purchases of unknown outcome
-// stand on top.
-func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrders lists everyone's orders, newest first, below the newest purchases of
+// unknown outcome.
+func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args)
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -37,16 +38,16 @@ func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboard
 	}
 	page := keyboards.ClampPage(int(args.Page), total)
 	args.Page = keyboards.PageArg(page)
-	found, err := s.DB.AdminOrders(ctx, filter, keyboards.PageSize, page*keyboards.PageSize)
+	orders, err := s.DB.AdminOrders(ctx, filter, keyboards.PageSize, page*keyboards.PageSize)
 	if err != nil {
 		return bot.View{}, err
 	}
 	var (
-		unknown      []storage.AdminUnresolved
-		unknownTotal int
+		unresolved      []storage.AdminUnresolved
+		unresolvedTotal int
 	)
 	if page == 0 {
-		if unknown, unknownTotal, err = s.DB.AdminUnresolvedPurchases(ctx, filter, unknownOnTop, 0); err != nil {
+		if unresolved, unresolvedTotal, err = s.DB.AdminUnresolvedPurchases(ctx, filter, unresolvedShown, 0); err != nil {
 			return bot.View{}, err
 		}
 	}
@@ -54,38 +55,41 @@ func (s *Screens) allOrders(ctx context.Context, req *bot.Request, args keyboard
 	if err != nil {
 		return bot.View{}, err
 	}
-	count := l.N("allorders_count", int64(total))
+	count := l.N("adminorders_count", int64(total))
 	switch {
-	case total > 0 || unknownTotal > 0:
+	case total > 0 || unresolvedTotal > 0:
 	case filter == storage.AdminOrderFilter{}:
-		count = l.T("allorders_empty")
+		count = l.T("adminorders_empty")
 	default:
-		count = l.T("allorders_empty_filter")
+		count = l.T("adminorders_empty_filter")
 	}
-	lines = append(append([]string{l.T("allorders_title")}, lines...), count)
+	lines = append(append([]string{l.T("adminorders_title")}, lines...), count)
 	return bot.View{
-		Text:     strings.Join(lines, "\n"),
-		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l), anyUnknownEntries(l, unknown), unknownTotal, anyOrderEntries(l, found), total),
+		Text: strings.Join(lines, "\n"),
+		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l),
+			adminUnresolvedEntries(l, unresolved, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args}), unresolvedTotal,
+			adminOrderEntries(l, orders, args), total),
 	}, nil
 }
 
-// allOrdersCommand opens it, of one person where "@" and an id stand behind the
-// command.
-func (s *Screens) allOrdersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
+// adminOrdersCommand lists everyone's orders, or those of one person if the command
+// is followed by "@" and an id.
+func (s *Screens) adminOrdersCommand(_ context.Context, req *bot.Request) (bot.View, error) {
 	args := keyboards.AdminOrdersArgs{}
 	if typed := strings.TrimSpace(req.Args); typed != "" {
 		person, ok := personID(typed)
 		if !ok {
-			return bot.View{}, message("person_bad")
+			return bot.View{}, userErr("person_bad")
 		}
 		args.Person = person
 	}
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
-// shopFilter is what the arguments of a button select. What names no filter, no
-// category, or two is out of date.
-func (s *Screens) shopFilter(ctx context.Context, args keyboards.AdminOrdersArgs) (storage.AdminOrderFilter, error) {
+// adminOrderFilter returns the filter for the arguments of a button. It returns
+// storage.ErrNotFound for a filter that does not exist, and for a category of which
+// the hash is unknown or ambiguous.
+func (s *Screens) adminOrderFilter(ctx context.Context, args keyboards.AdminOrdersArgs) (storage.AdminOrderFilter, error) {
 	if filterID(args.Filter) == "" || args.Person < 0 {
 		return storage.AdminOrderFilter{}, storage.ErrNotFound
 	}
@@ -95,16 +99,16 @@ func (s *Screens) shopFilter(ctx context.Context, args keyboards.AdminOrdersArgs
 		if err != nil {
 			return storage.AdminOrderFilter{}, err
 		}
-		place, err := uniqueIndex(categories, func(name string) bool { return route.HashOf(name) == args.Category })
+		index, err := uniqueIndex(categories, func(name string) bool { return route.HashOf(name) == args.Category })
 		if err != nil {
 			return storage.AdminOrderFilter{}, err
 		}
-		filter.Category = categories[place]
+		filter.Category = categories[index]
 	}
 	return filter, nil
 }
 
-// filterLines is a line that says what is selected, or none.
+// filterLines returns a line that describes the filter, or none for no filter.
 func (s *Screens) filterLines(ctx context.Context, l *locales.Localizer, filter storage.AdminOrderFilter) ([]string, error) {
 	var parts []string
 	if filter.State != storage.FilterAll {
@@ -112,24 +116,25 @@ func (s *Screens) filterLines(ctx context.Context, l *locales.Localizer, filter 
 	}
 	if filter.Person != 0 {
 		user, err := s.DB.User(ctx, filter.Person)
-		if err != nil && !errors.Is(err, storage.ErrNotFound) { // anybody may be asked for
+		if err != nil && !errors.Is(err, storage.ErrNotFound) { // an admin may enter any id
 			return nil, err
 		}
 		parts = append(parts, personLabel(l, filter.Person, user.Name))
 	}
 	if filter.Category != "" {
-		parts = append(parts, l.Label("allorders_category", locales.Args{"Category": l.Name(shorten(filter.Category, wordLength))}))
+		parts = append(parts, l.Label("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(filter.Category, wordLength))}))
 	}
 	if !filter.Day.IsZero() {
-		parts = append(parts, l.Label("allorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
+		parts = append(parts, l.Label("adminorders_day", locales.Args{"Day": isoDay(l, filter.Day)}))
 	}
 	if len(parts) == 0 {
 		return nil, nil
 	}
-	return []string{l.T("allorders_filters", locales.Args{"Filters": strings.Join(parts, " · ")})}, nil
+	return []string{l.T("adminorders_filters", locales.Args{"Filters": strings.Join(parts, " · ")})}, nil
 }
 
-// dayOf is the day of a button, and dayArg the inverse.
+// dayOf converts a day from callback data, days since 1970 or 0 for none. dayArg is
+// the inverse; ok is false for days that callback data can't contain.
 func dayOf(arg uint16) time.Time {
 	if arg == 0 {
 		return time.Time{}
@@ -137,21 +142,21 @@ func dayOf(arg uint16) time.Time {
 	return time.Unix(0, 0).UTC().AddDate(0, 0, int(arg))
 }
 
-func dayArg(of time.Time) (uint16, bool) {
-	days := of.Unix() / int64((24 * time.Hour).Seconds())
+func dayArg(day time.Time) (arg uint16, ok bool) {
+	days := day.Unix() / int64((24 * time.Hour).Seconds())
 	return uint16(min(max(days, 0), math.MaxUint16)), days > 0 && days <= math.MaxUint16
 }
 
-// isoDay is a day as admins type it.
-func isoDay(l *locales.Localizer, of time.Time) string { return l.Isolate(of.Format(time.DateOnly)) }
+// isoDay formats a day as admins type it, like 2026-11-25.
+func isoDay(l *locales.Localizer, day time.Time) string { return l.Isolate(day.Format(time.DateOnly)) }
 
-// allOrdersPerson asks whose orders to show.
-func (s *Screens) allOrdersPerson(_ context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrdersPerson asks whose orders to show.
+func (s *Screens) adminOrdersPerson(_ context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	data := keyboards.AdminOrders.Data(args)
-	return bot.View{Text: req.L.T("allorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAllOrdersPerson, data)}, nil
+	return bot.View{Text: req.L.T("adminorders_ask_person"), Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepAdminOrdersPerson, data)}, nil
 }
 
-func (s *Screens) allOrdersPersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersPersonTyped(_ context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err
@@ -164,27 +169,31 @@ func (s *Screens) allOrdersPersonTyped(ctx context.Context, req *bot.Request) (b
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
-// allOrdersCategories offers the categories that orders are of.
-func (s *Screens) allOrdersCategories(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminOrdersCategories lists the categories of all orders to filter by.
+func (s *Screens) adminOrdersCategories(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	categories, err := s.DB.AdminOrderCategories(ctx)
 	if err != nil {
 		return bot.View{}, err
 	}
-	args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), len(categories)))
-	var choices []keyboards.CategoryChoice
-	for _, name := range keyboards.Page(categories, int(args.Part)) {
-		choices = append(choices, keyboards.CategoryChoice{Hash: route.HashOf(name), Name: name})
+	args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), len(categories)))
+	var items []keyboards.Item
+	list := args.AdminOrdersArgs
+	list.Page = 0
+	for _, name := range keyboards.Page(categories, int(args.Subpage)) {
+		list.Category = route.HashOf(name)
+		items = append(items, keyboards.Item{Name: name, Data: keyboards.AdminOrders.Data(list)})
 	}
-	text := req.L.T("allorders_ask_category")
+	text := req.L.T("adminorders_ask_category")
 	if len(categories) == 0 {
-		text = req.L.T("allorders_no_category")
+		text = req.L.T("adminorders_no_category")
 	}
-	return bot.View{Text: text, Keyboard: keyboards.AdminOrdersCategoriesKeyboard(req.L, args, choices, len(categories))}, nil
+	return bot.View{Text: text, Keyboard: keyboards.AdminOrdersCategoriesKeyboard(req.L, args, items, len(categories))}, nil
 }
 
-// allOrdersDays offers the latest days with orders, and takes a typed one.
-func (s *Screens) allOrdersDays(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
-	filter, err := s.shopFilter(ctx, args)
+// adminOrdersDays lists the latest days with orders to filter by; another one can
+// be typed.
+func (s *Screens) adminOrdersDays(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -192,50 +201,53 @@ func (s *Screens) allOrdersDays(ctx context.Context, req *bot.Request, args keyb
 	if err != nil {
 		return bot.View{}, err
 	}
-	var choices []keyboards.DayChoice
-	for _, of := range days {
-		if day, ok := dayArg(of); ok {
-			choices = append(choices, keyboards.DayChoice{Day: day, Label: isoDay(req.L, of)})
+	var buttons []keyboards.Button
+	list := args
+	list.Page = 0
+	for _, day := range days {
+		if arg, ok := dayArg(day); ok {
+			list.Day = arg
+			buttons = append(buttons, keyboards.Tap(isoDay(req.L, day), keyboards.AdminOrders.Data(list)))
 		}
 	}
 	return bot.View{
-		Text: req.L.T("allorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, choices),
-		Dialog: dialog(stepAllOrdersDay, keyboards.AdminOrders.Data(args)),
+		Text: req.L.T("adminorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, buttons),
+		Dialog: dialog(stepAdminOrdersDay, keyboards.AdminOrders.Data(args)),
 	}, nil
 }
 
-func (s *Screens) allOrdersDayTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+func (s *Screens) adminOrdersDayTyped(_ context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.AdminOrders, req.Data)
 	if err != nil {
 		return bot.View{}, err
 	}
 	day, ok := parseDay(req.Text)
 	if !ok {
-		return askAgain(req.L.T("allorders_bad_day"), keyboards.Foot(req.L, req.Data)), nil
+		return askAgain(req.L.T("adminorders_bad_day"), keyboards.Foot(req.L, req.Data)), nil
 	}
 	args.Day, args.Page = day, 0
 	return bot.RedirectTo(keyboards.AdminOrders.Data(args)), nil
 }
 
-// parseDay reads a day like 2026-11-25, in any script's digits.
-func parseDay(text string) (uint16, bool) {
-	plain := strings.Map(func(r rune) rune {
+// parseDay parses a day like 2026-11-25, with digits of any script, for callback data.
+func parseDay(text string) (arg uint16, ok bool) {
+	ascii := strings.Map(func(r rune) rune {
 		if d, ok := digit(r); ok {
 			return rune(d)
 		}
 		return r
 	}, norm.NFKC.String(strings.TrimSpace(text)))
-	of, err := time.Parse(time.DateOnly, plain)
+	day, err := time.Parse(time.DateOnly, ascii)
 	if err != nil {
 		return 0, false
 	}
-	return dayArg(of)
+	return dayArg(day)
 }
 
-// allOrdersExport sends the orders of the filters as a file.
-func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+// adminOrdersExport sends the filtered orders as a CSV file.
+func (s *Screens) adminOrdersExport(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args)
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -244,10 +256,10 @@ func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args ke
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("allorders_empty_filter")
+		return bot.View{}, userErr("adminorders_empty_filter")
 	}
-	table := newOrderTable(l, exportMost, l.Label("export_person"), l.Label("export_category"))
-	if err := s.DB.EachAdminOrder(ctx, filter, table.addAnybodys); err != nil {
+	table := newOrderTable(l, maxExportSize, l.Label("export_person"), l.Label("export_category"))
+	if err := s.DB.EachAdminOrder(ctx, filter, table.addAdminOrder); err != nil {
 		return bot.View{}, err
 	}
 	lines, err := s.filterLines(ctx, l, filter)
@@ -256,11 +268,11 @@ func (s *Screens) allOrdersExport(ctx context.Context, req *bot.Request, args ke
 	}
 	lines = append([]string{l.N("export_caption", int64(table.rows))}, lines...)
 	if table.rows < total {
-		lines = append(lines, l.T("allorders_cut", locales.Args{"Rows": l.Number(int64(table.rows)), "Total": l.Number(int64(total))}))
+		lines = append(lines, l.T("adminorders_cut", locales.Args{"Rows": l.Number(int64(table.rows)), "Total": l.Number(int64(total))}))
 	}
-	// It is written down before it is sent: what was not is no harm.
+	// The audit entry comes first: an entry without an export does no harm.
 	err = s.DB.RecordAudit(ctx, storage.AuditEntry{
-		AdminID: req.User.ID, Action: deedOrdersExport, Subject: filter.Person, Detail: strconv.Itoa(table.rows), At: time.Now(),
+		AdminID: req.User.ID, Action: actionOrdersExport, Subject: filter.Person, Detail: strconv.Itoa(table.rows), At: time.Now(),
 	})
 	if err != nil {
 		return bot.View{}, err

@@ -14,33 +14,33 @@ import (
 	"hstockbot/storage"
 )
 
-// dayTotal is what was charged on a day, per currency.
+// dayTotal is the sum of a day's charges per currency.
 type dayTotal struct {
-	day time.Time
-	sum map[string]decimal.Decimal
+	day  time.Time
+	sums map[string]decimal.Decimal
 }
 
-// byDay puts the currencies of each day together, the latest day first.
+// byDay groups charges by day, the latest first.
 func byDay(charges []storage.DailyCharges) []dayTotal {
 	var days []dayTotal
 	for _, c := range slices.Backward(charges) {
 		if len(days) == 0 || !days[len(days)-1].day.Equal(c.Day) {
 			days = append(days, dayTotal{c.Day, map[string]decimal.Decimal{}})
 		}
-		days[len(days)-1].sum[c.Currency] = c.Amount
+		days[len(days)-1].sums[c.Currency] = c.Amount
 	}
 	return days
 }
 
-// allOrdersTotals says what the orders of the filters were charged, day by day.
-func (s *Screens) allOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminOrdersTotals shows the charges of the filtered orders per day.
+func (s *Screens) adminOrdersTotals(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	l := req.L
-	charges, lines, err := s.allCharges(ctx, l, args.List())
+	charges, lines, err := s.adminOrderCharges(ctx, l, args.AdminOrdersArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
 	days := byDay(charges)
-	args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), len(days)))
+	args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), len(days)))
 	view := bot.View{Keyboard: keyboards.AdminOrdersTotalsKeyboard(l, args, len(days))}
 	if len(days) == 0 {
 		view.Text = strings.Join(append([]string{l.T("alltotals_none")}, lines...), "\n")
@@ -48,17 +48,17 @@ func (s *Screens) allOrdersTotals(ctx context.Context, req *bot.Request, args ke
 	}
 	lines = append([]string{l.T("alltotals_text", locales.Args{"Sum": sums(l, spentSince(charges, time.Time{}))})}, lines...)
 	lines = append(lines, l.T("alltotals_left_out"), "")
-	for _, of := range keyboards.Page(days, int(args.Part)) {
-		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, of.day), "Sum": sums(l, of.sum)}))
+	for _, total := range keyboards.Page(days, int(args.Subpage)) {
+		lines = append(lines, l.T("alltotals_line", locales.Args{"Day": isoDay(l, total.day), "Sum": sums(l, total.sums)}))
 	}
 	view.Text = strings.Join(lines, "\n")
 	return view, nil
 }
 
-// allOrdersPicture sends them as a picture, a message of its own.
-func (s *Screens) allOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
-	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Part(0)))
-	charges, lines, err := s.allCharges(ctx, l, args)
+// adminOrdersPicture sends the same as a chart.
+func (s *Screens) adminOrdersPicture(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersArgs) (bot.View, error) {
+	l, foot := req.L, keyboards.Foot(req.L, keyboards.AdminOrdersTotals.Data(args.Sublist(0)))
+	charges, lines, err := s.adminOrderCharges(ctx, l, args)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -81,10 +81,10 @@ func (s *Screens) allOrdersPicture(ctx context.Context, req *bot.Request, args k
 	}, nil
 }
 
-// allCharges is what the orders of the filters were charged, and a line that says
-// which these are.
-func (s *Screens) allCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
-	filter, err := s.shopFilter(ctx, args)
+// adminOrderCharges returns the charges of the filtered orders, and the lines that
+// describe the filter.
+func (s *Screens) adminOrderCharges(ctx context.Context, l *locales.Localizer, args keyboards.AdminOrdersArgs) ([]storage.DailyCharges, []string, error) {
+	filter, err := s.adminOrderFilter(ctx, args)
 	if err != nil {
 		return nil, nil, err
 	}

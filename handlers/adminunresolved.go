@@ -11,100 +11,101 @@ import (
 	"hstockbot/storage"
 )
 
-func anyUnknownEntries(l *locales.Localizer, unknown []storage.AdminUnresolved) []keyboards.UnresolvedEntry {
-	entries := make([]keyboards.UnresolvedEntry, 0, len(unknown))
-	for _, u := range unknown {
-		entries = append(entries, keyboards.UnresolvedEntry{
-			Purchase: u.ID, Name: anySubject(l, u), Rest: " ×" + l.Number(u.Quantity) + " · " + shortPersonLabel(l, u.UserID, u.Person),
+func adminUnresolvedEntries(l *locales.Localizer, purchases []storage.AdminUnresolved, args keyboards.AdminUnresolvedArgs) []keyboards.Item {
+	items := make([]keyboards.Item, 0, len(purchases))
+	for _, p := range purchases {
+		args.Purchase = p.ID
+		items = append(items, keyboards.Item{
+			Name: "❔ " + adminUnresolvedSubject(l, p), Rest: " ×" + l.Number(p.Quantity) + " · " + shortPersonLabel(l, p.UserID, p.Person),
+			Data: keyboards.AdminUnresolved.Data(args),
 		})
 	}
-	return entries
+	return items
 }
 
-func anySubject(l *locales.Localizer, u storage.AdminUnresolved) string {
-	return subject(l, u.Name, rentedIn(u.Kind, u.Name, u.Country, u.CountryName))
+func adminUnresolvedSubject(l *locales.Localizer, p storage.AdminUnresolved) string {
+	return subject(l, p.Name, adminRental(p.Kind, p.Name, p.Country, p.CountryName))
 }
 
-func anyUnknownWhat(l *locales.Localizer, u storage.AdminUnresolved) string {
-	args := itemArgs(l, anySubject(l, u), u.Quantity)
-	args["Total"] = l.Money(u.Total, u.Currency)
-	return l.T("allunknown_what", args)
+// adminUnresolvedSummary says what was bought at what price, and by whom.
+func adminUnresolvedSummary(l *locales.Localizer, p storage.AdminUnresolved) []string {
+	args := itemArgs(l, adminUnresolvedSubject(l, p), p.Quantity)
+	args["Total"] = l.Money(p.Total, p.Currency)
+	return []string{l.T("adminunresolved_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
 }
 
-// allUnknown lists everyone's purchases of unknown outcome, newest first.
-func (s *Screens) allUnknown(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersPartArgs) (bot.View, error) {
+// adminUnresolvedList lists everyone's purchases of unknown outcome, newest first.
+func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, args keyboards.AdminOrdersSublistArgs) (bot.View, error) {
 	l := req.L
-	filter, err := s.shopFilter(ctx, args.List())
+	filter, err := s.adminOrderFilter(ctx, args.AdminOrdersArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
-	unknown, total, err := s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Part)*keyboards.PageSize)
-	if err == nil && len(unknown) == 0 && total > 0 { // the list has become shorter
-		args.Part = keyboards.PageArg(keyboards.ClampPage(int(args.Part), total))
-		unknown, total, err = s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Part)*keyboards.PageSize)
+	purchases, total, err := s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Subpage)*keyboards.PageSize)
+	if err == nil && len(purchases) == 0 && total > 0 { // the list has become shorter
+		args.Subpage = keyboards.PageArg(keyboards.ClampPage(int(args.Subpage), total))
+		purchases, total, err = s.DB.AdminUnresolvedPurchases(ctx, filter, keyboards.PageSize, int(args.Subpage)*keyboards.PageSize)
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("allunknown_title")}
+	lines := []string{l.T("adminunresolved_title")}
 	if total == 0 {
-		lines[0] = l.T("allunknown_none")
+		lines[0] = l.T("adminunresolved_none")
 	}
 	filters, err := s.filterLines(ctx, l, filter)
 	if err != nil {
 		return bot.View{}, err
 	}
 	lines = append(lines, filters...)
-	for _, u := range unknown {
-		lines = append(lines, "", anyUnknownWhat(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), l.T("anyorder_confirmed", locales.Args{"Time": clock(l, u.SentAt)}))
+	for _, p := range purchases {
+		lines = append(append(lines, ""), adminUnresolvedSummary(l, p)...)
+		lines = append(lines, l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, anyUnknownEntries(l, unknown), total)}, nil
+	items := adminUnresolvedEntries(l, purchases, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args.AdminOrdersArgs, ListPage: args.Subpage + 1})
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, items, total)}, nil
 }
 
-// anyUnknown shows one of them: the evidence, and what an admin can tell the
-// person, who decides. The marketplace's own words are the person's: they may
-// quote a link.
-func (s *Screens) anyUnknown(ctx context.Context, req *bot.Request, args keyboards.AdminUnresolvedArgs) (bot.View, error) {
+// adminUnresolved shows the evidence about one purchase and what an admin can tell
+// the person, who decides. The marketplace's reason is not shown, since it may quote
+// a link.
+func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args keyboards.AdminUnresolvedArgs) (bot.View, error) {
 	l := req.L
-	u, err := s.DB.AdminUnresolvedPurchase(ctx, args.Purchase)
+	p, err := s.DB.AdminUnresolvedPurchase(ctx, args.Purchase)
 	if errors.Is(err, storage.ErrNotFound) {
-		return bot.View{}, message("allunknown_known")
+		return bot.View{}, userErr("adminunresolved_known")
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{
-		l.T("allunknown_one"), anyUnknownWhat(l, u), locales.Escape(personLabel(l, u.UserID, u.Person)), "",
-		l.T("anyorder_confirmed", locales.Args{"Time": clock(l, u.SentAt)}), l.N("allunknown_readings", int64(u.Readings)),
-	}
-	if u.Fall.Valid {
-		moved := locales.Args{"Sum": l.Money(u.Fall.Decimal.Abs(), u.Currency)}
-		switch u.Fall.Decimal.Sign() {
+	lines := append([]string{l.T("adminunresolved_one")}, adminUnresolvedSummary(l, p)...)
+	lines = append(lines, "", l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("adminunresolved_readings", int64(p.Checks)))
+	if p.Fall.Valid {
+		sum := locales.Args{"Sum": l.Money(p.Fall.Decimal.Abs(), p.Currency)}
+		switch p.Fall.Decimal.Sign() {
 		case 1:
-			lines = append(lines, l.T("allunknown_fell", moved))
+			lines = append(lines, l.T("adminunresolved_fell", sum))
 		case -1:
-			lines = append(lines, l.T("allunknown_rose", moved))
+			lines = append(lines, l.T("adminunresolved_rose", sum))
 		default:
-			lines = append(lines, l.T("allunknown_same"))
+			lines = append(lines, l.T("adminunresolved_same"))
 		}
 	}
-	lines = append(lines, l.T(anyVerdictID(u.Verdict)))
-	if !u.NextAt.IsZero() {
-		lines = append(lines, l.T("allunknown_next", locales.Args{"Time": clock(l, u.NextAt)}))
-	}
-	lines = append(lines, "", l.T("allunknown_advice"))
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, u.UserID)}, nil
+	lines = append(lines, l.T(adminVerdictID(p.Verdict)))
+	lines = appendTime(lines, l, "adminunresolved_next", p.NextAt)
+	lines = append(lines, "", l.T("adminunresolved_advice"))
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, p.UserID)}, nil
 }
 
-func anyVerdictID(verdict storage.Verdict) string {
+func adminVerdictID(verdict storage.Verdict) string {
 	switch verdict {
 	case storage.VerdictBought:
-		return "allunknown_bought"
+		return "adminunresolved_bought"
 	case storage.VerdictNotBought:
-		return "allunknown_not_bought"
+		return "adminunresolved_not_bought"
 	case storage.VerdictUnclear:
-		return "allunknown_unclear"
+		return "adminunresolved_unclear"
 	default:
-		return "allunknown_nothing"
+		return "adminunresolved_nothing"
 	}
 }

@@ -22,32 +22,25 @@ import (
 	"hstockbot/storage"
 )
 
-// commands are those that Telegram lists, in the order in which it shows them;
-// their descriptions are the messages command_<name>.
-var commands = []string{"menu", "catalog", "search", "sms", "orders", "balance", "key", "language", "help", "forget", "cancel", "start"}
+// announceInterval is how often Announce checks whether something has changed.
+const announceInterval = 24 * time.Hour
 
-// announceEvery is when Announce looks again whether Telegram must be told.
-const announceEvery = 24 * time.Hour
-
-// adminCommand is listed for admins only.
-const adminCommand = "admin"
-
-// Settings that keep a digest of what Telegram was told, so that each thing is
-// said again only when it has changed: of the profile by part and language, and
-// of the admins' commands by admin.
+// Settings with digests of what was announced to Telegram, so that only changes are
+// announced: the profile by part and language, the admins' commands by admin.
 const (
 	profileSetting = "telegram_profile"
 	adminsSetting  = "telegram_admins"
 )
 
-// Announcer tells Telegram the bot's commands and descriptions.
+// Announcer sets the bot's commands and descriptions at Telegram. It does not set the
+// bot's name, which is the operator's choice.
 type Announcer struct {
 	AnnouncerOptions
 	loop   *loop.Loop
-	admins chan struct{} // holds a token while the admins' commands are told
+	admins chan struct{} // a token while the admins' commands are announced
 }
 
-// AnnouncerOptions is what an Announcer is made of. All fields are required.
+// AnnouncerOptions configures an Announcer. All fields are required.
 type AnnouncerOptions struct {
 	People
 	Bot *bot.Bot
@@ -57,28 +50,27 @@ type AnnouncerOptions struct {
 // NewAnnouncer returns an Announcer.
 func NewAnnouncer(o AnnouncerOptions) *Announcer {
 	a := &Announcer{AnnouncerOptions: o, admins: make(chan struct{}, 1)}
-	a.loop = loop.New("announcer", o.Log, func(ctx context.Context) (time.Duration, error) { return announceEvery, a.Announce(ctx) })
+	a.loop = loop.New("announcer", o.Log, func(ctx context.Context) (time.Duration, error) { return announceInterval, a.Announce(ctx) })
 	return a
 }
 
-// Start announces in the background, again and again until Telegram has taken it:
-// the bot works without. Calling it twice is harmless.
+// Start announces in the background and repeats it until it succeeds. The bot works
+// without it. Calling it twice is harmless.
 func (a *Announcer) Start() { a.loop.Start() }
 
-// Stop ends that, and waits until ctx is done.
+// Stop stops the background work and waits until it has ended or ctx is done.
 func (a *Announcer) Stop(ctx context.Context) error { return a.loop.Stop(ctx) }
 
-// Announce tells Telegram the commands and descriptions in every language, and
-// the admins' own command, where they have changed since it was last told. The
-// bot's name is the operator's own.
+// Announce sets the commands and descriptions in every language, and the admins' own
+// command, as far as they have changed since they were last announced.
 func (a *Announcer) Announce(ctx context.Context) error {
 	return errors.Join(a.announceProfile(ctx), a.announceAdmins(ctx))
 }
 
-// announceProfile takes as long as Telegram makes it take, three calls a language:
-// no tap may wait for it.
+// announceProfile makes three calls per language. Telegram may delay them, so no tap
+// may wait for it.
 func (a *Announcer) announceProfile(ctx context.Context) error {
-	told, err := a.recall(ctx, profileSetting)
+	announced, err := a.load(ctx, profileSetting)
 	if err != nil {
 		return err
 	}
@@ -91,41 +83,41 @@ func (a *Announcer) announceProfile(ctx context.Context) error {
 	var failures []error
 	for _, code := range slices.Sorted(maps.Keys(languages)) {
 		l := languages[code]
-		list, description, short := listOf(l), l.Label("profile_description"), l.Label("profile_short")
+		list, description, short := commandList(l), l.Label("profile_description"), l.Label("profile_short")
 		failures = append(failures,
-			told.tell("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
-			told.tell("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
-			told.tell("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
+			announced.update("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
+			announced.update("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
+			announced.update("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
 	}
-	return errors.Join(append(failures, a.remember(ctx, profileSetting, told))...)
+	return errors.Join(append(failures, a.save(ctx, profileSetting, announced))...)
 }
 
-// announceAdmins tells Telegram the admins' own command, in their own chats and
-// their own language, and takes it back from who is none any more. Who never
-// wrote to the bot has no chat; they are told when they do.
+// announceAdmins sets the admins' commands in their own chats and languages, and
+// deletes those of people who are no longer admins. An admin who has not written to the
+// bot has no chat; refreshAdmin announces their commands when they write.
 func (a *Announcer) announceAdmins(ctx context.Context) error {
 	select {
 	case a.admins <- struct{}{}:
 		defer func() { <-a.admins }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait to tell the admins' commands: %w", ctx.Err())
+		return fmt.Errorf("wait to announce the admins' commands: %w", ctx.Err())
 	}
-	told, err := a.recall(ctx, adminsSetting)
+	announced, err := a.load(ctx, adminsSetting)
 	if err != nil {
 		return err
 	}
 	var failures []error
-	for name := range told.digests {
+	for name := range announced.digests {
 		id, _ := strconv.ParseInt(name, 10, 64)
 		if a.IsAdmin(id) {
 			continue
 		}
 		err := a.Bot.DeleteCommands(ctx, chatScope(id))
 		if err == nil || errors.Is(err, outbox.ErrUnreachable) {
-			told.forget(name)
+			announced.forget(name)
 			continue
 		}
-		failures = append(failures, fmt.Errorf("take back an admin's commands: %w", err))
+		failures = append(failures, fmt.Errorf("delete an admin's commands: %w", err))
 	}
 	for _, id := range a.AdminIDs {
 		user, err := a.DB.User(ctx, id)
@@ -137,22 +129,23 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 			continue
 		}
 		l := a.Localizer(user)
-		list := append(listOf(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
-		err = told.tell(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
+		list := append(commandList(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
+		err = announced.update(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
 		if !errors.Is(err, outbox.ErrUnreachable) {
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(append(failures, a.remember(ctx, adminsSetting, told))...)
+	return errors.Join(append(failures, a.save(ctx, adminsSetting, announced))...)
 }
 
-// noticeAdmin is announceAdmins for one who has just written or chosen a language.
-func (a *Announcer) noticeAdmin(ctx context.Context, userID int64) {
+// refreshAdmin announces the admins' commands if the person who has just written, or
+// chosen a language, is an admin.
+func (a *Announcer) refreshAdmin(ctx context.Context, userID int64) {
 	if !a.IsAdmin(userID) {
 		return
 	}
 	if err := a.announceAdmins(ctx); err != nil {
-		a.Log.Warn("Telegram was not told the admins' commands", "error", err)
+		a.Log.Warn("announcing the admins' commands failed", "error", err)
 	}
 }
 
@@ -160,17 +153,9 @@ func chatScope(chat int64) models.BotCommandScope {
 	return &models.BotCommandScopeChat{ChatID: chat}
 }
 
-// listOf is the list of commands in one language.
-func listOf(l *locales.Localizer) []models.BotCommand {
-	list := make([]models.BotCommand, 0, len(commands)+1)
-	for _, name := range commands {
-		list = append(list, models.BotCommand{Command: name, Description: l.Label("command_" + name)})
-	}
-	return list
-}
-
-// telegramCode is the two-letter code that setMyCommands takes for one of our
-// languages: Brazilian stands for Portuguese, so that of Portugal has none.
+// telegramCode returns the two-letter code of one of our languages (Bot API:
+// setMyCommands, language_code), "" if there is none: the one for Portuguese is used
+// for Brazilian Portuguese.
 func telegramCode(code string) string {
 	switch code {
 	case "pt":
@@ -184,56 +169,58 @@ func telegramCode(code string) string {
 	}
 }
 
-// said is what Telegram was told, each thing by its digest.
-type said struct {
+// announced contains the digests of what was announced, by name.
+type announced struct {
 	digests map[string]string
 	changed bool
 }
 
-// tell says something unless it was said already.
-func (s *said) tell(name, digest string, say func() error) error {
-	if s.digests[name] == digest {
+// update calls set unless the digest was announced before.
+func (d *announced) update(name, digest string, set func() error) error {
+	if d.digests[name] == digest {
 		return nil
 	}
-	if err := say(); err != nil {
-		return fmt.Errorf("tell Telegram the %s: %w", name, err)
+	if err := set(); err != nil {
+		return fmt.Errorf("announce the %s: %w", name, err)
 	}
-	s.digests[name], s.changed = digest, true
+	d.digests[name], d.changed = digest, true
 	return nil
 }
 
-func (s *said) forget(name string) {
-	delete(s.digests, name)
-	s.changed = true
+func (d *announced) forget(name string) {
+	delete(d.digests, name)
+	d.changed = true
 }
 
-// recall reads what was told. What can't be read is told anew.
-func (a *Announcer) recall(ctx context.Context, setting string) (*said, error) {
+// load reads what was announced. If the setting can't be decoded, everything is
+// announced again.
+func (a *Announcer) load(ctx context.Context, setting string) (*announced, error) {
 	text, err := a.DB.Setting(ctx, setting)
 	if err != nil {
 		return nil, err
 	}
-	told := &said{}
-	if err := json.Unmarshal([]byte(text), &told.digests); err != nil || told.digests == nil {
-		told.digests = map[string]string{}
+	d := &announced{}
+	if err := json.Unmarshal([]byte(text), &d.digests); err != nil || d.digests == nil {
+		d.digests = map[string]string{}
 	}
-	return told, nil
+	return d, nil
 }
 
-func (a *Announcer) remember(ctx context.Context, setting string, told *said) error {
-	if !told.changed {
+func (a *Announcer) save(ctx context.Context, setting string, d *announced) error {
+	if !d.changed {
 		return nil
 	}
-	text, err := json.Marshal(told.digests)
+	text, err := json.Marshal(d.digests)
 	if err != nil {
-		return fmt.Errorf("encode what Telegram was told: %w", err)
+		return fmt.Errorf("encode what was announced: %w", err)
 	}
 	return a.DB.SetSetting(ctx, setting, string(text))
 }
 
-// digest stands for something that this bot tells: another token is another bot.
-func (a *Announcer) digest(what any) string {
-	encoded, _ := json.Marshal(what) // lists and strings can be encoded
+// digest returns a hash of what is announced and of the bot's id, because another token
+// belongs to another bot.
+func (a *Announcer) digest(content any) string {
+	encoded, _ := json.Marshal(content) // lists and strings can be encoded
 	sum := sha256.Sum256(append(encoded, fmt.Sprint(a.Bot.ID())...))
 	return hex.EncodeToString(sum[:8])
 }

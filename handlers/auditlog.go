@@ -11,27 +11,27 @@ import (
 	"hstockbot/storage"
 )
 
-// What admins do, as it is written down: storage.AuditEntry.What. Each has a message
-// deed_<word>, whose placeholders are Subject (an id) and Detail; and perhaps one
-// for when it is of a person, deed_<word>_of, and one without a detail, deed_<word>_none.
+// Values of storage.AuditEntry.Action; the database contains them. Each has a message
+// deed_<action> with the placeholders Subject (an id) and Detail, and may have
+// deed_<action>_of for entries with a subject, and deed_<action>_none for entries
+// without a detail.
 const (
-	deedMaintenanceOn   = "maintenance_on"
-	deedMaintenanceOff  = "maintenance_off"
-	deedMaintenanceText = "maintenance_text"
-	deedBlock           = "block"
-	deedUnblock         = "unblock"
-	deedBalanceWarn     = "threshold"
-	deedOrdersExport    = "export"
+	actionMaintenanceOn    = "maintenance_on"
+	actionMaintenanceOff   = "maintenance_off"
+	actionMaintenanceText  = "maintenance_text"
+	actionBlock            = "block"
+	actionUnblock          = "unblock"
+	actionBalanceThreshold = "threshold"
+	actionOrdersExport     = "export"
 )
 
-// adminLog shows what admins have done, the newest first.
+// adminLog shows the audit log, newest first.
 func (s *Screens) adminLog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	l := req.L
-	page := int(args.Page)
-	deeds, total, err := s.DB.AuditLog(ctx, keyboards.PageSize, page*keyboards.PageSize)
-	if err == nil && len(deeds) == 0 && total > 0 { // it has become shorter
-		page = keyboards.ClampPage(page, total)
-		deeds, total, err = s.DB.AuditLog(ctx, keyboards.PageSize, page*keyboards.PageSize)
+	entries, total, err := s.DB.AuditLog(ctx, keyboards.PageSize, int(args.Page)*keyboards.PageSize)
+	if err == nil && len(entries) == 0 && total > 0 { // the log has become shorter
+		args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), total))
+		entries, total, err = s.DB.AuditLog(ctx, keyboards.PageSize, int(args.Page)*keyboards.PageSize)
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -41,22 +41,22 @@ func (s *Screens) adminLog(ctx context.Context, req *bot.Request, args keyboards
 		lines = append(lines, "", l.T("adminlog_empty"))
 	}
 	names := map[int64]string{}
-	for _, deed := range deeds {
-		name, known := names[deed.AdminID]
+	for _, entry := range entries {
+		name, known := names[entry.AdminID]
 		if !known {
-			if name, err = s.adminName(ctx, deed.AdminID); err != nil {
+			if name, err = s.adminName(ctx, entry.AdminID); err != nil {
 				return bot.View{}, err
 			}
-			names[deed.AdminID] = name
+			names[entry.AdminID] = name
 		}
 		lines = append(lines, "", l.T("adminlog_line", locales.Args{
-			"Time": clock(l, deed.At), "Who": personLabel(l, deed.AdminID, name), "Deed": locales.HTML(deedWords(l, deed)),
+			"Time": clock(l, entry.At), "Who": personLabel(l, entry.AdminID, name), "Deed": locales.HTML(auditText(l, entry)),
 		}))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, page, total)}, nil
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, args.Page, total)}, nil
 }
 
-// adminName is the first name of an admin, "" of one who is not here any more.
+// adminName returns the first name of an admin, "" if their data was deleted.
 func (s *Screens) adminName(ctx context.Context, id int64) (string, error) {
 	user, err := s.DB.User(ctx, id)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -65,17 +65,18 @@ func (s *Screens) adminName(ctx context.Context, id int64) (string, error) {
 	return user.Name, err
 }
 
-func deedWords(l *locales.Localizer, deed storage.AuditEntry) string {
-	id := "deed_" + deed.Action
+// auditText returns an audit entry as HTML.
+func auditText(l *locales.Localizer, entry storage.AuditEntry) string {
+	id := "action_" + entry.Action
 	switch {
-	case deed.Detail == "" && l.Has(id+"_none"):
+	case entry.Detail == "" && l.Has(id+"_none"):
 		id += "_none"
-	case deed.Subject != 0 && l.Has(id+"_of"):
+	case entry.Subject != 0 && l.Has(id+"_of"):
 		id += "_of"
 	}
-	subject := locales.HTML(locales.Escape(l.Label("allorders_forgotten")))
-	if deed.Subject != 0 {
-		subject = personNumber(l, deed.Subject)
+	subject := locales.HTML(locales.Escape(l.Label("adminorders_forgotten")))
+	if entry.Subject != 0 {
+		subject = personCode(l, entry.Subject)
 	}
-	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(shorten(deed.Detail, nameLength))})
+	return l.T(id, locales.Args{"Subject": subject, "Detail": l.Name(locales.Shorten(entry.Detail, nameLength))})
 }

@@ -3,9 +3,6 @@ package handlers_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,90 +11,34 @@ import (
 	telegrambot "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 
-	"hstockbot/bot"
-	"hstockbot/internal/app"
-	"hstockbot/internal/config"
-	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
 
-// people is how many chats tap at once, each as soon as its last tap was drawn.
+// people is how many chats tap at once, each as soon as the last tap was drawn.
 const people = 200
 
-// BenchmarkTap measures a menu tap, answered and drawn, over loopback: through
-// the whole bot, and through a bare handler of the library that makes the same
-// two calls. Run both at once to compare them:
+// BenchmarkTap measures a menu tap until it is answered and drawn, over loopback:
+// through the whole bot, and through a handler of the library that only makes the
+// same two calls. Run both to compare them:
 //
 //	go test ./handlers -run '^$' -bench Tap -benchtime 20000x
 func BenchmarkTap(b *testing.B) {
 	b.Run("bot", func(b *testing.B) {
-		server := newTelegram(b)
-		startBot(b, server.URL)
-		tapAll(b, server.Server)
+		l := testworld.NewLoopback(b, telegram.Options{NoLog: true})
+		l.Start(b, 0)
+		tapAll(b, l.Telegram)
 	})
 	b.Run("library", func(b *testing.B) {
-		server := newTelegram(b)
-		startLibrary(b, server.URL)
-		tapAll(b, server.Server)
+		l := testworld.NewLoopback(b, telegram.Options{NoLog: true})
+		startLibrary(b, l.TelegramURL)
+		tapAll(b, l.Telegram)
 	})
 }
 
-type loopbackTelegram struct {
-	*telegram.Server
-	URL string
-}
-
-func newTelegram(b *testing.B) loopbackTelegram {
-	b.Helper()
-	return newTelegramWith(b, telegram.Options{Token: token, NoLog: true})
-}
-
-func newTelegramWith(b *testing.B, options telegram.Options) loopbackTelegram {
-	b.Helper()
-	server := telegram.New(options)
-	listener := httptest.NewServer(server)
-	b.Cleanup(func() { server.Close(); listener.Close() })
-	return loopbackTelegram{server, listener.URL}
-}
-
-// startBot starts the whole program, without pacing.
-func startBot(b *testing.B, url string) { startBotAt(b, url, 0) }
-
-// loopbackApp is what benchmarks look into.
-type loopbackApp struct {
-	*app.App
-	floods atomic.Int64 // how often Telegram said "too many"
-}
-
-// startBotAt starts the whole program, at this many messages a second.
-func startBotAt(b *testing.B, url string, rate float64) *loopbackApp {
-	b.Helper()
-	marketplace := market.New(market.Options{})
-	listener := httptest.NewServer(marketplace)
-	whole := &loopbackApp{}
-	var err error
-	whole.App, err = app.New(b.Context(), config.Config{
-		TelegramToken: token, TelegramAPIURL: url, TelegramRate: rate, HStockAPIURL: listener.URL, HStockRate: 20,
-		CatalogTTL: 5 * time.Minute, SMMRatePer: 1000, DatabaseURL: "sqlite:" + filepath.Join(b.TempDir(), "bot.db"), SecretKey: secretKey,
-		AdminIDs: []int64{adminID}, DefaultLang: "en",
-	}, app.Options{Log: slog.New(slog.DiscardHandler), ObserveCall: func(_, outcome string) {
-		if outcome == bot.OutcomeFlood {
-			whole.floods.Add(1)
-		}
-	}})
-	must(b, err)
-	must(b, whole.Start(b.Context()))
-	b.Cleanup(func() {
-		must(b, whole.Stop(context.WithoutCancel(b.Context())))
-		marketplace.Close()
-		listener.Close()
-	})
-	return whole
-}
-
-// startLibrary starts a handler that answers and edits, and nothing else.
+// startLibrary starts a handler that only answers and edits.
 func startLibrary(b *testing.B, url string) {
 	b.Helper()
 	bundle, err := locales.Load()
@@ -120,7 +61,7 @@ func startLibrary(b *testing.B, url string) {
 			ReplyMarkup: models.InlineKeyboardMarkup{InlineKeyboard: append(keyboard.InlineKeyboard[:len(keyboard.InlineKeyboard):len(keyboard.InlineKeyboard)], keyboards.Foot(l, "")...)},
 		})
 	}
-	lib, err := telegrambot.New(token, telegrambot.WithServerURL(url), telegrambot.WithDefaultHandler(handle))
+	lib, err := telegrambot.New(testworld.Token, telegrambot.WithServerURL(url), telegrambot.WithDefaultHandler(handle))
 	must(b, err)
 	ctx, cancel := context.WithCancel(b.Context())
 	var running sync.WaitGroup
@@ -128,7 +69,7 @@ func startLibrary(b *testing.B, url string) {
 	b.Cleanup(func() { cancel(); running.Wait() })
 }
 
-// tapAll taps b.N times in all: help and menu in turn.
+// tapAll taps b.N times in all, Help and Menu alternately.
 func tapAll(b *testing.B, server *telegram.Server) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/keyboards"
 	"hstockbot/storage"
 )
@@ -20,14 +21,14 @@ var (
 
 const (
 	benchRate    = 30 // messages a second, Telegram's limit for most bots
-	benchTappers = 50 // people who tap beside it, each about once a second
+	benchTappers = 50 // people who tap meanwhile, each about once a second
 )
 
 // BenchmarkBroadcast sends one broadcast at TELEGRAM_RATE 30 through the whole bot
 // over loopback, with the database in a file and a pretend Telegram that keeps its
-// limits, while 50 people tap. It tells how much of the limit it used, how often
-// Telegram said "too many", and how long taps took until the screen was drawn. It
-// takes 1 s for 30 people:
+// limits, while 50 people tap. It reports how much of the limit it used, how often
+// Telegram refused because of too many calls, and how long taps took until the
+// screen was drawn. 30 people take a second:
 //
 //	go test ./handlers -run '^$' -bench Broadcast -benchtime 1x -audience 10000 -timeout 20m
 func BenchmarkBroadcast(b *testing.B) {
@@ -37,9 +38,9 @@ func BenchmarkBroadcast(b *testing.B) {
 }
 
 func benchBroadcast(b *testing.B) {
-	server := newTelegramWith(b, telegram.Options{Token: token, NoLog: true, Flood: true})
-	bot := startBotAt(b, server.URL, benchRate)
-	joinAudience(b, bot.DB, server.Server)
+	loopback := testworld.NewLoopback(b, telegram.Options{NoLog: true, Flood: true})
+	server, program := loopback.Telegram, loopback.Start(b, benchRate, adminID)
+	joinAudience(b, program.DB, server)
 	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 	defer cancel()
 
@@ -53,42 +54,42 @@ func benchBroadcast(b *testing.B) {
 	}
 	server.Fault(telegram.Fault{Method: "sendMessage", Delay: *latency, Times: telegram.Always})
 
-	must(b, bot.DB.SetBroadcastText(ctx, adminID, "", "Hello"))
-	draft, err := bot.DB.BroadcastDraft(ctx, adminID)
+	must(b, program.DB.SetBroadcastText(ctx, adminID, "", "Hello"))
+	draft, err := program.DB.BroadcastDraft(ctx, adminID)
 	must(b, err)
 	total := int64(*audience + benchTappers)
 	began := time.Now()
-	ok, err := bot.DB.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
+	ok, err := program.DB.ConfirmBroadcast(ctx, adminID, draft.ID, draft.Revision, total, 0, 0, storage.AuditEntry{AdminID: adminID, At: began})
 	must(b, err)
 	if !ok {
 		b.Fatal("not confirmed")
 	}
 	b.ResetTimer()
-	bot.Broadcasts.Wake()
+	program.Broadcasts.Wake()
 	tapping, stop := context.WithCancel(ctx)
 	defer stop()
-	taps := tapBeside(tapping, b, tappers)
+	taps := tapUntil(tapping, b, tappers)
 	var sent storage.Broadcast
 	for tick := time.NewTicker(100 * time.Millisecond); sent.EndedAt.IsZero(); <-tick.C {
-		sent, err = bot.DB.Broadcast(ctx, draft.ID)
+		sent, err = program.DB.Broadcast(ctx, draft.ID)
 		must(b, err)
 	}
 	b.StopTimer()
 	stop()
 	took := slices.Sorted(slices.Values(taps()))
 	if sent.Sent != total {
-		b.Errorf("came to %+v", sent)
+		b.Errorf("the broadcast is %+v", sent)
 	}
 	rate := float64(sent.Handled()) / sent.EndedAt.Sub(sent.StartedAt).Seconds()
 	b.ReportMetric(100*rate/benchRate, "%ofLimit")
-	b.ReportMetric(float64(bot.floods.Load()), "429s")
+	b.ReportMetric(float64(loopback.Floods.Load()), "429s")
 	b.ReportMetric(float64(len(took)), "taps")
 	for percent, unit := range map[int]string{50: "tap-p50-ms", 99: "tap-p99-ms"} {
 		b.ReportMetric(float64(took[len(took)*percent/100].Microseconds())/1000, unit)
 	}
 }
 
-// joinAudience makes people whom the bot knows and who know the bot.
+// joinAudience adds people to the database and to the pretend Telegram.
 func joinAudience(b *testing.B, db *storage.DB, server *telegram.Server) {
 	b.Helper()
 	var group sync.WaitGroup
@@ -110,10 +111,10 @@ func joinAudience(b *testing.B, db *storage.DB, server *telegram.Server) {
 	group.Wait()
 }
 
-// tapBeside has people tap help and menu in turn, each a second after their last
-// tap was drawn, until ctx is over. The function that it returns waits for that and
-// returns how long each took.
-func tapBeside(ctx context.Context, b *testing.B, tappers []*telegram.Client) (took func() []time.Duration) {
+// tapUntil lets people tap Help and Menu alternately, each a second after the last tap
+// was drawn, until ctx ends. The returned function waits for that and returns how long
+// each tap took.
+func tapUntil(ctx context.Context, b *testing.B, tappers []*telegram.Client) (took func() []time.Duration) {
 	b.Helper()
 	var (
 		group sync.WaitGroup

@@ -11,21 +11,21 @@ import (
 	"hstockbot/storage"
 )
 
-// crowd joins people who have all started the bot, and returns them.
+// crowd joins n people who start the bot, in one language.
 func (w *world) crowd(n int, lang string) []*telegram.Client {
-	w.t.Helper()
+	w.T.Helper()
 	people := make([]*telegram.Client, 0, n)
 	for i := range n {
 		id := int64(10_000 + 1000*len(lang) + 100*int(lang[0]) + i)
-		person := w.telegram.Join(telegram.Person{ID: id, FirstName: fmt.Sprint("P", i), LanguageCode: lang})
+		person := w.Telegram.Join(telegram.Person{ID: id, FirstName: fmt.Sprint("P", i), LanguageCode: lang})
 		person.Type("/start")
 		people = append(people, person)
 	}
-	pass(time.Duration(float64(n)/w.rate+1) * time.Second)
+	pass(time.Duration(float64(n)/w.cfg.TelegramRate+1) * time.Second)
 	return people
 }
 
-// copies counts the messages with this text in a person's chat.
+// copies is the number of the bot's messages with this text in a person's chat.
 func copies(person *telegram.Client, text string) (n int) {
 	for _, m := range person.Messages() {
 		if m.FromBot && m.Text == text {
@@ -35,46 +35,49 @@ func copies(person *telegram.Client, text string) (n int) {
 	return n
 }
 
-// broadcast has the present person send one text to all.
-func (w *world) broadcast(text string) {
-	w.t.Helper()
+// writeBroadcast opens the question for the text that everyone gets.
+func (w *world) writeBroadcast() {
+	w.T.Helper()
 	w.types("/admin")
 	w.tap("broadcast_button")
 	w.tap("broadcast_button_write")
 	w.tap("broadcast_button_all")
+}
+
+// broadcast sends one text to everyone.
+func (w *world) broadcast(text string) {
+	w.T.Helper()
+	w.writeBroadcast()
 	w.types(text)
 	w.tap("broadcast_button_preview")
 	w.tap("broadcast_button_send")
 }
 
-// last is the newest broadcast as the database has it.
+// lastBroadcast is the newest broadcast in the database.
 func (w *world) lastBroadcast() storage.Broadcast {
-	w.t.Helper()
-	all, err := w.app.DB.Broadcasts(w.t.Context(), 1)
-	must(w.t, err)
+	w.T.Helper()
+	all, err := w.app.DB.Broadcasts(w.T.Context(), 1)
+	must(w.T, err)
 	if len(all) == 0 {
-		w.t.Fatal("no broadcast was confirmed")
+		w.T.Fatal("no broadcast was confirmed")
 	}
 	return all[0]
 }
 
 func TestBroadcast(t *testing.T) {
-	inBoth(t, "broadcast", func(w *world) {
+	inEnglish(t, "broadcast", func(w *world) {
 		english, chinese := w.crowd(5, "en"), w.crowd(3, "zh-hans")
 		english[0].Block()
-		chinese[0].Type("/language") // and chooses English by hand
+		chinese[0].Type("/language") // this person chooses English
 		pass(time.Second)
-		must(t, chinese[0].Tap("English"))
+		must(w.T, chinese[0].Tap("English"))
 		pass(time.Second)
-		w.telegram.Join(telegram.Person{ID: 77, FirstName: "Elsewhere", LanguageCode: "en"}).Inline("gmail") // can't be written to
+		w.Telegram.Join(telegram.Person{ID: 77, FirstName: "Inline", LanguageCode: "en"}).Inline("gmail") // never started the bot
 		pass(time.Second)
-		w.beAdmin()
+		w.becomeAdmin()
 
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
-		w.anna.Sticker()
+		w.writeBroadcast()
+		w.chat.Sticker()
 		pass(time.Second)
 		for _, broken := range []string{"Prices < $1", "<b>Sale", "<b>Sale</i>", "<code><b>x</b></code>", `<a href="shop">here</a>`} {
 			w.types(broken)
@@ -87,7 +90,7 @@ func TestBroadcast(t *testing.T) {
 		w.tap("broadcast_button_preview")
 		w.tap("broadcast_button_send")
 		for range 12 {
-			must(t, w.anna.RepeatTap())
+			must(w.T, w.chat.RepeatTap())
 		}
 		pass(10 * time.Second)
 		w.types("/admin")
@@ -103,137 +106,149 @@ func TestBroadcast(t *testing.T) {
 				want = [2]int{0, 1}
 			}
 			if got := [2]int{copies(person, sale), copies(person, chineseSale)}; got != want {
-				t.Errorf("person %d got %v copies, want %v:\n%s", i, got, want, person.Transcript())
+				w.T.Errorf("person %d got %v copies, want %v:\n%s", i, got, want, person.Transcript())
 			}
 		}
-		deeds, _, err := w.app.DB.AuditLog(w.t.Context(), 9, 0)
-		if err != nil || len(deeds) != 1 || deeds[0].AdminID != adminID || deeds[0].Detail != "8" {
-			t.Errorf("recorded %+v, %v", deeds, err)
+		entries, _, err := w.app.DB.AuditLog(w.T.Context(), 9, 0)
+		if err != nil || len(entries) != 1 || entries[0].AdminID != adminID || entries[0].Detail != "8" {
+			w.T.Errorf("the audit log is %+v, %v", entries, err)
 		}
 	})
 }
 
-// What Telegram refuses in the preview is asked for again; the rest is kept, also
-// over a restart, and so is a text that is typed into a question from before it.
-func TestBroadcastRefused(t *testing.T) {
-	inBoth(t, "broadcast_refused", func(w *world) {
+// TestRefusedBroadcastText: a text that Telegram refuses in the preview is asked for
+// again. The draft and the open question are kept over restarts.
+func TestRefusedBroadcastText(t *testing.T) {
+	inEnglish(t, "broadcast_refused", func(w *world) {
 		w.crowd(2, "en")
-		w.beAdmin()
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
+		w.becomeAdmin()
+		w.writeBroadcast()
 		w.restart()
 		w.types("Hello")
 		w.restart()
 		w.tapLabel("English")
 		w.types("Hello there")
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: adminID, Code: 413, Description: "Request Entity Too Large"})
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: adminID, Code: 413, Description: "Request Entity Too Large"})
 		w.tap("broadcast_button_preview")
 		w.types("Hello again")
 		w.tap("broadcast_button_preview")
-		w.tap("broadcast_button_cancel")
+		w.tap("broadcast_button_cancel") // keeps the draft
+		w.tap("broadcast_button_discard")
 		w.tap("broadcast_button_write")
+	})
+}
+
+// TestCancelOfPreviewKeepsDraft: only Discard deletes what was written.
+func TestCancelOfPreviewKeepsDraft(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.becomeAdmin()
+		w.writeBroadcast()
+		w.types("Hello")
+		w.tap("broadcast_button_preview")
+		w.tap("broadcast_button_cancel")
+		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
+		must(w.T, err)
+		texts, err := w.app.DB.BroadcastTexts(w.T.Context(), draft.ID)
+		if err != nil || texts[""] != "Hello" {
+			w.T.Errorf("after Cancel the texts are %q, %v", texts, err)
+		}
+		w.tap("broadcast_button_discard")
+		if draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID); err == nil {
+			w.T.Errorf("after Discard the draft is %+v", draft)
+		}
 	})
 }
 
 func TestBroadcastToNobody(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
+		w.becomeAdmin()
 		w.types("/admin")
 		w.tap("broadcast_button")
 		w.tap("broadcast_button_write")
-		w.anna.TapData(w.anna.Last().ID, keyboards.BroadcastPreview.Data(struct{}{}))
-		pass(time.Second)
+		w.forge(w.chat, w.chat.Last().ID, keyboards.BroadcastPreview.Data(struct{}{}))
 		w.says(w.l.Label("broadcast_nothing"))
 		w.tapLabel("中文")
 		w.types("大家好")
 		w.tap("broadcast_button_preview")
 		w.says(w.l.Label("broadcast_nobody"))
-		if all, err := w.app.DB.Broadcasts(w.t.Context(), 9); len(all) > 0 || err != nil {
-			t.Errorf("sent to nobody: %v, %v", all, err)
+		if all, err := w.app.DB.Broadcasts(w.T.Context(), 9); len(all) > 0 || err != nil {
+			w.T.Errorf("broadcasts without recipients: %v, %v", all, err)
 		}
 	})
 }
 
-// A card under an older preview does not send what was not looked at.
-func TestBroadcastChangedSince(t *testing.T) {
+// TestOldPreviewSendsNoChangedText: the card of an old preview does not send a text
+// that was changed since.
+func TestOldPreviewSendsNoChangedText(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
+		w.becomeAdmin()
+		w.writeBroadcast()
 		w.types("Hello")
 		w.tap("broadcast_button_preview")
-		card := w.anna.Last()
-		w.tap("nav_button_back")
+		card := w.chat.Last()
+		w.tap("broadcast_button_cancel")
 		w.tapLike(w.l.Label("broadcast_button_all"))
 		w.types("Hello!")
-		w.anna.TapData(card.ID, card.Keyboard[0][0].CallbackData)
-		pass(time.Second)
+		w.forge(w.chat, card.ID, card.Keyboard[0][0].CallbackData)
 		w.says(w.l.Label("broadcast_changed"))
 		w.tap("broadcast_button_preview")
 		w.tap("broadcast_button_send")
-		if n := copies(w.anna, "Hello!"); n != 2 { // the preview, and her own copy
-			t.Errorf("%d copies:\n%s", n, w.anna.Transcript())
+		if n := copies(w.chat, "Hello!"); n != 2 { // the preview, and the copy that the admin gets
+			w.T.Errorf("%d copies:\n%s", n, w.chat.Transcript())
 		}
 	})
 }
 
-// A draft is its author's: another admin can neither see nor send it, and people
-// who are no admins get nothing of a broadcast by any of its buttons.
-func TestBroadcastOfAnother(t *testing.T) {
+// TestBroadcastIsOfItsAuthorOnly: another admin can neither see nor send a draft, and
+// for other people the buttons of broadcasts are outdated.
+func TestBroadcastIsOfItsAuthorOnly(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.admins = append(w.admins, 4001)
+		w.cfg.AdminIDs = append(w.cfg.AdminIDs, 4001)
 		w.restart()
-		w.beAdmin()
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
-		w.types("Not yet for everybody")
+		w.becomeAdmin()
+		w.writeBroadcast()
+		w.types("Not yet for everyone")
 		w.tap("broadcast_button_preview")
-		draft, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID)
-		must(t, err)
+		draft, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID)
+		must(w.T, err)
 		args := keyboards.BroadcastArgs{ID: draft.ID}
 		forge := func(person telegram.Person, data ...string) {
-			client := w.telegram.Join(person)
+			client := w.Telegram.Join(person)
 			client.Type("/menu")
 			pass(time.Second)
 			for _, d := range data {
 				client.TapData(2, d)
 				pass(2 * time.Second)
 				if toasts := client.Toasts(); len(toasts) == 0 || toasts[len(toasts)-1].Data != d || toasts[len(toasts)-1].Text != w.l.Label("error_outdated") {
-					t.Errorf("%s taps %s and gets %+v", person.FirstName, d, toasts)
+					w.T.Errorf("%s taps %s and gets %+v", person.FirstName, d, toasts)
 				}
 			}
 			if strings.Contains(client.History(), "Not yet") || strings.Contains(client.History(), "Broadcast") {
-				t.Errorf("%s sees:\n%s", person.FirstName, client.History())
+				w.T.Errorf("%s sees:\n%s", person.FirstName, client.History())
 			}
 		}
 		send := keyboards.BroadcastSend.Data(keyboards.BroadcastSendArgs{ID: draft.ID, Revision: draft.Revision})
 		forge(telegram.Person{ID: 4001, FirstName: "Ivan", LanguageCode: "en"}, send, keyboards.BroadcastShow.Data(args), keyboards.BroadcastStop.Data(args))
 		w.tap("broadcast_button_send")
-		forge(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"}, send,
+		forge(telegram.Person{ID: malloryID, FirstName: "Mallory", LanguageCode: "en"}, send,
 			keyboards.Broadcasts.Data(struct{}{}), keyboards.BroadcastWrite.Data(struct{}{}), keyboards.BroadcastText.Data(keyboards.LanguageArgs{}),
 			keyboards.BroadcastRemove.Data(keyboards.LanguageArgs{}), keyboards.BroadcastPreview.Data(struct{}{}),
 			keyboards.BroadcastDiscard.Data(struct{}{}), keyboards.BroadcastShow.Data(args), keyboards.BroadcastStop.Data(args))
 		if b := w.lastBroadcast(); b.ID != draft.ID || b.State != storage.BroadcastDone {
-			t.Errorf("came to %+v", b)
+			w.T.Errorf("the broadcast is %+v", b)
 		}
 	})
 }
 
-// Progress is drawn in place; the second admin's waits; a stop ends it; the report
-// says what was not sent.
+// TestBroadcastStop: progress is drawn in place, a second broadcast waits for the first
+// to end or to be stopped, and the result says how many were not sent.
 func TestBroadcastStop(t *testing.T) {
-	inBoth(t, "broadcast_stop", func(w *world) {
-		w.admins = append(w.admins, 4001)
-		w.rate = 20 // the first 15, whose order is chance, are through before it is drawn
+	inEnglish(t, "broadcast_stop", func(w *world) {
+		w.cfg.AdminIDs = append(w.cfg.AdminIDs, 4001)
+		w.cfg.TelegramRate = 20 // the first 15, whose order is random, are sent before progress is drawn
 		w.restart()
 		people := w.crowd(400, "en")
-		w.beAdmin()
+		w.becomeAdmin()
 		w.broadcast("Hello")
 		pass(3 * time.Second)
 		w.become(telegram.Person{ID: 4001, FirstName: "Ivan", LanguageCode: w.l.Lang()})
@@ -244,51 +259,48 @@ func TestBroadcastStop(t *testing.T) {
 		w.tap("broadcast_button_stop")
 		pass(50 * time.Second)
 
-		w.beAdmin()
+		w.becomeAdmin()
 		first, second, both := 0, 0, 0
 		for _, person := range people {
 			a, b := copies(person, "Hello"), copies(person, "The second")
 			if a > 1 || b > 1 {
-				t.Errorf("%d and %d copies", a, b)
+				w.T.Errorf("%d and %d copies", a, b)
 			}
 			first, second, both = first+a, second+b, both+a*b
 		}
 		if first == 0 || first > 300 || second != 400 || both != first {
-			t.Errorf("%d got the first and %d the second", first, second)
+			w.T.Errorf("%d got the first and %d the second", first, second)
 		}
-		if edits := strings.Count(w.anna.History(), w.l.Label("broadcast_button_stop")); edits > 10 {
-			t.Errorf("progress was drawn %d times", edits)
+		if edits := strings.Count(w.chat.History(), w.l.Label("broadcast_button_stop")); edits > 10 {
+			w.T.Errorf("progress was drawn %d times", edits)
 		}
 	})
 }
 
-// Whoever draws it, and however slow Telegram is, the end is what stays.
-func TestBroadcastEndStays(t *testing.T) {
+// TestBroadcastResultIsNotOverwritten: by progress that Telegram draws late.
+func TestBroadcastResultIsNotOverwritten(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.crowd(5, "en")
-		w.beAdmin()
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
+		w.becomeAdmin()
+		w.writeBroadcast()
 		w.types("Hello")
 		w.tap("broadcast_button_preview")
-		card := w.anna.Last().ID
-		w.telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: adminID, Delay: 5 * time.Second})
+		card := w.chat.Last().ID
+		w.Telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: adminID, Delay: 5 * time.Second})
 		w.tap("broadcast_button_send")
 		pass(20 * time.Second)
-		if shown, _ := w.anna.Message(card); !strings.Contains(shown.Text, "Sent: 6") || !strings.HasPrefix(shown.Text, "✅") {
-			t.Errorf("the card says %q", shown.Text)
+		if shown, _ := w.chat.Message(card); !strings.Contains(shown.Text, "Sent: 6") || !strings.HasPrefix(shown.Text, "✅") {
+			w.T.Errorf("the card says %q", shown.Text)
 		}
 	})
 }
 
-// A restart in the middle: nobody gets a second copy, nobody is left out.
-func TestBroadcastRestart(t *testing.T) {
+// TestBroadcastContinuesAfterRestarts: each recipient gets one copy.
+func TestBroadcastContinuesAfterRestarts(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		people := w.crowd(200, "en")
-		w.beAdmin()
-		w.telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 300 * time.Millisecond, Times: telegram.Always}) // some are on their way
+		w.becomeAdmin()
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Delay: 300 * time.Millisecond, Times: telegram.Always}) // some are in flight at the restart
 		w.broadcast("Hello")
 		pass(time.Second)
 		w.restart()
@@ -297,29 +309,29 @@ func TestBroadcastRestart(t *testing.T) {
 		pass(time.Minute)
 		for i, person := range people {
 			if n := copies(person, "Hello"); n != 1 {
-				t.Errorf("person %d has %d copies", i, n)
+				w.T.Errorf("person %d has %d copies", i, n)
 			}
 		}
 		if b := w.lastBroadcast(); b.State != storage.BroadcastDone || b.Sent != 201 || b.Uncertain != 0 {
-			t.Errorf("came to %+v", b)
+			w.T.Errorf("the broadcast is %+v", b)
 		}
 		w.says(w.l.Label("broadcast_sent", map[string]any{"Number": "201"}))
 	})
 }
 
-// Who is no admin any more sends nothing more, and is told nothing more.
-func TestBroadcastOfNoAdmin(t *testing.T) {
+// TestBroadcastOfFormerAdminStops: and the former admin no longer sees broadcasts.
+func TestBroadcastOfFormerAdminStops(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.crowd(200, "en")
-		olga := w.beAdmin()
+		olga := w.becomeAdmin()
 		w.broadcast("Hello")
 		pass(time.Second)
-		w.admins = []int64{4001}
+		w.cfg.AdminIDs = []int64{4001}
 		w.restart()
 		pass(time.Minute)
 		b := w.lastBroadcast()
 		if b.State != storage.BroadcastStopped || b.StoppedBy != 0 || b.Sent > 150 {
-			t.Errorf("came to %+v", b)
+			w.T.Errorf("the broadcast is %+v", b)
 		}
 		w.become(telegram.Person{ID: 4001, FirstName: "Ivan", LanguageCode: "en"})
 		w.types("/admin")
@@ -327,34 +339,31 @@ func TestBroadcastOfNoAdmin(t *testing.T) {
 		w.tapLike("⏹ 2")
 		w.says("no longer an admin")
 
-		w.anna = olga
+		w.chat = olga
 		before := olga.History()
-		must(t, olga.Tap(w.l.Label("broadcast_button_stop")))
+		must(w.T, olga.Tap(w.l.Label("broadcast_button_stop")))
 		pass(time.Second)
 		if answers := olga.Toasts(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-			t.Errorf("answered %+v", answers[len(answers)-1])
+			w.T.Errorf("the answer is %+v", answers[len(answers)-1])
 		}
 		w.types("/admin")
 		if seen := strings.TrimPrefix(olga.History(), before); strings.Contains(seen, "Admin") || strings.Contains(seen, "Broadcast") {
-			t.Errorf("who is no admin sees:\n%s", seen)
+			w.T.Errorf("a former admin sees:\n%s", seen)
 		}
 	})
 }
 
-// Somebody in the middle of being asked for a text when they lose the right:
-// what they type is a search like anybody's.
-func TestBroadcastTypedByNoAdmin(t *testing.T) {
+// TestFormerAdminTypesNoBroadcast: the answer to an open question for a text becomes a
+// search.
+func TestFormerAdminTypesNoBroadcast(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.beAdmin()
-		w.types("/admin")
-		w.tap("broadcast_button")
-		w.tap("broadcast_button_write")
-		w.tap("broadcast_button_all")
-		w.admins = nil
+		w.becomeAdmin()
+		w.writeBroadcast()
+		w.cfg.AdminIDs = nil
 		w.restart()
 		w.types("gmail")
-		if _, err := w.app.DB.BroadcastDraft(w.t.Context(), adminID); err == nil {
-			t.Error("it was kept as a text to everybody")
+		if _, err := w.app.DB.BroadcastDraft(w.T.Context(), adminID); err == nil {
+			w.T.Error("the text was stored as a broadcast")
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"hstockbot/storage"
 )
 
-// orderCancel asks the marketplace whether an order can be cancelled, and the
-// person whether it should be.
+// orderCancel asks the marketplace whether an order can be cancelled, and the person
+// for confirmation.
 func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	order, allowance, err := s.Orders.CancelAllowance(ctx, req.User.ID, args.Order)
@@ -31,10 +31,7 @@ func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboa
 }
 
 func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.CancelAllowance, args keyboards.CancelArgs) bot.View {
-	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + orderWhat(l, order)
-	if order.Rental.Phone != "" {
-		text += "\n" + l.T("order_phone", locales.Args{"Phone": code(l, order.Rental.Phone)})
-	}
+	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + itemLines(l, order)
 	if allowance.Refund.Valid {
 		text += "\n\n" + l.T("cancel_refund", locales.Args{"Refund": l.Money(allowance.Refund.Decimal, order.Currency)})
 	} else {
@@ -46,8 +43,8 @@ func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.
 	return bot.View{Text: text, Keyboard: keyboards.CancelKeyboard(l, args)}
 }
 
-// refusedView says why an order can't be cancelled, below the order. Where it can
-// be later, it offers to remind the person, or says that it will.
+// refusedView shows why an order can't be cancelled, below the order. If it can be
+// cancelled later, it offers a reminder, or says that one is set.
 func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.CancelAllowance) (bot.View, error) {
 	note := refusedCancel(l, allowance)
 	at, later := orders.EligibleAfter(allowance, time.Now())
@@ -66,8 +63,8 @@ func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order s
 	return view, nil
 }
 
-// orderRemind has the person told when the order can be cancelled. If it can be
-// by now, they are asked at once.
+// orderRemind sets a reminder for when the order can be cancelled. If it can be
+// cancelled now, the person is asked for confirmation.
 func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	r, err := s.Orders.Remind(ctx, req.User.ID, args.Order)
@@ -88,11 +85,11 @@ func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboa
 	return view, err
 }
 
-// reminderView tells that an order can be cancelled now, or what became of it
-// meanwhile.
+// reminderView says that an order can be cancelled now, or shows the order if it
+// can't be cancelled any longer.
 func reminderView(l *locales.Localizer, o storage.Order) bot.View {
-	waits := o.State == storage.OrderOpen || o.State == storage.OrderPartial // a number is watched for longer
-	if !o.Open() || !waits || !o.CancelSentAt.IsZero() {
+	undelivered := o.State == storage.OrderOpen || o.State == storage.OrderPartial // a phone stays open after its code
+	if !o.Open() || !undelivered || !o.CancelSentAt.IsZero() {
 		return endedView(l, o)
 	}
 	return bot.View{
@@ -101,7 +98,7 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 	}
 }
 
-// refusedCancel says why an order can't be cancelled, and from when it can.
+// refusedCancel states why an order can't be cancelled, and from when it can.
 func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) string {
 	text := l.T("cancel_refused")
 	if allowance.Error != "" {
@@ -111,7 +108,7 @@ func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) strin
 		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": reasonWords(l, allowance.Reason)})
 	}
 	if allowance.EligibleAfter != "" {
-		from := allowance.EligibleAfter // as it came, where it can't be read or is over
+		from := allowance.EligibleAfter // unchanged if it can't be parsed or is in the past
 		if at, later := orders.EligibleAfter(allowance, time.Now()); later {
 			from = clock(l, at)
 		}
@@ -120,7 +117,7 @@ func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) strin
 	return text
 }
 
-// orderCancelSure cancels. What the marketplace says is shown, and no more is promised.
+// orderCancelSure cancels an order and shows the marketplace's answer.
 func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	outcome, err := s.Orders.Cancel(ctx, req.User.ID, args.Order)
@@ -136,8 +133,8 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 		view := s.afterCancel(l, outcome.Order, args, "")
 		view.Toast = l.Label("cancel_done")
 		return view, nil
-	case outcome.Unsure:
-		return s.afterCancel(l, outcome.Order, args, l.T("cancel_unsure")), nil
+	case outcome.Uncertain:
+		return s.afterCancel(l, outcome.Order, args, l.T("cancel_uncertain")), nil
 	case outcome.Refused:
 		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal})), nil
 	default:
@@ -149,8 +146,7 @@ func isCancelled(o storage.Order) bool {
 	return o.State == storage.OrderCancelled || o.State == storage.OrderRefunded
 }
 
-// refusal returns the words in which the marketplace said no to the very
-// question, if it did.
+// refusal returns the marketplace's words if err is its refusal of the request.
 func refusal(err error) (words string, refused bool) {
 	var failure *hstock.Error
 	if errors.As(err, &failure) && (failure.Kind == hstock.Refused || failure.Kind == hstock.RefusedOther) {
@@ -159,7 +155,7 @@ func refusal(err error) (words string, refused bool) {
 	return "", false
 }
 
-// afterCancel draws the order where it was opened from, with a note below.
+// afterCancel shows the order on the screen that it was opened from, with a note.
 func (s *Screens) afterCancel(l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) bot.View {
 	view := phoneView(l, order)
 	if args.Listed || order.Kind != storage.KindSMS {

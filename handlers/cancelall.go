@@ -17,45 +17,45 @@ import (
 )
 
 const (
-	// refusedListed is how many orders that can't be cancelled are named one by one.
-	refusedListed = 8
-	// resultsListed and resultsLength bound the results of a message, in lines and
-	// in characters; more go as a file.
-	resultsListed = 20
+	// listedRefusals limits the orders whose refusal is shown.
+	listedRefusals = 8
+	// listedResults and resultsLength limit the results in a message, in lines and in
+	// characters. Longer results are sent as a file.
+	listedResults = 20
 	resultsLength = 3000
 )
 
-// cancelAll asks the marketplace which open orders can be cancelled, and the
-// person whether all of them should be.
+// cancelAll asks the marketplace which open orders can be cancelled, and the person
+// for confirmation.
 func (s *Screens) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	asked, err := s.Orders.CancelAllowances(ctx, req.User.ID)
+	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return cancelAllView(req.L, asked), nil
+	return cancelAllView(req.L, checks), nil
 }
 
-// cancelAllView says how many orders, how much would be paid back, and which
-// orders stay.
-func cancelAllView(l *locales.Localizer, asked []orders.CancelCheck) bot.View {
+// cancelAllView states how many orders can be cancelled, the refunds, and the refusals
+// of the others.
+func cancelAllView(l *locales.Localizer, checks []orders.CancelCheck) bot.View {
 	refunds := map[string]decimal.Decimal{}
-	var allowed, unsaid int64
-	var rest []string
-	for _, a := range asked {
-		if !a.Allowance.Allowed {
-			rest = append(rest, whyNot(l, a))
+	var allowed, refundUnknown int64
+	var refusals []string
+	for _, check := range checks {
+		if !check.Allowance.Allowed {
+			refusals = append(refusals, refusalLine(l, check))
 			continue
 		}
 		allowed++
-		if a.Allowance.Refund.Valid {
-			refunds[a.Order.Currency] = refunds[a.Order.Currency].Add(a.Allowance.Refund.Decimal)
+		if refund := check.Allowance.Refund; refund.Valid {
+			refunds[check.Order.Currency] = refunds[check.Order.Currency].Add(refund.Decimal)
 		} else {
-			unsaid++
+			refundUnknown++
 		}
 	}
 	var lines []string
 	switch {
-	case len(asked) == 0:
+	case len(checks) == 0:
 		lines = append(lines, l.T("cancel_all_sent"))
 	case allowed == 0:
 		lines = append(lines, l.T("cancel_all_none"))
@@ -64,77 +64,76 @@ func cancelAllView(l *locales.Localizer, asked []orders.CancelCheck) bot.View {
 		if len(refunds) > 0 {
 			lines = append(lines, l.T("cancel_refund", locales.Args{"Refund": sums(l, refunds)}))
 		}
-		if unsaid > 0 {
-			lines = append(lines, l.N("cancel_all_unsaid", unsaid))
+		if refundUnknown > 0 {
+			lines = append(lines, l.N("cancel_all_unsaid", refundUnknown))
 		}
 		lines = append(lines, l.T("cancel_all_parts"))
 	}
-	if len(rest) > 0 {
-		lines = append(lines, "", l.N("cancel_all_rest", int64(len(rest))))
-		lines = append(lines, rest[:min(len(rest), refusedListed)]...)
-		if len(rest) > refusedListed {
+	if len(refusals) > 0 {
+		lines = append(lines, "", l.N("cancel_all_rest", int64(len(refusals))))
+		lines = append(lines, refusals[:min(len(refusals), listedRefusals)]...)
+		if len(refusals) > listedRefusals {
 			lines = append(lines, "…")
 		}
 	}
 	view := bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen))}
 	if allowed > 0 {
-		view.Keyboard = keyboards.CancelAllKeyboard(l, keyboards.CancelAllArgs{Orders: hashOf(allowedOf(asked))}, uint8(storage.FilterOpen))
+		view.Keyboard = keyboards.CancelAllKeyboard(l, keyboards.CancelAllArgs{Orders: hashOf(cancellableIDs(checks))}, uint8(storage.FilterOpen))
 	}
 	return view
 }
 
-// whyNot says of one order why it can't be cancelled, in the marketplace's words.
-func whyNot(l *locales.Localizer, a orders.CancelCheck) string {
-	words := a.Allowance.Error
-	if said, refused := refusal(a.Err); refused {
-		words = said
+// refusalLine names an order that can't be cancelled, with the marketplace's words.
+func refusalLine(l *locales.Localizer, check orders.CancelCheck) string {
+	id, words := externalID(l, check.Order.ExternalID), check.Allowance.Error
+	if answer, refused := refusal(check.Err); refused {
+		words = answer
 	}
 	if words == "" {
-		return locales.Escape("• " + externalID(l, a.Order.ExternalID))
+		return locales.Escape("• " + id)
 	}
-	return l.T("cancel_all_why", locales.Args{"Number": externalID(l, a.Order.ExternalID), "Words": marketWords(l, words)})
+	return l.T("cancel_all_why", locales.Args{"Number": id, "Words": marketWords(l, words)})
 }
 
-// allowedOf returns the ids of the orders that can be cancelled.
-func allowedOf(asked []orders.CancelCheck) []int64 {
+// cancellableIDs returns the ids of the orders that can be cancelled.
+func cancellableIDs(checks []orders.CancelCheck) []int64 {
 	var ids []int64
-	for _, a := range asked {
-		if a.Allowance.Allowed {
-			ids = append(ids, a.Order.ID)
+	for _, check := range checks {
+		if check.Allowance.Allowed {
+			ids = append(ids, check.Order.ID)
 		}
 	}
 	return ids
 }
 
-// hashOf stands for a list of orders in a button.
+// hashOf returns the hash of a list of orders that a button carries.
 func hashOf(ids []int64) route.Hash { return route.HashOf(fmt.Sprint(ids)) }
 
-// cancelAllSure cancels the orders that the person was asked about, if these are
-// still those that can be; else it asks again. What the marketplace says of each
-// is shown.
+// cancelAllSure cancels the orders that the person was asked about. If others can be
+// cancelled by now, it asks again. The marketplace's answer about each order is shown.
 func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (bot.View, error) {
 	l := req.L
-	asked, err := s.Orders.CancelAllowances(ctx, req.User.ID)
+	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	ids := allowedOf(asked)
-	question := cancelAllView(l, asked)
+	ids := cancellableIDs(checks)
+	question := cancelAllView(l, checks)
 	if len(ids) == 0 || hashOf(ids) != args.Orders {
 		question.Text = l.T("cancel_all_changed") + "\n\n" + question.Text
 		question.Toast = l.Label("confirm_redrawn")
 		return question, nil
 	}
-	doing, cancel := context.WithTimeout(ctx, courtesy)
-	err = req.Show(doing, bot.View{Text: l.N("cancel_all_doing", int64(len(ids)))})
+	showing, cancel := context.WithTimeout(ctx, bestEffortTimeout)
+	err = req.Show(showing, bot.View{Text: l.N("cancel_all_doing", int64(len(ids)))})
 	cancel()
 	if err != nil {
-		s.Log.Warn("the question was not redrawn before cancelling", "error", err)
+		s.Log.Warn("drawing the progress of cancelling failed", "error", err)
 	}
 	outcomes, err := s.Orders.CancelAll(ctx, req.User.ID, ids)
 	if err != nil {
-		if drawErr := req.Show(ctx, question); drawErr != nil {
-			s.Log.Warn("the question was not redrawn after a failure", "error", drawErr)
+		if showErr := req.Show(ctx, question); showErr != nil {
+			s.Log.Warn("redrawing the question failed", "error", showErr)
 		}
 		return bot.View{}, err
 	}
@@ -142,7 +141,7 @@ func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyb
 	return s.cancelledView(ctx, req, outcomes)
 }
 
-// cancelledView tells what came of each order, as a file where there are many.
+// cancelledView shows the result for each order, in a file if there are many.
 func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes []orders.CancelOutcome) (bot.View, error) {
 	l := req.L
 	var cancelled int64
@@ -158,12 +157,12 @@ func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes 
 		Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen)),
 	}
 	text := strings.Join(lines, "\n")
-	if len(lines) <= resultsListed && utf8.RuneCountInString(text) <= resultsLength {
+	if len(lines) <= listedResults && utf8.RuneCountInString(text) <= resultsLength {
 		view.Text += "\n\n" + locales.Escape(text)
 		return view, nil
 	}
 	if err := req.Show(ctx, view); err != nil {
-		s.Log.Warn("the results of cancelling were not drawn", "error", err)
+		s.Log.Warn("drawing the results of cancelling failed", "error", err)
 	}
 	return bot.View{
 		Text:     l.T("cancel_all_file"),
@@ -172,17 +171,17 @@ func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes 
 	}, nil
 }
 
-// outcomeLine tells what came of cancelling one order, as plain text.
+// outcomeLine states the result of cancelling one order, as plain text.
 func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	o := outcome.Order
-	args := locales.Args{"Number": externalID(l, o.ExternalID), "Name": l.Name(shorten(orderName(l, o), wordLength))}
+	args := locales.Args{"Number": externalID(l, o.ExternalID), "Name": l.Name(locales.Shorten(orderName(l, o), wordLength))}
 	words := outcome.Refusal
-	if said, refused := refusal(outcome.Err); refused {
-		words = said
+	if answer, refused := refusal(outcome.Err); refused {
+		words = answer
 	}
 	switch {
-	case outcome.Unsure:
-		return l.Label("cancel_line_unsure", args)
+	case outcome.Uncertain:
+		return l.Label("cancel_line_uncertain", args)
 	case words != "":
 		args["Words"] = marketWords(l, words)
 		return l.Label("cancel_line_refused", args)
@@ -191,7 +190,7 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	case outcome.Refused:
 		return l.Label("cancel_line_kept", args)
 	}
-	args["State"] = stateIcon(o.State) + " " + stateWord(l, o)
+	args["State"] = stateText(l, o)
 	if !o.Charge.Valid {
 		return l.Label("cancel_line_done", args)
 	}

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -16,7 +15,7 @@ import (
 )
 
 // catalog lists the categories.
-func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.CatalogArgs) (bot.View, error) {
+func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
@@ -29,187 +28,202 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{Text: req.L.T("catalog_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), len(categories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
-	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
+	paths := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, category := range keyboards.Page(categories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: route.HashOf(category.English), Name: category.Name})
-		places = append(places, catalog.CategoryPath{Category: category.English})
+		data := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English)})
+		entries = append(entries, keyboards.Item{Name: category.Name, Data: data})
+		paths = append(paths, catalog.CategoryPath{Category: category.English})
 	}
-	s.count(ctx, key, entries, places)
+	s.fillCounts(ctx, key, req.L, entries, paths)
 	return bot.View{
 		Text:     req.L.T("catalog_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.CatalogKeyboard(req.L, entries, page, len(categories)),
+		Keyboard: keyboards.CatalogKeyboard(req.L, entries, keyboards.PageArg(page), len(categories)),
 	}, nil
 }
 
-func (s *Screens) catalogCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return bot.RedirectTo(keyboards.Catalog.Data(keyboards.CatalogArgs{})), nil
-}
-
-// count fills in how many goods stand on each shelf; what can't be had soon
-// stays unknown, and nothing else depends on it.
-func (s *Screens) count(ctx context.Context, key redact.Secret, entries []keyboards.CategoryEntry, places []catalog.CategoryPath) {
-	counts, err := s.Catalog.Counts(ctx, key, places...)
+// fillCounts adds to each entry how many items it contains, if the catalogue knows it
+// in time.
+func (s *Screens) fillCounts(ctx context.Context, key redact.Secret, l *locales.Localizer, entries []keyboards.Item, paths []catalog.CategoryPath) {
+	counts, err := s.Catalog.Counts(ctx, key, paths...)
 	if err != nil {
-		s.Log.Warn("goods were not counted", "error", err)
+		s.Log.Warn("counting items failed", "error", err)
 	}
-	for i, place := range places {
-		entries[i].Count = -1
-		if n, ok := counts[place]; ok {
-			entries[i].Count = n
+	for i, path := range paths {
+		if n, ok := counts[path]; ok {
+			entries[i].Rest = " · " + l.Number(int64(n))
 		}
 	}
 }
 
-// category lists a category's subcategories; one without any is a shelf itself.
+// category lists a category's subcategories. A category without subcategories is
+// shown as a shelf.
 func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards.CategoryArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	category, place, fresh, err := s.findCategory(ctx, key, req.L, args.Category)
+	categories, fresh, err := s.Catalog.Categories(ctx, key, req.L.Lang())
 	if err != nil {
 		return bot.View{}, err
 	}
+	index, err := uniqueIndex(categories, func(c catalog.Category) bool { return route.HashOf(c.English) == args.Category })
+	if err != nil {
+		return bot.View{}, err
+	}
+	category := categories[index]
 	if len(category.Subcategories) == 0 {
-		return s.shelf(ctx, req, keyboards.ShelfArgs{Place: keyboards.CategoryPathHash(category.English, "")})
+		return s.shelf(ctx, req, keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, "")})
 	}
 	page := keyboards.ClampPage(int(args.Page), len(category.Subcategories))
-	entries := make([]keyboards.CategoryEntry, 0, keyboards.PageSize)
-	places := make([]catalog.CategoryPath, 0, keyboards.PageSize)
+	args.Page = keyboards.PageArg(page)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
+	paths := make([]catalog.CategoryPath, 0, keyboards.PageSize)
 	for _, sub := range keyboards.Page(category.Subcategories, page) {
-		entries = append(entries, keyboards.CategoryEntry{Hash: keyboards.CategoryPathHash(category.English, sub.English), Name: sub.Name})
-		places = append(places, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
+		data := keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash(category.English, sub.English)})
+		entries = append(entries, keyboards.Item{Name: sub.Name, Data: data})
+		paths = append(paths, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
 	}
-	s.count(ctx, key, entries, places)
+	s.fillCounts(ctx, key, req.L, entries, paths)
 	return bot.View{
-		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.CategoryKeyboard(req.L, args.Category, entries, page, len(category.Subcategories), place/keyboards.PageSize),
+		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(locales.Shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
+		Keyboard: keyboards.CategoryKeyboard(req.L, args, entries, len(category.Subcategories), pageOf(index)),
 	}, nil
 }
 
-// findCategory resolves the Hash of an English name and says at which place of
-// the list it stands. A name that is gone, or shared by two, is out of date.
-func (s *Screens) findCategory(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (catalog.Category, int, catalog.Freshness, error) {
-	categories, fresh, err := s.Catalog.Categories(ctx, key, l.Lang())
-	if err != nil {
-		return catalog.Category{}, 0, fresh, err
-	}
-	place, err := uniqueIndex(categories, func(c catalog.Category) bool { return route.HashOf(c.English) == hash })
-	if err != nil {
-		return catalog.Category{}, 0, fresh, err
-	}
-	return categories[place], place, fresh, nil
-}
-
-// uniqueIndex returns the place of the one entry that matches.
+// uniqueIndex returns the index of the only entry that matches a hash, or
+// storage.ErrNotFound.
 func uniqueIndex[T any](all []T, match func(T) bool) (int, error) {
-	place := slices.IndexFunc(all, match)
-	if place < 0 || slices.ContainsFunc(all[place+1:], match) {
+	index := slices.IndexFunc(all, match)
+	if index < 0 || slices.ContainsFunc(all[index+1:], match) {
 		return 0, storage.ErrNotFound
 	}
-	return place, nil
+	return index, nil
 }
 
-// place is a shelf as the list of categories has it. back leads to the screen
-// above, the very page that it stands on.
-type place struct {
+// shelf is a category, or a subcategory, that contains items. back is the callback
+// data of the page that lists the shelf.
+type shelf struct {
 	catalog.CategoryPath
 	name, back string
 }
 
-// findPlace resolves the hash of a shelf. One that is gone, or shared by two, is
-// out of date.
-func (s *Screens) findPlace(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (place, error) {
+// findShelf returns the only shelf with this hash, or storage.ErrNotFound.
+func (s *Screens) findShelf(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (shelf, error) {
 	categories, _, err := s.Catalog.Categories(ctx, key, l.Lang())
 	if err != nil {
-		return place{}, err
+		return shelf{}, err
 	}
-	var found []place
+	var found []shelf
 	for i, category := range categories {
 		if keyboards.CategoryPathHash(category.English, "") == hash {
-			back := keyboards.Catalog.Data(keyboards.CatalogArgs{Page: pageOf(i)})
-			found = append(found, place{catalog.CategoryPath{Category: category.English}, category.Name, back})
+			back := keyboards.Catalog.Data(keyboards.PageArgs{Page: pageOf(i)})
+			found = append(found, shelf{catalog.CategoryPath{Category: category.English}, category.Name, back})
 		}
 		for j, sub := range category.Subcategories {
 			if keyboards.CategoryPathHash(category.English, sub.English) == hash {
 				back := keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf(category.English), Page: pageOf(j)})
-				found = append(found, place{catalog.CategoryPath{Category: category.English, Subcategory: sub.English}, sub.Name, back})
+				found = append(found, shelf{catalog.CategoryPath{Category: category.English, Subcategory: sub.English}, sub.Name, back})
 			}
 		}
 	}
 	if len(found) != 1 {
-		return place{}, storage.ErrNotFound
+		return shelf{}, storage.ErrNotFound
 	}
 	return found[0], nil
 }
 
-// shelf lists the goods that the marketplace's filter returns, sold-out ones last.
+// shelf lists the items of a category or subcategory, sold-out ones last.
 func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	where, err := s.findPlace(ctx, key, req.L, args.Place)
+	found, err := s.findShelf(ctx, key, req.L, args.Path)
 	if err != nil {
 		return bot.View{}, err
 	}
-	heading, back := req.L.Name(shorten(where.name, wordLength)), where.back
-	rows, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), where.Category, where.Subcategory)
+	heading := locales.Args{"Shelf": req.L.Name(locales.Shorten(found.name, wordLength))}
+	items, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), found.Category, found.Subcategory)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if len(rows) == 0 {
-		return bot.View{Text: req.L.T("shelf_empty", locales.Args{"Shelf": heading}), Keyboard: keyboards.Foot(req.L, back)}, nil
+	if len(items) == 0 {
+		return bot.View{Text: req.L.T("shelf_empty", heading), Keyboard: keyboards.Foot(req.L, found.back)}, nil
 	}
-	rows = inStockFirst(rows)
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	text, image := req.L.T("shelf_text", locales.Args{"Shelf": heading}), ""
-	if info, ok := s.shelfInfo(ctx, key, req.L, rows); ok {
+	items = inStockFirst(items)
+	list := keyboards.ProductList{From: keyboards.FromShelf, Hash: args.Path, Page: args.Page}
+	text, image := req.L.T("shelf_text", heading), ""
+	if info, ok := s.shelfInfo(ctx, key, req.L, items); ok {
 		image = picture(info.ImageURL)
 		if info.Description != "" {
-			text += "\n\n" + locales.Escape(shorten(info.Description, descriptionLength))
+			text += "\n\n" + locales.Escape(locales.Shorten(info.Description, descriptionLength))
 		}
 	}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
 		Picture:  image,
-		Keyboard: keyboards.ShelfKeyboard(req.L, args, s.goodsEntries(ctx, req, rows, args.Page), len(rows), back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, items, found.back),
 	}, nil
 }
 
-// pageOf returns the page of a list that the entry at this place stands on.
-func pageOf(place int) uint16 { return keyboards.PageArg(place / keyboards.PageSize) }
+// pageOf returns the page of a list that contains this index.
+func pageOf(index int) uint16 { return keyboards.PageArg(index / keyboards.PageSize) }
 
-// shelfInfo is what subcategory_info says, where all products of the shelf name
-// the same subcategory. It is an extra: without it the shelf stands.
-func (s *Screens) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, rows []hstock.Item) (hstock.SubcategoryInfo, bool) {
-	id := ""
-	for _, row := range rows {
-		if row.SubcategoryID == "" || (id != "" && row.SubcategoryID != id) {
-			return hstock.SubcategoryInfo{}, false
-		}
-		id = row.SubcategoryID
+// shelfInfo returns the picture and description of the subcategory, if all items
+// have the same one. The shelf is shown without if they can't be read.
+func (s *Screens) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, items []hstock.Item) (hstock.SubcategoryInfo, bool) {
+	id := items[0].SubcategoryID
+	if id == "" || slices.ContainsFunc(items, func(item hstock.Item) bool { return item.SubcategoryID != id }) {
+		return hstock.SubcategoryInfo{}, false
 	}
 	info, _, err := s.Catalog.SubcategoryInfo(ctx, key, l.Lang(), id)
 	return info, err == nil
 }
 
-// inStockFirst keeps the marketplace's order otherwise.
-func inStockFirst(rows []hstock.Item) []hstock.Item {
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b hstock.Item) int { return cmp.Compare(soldOut(a), soldOut(b)) })
+// goodsKeyboard lists one page of items. back is the screen above the list.
+func (s *Screens) goodsKeyboard(ctx context.Context, req *bot.Request, list keyboards.ProductList, items []hstock.Item, back string) keyboards.Rows {
+	list.Page = keyboards.PageArg(keyboards.ClampPage(int(list.Page), len(items)))
+	entries := s.itemEntries(ctx, req, items, list.Page, func(service int64) string {
+		return keyboards.Product.Data(keyboards.ProductArgs{Service: service, ProductList: list})
+	})
+	return keyboards.GoodsKeyboard(req.L, list, entries, len(items), back)
+}
+
+// itemEntries returns one page of items with their prices and stock. data returns
+// the callback data of an item.
+func (s *Screens) itemEntries(ctx context.Context, req *bot.Request, items []hstock.Item, page uint16, data func(service int64) string) []keyboards.Item {
+	currency := s.currency(ctx, req.User.ID)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
+	for _, item := range keyboards.Page(items, int(page)) {
+		entries = append(entries, itemEntry(req.L, item, currency, data(item.Service)))
+	}
+	return entries
+}
+
+func itemEntry(l *locales.Localizer, item hstock.Item, currency, data string) keyboards.Item {
+	if soldOut(item) {
+		return keyboards.Item{Icon: "✖", Name: item.Name, Data: data}
+	}
+	return keyboards.Item{Name: item.Name, Rest: " · " + l.Money(item.Rate, currency) + " · " + l.Number(item.Stock), Data: data}
+}
+
+// inStockFirst moves sold-out items to the end and otherwise keeps the order.
+func inStockFirst(items []hstock.Item) []hstock.Item {
+	sorted := make([]hstock.Item, 0, len(items))
+	for _, last := range []bool{false, true} {
+		for _, item := range items {
+			if soldOut(item) == last {
+				sorted = append(sorted, item)
+			}
+		}
+	}
 	return sorted
 }
 
-func soldOut(row hstock.Item) int {
-	if row.Stock <= 0 {
-		return 1
-	}
-	return 0
-}
+func soldOut(item hstock.Item) bool { return item.Stock <= 0 }
 
-// staleNote says that the marketplace is down and how old this is.
+// staleNote says that the marketplace is down and how old the catalogue is.
 func staleNote(l *locales.Localizer, fresh catalog.Freshness) string {
 	if !fresh.Stale {
 		return ""

@@ -9,13 +9,57 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
-// confirmView draws the card of a draft: what, how many, for how much, and
-// what is left of the balance. changes say why it is drawn again.
+// canBuy returns an error if a person can't buy now: a purchase needs their own key,
+// and is not possible during maintenance. It is checked before they are asked anything.
+func (s *Screens) canBuy(ctx context.Context, userID int64) error {
+	if err := s.Orders.CanBuy(ctx); err != nil {
+		return err
+	}
+	_, err := s.ownKey(ctx, userID)
+	return err
+}
+
+// draft stores what the person is about to buy and draws its confirm card.
+func (s *Screens) draft(ctx context.Context, req *bot.Request, intent orders.Intent) (bot.View, error) {
+	intent.UserID, intent.Lang = req.User.ID, req.L.Lang()
+	quote, err := s.Orders.Draft(ctx, intent)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return confirmView(req.L, quote, nil), nil
+}
+
+// draftItem is draft for an item of the catalogue.
+func (s *Screens) draftItem(ctx context.Context, req *bot.Request, item hstock.Item, intent orders.Intent) (bot.View, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	intent.Item, intent.Category = item, s.englishCategory(ctx, req.L, key, item)
+	return s.draft(ctx, req, intent)
+}
+
+// englishCategory returns the English name of an item's category. It is "" if the
+// name can't be read now, because a purchase must not depend on it.
+func (s *Screens) englishCategory(ctx context.Context, l *locales.Localizer, key redact.Secret, item hstock.Item) string {
+	if l.Lang() == locales.English {
+		return item.Category
+	}
+	english, _, err := s.Catalog.Product(ctx, key, locales.English, item.Service)
+	if err != nil {
+		return ""
+	}
+	return english.Category
+}
+
+// confirmView draws the confirm card of a draft: item, quantity, price, and what is
+// left of the balance. changes say why the card is drawn again.
 func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
 	p := quote.Purchase
 	var lines []string
@@ -26,12 +70,7 @@ func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Chan
 		lines = append(lines, "")
 	}
 	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)))
-	price := l.Money(p.Rate, p.Currency)
-	if p.RatePer > 1 {
-		lines = append(lines, l.T("product_price_per", locales.Args{"Price": price, "Per": l.Number(p.RatePer)}))
-	} else {
-		lines = append(lines, l.T("product_price", locales.Args{"Price": price}))
-	}
+	lines = append(lines, l.T(priceMessage(l, l.Money(p.Rate, p.Currency), p.RatePer)))
 	total := locales.Args{"Total": l.Money(p.Total(), p.Currency)}
 	if quote.Estimate {
 		lines = append(lines, l.T("confirm_estimate", total))
@@ -88,49 +127,48 @@ func changeID(change orders.Change) string {
 	}
 }
 
-// courtesy is how long "placing…" may take to be drawn: what is bought does not
-// depend on it, and the time is the purchase's.
-const courtesy = 3 * time.Second
+// bestEffortTimeout limits what a handler does before its real work, like drawing
+// "placing…" before a purchase, which must not wait for it.
+const bestEffortTimeout = 3 * time.Second
 
-// confirm buys. The card says so at once, and loses its buttons, because the
-// marketplace may take its time. What came of it is drawn here and not by
-// returning it: where it can't be drawn, a message says it.
+// confirm buys. The card first becomes "placing…" without buttons, because the
+// marketplace may be slow. The outcome is drawn here rather than returned: if it
+// can't be drawn, it is stored as a message.
 func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if p.State == storage.PurchaseDraft {
-		placing, cancel := context.WithTimeout(ctx, courtesy)
+		placing, cancel := context.WithTimeout(ctx, bestEffortTimeout)
 		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", itemArgs(req.L, subject(req.L, p.Name, p.Rental), p.Quantity))})
 		cancel()
 		if err != nil {
-			s.Log.Warn("the card was not redrawn before a purchase", "purchase", p.ID, "error", err)
+			s.Log.Warn("drawing a card before its purchase failed", "purchase", p.ID, "error", err)
 		}
 	}
 	outcome, err := s.Orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
 	if err != nil {
-		s.showState(ctx, req, args.Purchase)
+		s.redrawCard(ctx, req, args.Purchase) // the error is a new message
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
 	view := outcomeView(req.L, outcome)
 	if err := req.Show(ctx, view); err != nil {
-		s.Log.Warn("the outcome of a purchase was not drawn", "purchase", p.ID, "error", err)
+		s.Log.Warn("drawing the outcome of a purchase failed", "purchase", p.ID, "error", err)
 		return bot.View{}, s.Orders.NotifyOutcome(ctx, req.User.ID, p.ID)
 	}
 	return bot.View{Toast: view.Toast, Alert: view.Alert}, nil
 }
 
-// showState draws the card as the purchase stands, where confirming it failed:
-// the sentence about that is a message of its own.
-func (s *Screens) showState(ctx context.Context, req *bot.Request, purchaseID int64) {
+// redrawCard draws the card in the present state of the purchase.
+func (s *Screens) redrawCard(ctx context.Context, req *bot.Request, purchaseID int64) {
 	outcome, err := s.Orders.Outcome(ctx, req.User.ID, purchaseID)
 	if err == nil {
 		err = req.Show(ctx, outcomeView(req.L, outcome))
 	}
 	if err != nil {
-		s.Log.Warn("the card was not redrawn after a failure", "purchase", purchaseID, "error", err)
+		s.Log.Warn("redrawing a card failed", "purchase", purchaseID, "error", err)
 	}
 }
 
@@ -146,8 +184,8 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 		view := confirmView(l, outcome.Quote, outcome.Changes)
 		view.Toast = l.Label("confirm_redrawn")
 		return view
-	case orders.Unknown:
-		return bot.View{Text: l.T("unknown_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
+	case orders.OutcomeUnknown:
+		return bot.View{Text: l.T("unresolved_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
 	case orders.Busy:
@@ -161,7 +199,7 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	}
 }
 
-// rejectedView says that nothing was bought, and why.
+// rejectedView says why nothing was bought.
 func rejectedView(l *locales.Localizer, p storage.Purchase) bot.View {
 	return bot.View{
 		Text: l.T("rejected_title") + "\n" + rejectedReason(l, p) + "\n\n" +
@@ -192,28 +230,24 @@ func rejectedReason(l *locales.Localizer, p storage.Purchase) string {
 	}
 }
 
-// abandon ends a draft; the card leads back to what it was for.
-func (s *Screens) abandon(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
-	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+// discard ends a draft. Its card leads back to the item.
+func (s *Screens) discard(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+	if _, err := s.Orders.Discard(ctx, req.User.ID, args.Purchase); err != nil {
+		return bot.View{}, err
+	}
+	outcome, err := s.Orders.Outcome(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if _, err := s.Orders.Discard(ctx, req.User.ID, p.ID); err != nil {
-		return bot.View{}, err
-	}
-	outcome, err := s.Orders.Outcome(ctx, req.User.ID, p.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	if outcome.Result != orders.Gone { // it was confirmed by a quicker tap
+	if outcome.Result != orders.Gone { // another tap has confirmed it
 		return outcomeView(req.L, outcome), nil
 	}
-	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, p.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
+	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, outcome.Purchase.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
 }
 
-// again draws a card with today's terms for what an earlier purchase said, in
-// place of the message that offers it.
-func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+// newCard draws a new card for an earlier purchase in place of the tapped message. A
+// message that the person may want to keep stays, and the card is a new message.
+func (s *Screens) newCard(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
@@ -222,16 +256,16 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 	case storage.PurchaseDraft, storage.PurchaseSuperseded, storage.PurchaseRejected:
 		return s.redraft(ctx, req, p)
 	case storage.PurchaseDismissed:
-		return s.redraftBeside(ctx, req, p)
+		return inNewMessage(s.redraft(ctx, req, p))
 	case storage.PurchaseOutcomeUnknown:
 		evidence, err := s.Orders.Evidence(ctx, req.User.ID, p.ID)
 		if err != nil {
-			return bot.View{}, fmt.Errorf("%w: %w", errStillUnknown, err)
+			return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 		}
-		if evidence.Verdict == storage.VerdictNotBought { // still so, not only when the button was drawn
-			return s.redraftBeside(ctx, req, p)
+		if evidence.Verdict == storage.VerdictNotBought {
+			return inNewMessage(s.redraft(ctx, req, p))
 		}
-		return unresolvedView(req.L, p, evidence.Now, evidence.Verdict, false), nil
+		return unresolvedView(req.L, p, evidence.Balance, evidence.Verdict, false), nil
 	default:
 		outcome, err := s.Orders.Outcome(ctx, req.User.ID, p.ID)
 		if err != nil {
@@ -241,43 +275,30 @@ func (s *Screens) again(ctx context.Context, req *bot.Request, args keyboards.Pu
 	}
 }
 
-// orderIt is again for an order that was delivered: its message stays.
-func (s *Screens) orderIt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
+// orderAgain draws a new card for a delivered order, whose message stays.
+func (s *Screens) orderAgain(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.redraftBeside(ctx, req, p)
+	return inNewMessage(s.redraft(ctx, req, p))
 }
 
-// redraftBeside draws the new card as a message of its own: the one that was
-// tapped is worth keeping.
-func (s *Screens) redraftBeside(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
-	view, err := s.redraft(ctx, req, p)
-	view.AsNewMessage = true
-	return view, err
-}
-
+// redraft draws a card with the present terms for an earlier purchase.
 func (s *Screens) redraft(ctx context.Context, req *bot.Request, p storage.Purchase) (bot.View, error) {
-	if p.Service == 0 && p.Rental.Project == "" { // of an order placed elsewhere
+	if p.Service == 0 && p.Rental.Project == "" { // of an imported order
 		return bot.View{}, storage.ErrNotFound
 	}
 	if p.Kind == storage.KindSMS {
-		return s.draftNumbers(ctx, req, p.Rental, p.Quantity, p.Origin, p.ID)
+		return s.draft(ctx, req, orders.Intent{Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Replaces: p.ID})
 	}
 	key, err := s.ownKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	row, _, err := s.Catalog.Product(ctx, key.Secret, req.L.Lang(), p.Service)
+	item, _, err := s.Catalog.Product(ctx, key.Secret, req.L.Lang(), p.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
-	quote, err := s.Orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Row: row, Category: s.englishCategory(ctx, req.L, key.Secret, row), Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Lang: req.L.Lang(), Replaces: p.ID,
-	})
-	if err != nil {
-		return bot.View{}, err
-	}
-	return confirmView(req.L, quote, nil), nil
+	return s.draftItem(ctx, req, item, orders.Intent{Quantity: p.Quantity, Link: p.Link, Origin: p.Origin, Replaces: p.ID})
 }

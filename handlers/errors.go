@@ -14,73 +14,79 @@ import (
 	"hstockbot/storage"
 )
 
-// userError is a sentence for the person who did something that can't be done.
-// The dialog they are in goes on.
+// userError is a sentence for a person who asked for something impossible. The
+// dialog they are in stays open.
 type userError struct {
 	id   string
-	args locales.Args
+	args []locales.Args
 }
 
 func (e *userError) Error() string { return e.id }
 
-// message returns an error that shows the message with this id.
-func message(id string, args ...locales.Args) error {
-	e := &userError{id: id}
-	if len(args) > 0 {
-		e.args = args[0]
-	}
-	return e
+// userErr returns an error that is shown as the message with this id.
+func userErr(id string, args ...locales.Args) error {
+	return &userError{id: id, args: args}
 }
 
-// errStillUnknown marks what went wrong while a purchase of unknown outcome was
-// looked into: it must not be said that no money has moved.
-var errStillUnknown = errors.New("the outcome is still unknown")
+// errStillUnresolved marks an error that occurred while the outcome of a purchase
+// was looked up. Its sentence must not say that no money was spent.
+var errStillUnresolved = errors.New("the outcome is still unknown")
 
-// errorView is the one place where an error becomes a sentence: what happened,
-// whether money moved, what to do.
+// sentenceID returns the message of an error that needs no arguments, "" for other
+// errors.
+func sentenceID(err error) string {
+	for _, known := range []struct {
+		err error
+		id  string
+	}{
+		{catalog.ErrDelisted, "error_gone"},
+		{orders.ErrDelisted, "error_gone"},
+		{hstock.ErrServiceNotFound, "error_gone"},
+		{orders.ErrKeyRemoved, "unresolved_key_gone"},
+		{orders.ErrCancelSent, "cancel_sent"},
+		{orders.ErrExternalIDShared, "cancel_shared"},
+		{orders.ErrOrderClosed, "cancel_closed"},
+		{orders.ErrOutcomeKnown, "unresolved_known"},
+		{storage.ErrPurchaseInFlight, "forget_on_its_way"},
+		{storage.ErrExternalIDTaken, "unresolved_taken"},
+		{hstock.ErrOrderNotFound, "error_order_not_found"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.id
+		}
+	}
+	return ""
+}
+
+// errorView implements bot.Hooks.Error. It turns every error into a sentence: what
+// happened, whether money was spent, what to do.
 func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bot.View {
 	l := req.L
 	var (
-		user    *userError
-		amount  *orders.LimitError
-		failure *hstock.Error
+		user   *userError
+		limit  *orders.LimitError
+		market *hstock.Error
 	)
 	switch {
 	case errors.As(err, &user):
-		return sentence(req, l.T(user.id, user.args))
-	case errors.As(err, &amount):
-		return sentence(req, amountSentence(l, amount))
+		return sentence(req, l.T(user.id, user.args...))
+	case errors.As(err, &limit):
+		return sentence(req, limitSentence(l, limit))
 	case errors.Is(err, orders.ErrMaintenance):
-		return sentence(req, s.closedSentence(ctx, l))
+		return sentence(req, s.maintenanceSentence(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return askKeyFirst(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
 		return outdated(ctx, req)
-	case errors.Is(err, catalog.ErrDelisted), errors.Is(err, orders.ErrDelisted), errors.Is(err, hstock.ErrServiceNotFound):
-		return sentence(req, l.T("error_gone"))
-	case errors.Is(err, orders.ErrKeyRemoved):
-		return sentence(req, l.T("unknown_key_gone"))
-	case errors.Is(err, orders.ErrCancelSent):
-		return sentence(req, l.T("cancel_sent"))
-	case errors.Is(err, orders.ErrExternalIDShared):
-		return sentence(req, l.T("cancel_shared"))
-	case errors.Is(err, orders.ErrOrderClosed):
-		return sentence(req, l.T("cancel_closed"))
-	case errors.Is(err, orders.ErrOutcomeKnown):
-		return sentence(req, l.T("unknown_known"))
-	case errors.Is(err, storage.ErrPurchaseInFlight):
-		return sentence(req, l.T("forget_on_its_way"))
-	case errors.Is(err, storage.ErrExternalIDTaken):
-		return sentence(req, l.T("unknown_taken"))
-	case errors.Is(err, hstock.ErrOrderNotFound):
-		return sentence(req, l.T("error_order_not_found"))
-	case errors.As(err, &failure) && failure.Kind == hstock.InvalidKey:
+	case sentenceID(err) != "":
+		return sentence(req, l.T(sentenceID(err)))
+	case errors.As(err, &market) && market.Kind == hstock.InvalidKey:
 		return askKeyFirst(req, l.T("key_invalid"))
-	case failure != nil && errors.Is(err, errStillUnknown):
-		return tryAgain(req, l.T("unknown_market"))
-	case failure != nil && (failure.Kind == hstock.Refused || failure.Kind == hstock.RefusedOther):
-		return sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, failure.Refusal)}))
-	case failure != nil:
+	case market != nil && errors.Is(err, errStillUnresolved):
+		return tryAgain(req, l.T("unresolved_market"))
+	case market != nil && (market.Kind == hstock.Refused || market.Kind == hstock.RefusedOther):
+		return sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, market.Refusal)}))
+	case market != nil:
 		return tryAgain(req, l.T("error_market"))
 	default:
 		s.Log.Error("handler failed", "update", req.UpdateID, "user", req.User.ID, "error", err)
@@ -88,13 +94,13 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	}
 }
 
-// sentence answers without changing anything: a dialog goes on, and what was
-// tapped stays (it may be goods), so the sentence is a message of its own.
+// sentence shows an error in a new message, because the tapped one may contain
+// goods. An open dialog stays open.
 func sentence(req *bot.Request, text string) bot.View {
 	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true, KeepDialog: true}
 }
 
-// tryAgain is sentence with a button that does again what failed.
+// tryAgain is sentence with a button that repeats what failed, if it may be repeated.
 func tryAgain(req *bot.Request, text string) bot.View {
 	view := sentence(req, text)
 	if data := req.RetryData(); data != "" {
@@ -103,7 +109,7 @@ func tryAgain(req *bot.Request, text string) bot.View {
 	return view
 }
 
-func amountSentence(l *locales.Localizer, e *orders.LimitError) string {
+func limitSentence(l *locales.Localizer, e *orders.LimitError) string {
 	switch {
 	case e.SoldOut:
 		return l.T("error_sold_out")
@@ -114,8 +120,8 @@ func amountSentence(l *locales.Localizer, e *orders.LimitError) string {
 	}
 }
 
-// outdated answers a button that leads nowhere any more: an old one's, or a
-// forged one's.
+// outdated implements bot.Hooks.Outdated. It answers an old or forged button whose
+// target does not exist.
 func outdated(_ context.Context, req *bot.Request) bot.View {
 	view := menuView(req.L)
 	view.AsNewMessage = true
@@ -127,7 +133,7 @@ func outdated(_ context.Context, req *bot.Request) bot.View {
 	return view
 }
 
-// panicked names the log entry that says more.
+// panicked implements bot.Hooks.Panicked. reference is also in the log.
 func panicked(req *bot.Request, reference string) bot.View {
 	return bot.View{Text: req.L.T("error_panic", locales.Args{"Reference": reference}), Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true}
 }

@@ -17,11 +17,10 @@ import (
 	"hstockbot/storage"
 )
 
-// exportMost is how large a file of orders may become: Telegram takes 50 MB (Bot
-// API: sendDocument).
-const exportMost = 45 << 20
+// maxExportSize limits a file of orders, in bytes (Bot API: sendDocument, 50 MB).
+const maxExportSize = 45 << 20
 
-// ordersExport sends all orders of the person as a file.
+// ordersExport sends the person's orders as a file.
 func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	total, err := s.DB.CountOrders(ctx, req.User.ID, storage.FilterAll)
@@ -29,9 +28,9 @@ func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{}, message("orders_empty")
+		return bot.View{}, userErr("orders_empty")
 	}
-	table := newOrderTable(l, exportMost)
+	table := newOrderTable(l, maxExportSize)
 	if err := s.DB.EachOrder(ctx, req.User.ID, table.add); err != nil {
 		return bot.View{}, err
 	}
@@ -46,58 +45,58 @@ func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}
 	}, nil
 }
 
-// orderTable is orders as CSV (RFC 4180), in UTF-8 with a byte order mark, by
-// which spreadsheets know it. No goods, codes, links, addresses and phone numbers
-// are in it: a file of figures is passed on more lightly than a chat.
+// orderTable is a CSV file of orders (RFC 4180, UTF-8 with a byte order mark for
+// spreadsheets). It contains no goods, codes, links, e-mail addresses and phone
+// numbers, because people pass such files on.
 type orderTable struct {
-	l    *locales.Localizer
-	most int
-	rows int
-	file bytes.Buffer
-	csv  *csv.Writer
+	l        *locales.Localizer
+	maxBytes int
+	rows     int
+	file     bytes.Buffer
+	csv      *csv.Writer
 }
 
-// newOrderTable begins a table. more are headings of columns behind the usual
-// ones.
-func newOrderTable(l *locales.Localizer, most int, more ...string) *orderTable {
-	t := &orderTable{l: l, most: most}
+// newOrderTable returns a table of at most about maxBytes. more are the headings of
+// additional columns.
+func newOrderTable(l *locales.Localizer, maxBytes int, more ...string) *orderTable {
+	t := &orderTable{l: l, maxBytes: maxBytes}
 	t.file.WriteString("\ufeff")
 	t.csv = csv.NewWriter(&t.file)
 	t.csv.UseCRLF = true
 	t.write(append([]string{
-		l.Label("export_number"), l.Label("export_kind"), l.Label("export_name"), l.Label("export_country"), l.Label("export_quantity"),
+		l.Label("export_order_id"), l.Label("export_kind"), l.Label("export_name"), l.Label("export_country"), l.Label("export_quantity"),
 		l.Label("export_state"), l.Label("export_word"), l.Label("export_charge"), l.Label("export_currency"), l.Label("export_placed"), l.Label("export_updated"),
 	}, more...))
 	return t
 }
 
-// add writes one order, as a callback of EachOrder; a full file ends it.
+// add writes an order, as a callback of EachOrder. It stops when the file is full.
 func (t *orderTable) add(o storage.Order) error { return t.row(o) }
 
-// addAnybodys writes an order with whose it is and of what category, as a callback
-// of EachAdminOrder.
-func (t *orderTable) addAnybodys(o storage.AdminOrder) error {
-	return t.row(plain(o), nonzero(o.UserID), o.Category)
+// addAdminOrder writes an order with its person and category, as a callback of
+// EachAdminOrder.
+func (t *orderTable) addAdminOrder(o storage.AdminOrder) error {
+	return t.row(ownOrder(o), csvNumber(o.UserID), o.Category)
 }
 
 func (t *orderTable) row(o storage.Order, more ...string) error {
-	if t.file.Len() >= t.most {
+	if t.file.Len() >= t.maxBytes {
 		return storage.ErrStop
 	}
 	l := t.l
-	charge, placed, where := "", stamp(o.CreatedAt), ""
+	charge, placed, countryName := "", csvTime(o.CreatedAt), ""
 	if o.Charge.Valid {
 		charge = plainAmount(o.Charge.Decimal)
 	}
-	if o.External { // when it was placed the marketplace does not say
+	if o.External { // the marketplace does not say when it was placed
 		placed = ""
 	}
 	if o.Rental.Country != "" {
-		where = l.Country(o.Rental.Country, o.Rental.CountryName)
+		countryName = l.Country(o.Rental.Country, o.Rental.CountryName)
 	}
 	t.write(append([]string{
-		nonzero(o.ExternalID), kindWord(l, o.Kind), orderName(l, o), where, nonzero(o.Quantity),
-		stateWord(l, o), o.RawStatus, charge, o.Currency, placed, stamp(o.UpdatedAt),
+		csvNumber(o.ExternalID), kindWord(l, o.Kind), orderName(l, o), countryName, csvNumber(o.Quantity),
+		stateWord(l, o), o.RawStatus, charge, o.Currency, placed, csvTime(o.UpdatedAt),
 	}, more...))
 	t.rows++
 	t.csv.Flush()
@@ -106,9 +105,9 @@ func (t *orderTable) row(o storage.Order, more ...string) error {
 
 func (t *orderTable) write(cells []string) {
 	for i := range cells {
-		cells[i] = defused(cells[i])
+		cells[i] = escapeFormula(cells[i])
 	}
-	_ = t.csv.Write(cells) // its error is that of the flush, and a buffer has none
+	_ = t.csv.Write(cells) // Flush reports the same error
 }
 
 func (t *orderTable) bytes() []byte {
@@ -116,39 +115,33 @@ func (t *orderTable) bytes() []byte {
 	return t.file.Bytes()
 }
 
-// nonzero is a number as a cell; what is not known, or was forgotten, is 0 and is
-// left empty.
-func nonzero(n int64) string {
+// csvNumber formats a number for a cell. 0 means unknown or deleted, and is empty.
+func csvNumber(n int64) string {
 	if n == 0 {
 		return ""
 	}
 	return strconv.FormatInt(n, 10)
 }
 
-// defused returns a cell that no spreadsheet takes for a formula: what begins
-// like one, also behind quotes and spaces that a program may strip, gets an
-// apostrophe.
-func defused(cell string) string {
-	if strings.HasPrefix(cell, "\t") || strings.HasPrefix(cell, "\r") || strings.HasPrefix(cell, "\n") {
-		return "'" + cell
-	}
+// escapeFormula puts an apostrophe before a cell that a spreadsheet may read as a
+// formula, also after quotes and spaces that a program may strip.
+func escapeFormula(cell string) string {
 	inner := strings.TrimLeft(cell, "\"'“”‘’«» \u00a0\u200b\ufeff\t\r\n")
-	if strings.HasPrefix(inner, "=") || strings.HasPrefix(inner, "+") || strings.HasPrefix(inner, "-") || strings.HasPrefix(inner, "@") ||
-		strings.HasPrefix(inner, "＝") || strings.HasPrefix(inner, "＋") || strings.HasPrefix(inner, "－") || strings.HasPrefix(inner, "＠") {
+	if strings.IndexAny(cell, "\t\r\n") == 0 || strings.IndexAny(inner, "=+-@＝＋－＠") == 0 {
 		return "'" + cell
 	}
 	return cell
 }
 
-// stamp is a time in UTC as spreadsheets read it.
-func stamp(t time.Time) string {
+// csvTime formats a time in UTC for spreadsheets.
+func csvTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format(time.DateTime)
 }
 
-// plainAmount is money as a number, exactly, with at least two decimals.
+// plainAmount formats money exactly, with at least two decimals and without a currency.
 func plainAmount(amount decimal.Decimal) string {
 	return amount.StringFixed(max(2, -amount.Exponent()))
 }

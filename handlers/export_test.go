@@ -14,17 +14,17 @@ import (
 	"hstockbot/storage"
 )
 
-func TestDefused(t *testing.T) {
+func TestEscapeFormula(t *testing.T) {
 	for _, cell := range []string{
 		"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\"=1+1", "'=1", "“=1", " =1", "\u00a0=1", "\"\"\"=1", " \" =1", "＝1", "＠x", "\ufeff=1",
 		"=HYPERLINK(\"http://x\",\"y\")", "=cmd|' /C calc'!A0",
 	} {
-		if got := defused(cell); got != "'"+cell {
+		if got := escapeFormula(cell); got != "'"+cell {
 			t.Errorf("%q became %q", cell, got)
 		}
 	}
 	for _, cell := range []string{"", "Gmail", "12.50", "a=b", "a+b", "🇺🇸", "Gmail \"USA\"", "'", "2000-01-01 00:00:00", "–", "100%"} {
-		if got := defused(cell); got != cell {
+		if got := escapeFormula(cell); got != cell {
 			t.Errorf("%q became %q", cell, got)
 		}
 	}
@@ -39,10 +39,10 @@ func english(tb testing.TB) *locales.Localizer {
 	return bundle.Localizer("en")
 }
 
-// TestOrderTable: what the marketplace names arrives as it is, and no cell is a
+// TestOrderTable: the marketplace's names are written unchanged, unless they would be a
 // formula.
 func TestOrderTable(t *testing.T) {
-	table := newOrderTable(english(t), exportMost)
+	table := newOrderTable(english(t), maxExportSize)
 	for _, name := range []string{"=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "\"=2", strings.Repeat("x", 300)} {
 		charge := decimal.NewNullDecimal(decimal.RequireFromString("12.5000"))
 		if err := table.add(storage.Order{ExternalID: 7, Name: name, Kind: storage.KindProduct, Quantity: 3, RawStatus: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
@@ -67,8 +67,7 @@ func TestOrderTable(t *testing.T) {
 	}
 }
 
-// TestAFullTable ends, with whole rows.
-func TestAFullTable(t *testing.T) {
+func TestFullTableEndsWithWholeRow(t *testing.T) {
 	table := newOrderTable(english(t), 1000)
 	var err error
 	for range 100 {
@@ -85,14 +84,14 @@ func TestAFullTable(t *testing.T) {
 	}
 }
 
-func FuzzDefused(f *testing.F) {
+func FuzzEscapeFormula(f *testing.F) {
 	for _, seed := range []string{"=1", "\"=1", " +", "", "a"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, cell string) {
-		inner := strings.Trim(defused(cell), "\"")
+		inner := strings.Trim(escapeFormula(cell), "\"")
 		if strings.HasPrefix(inner, "=") || strings.HasPrefix(inner, "+") || strings.HasPrefix(inner, "-") || strings.HasPrefix(inner, "@") {
-			t.Errorf("%q became %q", cell, defused(cell))
+			t.Errorf("%q became %q", cell, escapeFormula(cell))
 		}
 	})
 }
@@ -105,7 +104,7 @@ func BenchmarkOrderTable(b *testing.B) {
 		Charge: decimal.NewNullDecimal(decimal.New(250, -2)), Currency: "USD", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0),
 	}
 	for b.Loop() {
-		table := newOrderTable(l, exportMost)
+		table := newOrderTable(l, maxExportSize)
 		for range 50_000 {
 			if err := table.add(order); err != nil {
 				b.Fatal(err)

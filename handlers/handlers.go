@@ -1,18 +1,9 @@
-// Package handlers is what the shop says and does: one file per screen or
-// command, errors.go where every error becomes a sentence, and the notifier,
-// which turns stored messages into chat messages.
-//
-// A screen is a function of its route: it reads what it shows, again at every
-// tap, and trusts nothing that came with the button. Money moves in the orders
-// package only.
 package handlers
 
 import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
 	"hstockbot/internal/broadcasts"
@@ -22,17 +13,18 @@ import (
 	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
+	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
 
-// Market is what screens ask of the marketplace beyond the catalogue.
+// Market is the part of the marketplace's client that screens call directly.
 type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 }
 
-// Options is what the screens are made of. All fields are required but Version
-// and CallStats.
+// Options configures the screens. All fields except Version and CallStats are
+// required.
 type Options struct {
 	People
 	Catalog    *catalog.Catalog
@@ -45,29 +37,30 @@ type Options struct {
 	Log        *slog.Logger
 
 	SupportText string
-	SMMRatePer  int64 // pieces
-	// Wake has stored messages sent now.
-	Wake func()
-	// What admins see of the process.
-	Version   string                                 // of the program, and of the Go that built it
-	CallStats func() (market, telegram ops.Snapshot) // of the last hour
+	SMMRatePer  int64  // how many pieces the rate of an SMM service is for
+	Wake        func() // makes the outbox send stored messages now
+
+	// Version (of the program and of Go) and CallStats (of the last hour) are shown
+	// to admins.
+	Version   string
+	CallStats func() (market, telegram ops.Snapshot)
 }
 
-// Screens is everything that people and admins see.
+// Screens contains the handlers of all routes, commands and dialog steps.
 type Screens struct {
 	Options
-	balances *balances
-	began    time.Time
+	balances  *balanceCache
+	startedAt time.Time
 }
 
 // New returns the screens.
 func New(o Options) *Screens {
-	return &Screens{Options: o, balances: newBalances(), began: time.Now()}
+	return &Screens{Options: o, balances: newBalanceCache(), startedAt: time.Now()}
 }
 
-// Register lists every route, command and dialog step. Routes that only draw are
-// screens, those that do something are actions (bot.Action says what "Try again"
-// may repeat).
+// Register registers every route, command and dialog step. Routes that only show
+// something are screens; those that change something are actions, whose last
+// argument says what "Try again" may repeat (see bot.Action).
 func (s *Screens) Register(b *bot.Bot) {
 	b.SetHooks(bot.Hooks{
 		Identify:    s.identify,
@@ -84,12 +77,12 @@ func (s *Screens) Register(b *bot.Bot) {
 	})
 
 	b.Command("start", s.start)
-	b.Command("menu", s.menuCommand)
-	b.Command("help", s.helpCommand)
-	b.Command("language", s.languageCommand)
+	b.Command("menu", opens(keyboards.Menu.Data(struct{}{})))
+	b.Command("help", opens(keyboards.Help.Data(struct{}{})))
+	b.Command("language", opens(keyboards.Language.Data(struct{}{})))
 	b.Command("cancel", s.cancelCommand)
 	b.Text(s.text)
-	bot.Screen(b, keyboards.Nothing, s.nothing)
+	bot.Screen(b, keyboards.NoOp, s.noOp)
 	bot.Screen(b, keyboards.Menu, s.menu)
 	bot.Screen(b, keyboards.Help, s.help)
 	bot.Screen(b, keyboards.Language, s.language)
@@ -97,7 +90,7 @@ func (s *Screens) Register(b *bot.Bot) {
 
 	// The API key and the account.
 	b.Command("key", s.keyCommand)
-	b.Command("balance", s.balanceCommand)
+	b.Command("balance", opens(keyboards.Balance.Data(keyboards.BalanceArgs{Refresh: true})))
 	b.Step(stepKey, s.keyTyped)
 	bot.Screen(b, keyboards.Key, s.key)
 	bot.Screen(b, keyboards.KeyReplace, s.keyReplace)
@@ -106,20 +99,20 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.Balance, s.balance)
 	bot.Screen(b, keyboards.Spending, s.spending)
 
-	// The catalogue and the search.
-	b.Command("catalog", s.catalogCommand)
+	// The catalogue and search.
+	b.Command("catalog", opens(keyboards.Catalog.Data(keyboards.PageArgs{})))
 	b.Command("search", s.searchCommand)
 	b.Step(stepSearch, s.searchTyped)
 	bot.Screen(b, keyboards.Catalog, s.catalog)
 	bot.Screen(b, keyboards.Category, s.category)
 	bot.Screen(b, keyboards.Shelf, s.shelf)
 	bot.Screen(b, keyboards.Recommended, s.recommended)
-	bot.Screen(b, keyboards.Sellers, s.shops)
-	bot.Screen(b, keyboards.SellerGoods, s.shopGoods)
+	bot.Screen(b, keyboards.Sellers, s.sellers)
+	bot.Screen(b, keyboards.SellerGoods, s.sellerGoods)
 	bot.Screen(b, keyboards.Search, s.search)
 	bot.Screen(b, keyboards.Found, s.found)
 
-	// A product, what is saved, and what is watched.
+	// Products, saved products and watches.
 	b.Step(stepAmount, s.amountTyped)
 	b.Step(stepPrice, s.priceTyped)
 	bot.Screen(b, keyboards.Product, s.product)
@@ -130,20 +123,20 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Action(b, keyboards.SavedRemove, s.savedRemove, keyboards.SavedRemove.Data)
 	bot.Action(b, keyboards.Save, s.save, keyboards.Save.Data)
 	bot.Action(b, keyboards.Unsave, s.unsave, keyboards.Unsave.Data)
-	bot.Action(b, keyboards.WatchRestock, s.tellBack, keyboards.WatchRestock.Data)
-	bot.Action(b, keyboards.WatchRestockOff, s.tellBackOff, keyboards.WatchRestockOff.Data)
-	bot.Screen(b, keyboards.WatchPrice, s.tellPrice)
-	bot.Action(b, keyboards.WatchPriceOff, s.tellPriceOff, keyboards.WatchPriceOff.Data)
+	bot.Action(b, keyboards.WatchRestock, s.watchRestock, keyboards.WatchRestock.Data)
+	bot.Action(b, keyboards.WatchRestockOff, s.watchRestockOff, keyboards.WatchRestockOff.Data)
+	bot.Screen(b, keyboards.WatchPrice, s.watchPrice)
+	bot.Action(b, keyboards.WatchPriceOff, s.watchPriceOff, keyboards.WatchPriceOff.Data)
 
-	// A pasted link.
+	// Pasted links.
 	b.Step(stepLinked, s.linkedAmountTyped)
 	bot.Screen(b, keyboards.Linked, s.linked)
 	bot.Screen(b, keyboards.LinkedService, s.linkedService)
 	bot.Screen(b, keyboards.LinkedAmount, s.linkedAmount)
-	bot.Screen(b, keyboards.LinkedOrder, s.linkedOrder)
+	bot.Screen(b, keyboards.LinkedQuantity, s.linkedQuantity)
 
 	// Rented phones.
-	b.Command("sms", s.smsCommand)
+	b.Command("sms", opens(keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{})))
 	b.Step(stepCountry, s.countryTyped)
 	b.Step(stepProject, s.projectTyped)
 	bot.Screen(b, keyboards.SMSCountries, s.smsCountries)
@@ -152,46 +145,46 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Screen(b, keyboards.SMSFindProject, s.smsFindProject)
 	bot.Screen(b, keyboards.SMSProject, s.smsProject)
 	bot.Screen(b, keyboards.SMSQuantity, s.smsQuantity)
-	bot.Screen(b, keyboards.PhoneShow, s.numberShow)
-	bot.Screen(b, keyboards.PhoneCheck, s.numberCheck)
-	bot.Screen(b, keyboards.PhoneAgain, s.numberAgain)
-	bot.Screen(b, keyboards.PhoneAnother, s.numberAnother)
-	bot.Screen(b, keyboards.PhoneCode, s.numberCode)
+	bot.Screen(b, keyboards.PhoneShow, s.phoneShow)
+	bot.Screen(b, keyboards.PhoneCheck, s.phoneCheck)
+	bot.Screen(b, keyboards.PhoneAgain, s.phoneAgain)
+	bot.Screen(b, keyboards.PhoneAnother, s.phoneAnother)
+	bot.Screen(b, keyboards.PhoneCode, s.phoneCode)
 
-	// The confirm card. Only Confirm buys; "Try again" draws the card anew.
+	// The confirm card. Only Confirm buys; its "Try again" draws the card again.
 	b.Step(stepLink, s.linkTyped)
 	b.Step(stepEmail, s.emailTyped)
 	bot.Screen(b, keyboards.SkipEmail, s.skipEmail)
-	bot.Screen(b, keyboards.Again, s.again)
-	bot.Screen(b, keyboards.OrderIt, s.orderIt)
-	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.Again.Data)
-	bot.Action(b, keyboards.Discard, s.abandon, nil)
+	bot.Screen(b, keyboards.NewCard, s.newCard)
+	bot.Screen(b, keyboards.OrderAgain, s.orderAgain)
+	bot.Action(b, keyboards.Confirm, s.confirm, keyboards.NewCard.Data)
+	bot.Action(b, keyboards.Discard, s.discard, nil)
 
 	// Orders.
 	b.Command("orders", s.ordersCommand)
-	bot.Screen(b, keyboards.Orders, s.orderList)
+	bot.Screen(b, keyboards.Orders, s.orders)
 	bot.Screen(b, keyboards.Order, s.order)
 	bot.Screen(b, keyboards.OrderRefresh, s.orderRefresh)
 	bot.Screen(b, keyboards.CardRefresh, s.cardRefresh)
 	bot.Screen(b, keyboards.OrderAccounts, s.orderAccounts)
-	bot.Screen(b, keyboards.OrderWrong, s.orderWrong)
+	bot.Screen(b, keyboards.OrderProblem, s.orderProblem)
 	bot.Screen(b, keyboards.OrderCancel, s.orderCancel)
 	bot.Action(b, keyboards.OrderCancelSure, s.orderCancelSure, keyboards.OrderCancel.Data)
 	bot.Action(b, keyboards.OrderRemind, s.orderRemind, keyboards.OrderRemind.Data)
 	bot.Screen(b, keyboards.CancelAll, s.cancelAll)
 	bot.Action(b, keyboards.CancelAllSure, s.cancelAllSure, func(keyboards.CancelAllArgs) string { return keyboards.CancelAll.Data(struct{}{}) })
-	bot.Screen(b, keyboards.ExternalFind, s.elsewhereFind)
-	bot.Action(b, keyboards.ExternalImport, s.elsewhereTake, keyboards.ExternalFind.Data)
+	bot.Screen(b, keyboards.ExternalFind, s.externalFind)
+	bot.Action(b, keyboards.ExternalImport, s.externalImport, keyboards.ExternalFind.Data)
 
 	// Purchases whose outcome is unknown.
-	b.Step(stepNumber, s.numberTyped)
-	bot.Screen(b, keyboards.UnresolvedBalance, s.unknownBalance)
-	bot.Screen(b, keyboards.UnresolvedAdopt, s.unknownNumber)
-	bot.Action(b, keyboards.UnresolvedAdoptSure, s.unknownAdopt, nil)
-	bot.Action(b, keyboards.UnresolvedDismiss, s.unknownDismiss, nil)
+	b.Step(stepExternalID, s.externalIDTyped)
+	bot.Screen(b, keyboards.UnresolvedBalance, s.unresolvedBalance)
+	bot.Screen(b, keyboards.UnresolvedAdopt, s.unresolvedAdopt)
+	bot.Action(b, keyboards.UnresolvedAdoptSure, s.unresolvedAdoptSure, nil)
+	bot.Action(b, keyboards.UnresolvedDismiss, s.unresolvedDismiss, nil)
 
-	// One's own data.
-	b.Command("forget", s.forgetCommand)
+	// Personal data.
+	b.Command("forget", opens(keyboards.Forget.Data(struct{}{})))
 	bot.Screen(b, keyboards.OrdersExport, s.ordersExport)
 	bot.Screen(b, keyboards.MyData, s.myData)
 	bot.Screen(b, keyboards.Forget, s.forget)
@@ -201,30 +194,57 @@ func (s *Screens) Register(b *bot.Bot) {
 	s.registerAdmin(b)
 }
 
-// Steps of dialogs: what the next text of a person is taken for.
+// Steps of dialogs, as they are stored.
 const (
-	stepKey     = "key"
-	stepAmount  = "amount"
-	stepLink    = "link"
-	stepEmail   = "email"
-	stepNumber  = "number"
-	stepCountry = "country"
-	stepProject = "project"
-	stepSearch  = "search"
-	stepPrice   = "price"
-	stepLinked  = "linked"
+	stepKey        = "key"
+	stepAmount     = "amount"
+	stepLink       = "link"
+	stepEmail      = "email"
+	stepExternalID = "number"
+	stepCountry    = "country"
+	stepProject    = "project"
+	stepSearch     = "search"
+	stepPrice      = "price"
+	stepLinked     = "linked"
 
 	stepBroadcast = "broadcast"
 
-	dialogLife = 30 * time.Minute
+	dialogTTL = 30 * time.Minute
 )
 
-// dialog returns what the next text means; data is of the step's own making.
+// dialog returns the dialog of a step. The step gets data back with the answer.
 func dialog(step, data string) *bot.Dialog {
-	return &bot.Dialog{Step: step, Data: data, TTL: dialogLife}
+	return &bot.Dialog{Step: step, Data: data, TTL: dialogTTL}
 }
 
-// identify records a person who writes and returns their language.
+// parse decodes callback data that a dialog has kept.
+func parse[A any](r route.Route[A], data string) (A, error) {
+	name, rest := route.Split(data)
+	if name != r.Name() {
+		var none A
+		return none, route.ErrMalformed
+	}
+	return r.Parse(rest)
+}
+
+// opens returns a command that opens a screen.
+func opens(data string) func(context.Context, *bot.Request) (bot.View, error) {
+	return func(context.Context, *bot.Request) (bot.View, error) { return bot.RedirectTo(data), nil }
+}
+
+// askAgain says why an answer is not accepted. The question stays open.
+func askAgain(text string, keyboard keyboards.Rows) bot.View {
+	return bot.View{Text: text, Keyboard: keyboard, KeepDialog: true}
+}
+
+// inNewMessage shows a view below the tapped message, which stays as it is.
+func inNewMessage(view bot.View, err error) (bot.View, error) {
+	view.AsNewMessage = true
+	return view, err
+}
+
+// identify implements bot.Hooks.Identify: it records the person and returns their
+// language. Messages that were held while they had blocked the bot are sent now.
 func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*locales.Localizer, error) {
 	user, released, err := s.DB.TouchUser(ctx, u.ID, u.FirstName, u.LanguageCode, private)
 	if err != nil {
@@ -239,21 +259,7 @@ func (s *Screens) identify(ctx context.Context, u bot.User, private bool) (*loca
 	return s.Localizer(user), nil
 }
 
-// canBuy says why a person can't buy now, before they are asked anything:
-// looking is free, buying needs a key of one's own and no maintenance.
-func (s *Screens) canBuy(ctx context.Context, userID int64) error {
-	if err := s.Orders.CanBuy(ctx); err != nil {
-		return err
-	}
-	_, err := s.ownKey(ctx, userID)
-	return err
-}
-
-// price formats a unit price in the currency of the person's account.
-func (s *Screens) price(ctx context.Context, l *locales.Localizer, userID int64, rate decimal.Decimal) string {
-	return l.Money(rate, s.currency(ctx, userID))
-}
-
-func (s *Screens) nothing(context.Context, *bot.Request, struct{}) (bot.View, error) {
+// noOp answers buttons that only show something, like a page number.
+func (s *Screens) noOp(context.Context, *bot.Request, struct{}) (bot.View, error) {
 	return bot.View{KeepDialog: true}, nil
 }

@@ -10,25 +10,11 @@ import (
 	"github.com/shopspring/decimal"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
-
-	"hstockbot/internal/route"
 )
 
-// What people type, read leniently where it is clear and refused where it is not.
-
-// parse decodes callback data that a dialog has kept.
-func parse[A any](r route.Route[A], data string) (A, error) {
-	name, rest := route.Split(data)
-	if name != r.Name() {
-		var none A
-		return none, route.ErrMalformed
-	}
-	return r.Parse(rest)
-}
-
-// parseAmount reads a whole number of at most 18 digits in any script's
-// digits. Spaces, commas and dots are taken for separators of thousands, but
-// only where they stand before groups of three: "1.5" is no amount.
+// parseAmount parses a whole number of at most 18 digits of any script. Spaces,
+// commas and dots are accepted as separators of groups of three digits: "1,500" is
+// 1500, and "1.5" is not accepted.
 func parseAmount(text string) (int64, bool) {
 	var groups []string
 	group := strings.Builder{}
@@ -57,18 +43,17 @@ func parseAmount(text string) (int64, bool) {
 	return n, err == nil
 }
 
-// orderNumber reads the number of an order, with or without the # before it.
-func orderNumber(text string) (int64, bool) {
+// parseExternalID parses the id of an order, with or without # before it.
+func parseExternalID(text string) (int64, bool) {
 	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
 	return n, ok && n > 0
 }
 
-// parsePrice reads an amount of money over 0 in any script's digits, with a comma
-// or a point before its decimals and perhaps a sign of a currency around it. A
-// single mark is that of the decimals, also before three digits: nobody is told
-// of a price without seeing how it was read.
+// parsePrice parses an amount of money above 0 with at most 18 digits of any script,
+// a comma or a point before the decimals, and optional currency signs around it.
+// "1,500" is 1.5: the answer shows the price that was understood.
 func parsePrice(text string) (decimal.Decimal, bool) {
-	const longest = 18 // digits
+	const maxDigits = 18
 	text = strings.TrimFunc(norm.NFKC.String(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Sc, r) })
 	amount, digits, marks := strings.Builder{}, 0, 0
 	for _, r := range text {
@@ -83,16 +68,16 @@ func parsePrice(text string) (decimal.Decimal, bool) {
 			return decimal.Zero, false
 		}
 	}
-	if digits == 0 || digits > longest || marks > 1 {
+	if digits == 0 || digits > maxDigits || marks > 1 {
 		return decimal.Zero, false
 	}
 	price, err := decimal.NewFromString(amount.String())
 	return price, err == nil && price.IsPositive()
 }
 
-// digit returns the ASCII digit that a decimal digit of any script stands for.
-// Unicode lays each script's ten digits out in order; where two scripts' touch,
-// parseAmount's NFKC has left none of them.
+// digit returns the ASCII digit for a decimal digit of any script. In Unicode the
+// ten digits of a script are consecutive. Where two scripts' digits are adjacent,
+// NFKC has replaced them before.
 func digit(r rune) (byte, bool) {
 	if !unicode.Is(unicode.Nd, r) {
 		return 0, false
@@ -104,21 +89,20 @@ func digit(r rune) (byte, bool) {
 	return "0123456789"[r-zero], true
 }
 
-// isEmail reports whether text is an address and nothing else (RFC 5321: at
-// most 254 bytes).
+// isEmail reports whether text is one e-mail address (RFC 5321: at most 254 bytes).
 func isEmail(text string) bool {
 	address, err := mail.ParseAddress(text)
 	return err == nil && address.Address == text && len(text) <= 254
 }
 
-// maxLink is how long a link may be, in bytes; browsers' own bound is near it.
-const maxLink = 2000
+// maxLinkLength limits links, in bytes, like browsers do.
+const maxLinkLength = 2000
 
-// parseLink reads the address of a page: with a scheme, or as people write it
-// without ("instagram.com/name").
+// parseLink parses the address of a page, with or without a scheme
+// ("instagram.com/name"), and returns it with one.
 func parseLink(text string) (string, bool) {
 	text = width.Narrow.String(strings.TrimSpace(text))
-	if text == "" || len(text) > maxLink || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+	if text == "" || len(text) > maxLinkLength || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return "", false
 	}
 	if !strings.Contains(text, "://") {

@@ -85,7 +85,7 @@ func TestParseLink(t *testing.T) {
 	for _, text := range []string{
 		"", "my page", "@anna", "anna", "https://", "https://localhost", "ftp://example.com/a", "javascript:alert(1)",
 		"https://user:pass@example.com/", "https://example.com/a b", "https://example.", "https://.com",
-		"https://example.com/" + strings.Repeat("a", maxLink), "https://exa\x00mple.com",
+		"https://example.com/" + strings.Repeat("a", maxLinkLength), "https://exa\x00mple.com",
 	} {
 		if got, ok := parseLink(text); ok {
 			t.Errorf("parseLink(%q) = %q, want none", text, got)
@@ -115,8 +115,8 @@ func TestPlausibleKey(t *testing.T) {
 	}
 }
 
-// TestAccountsInAMessageOrAFile: what Telegram would change goes as a file.
-func TestAccountsInAMessageOrAFile(t *testing.T) {
+// TestAccountsFitMessage: accounts that Telegram would change are sent as a file.
+func TestAccountsFitMessage(t *testing.T) {
 	for name, test := range map[string]struct {
 		accounts []redact.Secret
 		want     bool

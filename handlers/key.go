@@ -15,7 +15,7 @@ import (
 	"hstockbot/locales"
 )
 
-// key shows the key that is there, or asks for one.
+// key shows the person's key, or asks for one.
 func (s *Screens) key(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	key, err := s.ownKey(ctx, req.User.ID)
 	if errors.Is(err, orders.ErrNoKey) {
@@ -38,7 +38,7 @@ func (s *Screens) keyReplace(_ context.Context, req *bot.Request, _ struct{}) (b
 	return askKey(req.L, req.L.T("key_replace"), ""), nil
 }
 
-// keyRemove asks once more, and says what stands on the key.
+// keyRemove asks for confirmation, and says what depends on the key.
 func (s *Screens) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	open, err := s.DB.OpenOrders(ctx, req.User.ID)
 	if err != nil {
@@ -48,12 +48,12 @@ func (s *Screens) keyRemove(ctx context.Context, req *bot.Request, _ struct{}) (
 	if open > 0 {
 		text += "\n\n" + req.L.N("key_remove_open", int64(open))
 	}
-	unknown, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, false)
+	unresolved, err := s.DB.UnresolvedPurchases(ctx, req.User.ID, false)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if len(unknown) > 0 {
-		text += "\n\n" + req.L.N("key_remove_unknown", int64(len(unknown)))
+	if len(unresolved) > 0 {
+		text += "\n\n" + req.L.N("key_remove_unresolved", int64(len(unresolved)))
 	}
 	return bot.View{Text: text, Keyboard: keyboards.KeyRemoveKeyboard(req.L)}, nil
 }
@@ -68,8 +68,8 @@ func (s *Screens) keyRemoveSure(ctx context.Context, req *bot.Request, _ struct{
 	return view, nil
 }
 
-// askKey asks for a key. next is the callback data of the screen that opens once
-// the key is there, "" for the menu.
+// askKey asks for a key. next is the callback data of the screen that opens when the
+// key is accepted, "" for the menu.
 func askKey(l *locales.Localizer, text, next string) bot.View {
 	return bot.View{
 		Text:     text + "\n\n" + l.T("key_ask"),
@@ -78,49 +78,49 @@ func askKey(l *locales.Localizer, text, next string) bot.View {
 	}
 }
 
-// askKeyFirst asks for the key that a screen needs, in a message of its own (the
-// tapped message may hold goods), and opens the screen then.
+// askKeyFirst asks for the key that a screen needs, in a new message because the
+// tapped one may contain goods, and opens the screen afterwards.
 func askKeyFirst(req *bot.Request, text string) bot.View {
 	view := askKey(req.L, text, req.RetryData())
 	view.AsNewMessage = true
 	return view
 }
 
-// keyCommand takes the key that stands behind the command, or shows the screen.
+// keyCommand accepts a key after the command; without one it shows the screen.
 func (s *Screens) keyCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if strings.TrimSpace(req.Args) == "" {
 		return s.key(ctx, req, struct{}{})
 	}
-	return s.takeKey(ctx, req, req.Args, "")
+	return s.acceptKey(ctx, req, req.Args, "")
 }
 
 func (s *Screens) keyTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.takeKey(ctx, req, req.Text, req.Data)
+	return s.acceptKey(ctx, req, req.Text, req.Data)
 }
 
-// takeKey deletes the message that shows the key, asks the marketplace whether
-// it is one, and only then stores it.
-func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
+// acceptKey deletes the message with the key, checks the key with the marketplace,
+// and only then stores it.
+func (s *Screens) acceptKey(ctx context.Context, req *bot.Request, text, next string) (bot.View, error) {
 	secret := redact.Secret(strings.TrimSpace(text))
 	if secret == "" {
-		return bot.View{}, message("key_not_text")
+		return bot.View{}, userErr("key_not_text")
 	}
 	warning := ""
 	if err := req.Delete(ctx); err != nil {
 		warning = req.L.T("key_not_deleted") + "\n\n"
 	}
-	again := func(text string) bot.View {
+	ask := func(text string) bot.View {
 		return bot.View{Text: warning + text, Keyboard: keyboards.Foot(req.L, ""), AsNewMessage: true, Dialog: dialog(stepKey, next)}
 	}
 	if !plausibleKey(secret) || (s.OperatorKey != "" && secret == s.OperatorKey && !s.IsAdmin(req.User.ID)) {
-		return again(req.L.T("key_refused")), nil
+		return ask(req.L.T("key_refused")), nil
 	}
 	balance, err := s.Market.Balance(ctx, secret)
 	if kind, failed := hstock.KindOf(err); failed && kind == hstock.InvalidKey {
-		return again(req.L.T("key_refused")), nil
+		return ask(req.L.T("key_refused")), nil
 	}
 	if err != nil {
-		return again(req.L.T("key_not_checked")), nil //nolint:nilerr // the sentence is what becomes of it
+		return ask(req.L.T("key_not_checked")), nil //nolint:nilerr // the person is told and asked again
 	}
 	if _, err := s.DB.SaveKey(ctx, req.User.ID, secret); err != nil {
 		return bot.View{}, err
@@ -129,24 +129,23 @@ func (s *Screens) takeKey(ctx context.Context, req *bot.Request, text, next stri
 	if err := s.DB.ResumeOrders(ctx, req.User.ID, time.Now()); err != nil {
 		return bot.View{}, err
 	}
-	s.Orders.WakeWatcher()
-	view := bot.View{
-		Text: warning + req.L.T("key_saved", locales.Args{
-			"Tail": req.L.Isolate(secret.Tail()), "Balance": req.L.Money(balance.Amount, balance.Currency),
-		}),
-		Keyboard: keyboards.MenuKeyboard(req.L),
+	s.Orders.WakePoller()
+	text = warning + req.L.T("key_saved", locales.Args{
+		"Tail": req.L.Isolate(secret.Tail()), "Balance": req.L.Money(balance.Amount, balance.Currency),
+	})
+	if s.OperatorKey == "" { // then watches use the keys of the people who set them
+		text += "\n\n" + req.L.T("key_saved_shared")
 	}
 	if next == "" {
-		return view, nil
+		return bot.View{Text: text, Keyboard: keyboards.MenuKeyboard(req.L)}, nil
 	}
-	view.Keyboard = nil
-	if err := req.Show(ctx, view); err != nil {
+	if err := req.Show(ctx, bot.View{Text: text}); err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{Redirect: next, AsNewMessage: true}, nil
 }
 
-// plausibleKey keeps what can't be a key from being sent anywhere.
+// plausibleKey reports whether text may be a key. Other text is not sent anywhere.
 func plausibleKey(secret redact.Secret) bool {
 	value := secret.Reveal()
 	if len(value) < 8 || len(value) > 256 {

@@ -6,23 +6,14 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
-	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
-func (s *Screens) languageView(l *locales.Localizer) bot.View {
-	return bot.View{Text: l.T("language_text"), Keyboard: keyboards.LanguageKeyboard(l, s.Bundle.Languages())}
-}
-
 func (s *Screens) language(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	return s.languageView(req.L), nil
+	return bot.View{Text: req.L.T("language_text"), Keyboard: keyboards.LanguageKeyboard(req.L, s.Bundle.Languages())}, nil
 }
 
-func (s *Screens) languageCommand(_ context.Context, req *bot.Request) (bot.View, error) {
-	return s.languageView(req.L), nil
-}
-
-// setLanguage keeps a language chosen by hand, for good, and shows the menu in it.
+// setLanguage stores the language that a person chose and shows the menu in it.
 func (s *Screens) setLanguage(ctx context.Context, req *bot.Request, args keyboards.LanguageArgs) (bot.View, error) {
 	for _, language := range s.Bundle.Languages() {
 		if route.HashOf(language.Code) != args.Lang {
@@ -31,7 +22,7 @@ func (s *Screens) setLanguage(ctx context.Context, req *bot.Request, args keyboa
 		if err := s.DB.SetLang(ctx, req.User.ID, language.Code); err != nil {
 			return bot.View{}, err
 		}
-		s.Announcer.noticeAdmin(ctx, req.User.ID)
+		s.Announcer.refreshAdmin(ctx, req.User.ID)
 		l := s.Bundle.Localizer(language.Code)
 		view := menuView(l)
 		view.Toast = l.Label("language_saved")

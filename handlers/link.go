@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"hstockbot/bot"
@@ -15,16 +14,17 @@ import (
 	"hstockbot/locales"
 )
 
-// A link that is pasted where nothing was asked: what platform it is of, the
-// services for it, and an order with the link filled in. The link itself is
-// kept among the searches, sealed, and buttons carry its id.
+// A link that is pasted where no question is open: its platform is recognized, the
+// services for it are listed, and an order starts with the link filled in. The link
+// is stored with the searches, encrypted, and buttons carry its id.
 
-// linkLength is how much of a link is shown, in characters; the confirm card
-// shows all of it.
-const linkLength = 200
+// shownLinkLength limits the link above a list, in characters. The confirm card
+// shows the whole link.
+const shownLinkLength = 200
 
-// pastedLink reads a text that is one link and nothing else. Without a scheme
-// it must be of a platform that is known: people also type "gmail.com" or "3.5".
+// pastedLink reports whether a text is one link, and returns the link. Without a
+// scheme only links of known platforms count, because people also type "gmail.com"
+// or "3.5".
 func pastedLink(text string) (string, bool) {
 	link, ok := parseLink(text)
 	if !ok {
@@ -34,7 +34,7 @@ func pastedLink(text string) (string, bool) {
 	return link, known || strings.Contains(text, "://")
 }
 
-// linkPasted keeps the link and offers what there is for it.
+// linkPasted stores the link and lists the services for it.
 func (s *Screens) linkPasted(ctx context.Context, req *bot.Request, link string) (bot.View, error) {
 	if _, known := links.Recognize(link); !known {
 		return bot.View{Text: req.L.T("link_unknown"), Keyboard: keyboards.NoServicesKeyboard(req.L)}, nil
@@ -47,10 +47,10 @@ func (s *Screens) linkPasted(ctx context.Context, req *bot.Request, link string)
 	return bot.RedirectTo(keyboards.Linked.Data(args)), nil
 }
 
-// linked lists the SMM services of the link's platform.
+// linked lists the SMM services for the link's platform.
 func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.LinkedArgs) (bot.View, error) {
 	l := req.L
-	address, link, err := s.keptLink(ctx, req, args.Link)
+	address, link, err := s.storedLink(ctx, req, args.Link)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -58,29 +58,28 @@ func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.L
 	if err != nil {
 		return bot.View{}, err
 	}
-	rows, fresh, err := s.servicesFor(ctx, key, l.Lang(), link)
+	items, fresh, err := s.servicesForLink(ctx, key, l.Lang(), link)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if len(rows) == 0 {
+	if len(items) == 0 {
 		return bot.View{Text: l.T("link_none", locales.Args{"Platform": link.Platform}), Keyboard: keyboards.NoServicesKeyboard(l)}, nil
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
-	for _, row := range keyboards.Page(rows, int(args.Page)) {
-		entries = append(entries, keyboards.GoodsEntry{
-			Service: row.Service, Name: row.Name, Price: l.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
-		})
-	}
-	text := l.T(foundID(link.Kind), locales.Args{"Platform": link.Platform, "Link": shownLink(l, address)})
-	if soldOut(rows[0]) == 1 {
+	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
+	entries := s.itemEntries(ctx, req, items, args.Page, func(service int64) string {
+		return keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: args.Link, Service: service, Page: args.Page})
+	})
+	text := l.T(linkFoundID(link.Kind), locales.Args{"Platform": link.Platform, "Link": shownLink(l, address)})
+	if soldOut(items[0]) {
 		text += "\n\n" + l.T("link_sold_out")
 	}
-	return bot.View{Text: text + staleNote(l, fresh), Keyboard: keyboards.LinkedKeyboard(l, args, entries, len(rows))}, nil
+	return bot.View{
+		Text:     text + staleNote(l, fresh),
+		Keyboard: keyboards.LinkedKeyboard(l, args, entries, len(items)),
+	}, nil
 }
 
-func foundID(kind links.Kind) string {
+func linkFoundID(kind links.Kind) string {
 	switch kind {
 	case links.Post:
 		return "link_found_post"
@@ -94,11 +93,11 @@ func foundID(kind links.Kind) string {
 }
 
 func shownLink(l *locales.Localizer, address string) string {
-	return l.Isolate(shorten(address, linkLength))
+	return l.Isolate(locales.Shorten(address, shownLinkLength))
 }
 
-// keptLink returns a link that this person has pasted.
-func (s *Screens) keptLink(ctx context.Context, req *bot.Request, id int64) (string, links.Link, error) {
+// storedLink returns a link that this person has pasted.
+func (s *Screens) storedLink(ctx context.Context, req *bot.Request, id int64) (string, links.Link, error) {
 	address, err := s.DB.Search(ctx, req.User.ID, id)
 	if err != nil {
 		return "", links.Link{}, err
@@ -110,113 +109,101 @@ func (s *Screens) keptLink(ctx context.Context, req *bot.Request, id int64) (str
 	return address, link, nil
 }
 
-// servicesFor returns the SMM services whose English name or category speaks of
-// the link's platform, in the person's language: those first that suit what the
-// link leads to, and sold-out ones last.
-func (s *Screens) servicesFor(ctx context.Context, key redact.Secret, lang string, link links.Link) ([]hstock.Item, catalog.Freshness, error) {
+// servicesForLink returns the SMM services whose English name or category names the
+// link's platform, in the given language. Services that suit the kind of link (post,
+// profile) are first, sold-out ones last.
+func (s *Screens) servicesForLink(ctx context.Context, key redact.Secret, lang string, link links.Link) ([]hstock.Item, catalog.Freshness, error) {
 	english, fresh, err := s.Catalog.Shelf(ctx, key, "en", "", "")
 	if err != nil {
 		return nil, fresh, err
 	}
-	names := map[int64]string{}
-	for _, row := range english {
-		if row.EntityType == hstock.EntitySMM && (link.Named(row.Name) || link.Named(row.Category)) {
-			names[row.Service] = row.Name
+	englishNames := map[int64]string{}
+	for _, item := range english {
+		if item.EntityType == hstock.EntitySMM && (link.Named(item.Name) || link.Named(item.Category)) {
+			englishNames[item.Service] = item.Name
 		}
 	}
-	rows, fresh, err := s.Catalog.Shelf(ctx, key, lang, "", "")
+	items, fresh, err := s.Catalog.Shelf(ctx, key, lang, "", "")
 	if err != nil {
 		return nil, fresh, err
 	}
-	var suit, rest []hstock.Item
-	for _, row := range rows {
-		switch name, fits := names[row.Service]; {
-		case fits && link.Suits(name):
-			suit = append(suit, row)
-		case fits:
-			rest = append(rest, row)
+	var suitable, others []hstock.Item
+	for _, item := range items {
+		switch name, ok := englishNames[item.Service]; {
+		case ok && link.Suits(name):
+			suitable = append(suitable, item)
+		case ok:
+			others = append(others, item)
 		}
 	}
-	return inStockFirst(append(suit, rest...)), fresh, nil
+	return inStockFirst(append(suitable, others...)), fresh, nil
 }
 
-// linkedService shows a service for the link and asks how many.
+// linkedService shows a service for the link and asks for a quantity.
 func (s *Screens) linkedService(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
-	address, row, inventory, err := s.lookLinked(ctx, req, args)
+	address, item, inventory, err := s.linkedItem(ctx, req, args)
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.LimitsOf(row, inventory)
+	limits := orders.LimitsOf(item, inventory)
 	var quantities []int64
 	if !limits.SoldOut {
 		quantities = keyboards.QuantityChoices(limits.Min, limits.Max)
 	}
 	return bot.View{
-		Text:     req.L.T("link_for", locales.Args{"Link": shownLink(req.L, address)}) + "\n\n" + s.productText(ctx, req, row, inventory, limits, nil),
+		Text:     req.L.T("link_for", locales.Args{"Link": shownLink(req.L, address)}) + "\n\n" + s.productText(ctx, req, item, inventory, limits, nil),
 		Keyboard: keyboards.LinkedServiceKeyboard(req.L, args, quantities, !limits.SoldOut && limits.Min != limits.Max),
 	}, nil
 }
 
-// lookLinked reads the link and the service. What is no SMM service takes no
-// link: its button is forged, or it has become something else.
-func (s *Screens) lookLinked(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (string, hstock.Item, hstock.Inventory, error) {
-	address, _, err := s.keptLink(ctx, req, args.Link)
+// linkedItem returns the link, the service and its stock. Its error is
+// catalog.ErrDelisted for an item that takes no link: the button is forged, or the
+// item has changed.
+func (s *Screens) linkedItem(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (string, hstock.Item, hstock.Inventory, error) {
+	address, _, err := s.storedLink(ctx, req, args.Link)
 	if err != nil {
 		return "", hstock.Item{}, hstock.Inventory{}, err
 	}
-	row, inventory, err := s.look(ctx, req, args.Service)
-	if err == nil && row.EntityType != hstock.EntitySMM {
+	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	if err == nil && item.EntityType != hstock.EntitySMM {
 		err = catalog.ErrDelisted
 	}
-	return address, row, inventory, err
+	return address, item, inventory, err
 }
 
 // linkedAmount asks for a quantity.
 func (s *Screens) linkedAmount(ctx context.Context, req *bot.Request, args keyboards.LinkedServiceArgs) (bot.View, error) {
-	_, row, inventory, err := s.lookLinked(ctx, req, args)
+	_, item, inventory, err := s.linkedItem(ctx, req, args)
 	if err != nil {
 		return bot.View{}, err
 	}
-	text, err := amountQuestion(req.L, row, inventory)
-	if err != nil {
-		return bot.View{}, err
-	}
-	data := keyboards.LinkedService.Data(args)
-	return bot.View{Text: text, Keyboard: keyboards.Foot(req.L, data), Dialog: dialog(stepLinked, data)}, nil
+	return askAmount(req.L, item, inventory, stepLinked, keyboards.LinkedService.Data(args))
 }
 
-// linkedAmountTyped takes a quantity.
+// linkedAmountTyped accepts a quantity.
 func (s *Screens) linkedAmountTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	args, err := parse(keyboards.LinkedService, req.Data)
 	if err != nil {
 		return bot.View{}, err
 	}
-	foot := keyboards.Foot(req.L, keyboards.LinkedService.Data(args))
-	n, ok := parseAmount(req.Text)
-	if !ok {
-		return askAgain(req.L.T("amount_not_number"), foot), nil
-	}
-	order := args.Order(n)
-	view, err := s.linkedOrder(ctx, req, order)
-	var amount *orders.LimitError
-	if errors.As(err, &amount) && !amount.SoldOut {
-		return askAgain(amountSentence(req.L, amount), foot), nil
-	}
-	return view, bot.ErrorAt(keyboards.LinkedOrder.Data(order), err)
+	return acceptAmount(req, func(n int64) (bot.View, error) {
+		order := args.WithQuantity(n)
+		view, err := s.linkedQuantity(ctx, req, order)
+		return view, bot.ErrorAt(keyboards.LinkedQuantity.Data(order), err)
+	})
 }
 
-// linkedOrder draws the confirm card: what it would ask for is there already.
-func (s *Screens) linkedOrder(ctx context.Context, req *bot.Request, args keyboards.LinkedOrderArgs) (bot.View, error) {
+// linkedQuantity draws the confirm card.
+func (s *Screens) linkedQuantity(ctx context.Context, req *bot.Request, args keyboards.LinkedQuantityArgs) (bot.View, error) {
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	address, row, inventory, err := s.lookLinked(ctx, req, args.ServiceArgs())
+	address, item, inventory, err := s.linkedItem(ctx, req, args.LinkedServiceArgs)
 	if err != nil {
 		return bot.View{}, err
 	}
-	limits := orders.LimitsOf(row, inventory)
-	if limits.SoldOut || args.Quantity < limits.Min || limits.Max > 0 && args.Quantity > limits.Max {
-		return bot.View{}, &limits
+	if err := orders.LimitsOf(item, inventory).Allows(args.Quantity); err != nil {
+		return bot.View{}, err
 	}
-	return s.draftGoods(ctx, req, row, args.Quantity, address, keyboards.LinkedService.Data(args.ServiceArgs()))
+	return s.draftItem(ctx, req, item, orders.Intent{Quantity: args.Quantity, Link: address, Origin: keyboards.LinkedService.Data(args.LinkedServiceArgs)})
 }

@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/keyboards"
 )
 
-func TestPasteALink(t *testing.T) {
-	inBoth(t, "link", func(w *world) {
+func TestPasteLink(t *testing.T) {
+	inEnglish(t, "link", func(w *world) {
 		w.withKey(annaKey)
 		w.types("https://www.tiktok.com/@anna/video/7300?is_from_webapp=1")
 		w.tapLabel("›")
@@ -28,33 +27,33 @@ func TestPasteALink(t *testing.T) {
 		pass(time.Minute)
 		w.tap("menu_button_orders")
 		w.tapLike("#23501")
-		if link := w.market.Orders()[0].Link; link != "https://www.tiktok.com/@anna/video/7300?is_from_webapp=1" {
-			w.t.Errorf("the order is for %q", link)
+		if link := w.Market.Orders()[0].Link; link != "https://www.tiktok.com/@anna/video/7300?is_from_webapp=1" {
+			w.T.Errorf("the order is for %q", link)
 		}
 	})
 }
 
 func TestLinksOfAllKinds(t *testing.T) {
-	inBoth(t, "link_kinds", func(w *world) {
+	inEnglish(t, "link_kinds", func(w *world) {
 		w.withKey(annaKey)
 		w.types("x.com/anna")
 		w.types("HTTPS://T.ME/anna/15")
 		w.types("https://fb.me/abc")
-		w.types("https://www.twitch.tv/anna") // nothing is sold for it
+		w.types("https://www.twitch.tv/anna") // nothing is sold for this site
 		w.types("https://example.com/anna")
-		w.types("gmail.com") // no link, as people mean it
+		w.types("gmail.com") // people do not mean a link
 		w.types("see https://instagram.com/anna please")
 		for service := int64(1); service < 2000; service++ {
-			_ = w.market.SetStock(service, 0) // where there is one
+			_ = w.Market.SetStock(service, 0) // if the service exists
 		}
-		pass(10 * time.Minute) // nothing is believed any more
+		pass(10 * time.Minute) // the cache has expired
 		w.types("x.com/anna")
 		w.tapLike("✖")
 	})
 }
 
-// TestALinkWithoutAKey: looking is free, buying asks for one and comes back.
-func TestALinkWithoutAKey(t *testing.T) {
+// TestLinkWithoutKey: services can be viewed; buying asks for the key and continues.
+func TestLinkWithoutKey(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("https://instagram.com/p/1")
 		w.tapLike("$0.28")
@@ -67,7 +66,7 @@ func TestALinkWithoutAKey(t *testing.T) {
 		w.wantAdds(1)
 	})
 	inWorld(t, "en", func(w *world) {
-		w.operator = ""
+		w.cfg.HStockAPIKey = ""
 		w.restart()
 		w.types("https://instagram.com/p/1")
 		w.says(w.l.T("key_needed"))
@@ -76,55 +75,51 @@ func TestALinkWithoutAKey(t *testing.T) {
 	})
 }
 
-// TestALinkOfSomebodyElse: forged buttons neither show it nor buy for it, and
-// make no product of an SMM order.
-func TestALinkOfSomebodyElse(t *testing.T) {
+// TestLinkOfAnotherPerson: forged buttons neither show the link nor buy for it, and
+// can't order a product for a link.
+func TestLinkOfAnotherPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)
 		w.types("https://instagram.com/p/secret")
 		var data []string
-		for _, row := range w.anna.Last().Keyboard {
+		for _, row := range w.chat.Last().Keyboard {
 			for _, b := range row {
 				data = append(data, b.CallbackData)
 			}
 		}
 		w.tapLike("$0.28")
-		for _, row := range w.anna.Last().Keyboard {
+		for _, row := range w.chat.Last().Keyboard {
 			for _, b := range row {
 				data = append(data, b.CallbackData)
 			}
 		}
 		w.types("/sms")
-		w.types("an") // a search that is no link
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
-		mallory.Type("/key " + poorKey)
-		pass(time.Second)
+		w.types("an") // a search without a link
+		mallory := w.mallory("/key " + poorKey)
 		for _, one := range data {
-			mallory.TapData(1, one)
-			pass(time.Second)
+			w.forge(mallory, 1, one)
 		}
 		if text := mallory.Transcript(); strings.Contains(text, "secret") {
-			w.t.Errorf("Mallory sees Anna's link:\n%s", text)
+			w.T.Errorf("Mallory sees Anna's link:\n%s", text)
 		}
-		link, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "https://instagram.com/p/mine")
-		must(w.t, err)
-		words, err := w.app.DB.AddSearch(w.t.Context(), anna.ID, "an")
-		must(w.t, err)
-		before := w.anna.Last().ID
+		link, err := w.app.DB.AddSearch(w.T.Context(), anna.ID, "https://instagram.com/p/mine")
+		must(w.T, err)
+		words, err := w.app.DB.AddSearch(w.T.Context(), anna.ID, "an")
+		must(w.T, err)
+		before := w.chat.Last().ID
 		for _, forged := range []string{
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: market.GmailUSA, Quantity: 1}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: market.GmailUSA}.WithQuantity(1)),
 			keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: link, Service: market.GmailUSA}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: words, Service: 1, Quantity: 100}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: 1, Quantity: 1}),
-			keyboards.LinkedOrder.Data(keyboards.LinkedOrderArgs{Link: link, Service: 1, Quantity: -100}),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: words, Service: 1}.WithQuantity(100)),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: 1}.WithQuantity(1)),
+			keyboards.LinkedQuantity.Data(keyboards.LinkedServiceArgs{Link: link, Service: 1}.WithQuantity(-100)),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: words}),
 			keyboards.Linked.Data(keyboards.LinkedArgs{Link: link, Page: 65535}), // the last page
 		} {
-			w.anna.TapData(before, forged)
-			pass(time.Second)
+			w.forge(w.chat, before, forged)
 		}
-		if text := w.anna.History(); strings.Contains(text, "Please confirm") {
-			w.t.Errorf("a forged button draws a card:\n%s", text)
+		if text := w.chat.History(); strings.Contains(text, "Please confirm") {
+			w.T.Errorf("a forged button draws a card:\n%s", text)
 		}
 	})
 }

@@ -13,11 +13,11 @@ import (
 	"hstockbot/storage"
 )
 
-// maintenanceLength is how long the admins' own sentence may be, in characters:
-// it stands below the longest product, within one message.
+// maintenanceLength is the maximum length of the admins' own text, in characters. It
+// is shown below a product, so both must fit in one message.
 const maintenanceLength = 300
 
-// maintenance shows whether people may buy, and what they are told.
+// maintenance shows whether maintenance is on, and the text that people see.
 func (s *Screens) maintenance(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
 	m, err := s.DB.Maintenance(ctx)
@@ -28,51 +28,52 @@ func (s *Screens) maintenance(ctx context.Context, req *bot.Request, _ struct{})
 	if m.On() {
 		state = l.T("maintenance_on", locales.Args{"Since": clock(l, m.Since)})
 	}
-	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_told"), "<blockquote>" + maintenanceWords(l, m) + "</blockquote>"}
+	lines := []string{l.T("maintenance_title"), "", state, "", l.T("maintenance_shown"), "<blockquote>" + maintenanceMessage(l, m) + "</blockquote>"}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.MaintenanceKeyboard(l, m.On(), m.Text != "")}, nil
 }
 
-// maintenanceWords is what people are told, as HTML.
-func maintenanceWords(l *locales.Localizer, m storage.Maintenance) string {
+// maintenanceMessage returns the text that people see, as HTML.
+func maintenanceMessage(l *locales.Localizer, m storage.Maintenance) string {
 	if m.Text != "" {
 		return locales.Escape(m.Text)
 	}
 	return l.T("maintenance_text")
 }
 
-// closedSentence is what somebody is told who has just been refused for it. That
-// it can't be read, or is over by now, is no reason to say anything else.
-func (s *Screens) closedSentence(ctx context.Context, l *locales.Localizer) string {
+// maintenanceSentence answers a person whose purchase was just refused because of
+// maintenance, also if it is over by now. If the admins' own text can't be read, the
+// bot's text is used.
+func (s *Screens) maintenanceSentence(ctx context.Context, l *locales.Localizer) string {
 	m, err := s.DB.Maintenance(ctx)
 	if err != nil {
-		s.Log.Error("the sentence of maintenance can't be read", "error", err)
+		s.Log.Error("reading the maintenance text failed", "error", err)
 	}
-	return "🚧 " + maintenanceWords(l, m)
+	return "🚧 " + maintenanceMessage(l, m)
 }
 
-// closedNote stands below what could be bought, "" while it can.
-func (s *Screens) closedNote(ctx context.Context, l *locales.Localizer) string {
+// maintenanceNote is appended to products and cards during maintenance, otherwise "".
+func (s *Screens) maintenanceNote(ctx context.Context, l *locales.Localizer) string {
 	if err := s.Orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {
 		return ""
 	}
-	return "\n\n" + s.closedSentence(ctx, l)
+	return "\n\n" + s.maintenanceSentence(ctx, l)
 }
 
-// maintenanceSwitch closes or opens buying. The button says which, so that a
-// second tap changes nothing.
+// maintenanceSwitch turns maintenance on or off. The button contains the wanted
+// state, so that a repeated tap changes nothing.
 func (s *Screens) maintenanceSwitch(ctx context.Context, req *bot.Request, args keyboards.SwitchArgs) (bot.View, error) {
 	now := time.Now()
-	since, what := time.Time{}, deedMaintenanceOff
+	since, action := time.Time{}, actionMaintenanceOff
 	if args.On {
-		since, what = now, deedMaintenanceOn
+		since, action = now, actionMaintenanceOn
 	}
-	if err := s.DB.SetMaintenance(ctx, since, storage.AuditEntry{AdminID: req.User.ID, Action: what, At: now}); err != nil {
+	if err := s.DB.SetMaintenance(ctx, since, storage.AuditEntry{AdminID: req.User.ID, Action: action, At: now}); err != nil {
 		return bot.View{}, err
 	}
 	return s.maintenance(ctx, req, struct{}{})
 }
 
-// maintenanceText asks for a sentence.
+// maintenanceText asks for a text of the admins' own.
 func (s *Screens) maintenanceText(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("maintenance_ask", locales.Args{"Most": maintenanceLength}),
@@ -86,15 +87,15 @@ func (s *Screens) maintenanceTyped(ctx context.Context, req *bot.Request) (bot.V
 	if n := len([]rune(text)); n == 0 || n > maintenanceLength {
 		return askAgain(req.L.T("maintenance_bad", locales.Args{"Most": maintenanceLength}), keyboards.Foot(req.L, keyboards.Maintenance.Data(struct{}{}))), nil
 	}
-	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, Detail: text, At: time.Now()}); err != nil {
+	if err := s.DB.SetMaintenanceText(ctx, text, storage.AuditEntry{AdminID: req.User.ID, Action: actionMaintenanceText, Detail: text, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
 	return bot.RedirectTo(keyboards.Maintenance.Data(struct{}{})), nil
 }
 
-// maintenanceOwn goes back to the bot's own sentence, in everybody's language.
-func (s *Screens) maintenanceOwn(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	if err := s.DB.SetMaintenanceText(ctx, "", storage.AuditEntry{AdminID: req.User.ID, Action: deedMaintenanceText, At: time.Now()}); err != nil {
+// maintenanceDefaultText restores the bot's text, which is translated.
+func (s *Screens) maintenanceDefaultText(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+	if err := s.DB.SetMaintenanceText(ctx, "", storage.AuditEntry{AdminID: req.User.ID, Action: actionMaintenanceText, At: time.Now()}); err != nil {
 		return bot.View{}, err
 	}
 	return s.maintenance(ctx, req, struct{}{})

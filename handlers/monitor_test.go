@@ -13,34 +13,34 @@ import (
 	"hstockbot/storage"
 )
 
-// TestEveryAlarmInEveryLanguage: whatever goes wrong is put into words, and so is
-// its end. Few of it happens in the scenarios.
-func TestEveryAlarmInEveryLanguage(t *testing.T) {
+// TestEveryAlertInEveryLanguage: every alert and its end have a text of their own. Few
+// alerts occur in the flows.
+func TestEveryAlertInEveryLanguage(t *testing.T) {
 	kinds := []string{
 		monitor.MarketDown, monitor.KeyRefused, monitor.BalanceLow, monitor.OutcomeUnknown, monitor.OutboxStuck, monitor.UpdatesDeadLettered, monitor.SMMRate, monitor.PollConflict,
 	}
 	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
-				w.beAdmin()
+				w.becomeAdmin()
 				w.types("/start")
-				said := map[string]string{}
+				kindOf := map[string]string{} // by text
 				for _, kind := range kinds {
-					for _, over := range []time.Time{{}, time.Now()} {
+					for _, ended := range []time.Time{{}, time.Now()} {
 						figures := monitor.Figures{
 							Count: 1234, Name: "Gmail <Account> - USA", Quantity: 2, Currency: "USD",
 							Amount: decimal.RequireFromString("3.20"), Limit: decimal.RequireFromString("5"),
 						}
-						body, err := json.Marshal(monitor.Report{Alerts: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: over, Figures: figures}}, More: 2})
-						must(w.t, err)
-						_, err = w.app.Notifier.Send(w.t.Context(), storage.Message{UserID: adminID, Kind: monitor.MessageReport, Priority: 3, Body: body, CreatedAt: time.Now()})
-						must(w.t, err)
+						body, err := json.Marshal(monitor.Report{Alerts: []monitor.Alert{{Kind: kind, Subject: 7, Since: time.Now().Add(-time.Hour), EndedAt: ended, Figures: figures}}, More: 2})
+						must(w.T, err)
+						_, err = w.app.Notifier.Send(w.T.Context(), storage.Message{UserID: adminID, Kind: monitor.MessageReport, Priority: 3, Body: body, CreatedAt: time.Now()})
+						must(w.T, err)
 						pass(time.Second)
-						text := w.anna.Last().Text
-						if strings.Contains(text, "alarm_") || strings.Contains(text, "{{") || said[text] != "" {
-							w.t.Errorf("%s (over %v) is said as %q, like %s", kind, over, text, said[text])
+						text := w.chat.Last().Text
+						if strings.Contains(text, "alert_") || strings.Contains(text, "{{") || kindOf[text] != "" {
+							w.T.Errorf("%s (ended %v) is %q, like %s", kind, ended, text, kindOf[text])
 						}
-						said[text] = kind
+						kindOf[text] = kind
 					}
 				}
 			})
@@ -48,16 +48,15 @@ func TestEveryAlarmInEveryLanguage(t *testing.T) {
 	}
 }
 
-// TestEveryDeedInEveryLanguage: what admins do is read in the log.
-func TestEveryDeedInEveryLanguage(t *testing.T) {
-	deeds := []storage.AuditEntry{
+func TestEveryAuditEntryInEveryLanguage(t *testing.T) {
+	entries := []storage.AuditEntry{
 		{Action: "maintenance_on"},
 		{Action: "maintenance_off"},
 		{Action: "maintenance_text", Detail: "Back <soon>"},
 		{Action: "maintenance_text"},
 		{Action: "block", Subject: 1001},
 		{Action: "unblock", Subject: 1001},
-		{Action: "unblock"}, // who was forgotten since
+		{Action: "unblock"}, // of a person who was forgotten
 		{Action: "threshold", Detail: "12.5"},
 		{Action: "threshold"},
 		{Action: "export", Detail: "50000"},
@@ -70,15 +69,15 @@ func TestEveryDeedInEveryLanguage(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
 				w.types("/start")
-				w.beAdmin()
-				for _, deed := range deeds {
-					deed.AdminID, deed.At = adminID, time.Now()
-					must(w.t, w.app.DB.RecordAudit(w.t.Context(), deed))
+				w.becomeAdmin()
+				for _, entry := range entries {
+					entry.AdminID, entry.At = adminID, time.Now()
+					must(w.T, w.app.DB.RecordAudit(w.T.Context(), entry))
 					pass(time.Second)
 					w.types("/admin")
 					w.tap("admin_button_log")
-					if text := w.anna.Last().Text; strings.Contains(text, "deed_") || strings.Contains(text, "{{") {
-						w.t.Errorf("%+v is read as %q", deed, text)
+					if text := w.chat.Last().Text; strings.Contains(text, "action_") || strings.Contains(text, "{{") {
+						w.T.Errorf("%+v is shown as %q", entry, text)
 					}
 				}
 			})

@@ -14,16 +14,16 @@ import (
 	"hstockbot/storage"
 )
 
-// openNamed is how many open orders are named before everything is deleted.
-const openNamed = 20
+// listedOpenOrders limits the open orders that the question before a deletion names.
+const listedOpenOrders = 20
 
-// myData sends everything that is kept about the person as a file.
+// myData sends everything that is stored about the person as a file.
 func (s *Screens) myData(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	data, err := s.DB.PersonalData(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	encoded, err := json.MarshalIndent(dataFile(data), "", "  ")
+	encoded, err := json.MarshalIndent(newPersonFile(data), "", "  ")
 	if err != nil {
 		return bot.View{}, fmt.Errorf("encode personal data: %w", err)
 	}
@@ -34,8 +34,8 @@ func (s *Screens) myData(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	}, nil
 }
 
-// The file of a person's data. It is made for programs as well, so its names are
-// English and its times are RFC 3339.
+// The file with a person's data. Programs read it too: names are English, and times
+// are RFC 3339 in UTC.
 type (
 	personFile struct {
 		Profile   profileFile    `json:"profile"`
@@ -45,7 +45,7 @@ type (
 		Purchases []purchaseFile `json:"purchases"`
 		Searches  []searchFile   `json:"searches"`
 		Saved     []savedFile    `json:"saved_goods"`
-		Alerts    []alertFile    `json:"alerts"`
+		Watches   []watchFile    `json:"alerts"`
 		Reminders []reminderFile `json:"reminders"`
 		Messages  []messageFile  `json:"messages_waiting"`
 	}
@@ -59,7 +59,7 @@ type (
 		LastSeen         *string `json:"last_seen"`
 	}
 	keyFile struct {
-		Key     string  `json:"key"` // its end; "" where it is no longer kept
+		Key     string  `json:"key"` // its last characters; "" if the key is deleted
 		State   string  `json:"state"`
 		Refused bool    `json:"refused"`
 		Given   *string `json:"given"`
@@ -76,7 +76,7 @@ type (
 	orderFile struct {
 		Number     int64       `json:"number"`
 		Kind       string      `json:"kind"`
-		Elsewhere  bool        `json:"placed_elsewhere"`
+		External   bool        `json:"placed_elsewhere"`
 		Service    int64       `json:"service"`
 		Name       string      `json:"name"`
 		Category   string      `json:"category,omitempty"`
@@ -84,7 +84,7 @@ type (
 		Link       string      `json:"link_or_email,omitempty"`
 		Rental     *rentalFile `json:"number_rented,omitempty"`
 		State      string      `json:"state"`
-		Word       string      `json:"marketplace_state"`
+		RawStatus  string      `json:"marketplace_state"`
 		Charge     string      `json:"charge,omitempty"`
 		Currency   string      `json:"currency"`
 		Remains    *int64      `json:"remains,omitempty"`
@@ -95,11 +95,11 @@ type (
 		Created    *string     `json:"created"`
 		Updated    *string     `json:"updated"`
 		Received   *string     `json:"last_delivered,omitempty"`
-		Told       *string     `json:"last_told,omitempty"`
+		Notified   *string     `json:"last_told,omitempty"`
 		Closed     *string     `json:"closed,omitempty"`
 	}
 	purchaseFile struct {
-		Orders   []int64     `json:"orders"` // their numbers
+		Orders   []int64     `json:"orders"` // external ids
 		Kind     string      `json:"kind"`
 		Service  int64       `json:"service"`
 		Name     string      `json:"name"`
@@ -127,13 +127,13 @@ type (
 		Service int64  `json:"service"`
 		Name    string `json:"name"`
 	}
-	alertFile struct {
+	watchFile struct {
 		Service  int64   `json:"service"`
 		Name     string  `json:"name"`
 		Kind     string  `json:"kind"`
 		Price    string  `json:"price,omitempty"`
 		Currency string  `json:"currency,omitempty"`
-		Waits    bool    `json:"waits"`
+		Armed    bool    `json:"waits"`
 		Changed  *string `json:"changed"`
 	}
 	reminderFile struct {
@@ -147,38 +147,38 @@ type (
 	}
 )
 
-func dataFile(data storage.PersonalData) personFile {
+func newPersonFile(data storage.PersonalData) personFile {
 	user := data.User
 	file := personFile{
 		Profile: profileFile{
 			TelegramID: user.ID, FirstName: user.Name, TelegramLanguage: user.TelegramLang, ChosenLanguage: user.Lang,
-			Unreachable: user.Unreachable, FirstSeen: when(user.CreatedAt), LastSeen: when(user.SeenAt),
+			Unreachable: user.Unreachable, FirstSeen: timestamp(user.CreatedAt), LastSeen: timestamp(user.SeenAt),
 		},
-		// Empty lists rather than nulls.
+		// Empty lists are [] and not null in JSON.
 		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{},
-		Saved: []savedFile{}, Alerts: []alertFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
+		Saved: []savedFile{}, Watches: []watchFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
 	}
 	for _, key := range data.Keys {
-		entry := keyFile{State: string(key.State), Refused: key.Invalid, Given: when(key.CreatedAt)}
+		entry := keyFile{State: string(key.State), Refused: key.Invalid, Given: timestamp(key.CreatedAt)}
 		if key.Secret != "" {
 			entry.Key = key.Secret.Tail()
 		}
 		file.Keys = append(file.Keys, entry)
 	}
 	if data.Step != "" {
-		file.Question = &questionFile{Step: data.Step, Until: when(data.StepUntil)}
+		file.Question = &questionFile{Step: data.Step, Until: timestamp(data.StepUntil)}
 	}
-	numbers := map[int64]int64{}  // of orders
-	became := map[int64][]int64{} // of purchases
+	externalIDs := map[int64]int64{} // by order
+	placed := map[int64][]int64{}    // external ids by purchase
 	for _, o := range data.Orders {
-		numbers[o.ID] = o.ExternalID
-		became[o.PurchaseID] = append(became[o.PurchaseID], o.ExternalID)
+		externalIDs[o.ID] = o.ExternalID
+		placed[o.PurchaseID] = append(placed[o.PurchaseID], o.ExternalID)
 		entry := orderFile{
-			Number: o.ExternalID, Kind: string(o.Kind), Elsewhere: o.External,
-			Service: o.Service, Name: o.Name, Category: o.Category, Quantity: o.Quantity, Link: o.Link, Rental: rentalOf(o.Rental),
-			State: string(o.State), Word: o.RawStatus, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
-			Until: when(o.ExpiresAt), CancelSent: when(o.CancelSentAt), Created: when(o.CreatedAt), Updated: when(o.UpdatedAt), Received: when(o.DeliveredAt), Told: when(o.NotifiedAt),
-			Closed: when(o.ClosedAt),
+			Number: o.ExternalID, Kind: string(o.Kind), External: o.External,
+			Service: o.Service, Name: o.Name, Category: o.Category, Quantity: o.Quantity, Link: o.Link, Rental: newRentalFile(o.Rental),
+			State: string(o.State), RawStatus: o.RawStatus, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
+			Until: timestamp(o.ExpiresAt), CancelSent: timestamp(o.CancelSentAt), Created: timestamp(o.CreatedAt), Updated: timestamp(o.UpdatedAt), Received: timestamp(o.DeliveredAt), Notified: timestamp(o.NotifiedAt),
+			Closed: timestamp(o.ClosedAt),
 		}
 		if o.Charge.Valid {
 			entry.Charge = plainAmount(o.Charge.Decimal)
@@ -187,34 +187,34 @@ func dataFile(data storage.PersonalData) personFile {
 	}
 	for _, p := range data.Purchases {
 		file.Purchases = append(file.Purchases, purchaseFile{
-			Orders: became[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: rentalOf(p.Rental),
+			Orders: placed[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: newRentalFile(p.Rental),
 			Rate: plainAmount(p.Rate), RatePer: p.RatePer, Balance: plainAmount(p.Balance), Currency: p.Currency, State: string(p.State),
-			Reason: p.Reason, Refusal: p.Refusal, Verdict: string(p.Verdict), Created: when(p.CreatedAt), Sent: when(p.SentAt), Settled: when(p.SettledAt),
+			Reason: p.Reason, Refusal: p.Refusal, Verdict: string(p.Verdict), Created: timestamp(p.CreatedAt), Sent: timestamp(p.SentAt), Settled: timestamp(p.SettledAt),
 		})
 	}
 	for _, search := range data.Searches {
-		file.Searches = append(file.Searches, searchFile{Words: search.Query, At: when(search.At)})
+		file.Searches = append(file.Searches, searchFile{Words: search.Query, At: timestamp(search.At)})
 	}
 	for _, f := range data.Saved {
 		file.Saved = append(file.Saved, savedFile{Service: f.Service, Name: f.Name})
 	}
-	for _, a := range data.Watches {
-		entry := alertFile{Service: a.Service, Name: a.Name, Kind: string(a.Kind), Currency: a.Currency, Waits: a.Armed, Changed: when(a.ChangedAt)}
-		if a.Kind == storage.WatchPrice {
-			entry.Price = plainAmount(a.Price)
+	for _, w := range data.Watches {
+		entry := watchFile{Service: w.Service, Name: w.Name, Kind: string(w.Kind), Currency: w.Currency, Armed: w.Armed, Changed: timestamp(w.ChangedAt)}
+		if w.Kind == storage.WatchPrice {
+			entry.Price = plainAmount(w.Price)
 		}
-		file.Alerts = append(file.Alerts, entry)
+		file.Watches = append(file.Watches, entry)
 	}
 	for _, reminder := range data.Reminders {
-		file.Reminders = append(file.Reminders, reminderFile{Order: numbers[reminder.OrderID], At: when(reminder.At)})
+		file.Reminders = append(file.Reminders, reminderFile{Order: externalIDs[reminder.OrderID], At: timestamp(reminder.At)})
 	}
 	for _, message := range data.Messages {
-		file.Messages = append(file.Messages, messageFile{Kind: message.Kind, Order: numbers[message.OrderID], Since: when(message.CreatedAt)})
+		file.Messages = append(file.Messages, messageFile{Kind: message.Kind, Order: externalIDs[message.OrderID], Since: timestamp(message.CreatedAt)})
 	}
 	return file
 }
 
-func when(t time.Time) *string {
+func timestamp(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
@@ -222,17 +222,17 @@ func when(t time.Time) *string {
 	return &text
 }
 
-func rentalOf(r storage.Rental) *rentalFile {
+func newRentalFile(r storage.Rental) *rentalFile {
 	if r.Project == "" && r.Phone == "" {
 		return nil
 	}
 	return &rentalFile{Project: r.Project, Country: r.Country, Phone: r.Phone}
 }
 
-// forget says what is kept about the person.
+// forget summarizes what is stored about the person.
 func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l := req.L
-	kept, err := s.DB.DataSummary(ctx, req.User.ID)
+	summary, err := s.DB.DataSummary(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -241,13 +241,13 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 		id    string
 		count int
 	}{
-		{"forget_keys", kept.Keys},
-		{"forget_orders", kept.Orders},
-		{"forget_searches", kept.Searches},
-		{"forget_saved", kept.Saved},
-		{"forget_alerts", kept.Watches},
-		{"forget_reminders", kept.Reminders},
-		{"forget_waiting", kept.Waiting},
+		{"forget_keys", summary.Keys},
+		{"forget_orders", summary.Orders},
+		{"forget_searches", summary.Searches},
+		{"forget_saved", summary.Saved},
+		{"forget_alerts", summary.Watches},
+		{"forget_reminders", summary.Reminders},
+		{"forget_waiting", summary.Waiting},
 	} {
 		if entry.count > 0 {
 			lines = append(lines, l.N(entry.id, int64(entry.count)))
@@ -257,11 +257,7 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ForgetKeyboard(l)}, nil
 }
 
-func (s *Screens) forgetCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return bot.RedirectTo(keyboards.Forget.Data(struct{}{})), nil
-}
-
-// forgetAsk asks once more, and names what is still under way.
+// forgetAsk asks for confirmation, and names what is still open.
 func (s *Screens) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	question, args, err := s.forgetQuestion(ctx, req)
 	if err != nil {
@@ -270,45 +266,44 @@ func (s *Screens) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (
 	return bot.View{Text: question, Keyboard: keyboards.ForgetSureKeyboard(req.L, args)}, nil
 }
 
-// forgetQuestion returns the question, and what stands for it in the button that
-// answers it.
+// forgetQuestion returns the question, and the arguments of the button that confirms
+// it: a hash of the question.
 func (s *Screens) forgetQuestion(ctx context.Context, req *bot.Request) (string, keyboards.ForgetArgs, error) {
 	l := req.L
-	none := keyboards.ForgetArgs{}
-	kept, err := s.DB.DataSummary(ctx, req.User.ID)
+	summary, err := s.DB.DataSummary(ctx, req.User.ID)
 	if err != nil {
-		return "", none, err
+		return "", keyboards.ForgetArgs{}, err
 	}
-	if kept.InFlight > 0 {
-		return "", none, storage.ErrPurchaseInFlight
+	if summary.InFlight > 0 {
+		return "", keyboards.ForgetArgs{}, storage.ErrPurchaseInFlight
 	}
 	lines := []string{l.T("forget_ask")}
-	if kept.Open > 0 {
-		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, openNamed, 0)
+	if summary.Open > 0 {
+		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, listedOpenOrders, 0)
 		if err != nil {
-			return "", none, err
+			return "", keyboards.ForgetArgs{}, err
 		}
-		numbers := make([]string, 0, len(open))
+		ids := make([]string, 0, len(open))
 		for _, order := range open {
-			numbers = append(numbers, externalID(l, order.ExternalID))
+			ids = append(ids, externalID(l, order.ExternalID))
 		}
-		if kept.Open > len(open) {
-			numbers = append(numbers, "…")
+		if summary.Open > len(open) {
+			ids = append(ids, "…")
 		}
-		lines = append(lines, "", l.N("forget_open", int64(kept.Open), locales.Args{"Numbers": strings.Join(numbers, ", ")}))
+		lines = append(lines, "", l.N("forget_open", int64(summary.Open), locales.Args{"Numbers": strings.Join(ids, ", ")}))
 	}
-	if kept.OutcomeUnknown > 0 {
-		lines = append(lines, "", l.N("forget_unknown", int64(kept.OutcomeUnknown)))
+	if summary.OutcomeUnknown > 0 {
+		lines = append(lines, "", l.N("forget_unresolved", int64(summary.OutcomeUnknown)))
 	}
-	if kept.Waiting > 0 {
-		lines = append(lines, "", l.N("forget_waiting_too", int64(kept.Waiting)))
+	if summary.Waiting > 0 {
+		lines = append(lines, "", l.N("forget_waiting_too", int64(summary.Waiting)))
 	}
 	question := strings.Join(lines, "\n")
 	return question, keyboards.ForgetArgs{Summary: route.HashOf(question)}, nil
 }
 
-// forgetSure deletes it, unless something else is under way by now than the
-// person was told: then it asks again. Their next message is that of somebody new.
+// forgetSure deletes everything that is stored about the person. If the question would
+// be another one by now, it asks again. After it the person is a new person.
 func (s *Screens) forgetSure(ctx context.Context, req *bot.Request, args keyboards.ForgetArgs) (bot.View, error) {
 	question, now, err := s.forgetQuestion(ctx, req)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,30 +22,28 @@ import (
 )
 
 const (
-	// accountsInMessage is how many accounts stand in the message itself; more
-	// go as a file.
+	// accountsInMessage limits the accounts in a message. More are sent as a file.
 	accountsInMessage = 5
-	// accountLength is how long such an account may be, in characters.
-	accountLength = 256
+	// maxValueLength limits an account or code in a message, in characters.
+	maxValueLength = 256
 )
 
-// Notifier sends what people are told without a tap: it renders a stored message
-// in the language of the moment and sends it, and sends the copies of a broadcast.
-// It is the outbox's Sender.
+// Notifier is the outbox.Sender. It renders a stored message in the person's present
+// language and sends it. It also sends the copies of broadcasts.
 type Notifier struct {
 	NotifierOptions
-	drawing chan struct{} // holds a token while the progress of a broadcast is drawn
+	drawing chan struct{} // a token while the progress of a broadcast is drawn
 }
 
-// NotifierOptions is what a Notifier is made of. All fields are required.
+// NotifierOptions configures a Notifier. All fields are required.
 type NotifierOptions struct {
 	People
 	Bot        *bot.Bot
 	Catalog    *catalog.Catalog
 	Orders     *orders.Service
 	Log        *slog.Logger
-	SMMRatePer int64 // pieces
-	// TelegramRate is how many messages a second are sent in all, 0 = no limit.
+	SMMRatePer int64 // how many pieces the rate of an SMM service is for
+	// TelegramRate limits all messages, per second; 0 = no limit.
 	TelegramRate float64
 }
 
@@ -53,12 +52,12 @@ func NewNotifier(o NotifierOptions) *Notifier {
 	return &Notifier{NotifierOptions: o, drawing: make(chan struct{}, 1)}
 }
 
-// Send implements outbox.Sender. A message whose sending is uncertain counts as
-// sent where a repeat would be worse than a loss.
+// Send implements outbox.Sender. A message that may have been sent counts as sent if a
+// loss is better than a repeat.
 func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID int64, err error) {
 	user, err := n.DB.User(ctx, message.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return 0, fmt.Errorf("message to nobody: %w", errors.Join(outbox.ErrRejected, err))
+		return 0, fmt.Errorf("message to an unknown person: %w", errors.Join(outbox.ErrRejected, err))
 	}
 	if err != nil {
 		return 0, err
@@ -76,7 +75,7 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 	}
 	sent, err := n.Bot.Send(ctx, message.UserID, message.Priority, view)
 	if errors.Is(err, outbox.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
-		// Whatever Telegram rejects in the text, a file is bytes.
+		// Telegram may reject what is in the text, but not the bytes of a file.
 		if view, err = n.view(ctx, l, message, true); err != nil {
 			return 0, err
 		}
@@ -85,21 +84,21 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 	if errors.Is(err, outbox.ErrUncertain) && !repeatIfUncertain(message.Kind) {
 		return 0, nil // it probably arrived
 	}
-	if message.Kind == orders.MessageNumber {
+	if message.Kind == orders.MessageRental {
 		messageID = int64(sent)
 	}
 	return messageID, err
 }
 
-// SetUnreachable holds the messages of a person who has blocked the bot.
+// SetUnreachable records that a person has blocked the bot, which holds their messages.
 func (n *Notifier) SetUnreachable(ctx context.Context, userID int64) {
 	if err := n.DB.SetUnreachable(ctx, userID); err != nil {
-		n.Log.Error("unreachable person not recorded", "error", err)
+		n.Log.Error("recording an unreachable person failed", "error", err)
 	}
 }
 
-// redrawPhone draws the message that shows a number as it is now. One that the
-// person has deleted, or that was not sent yet, needs nothing.
+// redrawPhone draws the message that shows a phone in its present state. A message that
+// the person has deleted, or that was not sent yet, is skipped.
 func (n *Notifier) redrawPhone(ctx context.Context, l *locales.Localizer, message storage.Message) error {
 	order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 	if err != nil || order.MessageID == 0 {
@@ -112,53 +111,26 @@ func (n *Notifier) redrawPhone(ctx context.Context, l *locales.Localizer, messag
 	return err
 }
 
-// repeatIfUncertain says of what a repeat is better than a loss, where Telegram's
-// answer was lost: goods, numbers, codes, and what a person must know about their money.
+// repeatIfUncertain reports whether a message is sent again if Telegram's answer was
+// lost: goods, phones, codes, and messages about money.
 func repeatIfUncertain(kind string) bool {
 	switch kind {
-	case orders.MessageGoods, orders.MessageCode, orders.MessageNumber, orders.MessageOutcomeUnknown, orders.MessageOutcome:
+	case orders.MessageGoods, orders.MessageCode, orders.MessageRental, orders.MessageOutcomeUnknown, orders.MessageOutcome:
 		return true
 	default:
 		return false
 	}
 }
 
-// view renders what a stored message says; goods as a file where they
-// must be one.
+// view renders a stored message. asFile puts goods and codes into a file.
 func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message storage.Message, asFile bool) (bot.View, error) {
 	switch message.Kind {
-	case orders.MessageGoods:
+	case orders.MessageGoods, orders.MessageCode, orders.MessageRental, orders.MessageEnded, orders.MessageReminder:
 		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {
 			return bot.View{}, err
 		}
-		goods, err := orders.DecodeGoods(message)
-		if err != nil {
-			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
-		}
-		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
-	case orders.MessageNumber, orders.MessageEnded, orders.MessageReminder:
-		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
-		if err != nil {
-			return bot.View{}, err
-		}
-		switch message.Kind {
-		case orders.MessageNumber:
-			return phoneView(l, order), nil
-		case orders.MessageReminder:
-			return reminderView(l, order), nil
-		}
-		return endedView(l, order), nil
-	case orders.MessageCode:
-		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
-		if err != nil {
-			return bot.View{}, err
-		}
-		sms, err := orders.DecodeSMS(message)
-		if err != nil {
-			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
-		}
-		return codeView(l, order, sms, asFile), nil
+		return orderMessageView(l, message, order, asFile)
 	case orders.MessageOutcome:
 		outcome, err := n.Orders.Outcome(ctx, message.UserID, message.PurchaseID)
 		if err != nil {
@@ -170,7 +142,7 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 		if err != nil {
 			return bot.View{}, err
 		}
-		if p.State == storage.PurchasePlaced { // it was adopted meanwhile
+		if p.State == storage.PurchasePlaced { // adopted in the meantime
 			placed, err := n.DB.OrdersOfPurchase(ctx, message.UserID, p.ID)
 			if err != nil {
 				return bot.View{}, err
@@ -181,11 +153,35 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 	case watches.MessageRestock, watches.MessagePrice:
 		return n.watchView(ctx, l, message)
 	case monitor.MessageReport:
-		return alarmView(l, message)
+		return alertsView(l, message)
 	case orders.MessageInvalidKey:
 		return bot.View{Text: l.T("key_paused"), Keyboard: keyboards.Rows{{keyboards.Tap(l.Label("menu_button_key"), keyboards.Key.Data(struct{}{}))}}}, nil
 	default:
 		return bot.View{}, fmt.Errorf("%w: kind %q", outbox.ErrRejected, message.Kind)
+	}
+}
+
+// orderMessageView renders a stored message about an order.
+func orderMessageView(l *locales.Localizer, message storage.Message, order storage.Order, asFile bool) (bot.View, error) {
+	switch message.Kind {
+	case orders.MessageGoods:
+		goods, err := orders.DecodeGoods(message)
+		if err != nil {
+			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
+		}
+		return goodsView(l, order, goods.Accounts, goodsTitle(l, order, goods), asFile), nil
+	case orders.MessageCode:
+		sms, err := orders.DecodeSMS(message)
+		if err != nil {
+			return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
+		}
+		return codeView(l, order, sms, asFile), nil
+	case orders.MessageRental:
+		return phoneView(l, order), nil
+	case orders.MessageReminder:
+		return reminderView(l, order), nil
+	default:
+		return endedView(l, order), nil
 	}
 }
 
@@ -201,8 +197,8 @@ func goodsTitle(l *locales.Localizer, o storage.Order, goods orders.Goods) strin
 		l.T("delivered_so_far", locales.Args{"SoFar": l.Number(goods.SoFar), "Of": l.Number(goods.Of)})
 }
 
-// goodsView shows accounts exactly as they were delivered: a few short ones in
-// the message, each to be copied, others as a file.
+// goodsView shows accounts exactly as they were delivered: a few short ones in the
+// message with buttons that copy them, others in a file.
 func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, title string, asFile bool) bot.View {
 	if asFile || !fitsMessage(accounts) {
 		return bot.View{
@@ -221,22 +217,14 @@ func goodsView(l *locales.Localizer, o storage.Order, accounts []redact.Secret, 
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.DeliveredKeyboard(l, o.ID, repeatable(o), values)}
 }
 
-// fitsMessage reports whether the accounts arrive unchanged within a message:
-// few, short, and of characters that Telegram neither trims nor refuses.
+// fitsMessage reports whether a message can show the accounts unchanged.
 func fitsMessage(accounts []redact.Secret) bool {
-	if len(accounts) > accountsInMessage {
-		return false
-	}
-	for _, account := range accounts {
-		value := account.Reveal()
-		if len([]rune(value)) > accountLength || value != strings.TrimSpace(value) || value == "" || !plainText(value) {
-			return false
-		}
-	}
-	return true
+	return len(accounts) <= accountsInMessage && !slices.ContainsFunc(accounts, func(account redact.Secret) bool {
+		return account == "" || !fitsLine(account.Reveal())
+	})
 }
 
-// accountsFile is one account a line, the bytes as they were delivered.
+// accountsFile returns one account per line, in the bytes that were delivered.
 func accountsFile(accounts []redact.Secret) []byte {
 	var file []byte
 	for _, account := range accounts {
@@ -246,7 +234,7 @@ func accountsFile(accounts []redact.Secret) []byte {
 	return file
 }
 
-// endedView tells how an order ended that did not end with its goods.
+// endedView shows an order that ended without its goods.
 func endedView(l *locales.Localizer, o storage.Order) bot.View {
 	if o.Kind == storage.KindSMS {
 		return bot.View{Text: phoneText(l, o), Keyboard: keyboards.PhoneEndedKeyboard(l, o.ID, o.Rental.Project != "")}

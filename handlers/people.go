@@ -11,20 +11,19 @@ import (
 	"hstockbot/storage"
 )
 
-// People says who is served and who is an admin, which language a person reads,
-// and with which API key they browse and buy. AdminIDs, AllowedIDs and OperatorKey
-// may be empty.
+// People decides who is served and who is an admin, and knows the language and the
+// API keys of each person. AdminIDs, AllowedIDs and OperatorKey may be empty.
 type People struct {
 	DB          *storage.DB
 	Bundle      *locales.Bundle
 	DefaultLang string
-	AdminIDs    []int64 // Telegram's
-	AllowedIDs  []int64 // none for everybody
+	AdminIDs    []int64 // Telegram ids
+	AllowedIDs  []int64 // empty = everyone is served
 	OperatorKey redact.Secret
 }
 
-// Localizer returns the language of a person: the one they chose, else the one of
-// their Telegram, else the default.
+// Localizer returns the texts in a person's language: the one they chose, else that
+// of their Telegram, else the default.
 func (p People) Localizer(u storage.User) *locales.Localizer {
 	if u.Lang != "" {
 		return p.Bundle.Localizer(u.Lang)
@@ -32,7 +31,7 @@ func (p People) Localizer(u storage.User) *locales.Localizer {
 	return p.Bundle.Localizer(p.Bundle.Match(u.TelegramLang, p.DefaultLang))
 }
 
-// Language returns the code of the language that a person reads.
+// Language returns the code of a person's language.
 func (p People) Language(u storage.User) string { return p.Localizer(u).Lang() }
 
 // IsAdmin reports whether a person is an admin.
@@ -43,7 +42,7 @@ func (p People) Allows(userID int64) bool {
 	return len(p.AllowedIDs) == 0 || slices.Contains(p.AllowedIDs, userID) || p.IsAdmin(userID)
 }
 
-// ServedIDs returns the ids of everybody who is served, none for no restriction.
+// ServedIDs returns the ids of all people who are served, nil = everyone.
 func (p People) ServedIDs() []int64 {
 	if len(p.AllowedIDs) == 0 {
 		return nil
@@ -60,8 +59,8 @@ func (p People) ownKey(ctx context.Context, userID int64) (storage.Key, error) {
 	return key, err
 }
 
-// browseKey returns the key to browse with: the person's own, else the
-// operator's. It never buys.
+// browseKey returns the key to browse with: the person's own, else the operator's,
+// else orders.ErrNoKey. It is never used to buy.
 func (p People) browseKey(ctx context.Context, userID int64) (redact.Secret, error) {
 	key, err := p.ownKey(ctx, userID)
 	if errors.Is(err, orders.ErrNoKey) && p.OperatorKey != "" {

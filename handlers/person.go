@@ -15,10 +15,10 @@ import (
 	"hstockbot/storage"
 )
 
-// personLength is how much of a name a label shows, in characters.
+// personLength is the maximum length of a name in a label, in characters.
 const personLength = 12
 
-// personFind asks whom an admin wants to see.
+// personFind asks for the id of a person.
 func (s *Screens) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("person_ask"),
@@ -36,64 +36,65 @@ func (s *Screens) personTyped(ctx context.Context, req *bot.Request) (bot.View, 
 	args := keyboards.PersonArgs{Person: id}
 	view, err := s.person(ctx, req, args)
 	if errors.Is(err, storage.ErrNotFound) {
-		return askAgain(req.L.T("person_none", locales.Args{"ID": personNumber(req.L, id)}), foot), nil
+		return askAgain(req.L.T("person_none", locales.Args{"ID": personCode(req.L, id)}), foot), nil
 	}
 	return view, bot.ErrorAt(keyboards.Person.Data(args), err)
 }
 
-// personID reads the id of a person, with or without the @ before it.
+// personID parses the id of a person, with or without a leading @.
 func personID(text string) (int64, bool) {
 	id, ok := parseAmount(strings.TrimPrefix(norm.NFKC.String(strings.TrimSpace(text)), "@"))
 	return id, ok && id > 0
 }
 
-// personLabel is a person as admins know them: the first name that is kept, and the id.
+// personLabel names a person by the stored first name and the id, which is 0 if their
+// data was deleted.
 func personLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
-		return l.Label("allorders_forgotten")
+		return l.Label("adminorders_forgotten")
 	case name == "":
-		return l.Label("allorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
+		return l.Label("adminorders_nameless", locales.Args{"ID": strconv.FormatInt(id, 10)})
 	default:
-		return l.Label("allorders_who", locales.Args{"Name": l.Name(shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
+		return l.Label("adminorders_who", locales.Args{"Name": l.Name(locales.Shorten(name, wordLength)), "ID": strconv.FormatInt(id, 10)})
 	}
 }
 
-// shortPersonLabel is who for a label.
+// shortPersonLabel is personLabel for buttons: the first name, or else the id.
 func shortPersonLabel(l *locales.Localizer, id int64, name string) string {
 	switch {
 	case id == 0:
-		return l.Label("allorders_forgotten_short")
+		return l.Label("adminorders_forgotten_short")
 	case name == "":
 		return strconv.FormatInt(id, 10)
 	default:
-		return l.Name(shorten(name, personLength))
+		return l.Name(locales.Shorten(name, personLength))
 	}
 }
 
-// personNumber is an id as people copy it.
-func personNumber(l *locales.Localizer, id int64) locales.HTML {
+// personCode is an id that a tap copies.
+func personCode(l *locales.Localizer, id int64) locales.HTML {
 	return code(l, strconv.FormatInt(id, 10))
 }
 
-// person shows what an admin may know of somebody: not what they typed,
-// searched, bought with or received.
+// person shows what an admin may know about a person, which excludes what they typed,
+// searched and received, and their API key.
 func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	l := req.L
 	user, err := s.DB.User(ctx, args.Person)
 	if err != nil {
 		return bot.View{}, err
 	}
-	kept, err := s.DB.DataSummary(ctx, user.ID)
+	summary, err := s.DB.DataSummary(ctx, user.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	lines := []string{
-		l.T("person_title", locales.Args{"Name": l.Name(shorten(user.Name, wordLength)), "ID": personNumber(l, user.ID)}), "",
+		l.T("person_title", locales.Args{"Name": l.Name(locales.Shorten(user.Name, wordLength)), "ID": personCode(l, user.ID)}), "",
 		l.T("person_language", locales.Args{"Language": s.languageName(s.Localizer(user).Lang())}),
 		l.T("person_since", locales.Args{"Time": clock(l, user.CreatedAt)}),
 		l.T("person_seen", locales.Args{"Time": clock(l, user.SeenAt)}),
-		l.T("person_orders", locales.Args{"All": kept.Orders, "Open": kept.Open, "Unknown": kept.OutcomeUnknown}),
+		l.T("person_orders", locales.Args{"All": summary.Orders, "Open": summary.Open, "Unknown": summary.OutcomeUnknown}),
 	}
 	switch {
 	case user.Blocked:
@@ -101,7 +102,7 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 	case user.Unreachable:
 		lines = append(lines, "", l.T("person_unreachable"))
 	case !user.Private:
-		lines = append(lines, "", l.T("person_elsewhere"))
+		lines = append(lines, "", l.T("person_external"))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.IsAdmin(user.ID))}, nil
 }
@@ -115,7 +116,7 @@ func (s *Screens) languageName(code string) string {
 	return code
 }
 
-// personBlock asks once more.
+// personBlock asks for confirmation.
 func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	user, err := s.DB.User(ctx, args.Person)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 	}
 	return bot.View{
 		Text: req.L.T("person_block_ask", locales.Args{
-			"Name": req.L.Name(shorten(user.Name, wordLength)), "ID": personNumber(req.L, user.ID),
+			"Name": req.L.Name(locales.Shorten(user.Name, wordLength)), "ID": personCode(req.L, user.ID),
 		}),
 		Keyboard: keyboards.PersonBlockKeyboard(req.L, args),
 	}, nil
@@ -131,17 +132,17 @@ func (s *Screens) personBlock(ctx context.Context, req *bot.Request, args keyboa
 
 func (s *Screens) personBlockSure(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	if s.IsAdmin(args.Person) {
-		return bot.View{}, message("person_is_admin")
+		return bot.View{}, userErr("person_is_admin")
 	}
-	return s.setBlocked(ctx, req, args, true, deedBlock)
+	return s.setBlocked(ctx, req, args, true, actionBlock)
 }
 
 func (s *Screens) personUnblock(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
-	return s.setBlocked(ctx, req, args, false, deedUnblock)
+	return s.setBlocked(ctx, req, args, false, actionUnblock)
 }
 
-func (s *Screens) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, what string) (bot.View, error) {
-	_, err := s.DB.SetBlocked(ctx, args.Person, blocked, storage.AuditEntry{AdminID: req.User.ID, Action: what, Subject: args.Person, At: time.Now()})
+func (s *Screens) setBlocked(ctx context.Context, req *bot.Request, args keyboards.PersonArgs, blocked bool, action string) (bot.View, error) {
+	_, err := s.DB.SetBlocked(ctx, args.Person, blocked, storage.AuditEntry{AdminID: req.User.ID, Action: action, Subject: args.Person, At: time.Now()})
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// searchLength is how long words may be that are looked for, in characters.
-	searchLength = 100
-	// keyLength is from how many characters on a word may be an API key.
-	keyLength = 20
+	// maxSearchLength limits the words of a search, in characters.
+	maxSearchLength = 100
+	// minKeyLength is the length from which a word may be an API key, in bytes.
+	minKeyLength = 20
 )
 
 // search asks for words.
@@ -30,65 +30,64 @@ func (s *Screens) search(_ context.Context, req *bot.Request, _ struct{}) (bot.V
 	}, nil
 }
 
-// searchCommand looks for the words behind the command, or asks for some.
+// searchCommand searches for the words after the command, or asks for some.
 func (s *Screens) searchCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
 	if req.Args == "" {
 		return s.search(ctx, req, struct{}{})
 	}
-	return s.find(ctx, req, req.Args, bot.View{Keyboard: keyboards.Foot(req.L, ""), Dialog: dialog(stepSearch, "")})
+	return s.searchFor(ctx, req, req.Args, bot.View{Keyboard: keyboards.Foot(req.L, ""), Dialog: dialog(stepSearch, "")})
 }
 
 func (s *Screens) searchTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
-	return s.find(ctx, req, req.Text, bot.View{Keyboard: keyboards.Foot(req.L, ""), KeepDialog: true})
+	return s.searchFor(ctx, req, req.Text, bot.View{Keyboard: keyboards.Foot(req.L, ""), KeepDialog: true})
 }
 
-// find looks for words in the whole catalogue. Where there is nothing to show,
-// none says why.
-func (s *Screens) find(ctx context.Context, req *bot.Request, words string, none bot.View) (bot.View, error) {
+// searchFor searches for words in the whole catalogue. If nothing is shown, the view
+// is none with a text that says why.
+func (s *Screens) searchFor(ctx context.Context, req *bot.Request, words string, none bot.View) (bot.View, error) {
 	words = strings.Join(strings.Fields(words), " ")
 	switch {
-	case hasKey(words):
+	case containsKey(words):
 		none.Text, none.Keyboard = req.L.T("search_key"), keyboards.KeyHintKeyboard(req.L)
 		return none, nil
-	case !hasWords(words):
+	case !searchable(words):
 		none.Text = req.L.T("search_no_words")
 		return none, nil
-	case isTooLong(words):
-		none.Text = req.L.T("search_too_long", locales.Args{"Most": req.L.Number(searchLength)})
+	case tooLong(words):
+		none.Text = req.L.T("search_too_long", locales.Args{"Most": req.L.Number(maxSearchLength)})
 		return none, nil
 	}
-	rows, fresh, err := s.foundRows(ctx, req, words)
-	if err == nil && len(rows) == 0 {
+	items, fresh, err := s.searchItems(ctx, req, words)
+	if err == nil && len(items) == 0 {
 		none.Text = req.L.T("search_nothing", locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh)
 		return none, nil
 	}
-	// Kept also where nothing could be found for want of a key or an answer: that
-	// is tried again by the search's own button.
-	search, keepErr := s.DB.AddSearch(ctx, req.User.ID, words)
-	if keepErr != nil {
-		return bot.View{}, errors.Join(err, keepErr)
+	// The search is stored even if it failed, because "Try again" carries its id.
+	id, storeErr := s.DB.AddSearch(ctx, req.User.ID, words)
+	if storeErr != nil {
+		return bot.View{}, errors.Join(err, storeErr)
 	}
-	args := keyboards.FoundArgs{Search: search}
+	args := keyboards.FoundArgs{Search: id}
 	if err != nil {
 		return bot.View{}, bot.ErrorAt(keyboards.Found.Data(args), err)
 	}
-	return s.foundView(ctx, req, args, words, rows, fresh), nil
+	return s.foundView(ctx, req, args, words, items, fresh), nil
 }
 
-// found shows a page of what a search of the person's finds now.
+// found repeats one of the person's searches and shows a page of the results.
 func (s *Screens) found(ctx context.Context, req *bot.Request, args keyboards.FoundArgs) (bot.View, error) {
 	words, err := s.DB.Search(ctx, req.User.ID, args.Search)
 	if err != nil {
 		return bot.View{}, err
 	}
-	rows, fresh, err := s.foundRows(ctx, req, words)
+	items, fresh, err := s.searchItems(ctx, req, words)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.foundView(ctx, req, args, words, rows, fresh), nil
+	return s.foundView(ctx, req, args, words, items, fresh), nil
 }
 
-func (s *Screens) foundRows(ctx context.Context, req *bot.Request, words string) ([]hstock.Item, catalog.Freshness, error) {
+func (s *Screens) searchItems(ctx context.Context, req *bot.Request, words string) ([]hstock.Item, catalog.Freshness, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return nil, catalog.Freshness{}, err
@@ -96,39 +95,38 @@ func (s *Screens) foundRows(ctx context.Context, req *bot.Request, words string)
 	return s.Catalog.Search(ctx, key, req.L.Lang(), words)
 }
 
-func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboards.FoundArgs, words string, rows []hstock.Item, fresh catalog.Freshness) bot.View {
+func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboards.FoundArgs, words string, items []hstock.Item, fresh catalog.Freshness) bot.View {
 	id := "search_found"
-	if len(rows) == 0 {
+	if len(items) == 0 {
 		id = "search_nothing"
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
-	entries := s.goodsEntries(ctx, req, rows, args.Page)
+	list := keyboards.ProductList{From: keyboards.FromSearch, Search: args.Search, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
-		Keyboard: keyboards.FoundKeyboard(req.L, args, entries, len(rows)),
+		Keyboard: s.goodsKeyboard(ctx, req, list, items, keyboards.Search.Data(struct{}{})),
 	}
 }
 
-// hasWords reports whether there is anything to look for: emoji and signs are not.
-func hasWords(text string) bool {
+// searchable reports whether a text contains words or digits, not only emoji and
+// punctuation.
+func searchable(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
 }
 
-func isTooLong(words string) bool { return utf8.RuneCountInString(words) > searchLength }
+func tooLong(words string) bool { return utf8.RuneCountInString(words) > maxSearchLength }
 
-// hasKey reports whether a text looks as if an API key were in it, which is then
-// neither looked for nor stored nor repeated. Nothing says how keys look, so it is
-// any run of 20 and more Latin letters and digits, some of them digits, perhaps with
-// - and _ between: no name of goods has one. What stands around it is no part of it
-// ("key:…", and Chinese needs no space before it). Links and addresses may have
-// such runs.
-func hasKey(text string) bool {
+// containsKey reports whether a text may contain an API key; then it is neither
+// searched for nor stored nor repeated. The format of keys is not documented. So a
+// key is any run of at least minKeyLength ASCII letters, digits, - and _ with at
+// least one digit; item names have no such run. Links and addresses may have one and
+// are ignored. A key need not stand alone ("key:…", or Chinese text around it).
+func containsKey(text string) bool {
 	for word := range strings.FieldsSeq(text) {
 		if strings.ContainsAny(strings.TrimRight(word, ".,;:!?"), "/@.") {
 			continue
 		}
 		for run := range strings.FieldsFuncSeq(word, func(r rune) bool { return r > unicode.MaxASCII || !isKeyRune(r) }) {
-			if len(run) >= keyLength && strings.ContainsAny(run, "0123456789") {
+			if len(run) >= minKeyLength && strings.ContainsAny(run, "0123456789") {
 				return true
 			}
 		}

@@ -1,25 +1,23 @@
 package handlers_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/telegram"
 )
 
-// The transcripts of the search, and what goes wrong with it.
-
 func TestSearch(t *testing.T) {
-	inBoth(t, "search", func(w *world) {
+	inEnglish(t, "search", func(w *world) {
 		w.types("/start")
 		w.tap("menu_button_search")
-		w.types("gmial acount") // two slips
+		w.types("gmial acount") // two typing errors
 		w.tap("nav_button_back")
 		w.types("СТЕАМ") // nothing
 		w.types("ｓｔｅａｍ　ｗａｌｌｅｔ")
-		w.types("nétflix")         // where nothing was asked
+		w.types("nétflix")         // without a question
 		w.types("/search chatgpt") // behind the command
 		w.types("/search")
 		w.types("/cancel")
@@ -27,21 +25,20 @@ func TestSearch(t *testing.T) {
 }
 
 func TestSearchInChinese(t *testing.T) {
-	inWorld(t, "zh", func(w *world) {
+	inLanguage(t, "zh", "search_chinese", func(w *world) {
 		w.types("/search 粉丝")
 		w.types("instagram粉丝")
 		w.types("账号 德国")
 		w.types("德国账号") // without the space
 		w.types("级")
 		w.types("netflix profile") // by its English description
-		w.golden("search_chinese")
 	})
 }
 
-// TestFoundPages: the pages can be turned after a restart, and Back returns to
-// the one that a product was opened from, from as far as the confirm card.
-func TestFoundPages(t *testing.T) {
-	inBoth(t, "search_pages", func(w *world) {
+// TestSearchPagesAfterRestart: the pages can be turned after a restart, and Back
+// returns to the page that the product was opened from, also from the confirm card.
+func TestSearchPagesAfterRestart(t *testing.T) {
+	inEnglish(t, "search_pages", func(w *world) {
 		w.withKey(annaKey)
 		w.types("instagram followers")
 		w.restart()
@@ -60,19 +57,19 @@ func TestFoundPages(t *testing.T) {
 	})
 }
 
-func TestNothingToSearchFor(t *testing.T) {
-	inBoth(t, "search_nothing", func(w *world) {
+func TestSearchWithoutResults(t *testing.T) {
+	inEnglish(t, "search_nothing", func(w *world) {
 		w.types("/search")
 		w.types("xyzzy")
 		w.types(strings.Repeat("gmail ", 50)) // 300 characters
 		w.types("🎉🎉🎉")
 		w.types("!?")
-		w.anna.Sticker()
+		w.chat.Sticker()
 		pass(time.Second)
-		w.types("spotify") // the question stands
+		w.types("spotify") // still an answer to the question
 		w.types(strings.Repeat("gmail ", 50))
 		w.types("🎉")
-		w.anna.Sticker()
+		w.chat.Sticker()
 		pass(time.Second)
 		w.types("/nonsense")
 		w.types("hello, how do I pay?")
@@ -80,63 +77,61 @@ func TestNothingToSearchFor(t *testing.T) {
 	})
 }
 
-// TestSoldOutIsFoundLast with its mark, and what was found may be gone later.
-func TestSoldOutIsFoundLast(t *testing.T) {
-	inBoth(t, "search_sold_out", func(w *world) {
-		must(w.t, w.market.SetStock(market.GmailUSA, 0))
+func TestSearchListsSoldOutLast(t *testing.T) {
+	inEnglish(t, "search_sold_out", func(w *world) {
+		must(w.T, w.Market.SetStock(market.GmailUSA, 0))
 		w.types("/search gmail usa")
 		w.tapLike("✖")
 		w.tap("nav_button_back")
-		must(w.t, w.market.Remove(market.GmailUSA))
+		must(w.T, w.Market.Remove(market.GmailUSA))
 		pass(10 * time.Minute)
 		w.tapLike("✖")
 		w.types("gmail usa")
 	})
 }
 
-func TestSearchWhileTheMarketplaceIsDown(t *testing.T) {
-	inBoth(t, "search_down", func(w *world) {
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+func TestSearchWhileMarketplaceIsDown(t *testing.T) {
+	inEnglish(t, "search_down", func(w *world) {
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("/search gmail usa")
 		pass(time.Minute)
-		w.market.ClearFaults()
+		w.Market.ClearFaults()
 		pass(time.Minute)
 		w.tap("nav_button_retry")
 		pass(10 * time.Minute)
-		w.market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		w.types("gmail usa")
 		pass(time.Minute)
 	})
 }
 
-// TestTheNumberOfAnOrder that is typed where nothing was asked opens it, and not
-// what is called by it.
-func TestTheNumberOfAnOrder(t *testing.T) {
+// TestTypedOrderIDOpensOrder: a number that is typed without a question opens the
+// order, and is not searched for.
+func TestTypedOrderIDOpensOrder(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
-		w.confirmCard()
-		w.tap("confirm_button_confirm")
-		pass(10 * time.Second)
-		searches := w.market.Count("services")
+		w.withKey(annaKey)
+		w.buyGmail("1")
+		searches := w.Market.Count("services")
 		w.types("#23501")
 		w.says("Order #23501")
-		if n := w.market.Count("services") - searches; n != 0 {
-			w.t.Errorf("it was searched for, too")
+		if n := w.Market.Count("services") - searches; n != 0 {
+			w.T.Errorf("the number was searched for, with %d calls", n)
 		}
 		w.types("23599")
 		w.says("No results for “23599”")
 	})
 }
 
-// TestAKeyIsNotSearched: it is answered with where it belongs, and neither asked
-// for at the marketplace nor kept nor repeated.
-func TestAKeyIsNotSearched(t *testing.T) {
+// TestTypedKeyIsNotSearched: the answer says where a key belongs. The key is not sent
+// to the marketplace, stored or repeated.
+func TestTypedKeyIsNotSearched(t *testing.T) {
 	for _, text := range []string{annaKey, "/search " + annaKey, "my key: " + annaKey, "0123456789abcdef0123", "key:" + annaKey, "“" + annaKey + "”.", "我的密钥是" + annaKey + "。"} {
 		inWorld(t, "en", func(w *world) {
 			w.types("/menu")
 			w.types(text)
-			last := w.anna.Last()
-			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.market.Count("") != w.market.Count("balance") {
-				w.t.Errorf("%q: %d calls, %q", text, w.market.Count(""), last.Text)
+			last := w.chat.Last()
+			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.Market.Count("") != w.Market.Count("balance") {
+				w.T.Errorf("%q: %d calls, %q", text, w.Market.Count(""), last.Text)
 			}
 			w.tap("menu_button_key")
 			w.types(annaKey)
@@ -149,59 +144,49 @@ func TestAKeyIsNotSearched(t *testing.T) {
 	} {
 		inWorld(t, "en", func(w *world) {
 			w.types(text)
-			if w.anna.Last().Text == w.l.T("search_key") {
-				w.t.Errorf("%q was taken for a key", text)
+			if w.chat.Last().Text == w.l.T("search_key") {
+				w.T.Errorf("%q was taken for a key", text)
 			}
 		})
 	}
 }
 
-// TestSearchesOfSomebodyElse are out of date, and say nothing.
-func TestSearchesOfSomebodyElse(t *testing.T) {
+func TestSearchOfAnotherPerson(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.types("instagram followers")
-		list := w.anna.Last()
-		mallory := w.telegram.Join(telegram.Person{ID: 6666, FirstName: "Mallory", LanguageCode: "en"})
-		mallory.Type("/start")
-		pass(time.Second)
+		list := w.chat.Last()
+		mallory := w.mallory("/start")
 		own := mallory.Last().ID
-		for _, row := range list.Keyboard {
-			for _, b := range row {
-				if !strings.HasPrefix(b.CallbackData, "sr:") {
-					continue
-				}
-				mallory.TapData(own, b.CallbackData)
-				pass(time.Second)
-				if answers := mallory.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-					w.t.Errorf("%s: %v", b.CallbackData, answers)
-				}
+		for _, b := range slices.Concat(list.Keyboard...) {
+			if !strings.HasPrefix(b.CallbackData, "sr:") {
+				continue
+			}
+			if got := w.forge(mallory, own, b.CallbackData); got != w.l.Label("error_outdated") {
+				w.T.Errorf("%s: %q", b.CallbackData, got)
 			}
 		}
-		// A product that carries it opens, but Back does not return to it.
-		mallory.TapData(own, list.Keyboard[0][0].CallbackData)
+		// A product with the search's id opens, but Back does not return to the search.
+		w.forge(mallory, own, list.Keyboard[0][0].CallbackData)
+		must(w.T, mallory.Tap(w.l.Label("nav_button_back")))
 		pass(time.Second)
-		must(w.t, mallory.Tap(w.l.Label("nav_button_back")))
-		pass(time.Second)
-		if answers := mallory.Answers(); answers[len(answers)-1].Text != w.l.Label("error_outdated") {
-			w.t.Errorf("Back: %v", answers)
+		if got := lastAnswer(mallory); got != w.l.Label("error_outdated") {
+			w.T.Errorf("Back: %q", got)
 		}
 		if text := mallory.Transcript(); strings.Contains(text, "followers”") {
-			w.t.Errorf("Mallory sees what Anna typed:\n%s", text)
+			w.T.Errorf("Mallory sees what Anna typed:\n%s", text)
 		}
 	})
 }
 
-// TestSearchingAgainAsksNobody: with a warm cache neither another search nor
-// another page calls the marketplace.
-func TestSearchingAgainAsksNobody(t *testing.T) {
+func TestCachedSearchMakesNoCalls(t *testing.T) {
 	inWorld(t, "zh", func(w *world) {
 		w.types("gmail")
-		before := w.market.Count("services")
+		before := w.Market.Count("services")
 		w.types("instagram")
 		w.tapLabel("›")
 		w.types("不存在")
-		if calls := w.market.Count("services") - before; calls != 0 {
-			w.t.Errorf("%d calls with a warm cache, want 0", calls)
+		if calls := w.Market.Count("services") - before; calls != 0 {
+			w.T.Errorf("%d calls with a warm cache, want 0", calls)
 		}
 	})
 }

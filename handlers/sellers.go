@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -9,121 +10,87 @@ import (
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
-	"hstockbot/storage"
 )
 
-// recommended lists what the marketplace recommends, sold-out goods last.
-func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.RecommendedArgs) (bot.View, error) {
+// sellers lists the sellers in the marketplace's order.
+func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	rows, fresh, err := s.Catalog.Recommended(ctx, key, req.L.Lang())
+	sellers, fresh, err := s.Catalog.Sellers(ctx, key)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if len(rows) == 0 {
-		return bot.View{Text: req.L.T("recommended_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
+	if len(sellers) == 0 {
+		return bot.View{Text: req.L.T("sellers_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
+	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(sellers)))
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
+	for _, seller := range keyboards.Page(sellers, int(args.Page)) {
+		rest := ""
+		if stars := rating(seller); stars != "" {
+			rest += " · ⭐ " + stars
+		}
+		if seller.Products > 0 {
+			rest += " · " + req.L.Number(seller.Products)
+		}
+		data := keyboards.SellerGoods.Data(keyboards.SellerArgs{Seller: route.HashOf(seller.ID)})
+		entries = append(entries, keyboards.Item{Name: sellerName(seller), Rest: rest, Data: data})
+	}
 	return bot.View{
-		Text:     req.L.T("recommended_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.RecommendedKeyboard(req.L, args, s.goodsEntries(ctx, req, inStockFirst(rows), args.Page), len(rows)),
+		Text:     req.L.T("sellers_text") + staleNote(req.L, fresh),
+		Keyboard: keyboards.SellersKeyboard(req.L, args.Page, entries, len(sellers)),
 	}, nil
 }
 
-// goodsEntries are one page of goods with their prices and stock.
-func (s *Screens) goodsEntries(ctx context.Context, req *bot.Request, rows []hstock.Item, page uint16) []keyboards.GoodsEntry {
-	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.GoodsEntry, 0, keyboards.PageSize)
-	for _, row := range keyboards.Page(rows, int(page)) {
-		entries = append(entries, goodsEntry(req.L, row, currency))
-	}
-	return entries
-}
+// sellerName returns a seller's masked name, or the id of a seller without a name.
+func sellerName(seller hstock.Seller) string { return cmp.Or(seller.Name, seller.ID) }
 
-func goodsEntry(l *locales.Localizer, row hstock.Item, currency string) keyboards.GoodsEntry {
-	return keyboards.GoodsEntry{
-		Service: row.Service, Name: row.Name, Price: l.Money(row.Rate, currency), Stock: row.Stock, SoldOut: row.Stock <= 0,
-	}
-}
-
-// shops lists the shops in the marketplace's order.
-func (s *Screens) shops(ctx context.Context, req *bot.Request, args keyboards.SellersArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	shops, fresh, err := s.Catalog.Sellers(ctx, key)
-	if err != nil {
-		return bot.View{}, err
-	}
-	if len(shops) == 0 {
-		return bot.View{Text: req.L.T("shops_empty"), Keyboard: keyboards.Foot(req.L, "")}, nil
-	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(shops)))
-	entries := make([]keyboards.SellerEntry, 0, keyboards.PageSize)
-	for _, shop := range keyboards.Page(shops, int(args.Page)) {
-		entries = append(entries, keyboards.SellerEntry{
-			Hash: route.HashOf(shop.ID), Name: shopName(shop), Rating: stars(shop), Goods: shop.Products,
-		})
-	}
-	return bot.View{
-		Text:     req.L.T("shops_text") + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellersKeyboard(req.L, args, entries, len(shops)),
-	}, nil
-}
-
-// shopName is a shop's masked name. One without any is told by its id.
-func shopName(shop hstock.Seller) string {
-	if shop.Name == "" {
-		return shop.ID
-	}
-	return shop.Name
-}
-
-// stars is a shop's rating to a tenth, "" where it has none.
-func stars(shop hstock.Seller) string {
-	if !shop.HasRating || !shop.Rating.IsPositive() {
+// rating returns a seller's rating with one decimal, "" if there is none.
+func rating(seller hstock.Seller) string {
+	if !seller.HasRating || !seller.Rating.IsPositive() {
 		return ""
 	}
-	return shop.Rating.StringFixed(1)
+	return seller.Rating.StringFixed(1)
 }
 
-// shopGoods lists the goods of a shop, sold-out ones last. A shop that is not
-// listed any more has closed; an id that two share is out of date.
-func (s *Screens) shopGoods(ctx context.Context, req *bot.Request, args keyboards.SellerArgs) (bot.View, error) {
+// sellerGoods lists the items of a seller, sold-out ones last. A seller who is not
+// listed has closed. A hash that two sellers share is out of date.
+func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboards.SellerArgs) (bot.View, error) {
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	shops, _, err := s.Catalog.Sellers(ctx, key)
+	sellers, _, err := s.Catalog.Sellers(ctx, key)
 	if err != nil {
 		return bot.View{}, err
 	}
-	place := slices.IndexFunc(shops, func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Shop })
-	switch {
-	case place < 0 && args.Shop != "":
-		return bot.View{Text: req.L.T("shop_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.SellersArgs{}))}, nil
-	case place < 0, slices.ContainsFunc(shops[place+1:], func(shop hstock.Seller) bool { return route.HashOf(shop.ID) == args.Shop }):
-		return bot.View{}, storage.ErrNotFound
+	isAsked := func(seller hstock.Seller) bool { return route.HashOf(seller.ID) == args.Seller }
+	if args.Seller != "" && !slices.ContainsFunc(sellers, isAsked) {
+		return bot.View{Text: req.L.T("seller_gone"), Keyboard: keyboards.Foot(req.L, keyboards.Sellers.Data(keyboards.PageArgs{}))}, nil
 	}
-	rows, fresh, err := s.Catalog.SellerGoods(ctx, key, req.L.Lang(), shops[place].ID)
+	index, err := uniqueIndex(sellers, isAsked)
 	if err != nil {
 		return bot.View{}, err
 	}
-	back := keyboards.Sellers.Data(keyboards.SellersArgs{Page: pageOf(place)})
-	named := locales.Args{"Shop": req.L.Name(shorten(shopName(shops[place]), wordLength))}
-	if len(rows) == 0 {
-		return bot.View{Text: req.L.T("shop_empty", named), Keyboard: keyboards.Foot(req.L, back)}, nil
+	seller := sellers[index]
+	items, fresh, err := s.Catalog.SellerGoods(ctx, key, req.L.Lang(), seller.ID)
+	if err != nil {
+		return bot.View{}, err
 	}
-	text := req.L.T("shop_text", named)
-	if rating := stars(shops[place]); rating != "" {
-		text += "\n" + req.L.T("shop_rating", locales.Args{"Rating": rating})
+	back := keyboards.Sellers.Data(keyboards.PageArgs{Page: pageOf(index)})
+	heading := locales.Args{"Shop": req.L.Name(locales.Shorten(sellerName(seller), wordLength))}
+	if len(items) == 0 {
+		return bot.View{Text: req.L.T("seller_empty", heading), Keyboard: keyboards.Foot(req.L, back)}, nil
 	}
-	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(rows)))
+	text := req.L.T("seller_text", heading)
+	if stars := rating(seller); stars != "" {
+		text += "\n" + req.L.T("seller_rating", locales.Args{"Rating": stars})
+	}
+	list := keyboards.ProductList{From: keyboards.FromSeller, Hash: args.Seller, Page: args.Page}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: keyboards.SellerKeyboard(req.L, args, s.goodsEntries(ctx, req, inStockFirst(rows), args.Page), len(rows), back),
+		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(items), back),
 	}, nil
 }

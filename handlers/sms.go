@@ -9,49 +9,49 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/orders"
-	"hstockbot/internal/redact"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
-// From the countries to the confirm card of numbers for SMS codes.
+// The screens for renting a phone, from the countries to the confirm card.
 
 const (
-	// recentCountries is how many of a person's own stand first.
+	// recentCountries limits the person's own countries, which are listed first.
 	recentCountries = 4
-	// queryLength is how much of what is typed to find something counts, in characters.
-	queryLength = 60
+	// maxFilterLength limits what is typed to find a country or project, in characters.
+	maxFilterLength = 60
 )
 
-func (s *Screens) smsCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	var args keyboards.SMSCountriesArgs
-	return bot.RedirectTo(keyboards.SMSCountries.Data(args)), nil
-}
-
-// smsCountries lists the countries, those that the person rented in lately
-// first, or what a search of theirs has found. What is typed there is searched for.
+// smsCountries lists the countries, or those that match a search. Countries in which
+// the person has rented recently are first.
 func (s *Screens) smsCountries(ctx context.Context, req *bot.Request, args keyboards.SMSCountriesArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	countries, fresh, query, err := s.countriesOf(ctx, req, key, args.Found)
+	countries, fresh, query, err := s.listedCountries(ctx, req, args.Search)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return s.countriesView(req.L, args, countries, fresh, query), nil
 }
 
-// countriesOf returns the countries of a list, or those that a search finds now.
-func (s *Screens) countriesOf(ctx context.Context, req *bot.Request, key redact.Secret, found int64) (countries []catalog.Country, fresh catalog.Freshness, query string, err error) {
-	countries, fresh, err = s.Catalog.Countries(ctx, key, req.L.Lang())
+// countries returns all countries in the catalogue's order.
+func (s *Screens) countries(ctx context.Context, req *bot.Request) ([]catalog.Country, catalog.Freshness, error) {
+	key, err := s.browseKey(ctx, req.User.ID)
+	if err != nil {
+		return nil, catalog.Freshness{}, err
+	}
+	return s.Catalog.Countries(ctx, key, req.L.Lang())
+}
+
+// listedCountries returns the countries that a screen lists: those that match the
+// search, or all if search is 0.
+func (s *Screens) listedCountries(ctx context.Context, req *bot.Request, search int64) (countries []catalog.Country, fresh catalog.Freshness, query string, err error) {
+	countries, fresh, err = s.countries(ctx, req)
 	if err != nil {
 		return nil, fresh, "", err
 	}
-	if found != 0 {
-		query, err = s.DB.Search(ctx, req.User.ID, found)
+	if search != 0 {
+		query, err = s.DB.Search(ctx, req.User.ID, search)
 		return catalog.FindCountries(countries, query), fresh, query, err
 	}
 	recent, err := s.DB.RentedCountries(ctx, req.User.ID, recentCountries)
@@ -72,19 +72,20 @@ func (s *Screens) countriesOf(ctx context.Context, req *bot.Request, key redact.
 func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountriesArgs, countries []catalog.Country, fresh catalog.Freshness, query string) bot.View {
 	if len(countries) == 0 {
 		id := "sms_countries_empty"
-		if args.Found != 0 {
+		if args.Search != 0 {
 			id = "sms_not_found"
 		}
 		return bot.View{Text: l.T(id), Keyboard: keyboards.SMSCountriesKeyboard(l, args, nil, 0), Dialog: dialog(stepCountry, "")}
 	}
 	text := l.T("sms_countries_text")
-	if args.Found != 0 {
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(countries)))
-	entries := make([]keyboards.CountryEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, c := range keyboards.Page(countries, int(args.Page)) {
-		entries = append(entries, keyboards.CountryEntry{Hash: route.HashOf(c.Code), Flag: locales.Flag(c.Code), Name: c.Name})
+		data := keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: route.HashOf(c.Code), CountrySearch: args.Search})
+		entries = append(entries, keyboards.Item{Icon: locales.Flag(c.Code), Name: c.Name, Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
@@ -93,7 +94,7 @@ func (s *Screens) countriesView(l *locales.Localizer, args keyboards.SMSCountrie
 	}
 }
 
-// smsFindCountry says what can be typed.
+// smsFindCountry says what can be typed to find a country.
 func (s *Screens) smsFindCountry(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("sms_find_country"),
@@ -102,15 +103,11 @@ func (s *Screens) smsFindCountry(_ context.Context, req *bot.Request, _ struct{}
 	}, nil
 }
 
-// countryTyped finds countries by a name in the person's language or in English,
-// or by a dialling code. A single one opens at once.
+// countryTyped finds countries by their name in the person's language or in English, or
+// by a dialling code. A single match is opened.
 func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
-	query := typedQuery(req.Text)
-	key, err := s.browseKey(ctx, req.User.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	countries, fresh, err := s.Catalog.Countries(ctx, key, req.L.Lang())
+	query := trimQuery(req.Text)
+	countries, fresh, err := s.countries(ctx, req)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -126,184 +123,172 @@ func (s *Screens) countryTyped(ctx context.Context, req *bot.Request) (bot.View,
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Found: search}, found, fresh, query), nil
+	return s.countriesView(req.L, keyboards.SMSCountriesArgs{Search: search}, found, fresh, query), nil
 }
 
-// typedQuery is what was typed to find something, as much of it as counts.
-func typedQuery(text string) string {
-	return shorten(strings.TrimSpace(text), queryLength)
+// trimQuery trims what was typed to find something, and shortens it to maxFilterLength.
+func trimQuery(text string) string {
+	return locales.Shorten(strings.TrimSpace(text), maxFilterLength)
 }
 
-// findCountry resolves the Hash of a code. One that is gone, or shared by two,
-// is out of date.
-func (s *Screens) findCountry(ctx context.Context, req *bot.Request, key redact.Secret, hash route.Hash) (catalog.Country, error) {
-	countries, _, err := s.Catalog.Countries(ctx, key, req.L.Lang())
+// findCountry returns the only country with this hash, or storage.ErrNotFound.
+func (s *Screens) findCountry(ctx context.Context, req *bot.Request, hash route.Hash) (catalog.Country, error) {
+	countries, _, err := s.countries(ctx, req)
 	if err != nil {
 		return catalog.Country{}, err
 	}
-	place, err := uniqueIndex(countries, func(c catalog.Country) bool { return route.HashOf(c.Code) == hash })
+	index, err := uniqueIndex(countries, func(c catalog.Country) bool { return route.HashOf(c.Code) == hash })
 	if err != nil {
 		return catalog.Country{}, err
 	}
-	return countries[place], nil
+	return countries[index], nil
 }
 
-// smsProjects lists what numbers of a country can receive codes of, with prices.
-func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs) (bot.View, error) {
+// projects returns the projects of the only country with this hash: the services for
+// which its phones can receive codes.
+func (s *Screens) projects(ctx context.Context, req *bot.Request, hash route.Hash) (catalog.Country, []catalog.Project, catalog.Freshness, error) {
+	selected, err := s.findCountry(ctx, req, hash)
+	if err != nil {
+		return selected, nil, catalog.Freshness{}, err
+	}
 	key, err := s.browseKey(ctx, req.User.ID)
 	if err != nil {
-		return bot.View{}, err
+		return selected, nil, catalog.Freshness{}, err
 	}
-	where, err := s.findCountry(ctx, req, key, args.Country)
-	if err != nil {
-		return bot.View{}, err
-	}
-	projects, fresh, err := s.Catalog.Projects(ctx, key, req.L.Lang(), where.Code)
+	projects, fresh, err := s.Catalog.Projects(ctx, key, req.L.Lang(), selected.Code)
+	return selected, projects, fresh, err
+}
+
+// smsProjects lists the projects of a country with their prices, or those that match
+// a search.
+func (s *Screens) smsProjects(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs) (bot.View, error) {
+	selected, projects, fresh, err := s.projects(ctx, req, args.Country)
 	if err != nil {
 		return bot.View{}, err
 	}
 	query := ""
-	if args.Found != 0 {
-		if query, err = s.DB.Search(ctx, req.User.ID, args.Found); err != nil {
+	if args.Search != 0 {
+		if query, err = s.DB.Search(ctx, req.User.ID, args.Search); err != nil {
 			return bot.View{}, err
 		}
 		projects = catalog.FindProjects(projects, query)
 	}
-	return s.projectsView(ctx, req, key, args, where, projects, fresh, query)
+	return s.projectsView(ctx, req, args, selected, projects, fresh, query)
 }
 
-func (s *Screens) projectsView(ctx context.Context, req *bot.Request, key redact.Secret, args keyboards.SMSProjectsArgs, where catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
+func (s *Screens) projectsView(ctx context.Context, req *bot.Request, args keyboards.SMSProjectsArgs, selected catalog.Country, projects []catalog.Project, fresh catalog.Freshness, query string) (bot.View, error) {
 	l := req.L
-	back, err := s.backToCountries(ctx, req, key, where, args.Via)
+	back, err := s.backToCountries(ctx, req, selected, args.CountrySearch)
 	if err != nil {
 		return bot.View{}, err
 	}
-	named := locales.Args{"Country": listedCountry(req.L, where)}
+	heading := locales.Args{"Country": listedCountry(l, selected)}
 	if len(projects) == 0 {
-		if args.Found != 0 {
-			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})
+		if args.Search != 0 {
+			back = keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})
 			return bot.View{Text: l.T("sms_not_found"), Keyboard: keyboards.Foot(l, back)}, nil
 		}
-		return bot.View{Text: l.T("sms_projects_empty", named), Keyboard: keyboards.Foot(l, back)}, nil
+		return bot.View{Text: l.T("sms_projects_empty", heading), Keyboard: keyboards.Foot(l, back)}, nil
 	}
-	text := l.T("sms_projects_text", named)
-	if args.Found != 0 {
+	text := l.T("sms_projects_text", heading)
+	if args.Search != 0 {
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
 	currency := s.currency(ctx, req.User.ID)
-	entries := make([]keyboards.ProjectEntry, 0, keyboards.PageSize)
+	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, project := range keyboards.Page(projects, int(args.Page)) {
-		entries = append(entries, keyboards.ProjectEntry{Hash: route.HashOf(project.ID), Name: project.Name, Price: l.Money(project.Price, currency)})
+		data := keyboards.SMSProject.Data(keyboards.SMSProjectArgs{
+			Country: args.Country, Project: route.HashOf(project.ID), Search: args.Search, Page: args.Page, CountrySearch: args.CountrySearch,
+		})
+		entries = append(entries, keyboards.Item{Name: project.Name, Rest: " · " + l.Money(project.Price, currency), Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
 		Keyboard: keyboards.SMSProjectsKeyboard(l, args, entries, len(projects), back),
-		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, Via: args.Via})),
+		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(keyboards.SMSFindArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 	}, nil
 }
 
-// backToCountries is the page of countries that this one stands on.
-func (s *Screens) backToCountries(ctx context.Context, req *bot.Request, key redact.Secret, where catalog.Country, via int64) (string, error) {
-	countries, _, _, err := s.countriesOf(ctx, req, key, via)
+// backToCountries returns the callback data of the page that lists a country. via is
+// the search that found it, 0 for none.
+func (s *Screens) backToCountries(ctx context.Context, req *bot.Request, selected catalog.Country, via int64) (string, error) {
+	countries, _, _, err := s.listedCountries(ctx, req, via)
 	if err != nil {
 		return "", err
 	}
-	place := slices.IndexFunc(countries, func(c catalog.Country) bool { return c.Code == where.Code })
-	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Found: via, Page: pageOf(max(place, 0))}), nil
+	index := slices.IndexFunc(countries, func(c catalog.Country) bool { return c.Code == selected.Code })
+	return keyboards.SMSCountries.Data(keyboards.SMSCountriesArgs{Search: via, Page: pageOf(max(index, 0))}), nil
 }
 
-// listedCountry is a country as the marketplace names it, with its flag.
+// listedCountry returns the marketplace's name of a country, with its flag.
 func listedCountry(l *locales.Localizer, c catalog.Country) string {
-	name := l.Name(shorten(c.Name, wordLength))
-	if flag := locales.Flag(c.Code); flag != "" {
-		return flag + " " + name
-	}
-	return name
+	return withFlag(c.Code, l.Name(locales.Shorten(c.Name, wordLength)))
 }
 
-// smsFindProject says what can be typed.
+// smsFindProject says what can be typed to find a project.
 func (s *Screens) smsFindProject(ctx context.Context, req *bot.Request, args keyboards.SMSFindArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
-	if err != nil {
-		return bot.View{}, err
-	}
-	where, err := s.findCountry(ctx, req, key, args.Country)
+	selected, err := s.findCountry(ctx, req, args.Country)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
-		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(req.L, where)}),
-		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, Via: args.Via})),
+		Text:     req.L.T("sms_find_project", locales.Args{"Country": listedCountry(req.L, selected)}),
+		Keyboard: keyboards.Foot(req.L, keyboards.SMSProjects.Data(keyboards.SMSProjectsArgs{Country: args.Country, CountrySearch: args.CountrySearch})),
 		Dialog:   dialog(stepProject, keyboards.SMSFindProject.Data(args)),
 	}, nil
 }
 
-// projectTyped finds projects of the country that was open.
+// projectTyped finds projects of the country that is open. A single match is opened.
 func (s *Screens) projectTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	asked, err := parse(keyboards.SMSFindProject, req.Data)
 	if err != nil {
 		return bot.View{}, err
 	}
-	query := typedQuery(req.Text)
-	key, err := s.browseKey(ctx, req.User.ID)
+	selected, projects, fresh, err := s.projects(ctx, req, asked.Country)
 	if err != nil {
 		return bot.View{}, err
 	}
-	where, err := s.findCountry(ctx, req, key, asked.Country)
-	if err != nil {
-		return bot.View{}, err
-	}
-	projects, fresh, err := s.Catalog.Projects(ctx, key, req.L.Lang(), where.Code)
-	if err != nil {
-		return bot.View{}, err
-	}
-	args := keyboards.SMSProjectsArgs{Country: asked.Country, Via: asked.Via}
+	args := keyboards.SMSProjectsArgs{Country: asked.Country, CountrySearch: asked.CountrySearch}
+	query := trimQuery(req.Text)
 	found := catalog.FindProjects(projects, query)
 	switch len(found) {
 	case 0:
 		return askAgain(req.L.T("sms_not_found"), keyboards.Foot(req.L, keyboards.SMSProjects.Data(args))), nil
 	case 1:
-		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), Via: asked.Via}
+		one := keyboards.SMSProjectArgs{Country: asked.Country, Project: route.HashOf(found[0].ID), CountrySearch: asked.CountrySearch}
 		return bot.RedirectTo(keyboards.SMSProject.Data(one)), nil
 	}
-	if args.Found, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
+	if args.Search, err = s.DB.AddSearch(ctx, req.User.ID, query); err != nil {
 		return bot.View{}, err
 	}
-	return s.projectsView(ctx, req, key, args, where, found, fresh, query)
+	return s.projectsView(ctx, req, args, selected, found, fresh, query)
 }
 
-// findProject resolves the Hashes of a country and of a project there.
+// findProject returns the only project with this hash in a country, or
+// orders.ErrDelisted.
 func (s *Screens) findProject(ctx context.Context, req *bot.Request, country, project route.Hash) (catalog.Country, catalog.Project, catalog.Freshness, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	selected, projects, fresh, err := s.projects(ctx, req, country)
 	if err != nil {
-		return catalog.Country{}, catalog.Project{}, catalog.Freshness{}, err
+		return selected, catalog.Project{}, fresh, err
 	}
-	where, err := s.findCountry(ctx, req, key, country)
+	index, err := uniqueIndex(projects, func(p catalog.Project) bool { return route.HashOf(p.ID) == project })
 	if err != nil {
-		return where, catalog.Project{}, catalog.Freshness{}, err
+		return selected, catalog.Project{}, fresh, orders.ErrDelisted
 	}
-	projects, fresh, err := s.Catalog.Projects(ctx, key, req.L.Lang(), where.Code)
-	if err != nil {
-		return where, catalog.Project{}, fresh, err
-	}
-	place, err := uniqueIndex(projects, func(p catalog.Project) bool { return route.HashOf(p.ID) == project })
-	if err != nil {
-		return where, catalog.Project{}, fresh, orders.ErrDelisted
-	}
-	return where, projects[place], fresh, nil
+	return selected, projects[index], fresh, nil
 }
 
-// smsProject shows what a number costs and asks how many.
+// smsProject shows the price of a phone and asks how many to rent.
 func (s *Screens) smsProject(ctx context.Context, req *bot.Request, args keyboards.SMSProjectArgs) (bot.View, error) {
-	where, project, fresh, err := s.findProject(ctx, req, args.Country, args.Project)
+	selected, project, fresh, err := s.findProject(ctx, req, args.Country, args.Project)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
-			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, where), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
-		}) + staleNote(req.L, fresh) + s.closedNote(ctx, req.L),
+			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, selected), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
+		}) + staleNote(req.L, fresh) + s.maintenanceNote(ctx, req.L),
 		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals),
 	}, nil
 }
@@ -313,21 +298,12 @@ func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboa
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	where, project, _, err := s.findProject(ctx, req, args.Country, args.Project)
+	selected, project, _, err := s.findProject(ctx, req, args.Country, args.Project)
 	if err != nil {
 		return bot.View{}, err
 	}
-	rental := storage.Rental{Project: project.ID, Country: where.Code, CountryName: where.Name}
-	return s.draftNumbers(ctx, req, rental, int64(args.Quantity), keyboards.SMSProject.Data(args.ProjectArgs()), 0)
-}
-
-// draftNumbers stores which numbers are about to be rented and draws the card.
-func (s *Screens) draftNumbers(ctx context.Context, req *bot.Request, rental storage.Rental, quantity int64, origin string, replaces int64) (bot.View, error) {
-	quote, err := s.Orders.Draft(ctx, orders.Intent{
-		UserID: req.User.ID, Rental: rental, Quantity: quantity, Origin: origin, Lang: req.L.Lang(), Replaces: replaces,
+	return s.draft(ctx, req, orders.Intent{
+		Rental:   storage.Rental{Project: project.ID, Country: selected.Code, CountryName: selected.Name},
+		Quantity: int64(args.Quantity), Origin: keyboards.SMSProject.Data(args.SMSProjectArgs),
 	})
-	if err != nil {
-		return bot.View{}, err
-	}
-	return confirmView(req.L, quote, nil), nil
 }

@@ -14,8 +14,8 @@ func date(year int, month time.Month, day int) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// TestSpans: months and days follow each other without a gap, also where a
-// month has no such day.
+// TestSpans: days and months follow each other without a gap, also if a month is too
+// short for the present day.
 func TestSpans(t *testing.T) {
 	now := time.Date(2024, 3, 31, 23, 59, 59, 0, time.UTC)
 	days, months := lastDays(now), lastMonths(now)
@@ -27,7 +27,7 @@ func TestSpans(t *testing.T) {
 	}
 }
 
-// TestPanels: what was spent stands in the bar of its time and the panel of its
+// TestPanels: each charge is part of the bar of its time and of the panel of its
 // currency, to the last decimal.
 func TestPanels(t *testing.T) {
 	spending := []storage.DailyCharges{

@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	spendingDays   = 30 // bars where everything is younger
+	spendingDays   = 30 // bars if all charges are younger
 	spendingMonths = 12 // bars otherwise
-	// spendingPanels and spendingTitle keep the picture within what Telegram takes.
-	spendingPanels = 4
+	// spendingPanels and spendingTitle limit the size of the picture.
+	spendingPanels = 4 // currencies
 	spendingTitle  = 8 // characters of a currency
 )
 
-// spent says what the person's orders were charged this month and in all, per
+// spentText states the charges of the person's orders, of this month and in total, per
 // currency.
-func (s *Screens) spent(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
+func (s *Screens) spentText(ctx context.Context, l *locales.Localizer, userID int64) (string, error) {
 	spending, err := s.DB.Spending(ctx, userID)
 	if err != nil {
 		return "", err
@@ -34,7 +34,7 @@ func (s *Screens) spent(ctx context.Context, l *locales.Localizer, userID int64)
 	return l.T("balance_spent", locales.Args{"Month": sums(l, month), "All": sums(l, spentSince(spending, time.Time{}))}), nil
 }
 
-// spentSince sums per currency; what is nothing is left out.
+// spentSince sums charges per currency, without currencies that have none.
 func spentSince(spending []storage.DailyCharges, since time.Time) map[string]decimal.Decimal {
 	perCurrency := map[string]decimal.Decimal{}
 	for _, c := range spending {
@@ -47,8 +47,7 @@ func spentSince(spending []storage.DailyCharges, since time.Time) map[string]dec
 
 func monthOf(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC) }
 
-// spending sends a picture of what was spent, as a message of its own: by month,
-// or by day as long as that shows everything.
+// spending shows a chart of the person's charges, in a message of its own.
 func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	l, foot := req.L, keyboards.Foot(req.L, keyboards.Balance.Data(keyboards.BalanceArgs{}))
 	spending, err := s.DB.Spending(ctx, req.User.ID)
@@ -72,9 +71,10 @@ func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (b
 	return bot.View{Text: l.T(id, locales.Args{"Sum": sums(l, shown)}), Photo: &bot.Document{Name: "spending.png", Data: picture}, Keyboard: foot}, nil
 }
 
-// drawCharges draws bars for charges, the oldest of which come first: for days as
-// long as those show everything, else for months. shown is the sum of what is in
-// the picture, which is nil where nothing would be.
+// drawCharges draws a chart (PNG) of charges, which are sorted by day: a bar per day if
+// the last spendingDays contain all charges, else a bar per month. shown sums what the
+// chart shows per currency. picture is nil if that is nothing. The chart contains only
+// digits and currency codes, which need no translation.
 func drawCharges(charges []storage.DailyCharges) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
 	bars := lastDays(time.Now().UTC())
 	if byMonth = len(charges) > 0 && charges[0].Day.Before(bars[0].from); byMonth {
@@ -87,8 +87,7 @@ func drawCharges(charges []storage.DailyCharges) (picture []byte, shown map[stri
 	return picture, shown, byMonth, err
 }
 
-// span is the time of one bar, up to the next one's; its label is digits, which
-// every reader has.
+// span is the time of one bar. It ends where the next one begins.
 type span struct {
 	from  time.Time
 	label string
@@ -114,18 +113,17 @@ func lastMonths(now time.Time) (bars []span) {
 func panelsOf(spending []storage.DailyCharges, currencies []string, bars []span) []chart.Panel {
 	var panels []chart.Panel
 	for _, currency := range currencies[:min(len(currencies), spendingPanels)] {
-		panel := chart.Panel{Title: shorten(currency, spendingTitle)}
+		panel := chart.Panel{Title: locales.Shorten(currency, spendingTitle)}
 		for _, bar := range bars {
 			panel.Bars = append(panel.Bars, chart.Bar{Label: bar.label})
 		}
 		for _, c := range spending {
-			// The last bar that begins before it, or with it.
-			at, begins := slices.BinarySearchFunc(bars, c.Day, func(b span, day time.Time) int { return b.from.Compare(day) })
-			if !begins {
-				at--
+			index, exact := slices.BinarySearchFunc(bars, c.Day, func(b span, day time.Time) int { return b.from.Compare(day) })
+			if !exact {
+				index-- // the bar that contains the day
 			}
-			if c.Currency == currency && at >= 0 {
-				panel.Bars[at].Amount = panel.Bars[at].Amount.Add(c.Amount)
+			if c.Currency == currency && index >= 0 {
+				panel.Bars[index].Amount = panel.Bars[index].Amount.Add(c.Amount)
 			}
 		}
 		panels = append(panels, panel)

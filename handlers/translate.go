@@ -8,15 +8,15 @@ import (
 	"hstockbot/locales"
 )
 
-// What the marketplace says in English whatever the person reads, put into their
-// language where it is known, and shown as it came where it is not.
+// The marketplace says some things only in English. They are translated where they are
+// documented, and shown unchanged otherwise.
 
-// marketWords is a sentence with which the marketplace refuses something.
+// marketWords translates a sentence with which the marketplace refuses a request.
 func marketWords(l *locales.Localizer, words string) string {
 	known := hstock.DocumentedRefusal(words)
 	for _, sentence := range []struct {
-		of error
-		id string
+		err error
+		id  string
 	}{
 		{hstock.ErrInvalidKey, "words_invalid_key"},
 		{hstock.ErrInvalidAction, "words_invalid_action"},
@@ -27,15 +27,15 @@ func marketWords(l *locales.Localizer, words string) string {
 		{hstock.ErrIncorrectOrder, "words_incorrect_order"},
 		{hstock.ErrNoEarlyRefund, "words_no_early_refund"},
 	} {
-		if errors.Is(known, sentence.of) {
+		if errors.Is(known, sentence.err) {
 			return l.Label(sentence.id)
 		}
 	}
 	return l.Name(words)
 }
 
-// reasonWords is why an order can't be cancelled yet: in words where they are
-// known, with the marketplace's own word, which its support understands.
+// reasonWords translates the reason why an order can't be cancelled yet. The original
+// is added, because the marketplace's support knows it.
 func reasonWords(l *locales.Localizer, reason string) string {
 	if reason == hstock.ReasonTooEarly {
 		return l.Label("words_too_early") + " (" + l.Isolate(reason) + ")"
@@ -43,8 +43,7 @@ func reasonWords(l *locales.Localizer, reason string) string {
 	return l.Name(reason)
 }
 
-// currencyName is a currency in words, "" for US dollars, which everybody knows,
-// and for codes that have no name here.
+// currencyName returns the name of a currency, "" for USD and for unknown codes.
 func currencyName(l *locales.Localizer, code string) string {
 	id := "currency_" + strings.ToLower(code)
 	if code == "USD" || !l.Has(id) {

@@ -11,9 +11,9 @@ import (
 	"hstockbot/internal/sandbox/telegram"
 )
 
-// perRoute is how many different buttons of one route the walk taps: enough to
-// see every screen in every shape, too few to open hundreds of products. Beyond
-// English and Chinese it is about the words, and a few of each will do.
+// perRoute is how many different buttons of one route the walk taps: enough to show
+// every variant of a screen, but not hundreds of products. In most languages the walk
+// checks the words only, which takes fewer.
 func perRoute(lang string) int {
 	if (lang == "en" || lang == "zh") && !raceDetector {
 		return 25
@@ -21,16 +21,16 @@ func perRoute(lang string) int {
 	return 8
 }
 
-// TestWalk taps every button that can be reached from the menu, breadth first,
-// in every language, and meets no dead end, no button that leads nowhere, no
-// name of a message instead of its text, and no refusal of Telegram.
+// TestWalk taps every button that can be reached from the menu, breadth first, in every
+// language. It finds screens without a way on, outdated buttons, message keys that are
+// shown instead of their text, and calls that Telegram refuses.
 func TestWalk(t *testing.T) {
 	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
-				w.setTheScene()
+				w.populate()
 				w.types("/menu")
-				tapped := w.walk(func(name string) bool { return !buys[name] })
+				tapped := w.walk(func(name string) bool { return !skipped[name] })
 				for _, name := range []string{
 					"m", "c", "cc", "s", "p", "pr", "pa", "q", "qs", "no", "ag", "oa", "l", "o", "or", "cr", "oc", "ow", "ub", "un", "b", "k", "kr", "kx", "g", "h",
 					"se", "sr",
@@ -40,7 +40,7 @@ func TestWalk(t *testing.T) {
 					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {
-						w.t.Errorf("the walk never came to route %q", name)
+						w.T.Errorf("the walk did not reach route %q", name)
 					}
 				}
 				w.checkLanguage()
@@ -49,13 +49,13 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// walk taps the buttons of the chat and those that come with them, breadth first,
-// where their route is to be entered, and returns how often it came to each route.
+// walk taps the buttons of the chat and of the screens behind them, breadth first, if
+// enter returns true for the route. It returns how often it found each route.
 func (w *world) walk(enter func(name string) bool) (tapped map[string]int) {
-	w.t.Helper()
+	w.T.Helper()
 	tapped = map[string]int{}
 	seen := map[string]bool{}
-	queue := newButtons(w.anna.Messages(), seen)
+	queue := newButtons(w.chat.Messages(), seen)
 	for len(queue) > 0 {
 		b := queue[0]
 		queue = queue[1:]
@@ -63,16 +63,16 @@ func (w *world) walk(enter func(name string) bool) (tapped map[string]int) {
 		if tapped[name]++; tapped[name] > perRoute(w.l.Lang()) || !enter(name) {
 			continue
 		}
-		w.anna.TapData(b.message, b.data)
+		w.chat.TapData(b.message, b.data)
 		pass(4 * time.Second)
 		w.checkScreen(b)
-		queue = append(queue, newButtons(w.anna.Messages(), seen)...)
+		queue = append(queue, newButtons(w.chat.Messages(), seen)...)
 	}
 	return tapped
 }
 
-// adminRoutes are those that only admins' buttons lead to, and adminDeeds those
-// that the walk leaves to others.
+// adminRoutes are the routes of admins' buttons, and adminSkipped are those that the
+// walk does not tap: they would change the data, or block the person.
 var (
 	adminRoutes = []string{
 		"A", "Al", "Am", "Ams", "Amt", "Amo", "Apf", "Ap", "Apb",
@@ -80,42 +80,38 @@ var (
 		"Awb", "Awo",
 		"Ab", "Abw", "Abt", "Abp", "Abo",
 	}
-	// They would unmake the scene, or block its person.
-	adminDeeds = map[string]bool{"Apy": true, "Apu": true, "Abr": true, "Abx": true, "Abs": true, "Abk": true}
+	adminSkipped = map[string]bool{"Apy": true, "Apu": true, "Abr": true, "Abx": true, "Abs": true, "Abk": true}
 )
 
-// TestWalkAdmin is TestWalk for what exists for admins only, from their home,
-// everyone's orders and the balance.
+// TestWalkAdmin is TestWalk for the screens of admins, from their home, everyone's
+// orders and the balance.
 func TestWalkAdmin(t *testing.T) {
 	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
-				w.setTheScene()
-				w.beAdmin()
+				w.populate()
+				w.becomeAdmin()
 				w.types("/balance")
 				w.tap("balance_button_warn")
-				w.types("20") // so that there is something to turn off
+				w.types("20") // so that the warning can be turned off
 				w.types("/admin")
 				w.tap("admin_button_maintenance")
 				w.tap("maintenance_button_text")
-				w.types("Back soon") // likewise
+				w.types("Back soon") // so that the text can be removed
 				w.types("/admin")
 				w.tap("admin_button_person")
 				w.types("1001")
 				w.broadcast("Hello")
 				pass(time.Minute)
-				w.types("/admin")
-				w.tap("broadcast_button")
-				w.tap("broadcast_button_write")
-				w.tap("broadcast_button_all")
-				w.types("And again") // a draft, to be looked at
+				w.writeBroadcast()
+				w.types("And again") // a draft
 				for _, command := range []string{"/admin", "/orders", "/balance"} {
 					w.types(command)
 				}
-				tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") && !adminDeeds[name] })
+				tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") && !adminSkipped[name] })
 				for _, name := range adminRoutes {
 					if tapped[name] == 0 {
-						w.t.Errorf("the walk never came to route %q", name)
+						w.T.Errorf("the walk did not reach route %q", name)
 					}
 				}
 			})
@@ -123,90 +119,83 @@ func TestWalkAdmin(t *testing.T) {
 	}
 }
 
-// waysOn are buttons by which a person goes on from a screen: Back and Menu, and
-// those of cards and of messages worth keeping, which have neither.
+// waysOn are the buttons that lead on from a screen: Back and Menu, and those of cards
+// and of messages that stay in the chat, which have neither.
 var waysOn = []string{
 	"nav_button_back", "nav_button_menu",
-	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unknown_button_no", // the other answer to a question
-	"menu_button_orders", "unknown_button_balance", "cancel_button", "number_button_another",
+	"confirm_button_cancel", "cancel_button_keep", "cancel_all_button_keep", "person_button_keep", "unresolved_button_no", // the other answer to a question
+	"menu_button_orders", "unresolved_button_balance", "cancel_button", "phone_button_another",
 }
 
-// buys are the routes that the walk leaves to others: they spend money, end a
-// doubt or an order, take the key away or change the language.
-var buys = map[string]bool{
+// skipped are the routes that the walk does not tap: they spend money, close a purchase
+// or an order, remove the key or change the language.
+var skipped = map[string]bool{
 	"ok": true, "ud": true, "uy": true, "ky": true, "gs": true, "oy": true,
 	"xs": true, "ys": true,
 }
 
-// setTheScene gives Anna a delivered, an open and an unknown purchase, two
-// numbers, one of which has received its code, and what a search has found.
-func (w *world) setTheScene() {
-	w.t.Helper()
+// populate gives Anna a delivered order, an open order, a purchase of unknown outcome,
+// two phones, one of which has received its code, and two searches.
+func (w *world) populate() {
+	w.T.Helper()
 	w.withKey(annaKey)
-	buy := func(service, quantity string) {
-		w.t.Helper()
-		w.open(service)
-		w.tapLabel(quantity)
-		w.tap("order_button_skip")
-		w.tap("confirm_button_confirm")
-		pass(5 * time.Second)
-	}
-	buy("2", "1")
+	w.buy("2", "1")
+	pass(5 * time.Second)
 	w.open("2")
 	w.tap("product_button_price")
 	w.types("0.5")
-	must(w.t, w.market.Hold(market.OutlookByHand, true))
-	buy("3", "1")
-	w.rent("2")
-	must(w.t, w.market.SendCode(w.first().Number, "313131"))
+	must(w.T, w.Market.Hold(market.OutlookByHand, true))
+	w.buy("3", "1")
 	pass(5 * time.Second)
-	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
-	buy("2", "2")
+	w.rent("2")
+	must(w.T, w.Market.SendCode(w.firstPhone().Number, "313131"))
+	pass(5 * time.Second)
+	w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+	w.buy("2", "2")
+	pass(5 * time.Second)
 	w.types("/search gmail")
 	w.types("https://instagram.com/anna")
 }
 
-// reading are the calls to the marketplace that take lang (HStockPlus: lang), and
-// how it is said that their answer is in the person's language: of lists that are
-// joined with the English one, and of what is asked for in English beside, one of
-// the calls is.
-var reading = []string{"categories", "subcategory_info", "products", "services", "inventory", "sms_projects", "sms_countries"}
+// localizedActions are the calls to the marketplace that take the parameter lang. Lists
+// that are joined with the English one are requested in both languages.
+var localizedActions = []string{"categories", "subcategory_info", "products", "services", "inventory", "sms_projects", "sms_countries"}
 
-// checkLanguage looks whether the marketplace was asked for everything in the
-// person's language: as it spells it, English being left out.
+// checkLanguage fails unless everything was requested from the marketplace in the
+// person's language. For English the parameter is left out.
 func (w *world) checkLanguage() {
-	w.t.Helper()
+	w.T.Helper()
 	want := w.l.Lang()
 	if want == "en" {
 		want = ""
 	}
-	asked := map[string]map[string]int{} // action, language, times
-	for _, call := range w.market.Calls() {
-		if !slices.Contains(reading, call.Action) {
+	calls := map[string]map[string]int{} // by action and language
+	for _, call := range w.Market.Calls() {
+		if !slices.Contains(localizedActions, call.Action) {
 			if call.Fields.Has("lang") {
-				w.t.Errorf("%s was asked with a language", call.Action)
+				w.T.Errorf("%s was called with a language", call.Action)
 			}
 			continue
 		}
-		if asked[call.Action] == nil {
-			asked[call.Action] = map[string]int{}
+		if calls[call.Action] == nil {
+			calls[call.Action] = map[string]int{}
 		}
-		asked[call.Action][call.Fields.Get("lang")]++
+		calls[call.Action][call.Fields.Get("lang")]++
 		if call.Fields.Has("lang") && call.Fields.Get("lang") == "" {
-			w.t.Errorf("%s was asked with an empty language", call.Action)
+			w.T.Errorf("%s was called with an empty language", call.Action)
 		}
 	}
-	for _, action := range reading {
-		for lang := range asked[action] {
+	for _, action := range localizedActions {
+		for lang := range calls[action] {
 			if lang != want && lang != "" {
-				w.t.Errorf("%s was asked in %q, want %q", action, lang, want)
+				w.T.Errorf("%s was called in %q, want %q", action, lang, want)
 			}
 		}
-		if asked[action][want] == 0 {
-			w.t.Errorf("%s was never asked in %q: %v", action, want, asked[action])
+		if calls[action][want] == 0 {
+			w.T.Errorf("%s was never called in %q: %v", action, want, calls[action])
 		}
-		if action == "inventory" && asked[action][""] > 0 && want != "" { // the one that is never joined
-			w.t.Errorf("%s was asked %d times without a language", action, asked[action][""])
+		if action == "inventory" && calls[action][""] > 0 && want != "" { // it is never joined
+			w.T.Errorf("%s was called %d times without a language", action, calls[action][""])
 		}
 	}
 }
@@ -220,41 +209,39 @@ type button struct {
 func newButtons(messages []telegram.Message, seen map[string]bool) []button {
 	var found []button
 	for _, m := range messages {
-		for _, row := range m.Keyboard {
-			for _, b := range row {
-				if b.CallbackData != "" && !seen[b.CallbackData] {
-					seen[b.CallbackData] = true
-					found = append(found, button{m.ID, b.Text, b.CallbackData})
-				}
+		for _, b := range slices.Concat(m.Keyboard...) {
+			if b.CallbackData != "" && !seen[b.CallbackData] {
+				seen[b.CallbackData] = true
+				found = append(found, button{m.ID, b.Text, b.CallbackData})
 			}
 		}
 	}
 	return found
 }
 
-// checkScreen looks at what a tap has come to.
+// checkScreen checks the answer to a tap and the screen behind it.
 func (w *world) checkScreen(b button) {
-	w.t.Helper()
-	answers := w.anna.Answers()
+	w.T.Helper()
+	answers := w.chat.Answers()
 	if len(answers) == 0 || answers[len(answers)-1].Data != b.data {
-		w.t.Errorf("the tap on %q (%s) was not answered", b.label, b.data)
+		w.T.Errorf("the tap on %q (%s) was not answered", b.label, b.data)
 		return
 	}
 	if answers[len(answers)-1].Text == w.l.Label("error_outdated") {
-		w.t.Errorf("the button %q (%s) leads nowhere", b.label, b.data)
+		w.T.Errorf("the button %q (%s) is outdated", b.label, b.data)
 	}
-	last := w.anna.Last()
+	last := w.chat.Last()
 	for _, text := range []string{last.Text, answers[len(answers)-1].Text} {
 		if strings.Contains(text, "{{") || strings.Contains(text, "_text") || strings.Contains(text, "_title") {
-			w.t.Errorf("behind %q stands a message without its words: %q", b.label, text)
+			w.T.Errorf("behind %q is a message without its text: %q", b.label, text)
 		}
 	}
-	tapped, ok := w.anna.Message(b.message)
+	tapped, ok := w.chat.Message(b.message)
 	leads := slices.ContainsFunc(waysOn, func(id string) bool { return buttonData(tapped, w.l.Label(id)) != "" })
 	if ok && !leads && tapped.Document == nil && !strings.HasPrefix(tapped.Text, "⏳") {
-		w.t.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)
+		w.T.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)
 	}
 	if len(last.Keyboard) == 0 && !strings.HasPrefix(last.Text, "⏳") {
-		w.t.Errorf("behind %q is a dead end: %q", b.label, last.Text)
+		w.T.Errorf("behind %q is a dead end: %q", b.label, last.Text)
 	}
 }

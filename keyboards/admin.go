@@ -5,21 +5,18 @@ import (
 	"hstockbot/locales"
 )
 
-// PageArgs is a page of a list.
-type PageArgs struct{ Page uint16 }
-
-// Admin is the route of the admins' home, and AdminLog that of what they did.
-// Routes that exist for admins only begin with "A".
+// Routes of the admins' home screen and of the audit log. Names of admin routes
+// begin with "A".
 var (
 	Admin    = route.New[struct{}]("A")
 	AdminLog = route.New[PageArgs]("Al")
 )
 
-// AdminKeyboard leads to what admins can see and do.
+// AdminKeyboard is the keyboard of the admins' home screen.
 func AdminKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{
 		{
-			Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})),
+			Tap(l.Label("adminorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})),
 			Tap(l.Label("admin_button_person"), PersonFind.Data(struct{}{})),
 		},
 		{
@@ -33,13 +30,13 @@ func AdminKeyboard(l *locales.Localizer) Rows {
 	}, Foot(l, "")...)
 }
 
-// AlertKeyboard goes with a message of alarms.
+// AlertKeyboard goes with a message about alerts.
 func AlertKeyboard(l *locales.Localizer) Rows {
 	return Rows{{Tap(l.Label("admin_button_home"), Admin.Data(struct{}{}))}}
 }
 
-// AdminLogKeyboard turns the pages of what admins did.
-func AdminLogKeyboard(l *locales.Localizer, page, total int) Rows {
-	return append(Pages(page, total, func(page int) string { return AdminLog.Data(PageArgs{Page: PageArg(page)}) }),
+// AdminLogKeyboard turns the pages of the audit log.
+func AdminLogKeyboard(l *locales.Localizer, page uint16, total int) Rows {
+	return append(Pages(page, total, func(page uint16) string { return AdminLog.Data(PageArgs{Page: page}) }),
 		Foot(l, Admin.Data(struct{}{}))...)
 }

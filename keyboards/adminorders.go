@@ -7,130 +7,79 @@ import (
 
 // AdminOrdersArgs is a page of everyone's orders and its filters.
 type AdminOrdersArgs struct {
-	Filter   uint8
-	Person   int64      // Telegram's id, 0 for everybody
-	Category route.Hash // of the English name, "" for any
-	Day      uint16     // in UTC, counted from 1970; 0 for any
+	Filter   uint8      // storage.OrderFilter
+	Person   int64      // Telegram id, 0 for all people
+	Category route.Hash // of the English name, "" for all categories
+	Day      uint16     // in UTC, days since 1970; 0 for all days
 	Page     uint16
 }
 
-// Part is a page of something that was opened from this list.
-func (a AdminOrdersArgs) Part(page uint16) AdminOrdersPartArgs {
-	return AdminOrdersPartArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, Part: page}
+func (a AdminOrdersArgs) atPage(page uint16) string {
+	a.Page = page
+	return AdminOrders.Data(a)
 }
 
-// Order is an order of this list.
-func (a AdminOrdersArgs) Order(id int64) AdminOrderArgs {
-	return AdminOrderArgs{Order: id, Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
+// Sublist returns the arguments of a page of a screen below the list.
+func (a AdminOrdersArgs) Sublist(page uint16) AdminOrdersSublistArgs {
+	return AdminOrdersSublistArgs{AdminOrdersArgs: a, Subpage: page}
 }
 
-// AdminOrdersPartArgs is a page, Part, of something else about the orders of a
-// list, and the list.
-type AdminOrdersPartArgs struct {
-	Filter   uint8
-	Person   int64
-	Category route.Hash
-	Day      uint16
-	Page     uint16
-	Part     uint16
+// AdminOrdersSublistArgs is the list of orders and a page of a screen below it.
+type AdminOrdersSublistArgs struct {
+	AdminOrdersArgs
+	Subpage uint16
 }
 
-// List is the list that it was opened from.
-func (a AdminOrdersPartArgs) List() AdminOrdersArgs {
-	return AdminOrdersArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
-}
-
-// Unresolved is a purchase of unknown outcome that stands on this page.
-func (a AdminOrdersPartArgs) Unresolved(purchase int64) AdminUnresolvedArgs {
-	return AdminUnresolvedArgs{Purchase: purchase, Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page, Listed: a.Part + 1}
-}
-
-// AdminOrderArgs is somebody's order and the list that it was opened from.
+// AdminOrderArgs is an order of any person and the list that it was opened from.
 type AdminOrderArgs struct {
-	Order    int64
-	Filter   uint8
-	Person   int64
-	Category route.Hash
-	Day      uint16
-	Page     uint16
+	Order int64
+	AdminOrdersArgs
 }
 
-// List is the list that it was opened from.
-func (a AdminOrderArgs) List() AdminOrdersArgs {
-	return AdminOrdersArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
-}
-
-// AdminUnresolvedArgs is somebody's purchase of unknown outcome and where it was opened
-// from: the page before Listed of all of those, or the list of orders where that
-// is 0.
+// AdminUnresolvedArgs is a purchase of unknown outcome of any person. It was opened
+// from the list of orders if ListPage is 0, else from page ListPage-1 of the list of
+// such purchases.
 type AdminUnresolvedArgs struct {
 	Purchase int64
-	Filter   uint8
-	Person   int64
-	Category route.Hash
-	Day      uint16
-	Page     uint16
-	Listed   uint16
-}
-
-// List is the list of orders behind it.
-func (a AdminUnresolvedArgs) List() AdminOrdersArgs {
-	return AdminOrdersArgs{Filter: a.Filter, Person: a.Person, Category: a.Category, Day: a.Day, Page: a.Page}
-}
-
-func (a AdminUnresolvedArgs) back() string {
-	if a.Listed == 0 {
-		return AdminOrders.Data(a.List())
-	}
-	return AdminUnresolvedList.Data(a.List().Part(a.Listed - 1))
+	AdminOrdersArgs
+	ListPage uint16
 }
 
 // Routes of everyone's orders.
 var (
 	AdminOrders           = route.New[AdminOrdersArgs]("Aol")
 	AdminOrdersPerson     = route.New[AdminOrdersArgs]("Aop")
-	AdminOrdersCategories = route.New[AdminOrdersPartArgs]("Aoc")
+	AdminOrdersCategories = route.New[AdminOrdersSublistArgs]("Aoc")
 	AdminOrdersDays       = route.New[AdminOrdersArgs]("Aod")
-	AdminOrdersTotals     = route.New[AdminOrdersPartArgs]("Aot")
+	AdminOrdersTotals     = route.New[AdminOrdersSublistArgs]("Aot")
 	AdminOrdersPicture    = route.New[AdminOrdersArgs]("Aog")
 	AdminOrdersExport     = route.New[AdminOrdersArgs]("Aox")
-	AdminUnresolvedList   = route.New[AdminOrdersPartArgs]("Aou")
+	AdminUnresolvedList   = route.New[AdminOrdersSublistArgs]("Aou")
 	AdminUnresolved       = route.New[AdminUnresolvedArgs]("Aow")
 	AdminOrder            = route.New[AdminOrderArgs]("Aoo")
 )
 
-// AdminOrdersKeyboard lists one page of orders below the filters. unknown are the
-// newest purchases of unknown outcome, of so many in all.
-func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []FilterEntry, unknown []UnresolvedEntry, unknownTotal int, entries []OrderEntry, total int) Rows {
+// AdminOrdersKeyboard lists the newest purchases of unknown outcome (of
+// unresolvedTotal) and one page of orders (of total), below the filters.
+func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []FilterEntry, unresolved []Item, unresolvedTotal int, orders []Item, total int) Rows {
 	first := args
 	first.Page = 0
-	var buttons []Button
-	for _, filter := range filters {
-		label, other := filter.Label, first
-		if other.Filter = filter.Filter; filter.Filter == args.Filter {
-			label = "✓ " + label
-		}
-		buttons = append(buttons, Tap(label, AdminOrders.Data(other)))
-	}
-	rows := pairs(append(buttons, filterButtons(l, args, first)...))
-	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), AdminUnresolved.Data(AdminUnresolvedArgs{
-			Purchase: purchase.Purchase, Filter: args.Filter, Person: args.Person, Category: args.Category, Day: args.Day, Page: args.Page,
-		}))})
-	}
-	if unknownTotal > 0 {
-		label := l.Label("allorders_button_unknown", locales.Args{"Total": l.Number(int64(unknownTotal))})
-		rows = append(rows, []Button{Tap(label, AdminUnresolvedList.Data(args.Part(0)))})
-	}
-	rows = append(rows, orderRows(l, args, entries)...)
-	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		other := args
-		other.Page = PageArg(page)
+	buttons := filterButtons(filters, args.Filter, func(filter uint8) string {
+		other := first
+		other.Filter = filter
 		return AdminOrders.Data(other)
-	})...)
+	})
+	rows := inRows(2, append(buttons, adminFilterButtons(l, args, first)...))
+	rows = append(rows, column(l, unresolved)...)
+	if unresolvedTotal > 0 {
+		label := l.Label("adminorders_button_unknown", locales.Args{"Total": l.Number(int64(unresolvedTotal))})
+		rows = append(rows, []Button{Tap(label, AdminUnresolvedList.Data(args.Sublist(0)))})
+	}
+	rows = append(rows, column(l, orders)...)
+	rows = append(rows, Pages(args.Page, total, args.atPage)...)
 	if total > 0 {
 		rows = append(rows, []Button{
-			Tap(l.Label("allorders_button_totals"), AdminOrdersTotals.Data(args.Part(0))),
+			Tap(l.Label("adminorders_button_totals"), AdminOrdersTotals.Data(args.Sublist(0))),
 			Tap(l.Label("orders_button_export"), AdminOrdersExport.Data(args)),
 		})
 	}
@@ -138,110 +87,81 @@ func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []F
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }
 
-// filterButtons set the filters that are not set, and take off those that are.
-func filterButtons(l *locales.Localizer, args, first AdminOrdersArgs) []Button {
-	person, category, of := first, first, first
-	person.Person, category.Category, of.Day = 0, "", 0
+// adminFilterButtons set the filters that are not set, and remove those that are.
+func adminFilterButtons(l *locales.Localizer, args, first AdminOrdersArgs) []Button {
+	anyPerson, anyCategory, anyDay := first, first, first
+	anyPerson.Person, anyCategory.Category, anyDay.Day = 0, "", 0
 	buttons := []Button{
-		Tap(l.Label("allorders_button_person"), AdminOrdersPerson.Data(args)),
-		Tap(l.Label("allorders_button_category"), AdminOrdersCategories.Data(args.Part(0))),
-		Tap(l.Label("allorders_button_day"), AdminOrdersDays.Data(args)),
+		Tap(l.Label("adminorders_button_person"), AdminOrdersPerson.Data(args)),
+		Tap(l.Label("adminorders_button_category"), AdminOrdersCategories.Data(args.Sublist(0))),
+		Tap(l.Label("adminorders_button_day"), AdminOrdersDays.Data(args)),
 	}
 	if args.Person != 0 {
-		buttons[0] = Tap(l.Label("allorders_button_person_off"), AdminOrders.Data(person))
+		buttons[0] = Tap(l.Label("adminorders_button_person_off"), AdminOrders.Data(anyPerson))
 	}
 	if args.Category != "" {
-		buttons[1] = Tap(l.Label("allorders_button_category_off"), AdminOrders.Data(category))
+		buttons[1] = Tap(l.Label("adminorders_button_category_off"), AdminOrders.Data(anyCategory))
 	}
 	if args.Day != 0 {
-		buttons[2] = Tap(l.Label("allorders_button_day_off"), AdminOrders.Data(of))
+		buttons[2] = Tap(l.Label("adminorders_button_day_off"), AdminOrders.Data(anyDay))
 	}
 	return buttons
 }
 
-func orderRows(l *locales.Localizer, args AdminOrdersArgs, entries []OrderEntry) Rows {
-	var rows Rows
-	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(fit(l, entry.Label+" "+entry.Name, entry.Rest, OneColumn), AdminOrder.Data(args.Order(entry.Order)))})
+// AdminOrdersFoundKeyboard lists the orders that have the same external id.
+func AdminOrdersFoundKeyboard(l *locales.Localizer, orders []Item) Rows {
+	return append(column(l, orders), Foot(l, AdminOrders.Data(AdminOrdersArgs{}))...)
+}
+
+// AdminOrdersCategoriesKeyboard lists one page of the categories to filter by.
+func AdminOrdersCategoriesKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, categories []Item, total int) Rows {
+	return adminSublist(l, column(l, categories), AdminOrdersCategories, args, total)
+}
+
+// AdminOrdersDaysKeyboard lists days to filter by.
+func AdminOrdersDaysKeyboard(l *locales.Localizer, args AdminOrdersArgs, days []Button) Rows {
+	return append(inRows(2, days), Foot(l, AdminOrders.Data(args))...)
+}
+
+// AdminOrdersTotalsKeyboard turns the pages of the totals of so many days, and
+// offers a chart of them.
+func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, days int) Rows {
+	rows := Pages(args.Subpage, days, func(page uint16) string { return AdminOrdersTotals.Data(args.Sublist(page)) })
+	if days > 0 {
+		rows = append(rows, []Button{Tap(l.Label("adminorders_button_picture"), AdminOrdersPicture.Data(args.AdminOrdersArgs))})
 	}
-	return rows
+	return append(rows, Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
 
-// FoundOrdersKeyboard lists several orders of one number.
-func FoundOrdersKeyboard(l *locales.Localizer, entries []OrderEntry) Rows {
-	return append(orderRows(l, AdminOrdersArgs{}, entries), Foot(l, AdminOrders.Data(AdminOrdersArgs{}))...)
+// AdminUnresolvedListKeyboard lists one page of purchases of unknown outcome.
+func AdminUnresolvedListKeyboard(l *locales.Localizer, args AdminOrdersSublistArgs, purchases []Item, total int) Rows {
+	return adminSublist(l, column(l, purchases), AdminUnresolvedList, args, total)
 }
 
-// CategoryChoice is a category that orders can be filtered by.
-type CategoryChoice struct {
-	Hash route.Hash
-	Name string
+func adminSublist(l *locales.Localizer, rows Rows, list route.Route[AdminOrdersSublistArgs], args AdminOrdersSublistArgs, total int) Rows {
+	rows = append(rows, Pages(args.Subpage, total, func(page uint16) string { return list.Data(args.Sublist(page)) })...)
+	return append(rows, Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
 
-// AdminOrdersCategoriesKeyboard offers one page of the categories.
-func AdminOrdersCategoriesKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, categories []CategoryChoice, total int) Rows {
-	var rows Rows
-	for _, category := range categories {
-		list := args.List()
-		list.Category, list.Page = category.Hash, 0
-		rows = append(rows, []Button{Tap(fit(l, category.Name, "", OneColumn), AdminOrders.Data(list))})
-	}
-	rows = append(rows, Pages(int(args.Part), total, func(page int) string { return AdminOrdersCategories.Data(args.List().Part(PageArg(page))) })...)
-	return append(rows, Foot(l, AdminOrders.Data(args.List()))...)
-}
-
-// DayChoice is a day that orders can be filtered by.
-type DayChoice struct {
-	Day   uint16
-	Label string
-}
-
-// AdminOrdersDaysKeyboard offers days.
-func AdminOrdersDaysKeyboard(l *locales.Localizer, args AdminOrdersArgs, days []DayChoice) Rows {
-	var buttons []Button
-	for _, choice := range days {
-		list := args
-		list.Day, list.Page = choice.Day, 0
-		buttons = append(buttons, Tap(choice.Label, AdminOrders.Data(list)))
-	}
-	return append(pairs(buttons), Foot(l, AdminOrders.Data(args))...)
-}
-
-// AdminOrdersTotalsKeyboard turns the pages of the totals, of so many days, and
-// offers their picture.
-func AdminOrdersTotalsKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, total int) Rows {
-	rows := Pages(int(args.Part), total, func(page int) string { return AdminOrdersTotals.Data(args.List().Part(PageArg(page))) })
-	if total > 0 {
-		rows = append(rows, []Button{Tap(l.Label("allorders_button_picture"), AdminOrdersPicture.Data(args.List()))})
-	}
-	return append(rows, Foot(l, AdminOrders.Data(args.List()))...)
-}
-
-// AdminUnresolvedListKeyboard opens the purchases of one page.
-func AdminUnresolvedListKeyboard(l *locales.Localizer, args AdminOrdersPartArgs, unknown []UnresolvedEntry, total int) Rows {
-	var rows Rows
-	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), AdminUnresolved.Data(args.Unresolved(purchase.Purchase)))})
-	}
-	rows = append(rows, Pages(int(args.Part), total, func(page int) string { return AdminUnresolvedList.Data(args.List().Part(PageArg(page))) })...)
-	return append(rows, Foot(l, AdminOrders.Data(args.List()))...)
-}
-
-// AdminOrderKeyboard asks again, and leads to all orders of the person, 0 where they
-// were forgotten.
+// AdminOrderKeyboard refreshes the order, and leads to all orders of the person
+// (0 if the person's data was deleted).
 func AdminOrderKeyboard(l *locales.Localizer, args AdminOrderArgs, person int64) Rows {
-	return append(personRow(l, AdminOrder.Data(args), person), Foot(l, AdminOrders.Data(args.List()))...)
+	return append(personRow(l, AdminOrder.Data(args), person), Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
 
 // AdminUnresolvedKeyboard is AdminOrderKeyboard for a purchase of unknown outcome.
 func AdminUnresolvedKeyboard(l *locales.Localizer, args AdminUnresolvedArgs, person int64) Rows {
-	return append(personRow(l, AdminUnresolved.Data(args), person), Foot(l, args.back())...)
+	back := AdminOrders.Data(args.AdminOrdersArgs)
+	if args.ListPage > 0 {
+		back = AdminUnresolvedList.Data(args.Sublist(args.ListPage - 1))
+	}
+	return append(personRow(l, AdminUnresolved.Data(args), person), Foot(l, back)...)
 }
 
-func personRow(l *locales.Localizer, again string, person int64) Rows {
-	row := []Button{Tap(l.Label("nav_button_refresh"), again)}
+func personRow(l *locales.Localizer, refresh string, person int64) Rows {
+	row := []Button{Tap(l.Label("nav_button_refresh"), refresh)}
 	if person != 0 {
-		row = append(row, Tap(l.Label("allorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person})))
+		row = append(row, Tap(l.Label("adminorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person})))
 	}
 	return Rows{row}
 }

@@ -10,8 +10,8 @@ import (
 	"hstockbot/locales"
 )
 
-// BenchmarkScreen is what language costs a screen: the lines and the buttons of an
-// order, its data being there already.
+// BenchmarkScreen measures rendering in each language: the lines and buttons of an
+// order, without reading its data.
 func BenchmarkScreen(b *testing.B) {
 	bundle, err := locales.Load()
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"hstockbot/locales"
 )
 
-// BroadcastArgs names a message to everybody.
+// BroadcastArgs is a broadcast.
 type BroadcastArgs struct{ ID int64 }
 
-// BroadcastSendArgs names a draft as it was when it was previewed.
+// BroadcastSendArgs is a draft as it was previewed.
 type BroadcastSendArgs struct{ ID, Revision int64 }
 
-// Routes of messages to everybody. An admin writes one at a time, so those of the
-// draft need no id; its texts are named by language, and the one for all by none.
+// Routes of broadcasts. An admin has at most one draft, so routes of the draft need
+// no id; its texts are identified by language, "" for the text for everyone.
 var (
 	Broadcasts       = route.New[struct{}]("Ab")
 	BroadcastWrite   = route.New[struct{}]("Abw")
@@ -25,28 +25,20 @@ var (
 	BroadcastStop    = route.New[BroadcastArgs]("Abk")
 )
 
-// BroadcastEntry is a broadcast as a button of the list shows it.
-type BroadcastEntry struct {
-	ID    int64
-	Label string
-}
-
-// BroadcastsKeyboard lists broadcasts; writing says that a draft is there.
-func BroadcastsKeyboard(l *locales.Localizer, writing bool, entries []BroadcastEntry) Rows {
+// BroadcastsKeyboard lists the confirmed broadcasts; hasDraft says that the admin
+// has begun another one.
+func BroadcastsKeyboard(l *locales.Localizer, hasDraft bool, broadcasts []Item) Rows {
 	write := l.Label("broadcast_button_write")
-	if writing {
+	if hasDraft {
 		write = l.Label("broadcast_button_go_on")
 	}
-	rows := Rows{{Tap(write, BroadcastWrite.Data(struct{}{}))}}
-	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(fit(l, entry.Label, "", OneColumn), BroadcastShow.Data(BroadcastArgs{ID: entry.ID}))})
-	}
+	rows := append(Rows{{Tap(write, BroadcastWrite.Data(struct{}{}))}}, column(l, broadcasts)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), Broadcasts.Data(struct{}{}))})
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }
 
-// BroadcastWriteKeyboard offers the texts of a draft; those that are written, by
-// the codes of their languages, are ticked.
+// BroadcastWriteKeyboard lists the texts of a draft. Texts in written, by the codes
+// of their languages, are ticked.
 func BroadcastWriteKeyboard(l *locales.Localizer, languages []locales.Language, written map[string]string) Rows {
 	text := func(code, name string) Button {
 		if _, ok := written[code]; ok {
@@ -58,7 +50,7 @@ func BroadcastWriteKeyboard(l *locales.Localizer, languages []locales.Language, 
 	for _, language := range languages {
 		buttons = append(buttons, text(language.Code, language.Name))
 	}
-	rows := append(Rows{{text("", l.Label("broadcast_button_all"))}}, pairs(buttons)...)
+	rows := append(Rows{{text("", l.Label("broadcast_button_all"))}}, inRows(2, buttons)...)
 	if len(written) > 0 {
 		rows = append(rows, []Button{
 			Tap(l.Label("broadcast_button_preview"), BroadcastPreview.Data(struct{}{})),
@@ -68,8 +60,8 @@ func BroadcastWriteKeyboard(l *locales.Localizer, languages []locales.Language, 
 	return append(rows, Foot(l, Broadcasts.Data(struct{}{}))...)
 }
 
-// BroadcastTextKeyboard stands below the question for one text; written says that
-// there is one.
+// BroadcastTextKeyboard goes with the question for one text; written says that the
+// draft has one.
 func BroadcastTextKeyboard(l *locales.Localizer, args LanguageArgs, written bool) Rows {
 	var rows Rows
 	if written {
@@ -78,29 +70,34 @@ func BroadcastTextKeyboard(l *locales.Localizer, args LanguageArgs, written bool
 	return append(rows, Foot(l, BroadcastWrite.Data(struct{}{}))...)
 }
 
-// BroadcastConfirmKeyboard stands below the preview.
+// BroadcastConfirmKeyboard goes with the preview. Cancel keeps the draft; only the
+// screen of its texts discards it.
 func BroadcastConfirmKeyboard(l *locales.Localizer, args BroadcastSendArgs) Rows {
-	return append(Rows{{
+	return Rows{{
 		Tap(l.Label("broadcast_button_send"), BroadcastSend.Data(args)),
-		Tap(l.Label("broadcast_button_cancel"), BroadcastDiscard.Data(struct{}{})),
-	}}, Foot(l, BroadcastWrite.Data(struct{}{}))...)
+		Tap(l.Label("broadcast_button_cancel"), BroadcastWrite.Data(struct{}{})),
+	}}
 }
 
-// BroadcastKeyboard stands below one that was confirmed; going says that it is not
-// over.
-func BroadcastKeyboard(l *locales.Localizer, id int64, going bool) Rows {
-	refresh := []Button{Tap(l.Label("nav_button_refresh"), BroadcastShow.Data(BroadcastArgs{ID: id}))}
-	if going {
-		refresh = append(refresh, Tap(l.Label("broadcast_button_stop"), BroadcastStop.Data(BroadcastArgs{ID: id})))
+// BroadcastKeyboard goes with a confirmed broadcast; running says that it can still
+// be stopped.
+func BroadcastKeyboard(l *locales.Localizer, id int64, running bool) Rows {
+	row := []Button{Tap(l.Label("nav_button_refresh"), BroadcastShow.Data(BroadcastArgs{ID: id}))}
+	if running {
+		row = append(row, broadcastStop(l, id))
 	}
-	return append(Rows{refresh}, Foot(l, Broadcasts.Data(struct{}{}))...)
+	return append(Rows{row}, Foot(l, Broadcasts.Data(struct{}{}))...)
 }
 
-// BroadcastProgressKeyboard stands below the message that is drawn anew by itself.
-// As long as it is, no button makes another screen of it.
-func BroadcastProgressKeyboard(l *locales.Localizer, id int64, going bool) Rows {
-	if going {
-		return Rows{{Tap(l.Label("broadcast_button_stop"), BroadcastStop.Data(BroadcastArgs{ID: id}))}}
+// BroadcastProgressKeyboard goes with the message that shows the progress by
+// itself. While the broadcast is running no button turns it into another screen.
+func BroadcastProgressKeyboard(l *locales.Localizer, id int64, running bool) Rows {
+	if running {
+		return Rows{{broadcastStop(l, id)}}
 	}
 	return Foot(l, Broadcasts.Data(struct{}{}))
+}
+
+func broadcastStop(l *locales.Localizer, id int64) Button {
+	return Tap(l.Label("broadcast_button_stop"), BroadcastStop.Data(BroadcastArgs{ID: id}))
 }

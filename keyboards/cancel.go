@@ -5,9 +5,8 @@ import (
 	"hstockbot/locales"
 )
 
-// CancelArgs is an order that is to be cancelled. Listed says that it was opened
-// from the list of orders, at this filter and page; else from the message that
-// shows a number.
+// CancelArgs is an order to be cancelled. It was opened from the list of orders,
+// with this filter and page, if Listed; else from the message that shows a phone.
 type CancelArgs struct {
 	Order  int64
 	Listed bool
@@ -15,7 +14,7 @@ type CancelArgs struct {
 	Page   uint16
 }
 
-// View returns the order's own screen, below the list.
+// View returns the arguments of the order's own screen.
 func (a CancelArgs) View() OrderViewArgs {
 	return OrderViewArgs{Order: a.Order, Filter: a.Filter, Page: a.Page}
 }
@@ -24,13 +23,13 @@ func listed(args OrderViewArgs) CancelArgs {
 	return CancelArgs{Order: args.Order, Listed: true, Filter: args.Filter, Page: args.Page}
 }
 
-// CancelAllArgs names, by a Hash of their numbers, the orders that the person was
-// asked about: others are not cancelled by that tap.
+// CancelAllArgs identifies, by a Hash of their ids, the orders that the person was
+// asked about: no others are cancelled by that tap.
 type CancelAllArgs struct{ Orders route.Hash }
 
-// Routes of cancelling: OrderCancel asks the marketplace and the person,
-// OrderCancelSure does it; OrderRemind has the person told when it can be done.
-// CancelAll and CancelAllSure are the same for all open orders.
+// Routes of cancelling. OrderCancel asks the marketplace and the person,
+// OrderCancelSure cancels; OrderRemind has the person notified when the order can
+// be cancelled. CancelAll and CancelAllSure are the same for all open orders.
 var (
 	OrderCancel     = route.New[CancelArgs]("ox")
 	OrderCancelSure = route.New[CancelArgs]("oy")
@@ -39,30 +38,28 @@ var (
 	CancelAllSure   = route.New[CancelAllArgs]("xs")
 )
 
-// openOrders is the list that CancelAll is tapped on.
+// openOrders is the list that has the button CancelAll.
 func openOrders(filter uint8) string { return Orders.Data(OrdersArgs{Filter: filter}) }
 
-// cancelRow offers to cancel an order of goods.
-func cancelRow(l *locales.Localizer, args CancelArgs) []Button {
-	return []Button{Tap(l.Label("cancel_button_refund"), OrderCancel.Data(args))}
-}
-
-// RemindRow offers to tell the person when the order can be cancelled.
+// RemindRow offers to notify the person when the order can be cancelled.
 func RemindRow(l *locales.Localizer, args CancelArgs) Rows {
 	return Rows{{Tap(l.Label("cancel_button_remind"), OrderRemind.Data(args))}}
 }
 
-// ReminderKeyboard goes with the message that an order can be cancelled now.
-func ReminderKeyboard(l *locales.Localizer, order int64, number bool) Rows {
-	args := listed(OrderViewArgs{Order: order})
-	row := cancelRow(l, args)
-	if number {
-		row = []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(args))}
+// ReminderKeyboard goes with the message that an order, or a phone, can be
+// cancelled now.
+func ReminderKeyboard(l *locales.Localizer, order int64, phone bool) Rows {
+	label := "cancel_button_refund"
+	if phone {
+		label = "cancel_button"
 	}
-	return Rows{row, {Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))}}
+	return Rows{
+		{Tap(l.Label(label), OrderCancel.Data(listed(OrderViewArgs{Order: order})))},
+		{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))},
+	}
 }
 
-// CancelAllKeyboard asks once more; filter is that of the open orders.
+// CancelAllKeyboard asks for confirmation; filter is that of the open orders.
 func CancelAllKeyboard(l *locales.Localizer, args CancelAllArgs, filter uint8) Rows {
 	return Rows{{
 		Tap(l.Label("cancel_all_button_sure"), CancelAllSure.Data(args)),
@@ -70,10 +67,10 @@ func CancelAllKeyboard(l *locales.Localizer, args CancelAllArgs, filter uint8) R
 	}}
 }
 
-// CancelledKeyboard goes with what came of it.
+// CancelledKeyboard goes with the result of CancelAllSure.
 func CancelledKeyboard(l *locales.Localizer, filter uint8) Rows { return Foot(l, openOrders(filter)) }
 
-// CancelKeyboard asks once more.
+// CancelKeyboard asks for confirmation.
 func CancelKeyboard(l *locales.Localizer, args CancelArgs) Rows {
 	keep := PhoneShow.Data(OrderRef{Order: args.Order})
 	if args.Listed {

@@ -5,34 +5,34 @@ import (
 	"hstockbot/locales"
 )
 
-// PurchaseArgs names a purchase, draft or not, of the person who taps.
+// PurchaseArgs is a purchase or a draft of the person who taps.
 type PurchaseArgs struct{ Purchase int64 }
 
-// Routes of the confirm card. Again draws a new card with today's terms for
-// what an earlier one said.
+// Routes of the confirm card. NewCard and OrderAgain draw a new card with today's
+// terms for an earlier purchase: NewCard in place of its card, OrderAgain as a new
+// message.
 var (
-	Confirm = route.New[PurchaseArgs]("ok")
-	Discard = route.New[PurchaseArgs]("no")
-	Again   = route.New[PurchaseArgs]("ag")
-	OrderIt = route.New[PurchaseArgs]("oa")
+	Confirm    = route.New[PurchaseArgs]("ok")
+	Discard    = route.New[PurchaseArgs]("no")
+	NewCard    = route.New[PurchaseArgs]("ag")
+	OrderAgain = route.New[PurchaseArgs]("oa")
 )
 
-// ConfirmKeyboard is the card's; without enough money it offers a fresh look
-// instead of Confirm.
+// ConfirmKeyboard goes with the confirm card; with blocked, for want of money, it
+// offers a refresh instead of Confirm.
 func ConfirmKeyboard(l *locales.Localizer, purchase int64, blocked bool) Rows {
 	args := PurchaseArgs{Purchase: purchase}
 	first := Tap(l.Label("confirm_button_confirm"), Confirm.Data(args))
 	if blocked {
-		first = Tap(l.Label("nav_button_refresh"), Again.Data(args))
+		first = Tap(l.Label("nav_button_refresh"), NewCard.Data(args))
 	}
 	return Rows{{first, Tap(l.Label("confirm_button_cancel"), Discard.Data(args))}}
 }
 
-// RejectedKeyboard offers a new card after nothing was bought, and before that
-// a new key where the old one was refused. back is the screen that the purchase
-// was started from.
+// RejectedKeyboard offers a new card after nothing was bought, and a new API key if
+// the old one was refused. back is the screen where the purchase was started.
 func RejectedKeyboard(l *locales.Localizer, purchase int64, keyRefused bool, back string) Rows {
-	row := []Button{Tap(l.Label("rejected_button_again"), Again.Data(PurchaseArgs{Purchase: purchase}))}
+	row := []Button{Tap(l.Label("rejected_button_again"), NewCard.Data(PurchaseArgs{Purchase: purchase}))}
 	if keyRefused {
 		row = append([]Button{Tap(l.Label("menu_button_key"), Key.Data(struct{}{}))}, row...)
 	}

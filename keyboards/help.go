@@ -8,8 +8,7 @@ import (
 // Help is the route of the help screen.
 var Help = route.New[struct{}]("h")
 
-// HelpKeyboard is that of the help screen: support, and what is kept about the
-// person.
+// HelpKeyboard goes with the help screen: support, and the person's own data.
 func HelpKeyboard(l *locales.Localizer, support string) Rows {
 	mine := []Button{
 		Tap(l.Label("mydata_button"), MyData.Data(struct{}{})),
@@ -20,7 +19,7 @@ func HelpKeyboard(l *locales.Localizer, support string) Rows {
 	return append(rows[:last:last], mine, rows[last])
 }
 
-// SupportKeyboard goes with the address to write to.
+// SupportKeyboard copies the address of support.
 func SupportKeyboard(l *locales.Localizer, address string) Rows {
 	if button, ok := Copy(l.Label("delivered_button_copy"), address); ok {
 		return append(Rows{{button}}, Foot(l, "")...)

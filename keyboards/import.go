@@ -5,20 +5,20 @@ import (
 	"hstockbot/locales"
 )
 
-// ExternalArgs is the number of an order that was placed elsewhere.
+// ExternalArgs is an order that was not placed through the bot.
 type ExternalArgs struct{ ExternalID int64 }
 
-// Routes of orders that were placed elsewhere: ExternalFind asks the
-// marketplace and the person, ExternalImport takes the order in.
+// Routes of external orders. ExternalFind asks the marketplace and the person,
+// ExternalImport imports the order.
 var (
 	ExternalFind   = route.New[ExternalArgs]("ef")
 	ExternalImport = route.New[ExternalArgs]("et")
 )
 
-// ExternalKeyboard asks whether the order is to be taken in.
+// ExternalKeyboard asks whether the order is to be imported.
 func ExternalKeyboard(l *locales.Localizer, args ExternalArgs) Rows {
 	return Rows{{
-		Tap(l.Label("elsewhere_button_yes"), ExternalImport.Data(args)),
-		Tap(l.Label("elsewhere_button_no"), Orders.Data(OrdersArgs{})),
+		Tap(l.Label("external_button_yes"), ExternalImport.Data(args)),
+		Tap(l.Label("external_button_no"), Orders.Data(OrdersArgs{})),
 	}}
 }

@@ -13,7 +13,7 @@ var (
 	KeyRemoveSure = route.New[struct{}]("ky")
 )
 
-// KeyKeyboard is what can be done with a key that is there.
+// KeyKeyboard replaces or removes the stored key.
 func KeyKeyboard(l *locales.Localizer) Rows {
 	none := struct{}{}
 	return append(Rows{{
@@ -22,7 +22,7 @@ func KeyKeyboard(l *locales.Localizer) Rows {
 	}}, Foot(l, "")...)
 }
 
-// KeyRemoveKeyboard asks once more before a key is removed.
+// KeyRemoveKeyboard asks for confirmation.
 func KeyRemoveKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{{Tap(l.Label("key_button_remove"), KeyRemoveSure.Data(struct{}{}))}},
 		Foot(l, Key.Data(struct{}{}))...)

@@ -20,22 +20,22 @@ func english(t *testing.T) *locales.Localizer {
 	return bundle.Localizer(locales.English)
 }
 
-// TestFit: whatever the name, the label shows on a phone, and the price and
-// the stock are whole.
+// TestFit checks that a label fits on a phone, that rest is never cut, and that a
+// name is cut only if it must be.
 func TestFit(t *testing.T) {
 	l := english(t)
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.String().Draw(t, "name")
 		rest := rapid.StringN(0, 20, -1).Draw(t, "rest")
-		label := fit(l, name, rest, OneColumn)
+		label := fit(l, name, rest, oneColumn)
 		shown := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(label) // isolates take no room
-		if n := utf8.RuneCountInString(shown); n > OneColumn {
+		if n := utf8.RuneCountInString(shown); n > oneColumn {
 			t.Fatalf("%q has %d characters", label, n)
 		}
 		if !strings.HasSuffix(label, rest) {
 			t.Fatalf("%q lost %q", label, rest)
 		}
-		if utf8.RuneCountInString(name+rest) <= OneColumn && label != l.Name(name)+rest {
+		if utf8.RuneCountInString(name+rest) <= oneColumn && label != l.Name(name)+rest {
 			t.Fatalf("%q was cut without need", name)
 		}
 	})
@@ -47,17 +47,18 @@ func TestFitCutsAtAWord(t *testing.T) {
 		{"Gmail account with recovery e-mail and phone verified", "Gmail account with recovery e-mail and… · $1.25"},
 		{strings.Repeat("x", 60), strings.Repeat("x", 39) + "… · $1.25"},
 	} {
-		if got := fit(english(t), test.name, " · $1.25", OneColumn); got != test.want {
+		if got := fit(english(t), test.name, " · $1.25", oneColumn); got != test.want {
 			t.Errorf("fit(%q) = %q, want %q", test.name, got, test.want)
 		}
 	}
 }
 
 func TestPages(t *testing.T) {
-	data := func(page int) string { return string(rune('a' + page)) }
+	data := func(page uint16) string { return string(rune('a' + page)) }
 	for _, test := range []struct {
-		page, total int
-		want        []string
+		page  uint16
+		total int
+		want  []string
 	}{
 		{0, 0, nil},
 		{0, 8, nil},
@@ -77,8 +78,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestPageThatIsGone shows the last one: a list may have become shorter.
-func TestPageThatIsGone(t *testing.T) {
+// TestPageBeyondTheEnd checks that the last page is shown if a list has become
+// shorter.
+func TestPageBeyondTheEnd(t *testing.T) {
 	all := make([]int, 20)
 	for i := range all {
 		all[i] = i
@@ -87,11 +89,11 @@ func TestPageThatIsGone(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if got := Page(all[:0], 3); len(got) != 0 {
-		t.Errorf("got %v of nothing", got)
+		t.Errorf("got %v of an empty list", got)
 	}
 }
 
-func TestCopyTakesWhatTelegramTakes(t *testing.T) {
+func TestCopyLimits(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": false, "a": true, strings.Repeat("a", 256): true, strings.Repeat("a", 257): false,
 		strings.Repeat("😀", 128): true, strings.Repeat("😀", 129): false,

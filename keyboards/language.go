@@ -5,7 +5,7 @@ import (
 	"hstockbot/locales"
 )
 
-// LanguageArgs names a language by the Hash of its code.
+// LanguageArgs is a language, as the Hash of its code.
 type LanguageArgs struct{ Lang route.Hash }
 
 // Routes of the language screen.
@@ -14,8 +14,8 @@ var (
 	SetLanguage = route.New[LanguageArgs]("gs")
 )
 
-// LanguageKeyboard offers the languages, each in its own name; the present one
-// is ticked.
+// LanguageKeyboard lists the languages by their own names; the current one is
+// ticked.
 func LanguageKeyboard(l *locales.Localizer, languages []locales.Language) Rows {
 	buttons := make([]Button, 0, len(languages))
 	for _, language := range languages {
@@ -25,5 +25,5 @@ func LanguageKeyboard(l *locales.Localizer, languages []locales.Language) Rows {
 		}
 		buttons = append(buttons, Tap(name, SetLanguage.Data(LanguageArgs{Lang: route.HashOf(language.Code)})))
 	}
-	return append(pairs(buttons), Foot(l, "")...)
+	return append(inRows(2, buttons), Foot(l, "")...)
 }

@@ -5,8 +5,8 @@ import (
 	"hstockbot/locales"
 )
 
-// LinkedArgs is a page of the services for a link that a person has pasted.
-// Link is where that is kept.
+// LinkedArgs is a page of the services for a link that the person has pasted. Link
+// is the id of the stored link.
 type LinkedArgs struct {
 	Link int64
 	Page uint16
@@ -19,64 +19,47 @@ type LinkedServiceArgs struct {
 	Page    uint16
 }
 
-// List returns the page that the service was opened from.
-func (a LinkedServiceArgs) List() LinkedArgs { return LinkedArgs{Link: a.Link, Page: a.Page} }
-
-// Order returns the arguments of buying so many.
-func (a LinkedServiceArgs) Order(quantity int64) LinkedOrderArgs {
-	return LinkedOrderArgs{Link: a.Link, Service: a.Service, Page: a.Page, Quantity: quantity}
+// WithQuantity adds a quantity.
+func (a LinkedServiceArgs) WithQuantity(quantity int64) LinkedQuantityArgs {
+	return LinkedQuantityArgs{LinkedServiceArgs: a, Quantity: quantity}
 }
 
-// LinkedOrderArgs is a service for a link and how many of it.
-type LinkedOrderArgs struct {
-	Link     int64
-	Service  int64
-	Page     uint16
+// LinkedQuantityArgs is a service for a link and a quantity.
+type LinkedQuantityArgs struct {
+	LinkedServiceArgs
 	Quantity int64
-}
-
-// ServiceArgs returns the part that names the service.
-func (a LinkedOrderArgs) ServiceArgs() LinkedServiceArgs {
-	return LinkedServiceArgs{Link: a.Link, Service: a.Service, Page: a.Page}
 }
 
 // Routes from a pasted link to its confirm card.
 var (
-	Linked        = route.New[LinkedArgs]("lk")
-	LinkedService = route.New[LinkedServiceArgs]("lp")
-	LinkedAmount  = route.New[LinkedServiceArgs]("la")
-	LinkedOrder   = route.New[LinkedOrderArgs]("lq")
+	Linked         = route.New[LinkedArgs]("lk")
+	LinkedService  = route.New[LinkedServiceArgs]("lp")
+	LinkedAmount   = route.New[LinkedServiceArgs]("la")
+	LinkedQuantity = route.New[LinkedQuantityArgs]("lq")
 )
 
 // LinkedKeyboard lists one page of services for a link.
-func LinkedKeyboard(l *locales.Localizer, args LinkedArgs, entries []GoodsEntry, total int) Rows {
-	var rows Rows
-	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(entry.label(l), LinkedService.Data(LinkedServiceArgs{
-			Link: args.Link, Service: entry.Service, Page: args.Page,
-		}))})
-	}
-	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		args.Page = PageArg(page)
-		return Linked.Data(args)
+func LinkedKeyboard(l *locales.Localizer, args LinkedArgs, services []Item, total int) Rows {
+	rows := append(column(l, services), Pages(args.Page, total, func(page uint16) string {
+		return Linked.Data(LinkedArgs{Link: args.Link, Page: page})
 	})...)
 	return append(rows, Foot(l, "")...)
 }
 
-// NoServicesKeyboard leads on where there is nothing for a link.
+// NoServicesKeyboard goes with the message that there is no service for a link.
 func NoServicesKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{{
-		Tap(l.Label("menu_button_catalog"), Catalog.Data(CatalogArgs{})),
+		Tap(l.Label("menu_button_catalog"), Catalog.Data(PageArgs{})),
 		Tap(l.Label("menu_button_search"), Search.Data(struct{}{})),
 	}}, Foot(l, "")...)
 }
 
-// LinkedServiceKeyboard offers quantities (none where it is sold out) and
-// another amount where there is one.
+// LinkedServiceKeyboard offers quantities (none if the service is sold out), and
+// with other to type another one.
 func LinkedServiceKeyboard(l *locales.Localizer, args LinkedServiceArgs, quantities []int64, other bool) Rows {
-	rows := quantityRows(l, quantities, func(n int64) string { return LinkedOrder.Data(args.Order(n)) })
+	rows := quantityRows(l, 4, quantities, func(n int64) string { return LinkedQuantity.Data(args.WithQuantity(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), LinkedAmount.Data(args))})
 	}
-	return append(rows, Foot(l, Linked.Data(args.List()))...)
+	return append(rows, Foot(l, Linked.Data(LinkedArgs{Link: args.Link, Page: args.Page}))...)
 }

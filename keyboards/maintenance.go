@@ -5,19 +5,19 @@ import (
 	"hstockbot/locales"
 )
 
-// SwitchArgs says which way something is switched.
+// SwitchArgs switches something on or off.
 type SwitchArgs struct{ On bool }
 
-// Routes of maintenance. MaintenanceText asks for a sentence of the admins' own,
-// MaintenanceOwn goes back to the bot's.
+// Routes of maintenance. MaintenanceText asks for a text of the admins' own,
+// MaintenanceDefaultText restores the bot's text.
 var (
-	Maintenance       = route.New[struct{}]("Am")
-	MaintenanceSwitch = route.New[SwitchArgs]("Ams")
-	MaintenanceText   = route.New[struct{}]("Amt")
-	MaintenanceOwn    = route.New[struct{}]("Amo")
+	Maintenance            = route.New[struct{}]("Am")
+	MaintenanceSwitch      = route.New[SwitchArgs]("Ams")
+	MaintenanceText        = route.New[struct{}]("Amt")
+	MaintenanceDefaultText = route.New[struct{}]("Amo")
 )
 
-// MaintenanceKeyboard switches it and sets the sentence; ownText says that
+// MaintenanceKeyboard switches maintenance and sets the text; ownText says that
 // admins have written one.
 func MaintenanceKeyboard(l *locales.Localizer, on, ownText bool) Rows {
 	label := "maintenance_button_on"
@@ -29,7 +29,7 @@ func MaintenanceKeyboard(l *locales.Localizer, on, ownText bool) Rows {
 		{Tap(l.Label("maintenance_button_text"), MaintenanceText.Data(struct{}{}))},
 	}
 	if ownText {
-		rows = append(rows, []Button{Tap(l.Label("maintenance_button_own"), MaintenanceOwn.Data(struct{}{}))})
+		rows = append(rows, []Button{Tap(l.Label("maintenance_button_own"), MaintenanceDefaultText.Data(struct{}{}))})
 	}
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }

@@ -8,17 +8,17 @@ import (
 // Menu is the route of the menu.
 var Menu = route.New[struct{}]("m")
 
-// MenuKeyboard offers every part of the shop.
+// MenuKeyboard leads to every part of the bot.
 func MenuKeyboard(l *locales.Localizer) Rows {
 	none := struct{}{}
 	return Rows{
 		{
-			Tap(l.Label("menu_button_catalog"), Catalog.Data(CatalogArgs{})),
+			Tap(l.Label("menu_button_catalog"), Catalog.Data(PageArgs{})),
 			Tap(l.Label("menu_button_search"), Search.Data(none)),
 		},
 		{
-			Tap(l.Label("menu_button_recommended"), Recommended.Data(RecommendedArgs{})),
-			Tap(l.Label("menu_button_shops"), Sellers.Data(SellersArgs{})),
+			Tap(l.Label("menu_button_recommended"), Recommended.Data(PageArgs{})),
+			Tap(l.Label("menu_button_sellers"), Sellers.Data(PageArgs{})),
 		},
 		{Tap(l.Label("menu_button_sms"), SMSCountries.Data(SMSCountriesArgs{}))},
 		{

@@ -5,12 +5,12 @@ import (
 	"hstockbot/locales"
 )
 
-// ForgetArgs stands, by a Hash, for what the person was told they would lose: if
-// that has changed since, nothing is deleted by that tap.
+// ForgetArgs contains a Hash of the summary that the person was shown: if the
+// summary has changed since, that tap deletes nothing.
 type ForgetArgs struct{ Summary route.Hash }
 
-// Routes of what is kept about a person: OrdersExport and MyData send it as a
-// file. Forget says what it is, ForgetAsk asks once more, ForgetSure deletes it.
+// Routes of a person's own data. OrdersExport and MyData send files. Forget shows a
+// summary, ForgetAsk asks for confirmation, ForgetSure deletes the data.
 var (
 	OrdersExport = route.New[struct{}]("xe")
 	MyData       = route.New[struct{}]("yd")
@@ -19,7 +19,7 @@ var (
 	ForgetSure   = route.New[ForgetArgs]("ys")
 )
 
-// ForgetKeyboard offers what is kept as a file, and to delete it.
+// ForgetKeyboard exports or deletes the data.
 func ForgetKeyboard(l *locales.Localizer) Rows {
 	none := struct{}{}
 	return append(Rows{
@@ -28,7 +28,7 @@ func ForgetKeyboard(l *locales.Localizer) Rows {
 	}, Foot(l, Help.Data(none))...)
 }
 
-// ForgetSureKeyboard asks once more.
+// ForgetSureKeyboard asks for confirmation.
 func ForgetSureKeyboard(l *locales.Localizer, args ForgetArgs) Rows {
 	return append(Rows{{Tap(l.Label("forget_button"), ForgetSure.Data(args))}}, Foot(l, Forget.Data(struct{}{}))...)
 }

@@ -5,137 +5,124 @@ import (
 	"hstockbot/locales"
 )
 
-// OrdersArgs is a page of the list of orders. New opens it as a message of its
-// own, so that the card it was tapped on stays.
+// OrdersArgs is a page of the list of the person's own orders. AsNewMessage opens it
+// as a new message, so that the card with the button remains.
 type OrdersArgs struct {
-	Filter uint8
-	Page   uint16
-	New    bool
+	Filter       uint8 // storage.OrderFilter
+	Page         uint16
+	AsNewMessage bool
 }
 
-// OrderViewArgs is one order and the list it was opened from.
+// OrderViewArgs is one order and the list that it was opened from.
 type OrderViewArgs struct {
 	Order  int64
 	Filter uint8
 	Page   uint16
 }
 
-// OrderRef names an order of the person who taps.
+// OrderRef is an order of the person who taps.
 type OrderRef struct{ Order int64 }
 
-// Routes of the orders. OrderRefresh redraws the order's own screen,
-// CardRefresh the card that a confirm card has become.
+// Routes of the orders. OrderRefresh redraws the order's own screen, CardRefresh
+// the confirm card of an order that was placed.
 var (
 	Orders        = route.New[OrdersArgs]("l")
 	Order         = route.New[OrderViewArgs]("o")
 	OrderRefresh  = route.New[OrderViewArgs]("or")
 	CardRefresh   = route.New[OrderRef]("cr")
 	OrderAccounts = route.New[OrderRef]("oc")
-	OrderWrong    = route.New[OrderRef]("ow")
+	OrderProblem  = route.New[OrderRef]("ow")
 )
 
-// OrderEntry is an order as the list shows it.
-type OrderEntry struct {
-	Order int64
-	Label string // icon, number and quantity stay, Name is cut
-	Name  string
-	Rest  string
-}
-
-// FilterEntry is a filter of the list and its label.
+// FilterEntry is a filter of the list (storage.OrderFilter) and its label.
 type FilterEntry struct {
 	Filter uint8
 	Label  string
 }
 
-// OrdersKeyboard lists one page of orders below the filters; the present
-// filter is ticked. unknown are purchases whose outcome is not known; deeds is
-// what else can be done.
-func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unknown []UnresolvedEntry, entries []OrderEntry, total int, deeds ListActions) Rows {
-	var rows Rows
-	var row []Button
+// filterButtons returns a button for each filter; the current one is ticked.
+func filterButtons(filters []FilterEntry, current uint8, data func(filter uint8) string) []Button {
+	buttons := make([]Button, 0, len(filters))
 	for _, filter := range filters {
 		label := filter.Label
-		if filter.Filter == args.Filter {
+		if filter.Filter == current {
 			label = "✓ " + label
 		}
-		row = append(row, Tap(label, Orders.Data(OrdersArgs{Filter: filter.Filter})))
+		buttons = append(buttons, Tap(label, data(filter.Filter)))
 	}
-	rows = append(rows, pairs(row)...)
-	for _, purchase := range unknown {
-		rows = append(rows, []Button{Tap(fit(l, "❔ "+purchase.Name, purchase.Rest, OneColumn), UnresolvedBalance.Data(UnresolvedArgs{Purchase: purchase.Purchase, Listed: true}))})
-	}
-	for _, entry := range entries {
-		rows = append(rows, []Button{Tap(fit(l, entry.Label+" "+entry.Name, entry.Rest, OneColumn),
-			Order.Data(OrderViewArgs{Order: entry.Order, Filter: args.Filter, Page: args.Page}))})
-	}
-	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: PageArg(page)})
+	return buttons
+}
+
+// ListActions says what can be done with the orders as a whole.
+type ListActions struct {
+	CancelAll   bool // several are open
+	Export      bool // there are any
+	AdminOrders bool // the person is an admin
+}
+
+// OrdersKeyboard lists one page of orders (of total), and before them purchases of
+// unknown outcome, below the filters.
+func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry, unresolved, orders []Item, total int, actions ListActions) Rows {
+	rows := inRows(2, filterButtons(filters, args.Filter, func(filter uint8) string { return Orders.Data(OrdersArgs{Filter: filter}) }))
+	rows = append(append(rows, column(l, unresolved)...), column(l, orders)...)
+	rows = append(rows, Pages(args.Page, total, func(page uint16) string {
+		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: page})
 	})...)
-	if deeds.CancelAll {
+	if actions.CancelAll {
 		rows = append(rows, []Button{Tap(l.Label("orders_button_cancel_all"), CancelAll.Data(struct{}{}))})
 	}
-	if deeds.Export {
+	if actions.Export {
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
 	}
-	if deeds.Everyones {
-		rows = append(rows, []Button{Tap(l.Label("allorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
+	if actions.AdminOrders {
+		rows = append(rows, []Button{Tap(l.Label("adminorders_button_open"), AdminOrders.Data(AdminOrdersArgs{}))})
 	}
 	return append(rows, Foot(l, "")...)
 }
 
-// ListActions is what can be done with the orders as a whole.
-type ListActions struct {
-	CancelAll bool // several are open
-	Export    bool // there are any
-	Everyones bool // the person is an admin
-}
-
-// UnresolvedEntry is a purchase of unknown outcome as the list shows it.
-type UnresolvedEntry struct {
-	Purchase int64
-	Name     string
-	Rest     string
-}
-
-// OrderActions is what can be done with an order.
+// OrderActions says what can be done with an order.
 type OrderActions struct {
 	Accounts bool  // something was delivered
 	Cancel   bool  // it is open
 	Again    int64 // the purchase to repeat, 0 for none
 }
 
-// OrderKeyboard is what can be done with one order.
-func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, deeds OrderActions) Rows {
+// OrderKeyboard goes with the screen of one order.
+func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, actions OrderActions) Rows {
+	ref := OrderRef{Order: args.Order}
 	rows := Rows{{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}}
-	if deeds.Accounts {
-		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(OrderRef{Order: args.Order})))
+	if actions.Accounts {
+		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(ref)))
 	}
-	if deeds.Cancel {
-		rows = append(rows, cancelRow(l, listed(args)))
+	if actions.Cancel {
+		rows = append(rows, []Button{Tap(l.Label("cancel_button_refund"), OrderCancel.Data(listed(args)))})
 	}
-	rows = append(rows, append(again(l, deeds.Again), Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: args.Order}))))
+	rows = append(rows, append(orderAgain(l, actions.Again), problemButton(l, ref)))
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }
 
-// again offers to order a purchase once more, where it can be.
-func again(l *locales.Localizer, purchase int64) []Button {
+// orderAgain repeats a purchase, 0 for none.
+func orderAgain(l *locales.Localizer, purchase int64) []Button {
 	if purchase == 0 {
 		return nil
 	}
-	return []Button{Tap(l.Label("order_button_again"), OrderIt.Data(PurchaseArgs{Purchase: purchase}))}
+	return []Button{Tap(l.Label("order_button_again"), OrderAgain.Data(PurchaseArgs{Purchase: purchase}))}
 }
 
-// PlacedKeyboard is that of the card "Order #<n> placed".
+func problemButton(l *locales.Localizer, ref OrderRef) Button {
+	return Tap(l.Label("order_button_wrong"), OrderProblem.Data(ref))
+}
+
+// PlacedKeyboard goes with the card "Order #<n> placed".
 func PlacedKeyboard(l *locales.Localizer, order int64) Rows {
 	return Rows{{
 		Tap(l.Label("nav_button_refresh"), CardRefresh.Data(OrderRef{Order: order})),
-		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
+		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true})),
 	}}
 }
 
-// DeliveredKeyboard goes with delivered goods: a copy button for each account
-// that has one, then what comes next. purchase is the one to repeat, 0 for none.
+// DeliveredKeyboard goes with delivered goods: a copy button for each account that
+// is short enough, then those of EndedKeyboard.
 func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []string) Rows {
 	var copies []Button
 	for i, account := range accounts {
@@ -147,14 +134,14 @@ func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []s
 			copies = append(copies, button)
 		}
 	}
-	return append(pairs(copies), EndedKeyboard(l, order, purchase)...)
+	return append(inRows(2, copies), EndedKeyboard(l, order, purchase)...)
 }
 
-// EndedKeyboard goes with an order that has ended: what comes next. purchase is
-// as in DeliveredKeyboard.
+// EndedKeyboard goes with an order that has ended. purchase is the one to repeat, 0
+// for none.
 func EndedKeyboard(l *locales.Localizer, order, purchase int64) Rows {
 	return Rows{
-		append(again(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))),
-		{Tap(l.Label("order_button_wrong"), OrderWrong.Data(OrderRef{Order: order}))},
+		append(orderAgain(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))),
+		{problemButton(l, OrderRef{Order: order})},
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"hstockbot/locales"
 )
 
-// PersonArgs names a person by Telegram's id.
+// PersonArgs is a person, by Telegram id.
 type PersonArgs struct{ Person int64 }
 
-// Routes of a person as admins see them.
+// Routes of the screens where admins look at people.
 var (
 	PersonFind      = route.New[struct{}]("Apf")
 	Person          = route.New[PersonArgs]("Ap")
@@ -17,7 +17,8 @@ var (
 	PersonUnblock   = route.New[PersonArgs]("Apu")
 )
 
-// PersonKeyboard is what can be done with a person. Admins can't be blocked.
+// PersonKeyboard leads to a person's orders, and blocks or unblocks the person
+// (canBlock is false for admins).
 func PersonKeyboard(l *locales.Localizer, args PersonArgs, blocked, canBlock bool) Rows {
 	rows := Rows{{Tap(l.Label("person_button_orders"), AdminOrders.Data(AdminOrdersArgs{Person: args.Person}))}}
 	switch {
@@ -29,7 +30,7 @@ func PersonKeyboard(l *locales.Localizer, args PersonArgs, blocked, canBlock boo
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }
 
-// PersonBlockKeyboard asks whether a person is to be blocked.
+// PersonBlockKeyboard asks for confirmation.
 func PersonBlockKeyboard(l *locales.Localizer, args PersonArgs) Rows {
 	return Rows{{
 		Tap(l.Label("person_button_block"), PersonBlockSure.Data(args)),

@@ -5,9 +5,9 @@ import (
 	"hstockbot/locales"
 )
 
-// Routes of a rented number. PhoneShow draws its message, PhoneCheck asks the
-// marketplace first; PhoneAgain rents the same one, PhoneAnother another one
-// like it, through a confirm card.
+// Routes of a rented phone. PhoneShow draws its message, PhoneCheck asks the
+// marketplace first; PhoneAgain rents the same phone again, PhoneAnother another
+// one like it, through a confirm card.
 var (
 	PhoneShow    = route.New[OrderRef]("ns")
 	PhoneCheck   = route.New[OrderRef]("nr")
@@ -16,51 +16,51 @@ var (
 	PhoneCode    = route.New[OrderRef]("nc")
 )
 
-// PhoneState is what can be done with a number.
+// PhoneState says what can be done with a rented phone.
 type PhoneState struct {
-	Watched bool // a code may still come
-	Waits   bool // for its first one
-	Cancel  bool // it may be cancelled
-	Came    bool // an SMS has come
-	Known   bool // what it is for, so that another one like it can be rented
-	Again   bool // it can be rented again
+	Open           bool // an SMS may still arrive
+	Waiting        bool // no SMS has arrived yet
+	Received       bool // an SMS has arrived
+	CanCancel      bool
+	CanRentAnother bool // country and project are known
+	CanRentAgain   bool
 }
 
-// PhoneKeyboard goes with the message that shows a number.
+// PhoneKeyboard goes with the message that shows a phone.
 func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneState) Rows {
 	ref := OrderRef{Order: order}
 	var row []Button
-	if state.Watched && !state.Came {
-		row = append(row, Tap(l.Label("number_button_check"), PhoneCheck.Data(ref)))
+	if state.Open && !state.Received {
+		row = append(row, Tap(l.Label("phone_button_check"), PhoneCheck.Data(ref)))
 	}
-	if button, ok := Copy(l.Label("number_button_copy"), phone); ok && (state.Waits || state.Came) {
+	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok && (state.Waiting || state.Received) {
 		row = append(row, button)
 	}
 	var rows Rows
 	if len(row) > 0 {
 		rows = append(rows, row)
 	}
-	if state.Cancel {
+	if state.CanCancel {
 		return append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order}))})
 	}
 	return append(rows, rentMore(l, ref, state)...)
 }
 
-// rentMore offers another number, and after an SMS the same one again.
+// rentMore offers to rent another phone, and the same one again.
 func rentMore(l *locales.Localizer, ref OrderRef, state PhoneState) Rows {
-	another := Tap(l.Label("number_button_another"), PhoneAnother.Data(ref))
+	another := Tap(l.Label("phone_button_another"), PhoneAnother.Data(ref))
 	switch {
-	case !state.Known:
+	case !state.CanRentAnother:
 		return nil
-	case !state.Again:
+	case !state.CanRentAgain:
 		return Rows{{another}}
 	default:
-		return Rows{{Tap(l.Label("number_button_again"), PhoneAgain.Data(ref)), another}}
+		return Rows{{Tap(l.Label("phone_button_again"), PhoneAgain.Data(ref)), another}}
 	}
 }
 
-// CodeKeyboard goes with an SMS: copy buttons for what of it fits one, then what
-// comes next.
+// CodeKeyboard goes with an SMS: copy buttons for the code and the text, if they
+// are short enough, then those of rentMore.
 func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state PhoneState) Rows {
 	var copies []Button
 	if button, ok := Copy(l.Label("code_button_copy"), code); ok {
@@ -70,44 +70,41 @@ func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state Ph
 		copies = append(copies, button)
 	}
 	ref := OrderRef{Order: order}
-	rows := append(pairs(copies), rentMore(l, ref, state)...)
-	return append(rows, numberFoot(l, ref))
+	rows := append(inRows(2, copies), rentMore(l, ref, state)...)
+	return append(rows, phoneFoot(l, ref))
 }
 
-// PhoneEndedKeyboard goes with the message that a number has ended.
-func PhoneEndedKeyboard(l *locales.Localizer, order int64, known bool) Rows {
+// PhoneEndedKeyboard goes with the message that the rental of a phone has ended.
+func PhoneEndedKeyboard(l *locales.Localizer, order int64, canRentAnother bool) Rows {
 	ref := OrderRef{Order: order}
-	return append(rentMore(l, ref, PhoneState{Known: known}), numberFoot(l, ref))
+	return append(rentMore(l, ref, PhoneState{CanRentAnother: canRentAnother}), phoneFoot(l, ref))
 }
 
-func numberFoot(l *locales.Localizer, ref OrderRef) []Button {
-	return []Button{
-		Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true})),
-		Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref)),
-	}
+func phoneFoot(l *locales.Localizer, ref OrderRef) []Button {
+	return []Button{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true})), problemButton(l, ref)}
 }
 
-// RentedKeyboard is that of the card "Orders … placed": each number has a
-// message of its own.
+// RentedKeyboard goes with the card "Orders … placed". Each phone has a message of
+// its own.
 func RentedKeyboard(l *locales.Localizer) Rows {
-	return Rows{{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{New: true}))}}
+	return Rows{{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))}}
 }
 
-// PhoneOrderKeyboard is what can be done with a number in the list of orders.
+// PhoneOrderKeyboard goes with a phone that was opened from the list of orders.
 func PhoneOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string, state PhoneState) Rows {
 	ref := OrderRef{Order: args.Order}
 	row := []Button{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}
-	if state.Came {
-		row = append(row, Tap(l.Label("number_button_code"), PhoneCode.Data(ref)))
+	if state.Received {
+		row = append(row, Tap(l.Label("phone_button_code"), PhoneCode.Data(ref)))
+	}
+	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok {
+		row = append(row, button)
 	}
 	rows := Rows{row}
-	if button, ok := Copy(l.Label("number_button_copy"), phone); ok {
-		rows[0] = append(rows[0], button)
-	}
-	if state.Cancel {
+	if state.CanCancel {
 		rows = append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args)))})
 	}
 	rows = append(rows, rentMore(l, ref, state)...)
-	rows = append(rows, []Button{Tap(l.Label("order_button_wrong"), OrderWrong.Data(ref))})
+	rows = append(rows, []Button{problemButton(l, ref)})
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }

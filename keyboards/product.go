@@ -5,67 +5,68 @@ import (
 	"hstockbot/locales"
 )
 
-// Source is the kind of list that a product was opened from.
+// Source is the kind of list that a product was opened from. Its values are part of
+// the callback data.
 type Source uint8
 
-// The lists that show products. By a link or from an order, a product is opened
-// from no shelf: FromShelf without a Place.
+// Kinds of lists. A product that was opened by a link, or from an order, belongs to
+// no list: FromShelf without a Hash.
 const (
-	FromShelf  Source = iota // Place: the shelf
-	FromSearch               // Parent: the search
+	FromShelf  Source = iota // Hash: ShelfArgs.Path
+	FromSearch               // Search: FoundArgs.Search
 	FromRecommended
-	FromShop // Place: the shop
+	FromSeller // Hash: SellerArgs.Seller
 	FromSaved
 )
 
-// ProductArgs is a product (or SMM service) and where it was opened from, so that
-// Back returns to that very page: the kind of list, what tells it from others of
-// its kind, and the page.
+// ProductList is a page of a list of products. Products carry it in their
+// arguments, so that Back leads to the page that they were opened from.
+type ProductList struct {
+	From   Source
+	Hash   route.Hash
+	Search int64
+	Page   uint16
+}
+
+// Back returns the callback data of the list, or of the catalogue if there is none.
+func (p ProductList) Back() string {
+	switch {
+	case p.From == FromShelf && p.Hash != "":
+		return Shelf.Data(ShelfArgs{Path: p.Hash, Page: p.Page})
+	case p.From == FromSearch:
+		return Found.Data(FoundArgs{Search: p.Search, Page: p.Page})
+	case p.From == FromRecommended:
+		return Recommended.Data(PageArgs{Page: p.Page})
+	case p.From == FromSeller:
+		return SellerGoods.Data(SellerArgs{Seller: p.Hash, Page: p.Page})
+	case p.From == FromSaved:
+		return Saved.Data(SavedArgs{Page: p.Page})
+	default:
+		return Catalog.Data(PageArgs{})
+	}
+}
+
+// ProductArgs is a product (or SMM service) and the list that it was opened from.
 type ProductArgs struct {
 	Service int64
-	From    Source
-	Place   route.Hash
-	Parent  int64
-	Page    uint16
+	ProductList
 }
 
-// OrderArgs is a product and how many of it.
-type OrderArgs struct {
+// WithQuantity adds a quantity.
+func (a ProductArgs) WithQuantity(quantity int64) QuantityArgs {
+	return QuantityArgs{Service: a.Service, Quantity: quantity, ProductList: a.ProductList}
+}
+
+// QuantityArgs is a product and a quantity.
+type QuantityArgs struct {
 	Service  int64
 	Quantity int64
-	From     Source
-	Place    route.Hash
-	Parent   int64
-	Page     uint16
+	ProductList
 }
 
-// Product returns the part that names the product.
-func (a OrderArgs) Product() ProductArgs {
-	return ProductArgs{Service: a.Service, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
-}
-
-// Order returns the arguments of buying so many.
-func (a ProductArgs) Order(quantity int64) OrderArgs {
-	return OrderArgs{Service: a.Service, Quantity: quantity, From: a.From, Place: a.Place, Parent: a.Parent, Page: a.Page}
-}
-
-// Back returns the callback data of the list that the product was opened from, or
-// of the catalogue where there is none.
-func (a ProductArgs) Back() string {
-	switch {
-	case a.From == FromShelf && a.Place != "":
-		return Shelf.Data(ShelfArgs{Place: a.Place, Page: a.Page})
-	case a.From == FromSearch:
-		return Found.Data(FoundArgs{Search: a.Parent, Page: a.Page})
-	case a.From == FromRecommended:
-		return Recommended.Data(RecommendedArgs{Page: a.Page})
-	case a.From == FromShop:
-		return SellerGoods.Data(SellerArgs{Shop: a.Place, Page: a.Page})
-	case a.From == FromSaved:
-		return Saved.Data(SavedArgs{Page: a.Page})
-	default:
-		return Catalog.Data(CatalogArgs{})
-	}
+// Product returns the arguments without the quantity.
+func (a QuantityArgs) Product() ProductArgs {
+	return ProductArgs{Service: a.Service, ProductList: a.ProductList}
 }
 
 // Routes from a product to its confirm card.
@@ -73,14 +74,14 @@ var (
 	Product        = route.New[ProductArgs]("p")
 	ProductRefresh = route.New[ProductArgs]("pr")
 	OtherAmount    = route.New[ProductArgs]("pa")
-	Quantity       = route.New[OrderArgs]("q")
-	SkipEmail      = route.New[OrderArgs]("qs")
+	Quantity       = route.New[QuantityArgs]("q")
+	SkipEmail      = route.New[QuantityArgs]("qs")
 )
 
-// ProductKeyboard offers quantities (none where it is sold out), another amount
-// where there is one, what can be said of the product, and a fresh look.
+// ProductKeyboard offers quantities (none if the product is sold out), with other to
+// type another one, and what the marks can be changed to.
 func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
-	rows := quantityRows(l, quantities, func(n int64) string { return Quantity.Data(args.Order(n)) })
+	rows := quantityRows(l, 4, quantities, func(n int64) string { return Quantity.Data(args.WithQuantity(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
@@ -89,26 +90,21 @@ func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64,
 	return append(rows, Foot(l, args.Back())...)
 }
 
-// quantityRows lays quantities out, four in a row.
-func quantityRows(l *locales.Localizer, quantities []int64, data func(n int64) string) Rows {
-	var rows Rows
-	for i, n := range quantities {
-		if i%4 == 0 {
-			rows = append(rows, nil)
-		}
-		last := len(rows) - 1
-		rows[last] = append(rows[last], Tap(l.Number(n), data(n)))
+func quantityRows(l *locales.Localizer, perRow int, quantities []int64, data func(n int64) string) Rows {
+	var buttons []Button
+	for _, n := range quantities {
+		buttons = append(buttons, Tap(l.Number(n), data(n)))
 	}
-	return rows
+	return inRows(perRow, buttons)
 }
 
-// EmailKeyboard offers to leave the delivery e-mail out.
-func EmailKeyboard(l *locales.Localizer, args OrderArgs) Rows {
+// EmailKeyboard offers to skip the delivery e-mail.
+func EmailKeyboard(l *locales.Localizer, args QuantityArgs) Rows {
 	return append(Rows{{Tap(l.Label("order_button_skip"), SkipEmail.Data(args))}}, Foot(l, Product.Data(args.Product()))...)
 }
 
-// QuantityChoices returns the quantities that are offered as buttons: round
-// numbers within the limits and the money. highest is 0 where nothing bounds it.
+// QuantityChoices returns the quantities that are offered as buttons: lowest, and
+// round numbers up to highest, which is 0 if there is no limit.
 func QuantityChoices(lowest, highest int64) []int64 {
 	const most = 8
 	var choices []int64

@@ -6,41 +6,42 @@ import (
 	"hstockbot/internal/route"
 )
 
-// TestBack: a product leads back to the very page that it was opened from, also
-// from further on, and to the catalogue where there is none.
+// TestBack checks that a product leads back to the page of the list that it was
+// opened from, also after a quantity was added.
 func TestBack(t *testing.T) {
-	place := CategoryPathHash("Email Accounts", "Gmail")
+	hash := CategoryPathHash("Email Accounts", "Gmail")
 	for _, test := range []struct {
-		args ProductArgs
+		list ProductList
 		want string
 	}{
-		{ProductArgs{Place: place, Page: 3}, Shelf.Data(ShelfArgs{Place: place, Page: 3})},
-		{ProductArgs{From: FromSearch, Parent: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
-		{ProductArgs{From: FromRecommended, Page: 2}, Recommended.Data(RecommendedArgs{Page: 2})},
-		{ProductArgs{From: FromShop, Place: place, Page: 1}, SellerGoods.Data(SellerArgs{Shop: place, Page: 1})},
-		{ProductArgs{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
-		{ProductArgs{}, Catalog.Data(CatalogArgs{})},
-		{ProductArgs{From: 99, Place: place, Parent: 5}, Catalog.Data(CatalogArgs{})},
+		{ProductList{Hash: hash, Page: 3}, Shelf.Data(ShelfArgs{Path: hash, Page: 3})},
+		{ProductList{From: FromSearch, Search: 1<<53 - 1, Page: 2}, Found.Data(FoundArgs{Search: 1<<53 - 1, Page: 2})},
+		{ProductList{From: FromRecommended, Page: 2}, Recommended.Data(PageArgs{Page: 2})},
+		{ProductList{From: FromSeller, Hash: hash, Page: 1}, SellerGoods.Data(SellerArgs{Seller: hash, Page: 1})},
+		{ProductList{From: FromSaved, Page: 4}, Saved.Data(SavedArgs{Page: 4})},
+		{ProductList{}, Catalog.Data(PageArgs{})},
+		{ProductList{From: 99, Hash: hash, Search: 5}, Catalog.Data(PageArgs{})},
 	} {
-		test.args.Service = 7
-		_, rest := route.Split(Quantity.Data(test.args.Order(12)))
+		args := ProductArgs{Service: 7, ProductList: test.list}
+		_, rest := route.Split(Quantity.Data(args.WithQuantity(12)))
 		order, err := Quantity.Parse(rest)
-		if err != nil || order.Quantity != 12 || order.Product() != test.args {
-			t.Errorf("%+v became %+v, %v", test.args, order, err)
+		if err != nil || order.Quantity != 12 || order.Product() != args {
+			t.Errorf("%+v became %+v, %v", args, order, err)
 		}
-		if got := order.Product().Back(); got != test.want {
-			t.Errorf("%+v leads back to %s, want %s", test.args, got, test.want)
+		if got := order.Back(); got != test.want {
+			t.Errorf("%+v leads back to %s, want %s", test.list, got, test.want)
 		}
 	}
 }
 
-// TestPlaceHash: a category is not its subcategory, and names don't run together.
-func TestPlaceHash(t *testing.T) {
+// TestCategoryPathHash checks that a category and its subcategories differ, and
+// that names are not just concatenated.
+func TestCategoryPathHash(t *testing.T) {
 	seen := map[route.Hash]bool{}
-	for _, place := range [][2]string{{"a", ""}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}} {
-		seen[CategoryPathHash(place[0], place[1])] = true
+	for _, path := range [][2]string{{"a", ""}, {"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}} {
+		seen[CategoryPathHash(path[0], path[1])] = true
 	}
 	if len(seen) != 5 {
-		t.Errorf("%d hashes of 5 places", len(seen))
+		t.Errorf("5 paths have %d hashes", len(seen))
 	}
 }

@@ -5,21 +5,21 @@ import (
 	"hstockbot/locales"
 )
 
-// SavedArgs is a page of what a person has saved; with Removing a tap on an
-// entry takes it away instead of opening it.
+// SavedArgs is a page of the goods that a person has saved; with Removing a tap on
+// an entry removes it instead of opening it.
 type SavedArgs struct {
 	Page     uint16
 	Removing bool
 }
 
-// SavedRemoveArgs is one entry of that page.
+// SavedRemoveArgs is an entry of that page.
 type SavedRemoveArgs struct {
 	Service int64
 	Page    uint16
 }
 
-// Routes of what a person has saved, and of what they want to be told of. Those
-// of a product change it and show it again.
+// Routes of saved goods, and of watches. Those that take a product change its marks
+// and draw it again.
 var (
 	Saved           = route.New[SavedArgs]("fa")
 	SavedRemove     = route.New[SavedRemoveArgs]("fr")
@@ -31,45 +31,27 @@ var (
 	WatchPriceOff   = route.New[ProductArgs]("wo")
 )
 
-// SavedEntry is something saved as a button shows it. Gone: it is not sold any more.
-type SavedEntry struct {
-	GoodsEntry
-	Gone bool
-}
-
-// SavedKeyboard lists one page of what a person has saved.
-func SavedKeyboard(l *locales.Localizer, args SavedArgs, entries []SavedEntry, total int) Rows {
-	removing := SavedArgs{Page: args.Page, Removing: true}
-	var rows Rows
-	for _, entry := range entries {
-		button := Tap(entry.label(l), Product.Data(ProductArgs{Service: entry.Service, From: FromSaved, Page: args.Page}))
-		switch {
-		case args.Removing:
-			button = Tap("🗑 "+fit(l, entry.Name, "", OneColumn-2), SavedRemove.Data(SavedRemoveArgs{Service: entry.Service, Page: args.Page}))
-		case entry.Gone:
-			button = Tap("🚫 "+fit(l, entry.Name, "", OneColumn-2), Saved.Data(removing))
-		}
-		rows = append(rows, []Button{button})
-	}
-	rows = append(rows, Pages(int(args.Page), total, func(page int) string {
-		return Saved.Data(SavedArgs{Page: PageArg(page), Removing: args.Removing})
+// SavedKeyboard lists one page of saved goods.
+func SavedKeyboard(l *locales.Localizer, args SavedArgs, goods []Item, total int) Rows {
+	rows := append(column(l, goods), Pages(args.Page, total, func(page uint16) string {
+		return Saved.Data(SavedArgs{Page: page, Removing: args.Removing})
 	})...)
 	if args.Removing {
 		return append(rows, Foot(l, Saved.Data(SavedArgs{Page: args.Page}))...)
 	}
-	rows = append(rows, []Button{Tap(l.Label("saved_button_remove"), Saved.Data(removing))})
-	return append(rows, Foot(l, Catalog.Data(CatalogArgs{}))...)
+	rows = append(rows, []Button{Tap(l.Label("saved_button_remove"), Saved.Data(SavedArgs{Page: args.Page, Removing: true}))})
+	return append(rows, Foot(l, Catalog.Data(PageArgs{}))...)
 }
 
-// ProductMarks is what a person has said of a product. Price is the one to be
-// told at, "" for none.
+// ProductMarks is whether a person has saved a product, and their watches of it.
+// Price is the formatted price of the price watch, "" for none.
 type ProductMarks struct {
-	Saved    bool
-	TellBack bool
-	Price    string
+	Saved   bool
+	Restock bool
+	Price   string
 }
 
-// rows is what can be said of a product, each of it taken back by the same button.
+// rows sets the marks that are not set, and removes those that are.
 func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool) Rows {
 	save := Tap(l.Label("product_button_save"), Save.Data(args))
 	if m.Saved {
@@ -81,7 +63,7 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 	}
 	rows := Rows{{save, price}}
 	switch {
-	case m.TellBack:
+	case m.Restock:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back_off"), WatchRestockOff.Data(args))})
 	case soldOut:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back"), WatchRestock.Data(args))})
@@ -89,7 +71,7 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 	return rows
 }
 
-// WatchKeyboard goes with what a person wanted to be told.
+// WatchKeyboard goes with the message of a watch that has fired.
 func WatchKeyboard(l *locales.Localizer, service int64) Rows {
-	return append(Rows{{Tap(l.Label("news_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
+	return append(Rows{{Tap(l.Label("watch_fired_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
 }

@@ -5,25 +5,19 @@ import (
 	"hstockbot/locales"
 )
 
-// FoundArgs is a page of what a search of the person's has found.
+// FoundArgs is a page of the results of one of the person's searches.
 type FoundArgs struct {
 	Search int64
 	Page   uint16
 }
 
-// Routes of the search: Search asks for words, Found shows what they find.
+// Routes of the search. Search asks for words, Found shows the results.
 var (
 	Search = route.New[struct{}]("se")
 	Found  = route.New[FoundArgs]("sr")
 )
 
-// FoundKeyboard lists one page of the goods that were found.
-func FoundKeyboard(l *locales.Localizer, args FoundArgs, entries []GoodsEntry, total int) Rows {
-	from := ProductArgs{From: FromSearch, Parent: args.Search, Page: args.Page}
-	return append(goodsRows(l, from, entries, total), Foot(l, Search.Data(struct{}{}))...)
-}
-
-// KeyHintKeyboard leads to where a key belongs.
+// KeyHintKeyboard goes with the answer to text that looks like an API key.
 func KeyHintKeyboard(l *locales.Localizer) Rows {
 	return append(Rows{{Tap(l.Label("menu_button_key"), Key.Data(struct{}{}))}}, Foot(l, "")...)
 }

@@ -5,15 +5,16 @@ import (
 	"hstockbot/locales"
 )
 
-// AdoptArgs is an unknown purchase and the order number that a person gave.
+// AdoptArgs is a purchase of unknown outcome and the external id of the order that
+// the person says it became.
 type AdoptArgs struct {
-	Purchase int64
-	Number   int64
+	Purchase   int64
+	ExternalID int64
 }
 
-// UnresolvedArgs is an unknown purchase; Listed where its card was opened from the
-// list of orders, and has a way back there. The message that told of it has
-// none: it is worth keeping.
+// UnresolvedArgs is a purchase of unknown outcome. Its card has a button back to the
+// list of orders if it was opened from there (Listed). The message that notified the
+// person has none, since it is worth keeping.
 type UnresolvedArgs struct {
 	Purchase int64
 	Listed   bool
@@ -27,19 +28,19 @@ var (
 	UnresolvedDismiss   = route.New[PurchaseArgs]("ud")
 )
 
-// UnresolvedKeyboard is what can be done about it. A person who has said that it
-// was not placed may still find its number; retry offers a new card.
+// UnresolvedKeyboard goes with a purchase of unknown outcome. An order id can be
+// entered even after the purchase was dismissed; retry offers a new card.
 func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, retry bool) Rows {
 	purchase := PurchaseArgs{Purchase: args.Purchase}
 	rows := Rows{
-		{Tap(l.Label("unknown_button_balance"), UnresolvedBalance.Data(args))},
-		{Tap(l.Label("unknown_button_number"), UnresolvedAdopt.Data(purchase))},
+		{Tap(l.Label("unresolved_button_balance"), UnresolvedBalance.Data(args))},
+		{Tap(l.Label("unresolved_button_id"), UnresolvedAdopt.Data(purchase))},
 	}
 	if !dismissed {
-		rows = append(rows, []Button{Tap(l.Label("unknown_button_dismiss"), UnresolvedDismiss.Data(purchase))})
+		rows = append(rows, []Button{Tap(l.Label("unresolved_button_dismiss"), UnresolvedDismiss.Data(purchase))})
 	}
 	if retry {
-		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), Again.Data(purchase))})
+		rows = append(rows, []Button{Tap(l.Label("rejected_button_again"), NewCard.Data(purchase))})
 	}
 	if args.Listed {
 		rows = append(rows, Foot(l, Orders.Data(OrdersArgs{}))...)
@@ -47,10 +48,10 @@ func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, re
 	return rows
 }
 
-// AdoptKeyboard asks whether the order that was found is the purchase.
+// AdoptKeyboard asks for confirmation that the found order is the purchase.
 func AdoptKeyboard(l *locales.Localizer, args AdoptArgs) Rows {
 	return Rows{{
-		Tap(l.Label("unknown_button_yes"), UnresolvedAdoptSure.Data(args)),
-		Tap(l.Label("unknown_button_no"), UnresolvedBalance.Data(UnresolvedArgs{Purchase: args.Purchase})),
+		Tap(l.Label("unresolved_button_yes"), UnresolvedAdoptSure.Data(args)),
+		Tap(l.Label("unresolved_button_no"), UnresolvedBalance.Data(UnresolvedArgs{Purchase: args.Purchase})),
 	}}
 }

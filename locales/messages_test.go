@@ -26,9 +26,9 @@ const (
 
 // fullRowButtons are the buttons that always have a row of their own.
 var fullRowButtons = map[string]bool{
-	"unknown_button_balance": true,
-	"unknown_button_dismiss": true,
-	"unknown_button_number":  true,
+	"unresolved_button_balance": true,
+	"unresolved_button_dismiss": true,
+	"unresolved_button_id":      true,
 }
 
 // file is the content of a message file.

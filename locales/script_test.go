@@ -13,15 +13,15 @@ import (
 // the language has the same word.
 var sameAsEnglish = map[string][]string{
 	"orders_button_sms":        {"ar", "bn-BD", "de", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi"}, // an abbreviation, the same in all but Chinese
-	"menu_button_shops":        {"de"},                                                                               // Shops
+	"menu_button_sellers":      {"de"},                                                                               // Shops
 	"order_state":              {"de", "pt-BR"},                                                                      // Status
 	"export_state":             {"de", "pt-BR"},
 	"export_name":              {"de"},                            // Name
 	"order_button_accounts":    {"de"},                            // Accounts of a service are not "Konten"
-	"number_button_code":       {"de", "fr"},                      // Code
+	"phone_button_code":        {"de", "fr"},                      // Code
 	"confirm_total":            {"es", "pt", "pt-BR"},             // Total
-	"elsewhere_button_no":      {"es"},                            // No
-	"unknown_button_no":        {"es"},                            //
+	"external_button_no":       {"es"},                            // No
+	"unresolved_button_no":     {"es"},                            //
 	"nav_button_menu":          {"fr", "pt", "pt-BR", "vi"},       // Menu
 	"admin_button_maintenance": {"fr"},                            // Maintenance
 	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"}, // euro

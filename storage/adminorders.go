@@ -121,26 +121,10 @@ func (db *DB) adminOrders(ctx context.Context, rest string, args ...any) ([]Admi
 // reading a page at a time. It returns do's error, or nil for ErrStop.
 func (db *DB) EachAdminOrder(ctx context.Context, filter AdminOrderFilter, do func(AdminOrder) error) error {
 	condition, args := filter.where()
-	// The next page begins after the last order: rows may be added or deleted meanwhile.
-	before, id := int64(math.MaxInt64), int64(math.MaxInt64)
-	for {
-		page, err := db.adminOrders(ctx, condition+` AND orders.created_at <= ? AND (orders.created_at < ? OR orders.id < ?)
+	return eachOrder(func(before, id int64) ([]AdminOrder, error) {
+		return db.adminOrders(ctx, condition+` AND orders.created_at <= ? AND (orders.created_at < ? OR orders.id < ?)
 			ORDER BY orders.created_at DESC, orders.id DESC LIMIT ?`, append(args[:len(args):len(args)], before, before, id, exportPage)...)
-		if err != nil {
-			return err
-		}
-		for _, order := range page {
-			if err := do(order); errors.Is(err, ErrStop) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			before, id = toMillis(order.CreatedAt), order.ID
-		}
-		if len(page) < exportPage {
-			return nil
-		}
-	}
+	}, func(o AdminOrder) (time.Time, int64) { return o.CreatedAt, o.ID }, do)
 }
 
 // AdminOrderTotals sums the charges of the orders of a filter, per day (UTC, by when they

@@ -24,7 +24,7 @@ type AdminUnresolved struct {
 	SentAt      time.Time           `db:"sent_at"`
 	Fall        decimal.NullDecimal // of the balance until the newest reading; invalid before the first
 	Verdict     Verdict             `db:"verdict"`
-	Readings    int                 `db:"checks"`
+	Checks      int                 `db:"checks"`
 	NextAt      time.Time           `db:"next_check_at"` // of the next reading; zero: none is to come
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// AuditEntry is something that an admin has done. Action is a word of the caller;
+// AuditEntry is something that an admin has done. Action is defined by the caller;
 // Detail is plain text and never a secret.
 type AuditEntry struct {
 	ID      int64     `db:"id"`

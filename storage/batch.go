@@ -12,13 +12,12 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// maxBatch bounds how many writes share one transaction, so that the first
-// of them doesn't wait for an endless queue: 256 small writes take about as
-// long as a slow disk's fsync.
+// maxBatch bounds how many writes share one transaction, and so how long the first of
+// them waits: 256 small writes take about as long as an fsync of a slow disk.
 const maxBatch = 256
 
-// batcher runs small writes that wait together in one transaction. While one
-// batch is being made durable the next gathers; nobody waits for company.
+// batcher runs the small writes that are queued in one transaction. While one batch
+// commits the next gathers: no write waits for a batch to fill.
 type batcher struct {
 	writer *sqlx.DB
 	wake   chan struct{} // holds one token: there may be something to do
@@ -30,11 +29,11 @@ type batcher struct {
 }
 
 type operation struct {
-	ctx   context.Context //nolint:containedctx // it waits in a queue together with its write
-	fn    func(tx *sqlx.Tx) error
-	begun atomic.Bool // taken by the loop, or given up by the caller: whoever is first
-	own   error       // what fn said
-	reply chan error
+	ctx     context.Context //nolint:containedctx // it is queued together with its write
+	fn      func(tx *sqlx.Tx) error
+	taken   atomic.Bool // by the loop, to run it, or by the caller, to cancel it
+	failure error       // of this operation alone
+	reply   chan error
 }
 
 func startBatcher(writer *sqlx.DB) *batcher {
@@ -61,7 +60,7 @@ func (b *batcher) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error 
 	case err := <-op.reply:
 		return err
 	case <-ctx.Done():
-		if op.begun.CompareAndSwap(false, true) {
+		if op.taken.CompareAndSwap(false, true) {
 			return fmt.Errorf("storage: waiting to write: %w", ctx.Err())
 		}
 		return <-op.reply
@@ -113,7 +112,7 @@ func (b *batcher) drained() bool {
 	return b.closed && len(b.queue) == 0
 }
 
-// take returns the next batch, the oldest first.
+// take removes the next batch from the queue, the oldest first.
 func (b *batcher) take() []*operation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,10 +123,10 @@ func (b *batcher) take() []*operation {
 	return ops
 }
 
-// run runs one batch and, after its commit, answers everyone in it. Who comes
-// while it waits for the writer is in it.
+// run runs one batch and replies to its operations after the commit. Those that are
+// queued while it waits for the writer are included.
 func (b *batcher) run() {
-	// Nobody's context: it is everybody's transaction.
+	// Without the context of any operation: the transaction belongs to all of them.
 	tx, err := b.writer.BeginTxx(context.Background(), nil)
 	ops := b.take()
 	if err != nil {
@@ -136,8 +135,8 @@ func (b *batcher) run() {
 		err = transact(tx, ops)
 	}
 	for _, op := range ops {
-		if op.own != nil {
-			op.reply <- op.own
+		if op.failure != nil {
+			op.reply <- op.failure
 		} else {
 			op.reply <- err
 		}
@@ -145,23 +144,23 @@ func (b *batcher) run() {
 }
 
 func transact(tx *sqlx.Tx, ops []*operation) error {
-	alone := len(ops) == 1 // the transaction itself is its savepoint
+	alone := len(ops) == 1 // then no savepoint is needed
 	written := false
 	for _, op := range ops {
-		if !op.begun.CompareAndSwap(false, true) {
-			op.own = context.Canceled // its caller has gone and reads no reply
+		if !op.taken.CompareAndSwap(false, true) {
+			op.failure = context.Canceled // its caller has stopped waiting
 			continue
 		}
 		if err := op.ctx.Err(); err != nil {
-			op.own = fmt.Errorf("storage: waiting to write: %w", err)
+			op.failure = fmt.Errorf("storage: waiting to write: %w", err)
 			continue
 		}
 		if alone {
-			op.own = caught(tx, op.fn)
+			op.failure = recoverTo(tx, op.fn)
 		} else if err := savepoint(tx, op); err != nil {
 			return errors.Join(err, rollback(tx))
 		}
-		written = written || op.own == nil
+		written = written || op.failure == nil
 	}
 	if !written {
 		return rollback(tx)
@@ -172,16 +171,16 @@ func transact(tx *sqlx.Tx, ops []*operation) error {
 	return nil
 }
 
-// savepoint runs one operation so that its own error undoes only itself. The
-// error it returns is the transaction's: it can't go on.
+// savepoint runs one operation so that its failure undoes only itself. The error that it
+// returns ends the whole transaction.
 func savepoint(tx *sqlx.Tx, op *operation) error {
 	ctx := context.Background()
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT op"); err != nil {
 		return fmt.Errorf("storage: savepoint: %w", err)
 	}
-	if op.own = caught(tx, op.fn); op.own != nil {
+	if op.failure = recoverTo(tx, op.fn); op.failure != nil {
 		if _, err := tx.ExecContext(ctx, "ROLLBACK TO SAVEPOINT op"); err != nil {
-			return fmt.Errorf("storage: back to the savepoint: %w", err)
+			return fmt.Errorf("storage: roll back to the savepoint: %w", err)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, "RELEASE SAVEPOINT op"); err != nil {
@@ -190,9 +189,9 @@ func savepoint(tx *sqlx.Tx, op *operation) error {
 	return nil
 }
 
-// caught runs fn and turns a panic into an error: it must not take other
-// people's writes, or the loop, with it.
-func caught(tx *sqlx.Tx, fn func(tx *sqlx.Tx) error) (err error) {
+// recoverTo runs fn and turns a panic into an error, so that it ends neither the other
+// writes nor the loop.
+func recoverTo(tx *sqlx.Tx, fn func(tx *sqlx.Tx) error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("storage: panic in a write: %v\n%s", value, debug.Stack())

@@ -14,7 +14,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// waitQueued returns when n writes wait in the batcher's queue.
+// waitQueued returns when n writes are queued in the batcher.
 func waitQueued(t *testing.T, db *DB, n int) {
 	t.Helper()
 	for {
@@ -35,16 +35,16 @@ func waitQueued(t *testing.T, db *DB, n int) {
 // submitted meanwhile becomes one batch.
 func occupy(t *testing.T, db *DB) (release func()) {
 	t.Helper()
-	begun, gate := make(chan struct{}), make(chan struct{})
+	started, gate := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
 		done <- db.submit(t.Context(), func(*sqlx.Tx) error {
-			close(begun)
+			close(started)
 			<-gate
 			return nil
 		})
 	}()
-	<-begun
+	<-started
 	return func() {
 		close(gate)
 		if err := <-done; err != nil {
@@ -66,7 +66,7 @@ func kept(t *testing.T, db *DB, name string) bool {
 	return value == "kept"
 }
 
-// In one batch, an error, a panic and a refused row undo only themselves.
+// In one batch an error, a panic and a refused row undo only their own write.
 func TestSubmitIsolates(t *testing.T) {
 	db := openTest(t)
 	own := errors.New("my own")
@@ -135,8 +135,8 @@ func TestWriteIsolates(t *testing.T) {
 	}
 }
 
-// An operation that ends the transaction under the others is told to all: none
-// of them may believe that it was kept.
+// An operation that ends the shared transaction fails all of them: none
+// was committed.
 func TestSubmitBrokenTransaction(t *testing.T) {
 	db := openTest(t)
 	release := occupy(t, db)
@@ -220,7 +220,7 @@ func TestSubmitCancelled(t *testing.T) {
 	}
 }
 
-// 400 people read, add one and write: none is lost.
+// 400 concurrent writes each read a number and add one: none is lost.
 func TestConcurrentReadModifyWrite(t *testing.T) {
 	db := openTest(t)
 	var writes sync.WaitGroup
@@ -271,8 +271,8 @@ func TestSubmitManyBatches(t *testing.T) {
 	}
 }
 
-// A statement runs to its end whatever becomes of its context: an interrupted
-// one would roll everybody's transaction back.
+// A statement is completed even if its context ends: an interrupted
+// one would roll the shared transaction back.
 func TestStatementsAreNotInterrupted(t *testing.T) {
 	db := openTest(t)
 	raw, err := db.writer.Conn(t.Context())
@@ -292,8 +292,8 @@ func TestStatementsAreNotInterrupted(t *testing.T) {
 	}
 }
 
-// Prepared statements are kept, within bounds, and one whose rows are open is
-// not run over.
+// Prepared statements are kept, within the bound, and one whose rows are open is
+// not reused.
 func TestPreparedStatements(t *testing.T) {
 	db := openTest(t)
 	err := db.write(t.Context(), func(tx *sqlx.Tx) error {
@@ -341,7 +341,7 @@ func TestPreparedStatements(t *testing.T) {
 		}
 		for query, stmt := range c.prepared {
 			if stmt.busy {
-				t.Errorf("%s is busy with nobody using it", query)
+				t.Errorf("%s is busy without open rows", query)
 			}
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func BenchmarkPut(b *testing.B) {
+func BenchmarkStoreUpdates(b *testing.B) {
 	payload := make([]byte, 600) // a tap on a button of a screen
 	for _, n := range []int{1, 100} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
@@ -30,7 +30,7 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// BenchmarkFinish is the end of a tap, with 64 chats at work for each core.
+// BenchmarkFinish finishes updates of 64 concurrent chats per core.
 func BenchmarkFinish(b *testing.B) {
 	db := openTest(b)
 	ids := make([]int64, b.N)
@@ -56,7 +56,7 @@ func BenchmarkFinish(b *testing.B) {
 	})
 }
 
-func BenchmarkSeeUser(b *testing.B) {
+func BenchmarkTouchUser(b *testing.B) {
 	db := openTest(b)
 	for b.Loop() {
 		if _, _, err := db.TouchUser(b.Context(), 7, "Ann", "en", true); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// crowd makes people with the ids from 1 to n; every tenth reads Chinese.
+// crowd inserts people with the ids from 1 to n; every tenth has Chinese in Telegram.
 func crowd(tb testing.TB, db *DB, n int) {
 	tb.Helper()
 	err := db.write(tb.Context(), func(tx *sqlx.Tx) error {
@@ -51,7 +51,7 @@ func TestBroadcastDraft(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	if _, err := db.BroadcastDraft(ctx, 1); !errors.Is(err, ErrNotFound) {
-		t.Errorf("a draft of nobody: %v", err)
+		t.Errorf("a draft that does not exist: %v", err)
 	}
 	for lang, text := range map[string]string{"": "Hello", "zh": "你好", "en": "Hi"} {
 		if err := db.SetBroadcastText(ctx, 1, lang, text); err != nil {
@@ -69,9 +69,9 @@ func TestBroadcastDraft(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"": "Hello", "zh": "你好"}, texts); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
-	deed := AuditEntry{AdminID: 1, Action: "send", Subject: seen.ID, At: time.Now()}
+	entry := AuditEntry{AdminID: 1, Action: "send", Subject: seen.ID, At: time.Now()}
 	for what, try := range map[string][3]int64{"as it was before": {1, seen.ID, seen.Revision}, "by another admin": {2, seen.ID, seen.Revision + 1}} {
-		if ok, err := db.ConfirmBroadcast(ctx, try[0], try[1], try[2], 3, 1, 7, deed); ok || err != nil {
+		if ok, err := db.ConfirmBroadcast(ctx, try[0], try[1], try[2], 3, 1, 7, entry); ok || err != nil {
 			t.Errorf("confirmed %s: %v, %v", what, ok, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestBroadcastDraft(t *testing.T) {
 	yes := 0
 	for range 12 {
 		taps.Go(func() {
-			ok, err := db.ConfirmBroadcast(ctx, 1, seen.ID, seen.Revision+1, 3, 1, 7, deed)
+			ok, err := db.ConfirmBroadcast(ctx, 1, seen.ID, seen.Revision+1, 3, 1, 7, entry)
 			mu.Lock()
 			defer mu.Unlock()
 			if ok {
@@ -93,9 +93,9 @@ func TestBroadcastDraft(t *testing.T) {
 		})
 	}
 	taps.Wait()
-	deeds, _, err := db.AuditLog(ctx, 9, 0)
-	if yes != 1 || len(deeds) != 1 || err != nil {
-		t.Errorf("confirmed %d times, recorded %d times, %v", yes, len(deeds), err)
+	entries, _, err := db.AuditLog(ctx, 9, 0)
+	if yes != 1 || len(entries) != 1 || err != nil {
+		t.Errorf("confirmed %d times, recorded %d times, %v", yes, len(entries), err)
 	}
 	b, err := db.Broadcast(ctx, seen.ID)
 	if err != nil || b.State != BroadcastWaiting || b.Total != 3 || b.MessageID != 7 {
@@ -150,10 +150,10 @@ func TestBroadcastLease(t *testing.T) {
 		t.Errorf("took %v, held %v; one can't be written to any more", taken, held)
 	}
 	if taken, held := take("two", 4); held || len(taken) != 0 {
-		t.Error("took people of somebody else's broadcast")
+		t.Error("took recipients of another owner's broadcast")
 	}
 	if taken, _ := take("one", 1); len(taken) != 0 {
-		t.Error("somebody in hand was taken twice")
+		t.Error("a recipient was taken twice")
 	}
 	// The process is gone: who was in hand is never sent to again.
 	b := claim("two", now.Add(2*time.Minute), first.ID)
@@ -173,7 +173,7 @@ func TestBroadcastLease(t *testing.T) {
 		t.Error("not held")
 	}
 	if done, err := db.FinishBroadcast(ctx, first.ID, "two", now); done || err != nil {
-		t.Errorf("finished with somebody in hand: %v, %v", done, err)
+		t.Errorf("finished with a recipient left: %v, %v", done, err)
 	}
 	if err := db.ReturnRecipient(ctx, first.ID, Recipient{UserID: 5, Tries: 1}, now.Add(time.Second)); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestBroadcastLease(t *testing.T) {
 	if due, next, err := db.PendingRecipients(ctx, first.ID, now, 9); len(due) != 0 || !next.Equal(now.Add(time.Second).Truncate(time.Millisecond)) || err != nil {
 		t.Errorf("due %v, next %v, %v", due, next, err)
 	}
-	// Stopped: the next one's turn, and the end is told first.
+	// Stopped: its end is reported first, then the next one is sent.
 	for i, want := range []bool{true, false} {
 		if ok, err := db.StopBroadcast(ctx, first.ID, 9, AuditEntry{AdminID: 9, Action: "stop", At: now}); ok != want || err != nil {
 			t.Errorf("stop %d: %v, %v", i, ok, err)
@@ -204,7 +204,7 @@ func TestBroadcastLease(t *testing.T) {
 	}
 }
 
-func TestReaders(t *testing.T) {
+func TestAudienceLanguages(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	crowd(t, db, 30)
@@ -242,9 +242,9 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// An audience of 200,000 people is read by pages: nothing of it stays in memory,
+// An audience of 200,000 people is read in pages: it does not stay in memory,
 // and neither the pages nor the count take long.
-func TestALargeAudience(t *testing.T) {
+func TestLargeAudience(t *testing.T) {
 	const all, page = 200_000, 256
 	db := openTest(t)
 	ctx := t.Context()

@@ -18,8 +18,8 @@ import (
 // is killed: it writes there and says on its output what was acknowledged.
 const crashFolder = "STORAGE_CRASH_FOLDER"
 
-// Whatever was acknowledged before kill -9 is there afterwards, whole.
-func TestKilled(t *testing.T) {
+// Each write that was acknowledged before kill -9 is complete afterwards.
+func TestWritesSurviveKill(t *testing.T) {
 	for _, lines := range []int{1, 10, 300} {
 		t.Run(fmt.Sprint(lines), func(t *testing.T) {
 			folder := t.TempDir()

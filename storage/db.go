@@ -1,9 +1,3 @@
-// Package storage owns the database: its connections and files, its
-// migrations, the sealing of secrets, and one file per aggregate.
-//
-// It knows rows, not their meaning: no Telegram, no marketplace, no sentence
-// for a person. SQL stays in the subset that SQLite and PostgreSQL share;
-// what differs is in dialect.go.
 package storage
 
 import (
@@ -15,13 +9,13 @@ import (
 )
 
 var (
-	// ErrNotFound says that there is no such row, or that it isn't this person's.
+	// ErrNotFound says that there is no such row, or that it belongs to another person.
 	ErrNotFound = errors.New("storage: not found")
-	// ErrClosed says that Close came before the write.
+	// ErrClosed says that the database was closed before the write.
 	ErrClosed = errors.New("storage: closed")
 )
 
-// Options says which database to open, and the keys that seal what is in it.
+// Options of Open.
 type Options struct {
 	URL  string  // sqlite:PATH
 	Keys Keyring // at least one key; the first one seals, all of them unseal
@@ -119,7 +113,7 @@ func (db *DB) waitForWrites(ctx context.Context) error {
 	return nil // closed already
 }
 
-// Ping says whether the database answers.
+// Ping returns an error unless the database answers.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := db.reader.GetContext(ctx, &one, "SELECT 1"); err != nil {
@@ -128,14 +122,13 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// write runs fn in an immediate transaction of its own and returns after the
-// commit is durable. ctx is obeyed while it waits for its turn; once begun,
-// the commit is not cancelled, so an error means that nothing was written.
-// An error of fn is returned as it is and rolls everything back; a panic
-// becomes an error.
+// write runs fn in an immediate transaction of its own and returns after the commit is
+// durable. ctx is obeyed while the write waits; a started transaction is not cancelled,
+// so an error means that nothing was written. An error of fn is returned as it is and
+// rolls everything back; a panic becomes an error.
 //
-// fn reads through tx: db.reader doesn't see what tx has written, and
-// db.write or db.submit inside fn would wait for themselves.
+// fn reads through tx: db.reader doesn't see what tx has written, and db.write or
+// db.submit inside fn would deadlock.
 func (db *DB) write(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	conn, err := db.writer.Connx(ctx)
 	if err != nil {
@@ -146,7 +139,7 @@ func (db *DB) write(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("storage: begin: %w", err)
 	}
-	if err := caught(tx, fn); err != nil {
+	if err := recoverTo(tx, fn); err != nil {
 		return errors.Join(err, rollback(tx))
 	}
 	if err := tx.Commit(); err != nil {
@@ -155,9 +148,9 @@ func (db *DB) write(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	return nil
 }
 
-// submit is write for small, frequent writes: those that wait together share
-// one transaction and so one durable commit. Each has a savepoint, so its own
-// error or panic undoes only itself. The same rules hold for ctx and for fn.
+// submit is write for small, frequent writes: those that wait at the same time share one
+// transaction, and so one durable commit. Each has a savepoint: its error or panic
+// undoes only itself.
 func (db *DB) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	return db.batch.submit(ctx, fn)
 }

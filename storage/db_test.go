@@ -60,7 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestPathsAreNotMisread(t *testing.T) {
+func TestPathsWithSpecialCharacters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b?c=d&e", "100%25#f;'.db")
 	db := openAt(t, path, testKeys(t, 1))
 	if err := db.Ping(t.Context()); err != nil {
@@ -118,7 +118,7 @@ func TestPragmasAreReadBack(t *testing.T) {
 	}
 }
 
-// The second start finds the tables there; several first starts agree.
+// Concurrent first starts agree on the schema; a second start does not change it.
 func TestMigrations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	var starts sync.WaitGroup
@@ -147,7 +147,7 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-// The queries that run for ever on a full database have their indexes.
+// The queries that would be slow on a large database use an index.
 func TestIndexes(t *testing.T) {
 	db := openTest(t)
 	for query, index := range map[string]string{
@@ -190,17 +190,17 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// What was begun or waits when Close is called still happens.
-func TestCloseDrains(t *testing.T) {
+// Writes that have started or wait when Close is called are completed.
+func TestCloseWaitsForWrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
-	begun, release := make(chan struct{}), make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	var writes sync.WaitGroup
 	put := func(name string, gate bool, write func(context.Context, func(*sqlx.Tx) error) error) {
 		writes.Go(func() {
 			err := write(t.Context(), func(tx *sqlx.Tx) error {
 				if gate {
-					close(begun)
+					close(started)
 					<-release
 				}
 				return setSetting(t.Context(), tx, upsertSetting, name, "kept")
@@ -211,7 +211,7 @@ func TestCloseDrains(t *testing.T) {
 		})
 	}
 	put("own", true, db.write)
-	<-begun
+	<-started
 	for i := range 10 {
 		put(fmt.Sprint("shared", i), false, db.submit)
 	}
@@ -262,7 +262,8 @@ func TestCloseObeysContext(t *testing.T) {
 			if err := <-written; err != nil {
 				t.Errorf("the write that had started: %v", err)
 			}
-			<-queued
+			queuedErr := <-queued // it had not started, so either outcome is right
+			t.Logf("the queued write: %v", queuedErr)
 			if err := db.Close(t.Context()); err != nil {
 				t.Errorf("closed again: %v", err)
 			}
@@ -326,15 +327,5 @@ func TestNewID(t *testing.T) {
 			t.Fatalf("id %d", id)
 		}
 		seen[id] = true
-	}
-}
-
-func TestMillis(t *testing.T) {
-	at := time.Date(2026, 3, 4, 5, 6, 7, 8_999_999, time.FixedZone("", 3600))
-	if got := fromMillis(toMillis(at)); !got.Equal(at.Truncate(time.Millisecond)) || got.Location() != time.UTC {
-		t.Errorf("%v became %v", at, got)
-	}
-	if toMillis(time.Time{}) != 0 || !fromMillis(0).IsZero() {
-		t.Error("the zero time isn't 0")
 	}
 }

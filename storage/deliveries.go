@@ -39,8 +39,8 @@ func (db *DB) Delivered(ctx context.Context, orderID int64, accounts []redact.Se
 // newDeliveries returns the accounts of an answer that are not recorded. It is a
 // difference of multisets: an account delivered twice is two.
 //
-// Of an order that is closed for long the digests are swept, but not the number of
-// accounts sent: that many of the unrecorded ones are not fresh.
+// The digests of orders that were closed long ago are swept. The number of accounts
+// sent remains: that many of the unrecorded accounts are not new.
 func (db *DB) newDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID int64, accounts []redact.Secret) ([]newDelivery, error) {
 	recorded, err := selectRows[struct {
 		Digest string `db:"digest"`
@@ -50,7 +50,7 @@ func (db *DB) newDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID 
 		return nil, err
 	}
 	var swept int // sent, without a digest
-	if err := sqlx.GetContext(ctx, q, &swept, db.bind(`SELECT delivered FROM orders WHERE id = ?`), orderID); err != nil {
+	if err := sqlx.GetContext(ctx, q, &swept, db.bind(`SELECT COALESCE((SELECT delivered FROM orders WHERE id = ?), 0)`), orderID); err != nil {
 		return nil, err
 	}
 	sent := make(map[string]int, len(recorded))

@@ -19,7 +19,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// This file is the only one that knows which database is underneath.
+// Everything that depends on SQLite is in this file and in driver.go.
 
 const (
 	driverName = "sqlite"
@@ -31,17 +31,17 @@ const (
 	busyTimeout = 5 * time.Second
 )
 
-// ErrURL says what a database URL looks like. It never holds the value, which
-// may hold a password.
+// ErrURL describes a valid database URL. It never contains the value, which may contain
+// a password.
 var ErrURL = errors.New("storage: the database's address takes sqlite:PATH, for example sqlite:data/bot.db")
 
-// A pragma as it must read back.
+// pragma is a setting, and the value that reading it must give.
 type pragma struct{ name, set, want string }
 
 var (
 	busyMillis    = strconv.FormatInt(busyTimeout.Milliseconds(), 10)
 	writerPragmas = []pragma{
-		{"busy_timeout", busyMillis, busyMillis}, // first: switching to WAL may have to wait
+		{"busy_timeout", busyMillis, busyMillis}, // first: switching to WAL may wait for a lock
 		{"journal_mode", "WAL", "wal"},
 		{"synchronous", "FULL", "2"},
 		{"foreign_keys", "1", "1"},
@@ -58,9 +58,8 @@ func FilePath(databaseURL string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// createFile makes the folder and the file (0600, whatever the umask says).
-// SQLite gives -wal and -shm the permissions of the database; those of an
-// earlier run are tightened here.
+// createFile creates the folder and the file (0600, whatever the umask is). SQLite gives
+// -wal and -shm the permissions of the database; existing ones are restricted here.
 func createFile(path string) error {
 	if err := createFolder(filepath.Dir(path)); err != nil {
 		return err
@@ -90,8 +89,8 @@ func createFile(path string) error {
 	return nil
 }
 
-// createFolder makes a folder that only we may enter (0700). One that exists
-// is left as it is: it may be shared with others, the files in it are not.
+// createFolder creates a folder for this user only (0700). An existing folder is not
+// changed: it may be shared.
 func createFolder(name string) error {
 	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the folder
 		return err
@@ -113,9 +112,9 @@ func dsn(path string, pragmas []pragma, immediate bool) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.String()
 }
 
-// open returns a pool of connections, whose transactions are immediate or not.
+// open returns a pool of connections; immediate is about their transactions.
 func open(path string, pragmas []pragma, connections int, immediate bool) (*sqlx.DB, error) {
-	// modernc's name isn't one that sqlx knows.
+	// sqlx does not know the name of this driver.
 	sqlx.BindDriver(driverName, sqlx.QUESTION)
 	inner, err := sqlite.NewConnector(dsn(path, pragmas, immediate))
 	if err != nil {
@@ -127,16 +126,15 @@ func open(path string, pragmas []pragma, connections int, immediate bool) (*sqlx
 	return sqlx.NewDb(pool, driverName), nil
 }
 
-// checkPragmas opens every connection of the pool and reads its settings
-// back: SQLite accepts a pragma that it doesn't obey without a word (WAL on a
-// network file system, for one).
+// checkPragmas opens all connections of the pool and reads their settings: SQLite ignores
+// some pragmas silently (for example WAL on a network file system).
 func checkPragmas(ctx context.Context, db *sqlx.DB, pragmas []pragma) (err error) {
 	for range db.Stats().MaxOpenConnections {
 		conn, err := db.Connx(ctx)
 		if err != nil {
 			return fmt.Errorf("storage: opening the database: %w", err)
 		}
-		defer func() { _ = conn.Close() }() // kept until all are open, then given back
+		defer func() { _ = conn.Close() }() // after all are open
 		for _, p := range pragmas {
 			var got string
 			if err := conn.GetContext(ctx, &got, "PRAGMA "+p.name); err != nil {
@@ -157,16 +155,16 @@ func hasTable(ctx context.Context, db *sqlx.DB, name string) (bool, error) {
 	return n > 0, err
 }
 
-// bind turns ? into what the driver takes.
+// bind replaces ? by the placeholders of the driver.
 func (db *DB) bind(query string) string { return db.reader.Rebind(query) }
 
-// isBusy says that another process holds a lock.
+// isBusy reports whether another process holds a lock.
 func isBusy(err error) bool {
 	var failure *sqlite.Error
-	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY // without what it is busy with
+	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY // without the extended code
 }
 
-// isUnique says that a unique index or a primary key refused the row.
+// isUnique reports whether a unique index or a primary key refused the row.
 func isUnique(err error) bool {
 	var failure *sqlite.Error
 	if !errors.As(err, &failure) {

@@ -8,27 +8,25 @@ import (
 	"time"
 )
 
-// maxPrepared bounds the statements kept on a connection. The program has a
-// few dozen; lists of varying length (IN, VALUES) make the rest.
+// maxPrepared bounds the prepared statements kept on a connection. The program has a
+// few dozen, and some for lists of varying length (IN, VALUES).
 const maxPrepared = 128
 
 // connector makes connections that differ from the driver's in two ways.
 //
-// They keep their statements prepared, whoever runs them: compiling costs
-// more than running for statements as small as ours.
+// They keep statements prepared: compiling statements as small as ours costs more than
+// running them.
 //
-// A statement that began is never interrupted. SQLite rolls the whole
-// transaction back when a write inside it is interrupted (sqlite3_interrupt),
-// and the driver reports a write that succeeded as cancelled when its context
-// ends a moment later. Where many people's writes share a transaction, either
-// would let one person's cancelled context undo or misreport another's write.
-// database/sql still looks at the context before each statement, and no
-// statement of ours is long.
+// They never interrupt a running statement. SQLite rolls the whole transaction back when
+// a write is interrupted (sqlite3_interrupt), and the driver reports a write that
+// succeeded as cancelled when its context ends shortly after. As many people's writes
+// share a transaction, one person's cancelled context would undo or misreport another's
+// write. database/sql checks the context before each statement, and ours are short.
 type connector struct{ driver.Connector }
 
-// Connect implements driver.Connector. Of several starts at once one switches
-// the new file to WAL, and SQLite refuses the others without waiting; they
-// come again for as long as a statement would wait for a lock.
+// Connect implements driver.Connector. When several processes start at once, one
+// switches the new file to WAL and SQLite refuses the others without waiting for the
+// lock; they retry for as long as a statement would wait.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	deadline := time.Now().Add(busyTimeout)
 	inner, err := c.Connector.Connect(ctx)
@@ -58,7 +56,7 @@ func (c connector) Close() error {
 	return nil
 }
 
-// fullConn is what the driver's connection can do and database/sql uses.
+// fullConn is what database/sql uses of the driver's connection.
 type fullConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -124,8 +122,8 @@ func (c *conn) Close() error {
 	return errors.Join(append(failures, c.fullConn.Close())...)
 }
 
-// statement returns the kept statement, or another one where that is in use:
-// its rows are open while the same query runs again.
+// statement returns the kept statement, or another one where that is in use because its
+// rows are still open.
 func (c *conn) statement(ctx context.Context, query string) (*statement, error) {
 	kept := c.prepared[query]
 	if kept != nil && !kept.busy {
@@ -163,7 +161,7 @@ func (c *conn) makeRoom() error {
 	if len(c.prepared) < maxPrepared {
 		return nil
 	}
-	for query, stmt := range c.prepared { // any one: the common ones come back at once
+	for query, stmt := range c.prepared { // any: a frequent one is soon prepared again
 		if !stmt.busy {
 			delete(c.prepared, query)
 			return stmt.Close()
@@ -174,7 +172,7 @@ func (c *conn) makeRoom() error {
 
 type statement struct {
 	fullStmt
-	kept bool // the connection closes it, not its user
+	kept bool // closed by the connection, not by its user
 	busy bool
 }
 
@@ -196,7 +194,7 @@ func (s *statement) release() error {
 	return s.Close()
 }
 
-// openRows gives its statement back when it is closed.
+// openRows releases its statement when it is closed.
 type openRows struct {
 	driver.Rows
 	stmt *statement

@@ -15,11 +15,11 @@ var ErrPurchaseInFlight = errors.New("a purchase is in flight")
 
 // forgotten are the tables whose rows about a person are deleted, in an order that
 // foreign keys allow. users, which others refer to, is deleted last, by id.
-var forgotten = []string{"reminders", "favourites", "watches", "outbox", "searches", "broadcast_recipients", "dialogs", "api_keys"}
+var forgotten = []string{"reminders", "saved_items", "watches", "outbox", "searches", "broadcast_recipients", "dialogs", "api_keys"}
 
 // Forget deletes what is kept about a person. What they bought through the bot stays
 // as anonymous figures: product, category, quantity, price, country and date. Person,
-// key, order number, link and phone number are deleted.
+// key, order id, link and phone number are deleted.
 //
 // Open orders are closed, so that the answer to a poll in flight changes nothing. The
 // ids of handled updates stay for their 48 hours, without the person; unhandled
@@ -92,7 +92,7 @@ func (db *DB) DataSummary(ctx context.Context, userID int64) (DataSummary, error
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state = 'outcome_unknown') AS outcome_unknown,
 		(SELECT COUNT(*) FROM purchases WHERE user_id = ? AND state IN ('claimed', 'sending')) AS in_flight,
 		(SELECT COUNT(*) FROM searches WHERE user_id = ?) AS searches,
-		(SELECT COUNT(*) FROM favourites WHERE user_id = ?) AS saved,
+		(SELECT COUNT(*) FROM saved_items WHERE user_id = ?) AS saved,
 		(SELECT COUNT(*) FROM watches WHERE user_id = ?) AS watches,
 		(SELECT COUNT(*) FROM reminders WHERE user_id = ?) AS reminders,
 		(SELECT COUNT(*) FROM outbox WHERE user_id = ? AND state <> 'sent') AS waiting`,

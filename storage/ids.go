@@ -5,11 +5,10 @@ import (
 	"encoding/binary"
 )
 
-// newID returns the id of a new row: 53 random bits, never 0. Random and made
-// here, because then it is the same SQL everywhere, it is known before the row
-// is sealed (the id is part of what is sealed), it says nothing about how many
-// rows there are, and it is exact in JSON. Among a million rows the chance
-// that any two would meet is 1 in 18,000, and the primary key refuses it.
+// newID returns the id of a new row: 53 random bits, never 0. It is made here because
+// sealing needs the id before the insert, and so that all databases use the same SQL. It
+// does not reveal the number of rows, and JSON represents it exactly. Among a million
+// rows two ids are equal with a chance of 1 in 18,000; the primary key refuses that.
 func newID() int64 {
 	var raw [8]byte
 	for {

@@ -41,7 +41,7 @@ func checkUnfinished(t *testing.T, db *DB, want ...int64) {
 	}
 }
 
-func TestPut(t *testing.T) {
+func TestStoreUpdates(t *testing.T) {
 	db := openTest(t)
 	for _, step := range []struct {
 		ids  []int64
@@ -79,8 +79,8 @@ func checkUnfinishedSet(t *testing.T, db *DB, want int) {
 	}
 }
 
-// Any number at once, in the order of the batch, which is Telegram's.
-func TestPutLarge(t *testing.T) {
+// Many updates at once keep the order of the batch.
+func TestStoreManyUpdates(t *testing.T) {
 	db := openTest(t)
 	var ids []int64
 	for i := range int64(3*insertRows + 5) {
@@ -94,7 +94,7 @@ func TestPutLarge(t *testing.T) {
 	checkUnfinished(t, db, ids...)
 }
 
-// Older batches come first even when Telegram has started its ids anew.
+// Older batches come first even when Telegram has restarted its ids.
 func TestUnfinishedOrder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestUnfinishedOrder(t *testing.T) {
 	})
 }
 
-func TestBegin(t *testing.T) {
+func TestStartAttempt(t *testing.T) {
 	db := openTest(t)
 	put(t, db, 1, 2, 3)
 	for want := 2; want <= 4; want++ { // Put counted the first
@@ -122,16 +122,16 @@ func TestBegin(t *testing.T) {
 	if err := errors.Join(db.Finish(t.Context(), 2), db.DeadLetter(t.Context(), 3)); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []int64{2, 3, 4} { // finished, parked, unknown
+	for _, id := range []int64{2, 3, 4} { // done, dead-lettered, unknown
 		if _, _, err := db.StartAttempt(t.Context(), id); !errors.Is(err, ErrNotFound) {
 			t.Errorf("update %d: %v", id, err)
 		}
 	}
 }
 
-// An update whose key is gone counts its attempts all the same, so that it is
-// given up in the end.
-func TestBeginUnreadable(t *testing.T) {
+// Attempts at an update whose sealing key is gone are counted, so that it is
+// dead-lettered in the end.
+func TestStartAttemptAtDamagedUpdate(t *testing.T) {
 	db := openTest(t)
 	put(t, db, 1)
 	db.keys = testKeys(t, 9)
@@ -212,56 +212,7 @@ func TestDialogExpires(t *testing.T) {
 	})
 }
 
-func TestSweep(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bot.db")
-	synctest.Test(t, func(t *testing.T) {
-		db := openAt(t, path, testKeys(t, 1))
-		var many []int64
-		for id := range int64(sweepRows + 3) { // more than one batch of the sweep
-			many = append(many, 1000+id)
-		}
-		put(t, db, append(many, 1, 2, 3)...)
-		for _, id := range many {
-			if err := db.Finish(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := errors.Join(
-			db.FinishWithDialog(t.Context(), 1, 77, "amount", "3", time.Now().Add(time.Hour)),
-			db.DeadLetter(t.Context(), 2)); err != nil {
-			t.Fatal(err)
-		}
-		count := func(table string) (n int) {
-			if err := db.reader.GetContext(t.Context(), &n, "SELECT COUNT(*) FROM "+table); err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-		start := time.Now()
-		for _, step := range []struct {
-			at             time.Duration
-			inbox, dialogs int
-		}{
-			{time.Hour - time.Millisecond, len(many) + 3, 1},
-			{time.Hour, len(many) + 3, 0},
-			{48 * time.Hour, len(many) + 3, 0},
-			{48*time.Hour + time.Millisecond, 2, 0},
-			{30 * 24 * time.Hour, 2, 0},
-			{30*24*time.Hour + time.Millisecond, 1, 0}, // the unfinished one stays
-		} {
-			time.Sleep(step.at - time.Since(start))
-			if err := db.Sweep(t.Context(), time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			if inbox, dialogs := count("inbox"), count("dialogs"); inbox != step.inbox || dialogs != step.dialogs {
-				t.Errorf("after %v: %d updates and %d dialogs, want %d and %d", step.at, inbox, dialogs, step.inbox, step.dialogs)
-			}
-		}
-		checkUnfinished(t, db, 3)
-	})
-}
-
-// What people type is not readable in the files at any time, and an update
+// The files never contain what people type in plain text, and an update
 // that is done keeps nothing.
 func TestNothingReadableInFiles(t *testing.T) {
 	const canary = "canary-4f1c9e-canary"

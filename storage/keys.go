@@ -125,12 +125,12 @@ func (db *DB) AcceptKey(ctx context.Context, keyID int64, now time.Time) error {
 }
 
 // RefusedKeys returns keys that the marketplace refused and that open orders (with
-// onlyNumbers: rented numbers) wait for, at most limit. Damaged keys are left out;
+// onlyPhones: rented phones) wait for, at most limit. Damaged keys are left out;
 // the error beside the others names them.
-func (db *DB) RefusedKeys(ctx context.Context, onlyNumbers bool, limit int) ([]Key, error) {
+func (db *DB) RefusedKeys(ctx context.Context, onlyPhones bool, limit int) ([]Key, error) {
 	query := `SELECT ` + keyColumns + ` FROM api_keys WHERE invalid = 1 AND secret_sealed <> ''
 		AND EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0`
-	if onlyNumbers {
+	if onlyPhones {
 		query += ` AND orders.kind = 'sms'`
 	}
 	return db.usableKeys(ctx, "read refused keys", query+`) LIMIT ?`, limit)

@@ -11,34 +11,6 @@ import (
 	"hstockbot/internal/redact"
 )
 
-func openWithUsers(t *testing.T, ids ...int64) *DB {
-	t.Helper()
-	db := openTest(t)
-	for _, id := range ids {
-		if _, _, err := db.TouchUser(t.Context(), id, "Ann", "en", true); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return db
-}
-
-func saveKey(t *testing.T, db *DB, user int64, secret redact.Secret) Key {
-	t.Helper()
-	key, err := db.SaveKey(t.Context(), user, secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := db.ActiveKey(t.Context(), user)
-	if diff := cmp.Diff(key, got); err != nil || diff != "" {
-		t.Errorf("the active key: %v%s", err, diff)
-	}
-	if key.Secret != secret || key.UserID != user || key.State != KeyActive || key.Invalid || key.ID == 0 ||
-		key.Fingerprint != db.Digest("key", []byte(secret.Reveal())) {
-		t.Errorf("saved as %+v", key)
-	}
-	return key
-}
-
 func checkKey(t *testing.T, db *DB, want Key) {
 	t.Helper()
 	got, err := db.Key(t.Context(), want.ID)
@@ -47,7 +19,7 @@ func checkKey(t *testing.T, db *DB, want Key) {
 	}
 }
 
-func TestKeyLife(t *testing.T) {
+func TestKeyStates(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrNotFound) {
 		t.Errorf("no key yet: %v", err)
@@ -67,7 +39,7 @@ func TestKeyLife(t *testing.T) {
 	// Somebody else with the same key has a row of their own, and one fingerprint.
 	theirs := saveKey(t, db, 8, "first-secret")
 	if theirs.ID == first.ID || theirs.Fingerprint != first.Fingerprint {
-		t.Errorf("somebody else's: %+v", theirs)
+		t.Errorf("another person's: %+v", theirs)
 	}
 
 	if err := db.RemoveKey(t.Context(), 7); err != nil {
@@ -87,7 +59,7 @@ func TestKeyLife(t *testing.T) {
 	}
 }
 
-// A refused key is told of once; given again it is tried again.
+// A refusal is notified once; a key that is given again is valid again.
 func TestRefuseKey(t *testing.T) {
 	db := openWithUsers(t, 7)
 	key := saveKey(t, db, 7, "first-secret")
@@ -137,8 +109,8 @@ func TestOneActiveKey(t *testing.T) {
 	}
 }
 
-// A secret copied into another person's row doesn't open there.
-func TestSwappedKey(t *testing.T) {
+// A sealed secret that was copied into another row can't be opened.
+func TestKeyOfAnotherRow(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	mine, theirs := saveKey(t, db, 7, "first-secret"), saveKey(t, db, 8, "second-secret")
 	if _, err := db.writer.ExecContext(t.Context(),

@@ -13,8 +13,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// TestMigrationsGoBack: each one takes back what it did, and nothing else.
-func TestMigrationsGoBack(t *testing.T) {
+// TestMigrationsDown: each down migration reverts its up migration exactly.
+func TestMigrationsDown(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	placed(t, db, 1, 101) // tables with rows

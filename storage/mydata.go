@@ -17,7 +17,7 @@ type PersonalData struct {
 	Purchases []Purchase
 	Orders    []Order
 	Searches  []PastSearch
-	Saved     []Favourite
+	Saved     []SavedItem
 	Watches   []Watch
 	Reminders []Reminder
 	Messages  []Message // not yet sent; without their bodies
@@ -59,7 +59,7 @@ func (db *DB) personalData(ctx context.Context, userID int64) (data PersonalData
 		`SELECT `+columnsOf[PastSearch]()+` FROM searches WHERE user_id = ? ORDER BY created_at DESC`, userID); err != nil {
 		return data, err
 	}
-	if data.Saved, err = db.Favourites(ctx, userID, math.MaxInt32, 0); err != nil {
+	if data.Saved, err = db.SavedItems(ctx, userID, math.MaxInt32, 0); err != nil {
 		return data, err
 	}
 	if data.Watches, err = db.watches(ctx, `WHERE user_id = ?`, userID); err != nil {

@@ -306,14 +306,25 @@ var ErrStop = errors.New("stop")
 // EachOrder calls do with each order of this person, newest first, reading a page at
 // a time. Sealed fields are left empty. It returns do's error, or nil for ErrStop.
 func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error) error {
-	// The next page begins after the last order: rows may be added or deleted meanwhile.
-	before, id := int64(math.MaxInt64), int64(math.MaxInt64)
-	for {
+	return eachOrder(func(before, id int64) ([]Order, error) {
 		page, err := selectRows[Order](ctx, db, db.reader, `SELECT `+plainColumnsOf[Order]()+` FROM orders
 			WHERE user_id = ? AND (created_at < ? OR created_at = ? AND id < ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
 			userID, before, before, id, exportPage)
 		if err != nil {
-			return fmt.Errorf("read all orders: %w", err)
+			return nil, fmt.Errorf("read all orders: %w", err)
+		}
+		return page, nil
+	}, func(o Order) (time.Time, int64) { return o.CreatedAt, o.ID }, do)
+}
+
+// eachOrder calls do with each order, newest first. read returns the page behind the
+// last order: rows may be added or deleted meanwhile.
+func eachOrder[T any](read func(before, id int64) ([]T, error), position func(T) (createdAt time.Time, id int64), do func(T) error) error {
+	before, id := int64(math.MaxInt64), int64(math.MaxInt64)
+	for {
+		page, err := read(before, id)
+		if err != nil {
+			return err
 		}
 		for _, order := range page {
 			if err := do(order); errors.Is(err, ErrStop) {
@@ -321,7 +332,9 @@ func (db *DB) EachOrder(ctx context.Context, userID int64, do func(Order) error)
 			} else if err != nil {
 				return err
 			}
-			before, id = toMillis(order.CreatedAt), order.ID
+			var createdAt time.Time
+			createdAt, id = position(order)
+			before = toMillis(createdAt)
 		}
 		if len(page) < exportPage {
 			return nil

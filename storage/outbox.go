@@ -21,7 +21,7 @@ type Message struct {
 	UserID     int64     `db:"user_id"`
 	PurchaseID int64     `db:"purchase_id"`
 	OrderID    int64     `db:"order_id"`
-	Kind       string    `db:"kind"` // a word of the orders package
+	Kind       string    `db:"kind"` // defined by the package that stores it
 	Priority   Priority  `db:"priority"`
 	Body       []byte    `db:"body_sealed" seal:"outbox.body"` // deleted once sent
 	CreatedAt  time.Time `db:"created_at"`

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Folder 0700, files 0600, whatever the umask, in the first run and later.
+// The folder is 0700 and the files are 0600, whatever the umask, at each start.
 func TestPermissions(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o077} {
 		old := syscall.Umask(umask)
@@ -37,8 +37,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// A folder that was there is the operator's.
-func TestExistingFolderIsLeft(t *testing.T) {
+// An existing folder is not changed.
+func TestExistingFolderKeepsMode(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "shared")
 	if err := os.Mkdir(folder, 0o750); err != nil {
 		t.Fatal(err)

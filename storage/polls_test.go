@@ -1,57 +1,10 @@
 package storage
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/shopspring/decimal"
-
-	"hstockbot/internal/redact"
 )
-
-// rented places a purchase of two numbers and returns its orders, due at once.
-func rented(t *testing.T, db *DB, user int64, key Key, numbers ...int64) []Order {
-	t.Helper()
-	now := time.Now()
-	p := sending(t, db, user, key, int64(len(numbers)))
-	given := make([]Placement, 0, len(numbers))
-	for _, n := range numbers {
-		given = append(given, Placement{ExternalID: n, Phone: "+12025550123", RawStatus: "active"})
-	}
-	orders, placed, err := db.PlacePurchase(t.Context(), p, given, now, now, func(Order) []Message { return nil })
-	if err != nil || !placed {
-		t.Fatalf("placed %v: %v", placed, err)
-	}
-	return orders
-}
-
-// sending brings a purchase of numbers to the moment before its answer.
-func sending(t *testing.T, db *DB, user int64, key Key, quantity int64) Purchase {
-	t.Helper()
-	now := time.Now()
-	p, err := db.InsertDraft(t.Context(), Purchase{
-		UserID: user, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindSMS, Name: "Telegram", Quantity: quantity,
-		Rental: Rental{Project: "tg", Country: "us", CountryName: "United States"},
-		Rate:   decimal.New(9, -1), RatePer: 1, Currency: "USD", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
-	}, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	claimed, err := db.ClaimPurchase(t.Context(), user, p.ID, "owner", now, now.Add(time.Minute))
-	if err != nil || !claimed {
-		t.Fatalf("claimed %v: %v", claimed, err)
-	}
-	sent, err := db.StartSending(t.Context(), p.ID, "owner", Terms{Rate: p.Rate, Currency: "USD"}, now, now.Add(time.Minute))
-	if err != nil || !sent {
-		t.Fatalf("sending %v: %v", sent, err)
-	}
-	return p
-}
 
 func dueIDs(t *testing.T, db *DB, owner string, since, now time.Time) []int64 {
 	t.Helper()
@@ -67,9 +20,9 @@ func dueIDs(t *testing.T, db *DB, owner string, since, now time.Time) []int64 {
 	return ids
 }
 
-// TestPollsAreTakenOnce: of two processes one gets an order; what it noted is
-// written, and the order is due again when it says.
-func TestPollsAreTakenOnce(t *testing.T) {
+// TestTakePollsOnce: of two processes one gets an order; its result is
+// stored, and the order is due again at NextAt.
+func TestTakePollsOnce(t *testing.T) {
 	db := openWithUsers(t, 7)
 	key := saveKey(t, db, 7, "first-secret")
 	orders := rented(t, db, 7, key, 501, 502)
@@ -89,7 +42,7 @@ func TestPollsAreTakenOnce(t *testing.T) {
 		t.Errorf("what is in hand is due: %v", ids)
 	}
 	if ids := dueIDs(t, db, "two", time.Time{}, now); len(ids) != 2 {
-		t.Errorf("others' leases are not told of: %v", ids)
+		t.Errorf("the leases of others are not returned: %v", ids)
 	}
 
 	next := now.Add(10 * time.Second)
@@ -119,8 +72,8 @@ func TestPollsAreTakenOnce(t *testing.T) {
 	}
 }
 
-// TestDuePollsByWindow: what became due since the last look, and no more.
-func TestDuePollsByWindow(t *testing.T) {
+// TestDuePollsWindow: only orders that became due after since are returned.
+func TestDuePollsWindow(t *testing.T) {
 	db := openWithUsers(t, 7)
 	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
 	at := orders[0].NextPollAt
@@ -139,8 +92,8 @@ func TestDuePollsByWindow(t *testing.T) {
 	}
 }
 
-// TestOrdersWithoutAUsableKeyWait for one.
-func TestOrdersWithoutAUsableKeyWait(t *testing.T) {
+// TestDuePollsWithoutUsableKey: orders wait for a usable key.
+func TestDuePollsWithoutUsableKey(t *testing.T) {
 	db := openWithUsers(t, 7)
 	key := saveKey(t, db, 7, "first-secret")
 	orders := rented(t, db, 7, key, 501)
@@ -162,125 +115,92 @@ func TestOrdersWithoutAUsableKeyWait(t *testing.T) {
 	}
 }
 
-// TestOneCancelLeaves, and another one only when it is known to have done nothing.
-func TestOneCancelLeaves(t *testing.T) {
-	db := openWithUsers(t, 7, 8)
-	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
-	start := func(user int64) bool {
-		t.Helper()
-		began, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(began) == 1
-	}
-	if start(8) {
-		t.Error("somebody else's order")
-	}
-	if !start(7) || start(7) {
-		t.Error("not exactly one of two")
-	}
-	if err := db.EndCancels(t.Context(), []int64{orders[0].ID}); err != nil {
-		t.Fatal(err)
-	}
-	if !start(7) {
-		t.Error("refused after nothing was done")
-	}
-}
-
-// TestNumbersAreAdoptedOneByOne until the purchase has as many as it was for.
-func TestNumbersAreAdoptedOneByOne(t *testing.T) {
-	db := openWithUsers(t, 7)
-	p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
-	nobody := func(Order) []Message { return nil }
-	now := time.Now()
-	if _, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 7, Kind: "x", CreatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
-	for i, test := range []struct {
-		number  int64
-		adopted bool
-		err     error
-	}{{501, true, nil}, {501, false, ErrExternalIDTaken}, {502, true, nil}, {503, false, nil}} {
-		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, nobody)
-		if adopted != test.adopted || !errors.Is(err, test.err) {
-			t.Errorf("step %d: adopted %v, %v", i, adopted, err)
-		}
-	}
-}
-
-func TestSearches(t *testing.T) {
-	db := openWithUsers(t, 7, 8)
-	id, err := db.AddSearch(t.Context(), 7, "canary words")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if query, err := db.Search(t.Context(), 7, id); err != nil || query != "canary words" {
-		t.Errorf("got %q, %v", query, err)
-	}
-	if _, err := db.Search(t.Context(), 8, id); !errors.Is(err, ErrNotFound) {
-		t.Errorf("somebody else's: %v", err)
-	}
-	if err := db.Sweep(t.Context(), time.Now().Add(30*day-time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Search(t.Context(), 7, id); err != nil {
-		t.Errorf("swept too early: %v", err)
-	}
-	if err := db.Sweep(t.Context(), time.Now().Add(30*day+time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Search(t.Context(), 7, id); !errors.Is(err, ErrNotFound) {
-		t.Errorf("not swept: %v", err)
-	}
-}
-
-// TestPhonesAndQueriesAreSealed: neither can be read in the files.
-func TestPhonesAndQueriesAreSealed(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bot.db")
-	db := openAt(t, path, testKeys(t, 1))
-	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
-		t.Fatal(err)
-	}
-	rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
-	if _, err := db.AddSearch(t.Context(), 7, "canary words"); err != nil {
-		t.Fatal(err)
-	}
-	mustClose(t, db)
-	files, err := filepath.Glob(path + "*")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%v: %v", files, err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, secret := range []string{"12025550123", "canary", redact.Secret("first-secret").Reveal()} {
-			if strings.Contains(string(content), secret) {
-				t.Errorf("%s holds %q", filepath.Base(file), secret)
-			}
-		}
-	}
-}
-
-// TestARepeatedAnswerIsNoNews: copies count.
-func TestARepeatedAnswerIsNoNews(t *testing.T) {
+// TestTakePollsAfterLease: another owner may take an order when its lease has expired;
+// a result of the former owner is still stored.
+func TestTakePollsAfterLease(t *testing.T) {
 	db := openWithUsers(t, 7)
 	order := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)[0]
-	known := func(accounts ...redact.Secret) bool {
-		t.Helper()
-		all, err := db.Delivered(t.Context(), order.ID, accounts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all
+	now := time.Now().Add(time.Second).Truncate(time.Millisecond)
+	ends := now.Add(30 * time.Second)
+	due := duePolls(t, db, "one", now)
+	if taken, err := db.TakePolls(t.Context(), nil, due, "one", now, ends); err != nil || len(taken) != 1 {
+		t.Fatalf("%d taken: %v", len(taken), err)
 	}
-	order.Polls++
-	if _, _, err := db.UpdateOrder(t.Context(), order, []redact.Secret{"a", "a"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
+	due = duePolls(t, db, "two", now)
+	if len(due) != 1 || !due[0].LeasedUntil.Equal(ends) {
+		t.Fatalf("the other process sees %+v, want a lease until %s", due, ends)
+	}
+	for _, test := range []struct {
+		after time.Duration
+		taken int
+	}{{29 * time.Second, 0}, {30 * time.Second, 1}} {
+		at := now.Add(test.after)
+		taken, err := db.TakePolls(t.Context(), nil, due, "two", at, at.Add(time.Minute))
+		if err != nil || len(taken) != test.taken {
+			t.Errorf("%d taken after %s, want %d: %v", len(taken), test.after, test.taken, err)
+		}
+	}
+	if own := duePolls(t, db, "one", ends); len(own) != 1 {
+		t.Errorf("who had it before sees %d due, want the other's lease", len(own))
+	}
+	note := PollResult{OrderID: order.ID, At: now, Succeeded: true, NextAt: ends.Add(time.Hour)}
+	if _, err := db.TakePolls(t.Context(), []PollResult{note}, nil, "one", now, now); err != nil {
 		t.Fatal(err)
 	}
-	if !known("a") || !known("a", "a") || known("a", "a", "a") || known("b") {
-		t.Error("an answer is taken for another")
+	// The other one fails after that: the answer stands.
+	failed := PollResult{OrderID: order.ID, At: ends, Failures: 1, NextAt: ends.Add(time.Second)}
+	if _, err := db.TakePolls(t.Context(), []PollResult{failed}, nil, "two", now, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Order(t.Context(), 7, order.ID); err != nil || got.Polls != 1 || got.Failures != 0 || !got.NextPollAt.Equal(note.NextAt) {
+		t.Errorf("after a late note: %+v, %v", got, err)
+	}
+}
+
+// TestTakePollsSkipsChangedOrders: an order that was polled or closed since it
+// was found due.
+func TestTakePollsSkipsChangedOrders(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, db *DB, o Order){
+		"noted": func(t *testing.T, db *DB, o Order) {
+			note := PollResult{OrderID: o.ID, At: o.CreatedAt, Succeeded: true, NextAt: o.NextPollAt.Add(time.Millisecond)}
+			if _, err := db.TakePolls(t.Context(), []PollResult{note}, nil, "two", o.CreatedAt, o.CreatedAt); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"closed": func(t *testing.T, db *DB, o Order) {
+			o.Polls++
+			o.State, o.ClosedAt = OrderCancelled, o.CreatedAt
+			storePoll(t, db, o)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openWithUsers(t, 7)
+			order := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)[0]
+			now := time.Now().Add(time.Second)
+			due := duePolls(t, db, "one", now)
+			change(t, db, order)
+			taken, err := db.TakePolls(t.Context(), nil, due, "one", now, now.Add(time.Minute))
+			if err != nil || len(due) != 1 || len(taken) != 0 {
+				t.Errorf("%d due, %d taken: %v", len(due), len(taken), err)
+			}
+		})
+	}
+}
+
+// TestDuePollsLongestFirst, where there are more than the limit.
+func TestDuePollsLongestFirst(t *testing.T) {
+	db := openWithUsers(t, 7)
+	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501, 502, 503)
+	now := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	var notes []PollResult
+	for i, overdue := range []time.Duration{time.Second, 3 * time.Second, 2 * time.Second} {
+		notes = append(notes, PollResult{OrderID: orders[i].ID, At: now, Succeeded: true, NextAt: now.Add(-overdue)})
+	}
+	if _, err := db.TakePolls(t.Context(), notes, nil, "one", now, now); err != nil {
+		t.Fatal(err)
+	}
+	due, err := db.DuePolls(t.Context(), "one", time.Time{}, now, 2)
+	if err != nil || len(due) != 2 || due[0].OrderID != orders[1].ID || due[1].OrderID != orders[2].ID {
+		t.Errorf("due %+v: %v", due, err)
 	}
 }

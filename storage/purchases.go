@@ -45,9 +45,9 @@ const (
 	PurchaseClaimed PurchaseState = "claimed"
 	// PurchaseSending may have reached the marketplace from now on.
 	PurchaseSending PurchaseState = "sending"
-	// PurchasePlaced has its order numbers.
+	// PurchasePlaced has its order ids.
 	PurchasePlaced PurchaseState = "placed"
-	// PurchaseRejected bought nothing, surely.
+	// PurchaseRejected certainly bought nothing.
 	PurchaseRejected PurchaseState = "rejected"
 	// PurchaseOutcomeUnknown was sent without a conclusive answer.
 	PurchaseOutcomeUnknown PurchaseState = "outcome_unknown"
@@ -93,7 +93,7 @@ type Purchase struct {
 	Origin         string          `db:"origin"` // callback data of the screen that it was started from
 
 	State   PurchaseState `db:"state"`
-	Reason  string        `db:"reason"`                                  // of a rejection, a word of the orders package
+	Reason  string        `db:"reason"`                                  // of a rejection, defined by the orders package
 	Refusal string        `db:"refusal_sealed" seal:"purchases.refusal"` // the marketplace's sentence, "" for none
 
 	LeaseUntil  time.Time           `db:"lease_until"`
@@ -182,10 +182,10 @@ func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error
 	return db.insert(ctx, tx, "purchases", &p, "lease_owner", "")
 }
 
-// KeyDisturbed reports whether anything else of the same API key may have changed its
+// BalanceMayHaveChanged reports whether anything else of the same API key may have changed its
 // balance since then: another purchase that was sent or has an unknown outcome, an
 // order that ended with a refund or may be being cancelled, or an expired number.
-func (db *DB) KeyDisturbed(ctx context.Context, p Purchase, since time.Time) (bool, error) {
+func (db *DB) BalanceMayHaveChanged(ctx context.Context, p Purchase, since time.Time) (bool, error) {
 	n, err := db.countRows(ctx, "look for other changes of the balance", `
 		SELECT (SELECT COUNT(*) FROM purchases WHERE key_fingerprint = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'outcome_unknown')))
 		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))

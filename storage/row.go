@@ -14,17 +14,20 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// A struct says itself how its fields stand in the database:
+// Struct tags map the fields of a struct to columns:
 //
 //	db:"name"                  the column
 //	db:"name" from:"SQL"       computed, not stored
 //	db:"name" seal:"table.col" sealed, for this table, column and the id of the row
 //
-// Untagged fields are not stored. An untagged struct stands for its fields; its own
-// seal tag names the table of the sealed ones among them. A field "Damaged error"
-// says that a sealed value of the row could not be opened.
+// The names in a seal tag are part of the sealed data (associatedData), so they stay
+// when a table or a column is renamed.
+//
+// Untagged fields are not stored. The fields of an untagged struct are mapped like the
+// others; a seal tag on it names the table of its sealed fields. A field "Damaged
+// error" is set if a sealed value of the row can't be opened.
 
-// column is a field of a struct that stands in a column.
+// column is a field of a struct that is mapped to a column.
 type column struct {
 	name        string
 	from        string
@@ -36,7 +39,7 @@ type column struct {
 
 func (c column) sealed() bool { return c.sealColumn != "" }
 
-// layout is how a struct stands in the database.
+// layout is the mapping of a struct.
 type layout struct {
 	columns []column
 	byName  map[string]int
@@ -48,7 +51,7 @@ var layouts sync.Map // reflect.Type to *layout
 
 func layoutOf(t reflect.Type) *layout {
 	if known, ok := layouts.Load(t); ok {
-		return known.(*layout) //nolint:forcetypeassert // nothing else is stored
+		return known.(*layout)
 	}
 	l := &layout{byName: map[string]int{}}
 	l.add(t, nil, "")
@@ -87,13 +90,13 @@ func (l *layout) add(t reflect.Type, parent []int, sealTable string) {
 func destinationOf(t reflect.Type) func(reflect.Value) any {
 	switch t {
 	case reflect.TypeFor[time.Time]():
-		return func(field reflect.Value) any { return (*millis)(field.Addr().Interface().(*time.Time)) } //nolint:forcetypeassert // by its type
+		return func(field reflect.Value) any { return (*millis)(field.Addr().Interface().(*time.Time)) }
 	case reflect.TypeFor[bool]():
-		return func(field reflect.Value) any { return (*bit)(field.Addr().Interface().(*bool)) } //nolint:forcetypeassert // by its type
+		return func(field reflect.Value) any { return (*bit)(field.Addr().Interface().(*bool)) }
 	case reflect.TypeFor[decimal.Decimal]():
-		return func(field reflect.Value) any { return (*money)(field.Addr().Interface().(*decimal.Decimal)) } //nolint:forcetypeassert // by its type
+		return func(field reflect.Value) any { return (*money)(field.Addr().Interface().(*decimal.Decimal)) }
 	case reflect.TypeFor[decimal.NullDecimal]():
-		return func(field reflect.Value) any { return (*nullMoney)(field.Addr().Interface().(*decimal.NullDecimal)) } //nolint:forcetypeassert // by its type
+		return func(field reflect.Value) any { return (*nullMoney)(field.Addr().Interface().(*decimal.NullDecimal)) }
 	default:
 		return func(field reflect.Value) any { return field.Addr().Interface() }
 	}
@@ -214,7 +217,7 @@ func (db *DB) argument(l *layout, row reflect.Value, c column) any {
 	if !c.sealed() {
 		return c.destination(field)
 	}
-	plain := ""
+	var plain string
 	if field.Kind() == reflect.String {
 		plain = field.String()
 	} else {
@@ -235,7 +238,7 @@ func (db *DB) insertion(table string, row any, more ...any) (query string, args 
 		}
 	}
 	for i := 0; i < len(more); i += 2 {
-		names, args = append(names, more[i].(string)), append(args, more[i+1]) //nolint:forcetypeassert // its callers write the name
+		names, args = append(names, more[i].(string)), append(args, more[i+1]) //nolint:gosec // callers pass pairs
 	}
 	return `INSERT INTO ` + table + ` (` + strings.Join(names, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(args)-1) + `)`, args
 }

@@ -15,11 +15,11 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// ErrSealed says that a sealed value was changed, or belongs to another row
-// or column, or was never sealed.
+// ErrSealed says that a sealed value was changed, was sealed for another row or column,
+// or is not sealed.
 var ErrSealed = errors.New("storage: a sealed value can't be read")
 
-// UnknownKeyError says that a value is sealed with a key that isn't given.
+// UnknownKeyError says that a value is sealed with a key that the Keyring lacks.
 type UnknownKeyError struct {
 	KeyID string // the first 8 hex digits of the key's SHA-256
 }
@@ -73,7 +73,7 @@ func decodeKey(text string) ([]byte, error) {
 	text = strings.NewReplacer("+", "-", "/", "_").Replace(text)
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		// Not wrapped: what is wrong with a secret is said without quoting it.
+		// Not wrapped: the error must not quote the secret.
 		return nil, errors.New("not base64")
 	}
 	if len(raw) != keySize {
@@ -95,15 +95,15 @@ func newSealKey(raw []byte) (sealKey, error) {
 	return sealKey{id: hex.EncodeToString(sum[:4]), aead: aead}, nil
 }
 
-// seal returns plain as "v1.<key id>.<base64url>", bound to its place: it
-// opens only for the same table, column and row.
+// seal returns plain as "v1.<key id>.<base64url>". It can be opened only for the same
+// table, column and row.
 func (db *DB) seal(table, column string, row int64, plain []byte) string {
 	key := db.keys.keys[0]
 	box := key.aead.Seal(nil, nil, plain, associatedData(table, column, row)) //nolint:gosec // the AEAD makes the nonce (NewGCMWithRandomNonce)
 	return sealVersion + "." + key.id + "." + base64.RawURLEncoding.EncodeToString(box)
 }
 
-// unseal is the inverse of seal. The error is ErrSealed (with the place) or
+// unseal is the inverse of seal. The error is ErrSealed (with table, column and row) or
 // an *UnknownKeyError.
 func (db *DB) unseal(table, column string, row int64, sealed string) ([]byte, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
@@ -153,10 +153,10 @@ func associatedData(table, column string, row int64) []byte {
 	return []byte(table + "\x00" + column + "\x00" + strconv.FormatInt(row, 10))
 }
 
-// Digest returns what data can be recognized by without being kept:
-// HMAC-SHA256 in base64url, 43 characters. Digests of different domains never
-// match. The key is random, made once and kept sealed in the settings, so
-// rotating the secret keys changes no digest.
+// Digest returns a keyed digest by which data is recognized without being stored:
+// HMAC-SHA256 in base64url, 43 characters. Digests of different domains never match.
+// Its key is random, made once and stored sealed in the settings: rotating the secret
+// keys changes no digest.
 func (db *DB) Digest(domain string, data []byte) string {
 	mac := hmac.New(sha256.New, db.digest)
 	mac.Write([]byte(domain))

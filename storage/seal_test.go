@@ -89,9 +89,9 @@ func TestSealText(t *testing.T) {
 	}
 }
 
-// A new key goes in front; the old one still opens what it sealed, and without
-// it the database says so at once. Digests stay.
-func TestRotation(t *testing.T) {
+// A new key is added in front; the old one still opens what it sealed, and without
+// it Open fails. Digests stay the same.
+func TestKeyRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
 	old, digest := db.seal("t", "c", 1, []byte("canary")), db.Digest("key", []byte("secret"))

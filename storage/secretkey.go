@@ -10,14 +10,13 @@ import (
 	"path/filepath"
 )
 
-// secretFile is where the keys are kept when the operator gives none.
+// secretFile holds the keys when the operator gives none.
 const secretFile = "secret.key"
 
-// KeysBeside returns the keys in secret.key, in the folder of the database
-// file at path, and makes it (0600) for a database that doesn't exist yet.
-// Starts at the same time agree on one. A file that others may read is
-// refused, and so is a database whose secret.key is gone: a new key could not
-// read it.
+// KeysBeside returns the keys in secret.key, in the folder of the database file at path,
+// and creates it (0600) for a database that doesn't exist yet; processes that start at
+// the same time agree on one. The error says so where others may read the file, and
+// where the database exists without it: a new key could not open its values.
 func KeysBeside(path string) (Keyring, error) {
 	name := filepath.Join(filepath.Dir(path), secretFile)
 	ring, err := readKeys(name)
@@ -25,7 +24,7 @@ func KeysBeside(path string) (Keyring, error) {
 		return ring, err
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 { //nolint:gosec // the operator names the file
-		// Another start may have made both since we looked.
+		// Another process may have created both meanwhile.
 		ring, err := readKeys(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			return Keyring{}, fmt.Errorf("storage: %s is missing, and the database beside it can't be read without: put it back, or set SECRET_KEY", name)
@@ -60,9 +59,8 @@ func readKeys(name string) (Keyring, error) {
 	return ring, nil
 }
 
-// makeKey writes a new key under another name, makes it durable, and links it
-// into place: the file is there whole or not at all, and only the first of
-// several starts wins.
+// makeKey writes a new key to a temporary file, syncs it and links it into place: the
+// file is complete when it appears, and the first of several processes wins.
 func makeKey(name string) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), secretFile+".*") // 0600 (os.CreateTemp)
 	if err != nil {
@@ -85,7 +83,7 @@ func makeKey(name string) (err error) {
 	return syncFolder(filepath.Dir(name))
 }
 
-// syncFolder makes the names in a folder durable.
+// syncFolder makes the entries of a folder durable.
 func syncFolder(name string) error {
 	folder, err := os.Open(name) //nolint:gosec // the database's folder
 	if err != nil {

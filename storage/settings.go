@@ -14,25 +14,25 @@ import (
 const (
 	// digestSetting holds the key of Digest, sealed.
 	digestSetting = "digest_key"
-	// maintenanceSetting holds since when nobody may buy, as unix milliseconds; ""
-	// while everybody may.
+	// maintenanceSetting holds since when buying is closed, as unix milliseconds; ""
+	// while it is open.
 	maintenanceSetting = "maintenance"
-	// maintenanceText holds the admins' own sentence about it.
+	// maintenanceText holds the admins' sentence about it.
 	maintenanceText = "maintenance_text"
 )
 
-// SMMRateMismatchSetting is the setting that holds since when a real charge has shown that
-// the rate of SMM services is not for so many pieces, as unix milliseconds.
+// SMMRateMismatchSetting is the setting that holds when a charge showed that the rate of
+// SMM services is not for per pieces, as unix milliseconds.
 func SMMRateMismatchSetting(per int64) string {
 	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_refuted"
 }
 
-// Setting returns what was kept under name, "" if nothing was.
+// Setting returns the value stored under name, or "".
 func (db *DB) Setting(ctx context.Context, name string) (string, error) {
 	return setting(ctx, db.reader, db.bind(selectSetting), name)
 }
 
-// SetSetting keeps value under name.
+// SetSetting stores value under name.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
 	return db.submit(ctx, func(tx *sqlx.Tx) error {
 		return setSetting(ctx, tx, db.bind(upsertSetting), name, value)
@@ -56,13 +56,13 @@ func setting(ctx context.Context, q sqlx.QueryerContext, query, name string) (st
 
 func setSetting(ctx context.Context, tx *sqlx.Tx, query, name, value string) error {
 	if _, err := tx.ExecContext(ctx, query, name, value); err != nil {
-		return fmt.Errorf("storage: keeping setting %s: %w", name, err)
+		return fmt.Errorf("storage: storing setting %s: %w", name, err)
 	}
 	return nil
 }
 
-// digestKey returns the key of Digest and makes it the first time. A setting
-// has no number, so its name is its column and its row is 0.
+// digestKey returns the key of Digest and creates it the first time. Settings have no
+// ids: it is sealed for the column of its name and row 0.
 func (db *DB) digestKey(ctx context.Context) (key []byte, err error) {
 	err = db.write(ctx, func(tx *sqlx.Tx) error {
 		sealed, err := setting(ctx, tx, db.bind(selectSetting), digestSetting)

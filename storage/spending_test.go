@@ -61,6 +61,6 @@ func TestSpending(t *testing.T) {
 		t.Error(diff)
 	}
 	if none, err := db.Spending(t.Context(), 3); err != nil || len(none) != 0 {
-		t.Errorf("somebody without orders spent %v, %v", none, err)
+		t.Errorf("a person without orders spent %v, %v", none, err)
 	}
 }

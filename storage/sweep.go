@@ -15,8 +15,8 @@ const sweepRows = 500
 // sweepRules says what is deleted, and how long after the moment in the condition.
 // Telegram repeats an update for 24 hours, so its id is kept for longer than that.
 //
-// The digests of an order that is closed are not needed to prevent a second delivery:
-// where they are gone, the number of accounts in the order tells (newDeliveries).
+// The digests of a closed order are not needed to prevent a second delivery: without
+// them the number of accounts sent does (newDeliveries).
 var sweepRules = []struct {
 	table, key, condition string
 	age                   time.Duration

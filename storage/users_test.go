@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSeeUser(t *testing.T) {
+func TestTouchUser(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bot.db")
 	synctest.Test(t, func(t *testing.T) {
 		db := openAt(t, path, testKeys(t, 1))
@@ -32,7 +32,7 @@ func TestSeeUser(t *testing.T) {
 			}
 		}
 		if _, err := db.User(t.Context(), id); !errors.Is(err, ErrNotFound) {
-			t.Errorf("somebody never seen: %v", err)
+			t.Errorf("an unknown person: %v", err)
 		}
 		see()
 
@@ -74,14 +74,14 @@ func TestSeeUser(t *testing.T) {
 
 		for _, err := range []error{db.SetLang(t.Context(), 8, "zh"), db.SetUnreachable(t.Context(), 8)} {
 			if !errors.Is(err, ErrNotFound) {
-				t.Errorf("somebody never seen: %v", err)
+				t.Errorf("an unknown person: %v", err)
 			}
 		}
 	})
 }
 
-// The usual tap reads and writes nothing.
-func TestSeeUserWritesNothing(t *testing.T) {
+// A repeated visit writes nothing.
+func TestTouchUserWritesNothing(t *testing.T) {
 	db := openTest(t)
 	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestSeeUserWritesNothing(t *testing.T) {
 	}
 }
 
-func TestSeeUserConcurrently(t *testing.T) {
+func TestTouchUserConcurrently(t *testing.T) {
 	db := openTest(t)
 	var taps sync.WaitGroup
 	for range 32 {
@@ -104,4 +104,80 @@ func TestSeeUserConcurrently(t *testing.T) {
 		})
 	}
 	taps.Wait()
+}
+
+// A person who has never used the private chat can't be written to, and one who has
+// blocked the bot stays unreachable outside it.
+func TestTouchUserOutsidePrivateChat(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	synctest.Test(t, func(t *testing.T) {
+		db := openAt(t, path, testKeys(t, 1))
+		see := func(private bool) User {
+			t.Helper()
+			user, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return user
+		}
+		reachable := func(want bool) {
+			t.Helper()
+			ids, err := db.Reachable(t.Context(), []int64{6, 7, 8})
+			if err != nil || (len(ids) == 1) != want {
+				t.Errorf("reachable are %v (%v), want Ann: %v", ids, err, want)
+			}
+		}
+		if see(false).Private {
+			t.Error("an inline query opens the private chat")
+		}
+		reachable(false)
+		if !see(true).Private || !see(false).Private {
+			t.Error("the private chat is not seen")
+		}
+		reachable(true)
+		if err := db.AddMessage(t.Context(), Message{UserID: 7, Kind: "goods", CreatedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.SetUnreachable(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * seenEvery)
+		if !see(false).Unreachable {
+			t.Error("an inline query makes who blocked the bot reachable")
+		}
+		reachable(false)
+		if _, released, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil || !released {
+			t.Errorf("held messages are not released (%v)", err)
+		}
+		reachable(true)
+	})
+}
+
+func TestSetBlocked(t *testing.T) {
+	db := openTest(t)
+	entry := AuditEntry{AdminID: 1, Action: "block", Subject: 7, At: time.Now()}
+	if _, err := db.SetBlocked(t.Context(), 7, true, entry); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an unknown person: %v", err)
+	}
+	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} { // the second time it is so already
+		if changed, err := db.SetBlocked(t.Context(), 7, true, entry); err != nil || changed != want {
+			t.Errorf("changed: %v (%v), want %v", changed, err, want)
+		}
+	}
+	user, _, err := db.TouchUser(t.Context(), 7, "Anna", "en", true)
+	if err != nil || !user.Blocked {
+		t.Errorf("%+v (%v) is not blocked any more", user, err)
+	}
+	if entries, total, err := db.AuditLog(t.Context(), 8, 0); err != nil || total != 1 || entries[0].Subject != 7 {
+		t.Errorf("recorded are %+v (%v)", entries, err)
+	}
+	if err := db.Forget(t.Context(), 7, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _, err := db.AuditLog(t.Context(), 8, 0); err != nil || len(entries) != 1 || entries[0].Subject != 0 {
+		t.Errorf("after being forgotten: %+v (%v)", entries, err)
+	}
 }

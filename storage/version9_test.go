@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/redact"
@@ -33,21 +32,6 @@ func openVersion9(t *testing.T) *DB {
 		t.Fatal(err)
 	}
 	return openAt(t, path, testKeys(t, 1))
-}
-
-func equal(t *testing.T, what string, want, got any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func selectStrings(t *testing.T, db *DB, query string) (found []string) {
-	t.Helper()
-	if err := db.reader.SelectContext(t.Context(), &found, query); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return found
 }
 
 func TestOpensDatabaseOfVersion9(t *testing.T) {
@@ -123,7 +107,7 @@ func TestReadsPeopleOfVersion9(t *testing.T) {
 	if len(data.Searches) != 1 || data.Searches[0].Query != "gmail accounts" || !data.Searches[0].At.Equal(version9Time) {
 		t.Errorf("searches are %+v", data.Searches)
 	}
-	equal(t, "favourites", []Favourite{{Service: 2, SMM: true, Name: "Followers"}}, data.Saved)
+	equal(t, "saved_items", []SavedItem{{Service: 2, SMM: true, Name: "Followers"}}, data.Saved)
 	equal(t, "reminders", 1, len(data.Reminders))
 	equal(t, "purchases, orders, messages", []int{17, 10, 8}, []int{len(data.Purchases), len(data.Orders), len(data.Messages)})
 	watches := map[WatchKind]Watch{}
@@ -332,7 +316,7 @@ func TestMigrationRenamesOnlyNames(t *testing.T) {
 	}
 	defer func() { _ = before.Close() }()
 	after := openVersion9(t)
-	tables := map[string]string{"alerts": "watches", "alarms": "monitor_alerts", "admin_log": "audit_log"}
+	tables := map[string]string{"favourites": "saved_items", "alerts": "watches", "alarms": "monitor_alerts", "admin_log": "audit_log"}
 	columns := map[string]string{
 		"orders.number": "external_id", "orders.word": "raw_status", "orders.elsewhere": "external", "orders.told_at": "notified_at", "orders.asked_at": "last_poll_at",
 		"orders.key_print": "key_fingerprint", "purchases.key_print": "key_fingerprint", "api_keys.print": "fingerprint", "outbox.class": "priority",

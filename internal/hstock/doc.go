@@ -15,7 +15,7 @@
 //
 // What the answer to a purchase means:
 //
-//	an order number                                       success
+//	an order id                                           success
 //	a documented refusal                                  Refused, InvalidKey
 //	another refusal                                       RefusedOther
 //	no request: name, dial, TLS, no slot under the limit  NotSent
@@ -81,7 +81,7 @@
 // Whole number. Likewise; "10,000" is one, because a whole number has no decimals. A
 // stock of -1, in words or missing is unknown, which is not sold out; less is 0.
 //
-// Order and service numbers (id). Digits, as they stand in the answer, with # before
+// Order ids and service numbers (id). Digits, as they stand in the answer, with # before
 // or .0 behind them; under order, order_id or orderId.
 //
 // Flag. true, 1, yes, y, on, ok, success; false, 0, no, n, off; without case.

@@ -4,31 +4,29 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
-	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
 
-// ErrCancelSent is returned where a cancel of this order has left already and it
-// is not known that it did nothing: it is not sent again. The order's state tells.
-var ErrCancelSent = errors.New("a cancel of this order is on its way")
+// ErrCancelSent is returned when a cancel of this order was sent and may have had an
+// effect. It is not sent again; the order's state will show the outcome.
+var ErrCancelSent = errors.New("a cancel of this order was already sent")
 
-// ErrOrderClosed is returned where there is nothing left to cancel.
+// ErrOrderClosed is returned for an order that can no longer be cancelled.
 var ErrOrderClosed = errors.New("the order is closed")
 
-// ErrExternalIDShared is returned where two orders of one key have the same number, a
-// rented number and another one: the marketplace could cancel either.
-var ErrExternalIDShared = errors.New("two orders have this number")
+// ErrExternalIDShared is returned when a rented phone and another order of the same key
+// have the same id: the marketplace could cancel either.
+var ErrExternalIDShared = errors.New("two orders have this id")
 
-// CancelAllowance asks whether an order could be cancelled now, and what would be paid
-// back. It changes nothing.
+// CancelAllowance asks the marketplace whether an order can be cancelled now and what
+// would be refunded. It changes nothing.
 func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.CancelAllowance, error) {
 	order, key, err := s.cancellable(ctx, userID, orderID)
 	if err != nil {
@@ -62,149 +60,134 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 	return order, key.Secret, err
 }
 
-// CancelOutcome is what came of a cancel. Where it is not Done, Refused says that
-// the marketplace did nothing, with its sentence if it gave one, and Unsure that
-// its answer was lost, so that only the order's state can tell. Where it is none
-// of the three, the order has ended otherwise.
+// CancelOutcome is the outcome of a cancel. Done: the order is cancelled. Refused: the
+// marketplace did nothing; Refusal is its sentence, "" if it gave none. Uncertain: the
+// answer was lost, and only the order's state will show the outcome. If it is none of
+// the three, the order has ended in another way.
 type CancelOutcome struct {
-	Order   storage.Order
-	Done    bool
-	Refused bool
-	Refusal string
-	Unsure  bool
-	Err     error // of CancelAll: why the request did nothing at all
+	Order     storage.Order
+	Done      bool
+	Refused   bool
+	Refusal   string
+	Uncertain bool
+	Err       error // of CancelAll: why the request had no effect
 }
 
-// Cancel cancels an order, by one request that is never repeated while it may
-// have been done. The order is asked for right after, for what was paid back.
+// Cancel cancels an order by one request, which is never repeated if it may have had an
+// effect. Afterwards the order is fetched, for the refund.
 func (s *Service) Cancel(ctx context.Context, userID, orderID int64) (CancelOutcome, error) {
 	order, key, err := s.cancellable(ctx, userID, orderID)
 	if err != nil {
 		return CancelOutcome{Order: order}, err
 	}
-	outcomes, err := s.cancelTogether(ctx, userID, key, []storage.Order{order})
+	outcomes, err := s.cancelBatch(ctx, userID, key, []storage.Order{order})
 	if len(outcomes) == 0 {
 		return CancelOutcome{Order: order}, err
 	}
 	return outcomes[0], err
 }
 
-// cancelTogether cancels up to hstock.MaxBatch orders of one key by one request,
-// which is never repeated for an order while it may have been done. An error
-// beside no outcomes means that nothing was done; ErrCancelSent, that a cancel of
-// each of them has left already.
-func (s *Service) cancelTogether(ctx context.Context, userID int64, key redact.Secret, orders []storage.Order) ([]CancelOutcome, error) {
+// cancelBatch cancels up to hstock.MaxBatch orders of one key by one request. An error
+// without outcomes means that the request had no effect; ErrCancelSent, that a cancel
+// of each order was sent before.
+func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secret, orders []storage.Order) ([]CancelOutcome, error) {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
-		return nil, context.DeadlineExceeded // too late to wait for an answer
+		return nil, context.DeadlineExceeded // no time left to wait for an answer
 	}
 	ids := make([]int64, 0, len(orders))
 	for _, order := range orders {
 		ids = append(ids, order.ID)
 	}
 	now := time.Now()
-	begun, err := s.db.StartCancels(ctx, userID, ids, now)
+	started, err := s.db.StartCancels(ctx, userID, ids, now)
 	if err != nil {
 		return nil, err
 	}
-	if len(begun) == 0 {
+	if len(started) == 0 {
 		return nil, ErrCancelSent
 	}
-	var numbers []int64
+	var externalIDs []int64
 	for _, order := range orders {
-		if slices.Contains(begun, order.ID) {
-			numbers = append(numbers, order.ExternalID)
+		if slices.Contains(started, order.ID) {
+			externalIDs = append(externalIDs, order.ExternalID)
 		}
 	}
 	s.checkpoint("cancelling")
-	answers, err := s.market.Cancel(ctx, key, numbers)
+	answers, err := s.market.Cancel(ctx, key, externalIDs)
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
-	if err != nil && s.nothingDone(ctx, key, numbers, err) {
-		return nil, errors.Join(err, s.db.EndCancels(ctx, begun))
+	if err != nil && s.hadNoEffect(ctx, key, externalIDs, err) {
+		return nil, errors.Join(err, s.db.EndCancels(ctx, started))
 	}
 	if err != nil {
-		s.log.Warn("outcome of a cancel is unknown", "orders", numbers, "error", err)
+		s.log.Warn("cancel outcome unknown", "orders", externalIDs, "error", err)
 	}
 	outcomes := make([]CancelOutcome, len(orders))
 	var refused []int64
 	for i, order := range orders {
 		order.CancelSentAt = now
-		outcomes[i] = CancelOutcome{Order: order, Unsure: true} // also where another cancel of it has left
-		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.ExternalID }); k >= 0 && slices.Contains(begun, order.ID) {
-			outcomes[i].Unsure, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
+		outcomes[i] = CancelOutcome{Order: order, Uncertain: true} // also if another cancel of it was sent before
+		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.ExternalID }); k >= 0 && slices.Contains(started, order.ID) {
+			outcomes[i].Uncertain, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
 		if outcomes[i].Refused {
 			outcomes[i].Order.CancelSentAt = time.Time{}
 			refused = append(refused, order.ID)
 		}
 	}
-	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.afterCancels(ctx, outcomes))
+	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.fetchCancelledOrders(ctx, outcomes))
 }
 
-// afterCancels reads how those orders stand now that are cancelled, or may be.
-func (s *Service) afterCancels(ctx context.Context, outcomes []CancelOutcome) error {
-	asking, cancel := context.WithTimeout(ctx, termsTimeout)
+// fetchCancelledOrders fetches the orders that are cancelled or may be, and completes
+// their outcomes.
+func (s *Service) fetchCancelledOrders(ctx context.Context, outcomes []CancelOutcome) error {
+	fetchCtx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
-	var (
-		group    sync.WaitGroup
-		slots    = make(chan struct{}, statesAtOnce)
-		failures = make([]error, len(outcomes))
-	)
-	for i, outcome := range outcomes {
-		if outcome.Refused {
-			continue
+	return errors.Join(s.parallel(len(outcomes), fetchesAtOnce, "fetch a cancelled order", func(i int) (err error) {
+		if !outcomes[i].Refused {
+			outcomes[i], err = s.applyCancel(ctx, fetchCtx, outcomes[i].Order, outcomes[i].Done)
 		}
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			failures[i] = loop.Recover(s.log, "read a cancelled order", func() (err error) {
-				outcomes[i], err = s.afterCancel(ctx, asking, outcome.Order, outcome.Done)
-				return err
-			})
-		})
-	}
-	group.Wait()
-	return errors.Join(failures...)
+		return err
+	})...)
 }
 
-// nothingDone reports whether a cancel surely did nothing. A refusal in words
-// that are not documented is one if all of its orders can still be cancelled.
-func (s *Service) nothingDone(ctx context.Context, key redact.Secret, numbers []int64, err error) bool {
+// hadNoEffect reports whether a cancel surely had no effect. After an undocumented
+// refusal it had none if all of its orders can still be cancelled.
+func (s *Service) hadNoEffect(ctx context.Context, key redact.Secret, externalIDs []int64, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
 	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
 		return true
 	case hstock.RefusedOther:
 		ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 		defer cancel()
-		allowances, err := s.market.AllowCancel(ctx, key, numbers)
-		return err == nil && len(allowances) == len(numbers) &&
+		allowances, err := s.market.AllowCancel(ctx, key, externalIDs)
+		return err == nil && len(allowances) == len(externalIDs) &&
 			!slices.ContainsFunc(allowances, func(a hstock.CancelAllowance) bool { return !a.Allowed })
 	default:
 		return false
 	}
 }
 
-// cancelPatience is how often the outcome of a cancel is reported, when polls
-// keep coming in between.
-const cancelPatience = 5
+// maxUpdateAttempts is how often storing the outcome of a cancel is tried while polls
+// store other updates of the order.
+const maxUpdateAttempts = 5
 
-// afterCancel reads the order as it is now, as long as asking lasts, and stores
-// that. Where the marketplace said that it is cancelled, it is, whatever else can
-// be heard of it.
-func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, done bool) (CancelOutcome, error) {
+// applyCancel fetches the order within fetchCtx and stores it. If the marketplace said
+// that the cancel is done, the order is stored as cancelled even if it can't be fetched.
+func (s *Service) applyCancel(ctx, fetchCtx context.Context, order storage.Order, done bool) (CancelOutcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout+recordTimeout)
 	defer cancel()
-	outcome := CancelOutcome{Order: order, Done: done, Unsure: !done}
-	for range cancelPatience {
-		h, err := s.hearCancelled(asking, order, done)
+	outcome := CancelOutcome{Order: order, Done: done, Uncertain: !done}
+	for range maxUpdateAttempts {
+		u, err := s.fetchCancelled(fetchCtx, order, done)
 		if err != nil {
-			return outcome, nil // what became of it the watcher will hear
+			return outcome, nil // a later poll will show the outcome
 		}
-		next, reported, err := s.db.UpdateOrder(ctx, h.next, h.delivered, h.tell)
+		next, applied, err := s.db.UpdateOrder(ctx, u.next, u.delivered, u.messages)
 		if err != nil {
 			return outcome, err
 		}
-		if reported {
+		if applied {
 			s.wakeOutbox()
 			next.CancelSentAt = outcome.Order.CancelSentAt
 			outcome.Order = next
@@ -216,55 +199,53 @@ func (s *Service) afterCancel(ctx, asking context.Context, order storage.Order, 
 	}
 	switch outcome.Order.State {
 	case storage.OrderCancelled, storage.OrderRefunded:
-		outcome.Done, outcome.Unsure = true, false
+		outcome.Done, outcome.Uncertain = true, false
 	case storage.OrderOpen, storage.OrderPartial:
-	default: // it has ended otherwise
-		outcome.Unsure = false
+	default: // it has ended in another way
+		outcome.Uncertain = false
 	}
 	return outcome, nil
 }
 
-// hearCancelled asks for an order after a cancel; done says that it was one.
-func (s *Service) hearCancelled(ctx context.Context, order storage.Order, done bool) (heard, error) {
+// fetchCancelled fetches an order after a cancel. done: the marketplace said that the
+// cancel is done.
+func (s *Service) fetchCancelled(ctx context.Context, order storage.Order, done bool) (update, error) {
 	key, err := s.keyFor(ctx, order)
-	h := heard{next: order}
+	var u update
 	if err == nil {
-		var answer heard
-		answer, err = s.hear(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)
-		if err == nil {
-			h = answer
-		}
+		u, err = s.fetch(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)
 	}
 	now := time.Now()
-	switch {
-	case err != nil && !done:
-		return h, err
-	case err != nil:
-		h.next.Polls++
-		h.next.UpdatedAt = now
+	if err != nil {
+		if !done {
+			return u, err
+		}
+		u = update{next: order}
+		u.next.Polls++
+		u.next.UpdatedAt = now
 	}
-	if done && (h.next.State == storage.OrderOpen || h.next.State == storage.OrderPartial) {
-		h.next.State, h.next.ClosedAt = storage.OrderCancelled, now
-		h.next.Charge = decimal.NullDecimal{} // what was heard is from before: a part of it is paid back
+	if done && (u.next.State == storage.OrderOpen || u.next.State == storage.OrderPartial) {
+		u.next.State, u.next.ClosedAt = storage.OrderCancelled, now
+		u.next.Charge = decimal.NullDecimal{} // the known charge is that of before the refund
 	}
-	// The card that was tapped says it; a number's own message is drawn again.
-	tell := h.tell
-	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+	// The tapped card shows the end. The message of a phone is redrawn.
+	fetched := u.messages
+	u.messages = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		var messages []storage.Message
-		if tell != nil && len(fresh) > 0 {
-			all, err := tell(o, fresh)
+		if fetched != nil && len(fresh) > 0 {
+			all, err := fetched(o, fresh)
 			if err != nil {
 				return nil, err
 			}
-			messages = all[:1] // what was delivered
+			messages = all[:1] // the goods or the code
 		}
 		if o.Kind == storage.KindSMS {
-			messages = append(messages, about(o, MessageRedraw, outbox.PriorityStatus, now))
+			messages = append(messages, aboutOrder(o, MessageRedraw, outbox.PriorityStatus, now))
 		}
-		for i := range messages { // behind the card that was tapped
-			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardFirst)
+		for i := range messages { // after the tapped card
+			messages[i].CreatedAt = messages[i].CreatedAt.Add(cardDelay)
 		}
 		return messages, nil
 	}
-	return h, nil
+	return u, nil
 }

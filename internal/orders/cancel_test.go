@@ -9,77 +9,71 @@ import (
 
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
-func (w *world) wantCancels(n int) {
-	w.t.Helper()
-	if got := w.market.Count("cancel"); got != n {
-		w.t.Errorf("%d requests to cancel reached the marketplace, want %d", got, n)
-	}
-}
-
-// TestCancel gives the money back, and says it on the card only.
+// TestCancel: the money is refunded, and only the card shows the end.
 func TestCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, w.market.Hold(market.GmailUSA, true))
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 2)} {
-			pass(5 * time.Second)
+			testworld.Pass(5 * time.Second)
 			_, allowance, err := w.service.CancelAllowance(t.Context(), anna, order.ID)
-			must(t, err)
+			testworld.Must(t, err)
 			if !allowance.Allowed || !allowance.Refund.Decimal.IsPositive() {
 				t.Errorf("allowance: %+v", allowance)
 			}
 			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-			must(t, err)
+			testworld.Must(t, err)
 			if !outcome.Done || outcome.Order.State != storage.OrderCancelled || outcome.Order.Charge.Decimal.Sign() != 0 {
-				t.Errorf("cancelling came to %+v", outcome)
+				t.Errorf("got %+v", outcome)
 			}
-			pass(time.Minute)
+			testworld.Pass(time.Minute)
 			if got := w.order(order.ID); got.Open() || got.State != storage.OrderCancelled {
 				t.Errorf("the order is %s", got.State)
 			}
 			if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrOrderClosed) {
-				t.Errorf("once more: %v", err)
+				t.Errorf("a second call: %v", err)
 			}
 		}
-		w.wantCancels(2)
+		w.wantCalls("cancel", 2)
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("the end was told %d times beside the card", n)
+			t.Errorf("%d messages about the end in addition to the card", n)
 		}
-		if got := w.market.Balance(annaKey.Reveal()).String(); got != "100" {
+		if got := w.Market.Balance(testworld.AnnaKey.Reveal()).String(); got != "100" {
 			t.Errorf("the balance is %s", got)
 		}
 	})
 }
 
-// TestACancelThatIsRefused may be sent again later.
-func TestACancelThatIsRefused(t *testing.T) {
+func TestRefusedCancelCanBeSentAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.market.SetCancelAfter(5 * time.Minute)
+		w.Market.SetCancelAfter(5 * time.Minute)
 		order := w.rent(1)[0]
 		_, allowance, err := w.service.CancelAllowance(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if allowance.Allowed || allowance.Reason != "BEFORE_MIN_WAIT" || allowance.EligibleAfter == "" {
 			t.Errorf("allowance: %+v", allowance)
 		}
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
-		if outcome.Done || outcome.Unsure || outcome.Refusal != "Early auto refund is not available for this order" {
+		testworld.Must(t, err)
+		if outcome.Done || outcome.Uncertain || outcome.Refusal != "Early auto refund is not available for this order" {
 			t.Errorf("too early: %+v", outcome)
 		}
-		pass(6 * time.Minute)
+		testworld.Pass(6 * time.Minute)
 		outcome, err = w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if !outcome.Done {
 			t.Errorf("later: %+v", outcome)
 		}
-		w.wantCancels(2)
+		w.wantCalls("cancel", 2)
 	})
 }
 
-// TestALostCancelIsNotRepeated, whether it was done or not: the state tells.
-func TestALostCancelIsNotRepeated(t *testing.T) {
+// TestUnansweredCancelIsNotRepeated, whether it had an effect or not. The order's
+// state shows the outcome.
+func TestUnansweredCancelIsNotRepeated(t *testing.T) {
 	for _, test := range []struct {
 		fault market.FaultKind
 		done  bool
@@ -87,85 +81,84 @@ func TestALostCancelIsNotRepeated(t *testing.T) {
 		t.Run(string(test.fault), func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
-				pass(5 * time.Second)
-				w.market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
+				testworld.Pass(5 * time.Second)
+				w.Market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-				must(t, err)
-				if outcome.Done != test.done || outcome.Unsure == test.done {
-					t.Errorf("cancelling came to %+v", outcome)
+				testworld.Must(t, err)
+				if outcome.Done != test.done || outcome.Uncertain == test.done {
+					t.Errorf("got %+v", outcome)
 				}
 				want := orders.ErrCancelSent
 				if test.done {
 					want = orders.ErrOrderClosed
 				}
 				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, want) {
-					t.Errorf("once more: %v, want %v", err, want)
+					t.Errorf("a second call: %v, want %v", err, want)
 				}
-				pass(time.Hour)
-				w.wantCancels(1)
+				testworld.Pass(time.Hour)
+				w.wantCalls("cancel", 1)
 			})
 		})
 	}
 }
 
-// TestACancelThatWasNotSent may be sent.
-func TestACancelThatWasNotSent(t *testing.T) {
+func TestCancelThatWasNotSentCanBeSentAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		pass(5 * time.Second)
-		w.close() // nobody listens any more
+		testworld.Pass(5 * time.Second)
+		w.CutMarket() // connections are refused
 		if _, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil || errors.Is(err, orders.ErrCancelSent) {
 			t.Errorf("got %v", err)
 		}
 		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
-			t.Error("it is taken for sent")
+			t.Error("it is marked as sent")
 		}
-		_, w.close = w.net.Serve("market", w.market)
-		pass(time.Minute)
+		_, stop := w.Net.Serve("market", w.Market)
+		defer stop()
+		testworld.Pass(time.Minute)
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if !outcome.Done {
 			t.Errorf("sent again: %+v", outcome)
 		}
-		w.wantCancels(1)
+		w.wantCalls("cancel", 1)
 	})
 }
 
-// TestTheChargeOfACancelledOrder that nobody could be asked for is not known: the
-// one from before would be told and summed as if nothing was paid back.
-func TestTheChargeOfACancelledOrder(t *testing.T) {
+// TestChargeOfCancelledOrderIsUnknown, if the order can't be fetched after the cancel. The
+// old charge would count as spent.
+func TestChargeOfCancelledOrderIsUnknown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, w.market.Hold(market.GmailUSA, true))
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 2)
-		pass(5 * time.Second)
+		testworld.Pass(5 * time.Second)
 		if before := w.order(order.ID); !before.Charge.Decimal.IsPositive() {
 			t.Fatalf("charged %v", before.Charge)
 		}
-		w.market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
+		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if !outcome.Done || outcome.Order.Charge.Valid {
 			t.Errorf("done %v, charged %v", outcome.Done, outcome.Order.Charge)
 		}
 		if spent, err := w.db.Spending(t.Context(), anna); err != nil || len(spent) != 0 {
 			t.Errorf("spent %+v, %v", spent, err)
 		}
-		w.market.ClearFaults()
-		pass(time.Minute)
+		w.Market.ClearFaults()
+		testworld.Pass(time.Minute)
 		after, err := w.service.Refresh(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if !after.Charge.Valid || !after.Charge.Decimal.IsZero() || after.State != storage.OrderCancelled {
 			t.Errorf("refreshed, it is %s and charged %v", after.State, after.Charge)
 		}
 	})
 }
 
-// TestTwelveCancelsAtOnce send one.
-func TestTwelveCancelsAtOnce(t *testing.T) {
+func TestConcurrentCancelsSendOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		pass(5 * time.Second)
-		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
+		testworld.Pass(5 * time.Second)
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
 		var taps sync.WaitGroup
 		var done atomic.Int64
 		for range 12 {
@@ -180,77 +173,76 @@ func TestTwelveCancelsAtOnce(t *testing.T) {
 			})
 		}
 		taps.Wait()
-		w.wantCancels(1)
+		w.wantCalls("cancel", 1)
 		if n := done.Load(); n != 1 {
-			t.Errorf("%d taps were told that it is done, want 1", n)
+			t.Errorf("%d taps got Done, want 1", n)
 		}
 	})
 }
 
-func TestCancellingSomebodyElses(t *testing.T) {
+func TestCancelOfAnotherPersonsOrder(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, w.market.Hold(market.GmailUSA, true))
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.addBoris()
 		for _, order := range []storage.Order{w.rent(1)[0], w.buy(market.GmailUSA, 1)} {
 			if _, _, err := w.service.CancelAllowance(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
-				t.Errorf("asking for a %s: %v", order.Kind, err)
+				t.Errorf("allowance of a %s: %v", order.Kind, err)
 			}
 			if _, err := w.service.Cancel(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("cancelling a %s: %v", order.Kind, err)
 			}
 		}
-		w.wantCancels(0)
+		w.wantCalls("cancel", 0)
 	})
 }
 
-// TestTheCodeThatCameFirst stands: what is cancelled too late is not cancelled.
-func TestTheCodeThatCameFirst(t *testing.T) {
+// TestCancelAfterTheCode: a cancel that is too late is refused, and the code arrives.
+func TestCancelAfterTheCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		pass(5 * time.Second)
-		must(t, w.market.SendSMS(order.ExternalID, "3", "code 3"))
+		testworld.Pass(5 * time.Second)
+		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if outcome.Done || outcome.Refusal == "" {
-			t.Errorf("cancelling came to %+v", outcome)
+			t.Errorf("got %+v", outcome)
 		}
-		pass(5 * time.Second)
+		testworld.Pass(5 * time.Second)
 		if len(w.codes()) != 1 {
 			t.Errorf("codes %q", w.codes())
 		}
 	})
 }
 
-// TestASlowCancelWhileItIsPolled: what the marketplace said is recorded, however
-// many polls come in between.
-func TestASlowCancelWhileItIsPolled(t *testing.T) {
+// TestSlowCancelDuringPolls: the outcome is stored although polls update the order
+// meanwhile.
+func TestSlowCancelDuringPolls(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		pass(5 * time.Second)
-		w.market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 20 * time.Second})
+		testworld.Pass(5 * time.Second)
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 20 * time.Second})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
+		testworld.Must(t, err)
 		if got := w.order(order.ID); !outcome.Done || got.State != storage.OrderCancelled || got.Open() {
-			t.Errorf("came to %+v, and the order is %s", outcome, got.State)
+			t.Errorf("got %+v, and the order is %s", outcome, got.State)
 		}
-		pass(time.Minute)
+		testworld.Pass(time.Minute)
 		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("its end was told %d times beside the card", n)
+			t.Errorf("%d messages about the end in addition to the card", n)
 		}
 	})
 }
 
-// TestACancelRefusedInOtherWords is a refusal only if the order can still be
-// cancelled.
-func TestACancelRefusedInOtherWords(t *testing.T) {
+// TestUndocumentedRefusalOfCancel: the cancel had no effect only if the order can still be cancelled.
+func TestUndocumentedRefusalOfCancel(t *testing.T) {
 	for _, done := range []bool{false, true} {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
-			pass(5 * time.Second)
-			w.market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal trouble", Commit: done})
+			testworld.Pass(5 * time.Second)
+			w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal error", Commit: done})
 			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 			if done != outcome.Done || done != (err == nil) {
-				t.Errorf("done %v: came to %+v, %v", done, outcome, err)
+				t.Errorf("done %v: got %+v, %v", done, outcome, err)
 			}
 			if got := w.order(order.ID); got.CancelSentAt.IsZero() == done {
 				t.Errorf("done %v: the mark is %s", done, got.CancelSentAt)
@@ -259,17 +251,17 @@ func TestACancelRefusedInOtherWords(t *testing.T) {
 	}
 }
 
-// TestACodeBeatsALostCancel: the card does not say "cancelled".
-func TestACodeBeatsALostCancel(t *testing.T) {
+// TestCodeAndUnansweredCancel: the outcome is the code, not a cancelled order.
+func TestCodeAndUnansweredCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		pass(5 * time.Second)
-		must(t, w.market.SendSMS(order.ExternalID, "3", "code 3"))
-		w.market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
+		testworld.Pass(5 * time.Second)
+		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
-		must(t, err)
-		if outcome.Done || outcome.Unsure || outcome.Order.State != storage.OrderDelivered {
-			t.Errorf("came to %+v", outcome)
+		testworld.Must(t, err)
+		if outcome.Done || outcome.Uncertain || outcome.Order.State != storage.OrderDelivered {
+			t.Errorf("got %+v", outcome)
 		}
 	})
 }

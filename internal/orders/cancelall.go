@@ -4,34 +4,32 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"hstockbot/internal/hstock"
-	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
 
-// errUnanswered is of an order that an answer passes over.
-var errUnanswered = errors.New("the marketplace said nothing of this order")
+// errUnanswered is the error of an order that is missing in an answer.
+var errUnanswered = errors.New("the answer does not contain this order")
 
-// CancelCheck is what the marketplace says of cancelling one open order. With Err it
-// could not be asked, or said nothing; ErrExternalIDShared says that it must not be.
+// CancelCheck says whether one open order can be cancelled. Err is why that is not
+// known; with ErrExternalIDShared the order must not be cancelled.
 type CancelCheck struct {
 	Order     storage.Order
 	Allowance hstock.CancelAllowance
 	Err       error
 }
 
-// batch is open orders that one request names: of one key, at most hstock.MaxBatch.
+// batch holds the open orders of one request: of one key, at most hstock.MaxBatch.
 type batch struct {
 	key    redact.Secret
 	orders []storage.Order
 }
 
-// CancelAllowances asks which of a person's open orders could be cancelled now, newest
-// first, and what would be paid back. It changes nothing. Orders that a cancel
-// has left for already are passed over; an error means that none could be asked for.
+// CancelAllowances asks the marketplace which of a person's open orders can be cancelled
+// now and what would be refunded, newest first. It changes nothing. Orders whose cancel
+// was sent are skipped. An error means that no request was answered.
 func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelCheck, error) {
 	batches, shared, err := s.cancelBatches(ctx, userID, nil)
 	if err != nil {
@@ -39,19 +37,21 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	}
 	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
 	defer cancel()
-	asked := make([][]CancelCheck, len(batches))
-	failures := s.sideBySide(batches, func(i int, b batch) error {
-		for _, order := range b.orders {
-			asked[i] = append(asked[i], CancelCheck{Order: order, Err: errUnanswered})
+	checks := make([][]CancelCheck, len(batches))
+	failures := s.parallel(len(batches), len(batches), "ask which orders can be cancelled", func(i int) error {
+		var ids []int64
+		for _, order := range batches[i].orders {
+			checks[i] = append(checks[i], CancelCheck{Order: order, Err: errUnanswered})
+			ids = append(ids, order.ExternalID)
 		}
-		answers, err := s.market.AllowCancel(ctx, b.key, numbersOf(b.orders))
-		for j := range asked[i] {
-			a := &asked[i][j]
+		allowances, err := s.market.AllowCancel(ctx, batches[i].key, ids)
+		for j := range checks[i] {
+			check := &checks[i][j]
 			if err != nil {
-				a.Err = err
+				check.Err = err
 			}
-			if k := slices.IndexFunc(answers, func(said hstock.CancelAllowance) bool { return said.Order == a.Order.ExternalID }); k >= 0 {
-				a.Allowance, a.Err = answers[k], nil
+			if k := slices.IndexFunc(allowances, func(a hstock.CancelAllowance) bool { return a.Order == check.Order.ExternalID }); k >= 0 {
+				check.Allowance, check.Err = allowances[k], nil
 			}
 		}
 		return err
@@ -59,7 +59,7 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	if len(batches) > 0 && !slices.Contains(failures, nil) {
 		return nil, errors.Join(failures...)
 	}
-	all := slices.Concat(asked...)
+	all := slices.Concat(checks...)
 	for _, order := range shared {
 		all = append(all, CancelCheck{Order: order, Err: ErrExternalIDShared})
 	}
@@ -67,25 +67,24 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	return all, nil
 }
 
-// CancelAll cancels these orders of a person, as far as they are still open: one
-// request for each batch, never repeated for an order while it may have been
-// done. Every order gets its outcome, newest first.
+// CancelAll cancels those of the given orders of a person that are still open, by one
+// request for each batch, and returns the outcome of each order, newest first.
 func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64) ([]CancelOutcome, error) {
 	batches, _, err := s.cancelBatches(ctx, userID, orderIDs)
 	if err != nil {
 		return nil, err
 	}
 	outcomes := make([][]CancelOutcome, len(batches))
-	failures := s.sideBySide(batches, func(i int, b batch) error {
-		done, err := s.cancelTogether(ctx, userID, b.key, b.orders)
-		if len(done) > 0 && err != nil { // each has its outcome, which could not all be written down
-			s.log.Error("recording a cancel failed", "error", err)
+	failures := s.parallel(len(batches), len(batches), "cancel orders", func(i int) error {
+		done, err := s.cancelBatch(ctx, userID, batches[i].key, batches[i].orders)
+		if len(done) > 0 && err != nil {
+			s.log.Error("outcomes of cancels not stored", "error", err)
 		}
-		for k, order := range b.orders {
+		for k, order := range batches[i].orders {
 			if len(done) > 0 {
 				outcomes[i] = append(outcomes[i], done[k])
 			} else {
-				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: errors.Is(err, ErrCancelSent), Err: err})
+				outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Uncertain: errors.Is(err, ErrCancelSent), Err: err})
 			}
 		}
 		return nil
@@ -95,8 +94,8 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 			continue
 		}
 		outcomes[i] = nil
-		for _, order := range b.orders { // nobody knows how far it came
-			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Unsure: true})
+		for _, order := range b.orders { // a panic; the request may have been sent
+			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Uncertain: true})
 		}
 	}
 	all := slices.Concat(outcomes...)
@@ -104,25 +103,25 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 	return all, nil
 }
 
-// cancelBatches arranges a person's open orders by the key to ask with, but for
-// those whose number another order shares. only narrows them down; nil takes the
-// newest cancelMost.
+// cancelBatches groups a person's open orders by the key to cancel them with. shared
+// are those whose id another order shares. only selects orders by id; nil selects all.
+// At most the newest maxCancellable orders are considered.
 func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) (batches []batch, shared []storage.Order, err error) {
-	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, cancelMost, 0)
+	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, maxCancellable, 0)
 	if err != nil {
 		return nil, nil, err
 	}
 	var keyless error
-	last := map[redact.Secret]int{} // the batch of a key that is being filled
+	last := map[redact.Secret]int{} // index of the batch of a key that is not full
 	for _, order := range open {
 		if !order.CancelSentAt.IsZero() || only != nil && !slices.Contains(only, order.ID) {
 			continue
 		}
-		two, err := s.db.ExternalIDShared(ctx, order)
+		isShared, err := s.db.ExternalIDShared(ctx, order)
 		if err != nil {
 			return nil, nil, err
 		}
-		if two {
+		if isShared {
 			shared = append(shared, order)
 			continue
 		}
@@ -134,8 +133,8 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 		if err != nil {
 			return nil, nil, err
 		}
-		i, known := last[key.Secret]
-		if !known || len(batches[i].orders) == hstock.MaxBatch {
+		i, exists := last[key.Secret]
+		if !exists || len(batches[i].orders) == hstock.MaxBatch {
 			i = len(batches)
 			last[key.Secret] = i
 			batches = append(batches, batch{key: key.Secret})
@@ -146,26 +145,4 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 		return nil, shared, keyless
 	}
 	return batches, shared, nil
-}
-
-// sideBySide works on all batches at once: a slow answer must not take another
-// one's time. A panic is the failure of its batch.
-func (s *Service) sideBySide(batches []batch, do func(i int, b batch) error) []error {
-	failures := make([]error, len(batches))
-	var group sync.WaitGroup
-	for i, b := range batches {
-		group.Go(func() {
-			failures[i] = loop.Recover(s.log, "cancel side by side", func() error { return do(i, b) })
-		})
-	}
-	group.Wait()
-	return failures
-}
-
-func numbersOf(orders []storage.Order) []int64 {
-	numbers := make([]int64, 0, len(orders))
-	for _, order := range orders {
-		numbers = append(numbers, order.ExternalID)
-	}
-	return numbers
 }

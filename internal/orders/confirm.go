@@ -13,26 +13,26 @@ import (
 	"hstockbot/storage"
 )
 
-// Result is what a tap on Confirm has come to.
+// Result is the result of a tap on Confirm.
 type Result int
 
 const (
-	// Placed: the marketplace gave an order number, now or at an earlier tap.
+	// Placed: the marketplace gave an order id, at this tap or an earlier one.
 	Placed Result = iota + 1
-	// Rejected: surely nothing was bought; Purchase.Reason and Refusal say why.
+	// Rejected: nothing was bought; Purchase.Reason and Purchase.Refusal say why.
 	Rejected
-	// Unknown: it may have been bought. A message that says more is stored.
-	Unknown
-	// Redrawn: the terms are not those that were confirmed; Quote is the new
-	// draft, Changes say what is different. Nothing was bought.
+	// OutcomeUnknown: it may have been bought. A message about it is stored.
+	OutcomeUnknown
+	// Redrawn: nothing was bought, because the terms have changed since the card was
+	// drawn; Quote is the new draft, Changes are the differences.
 	Redrawn
-	// InProgress: another tap's request is on its way.
+	// InProgress: the request of another tap is in flight.
 	InProgress
-	// Busy: another purchase of the same key is on its way; the card in Quote stands.
+	// Busy: another purchase of the same key is in flight; the draft in Quote stays.
 	Busy
-	// Gone: the draft was cancelled or replaced by a newer card.
+	// Gone: the draft was discarded or superseded.
 	Gone
-	// Drafted: it is not confirmed, and the card in Quote stands.
+	// Drafted: the purchase is not confirmed; the draft in Quote stays.
 	Drafted
 )
 
@@ -40,31 +40,31 @@ const (
 type Change int
 
 const (
-	// ChangeExpired: the card was too old to be trusted.
+	// ChangeExpired: the draft had expired.
 	ChangeExpired Change = iota + 1
 	// ChangePrice: the price rose.
 	ChangePrice
-	// ChangeKey: the person has given another API key since.
+	// ChangeKey: the person has another API key now.
 	ChangeKey
-	// ChangeCurrency: the account is in another currency than the card said.
+	// ChangeCurrency: the currency of the account is another one.
 	ChangeCurrency
 )
 
 // Why a purchase was rejected, as stored with it.
 const (
-	ReasonRefused     = "refused"     // by the marketplace, in its own words
-	ReasonNotSent     = "not_sent"    // the request never left
-	ReasonUnreachable = "unreachable" // price and balance could not be read
+	ReasonRefused     = "refused"     // by the marketplace; Refusal is its sentence
+	ReasonNotSent     = "not_sent"    // the request was not sent
+	ReasonUnreachable = "unreachable" // price or balance could not be read
 	ReasonInvalidKey  = "invalid_key" // the marketplace does not accept the key
-	ReasonStock       = "stock"       // no longer as many as wanted
-	ReasonBalance     = "balance"     // no longer enough money
-	ReasonGone        = "gone"        // the marketplace has it no more
-	ReasonInterrupted = "interrupted" // the bot was stopped before it asked
+	ReasonStock       = "stock"       // the quantity is outside the limits
+	ReasonBalance     = "balance"     // the balance is too low
+	ReasonGone        = "gone"        // no longer offered
+	ReasonInterrupted = "interrupted" // the process ended before the request
 )
 
-// Outcome is what became of a confirmed purchase. Orders are set when it is
-// Placed (one, or those of rented numbers), Quote where a card stands (Drafted, Busy, Redrawn), Changes when it is
-// Redrawn.
+// Outcome is the outcome of a confirmed purchase. Orders are set if it is Placed (one
+// order, or one for each rented phone), Quote if there is a draft (Drafted, Busy,
+// Redrawn), Changes if it is Redrawn.
 type Outcome struct {
 	Result   Result
 	Purchase storage.Purchase
@@ -73,16 +73,16 @@ type Outcome struct {
 	Changes  []Change
 }
 
-// Confirm buys what a draft says, once, whatever number of taps, repeated
-// updates and replicas ask for it. An error (ErrMaintenance for one) means that
-// nothing was sent and the draft, or the claim until its lease is over, stands.
+// Confirm buys what a draft says. However often it is called, also by several
+// processes, at most one request is sent. An error (such as ErrMaintenance) means
+// that nothing was sent; the draft stays, or the claim until its lease is over.
 func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if p.State != storage.PurchaseDraft {
-		return s.settled(ctx, p)
+		return s.outcomeOf(ctx, p)
 	}
 	if err := s.CanBuy(ctx); err != nil {
 		return Outcome{}, err
@@ -111,21 +111,20 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	if claim == nil {
 		return s.afterLostClaim(ctx, userID, purchaseID)
 	}
-	defer s.settle.notify()
-	return claim.carryOut(ctx, key, lang)
+	defer s.slotFreed.notify()
+	return claim.execute(ctx, key, lang)
 }
 
-// Outcome tells what a purchase has come to, without doing anything about it.
+// Outcome returns the present outcome of a purchase and changes nothing.
 func (s *Service) Outcome(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return s.settled(ctx, p)
+	return s.outcomeOf(ctx, p)
 }
 
-// settled tells what a purchase has come to.
-func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, error) {
+func (s *Service) outcomeOf(ctx context.Context, p storage.Purchase) (Outcome, error) {
 	outcome := Outcome{Purchase: p}
 	switch p.State {
 	case storage.PurchasePlaced:
@@ -137,7 +136,7 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 	case storage.PurchaseRejected:
 		outcome.Result = Rejected
 	case storage.PurchaseOutcomeUnknown, storage.PurchaseDismissed:
-		outcome.Result = Unknown
+		outcome.Result = OutcomeUnknown
 	case storage.PurchaseClaimed, storage.PurchaseSending:
 		outcome.Result = InProgress
 	case storage.PurchaseDraft:
@@ -152,18 +151,18 @@ func (s *Service) settled(ctx context.Context, p storage.Purchase) (Outcome, err
 	return outcome, nil
 }
 
-// afterLostClaim says why a claim was not had: somebody else's tap was
-// quicker, the key's turn did not come, or maintenance began.
+// afterLostClaim returns the outcome when a purchase could not be claimed or its lease
+// was lost: another tap was quicker, the key's slot stayed taken, or maintenance began.
 func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
 	outcome, err := s.Outcome(ctx, userID, purchaseID)
 	if outcome.Result == Drafted {
 		outcome.Result = Busy
-		err = s.CanBuy(ctx) // maintenance may have begun in between
+		err = s.CanBuy(ctx) // maintenance may have begun meanwhile
 	}
 	return outcome, err
 }
 
-// redrawDraft replaces a draft that is not claimed by one on today's terms.
+// redrawDraft replaces an unclaimed draft by one on the present terms.
 func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes []Change, lang string) (Outcome, error) {
 	quote, err := s.Draft(ctx, intentOf(p, lang))
 	if err != nil {
@@ -175,14 +174,14 @@ func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes [
 	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
 }
 
-// claim takes the purchase and its key's turn, waiting a few seconds for the
-// turn. It returns nil when it can't be had.
-func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error) {
-	c := &claim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
-	patience := time.NewTimer(turnPatience)
-	defer patience.Stop()
+// purchaseClaim claims the purchase and its key's slot, and waits a few seconds for the slot.
+// It returns nil if the purchase can't be claimed.
+func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim, error) {
+	c := &purchaseClaim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
+	timeout := time.NewTimer(slotTimeout)
+	defer timeout.Stop()
 	for {
-		settled := s.settle.wait()
+		freed := s.slotFreed.wait()
 		now := time.Now()
 		claimed, err := s.db.ClaimPurchase(ctx, p.UserID, p.ID, c.owner, now, now.Add(purchaseLease))
 		if err == nil {
@@ -195,11 +194,11 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error)
 		if !errors.Is(err, storage.ErrKeyBusy) {
 			return nil, err
 		}
-		pause := time.NewTimer(turnPause) // another process may be the one that is busy
+		pause := time.NewTimer(slotRetry) // another process may hold the slot
 		select {
-		case <-settled:
+		case <-freed:
 		case <-pause.C:
-		case <-patience.C:
+		case <-timeout.C:
 			pause.Stop()
 			return nil, nil
 		case <-ctx.Done():
@@ -210,21 +209,20 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*claim, error)
 	}
 }
 
-// claim is a purchase that this call, and no other, may send.
-type claim struct {
+// purchaseClaim is a purchase that only this call may send.
+type purchaseClaim struct {
 	s     *Service
 	p     storage.Purchase
 	owner string
 }
 
-// carryOut reads the terms once more, sends the one request, and writes down
-// what came of it.
-func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+// execute reads the terms once more, sends the one request, and records the outcome.
+func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
 	terms, err := c.s.readTerms(ctx, key, intentOf(c.p, lang))
 	if err != nil {
 		return c.reject(ctx, reasonOf(err), refusalOf(err))
 	}
-	if terms.unfit != nil {
+	if terms.limitErr != nil {
 		c.p.Stock = terms.stock
 		return c.reject(ctx, ReasonStock, "")
 	}
@@ -236,131 +234,129 @@ func (c *claim) carryOut(ctx context.Context, key storage.Key, lang string) (Out
 		return c.redraw(ctx, next, ChangePrice)
 	}
 	c.p = next
-	if blocks(next) && next.Total().GreaterThan(next.Balance) {
+	if requiresBalance(next) && next.Total().GreaterThan(next.Balance) {
 		return c.reject(ctx, ReasonBalance, "")
 	}
 
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < hstock.PurchaseTimeout {
-		return c.reject(ctx, ReasonUnreachable, "") // too late to wait for an answer
+		return c.reject(ctx, ReasonUnreachable, "") // no time left to wait for an answer
 	}
 	now := time.Now()
 	sending, err := c.s.db.StartSending(ctx, c.p.ID, c.owner,
 		storage.Terms{Rate: next.Rate, Balance: next.Balance, Currency: next.Currency, Stock: next.Stock, Variants: next.Variants}, now, now.Add(purchaseLease))
 	if err != nil {
-		return Outcome{}, err // not known to be sending: the lease will reject it
+		return Outcome{}, err // still claimed: rejected when the lease is over
 	}
 	if !sending {
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	given, err := c.send(ctx, key.Secret)
+	placements, err := c.send(ctx, key.Secret)
 	c.s.checkpoint("answered")
-	return c.record(ctx, key, given, err)
+	return c.record(ctx, key, placements, err)
 }
 
 // send makes the one request.
-func (c *claim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
+func (c *purchaseClaim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
 	if c.p.Kind != storage.KindSMS {
-		number, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
-		return []storage.Placement{{ExternalID: number}}, err
+		id, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
+		return []storage.Placement{{ExternalID: id}}, err
 	}
-	numbers, err := c.s.market.AddSMS(ctx, key, hstock.AddSMSRequest{
+	phones, err := c.s.market.AddSMS(ctx, key, hstock.AddSMSRequest{
 		ProjectID: c.p.Rental.Project, Quantity: int(c.p.Quantity), Country: c.p.Rental.Country, Phone: c.p.Rental.Phone,
 	})
-	given := make([]storage.Placement, 0, len(numbers))
-	for _, n := range numbers {
-		given = append(given, storage.Placement{ExternalID: n.Order, Phone: n.Phone, Country: n.Country, RawStatus: n.RawStatus})
+	placements := make([]storage.Placement, 0, len(phones))
+	for _, p := range phones {
+		placements = append(placements, storage.Placement{ExternalID: p.Order, Phone: p.Phone, Country: p.Country, RawStatus: p.RawStatus})
 	}
-	return given, err
+	return placements, err
 }
 
-// record writes down the answer to the one request. From here on the caller's
-// context no longer counts: an order number that is not written down is lost.
-func (c *claim) record(ctx context.Context, key storage.Key, given []storage.Placement, answer error) (Outcome, error) {
+// record stores the answer to the one request. It ignores the cancelling of ctx: an
+// order id that is not stored is lost.
+func (c *purchaseClaim) record(ctx context.Context, key storage.Key, placements []storage.Placement, err error) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
-	if answer == nil {
-		return c.place(ctx, given)
+	if err == nil {
+		return c.place(ctx, placements)
 	}
-	kind, _ := hstock.KindOf(answer)
+	kind, _ := hstock.KindOf(err)
 	switch kind {
 	case hstock.NotSent:
 		return c.reject(ctx, ReasonNotSent, "")
 	case hstock.InvalidKey:
-		c.s.noteKey(ctx, key.ID, key.UserID, answer)
+		c.s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
 		return c.reject(ctx, ReasonInvalidKey, "")
 	case hstock.Refused:
-		return c.reject(ctx, ReasonRefused, refusalOf(answer))
+		return c.reject(ctx, ReasonRefused, refusalOf(err))
 	case hstock.RefusedOther:
-		if c.balanceStands(ctx, key.Secret) {
-			return c.reject(ctx, ReasonRefused, refusalOf(answer))
+		if c.balanceUnchanged(ctx, key.Secret) {
+			return c.reject(ctx, ReasonRefused, refusalOf(err))
 		}
 	}
-	c.s.log.Warn("outcome of a purchase is unknown", "purchase", c.p.ID, "error", answer)
-	return c.doubt(ctx, refusalOf(answer))
+	c.s.log.Warn("purchase outcome unknown", "purchase", c.p.ID, "error", err)
+	return c.markOutcomeUnknown(ctx, refusalOf(err))
 }
 
-// balanceStands reports whether the balance has not fallen since just before
-// the request: then a refusal in words that are not documented was one.
-func (c *claim) balanceStands(ctx context.Context, key redact.Secret) bool {
+// balanceUnchanged reports whether the balance has surely not fallen since before the
+// request. Then an undocumented refusal means that nothing was bought.
+func (c *purchaseClaim) balanceUnchanged(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
-	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !shows(balance.Amount, smallestCharge(c.p)) {
+	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !wouldShow(balance.Amount, smallestCharge(c.p)) {
 		return false
 	}
-	disturbed, err := c.s.db.KeyDisturbed(ctx, c.p, c.p.SentAt) // a refund may hide the charge
+	disturbed, err := c.s.db.BalanceMayHaveChanged(ctx, c.p, c.p.SentAt) // a refund may hide the charge
 	return err == nil && !disturbed
 }
 
-func (c *claim) place(ctx context.Context, given []storage.Placement) (Outcome, error) {
+func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placement) (Outcome, error) {
 	var orders []storage.Order
 	placed := false
-	err := c.insist(ctx, func(ctx context.Context) error {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
-		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, given, now, now.Add(firstPoll(c.p.Kind)), announce)
+		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, placements, now, now.Add(firstPoll(c.p.Kind)), announceRental)
 		return err
 	})
 	if err != nil {
-		// The numbers go where an operator can find them, and are tried again for as
-		// long as this process lives; else the lease makes it unknown.
-		for _, g := range given {
-			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", g.ExternalID, "error", err)
+		// This process keeps trying to store them. If it ends before that, the outcome
+		// becomes unknown, and an operator finds the order ids in the log.
+		for _, placement := range placements {
+			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", placement.ExternalID, "error", err)
 		}
 		c.s.mu.Lock()
-		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, given: given}
+		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, placements: placements}
 		c.s.mu.Unlock()
-		c.s.decide.Wake()
+		c.s.settleLoop.Wake()
 		return Outcome{Result: InProgress, Purchase: c.p}, nil
 	}
-	if !placed { // adopted or placed meanwhile: the row tells
+	if !placed { // adopted or placed meanwhile
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.checkpoint("placed")
 	c.s.wakeOutbox()
-	c.s.watch.Wake()
+	c.s.pollLoop.Wake()
 	c.p.State = storage.PurchasePlaced
 	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
 }
 
-// unrecorded is order numbers that the marketplace gave and the database did
-// not take.
+// unrecorded holds the orders of a purchase that the database did not accept yet.
 type unrecorded struct {
-	purchase storage.Purchase
-	given    []storage.Placement
+	purchase   storage.Purchase
+	placements []storage.Placement
 }
 
-// recordLate writes down the numbers that could not be written when they came,
-// and tells whose purchase it is.
-func (s *Service) recordLate(ctx context.Context) error {
+// recordUnrecorded tries to store the unrecorded orders, and notifies their people.
+func (s *Service) recordUnrecorded(ctx context.Context) error {
 	s.mu.Lock()
-	late := maps.Clone(s.unrecorded)
+	pending := maps.Clone(s.unrecorded)
 	s.mu.Unlock()
 	var failures []error
-	for id, u := range late {
+	for id, u := range pending {
 		now := time.Now()
-		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.given, now, now, announce)
+		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.placements, now, now, announceRental)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -369,16 +365,16 @@ func (s *Service) recordLate(ctx context.Context) error {
 		delete(s.unrecorded, id)
 		s.mu.Unlock()
 		if placed {
-			s.watch.Wake()
+			s.pollLoop.Wake()
 			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
+func (c *purchaseClaim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
 	rejected := false
-	err := c.insist(ctx, func(ctx context.Context) error {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		var err error
 		rejected, err = c.s.db.RejectPurchase(ctx, c.p.ID, c.owner, reason, refusal, time.Now())
 		return err
@@ -394,21 +390,20 @@ func (c *claim) reject(ctx context.Context, reason, refusal string) (Outcome, er
 	return Outcome{Result: Rejected, Purchase: c.p}, nil
 }
 
-func (c *claim) doubt(ctx context.Context, refusal string) (Outcome, error) {
-	err := c.insist(ctx, func(ctx context.Context) error {
-		_, err := c.s.doubt(ctx, c.p, refusal)
-		return err
+func (c *purchaseClaim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome, error) {
+	err := c.retryWrite(ctx, func(ctx context.Context) error {
+		return c.s.markOutcomeUnknown(ctx, c.p, refusal)
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
-	c.s.checkpoint("doubted")
+	c.s.checkpoint("outcome unknown")
 	return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 }
 
-func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
+func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
 	now := time.Now()
-	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLife)
+	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLifetime)
 	next, redrawn, err := c.s.db.ReplaceClaimed(ctx, c.p.ID, c.owner, next)
 	if err != nil {
 		return Outcome{}, err
@@ -423,9 +418,9 @@ func (c *claim) redraw(ctx context.Context, next storage.Purchase, change Change
 	return Outcome{Result: Redrawn, Purchase: c.p, Quote: quote, Changes: []Change{change}}, nil
 }
 
-// insist repeats a write that must not be lost, whatever becomes of ctx, for a
-// while.
-func (c *claim) insist(ctx context.Context, write func(ctx context.Context) error) error {
+// retryWrite repeats a write that must not be lost until it succeeds or recordTimeout
+// is over. It ignores the cancelling of ctx.
+func (c *purchaseClaim) retryWrite(ctx context.Context, write func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	for failures := int64(1); ; failures++ {
@@ -433,7 +428,7 @@ func (c *claim) insist(ctx context.Context, write func(ctx context.Context) erro
 		if err == nil {
 			return nil
 		}
-		pause := time.NewTimer(loop.Jitter(loop.Backoff(writeRetryFirst, writeRetryLongest, int(failures))))
+		pause := time.NewTimer(loop.Jitter(loop.Backoff(writeRetryFirst, writeRetryMax, int(failures))))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -443,7 +438,7 @@ func (c *claim) insist(ctx context.Context, write func(ctx context.Context) erro
 	}
 }
 
-// reasonOf says why reading the terms failed, as a reason of rejection.
+// reasonOf returns the reason for a rejection because the terms could not be read.
 func reasonOf(err error) string {
 	switch kind, _ := hstock.KindOf(err); {
 	case kind == hstock.InvalidKey:
@@ -457,7 +452,7 @@ func reasonOf(err error) string {
 	}
 }
 
-// refusalOf returns the marketplace's own sentence, if it gave one.
+// refusalOf returns the marketplace's sentence, "" if it gave none.
 func refusalOf(err error) string {
 	var failure *hstock.Error
 	if errors.As(err, &failure) {

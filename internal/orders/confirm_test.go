@@ -1,17 +1,21 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
-func TestTwelveTapsBuyOnce(t *testing.T) {
+func TestConcurrentTapsBuyOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 2)
 		outcomes := make([]orders.Outcome, 12)
@@ -27,25 +31,25 @@ func TestTwelveTapsBuyOnce(t *testing.T) {
 				placed++
 			case orders.InProgress:
 			default:
-				t.Errorf("a tap came to %v", outcome.Result)
+				t.Errorf("a tap: got %v", outcome.Result)
 			}
 		}
 		if placed == 0 {
-			t.Error("no tap was told of the order")
+			t.Error("no tap got the order")
 		}
 		if again := w.confirm(p); again.Result != orders.Placed {
-			t.Errorf("a later tap came to %v, want Placed", again.Result)
+			t.Errorf("a later tap: got %v, want Placed", again.Result)
 		}
-		w.wantAdds(1)
-		if n := len(w.market.Orders()); n != 1 {
+		w.wantCalls("add", 1)
+		if n := len(w.Market.Orders()); n != 1 {
 			t.Errorf("%d orders, want 1", n)
 		}
 	})
 }
 
-func TestTwoReplicasBuyOnce(t *testing.T) {
+func TestConcurrentProcessesBuyOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		other := w.newService()
+		other := w.newService(w.client)
 		p := w.draft(market.GmailUSA, 1)
 		var wg sync.WaitGroup
 		for range 6 {
@@ -53,44 +57,44 @@ func TestTwoReplicasBuyOnce(t *testing.T) {
 			wg.Go(func() { _, _ = other.Confirm(t.Context(), anna, p.ID, "en") })
 		}
 		wg.Wait()
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 	})
 }
 
-func TestAnotherPersonsDraftIsNotThere(t *testing.T) {
+func TestConfirmOfAnotherPersonsDraft(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.addUser(boris, annaKey)
+		w.addUser(boris, testworld.AnnaKey)
 		p := w.draft(market.GmailUSA, 1)
 		if _, err := w.service.Confirm(t.Context(), boris, p.ID, "en"); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("got %v, want ErrNotFound", err)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
-func TestAnOldCardIsDrawnAgain(t *testing.T) {
+func TestExpiredDraftIsRedrawn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
-		pass(11 * time.Minute)
+		testworld.Pass(11 * time.Minute)
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired {
 			t.Fatalf("got %+v, want the card redrawn because it expired", outcome)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 		if again := w.confirm(p); again.Result != orders.Gone {
-			t.Errorf("the old card came to %v, want Gone", again.Result)
+			t.Errorf("the old draft: got %v, want Gone", again.Result)
 		}
 		if fresh := w.confirm(outcome.Quote.Purchase); fresh.Result != orders.Placed {
-			t.Errorf("the new card came to %v, want Placed", fresh.Result)
+			t.Errorf("the new draft: got %v, want Placed", fresh.Result)
 		}
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 	})
 }
 
-func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
+func TestHigherPriceIsConfirmedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 2)
-		must(t, w.market.SetRate(market.GmailUSA, "1.30"))
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.30"))
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangePrice {
 			t.Fatalf("got %+v, want the card redrawn because the price rose", outcome)
@@ -98,30 +102,30 @@ func TestAPriceThatRoseIsAskedAgain(t *testing.T) {
 		if got := outcome.Quote.Purchase.Total().String(); got != "2.6" {
 			t.Errorf("the new card says %s, want 2.6", got)
 		}
-		w.wantAdds(0)
-		must(t, w.market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
+		w.wantCalls("add", 0)
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.10")) // a fall is the person's gain
 		if outcome := w.confirm(outcome.Quote.Purchase); outcome.Result != orders.Placed {
-			t.Errorf("a lower price came to %v, want Placed", outcome.Result)
+			t.Errorf("a lower price: got %v, want Placed", outcome.Result)
 		}
 	})
 }
 
-func TestAnotherKeySinceIsAskedAgain(t *testing.T) {
+func TestNewKeyIsConfirmedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
-		w.market.AddKey("another-key-0123456789", "5.00", "USD")
+		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
-		must(t, err)
+		testworld.Must(t, err)
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeKey {
 			t.Fatalf("got %+v, want the card redrawn because of the key", outcome)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
-// TestRefusals: what surely bought nothing says so, with the reason.
-func TestRefusals(t *testing.T) {
+// TestRejectedReasons: the reasons for which surely nothing was bought.
+func TestRejectedReasons(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil   func(w *world)
 		reason  string
@@ -130,35 +134,35 @@ func TestRefusals(t *testing.T) {
 	}{
 		"documented": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
 			},
 			reason: orders.ReasonRefused, refusal: "Insufficient balance", adds: 1,
 		},
-		"other words, balance stands": {
+		"undocumented, balance unchanged": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
 			},
 			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 1,
 		},
 		"key revoked": {
-			spoil:  func(w *world) { w.market.RemoveKey(annaKey.Reveal()) },
+			spoil:  func(w *world) { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) },
 			reason: orders.ReasonInvalidKey, refusal: "Invalid API key", adds: 0,
 		},
-		"sold out meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.SetStock(market.GmailUSA, 0)) },
+		"sold out since": {
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetStock(market.GmailUSA, 0)) },
 			reason: orders.ReasonStock, adds: 0,
 		},
-		"gone meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.Remove(market.GmailUSA)) },
+		"delisted since": {
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.Remove(market.GmailUSA)) },
 			reason: orders.ReasonGone, refusal: "Service not found", adds: 0,
 		},
-		"poor meanwhile": {
-			spoil:  func(w *world) { must(w.t, w.market.SetBalance(annaKey.Reveal(), "0.10")) },
+		"balance too low since": {
+			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.10")) },
 			reason: orders.ReasonBalance, adds: 0,
 		},
 		"terms can't be read": {
 			spoil: func(w *world) {
-				w.market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
+				w.Market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
 			},
 			reason: orders.ReasonUnreachable, adds: 0,
 		},
@@ -169,36 +173,37 @@ func TestRefusals(t *testing.T) {
 				test.spoil(w)
 				outcome := w.confirm(p)
 				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
-					t.Errorf("got %v, reason %q, words %q; want Rejected, %q, %q",
+					t.Errorf("got %v, reason %q, refusal %q; want Rejected, %q, %q",
 						outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal, test.reason, test.refusal)
 				}
 				if again := w.confirm(p); again.Result != orders.Rejected {
-					t.Errorf("a second tap came to %v, want Rejected", again.Result)
+					t.Errorf("a second tap: got %v, want Rejected", again.Result)
 				}
-				w.wantAdds(test.adds)
+				w.wantCalls("add", test.adds)
 			})
 		})
 	}
 }
 
-// TestSurelyNotSent: the marketplace can't even be dialled.
-func TestSurelyNotSent(t *testing.T) {
+// TestUnreachableMarketplaceRejects: the request was not sent.
+func TestUnreachableMarketplaceRejects(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		gone := orders.New(orders.Options{
-			DB: w.db, Market: &vanishing{Client: w.client, vanish: w.close}, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard,
-		})
+		gone := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+			w.CutMarket() // between reading the terms and the request
+			return w.client.Add(ctx, key, request)
+		}})
 		p := w.draft(market.GmailUSA, 1)
 		outcome, err := gone.Confirm(t.Context(), anna, p.ID, "en")
-		must(t, err)
+		testworld.Must(t, err)
 		if outcome.Result != orders.Rejected || outcome.Purchase.Reason != orders.ReasonNotSent {
 			t.Errorf("got %v, reason %q; want Rejected, not_sent", outcome.Result, outcome.Purchase.Reason)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
 	})
 }
 
-// TestUnknownOutcomes: whatever may have reached the marketplace is unknown,
-// told once, and never sent again, whether it was carried out or not.
+// TestUnknownOutcomes: an answer that proves nothing is reported once, and the request
+// is never repeated, whether it was carried out or not.
 func TestUnknownOutcomes(t *testing.T) {
 	for _, fault := range []market.Fault{
 		{Kind: market.CutBefore},
@@ -218,59 +223,58 @@ func TestUnknownOutcomes(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				p := w.draft(market.GmailUSA, 2)
 				fault.Action = "add"
-				w.market.Fault(fault)
+				w.Market.Fault(fault)
 				outcome := w.confirm(p)
-				if outcome.Result != orders.Unknown {
-					t.Fatalf("got %v, want Unknown", outcome.Result)
+				if outcome.Result != orders.OutcomeUnknown {
+					t.Fatalf("got %v, want OutcomeUnknown", outcome.Result)
 				}
-				pass(2 * time.Second) // after the card
-				w.wantTold(orders.MessageOutcomeUnknown)
-				if again := w.confirm(p); again.Result != orders.Unknown {
-					t.Errorf("a second tap came to %v, want Unknown", again.Result)
+				testworld.Pass(2 * time.Second) // after the card
+				w.wantNotified(orders.MessageOutcomeUnknown)
+				if again := w.confirm(p); again.Result != orders.OutcomeUnknown {
+					t.Errorf("a second tap: got %v, want OutcomeUnknown", again.Result)
 				}
-				pass(10 * time.Minute)
-				w.wantTold(orders.MessageOutcomeUnknown, orders.MessageVerdict)
-				w.wantAdds(1)
+				testworld.Pass(10 * time.Minute)
+				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
+				w.wantCalls("add", 1)
 			})
 		})
 	}
 }
 
-func TestOneKeyBuysOneThingAtATime(t *testing.T) {
+func TestKeyHasOneSlot(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.addUser(boris, annaKey) // two people, one account
+		w.addUser(boris, testworld.AnnaKey) // two people, one account
 		first := w.draft(market.GmailUSA, 1)
-		quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
-		must(t, err)
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		second := w.draftFor(boris, market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
 		var wg sync.WaitGroup
 		wg.Go(func() { w.confirm(first) })
-		pass(time.Second)
-		busy, err := w.service.Confirm(t.Context(), boris, quote.Purchase.ID, "en")
-		must(t, err)
+		testworld.Pass(time.Second)
+		busy, err := w.service.Confirm(t.Context(), boris, second.ID, "en")
+		testworld.Must(t, err)
 		if busy.Result != orders.Busy {
-			t.Errorf("the second purchase came to %v, want Busy", busy.Result)
+			t.Errorf("the second purchase: got %v, want Busy", busy.Result)
 		}
-		w.wantAdds(1)
+		w.wantCalls("add", 1)
 		wg.Wait()
-		if outcome := w.confirm(quote.Purchase); outcome.Result != orders.Placed {
-			t.Errorf("its turn came to %v, want Placed", outcome.Result)
+		if outcome := w.confirm(second); outcome.Result != orders.Placed {
+			t.Errorf("after the slot is free: got %v, want Placed", outcome.Result)
 		}
 	})
 }
 
-func TestASecondPurchaseWaitsItsTurn(t *testing.T) {
+func TestSecondPurchaseWaitsForTheSlot(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first, second := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
-		w.market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 3 * time.Second})
 		var wg sync.WaitGroup
 		wg.Go(func() { w.confirm(first) })
-		pass(time.Second)
+		testworld.Pass(time.Second)
 		if outcome := w.confirm(second); outcome.Result != orders.Placed {
 			t.Errorf("got %v, want Placed after a wait", outcome.Result)
 		}
 		wg.Wait()
-		w.wantAdds(2)
+		w.wantCalls("add", 2)
 	})
 }
 
@@ -292,7 +296,7 @@ func TestDraftLimits(t *testing.T) {
 			{service: market.InstagramFollowers, quantity: 10001},
 			{service: market.InstagramFollowers, quantity: 10000, ok: true},
 		} {
-			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
+			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(test.service), Quantity: test.quantity, Link: "https://example.com/a"})
 			var amount *orders.LimitError
 			if errors.As(err, &amount) == test.ok || (amount != nil && amount.SoldOut != test.soldOut) {
 				t.Errorf("service %d × %d: got %v", test.service, test.quantity, err)
@@ -303,18 +307,18 @@ func TestDraftLimits(t *testing.T) {
 
 func TestQuotes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		must(t, w.market.SetBalance(annaKey.Reveal(), "3.00"))
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "3.00"))
 		quote := func(service, quantity int64) orders.Quote {
 			t.Helper()
-			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Row: w.row(service), Quantity: quantity, Link: "https://example.com/a"})
-			must(t, err)
+			q, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(service), Quantity: quantity, Link: "https://example.com/a"})
+			testworld.Must(t, err)
 			return q
 		}
 		if q := quote(market.GmailUSA, 3); !q.Blocked() || q.Short.String() != "0.75" || q.Estimate {
 			t.Errorf("3 × 1.25 of 3.00: %+v", q)
 		}
 		if q := quote(market.NetflixVariants, 1); !q.Estimate {
-			t.Error("variants: not called an estimate")
+			t.Error("variants: not an estimate")
 		}
 		q := quote(market.InstagramFollowers, 10000)
 		if q.Blocked() || q.Short.String() != "2" || !q.Estimate || q.OtherTotal.Decimal.String() != "5000" {
@@ -323,26 +327,38 @@ func TestQuotes(t *testing.T) {
 	})
 }
 
-// TestTheFirstChargeConfirmsTheDivisor: from then on one reading is shown.
-func TestTheFirstChargeConfirmsTheDivisor(t *testing.T) {
+// TestFirstChargeConfirmsSMMRate: from then on only one total is shown.
+func TestFirstChargeConfirmsSMMRate(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.buy(market.InstagramFollowers, 1000)
-		pass(time.Minute)
+		testworld.Pass(time.Minute)
 		quote, err := w.service.Draft(t.Context(), orders.Intent{
-			UserID: anna, Row: w.row(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
+			UserID: anna, Item: w.item(market.InstagramFollowers), Quantity: 1000, Link: "https://example.com/a",
 		})
-		must(t, err)
+		testworld.Must(t, err)
 		if quote.OtherTotal.Valid {
-			t.Error("both readings are still shown after a real charge")
+			t.Error("both totals are still shown after a real charge")
 		}
 	})
 }
 
-func TestWithoutAKeyNothingIsDrafted(t *testing.T) {
+func TestDraftWithoutKey(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Row: w.row(market.GmailUSA), Quantity: 1})
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Item: w.item(market.GmailUSA), Quantity: 1})
 		if !errors.Is(err, orders.ErrNoKey) {
 			t.Errorf("got %v, want ErrNoKey", err)
 		}
+	})
+}
+
+// TestCurrencyChangeIsConfirmedAgain: the sum on the card is not the one to be paid.
+func TestCurrencyChangeIsConfirmedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.Market.AddKey(testworld.AnnaKey.Reveal(), "100.00", "EUR")
+		if outcome := w.confirm(p); outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeCurrency {
+			t.Errorf("got %+v, want the card redrawn because of the currency", outcome)
+		}
+		w.wantCalls("add", 0)
 	})
 }

@@ -11,111 +11,108 @@ import (
 	"hstockbot/storage"
 )
 
-// Orders that were placed elsewhere with the person's key: found by their
-// number, and taken in when the person says so.
-
-// elsewhere is an order as the marketplace describes it, with what it has
-// delivered. Nothing of it is stored.
-type elsewhere struct {
+// externalOrder is an order that was placed outside the bot, as the marketplace
+// describes it. It is not stored.
+type externalOrder struct {
 	order     storage.Order
 	delivered []redact.Secret
 	sms       SMS
 }
 
-// FindExternal asks the marketplace, with the person's own key, about an order
-// that is not here. hstock.ErrOrderNotFound: the key has none of this number.
-func (s *Service) FindExternal(ctx context.Context, userID, number int64) (storage.Order, error) {
-	found, err := s.findElsewhere(ctx, userID, number)
+// FindExternal fetches an order that is not stored here, with the person's own key.
+// hstock.ErrOrderNotFound: the key has no order with this id.
+func (s *Service) FindExternal(ctx context.Context, userID, externalID int64) (storage.Order, error) {
+	found, err := s.fetchExternal(ctx, userID, externalID)
 	return found.order, err
 }
 
-// ImportOrder records such an order: it is watched like any other from now on, and
-// what it has delivered already is sent. The marketplace is asked again, since
-// the number came back through a button. Whoever has it already gets that one.
-func (s *Service) Import(ctx context.Context, userID, number int64) (storage.Order, error) {
-	found, err := s.findElsewhere(ctx, userID, number)
+// Import stores an order that was placed outside the bot. From then on it is polled, and
+// what it has already delivered is sent. It is fetched again, because the id comes from
+// a button's data. An order that the person already has is returned as it is.
+func (s *Service) Import(ctx context.Context, userID, externalID int64) (storage.Order, error) {
+	found, err := s.fetchExternal(ctx, userID, externalID)
 	if err != nil {
 		return storage.Order{}, err
 	}
-	now := time.Now().Add(cardFirst)
+	now := time.Now().Add(cardDelay)
 	order, err := s.db.ImportOrder(ctx, found.order, found.delivered, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind != storage.KindSMS {
-			return compose(o, o, fresh, now)
+			return orderMessages(o, o, fresh, now)
 		}
-		messages, err := composeNumber(o, o, found.sms, len(fresh) > 0, now)
+		messages, err := rentalMessages(o, o, found.sms, len(fresh) > 0, now)
 		if o.State == storage.OrderOpen {
-			messages = append(messages, announce(o)...)
+			messages = append(messages, announceRental(o)...)
 		}
 		return messages, err
 	})
 	if errors.Is(err, storage.ErrExternalIDTaken) {
-		return s.db.OrderByExternalID(ctx, userID, number)
+		return s.db.OrderByExternalID(ctx, userID, externalID)
 	}
 	if err != nil {
 		return storage.Order{}, err
 	}
 	s.wakeOutbox()
-	s.watch.Wake()
+	s.pollLoop.Wake()
 	return order, nil
 }
 
-// findElsewhere asks for an order of goods and for a number beside each other.
-// Whoever's number it is, if anybody's, a refusal is the same answer.
-func (s *Service) findElsewhere(ctx context.Context, userID, number int64) (elsewhere, error) {
+// fetchExternal fetches the id as an order of goods and as a phone in parallel. The
+// answer to another person's order is the same as to one that does not exist.
+func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (externalOrder, error) {
 	key, err := s.db.ActiveKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
-		return elsewhere{}, ErrNoKey
+		return externalOrder{}, ErrNoKey
 	}
 	if err != nil {
-		return elsewhere{}, err
+		return externalOrder{}, err
 	}
 	var (
-		answer    numberAnswer
+		answer    rentalAnswer
 		answerErr error
 		done      = make(chan struct{})
 	)
 	go func() {
 		defer close(done)
-		answerErr = loop.Recover(s.log, "ask for a number", func() (err error) {
-			answer, err = s.askNumber(ctx, key.Secret, number, true, hstock.SMSUnknown)
+		answerErr = loop.Recover(s.log, "fetch a phone", func() (err error) {
+			answer, err = s.readRental(ctx, key.Secret, externalID, true, hstock.SMSUnknown)
 			return err
 		})
 	}()
-	status, err := s.market.Status(ctx, key.Secret, number)
+	status, err := s.market.Status(ctx, key.Secret, externalID)
 	<-done
 	now := time.Now()
 	order := storage.Order{
-		UserID: userID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, ExternalID: number, External: true,
+		UserID: userID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, ExternalID: externalID, External: true,
 		State: storage.OrderOpen, AutoDelivery: true, CreatedAt: now,
 	}
 	isProduct := err == nil && (status.EntityType == hstock.EntityProduct || len(status.Accounts) > 0)
 	switch {
-	case answerErr == nil && !isProduct: // status may know numbers, too, but not as such
+	case answerErr == nil && !isProduct: // status may answer for phones too
 		order.Kind, order.Quantity, order.Rental.Phone = storage.KindSMS, 1, answer.phone
-		found := elsewhere{order: appliedNumber(order, answer, now), sms: answer.sms}
+		found := externalOrder{order: afterRental(order, answer, now), sms: answer.sms}
 		if !answer.sms.empty() {
 			found.delivered = []redact.Secret{answer.sms.record()}
 		}
 		return found, nil
-	// Without its type it may still be a number, of which nothing was heard for now.
+	// Without a type it may be a phone, unless the phone's actions refuse the id.
 	case err == nil && (isProduct || status.EntityType == hstock.EntitySMM || refused(answerErr)):
 		order.Kind = storage.KindSMM
 		if isProduct {
-			order.Kind, order.Quantity = storage.KindProduct, boughtOf(status)
+			order.Kind, order.Quantity = storage.KindProduct, quantityOf(status)
 		}
-		return elsewhere{order: applied(order, status, now), delivered: status.Accounts}, nil
+		return externalOrder{order: afterStatus(order, status, now), delivered: status.Accounts}, nil
 	case refused(err) && refused(answerErr):
-		return elsewhere{}, hstock.ErrOrderNotFound
+		return externalOrder{}, hstock.ErrOrderNotFound
 	case err == nil, refused(err):
 		err = answerErr
 	}
-	s.noteKey(ctx, key.ID, key.UserID, err)
-	return elsewhere{}, err
+	s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
+	return externalOrder{}, err
 }
 
-// boughtOf is how many pieces an order of goods is for, 0 where that can't be
-// told: status names what is there, and what remains.
-func boughtOf(status hstock.Status) int64 {
+// quantityOf returns how many pieces an order of goods is for, 0 if that is not known:
+// status has only the delivered ones and those that remain.
+func quantityOf(status hstock.Status) int64 {
 	have := int64(len(status.Accounts))
 	switch {
 	case status.Remains != nil && *status.Remains > 0:

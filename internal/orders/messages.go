@@ -13,31 +13,38 @@ import (
 	"hstockbot/storage"
 )
 
-// Kinds of messages. Each says which of the purchase and the order it is
-// about; only goods and codes carry a body.
+// Kinds of messages. Each refers to its purchase or its order; only goods and codes
+// have a body.
 const (
 	MessageGoods          = "goods"       // accounts were delivered: DecodeGoods(message)
-	MessageNumber         = "number"      // a number was rented: the message that shows it
-	MessageCode           = "code"        // a number has received an SMS: SMSOf(message)
-	MessageRedraw         = "redraw"      // the message that shows a number says something else now
-	MessageEnded          = "ended"       // an order ended otherwise, or an SMM order is done
-	MessageOutcome        = "outcome"     // what has become of a purchase, which its card could not say
-	MessageOutcomeUnknown = "unknown"     // nobody knows what became of a purchase
-	MessageVerdict        = "verdict"     // what the balance suggests about it
+	MessageRental         = "number"      // a phone was rented: the message that shows it
+	MessageCode           = "code"        // a phone has received an SMS: DecodeSMS(message)
+	MessageRedraw         = "redraw"      // the message that shows a phone has to be redrawn
+	MessageEnded          = "ended"       // an order ended without goods, or an SMM order is done
+	MessageOutcome        = "outcome"     // the outcome of a purchase, which its card could not show
+	MessageOutcomeUnknown = "unknown"     // the outcome of a purchase is unknown
+	MessageVerdict        = "verdict"     // what the balance suggests about such a purchase
 	MessageReminder       = "reminder"    // an order can be cancelled from now on
-	MessageInvalidKey     = "invalid_key" // the key is refused; its orders wait for a new one
+	MessageInvalidKey     = "invalid_key" // the marketplace refuses the key; its orders pause
 )
 
-// Goods is the body of a MessageGoods: accounts as delivered, byte for byte,
-// with how many of how many the person then has.
+func aboutOrder(o storage.Order, kind string, priority outbox.Priority, at time.Time) storage.Message {
+	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Priority: priority, CreatedAt: at}
+}
+
+func aboutPurchase(userID, purchaseID int64, kind string, at time.Time) storage.Message {
+	return storage.Message{UserID: userID, PurchaseID: purchaseID, Kind: kind, Priority: outbox.PriorityReply, CreatedAt: at}
+}
+
+// Goods is the body of a MessageGoods.
 type Goods struct {
-	Accounts []redact.Secret
-	SoFar    int64
-	Of       int64
+	Accounts []redact.Secret // as delivered, byte for byte
+	SoFar    int64           // accounts delivered, with these
+	Of       int64           // accounts bought
 }
 
 type goodsBody struct {
-	Accounts [][]byte `json:"accounts"` // bytes: JSON text would mend invalid UTF-8
+	Accounts [][]byte `json:"accounts"` // bytes, because a JSON string would change invalid UTF-8
 	SoFar    int64    `json:"so_far"`
 	Of       int64    `json:"of"`
 }
@@ -51,16 +58,16 @@ func goodsMessage(o storage.Order, accounts []redact.Secret, at time.Time) (stor
 	if err != nil {
 		return storage.Message{}, fmt.Errorf("encode goods: %w", err)
 	}
-	return storage.Message{
-		UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: MessageGoods, Priority: outbox.PriorityGoods, Body: encoded, CreatedAt: at,
-	}, nil
+	message := aboutOrder(o, MessageGoods, outbox.PriorityGoods, at)
+	message.Body = encoded
+	return message, nil
 }
 
 // DecodeGoods decodes the body of a MessageGoods.
 func DecodeGoods(message storage.Message) (Goods, error) {
 	var body goodsBody
 	if err := json.Unmarshal(message.Body, &body); err != nil {
-		// The decoder's error may quote what it read, which is secret.
+		// The decoder's error may quote the body, which is secret.
 		return Goods{}, errors.New("decode goods: malformed body")
 	}
 	goods := Goods{SoFar: body.SoFar, Of: body.Of}
@@ -70,9 +77,9 @@ func DecodeGoods(message storage.Message) (Goods, error) {
 	return goods, nil
 }
 
-// noteKey pauses a key that the marketplace refuses, and stores the one
-// message that tells its owner.
-func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
+// pauseRefusedKey pauses a key if err says that the marketplace refuses it, and notifies
+// its owner once.
+func (s *Service) pauseRefusedKey(ctx context.Context, keyID, userID int64, err error) {
 	if kind, _ := hstock.KindOf(err); kind != hstock.InvalidKey {
 		return
 	}
@@ -80,7 +87,7 @@ func (s *Service) noteKey(ctx context.Context, keyID, userID int64, err error) {
 		UserID: userID, Kind: MessageInvalidKey, Priority: outbox.PriorityStatus, CreatedAt: time.Now(),
 	})
 	if storeErr != nil {
-		s.log.Error("pausing a refused key failed", "error", storeErr)
+		s.log.Error("refused key not paused", "error", storeErr)
 	}
 	if refused {
 		s.wakeOutbox()

@@ -1,11 +1,3 @@
-// Package orders owns the life of a purchase: from the draft on a confirm card
-// to the one request that buys, through what is known of its outcome, to the
-// orders it became, their watching and the messages that deliver them.
-//
-// Its promise is that nothing is bought twice and nothing is lost: a purchase is
-// a row before it is a request, every move is a compare-and-set, and what a
-// person must be told is stored in the transaction that made it true. It knows
-// neither Telegram nor languages; screens ask it and render what it stores.
 package orders
 
 import (
@@ -18,12 +10,12 @@ import (
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/loop"
-	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
 
-// Market is what a purchase needs of the marketplace. *hstock.Client has it.
+// Market is the part of the marketplace's API that this package calls.
+// *hstock.Client implements it.
 type Market interface {
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
@@ -37,24 +29,24 @@ type Market interface {
 	SMSStatus(ctx context.Context, key redact.Secret, order int64) (hstock.SMSStatus, error)
 }
 
-// Options configures a Service. All fields but the last two are required.
+// Options configures a Service. Rate and Checkpoint are optional.
 type Options struct {
 	DB     *storage.DB
 	Market Market
-	// Wake has stored messages sent now.
+	// Wake makes the outbox send stored messages now.
 	Wake func()
 	Log  *slog.Logger
 	// SMMRatePer is how many pieces the rate of an SMM service is for.
 	SMMRatePer int64
-	// Rate is how many calls a second the marketplace is asked for in all, 0 = no
-	// limit, and none per key either (load tests). The watcher keeps to its share.
+	// Rate is the limit of all calls to the marketplace, in calls per second; polls
+	// use a share of it. 0 means no limit, and none for each key (load tests).
 	Rate float64
-	// Checkpoint is called between the steps of a purchase and of a delivery
-	// with the name of the step just made durable. Tests end the process there.
+	// Checkpoint is called between the steps of a purchase with the name of the step
+	// that was just made durable. Tests end the process there.
 	Checkpoint func(step string)
 }
 
-// Service is the trade of one process. Several may share a database.
+// Service buys, polls and cancels orders. Several processes may share a database.
 type Service struct {
 	db         *storage.DB
 	market     Market
@@ -64,99 +56,123 @@ type Service struct {
 	checkpoint func(step string)
 	owner      string // of leases; unique to this process
 
-	queue  *queue     // of polls that are due
-	settle *signal    // a purchase of this process left its key's turn
-	watch  *loop.Loop // polls of orders
-	decide *loop.Loop // leases and balance readings of purchases
-	remind *loop.Loop // reminders of orders that can be cancelled later
-	keys   *loop.Loop // refused keys
-	sweep  *loop.Loop // what is old
+	queue      *queue     // of due polls
+	slotFreed  *signal    // a purchase of this process has left its key's slot
+	pollLoop   *loop.Loop // polls orders
+	settleLoop *loop.Loop // settles overdue purchases and reads balances
+	remindLoop *loop.Loop // sends reminders of orders that can be cancelled
+	keyLoop    *loop.Loop // tries refused keys again
+	sweepLoop  *loop.Loop // removes old rows
 
-	allKeysAt time.Time      // when all refused keys were tried; the keys loop's own
-	polls     sync.WaitGroup // in hand
+	allKeysRetriedAt time.Time      // of the key loop
+	polls            sync.WaitGroup // in flight
 
-	mu         sync.Mutex
-	unrecorded map[int64]unrecorded // by purchase: answers that the database did not take yet
-	notes      []storage.PollResult // polls without news, to be written down
+	mu          sync.Mutex
+	unrecorded  map[int64]unrecorded // by purchase: orders that the database did not accept yet
+	pollResults []storage.PollResult // polls that changed nothing, not stored yet
 }
 
-// New returns a Service that is not started: it confirms purchases, but
-// watches and delivers nothing yet.
+// New returns a Service that is not started: it confirms purchases, but polls no
+// orders yet.
 func New(o Options) *Service {
 	s := &Service{
 		db: o.DB, market: o.Market, wakeOutbox: o.Wake, log: o.Log, ratePer: o.SMMRatePer,
-		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), settle: newSignal(),
+		checkpoint: o.Checkpoint, owner: rand.Text(), queue: newQueue(o.Rate), slotFreed: newSignal(),
 		unrecorded: map[int64]unrecorded{},
 	}
 	if s.checkpoint == nil {
 		s.checkpoint = func(string) {}
 	}
-	s.watch = loop.New("watch orders", o.Log, s.watchOnce)
-	s.decide = loop.New("settle purchases", o.Log, s.decideOnce)
-	s.remind = loop.New("remind", o.Log, s.remindOnce)
-	s.keys = loop.New("try refused keys", o.Log, s.tryKeysOnce)
-	s.sweep = loop.New("sweep", o.Log, s.sweepOnce)
+	s.pollLoop = loop.New("watch orders", o.Log, s.pollOnce)
+	s.settleLoop = loop.New("settle purchases", o.Log, s.settleOnce)
+	s.remindLoop = loop.New("remind", o.Log, s.remindOnce)
+	s.keyLoop = loop.New("retry refused keys", o.Log, s.retryKeysOnce)
+	s.sweepLoop = loop.New("sweep", o.Log, s.sweepOnce)
 	return s
 }
 
-// Start begins watching and delivering. Calling it twice is once.
+// Start starts the background work. Calling it again does nothing.
 func (s *Service) Start() {
-	for _, l := range []*loop.Loop{s.decide, s.remind, s.watch, s.keys, s.sweep} {
+	for _, l := range []*loop.Loop{s.settleLoop, s.remindLoop, s.pollLoop, s.keyLoop, s.sweepLoop} {
 		l.Start()
 	}
 }
 
-// Stop ends the loops in the order in which they feed each other, and waits
-// for work in hand until ctx is done. Messages that are due are given a last
-// turn first. Calling it twice is once.
+// Stop ends the background work, waits for the polls in flight until ctx is done,
+// and stores their results. It may be called several times; each call obeys its own
+// ctx.
 func (s *Service) Stop(ctx context.Context) error {
-	var problems []error
-	for _, l := range []*loop.Loop{s.sweep, s.keys, s.watch, s.remind, s.decide} {
-		problems = append(problems, l.Stop(ctx))
+	var failures []error
+	for _, l := range []*loop.Loop{s.sweepLoop, s.keyLoop, s.pollLoop, s.remindLoop, s.settleLoop} {
+		failures = append(failures, l.Stop(ctx))
 	}
-	// Polls were cancelled with their loop; what they have heard is stored.
-	problems = append(problems, loop.Wait(ctx, &s.polls), s.writeNotes(ctx), s.recordLate(ctx))
-	return errors.Join(problems...)
+	// Stopping the watch loop has cancelled the polls.
+	failures = append(failures, loop.Wait(ctx, &s.polls), s.savePollResults(ctx), s.recordUnrecorded(ctx))
+	return errors.Join(failures...)
 }
 
-// WakeWatcher looks for due orders now; call it when a paused key's orders may go on.
-func (s *Service) WakeWatcher() {
-	s.queue.forget()
-	s.watch.Wake()
+// WakePoller polls due orders now. Call it when the orders of a paused key may be
+// polled again.
+func (s *Service) WakePoller() {
+	s.queue.readAllNext()
+	s.pollLoop.Wake()
 }
 
-// NotifyOutcome stores a message that says what has become of a purchase, for a person
-// whose card could not say it.
+// NotifyOutcome stores a message about the outcome of a purchase, for a person whose
+// card could not show it.
 func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	err := s.db.AddMessage(ctx, storage.Message{
-		UserID: userID, PurchaseID: purchaseID, Kind: MessageOutcome, Priority: outbox.PriorityReply, CreatedAt: time.Now(),
-	})
+	err := s.db.AddMessage(ctx, aboutPurchase(userID, purchaseID, MessageOutcome, time.Now()))
 	s.wakeOutbox()
 	return err
 }
 
-// sweepOnce removes what is old.
+// sweepOnce removes old rows.
 func (s *Service) sweepOnce(ctx context.Context) (time.Duration, error) {
-	return sweepEvery, s.db.Sweep(ctx, time.Now())
+	return sweepInterval, s.db.Sweep(ctx, time.Now())
 }
 
-// tryKeysOnce tries refused keys again: the marketplace may have refused them by
-// mistake.
-func (s *Service) tryKeysOnce(ctx context.Context) (time.Duration, error) {
-	all := time.Since(s.allKeysAt) >= tryKeysEvery
+// retryKeysOnce tries refused keys again, because the marketplace may have refused
+// them by mistake: every time those that have rented phones, and all once an hour.
+func (s *Service) retryKeysOnce(ctx context.Context) (time.Duration, error) {
+	all := time.Since(s.allKeysRetriedAt) >= keyRetryInterval
 	if all {
-		s.allKeysAt = time.Now()
+		s.allKeysRetriedAt = time.Now()
 	}
-	keys, err := s.db.RefusedKeys(ctx, !all, refusedKeysAtOnce)
+	keys, err := s.db.RefusedKeys(ctx, !all, keysAtOnce)
 	for _, key := range keys {
 		if _, read := s.readBalance(ctx, key.Secret); read {
-			err = errors.Join(err, s.db.AcceptKey(ctx, key.ID, time.Now()))
-			s.WakeWatcher()
+			err = errors.Join(err, s.acceptKey(ctx, key))
 		}
 	}
-	return tryNumberKeys, err
+	return rentalKeyRetryInterval, err
+}
+
+// acceptKey resumes the orders of a key that was refused and is accepted again.
+func (s *Service) acceptKey(ctx context.Context, key storage.Key) error {
+	err := s.db.AcceptKey(ctx, key.ID, time.Now())
+	s.WakePoller()
+	return err
+}
+
+// parallel calls do for 0 to n-1, at most atOnce at the same time, and returns the
+// error of each call. A panic is the error of its call.
+func (s *Service) parallel(n, atOnce int, task string, do func(i int) error) []error {
+	var (
+		group    sync.WaitGroup
+		slots    = make(chan struct{}, atOnce)
+		failures = make([]error, n)
+	)
+	for i := range n {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			failures[i] = loop.Recover(s.log, task, func() error { return do(i) })
+		})
+	}
+	group.Wait()
+	return failures
 }
 
 // signal tells any number of waiters that something has changed.

@@ -11,81 +11,77 @@ import (
 	"hstockbot/storage"
 )
 
-// queue decides which of the polls that are due go next. Between keys it is
-// max-min fair: the key whose last turn is longest ago has the next one, so
-// whoever wants little gets all of it, and the others share what is left alike.
-// Within a key the poll goes first that has waited longest in proportion to its
-// interval: when there are more than fit, all intervals stretch alike.
+// queue decides which due polls are made next. It is max-min fair across keys: the
+// key whose last poll is longest ago is next. Within a key the poll is next that has
+// waited longest in proportion to its interval, so that under load all intervals
+// grow by the same factor.
 //
-// It bounds the polls in hand, those of one key, their rate for each key, and
-// the rate of all; it is a matter of one process.
+// It limits the polls in flight and their rate, for each key and for all keys. Each
+// process has its own queue.
 type queue struct {
-	budget *rate.Limiter // of all keys; nil = no limit, and none for each key
+	limiter *rate.Limiter // of all keys; nil = no limit, also for each key
 
-	mu      sync.Mutex
-	keys    map[int64]*keyQueue
-	turns   int64     // given so far
-	inHand  int       // polls
-	readTo  time.Time // due orders are known until then
-	readAll time.Time // when all of them were read
-	takenAt time.Time
+	mu       sync.Mutex
+	keys     map[int64]*keyQueue
+	takes    int64     // polls taken so far
+	inFlight int       // polls
+	readTo   time.Time // orders that are due until then have been read
+	readAll  time.Time // when all due orders were read
+	takenAt  time.Time
 }
 
-// keyQueue is what is due, and what is under way, of one key.
+// keyQueue holds the due polls of one key.
 type keyQueue struct {
-	due      map[int64]storage.DuePoll // by order
-	inHand   int                       // polls
-	bucket   *rate.Limiter             // nil = no limit
-	lastTurn int64
-	turnAt   time.Time // of the last turn
-	held     time.Time // nothing before then: the marketplace asked for less
-	refusals int64     // of that kind, in a row
+	due         map[int64]storage.DuePoll // by order
+	inFlight    int                       // polls
+	limiter     *rate.Limiter             // nil = no limit
+	lastTake    int64
+	takenAt     time.Time // the last one
+	pausedUntil time.Time // after "too many requests"
+	throttled   int64     // answers "too many requests" in a row
 }
 
-// newQueue returns a queue for a marketplace that takes so many calls a second,
-// 0 = any number.
+// newQueue returns a queue for a marketplace with a limit of calls per second; 0
+// means no limit.
 func newQueue(callsPerSecond float64) *queue {
 	q := &queue{keys: map[int64]*keyQueue{}}
 	if callsPerSecond > 0 {
-		share := callsPerSecond * watchShare
-		q.budget = rate.NewLimiter(rate.Limit(share), max(1, int(share/4)))
+		share := callsPerSecond * pollShare
+		q.limiter = rate.NewLimiter(rate.Limit(share), max(1, int(share/4)))
 	}
 	return q
 }
 
-// rest returns how long the queue must be left alone, so that polls are taken
-// and written down many at a time.
-func (q *queue) rest(now time.Time) time.Duration {
+// cooldown returns how long to wait before the next take, so that polls are leased
+// and stored many at a time. At 0 the take counts as made.
+func (q *queue) cooldown(now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if rest := q.takenAt.Add(takeEvery).Sub(now); rest > 0 {
-		return rest
+	if pause := q.takenAt.Add(minTakeInterval).Sub(now); pause > 0 {
+		return pause
 	}
 	q.takenAt = now
 	return 0
 }
 
-// since returns from when on due orders are to be read; the zero time says all.
-// An order may be stored a moment after the time at which it is due: a little is
-// read twice.
+// since returns the start of the due times to read; the zero time means all.
 func (q *queue) since(now time.Time) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if now.Sub(q.readAll) >= readAllEvery {
+	if now.Sub(q.readAll) >= fullReadInterval {
 		return time.Time{}
 	}
-	return q.readTo.Add(-readAgain)
+	return q.readTo.Add(-readOverlap)
 }
 
-// forget has all due orders read anew the next time.
-func (q *queue) forget() {
+// readAllNext makes the next read a full one.
+func (q *queue) readAllNext() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.readAll = time.Time{}
 }
 
-// add takes in what was read from since until now. What is due and was not
-// read, because there was too much, is read the next time.
+// add adds the polls that were read and are due from since until now.
 func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,14 +89,14 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 		q.readAll = now
 		for id, key := range q.keys {
 			clear(key.due)
-			if key.inHand == 0 && now.Sub(key.turnAt) >= keyForgotten {
+			if key.inFlight == 0 && now.Sub(key.takenAt) >= keyIdleLimit {
 				delete(q.keys, id)
 			}
 		}
 	}
 	q.readTo = now
-	if len(due) == duePolls {
-		q.readTo = due[len(due)-1].DueAt // the rest is for the next time
+	if len(due) == maxDuePolls {
+		q.readTo = due[len(due)-1].DueAt // the others are read next time
 	}
 	for _, d := range due {
 		q.key(d.KeyID, now).due[d.OrderID] = d
@@ -110,17 +106,17 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 func (q *queue) key(id int64, now time.Time) *keyQueue {
 	key := q.keys[id]
 	if key == nil {
-		key = &keyQueue{due: map[int64]storage.DuePoll{}, turnAt: now}
-		if q.budget != nil {
-			key.bucket = rate.NewLimiter(keyRate, keyBurst)
+		key = &keyQueue{due: map[int64]storage.DuePoll{}, takenAt: now}
+		if q.limiter != nil {
+			key.limiter = rate.NewLimiter(keyRate, keyBurst)
 		}
 		q.keys[id] = key
 	}
 	return key
 }
 
-// take returns the polls that go now; each is in hand until done. next is when
-// a poll that has to wait may go, zero where none waits for a moment.
+// take returns the polls to make now; each is in flight until done. next is when a
+// waiting poll may be made, the zero time if none waits for a certain time.
 func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -130,28 +126,28 @@ func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
 			waiting = append(waiting, key)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b *keyQueue) int { return int(a.lastTurn - b.lastTurn) })
-	for len(waiting) > 0 && q.inHand < pollsAtOnce {
+	slices.SortFunc(waiting, func(a, b *keyQueue) int { return int(a.lastTake - b.lastTake) })
+	for len(waiting) > 0 && q.inFlight < pollsAtOnce {
 		again := waiting[:0]
 		for _, key := range waiting {
-			if q.inHand == pollsAtOnce {
+			if q.inFlight == pollsAtOnce {
 				break
 			}
-			if at := ready(q.budget, now); at.After(now) {
-				return taken, sooner(next, at)
+			if at := nextToken(q.limiter, now); at.After(now) {
+				return taken, earliest(next, at)
 			}
-			poll, at, ok := key.best(now)
+			poll, at, ok := key.next(now)
 			if !ok {
-				next = sooner(next, at)
+				next = earliest(next, at)
 				continue
 			}
-			spend(q.budget, now)
-			spend(key.bucket, now)
+			takeToken(q.limiter, now)
+			takeToken(key.limiter, now)
 			delete(key.due, poll.OrderID)
-			q.turns++
-			q.inHand++
-			key.lastTurn, key.turnAt = q.turns, now
-			key.inHand++
+			q.takes++
+			q.inFlight++
+			key.lastTake, key.takenAt = q.takes, now
+			key.inFlight++
 			taken = append(taken, poll)
 			again = append(again, key)
 		}
@@ -160,75 +156,75 @@ func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
 	return taken, next
 }
 
-// best returns the poll of a key that goes first, or when one may go; that is
-// the zero time where the end of another one tells.
-func (k *keyQueue) best(now time.Time) (best storage.DuePoll, at time.Time, ok bool) {
+// next returns the first poll of a key, or when one may be made; the zero time means
+// when another poll is done.
+func (k *keyQueue) next(now time.Time) (best storage.DuePoll, at time.Time, ok bool) {
 	switch {
-	case k.inHand >= pollsOfOneKey:
+	case k.inFlight >= pollsPerKey:
 		return best, time.Time{}, false
-	case k.held.After(now):
-		return best, k.held, false
+	case k.pausedUntil.After(now):
+		return best, k.pausedUntil, false
 	}
-	if at = ready(k.bucket, now); at.After(now) {
+	if at = nextToken(k.limiter, now); at.After(now) {
 		return best, at, false
 	}
 	at = time.Time{}
-	var most float64
+	var longest float64
 	for _, d := range k.due {
-		if d.LeasedUntil.After(now) { // another process has it, or one that is gone had
-			at = sooner(at, d.LeasedUntil)
+		if d.LeasedUntil.After(now) { // by another process, or by one that was killed
+			at = earliest(at, d.LeasedUntil)
 			continue
 		}
-		stretch := now.Sub(d.LastPollAt).Seconds() / max(d.DueAt.Sub(d.LastPollAt).Seconds(), 0.001)
-		if !ok || stretch > most || stretch == most && d.CreatedAt.Before(best.CreatedAt) {
-			best, most, ok = d, stretch, true
+		ratio := now.Sub(d.LastPollAt).Seconds() / max(d.DueAt.Sub(d.LastPollAt).Seconds(), 0.001)
+		if !ok || ratio > longest || ratio == longest && d.CreatedAt.Before(best.CreatedAt) {
+			best, longest, ok = d, ratio, true
 		}
 	}
 	return best, at, ok
 }
 
-// spendMore counts a call beyond the one of a poll's turn.
-func (q *queue) spendMore() {
-	if q.budget != nil {
-		q.budget.ReserveN(time.Now(), 1) // the next turns wait the longer
+// takeExtraToken counts a second call of one poll.
+func (q *queue) takeExtraToken() {
+	if q.limiter != nil {
+		q.limiter.ReserveN(time.Now(), 1) // later polls wait longer
 	}
 }
 
-// done ends a poll of a key. tooMany says that the marketplace asked for less.
+// done ends a poll of a key. tooMany: the answer was "too many requests".
 func (q *queue) done(keyID int64, now time.Time, tooMany bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	key := q.key(keyID, now)
-	q.inHand--
-	key.inHand--
+	q.inFlight--
+	key.inFlight--
 	if !tooMany {
-		key.refusals = 0
+		key.throttled = 0
 		return
 	}
-	key.refusals++
-	key.held = now.Add(loop.Jitter(loop.Backoff(holdFirst, holdLongest, int(key.refusals))))
+	key.throttled++
+	key.pausedUntil = now.Add(loop.Jitter(loop.Backoff(throttleFirst, throttleMax, int(key.throttled))))
 }
 
-// ready returns when a bucket has its next token, now at the soonest.
-func ready(bucket *rate.Limiter, now time.Time) time.Time {
-	if bucket == nil {
+// nextToken returns when a limiter has its next token, now at the earliest.
+func nextToken(limiter *rate.Limiter, now time.Time) time.Time {
+	if limiter == nil {
 		return now
 	}
-	lacks := 1 - bucket.TokensAt(now)
-	if lacks <= 0 {
+	missing := 1 - limiter.TokensAt(now)
+	if missing <= 0 {
 		return now
 	}
-	return now.Add(time.Duration(lacks/float64(bucket.Limit())*float64(time.Second)) + time.Millisecond)
+	return now.Add(time.Duration(missing/float64(limiter.Limit())*float64(time.Second)) + time.Millisecond)
 }
 
-func spend(bucket *rate.Limiter, now time.Time) {
-	if bucket != nil {
-		bucket.AllowN(now, 1)
+func takeToken(limiter *rate.Limiter, now time.Time) {
+	if limiter != nil {
+		limiter.AllowN(now, 1)
 	}
 }
 
-// sooner returns the earlier of two times, a zero one being none.
-func sooner(a, b time.Time) time.Time {
+// earliest returns the earlier of two times; a zero time means none.
+func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}

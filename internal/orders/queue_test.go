@@ -12,12 +12,12 @@ import (
 	"hstockbot/storage"
 )
 
-var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// duePoll is an order that was asked interval before it became due, overdue by so much.
+// duePoll is an order that was polled one interval before it became due.
 func duePoll(order, key int64, interval, overdue time.Duration) storage.DuePoll {
-	due := begin.Add(-overdue)
-	return storage.DuePoll{OrderID: order, KeyID: key, CreatedAt: begin.Add(-time.Hour), LastPollAt: due.Add(-interval), DueAt: due}
+	due := start.Add(-overdue)
+	return storage.DuePoll{OrderID: order, KeyID: key, CreatedAt: start.Add(-time.Hour), LastPollAt: due.Add(-interval), DueAt: due}
 }
 
 func orderIDs(polls []storage.DuePoll) []int64 {
@@ -28,69 +28,67 @@ func orderIDs(polls []storage.DuePoll) []int64 {
 	return ids
 }
 
-// TestKeysTakeTurns: a key with a hundred orders due gets one turn, and the nine
-// others theirs, before it gets another.
-func TestKeysTakeTurns(t *testing.T) {
+// TestKeysAlternate: a key with a hundred due orders gets one poll before each of nine
+// other keys has one.
+func TestKeysAlternate(t *testing.T) {
 	q := newQueue(50) // ten tokens at once
 	var due []storage.DuePoll
 	for n := range int64(100) {
-		due = append(due, duePoll(n+1, 1, time.Second, time.Hour)) // and they are the most overdue
+		due = append(due, duePoll(n+1, 1, time.Second, time.Hour)) // the most overdue ones
 	}
 	for key := int64(2); key <= 10; key++ {
 		due = append(due, duePoll(1000+key, key, time.Second, time.Second))
 	}
-	q.add(due, time.Time{}, begin)
-	taken, next := q.take(begin)
-	turns := map[int64]int{}
+	q.add(due, time.Time{}, start)
+	taken, next := q.take(start)
+	polls := map[int64]int{}
 	for _, p := range taken {
-		turns[p.KeyID]++
+		polls[p.KeyID]++
 	}
-	if len(taken) != 10 || len(turns) != 10 {
-		t.Errorf("%d polls of %d keys, want 10 of 10", len(taken), len(turns))
+	if len(taken) != 10 || len(polls) != 10 {
+		t.Errorf("%d polls of %d keys, want 10 of 10", len(taken), len(polls))
 	}
-	if pause := next.Sub(begin); pause <= 0 || pause > 30*time.Millisecond {
-		t.Errorf("the next may go after %s, want 25 ms for 40 a second", pause)
+	if pause := next.Sub(start); pause <= 0 || pause > 30*time.Millisecond {
+		t.Errorf("the next may be made after %s, want 25 ms for 40 a second", pause)
 	}
 }
 
-// TestIntervalsStretchAlike: of one key the order goes first that has waited
-// longest in proportion to its interval.
-func TestIntervalsStretchAlike(t *testing.T) {
+// TestOrderWithinAKey: the order is next that has waited longest in proportion to its
+// interval.
+func TestOrderWithinAKey(t *testing.T) {
 	q := newQueue(0)
 	q.add([]storage.DuePoll{
 		duePoll(1, 1, 10*time.Minute, time.Minute),    // 1.1 intervals
 		duePoll(2, 1, 3*time.Second, 6*time.Second),   // 3
 		duePoll(3, 1, 15*time.Second, 15*time.Second), // 2
-	}, time.Time{}, begin)
-	taken, _ := q.take(begin)
+	}, time.Time{}, start)
+	taken, _ := q.take(start)
 	if got := orderIDs(taken); !slices.Equal(got, []int64{2, 3, 1}) {
 		t.Errorf("taken in the order %v", got)
 	}
 }
 
-// TestBoundsOfTheQueue: of one key so many in hand and so many a second; of all
-// so many in hand.
-func TestBoundsOfTheQueue(t *testing.T) {
-	t.Run("one key in hand", func(t *testing.T) {
+func TestQueueLimits(t *testing.T) {
+	t.Run("one key in flight", func(t *testing.T) {
 		q := newQueue(0)
 		var due []storage.DuePoll
-		for n := range int64(2 * pollsOfOneKey) {
+		for n := range int64(2 * pollsPerKey) {
 			due = append(due, duePoll(n+1, 1, time.Second, time.Second))
 		}
-		q.add(due, time.Time{}, begin)
-		if taken, next := q.take(begin); len(taken) != pollsOfOneKey || !next.IsZero() {
-			t.Errorf("%d taken, the next at %s; want %d, and the end of one tells", len(taken), next, pollsOfOneKey)
+		q.add(due, time.Time{}, start)
+		if taken, next := q.take(start); len(taken) != pollsPerKey || !next.IsZero() {
+			t.Errorf("%d taken, the next at %s; want %d, and no time for the next", len(taken), next, pollsPerKey)
 		}
-		q.done(1, begin, false)
-		if taken, _ := q.take(begin); len(taken) != 1 {
+		q.done(1, start, false)
+		if taken, _ := q.take(start); len(taken) != 1 {
 			t.Errorf("%d taken after one has ended", len(taken))
 		}
 	})
-	t.Run("one key a second", func(t *testing.T) {
+	t.Run("one key per second", func(t *testing.T) {
 		q := newQueue(1000)
 		taken := 0
 		for n := range int64(200) {
-			now := begin.Add(time.Duration(n) * 50 * time.Millisecond)
+			now := start.Add(time.Duration(n) * 50 * time.Millisecond)
 			q.add([]storage.DuePoll{duePoll(n+1, 1, time.Second, time.Second)}, time.Time{}, now)
 			polls, _ := q.take(now)
 			taken += len(polls)
@@ -102,27 +100,26 @@ func TestBoundsOfTheQueue(t *testing.T) {
 			t.Errorf("%d in ten seconds, want %d", taken, want)
 		}
 	})
-	t.Run("all in hand", func(t *testing.T) {
+	t.Run("all in flight", func(t *testing.T) {
 		q := newQueue(0)
 		var due []storage.DuePoll
 		for n := range int64(2 * pollsAtOnce) {
 			due = append(due, duePoll(n+1, n+1, time.Second, time.Second))
 		}
-		q.add(due, time.Time{}, begin)
-		if taken, _ := q.take(begin); len(taken) != pollsAtOnce {
+		q.add(due, time.Time{}, start)
+		if taken, _ := q.take(start); len(taken) != pollsAtOnce {
 			t.Errorf("%d taken, want %d", len(taken), pollsAtOnce)
 		}
 	})
 }
 
-// TestWhoHasToWait is told when: for the end of somebody else's lease, and for a
-// marketplace that asked for less.
-func TestWhoHasToWait(t *testing.T) {
+// TestNextPollTime: after another process's lease, and after "too many requests".
+func TestNextPollTime(t *testing.T) {
 	q := newQueue(0)
 	leased := duePoll(1, 1, time.Second, time.Second)
-	leased.LeasedUntil = begin.Add(9 * time.Second)
-	q.add([]storage.DuePoll{leased}, time.Time{}, begin)
-	if taken, next := q.take(begin); len(taken) != 0 || !next.Equal(leased.LeasedUntil) {
+	leased.LeasedUntil = start.Add(9 * time.Second)
+	q.add([]storage.DuePoll{leased}, time.Time{}, start)
+	if taken, next := q.take(start); len(taken) != 0 || !next.Equal(leased.LeasedUntil) {
 		t.Errorf("%d taken, the next at %s", len(taken), next)
 	}
 	if taken, _ := q.take(leased.LeasedUntil); len(taken) != 1 {
@@ -132,17 +129,17 @@ func TestWhoHasToWait(t *testing.T) {
 	q.done(1, before, true)
 	q.add([]storage.DuePoll{duePoll(2, 1, time.Second, time.Second)}, time.Time{}, before)
 	taken, next := q.take(before)
-	if pause := next.Sub(before); len(taken) != 0 || pause < holdFirst*8/10 || pause > holdFirst*12/10 {
-		t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, holdFirst)
+	if pause := next.Sub(before); len(taken) != 0 || pause < throttleFirst*8/10 || pause > throttleFirst*12/10 {
+		t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, throttleFirst)
 	}
 	if taken, _ := q.take(next); len(taken) != 1 {
-		t.Errorf("%d taken after the hold", len(taken))
+		t.Errorf("%d taken after the pause", len(taken))
 	}
 }
 
-// TestTheQueueIsMaxMinFair: whatever is due, no key has a second turn while one
-// that could go has none, and the bounds hold.
-func TestTheQueueIsMaxMinFair(t *testing.T) {
+// TestQueueIsMaxMinFair: no key gets a second poll while another key that may poll has
+// none.
+func TestQueueIsMaxMinFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := newQueue(rapid.SampledFrom([]float64{0, 1, 20, 200}).Draw(t, "rate"))
 		demand := rapid.SliceOfN(rapid.IntRange(0, 30), 1, 20).Draw(t, "due polls of each key")
@@ -154,23 +151,23 @@ func TestTheQueueIsMaxMinFair(t *testing.T) {
 				due = append(due, duePoll(order, int64(key), time.Second, time.Duration(rapid.IntRange(0, 100).Draw(t, "overdue"))*time.Second))
 			}
 		}
-		q.add(due, time.Time{}, begin)
-		turns := make([]int, len(demand))
-		now := begin
+		q.add(due, time.Time{}, start)
+		polls := make([]int, len(demand))
+		now := start
 		for range 50 {
 			taken, _ := q.take(now)
-			inHand := map[int64]int{}
+			inFlight := map[int64]int{}
 			for _, p := range taken {
-				turns[p.KeyID]++
-				if inHand[p.KeyID]++; inHand[p.KeyID] > pollsOfOneKey {
-					t.Fatalf("%d polls of one key in hand", inHand[p.KeyID])
+				polls[p.KeyID]++
+				if inFlight[p.KeyID]++; inFlight[p.KeyID] > pollsPerKey {
+					t.Fatalf("%d polls of one key in flight", inFlight[p.KeyID])
 				}
 			}
-			for key, n := range turns {
-				for other, m := range turns {
-					// A key that has had all it wants does not count, and buckets are alike.
+			for key, n := range polls {
+				for other, m := range polls {
+					// Keys without further due polls do not count; all limiters are equal.
 					if n > m+1 && m < demand[other] {
-						t.Fatalf("key %d has had %d turns, key %d only %d of %d", key, n, other, m, demand[other])
+						t.Fatalf("key %d was polled %d times, key %d only %d of %d", key, n, other, m, demand[other])
 					}
 				}
 			}
@@ -182,80 +179,79 @@ func TestTheQueueIsMaxMinFair(t *testing.T) {
 	})
 }
 
-// TestBoundsHoldOverTime: keys come and go, polls take their time and some are
-// told to wait. At every moment the bounds hold, over every span the rates, and
-// in every turn who can go is not passed over.
-func TestBoundsHoldOverTime(t *testing.T) {
+// TestQueueLimitsOverTime: keys come and go, polls take time, and some are answered "too
+// many requests". The limits and rates hold, and no key that may poll is skipped.
+func TestQueueLimitsOverTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		calls := rapid.SampledFrom([]float64{0, 1, 5, 20, 200}).Draw(t, "rate")
 		q := newQueue(calls)
-		type hand struct {
+		type flight struct {
 			key  int64
 			ends time.Time
 		}
 		var (
-			now    = begin
-			order  int64
-			inHand []hand
-			held   = map[int64]time.Time{}
-			last   = map[int64]int{} // turn of each key; 0: none yet
-			all    []time.Time
-			ofKey  = map[int64][]time.Time{}
+			now      = start
+			order    int64
+			inFlight []flight
+			held     = map[int64]time.Time{}
+			last     = map[int64]int{} // poll of each key; 0: none yet
+			all      []time.Time
+			ofKey    = map[int64][]time.Time{}
 		)
-		for range rapid.IntRange(1, 60).Draw(t, "turns") {
+		for range rapid.IntRange(1, 60).Draw(t, "rounds") {
 			var due []storage.DuePoll
 			for range rapid.IntRange(0, 40).Draw(t, "new") {
 				order++
 				key := rapid.Int64Range(0, 6).Draw(t, "key")
 				due = append(due, duePoll(order, key*key/8, time.Second, time.Second)) // most are of one key
 			}
-			q.add(due, begin, now)
+			q.add(due, start, now)
 			before := maps.Clone(last)
 			taken, next := q.take(now)
 
-			turns := map[int64]int{}
+			polls := map[int64]int{}
 			for _, p := range taken {
-				turns[p.KeyID]++
+				polls[p.KeyID]++
 				if held[p.KeyID].After(now) {
-					t.Fatalf("key %d has a turn before %s", p.KeyID, held[p.KeyID])
+					t.Fatalf("key %d is polled before %s", p.KeyID, held[p.KeyID])
 				}
 				all, ofKey[p.KeyID] = append(all, now), append(ofKey[p.KeyID], now)
 				last[p.KeyID] = len(all)
-				inHand = append(inHand, hand{p.KeyID, now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "takes")) * time.Millisecond)})
+				inFlight = append(inFlight, flight{p.KeyID, now.Add(time.Duration(rapid.IntRange(0, 3000).Draw(t, "takes")) * time.Millisecond)})
 			}
-			inHandOf := map[int64]int{}
-			for _, h := range inHand {
-				if inHandOf[h.key]++; inHandOf[h.key] > pollsOfOneKey {
-					t.Fatalf("%d polls of key %d in hand", inHandOf[h.key], h.key)
+			inFlightOf := map[int64]int{}
+			for _, h := range inFlight {
+				if inFlightOf[h.key]++; inFlightOf[h.key] > pollsPerKey {
+					t.Fatalf("%d polls of key %d in flight", inFlightOf[h.key], h.key)
 				}
 			}
 			for id, key := range q.keys {
-				_, _, able := key.best(now)
+				_, _, able := key.next(now)
 				if !able {
-					continue // it has had what it wants, or may have
+					continue // nothing is due, or a limit is reached
 				}
-				if len(inHand) < pollsAtOnce && calls == 0 {
-					t.Fatalf("key %d could go and nothing is in the way", id)
+				if len(inFlight) < pollsAtOnce && calls == 0 {
+					t.Fatalf("key %d may poll and is skipped", id)
 				}
 				if next.IsZero() {
-					t.Fatalf("key %d waits and nobody knows until when", id)
+					t.Fatalf("key %d waits without a time", id)
 				}
-				for other, n := range turns {
-					if n > turns[id]+1 || turns[id] == 0 && before[other] > before[id] {
-						t.Fatalf("key %d has %d turns of this time, key %d, which waits longer, %d", other, n, id, turns[id])
+				for other, n := range polls {
+					if n > polls[id]+1 || polls[id] == 0 && before[other] > before[id] {
+						t.Fatalf("key %d is polled %d times, key %d, which waits longer, %d times", other, n, id, polls[id])
 					}
 				}
 			}
 
 			now = now.Add(time.Duration(rapid.IntRange(50, 2000).Draw(t, "pause")) * time.Millisecond)
-			inHand = slices.DeleteFunc(inHand, func(h hand) bool {
+			inFlight = slices.DeleteFunc(inFlight, func(h flight) bool {
 				if h.ends.After(now) {
 					return false
 				}
 				tooMany := rapid.IntRange(0, 19).Draw(t, "too many") == 0
 				q.done(h.key, now, tooMany)
-				if held[h.key] = q.keys[h.key].held; tooMany && held[h.key].Before(now.Add(holdFirst*8/10)) {
-					t.Fatalf("key %d is held until %s only", h.key, held[h.key])
+				if held[h.key] = q.keys[h.key].pausedUntil; tooMany && held[h.key].Before(now.Add(throttleFirst*8/10)) {
+					t.Fatalf("key %d pauses only until %s", h.key, held[h.key])
 				}
 				return true
 			})
@@ -263,7 +259,7 @@ func TestBoundsHoldOverTime(t *testing.T) {
 		if calls == 0 {
 			return
 		}
-		share := calls * watchShare
+		share := calls * pollShare
 		withinRate(t, "all keys", all, share, max(1, float64(int(share/4))))
 		for key, times := range ofKey {
 			withinRate(t, "key "+strconv.FormatInt(key, 10), times, keyRate, keyBurst)
@@ -271,8 +267,8 @@ func TestBoundsHoldOverTime(t *testing.T) {
 	})
 }
 
-// withinRate fails where in any span there are more than a burst and what the
-// rate gives.
+// withinRate fails if there are more polls in any span than the rate and the burst
+// allow.
 func withinRate(t *rapid.T, what string, times []time.Time, rate, burst float64) {
 	for i := range times {
 		for j := i; j < len(times); j++ {

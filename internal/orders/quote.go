@@ -3,7 +3,6 @@ package orders
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,98 +13,80 @@ import (
 	"hstockbot/storage"
 )
 
-// Intent is what a person wants to buy: a row of the catalogue with the link or
-// e-mail they typed, or numbers for the codes of a project.
+// Intent is what a person wants to buy: an item of the catalogue, with the link or
+// e-mail address they typed, or phones for the codes of a project.
 type Intent struct {
 	UserID   int64
-	Row      hstock.Item // of goods; the zero value where numbers are wanted
-	Category string      // the row's, in English; "" where it is not known
+	Item     hstock.Item // the zero value for phones
+	Category string      // of the item, in English; "" if not known
 	Link     string
-	Rental   storage.Rental // of numbers; with a Phone that one is rented again
+	Rental   storage.Rental // of phones; with a Phone that one is rented again
 	Quantity int64
 	Origin   string // callback data of the screen to go back to
-	Lang     string // of the person, as the marketplace spells it
-	Replaces int64  // the draft that this one takes the place of, 0 for none
+	Lang     string // of the person, in the marketplace's spelling
+	Replaces int64  // the draft that this one replaces, 0 for none
 }
 
 func (i Intent) kind() storage.Kind {
 	if i.Rental.Project != "" {
 		return storage.KindSMS
 	}
-	return kindOf(i.Row)
+	return kindOf(i.Item)
 }
 
-// intentOf is what a purchase was meant to be. The catalogue's limits held when
-// it was drawn; the live ones are read again.
+// intentOf returns the intent of a purchase, without the catalogue's limits.
 func intentOf(p storage.Purchase, lang string) Intent {
 	intent := Intent{
 		UserID: p.UserID, Category: p.Category, Link: p.Link, Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Lang: lang, Replaces: p.ID,
 	}
 	if p.Kind != storage.KindSMS {
-		intent.Row = hstock.Item{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
+		intent.Item = hstock.Item{Service: p.Service, Name: p.Name, EntityType: hstock.EntityProduct}
 	}
 	if p.Kind == storage.KindSMM {
-		intent.Row.EntityType = hstock.EntitySMM
+		intent.Item.EntityType = hstock.EntitySMM
 	}
 	return intent
 }
 
-// Quote is a stored draft with what its confirm card says beside it.
+// Quote is a stored draft with what its confirm card says in addition.
 type Quote struct {
 	Purchase storage.Purchase
-	// Estimate: the marketplace may charge another sum (SMM, variants, a number
+	// Estimate: the marketplace may charge another sum (SMM, variants, a phone
 	// rented again).
 	Estimate bool
-	// OtherTotal is the total by the other reading of an SMM rate (a piece
-	// instead of SMMRatePer), until a real charge has shown which is meant.
+	// OtherTotal is the total if an SMM rate is for one piece instead of SMMRatePer.
+	// It is valid until a real charge has confirmed SMMRatePer.
 	OtherTotal decimal.NullDecimal
-	// Short is how much the balance lacks; zero or less when it suffices.
+	// Short is how much the balance lacks; zero or less if it suffices.
 	Short decimal.Decimal
 }
 
-// Blocked reports whether the purchase can't be confirmed for want of money.
-// Prices of SMM and of numbers rented again are estimates that warn but never
-// block.
-func (q Quote) Blocked() bool { return blocks(q.Purchase) && q.Short.IsPositive() }
+// Blocked reports whether the purchase can't be confirmed because the balance is too
+// low.
+func (q Quote) Blocked() bool { return requiresBalance(q.Purchase) && q.Short.IsPositive() }
 
-// blocks reports whether too little money rules a purchase out. Goods with
-// variants count: the marketplace begins with the variant of this price.
-func blocks(p storage.Purchase) bool {
+// requiresBalance reports whether a balance below the price prevents the purchase.
+// Prices of SMM and of phones rented again are estimates, which prevent nothing.
+// Goods with variants count: the marketplace begins with the variant of this price.
+func requiresBalance(p storage.Purchase) bool {
 	return p.Kind != storage.KindSMM && p.Rental.Phone == ""
 }
 
-// estimated reports whether the marketplace may charge another sum than the
-// rate says.
-func estimated(p storage.Purchase) bool { return p.Variants || !blocks(p) }
+// isEstimate reports whether the marketplace may charge another sum than the rate
+// says.
+func isEstimate(p storage.Purchase) bool { return p.Variants || !requiresBalance(p) }
 
-// nameLength is how much of a product's name is kept, in characters.
-const nameLength = 300
-
-// ErrNoKey is returned where a person has given no API key.
+// ErrNoKey is returned when a person has given no API key.
 var ErrNoKey = errors.New("no API key")
 
-// LimitError says that a quantity can't be bought. Max is 0 where only the
-// marketplace knows one; Stock is what is left when that is the reason.
-type LimitError struct {
-	Min, Max, Stock int64
-	SoldOut         bool
-}
+// ErrDelisted is returned when the marketplace no longer offers a project in that
+// country.
+var ErrDelisted = errors.New("the marketplace no longer offers it")
 
-func (e *LimitError) Error() string {
-	if e.SoldOut {
-		return "sold out"
-	}
-	return fmt.Sprintf("quantity must be between %d and %d", e.Min, e.Max)
-}
+// ErrMaintenance is returned while the admins have stopped all purchases.
+var ErrMaintenance = errors.New("purchases are stopped for maintenance")
 
-// ErrDelisted is returned where the marketplace does not offer a project in that
-// country any more.
-var ErrDelisted = errors.New("the marketplace has it no more")
-
-// ErrMaintenance is returned while the shop's admins let nobody buy.
-var ErrMaintenance = errors.New("nobody may buy at the moment")
-
-// CanBuy returns ErrMaintenance while nobody may.
+// CanBuy returns ErrMaintenance while purchases are stopped.
 func (s *Service) CanBuy(ctx context.Context) error {
 	maintenance, err := s.db.Maintenance(ctx)
 	if err == nil && maintenance.On() {
@@ -114,9 +95,10 @@ func (s *Service) CanBuy(ctx context.Context) error {
 	return err
 }
 
-// Draft reads price, stock and balance with the person's own key and stores
-// what they are about to confirm. It fails with ErrMaintenance, ErrNoKey, ErrDelisted,
-// *LimitError, or an error of the marketplace; then nothing is stored or replaced.
+// Draft reads price, stock and balance with the person's own key and stores the
+// draft that they are about to confirm. It fails with ErrMaintenance, ErrNoKey,
+// ErrDelisted, *LimitError, or an error of the marketplace; then nothing is stored
+// or replaced.
 func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	if err := s.CanBuy(ctx); err != nil {
 		return Quote{}, err
@@ -132,17 +114,17 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	if err != nil {
 		return Quote{}, err
 	}
-	if terms.unfit != nil {
-		return Quote{}, terms.unfit
+	if terms.limitErr != nil {
+		return Quote{}, terms.limitErr
 	}
 	now := time.Now()
 	p := terms.apply(storage.Purchase{
 		UserID: intent.UserID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: intent.kind(),
-		Service: intent.Row.Service, Name: bounded(terms.name), Category: bounded(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
-		RatePer: s.perOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLife),
+		Service: intent.Item.Service, Name: shorten(terms.name), Category: shorten(intent.Category), Quantity: intent.Quantity, Link: intent.Link, Rental: intent.Rental,
+		RatePer: s.ratePerOf(intent.kind()), Origin: intent.Origin, CreatedAt: now, ExpiresAt: now.Add(draftLifetime),
 	})
 	if terms.countryName != "" {
-		p.Rental.CountryName = bounded(terms.countryName)
+		p.Rental.CountryName = shorten(terms.countryName)
 	}
 	if p, err = s.db.InsertDraft(ctx, p, intent.Replaces); err != nil {
 		return Quote{}, err
@@ -150,16 +132,15 @@ func (s *Service) Draft(ctx context.Context, intent Intent) (Quote, error) {
 	return s.quote(ctx, p)
 }
 
-// Discard ends a draft that the person does not want.
+// Discard ends a draft. It reports whether there was one.
 func (s *Service) Discard(ctx context.Context, userID, purchaseID int64) (bool, error) {
 	return s.db.DiscardDraft(ctx, userID, purchaseID)
 }
 
-// quote says what a draft's card needs beside the draft.
 func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) {
-	q := Quote{Purchase: p, Estimate: estimated(p), Short: p.Total().Sub(p.Balance)}
+	q := Quote{Purchase: p, Estimate: isEstimate(p), Short: p.Total().Sub(p.Balance)}
 	if p.Kind == storage.KindSMM && p.RatePer != 1 {
-		confirmed, err := s.db.Setting(ctx, rateConfirmed(p.RatePer))
+		confirmed, err := s.db.Setting(ctx, smmRateConfirmedSetting(p.RatePer))
 		if err != nil {
 			return Quote{}, err
 		}
@@ -170,15 +151,15 @@ func (s *Service) quote(ctx context.Context, p storage.Purchase) (Quote, error) 
 	return q, nil
 }
 
-// terms is what the marketplace says of an intent now.
+// terms are the marketplace's present terms for an intent.
 type terms struct {
 	name        string
-	countryName string // of numbers
+	countryName string // of phones
 	rate        decimal.Decimal
 	stock       int64
 	variants    bool
 	balance     hstock.Balance
-	unfit       error // *LimitError: so many can't be bought
+	limitErr    error // a *LimitError if the quantity can't be bought
 }
 
 // apply returns a purchase on these terms.
@@ -188,7 +169,7 @@ func (t terms) apply(p storage.Purchase) storage.Purchase {
 	return p
 }
 
-// readTerms asks for price, stock and balance side by side.
+// readTerms reads price and stock, and the balance in parallel.
 func (s *Service) readTerms(ctx context.Context, key storage.Key, intent Intent) (terms, error) {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
@@ -203,41 +184,37 @@ func (s *Service) readTerms(ctx context.Context, key storage.Key, intent Intent)
 	}()
 	read := s.goodsTerms
 	if intent.kind() == storage.KindSMS {
-		read = s.numberTerms
+		read = s.rentalTerms
 	}
 	t, err := read(ctx, key.Secret, intent)
 	<-done
 	if err = errors.Join(err, balanceErr); err != nil {
-		s.noteKey(ctx, key.ID, key.UserID, err)
+		s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
 		return terms{}, err
 	}
-	if key.Invalid { // it was refused once, and is not any more
-		if err := s.db.AcceptKey(ctx, key.ID, time.Now()); err != nil {
+	if key.Invalid { // it was refused before, and is accepted now
+		if err := s.acceptKey(ctx, key); err != nil {
 			return terms{}, err
 		}
-		s.WakeWatcher()
 	}
 	t.balance = balance
 	return t, nil
 }
 
 func (s *Service) goodsTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
-	inventory, err := s.market.Inventory(ctx, key, intent.Row.Service, intent.Lang)
+	inventory, err := s.market.Inventory(ctx, key, intent.Item.Service, intent.Lang)
 	if err != nil {
 		return terms{}, err
 	}
 	return terms{
-		name: intent.Row.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
-		unfit: checkAmount(intent.Row, inventory, intent.Quantity),
+		name: intent.Item.Name, rate: inventory.Rate, stock: inventory.Stock, variants: len(inventory.Subproducts) > 1,
+		limitErr: LimitsOf(intent.Item, inventory).Allows(intent.Quantity),
 	}, nil
 }
 
-// MaxRentals is how many numbers can be rented at a time (HStockPlus: add_sms).
-const MaxRentals = 10
-
-// numberTerms reads what a number costs. How many there are nobody says before
-// they are rented.
-func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
+// rentalTerms reads the price of a phone. The marketplace does not say how many
+// phones there are before they are rented.
+func (s *Service) rentalTerms(ctx context.Context, key redact.Secret, intent Intent) (terms, error) {
 	projects, err := s.market.SMSProjects(ctx, key, intent.Rental.Country, intent.Lang)
 	if err != nil {
 		return terms{}, err
@@ -247,74 +224,33 @@ func (s *Service) numberTerms(ctx context.Context, key redact.Secret, intent Int
 	if i < 0 {
 		return terms{}, ErrDelisted
 	}
-	t := terms{name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price}
-	if most := numbersAtOnce(intent.Rental); intent.Quantity < 1 || intent.Quantity > most {
-		t.unfit = &LimitError{Min: 1, Max: most}
-	}
-	return t, nil
+	return terms{
+		name: offered[i].Name, countryName: offered[i].CountryTitle, rate: offered[i].Price,
+		limitErr: rentalLimits(intent.Rental).Allows(intent.Quantity),
+	}, nil
 }
 
-// numbersAtOnce is how many can be rented: a certain one only once.
-func numbersAtOnce(rental storage.Rental) int64 {
-	if rental.Phone != "" {
-		return 1
-	}
-	return MaxRentals
-}
-
-// bounded cuts a name of the marketplace, which may be of any length, to what
-// every message about the purchase can hold.
-func bounded(name string) string {
+// shorten cuts a name of the marketplace, which may be of any length, so that every
+// message about the purchase can hold it.
+func shorten(name string) string {
+	const length = 300 // characters
 	runes := []rune(name)
-	if len(runes) <= nameLength {
+	if len(runes) <= length {
 		return name
 	}
-	return string(runes[:nameLength-1]) + "…"
+	return string(runes[:length-1]) + "…"
 }
 
-func (s *Service) perOf(kind storage.Kind) int64 {
+func (s *Service) ratePerOf(kind storage.Kind) int64 {
 	if kind == storage.KindSMM {
 		return s.ratePer
 	}
 	return 1
 }
 
-func kindOf(row hstock.Item) storage.Kind {
-	if row.EntityType == hstock.EntitySMM {
+func kindOf(item hstock.Item) storage.Kind {
+	if item.EntityType == hstock.EntitySMM {
 		return storage.KindSMM
 	}
 	return storage.KindProduct
-}
-
-// checkAmount holds a quantity against what can be bought now.
-func checkAmount(row hstock.Item, inventory hstock.Inventory, quantity int64) error {
-	limits := LimitsOf(row, inventory)
-	if limits.SoldOut || quantity < limits.Min || limits.Max > 0 && quantity > limits.Max {
-		return &limits
-	}
-	return nil
-}
-
-// LimitsOf returns the quantities that can be bought, as the LimitError that
-// any other quantity would get. Max is 0 where nothing bounds it. The live
-// figures of inventory come first; it has none for SMM, where the row's stand in.
-func LimitsOf(row hstock.Item, inventory hstock.Inventory) LimitError {
-	limits := LimitError{Min: max(row.Min, 1), Max: row.Max, Stock: inventory.Stock, SoldOut: !inventory.Available}
-	if inventory.Min > 0 {
-		limits.Min = inventory.Min
-	}
-	if inventory.Max > 0 {
-		limits.Max = inventory.Max
-	}
-	if kindOf(row) == storage.KindProduct {
-		if inventory.Stock <= 0 {
-			limits.SoldOut = true
-		} else if len(inventory.Subproducts) <= 1 && (limits.Max == 0 || inventory.Stock < limits.Max) {
-			limits.Max = inventory.Stock
-		}
-	}
-	if limits.Max > 0 && limits.Max < limits.Min {
-		limits.SoldOut = true // fewer are left than are sold at a time
-	}
-	return limits
 }

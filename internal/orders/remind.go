@@ -11,23 +11,23 @@ import (
 	"hstockbot/storage"
 )
 
-// EligibleAfter reads from when on an order can be cancelled: ok where the
-// marketplace says so readably, and that time is still to come.
+// EligibleAfter returns when an order can be cancelled. ok is false if the marketplace's
+// time is malformed or not in the future.
 func EligibleAfter(allowance hstock.CancelAllowance, now time.Time) (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, allowance.EligibleAfter)
 	return at, err == nil && at.After(now)
 }
 
-// ReminderOffer is what asking for a reminder has come to. At is zero where there is
-// none: the order can be cancelled now, or nobody knows from when.
+// ReminderOffer is the result of Remind. At is when the reminder will be sent, zero if
+// none was set: the order can be cancelled now, or it is not known when.
 type ReminderOffer struct {
 	Order     storage.Order
 	Allowance hstock.CancelAllowance
 	At        time.Time
 }
 
-// Remind has a person told when an order can be cancelled. The marketplace is
-// asked again for that time.
+// Remind sets a reminder for the time from which an order can be cancelled, which it
+// reads from the marketplace again.
 func (s *Service) Remind(ctx context.Context, userID, orderID int64) (ReminderOffer, error) {
 	order, allowance, err := s.CancelAllowance(ctx, userID, orderID)
 	r := ReminderOffer{Order: order, Allowance: allowance}
@@ -46,11 +46,11 @@ func (s *Service) Remind(ctx context.Context, userID, orderID int64) (ReminderOf
 		return r, ErrOrderClosed
 	}
 	r.At = at
-	s.remind.Wake()
+	s.remindLoop.Wake()
 	return r, nil
 }
 
-// remindOnce ends the reminders that are due, each with its message.
+// remindOnce replaces each due reminder by its message.
 func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
 	due, err := s.db.DueReminders(ctx, now, remindersAtOnce)
@@ -58,8 +58,8 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 	for _, reminder := range due {
 		failures = append(failures, loop.Recover(s.log, "remind", func() error {
 			message := storage.Message{UserID: reminder.UserID, OrderID: reminder.OrderID, Kind: MessageReminder, Priority: outbox.PriorityStatus, CreatedAt: now}
-			told, err := s.db.EndReminder(ctx, reminder, message)
-			if told {
+			notified, err := s.db.EndReminder(ctx, reminder, message)
+			if notified {
 				s.checkpoint("reminded")
 				s.wakeOutbox()
 			}
@@ -67,5 +67,5 @@ func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
 		}))
 	}
 	next, err := s.db.NextReminder(ctx)
-	return until(next, time.Now()), errors.Join(append(failures, err)...)
+	return pauseUntil(next, time.Now()), errors.Join(append(failures, err)...)
 }

@@ -15,22 +15,19 @@ import (
 	"hstockbot/storage"
 )
 
-// Rented numbers: how they are asked for, what an answer makes of them, and what
-// a person is told.
-
-// SMS is what a number has received. Code is empty where the marketplace found
-// none in the text, Text where it gives only the code.
+// SMS is a message that a phone has received. Code is empty if the marketplace found
+// none in the text, Text if the marketplace gave only the code.
 type SMS struct {
 	Code redact.Secret
 	Text redact.Secret
 }
 
 type smsBody struct {
-	Code []byte `json:"code"` // bytes: JSON text would mend invalid UTF-8
+	Code []byte `json:"code"` // bytes, because a JSON string would change invalid UTF-8
 	Text []byte `json:"text"`
 }
 
-// record is an SMS as storage compares it with those sent before.
+// record is the form in which storage compares an SMS with those delivered before.
 func (m SMS) record() redact.Secret { return m.Code + "\x00" + m.Text }
 
 func (m SMS) empty() bool { return m.Code == "" && m.Text == "" }
@@ -39,31 +36,27 @@ func (m SMS) empty() bool { return m.Code == "" && m.Text == "" }
 func DecodeSMS(message storage.Message) (SMS, error) {
 	var body smsBody
 	if err := json.Unmarshal(message.Body, &body); err != nil {
-		// The decoder's error may quote what it read, which is secret.
+		// The decoder's error may quote the body, which is secret.
 		return SMS{}, errors.New("decode SMS: malformed body")
 	}
 	return SMS{Code: redact.Secret(body.Code), Text: redact.Secret(body.Text)}, nil
 }
 
-// announce makes the message that shows a number that was just rented. It waits
-// for the card, and for the first poll: then it says until when.
-func announce(o storage.Order) []storage.Message {
+// announceRental returns the message that shows a phone that was just rented. It is
+// delayed until after the card and the first poll, so that it can show the expiry.
+func announceRental(o storage.Order) []storage.Message {
 	if o.Kind != storage.KindSMS {
 		return nil
 	}
 	at := o.CreatedAt
-	if now := time.Now(); at.Before(now.Add(-cardFirst)) { // adopted: it was rented a while ago
+	if now := time.Now(); at.Before(now.Add(-cardDelay)) { // an adopted phone was rented earlier
 		at = now
 	}
-	return []storage.Message{about(o, MessageNumber, outbox.PriorityGoods, at.Add(cardFirst))}
+	return []storage.Message{aboutOrder(o, MessageRental, outbox.PriorityGoods, at.Add(cardDelay))}
 }
 
-func about(o storage.Order, kind string, priority outbox.Priority, at time.Time) storage.Message {
-	return storage.Message{UserID: o.UserID, PurchaseID: o.PurchaseID, OrderID: o.ID, Kind: kind, Priority: priority, CreatedAt: at}
-}
-
-// Code asks the marketplace for what a number has received: it is not kept here
-// after it was sent.
+// Code fetches the SMS that a phone has received. An SMS is not stored here after it was
+// sent.
 func (s *Service) Code(ctx context.Context, userID, orderID int64) (storage.Order, SMS, error) {
 	order, err := s.db.Order(ctx, userID, orderID)
 	if err != nil {
@@ -77,10 +70,10 @@ func (s *Service) Code(ctx context.Context, userID, orderID int64) (storage.Orde
 	return order, SMS{Code: code.Code, Text: code.Content}, err
 }
 
-// numberAnswer is what sms_code and sms_status say together.
-type numberAnswer struct {
+// rentalAnswer combines the answers of sms_code and sms_status.
+type rentalAnswer struct {
 	state     hstock.SMSState
-	word      string
+	rawStatus string
 	sms       SMS
 	phone     string
 	charge    decimal.NullDecimal
@@ -88,20 +81,20 @@ type numberAnswer struct {
 	expiresAt time.Time
 }
 
-func (a *numberAnswer) addStatus(status hstock.SMSStatus) {
+func (a *rentalAnswer) addStatus(status hstock.SMSStatus) {
 	a.phone, a.charge, a.currency, a.expiresAt = status.Phone, status.Charge, status.Currency, status.ExpiresAt
 	if ended(status.State) || !ended(a.state) {
-		a.state, a.word = status.State, status.RawStatus
+		a.state, a.rawStatus = status.State, status.RawStatus
 	}
 	if a.sms.empty() {
 		a.sms.Code = status.Code
 	}
 }
 
-// addCode adds what sms_code says. How a number ended sms_status knows better.
-func (a *numberAnswer) addCode(code hstock.SMSCode) {
+// addCode adds the answer of sms_code. sms_status is more precise about the end.
+func (a *rentalAnswer) addCode(code hstock.SMSCode) {
 	if !ended(a.state) {
-		a.state, a.word = code.State, code.RawStatus
+		a.state, a.rawStatus = code.State, code.RawStatus
 	}
 	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
 		a.sms = sms
@@ -112,94 +105,96 @@ func ended(state hstock.SMSState) bool {
 	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded || state == hstock.SMSEnded
 }
 
-// askNumber asks for the code, and with full for charge and expiry; those also
-// where the number has ended otherwise than was known. Neither action stands in
-// the other's way: a code counts whichever tells it, and an error means that
-// nothing was heard, or not how the number ended.
-func (s *Service) askNumber(ctx context.Context, key redact.Secret, number int64, full bool, known hstock.SMSState) (numberAnswer, error) {
-	var a numberAnswer
-	heard := false
+// readRental reads the code, and with complete also charge and expiry. It reads
+// these in any case if the phone has ended and its state is not the known one. A
+// code from either action counts. An error means that both failed, or that the charge
+// of an ended phone is not known yet.
+func (s *Service) readRental(ctx context.Context, key redact.Secret, externalID int64, complete bool, known hstock.SMSState) (rentalAnswer, error) {
+	var a rentalAnswer
+	hasStatus := false
 	addStatus := func() error {
-		status, err := s.market.SMSStatus(ctx, key, number)
+		status, err := s.market.SMSStatus(ctx, key, externalID)
 		if err == nil {
-			heard = true
+			hasStatus = true
 			a.addStatus(status)
 		}
 		return err
 	}
-	if full {
-		_ = addStatus() // the code counts whatever became of it
+	if complete {
+		_ = addStatus() // a failure must not delay the code
 	}
-	code, err := s.market.SMSCode(ctx, key, number)
+	code, err := s.market.SMSCode(ctx, key, externalID)
 	switch {
 	case err == nil:
 		a.addCode(code)
-	case !heard:
+	case !hasStatus:
 		return a, err
 	}
-	if a.sms.empty() && ended(a.state) && a.state != known && !heard {
+	if a.sms.empty() && ended(a.state) && a.state != known && !hasStatus {
 		if err := addStatus(); err != nil && !refused(err) {
-			return a, err // told with its charge, a little later
+			return a, err // the message about the end waits until the charge is known
 		}
 	}
 	return a, nil
 }
 
-// refused reports whether the marketplace said no to this very question.
+// refused reports whether the marketplace refused this request itself, not the key.
 func refused(err error) bool {
 	kind, _ := hstock.KindOf(err)
 	return kind == hstock.Refused || kind == hstock.RefusedOther
 }
 
-func (s *Service) hearNumber(ctx context.Context, order storage.DueOrder, forPerson bool) (heard, error) {
-	full, known := wantsStatus(order.Order, time.Now()), hstock.SMSUnknown
+func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, complete bool) (update, error) {
+	known := hstock.SMSUnknown
 	if order.State == storage.OrderExpired {
 		known = hstock.SMSExpired
 	}
-	if full && !forPerson {
-		s.queue.spendMore() // two calls in one poll
+	if !complete && needsStatus(order.Order, time.Now()) {
+		complete = true
+		s.queue.takeExtraToken() // this poll makes two calls
 	}
-	answer, err := s.askNumber(ctx, order.Key, order.ExternalID, full || forPerson, known)
+	answer, err := s.readRental(ctx, order.Key, order.ExternalID, complete, known)
 	if err != nil {
-		return heard{}, err
+		return update{}, err
 	}
 	now := time.Now()
-	h := heard{next: appliedNumber(order.Order, answer, now)}
-	toldBare := false // the code was sent when its text was not known yet
+	u := update{next: afterRental(order.Order, answer, now)}
+	codeSent := false // before its text was known
 	if !answer.sms.empty() {
-		h.delivered = []redact.Secret{answer.sms.record()}
+		u.delivered = []redact.Secret{answer.sms.record()}
 		if answer.sms.Text != "" {
-			if toldBare, err = s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: answer.sms.Code}.record()}); err != nil {
-				return heard{}, err
+			if codeSent, err = s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: answer.sms.Code}.record()}); err != nil {
+				return update{}, err
 			}
 		}
 	}
-	h.tell = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-		return composeNumber(order.Order, o, answer.sms, len(fresh) > 0 && !toldBare, now)
+	u.messages = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+		return rentalMessages(order.Order, o, answer.sms, len(fresh) > 0 && !codeSent, now)
 	}
-	return h, nil
+	return u, nil
 }
 
-// statusTries is how often charge and expiry are asked for at first.
-const statusTries = 5
+// firstStatusPolls is in how many polls sms_status is called until charge or expiry is
+// known.
+const firstStatusPolls = 5
 
-// wantsStatus reports whether charge and expiry are to be asked for: at first,
-// and when a moment has come at which they may have changed.
-func wantsStatus(o storage.Order, now time.Time) bool {
+// needsStatus reports whether to call sms_status: in the first polls, and when the
+// phone's time or the grace has just ended.
+func needsStatus(o storage.Order, now time.Time) bool {
 	passed := func(moment time.Time) bool {
 		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
-	unheard := o.Polls < statusTries && !o.Charge.Valid && o.ExpiresAt.IsZero()
-	return o.Polls == 0 || unheard || passed(o.ExpiresAt) || passed(graceEnd(o))
+	missing := o.Polls < firstStatusPolls && !o.Charge.Valid && o.ExpiresAt.IsZero()
+	return o.Polls == 0 || missing || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
-// appliedNumber is a number as an answer makes it.
-func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order {
+// afterRental returns the order of a phone after an answer.
+func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
-	if a.word != "" {
-		o.RawStatus = a.word
+	if a.rawStatus != "" {
+		o.RawStatus = a.rawStatus
 	}
 	if a.charge.Valid {
 		o.Charge = a.charge
@@ -207,7 +202,7 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 	if a.currency != "" {
 		o.Currency = a.currency
 	}
-	if !a.expiresAt.IsZero() && o.State != storage.OrderExpired { // what has ended does not begin again
+	if !a.expiresAt.IsZero() && o.State != storage.OrderExpired { // an expired phone stays expired
 		o.ExpiresAt = a.expiresAt
 	}
 	if o.Rental.Phone == "" {
@@ -220,18 +215,18 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 		o.State = storage.OrderCancelled
 	case !a.sms.empty():
 		o.State = storage.OrderDelivered
-	case o.State == storage.OrderDelivered: // what came stays
+	case o.State == storage.OrderDelivered: // a code remains delivered
 	case a.state == hstock.SMSExpired, a.state == hstock.SMSEnded:
 		o.State = storage.OrderExpired
 		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
 			o.ExpiresAt = now
 		}
-	case o.State == storage.OrderOpen && over(graceEnd(o), now):
+	case o.State == storage.OrderOpen && reached(graceEnd(o), now):
 		o.State = storage.OrderExpired
 	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
 		o.State = storage.OrderStale
 	}
-	if closed := numberClosed(o, now); !closed {
+	if closed := rentalClosed(o, now); !closed {
 		o.ClosedAt = time.Time{}
 	} else if o.Open() {
 		o.ClosedAt = now
@@ -240,30 +235,30 @@ func appliedNumber(o storage.Order, a numberAnswer, now time.Time) storage.Order
 	return o
 }
 
-// numberClosed reports whether a number is not asked for any more. A second code
-// may come until its time is over, a late first one for a while after that.
-func numberClosed(o storage.Order, now time.Time) bool {
+// rentalClosed reports whether a phone is no longer polled. A second code may arrive
+// until the end of its time, a late first one during the grace.
+func rentalClosed(o storage.Order, now time.Time) bool {
 	switch o.State {
 	case storage.OrderOpen:
 		return false
 	case storage.OrderDelivered:
-		return o.ExpiresAt.IsZero() || over(o.ExpiresAt, now) || over(o.CreatedAt.Add(numberStaleAfter), now)
+		return o.ExpiresAt.IsZero() || reached(o.ExpiresAt, now) || reached(o.CreatedAt.Add(rentalStaleAfter), now)
 	case storage.OrderExpired:
-		return over(graceEnd(o), now)
+		return reached(graceEnd(o), now)
 	default:
 		return true
 	}
 }
 
-func over(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
+func reached(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
 
-// composeNumber makes the messages of one answer: the code when it is new, how
-// the number ended, once, and the number's own message drawn again where it
-// says something else now.
-func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
+// rentalMessages returns the messages about one answer: the code if it is new, the end
+// of the phone once, and the redrawing of the message that shows the phone if its
+// content has changed.
+func rentalMessages(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if fresh {
-		message := about(after, MessageCode, outbox.PriorityCode, now)
+		message := aboutOrder(after, MessageCode, outbox.PriorityCode, now)
 		body, err := json.Marshal(smsBody{Code: []byte(sms.Code.Reveal()), Text: []byte(sms.Text.Reveal())})
 		if err != nil {
 			return nil, fmt.Errorf("encode SMS: %w", err)
@@ -273,24 +268,23 @@ func composeNumber(before, after storage.Order, sms SMS, fresh bool, now time.Ti
 	}
 	changed := before.State != after.State
 	if changed && after.State != storage.OrderDelivered {
-		messages = append(messages, about(after, MessageEnded, outbox.PriorityStatus, now))
+		messages = append(messages, aboutOrder(after, MessageEnded, outbox.PriorityStatus, now))
 	}
-	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || stage(after, before.UpdatedAt) != stage(after, now) {
-		messages = append(messages, about(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
+	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || redrawStage(after, before.UpdatedAt) != redrawStage(after, now) {
+		messages = append(messages, aboutOrder(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
 	return messages, nil
 }
 
-// stage counts the moments at which the message of a waiting number is drawn
-// again, since what it says of the time has grown stale: half of it, two
-// minutes left, over.
-func stage(o storage.Order, at time.Time) int {
+// redrawStage counts the passed moments at which the message of a waiting phone is
+// redrawn because of the time: half of it, two minutes before the end, and the end.
+func redrawStage(o storage.Order, at time.Time) int {
 	if o.State != storage.OrderOpen || o.ExpiresAt.IsZero() {
 		return 0
 	}
 	passed := 0
 	for _, moment := range []time.Time{
-		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-numberWarning), o.ExpiresAt,
+		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-rentalWarning), o.ExpiresAt,
 	} {
 		if !at.Before(moment) {
 			passed++

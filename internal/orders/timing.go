@@ -9,147 +9,142 @@ import (
 	"hstockbot/storage"
 )
 
-// Every number that decides when something happens is here, with its reason.
+// All constants that decide when something happens.
 const (
-	// A draft shows a price that was just read; after ten minutes it is drawn again.
-	draftLife = 10 * time.Minute
+	// A draft shows a price that was just read; after this it is drawn again.
+	draftLifetime = 10 * time.Minute
 
-	// A lease outlives the work it covers: reading two answers (claimed), the
-	// one request of at most hstock.PurchaseTimeout (sending).
+	// A lease must outlast the work that it covers: reading the terms (claimed), or
+	// the one request of at most hstock.PurchaseTimeout (sending).
 	purchaseLease = 60 * time.Second
 
-	// Price, stock and balance are read within this, so that turn, reading and
-	// request together stay below the minute that a tap may take.
+	// Limits the reading of price, stock and balance, so that waiting for the slot,
+	// reading and the request together stay below the minute that a tap may take.
 	termsTimeout = 15 * time.Second
 
-	// A second purchase of the same key waits this long for its turn.
-	turnPatience = 5 * time.Second
-	turnPause    = 250 * time.Millisecond
+	// How long a second purchase of the same key waits for the slot, and how often it
+	// checks whether another process has freed it.
+	slotTimeout = 5 * time.Second
+	slotRetry   = 250 * time.Millisecond
 
-	// What must be written down after the request is tried for this long, come what may.
+	// How long a write after the request is retried.
 	recordTimeout = 10 * time.Second
 
-	// A poll is one attempt at a request or two; its lease covers it. After a crash
-	// the orders in hand wait for the end of their leases.
+	// A poll is one attempt at one or two requests; its lease covers it. After a crash
+	// the leased orders wait until their leases are over.
 	pollTimeout = 15 * time.Second
 	pollLease   = 30 * time.Second
-	// Polls in hand at once: in all, enough for 10,000 young numbers, 3,600 polls a
-	// second, at 100 ms each with room to spare; and of one key, so that a slow key
-	// holds up nobody else.
-	pollsAtOnce   = 1024
-	pollsOfOneKey = 16
-	// Polls that end at nearly the same time are written down together, in one
-	// durable commit; people don't notice so little.
-	takeEvery = 50 * time.Millisecond
-	// Due orders are read as they become due; all of them anew after this, for
-	// what has changed by another hand.
-	readAllEvery = 15 * time.Second
-	// What became due so lately is read again: its row may have been on its way.
-	readAgain = time.Second
-	// Due orders in memory at the most, some 2 MB; the rest waits its turn in the database.
-	duePolls = 20_000
+	// Polls in flight: in all, enough for 10,000 new phones, which are 3,600 polls a
+	// second of 100 ms each; and of one key, so that a slow key does not delay others.
+	pollsAtOnce = 1024
+	pollsPerKey = 16
+	// Polls that end within this are stored in one durable commit.
+	minTakeInterval = 50 * time.Millisecond
+	// Due orders are read incrementally; all are read after this, because another
+	// process may have changed some.
+	fullReadInterval = 15 * time.Second
+	// An incremental read overlaps the one before by this: a row may have been
+	// committed a moment after the time at which it is due.
+	readOverlap = time.Second
+	// Due orders in memory, some 2 MB; the others stay in the database.
+	maxDuePolls = 20_000
 
-	// The watcher's own requests of one key a second; people's taps don't wait for it.
+	// Polls per second of one key. Requests of a person's taps are not counted.
 	keyRate  = 2
 	keyBurst = 5
-	// Its share of all calls: the rest is for people, who would wait behind it.
-	watchShare = 0.8
-	// A key without a turn for so long is as good as a new one; sooner it would jump
-	// the queue by being forgotten.
-	keyForgotten = 10 * time.Minute
-	// A key that is told "too many requests" is left alone, ever longer.
-	holdFirst   = 5 * time.Second
-	holdLongest = time.Minute
+	// The polls' share of all calls: the rest is for people, who would wait otherwise.
+	pollShare = 0.8
+	// A key that was not polled for so long is removed from the queue. If it were
+	// removed sooner, it would gain a better place by being added again.
+	keyIdleLimit = 10 * time.Minute
+	// The pause of a key after "too many requests", doubling.
+	throttleFirst = 5 * time.Second
+	throttleMax   = time.Minute
 
-	// The first look at a new order: automatic goods are there within a second or two.
-	firstPollAfter = time.Second
-	// Automatic goods: 1 s × 1.5 up to a minute (5.6 calls, median lateness 1.3 s).
-	autoGrowth  = 1.5
-	autoLongest = time.Minute
-	// What a machine has not delivered after an hour waits for a person.
-	autoGivesWay = time.Hour
-	// By hand and SMM: 5 % of the order's age, so lateness stays small beside the wait.
-	slowShare    = 0.05
-	slowShortest = 30 * time.Second
-	slowLongest  = 10 * time.Minute
-	// After this long an order is asked for only when a person does. A number is old
-	// a day after its time, or after it was rented if nobody says when that is over.
+	// Automatic goods are delivered within a second or two: 1 s × 1.5 up to a minute
+	// takes 5.6 calls for a median delay of 1.3 s.
+	firstPollAfter  = time.Second
+	autoGrowth      = 1.5
+	autoMaxInterval = time.Minute
+	// Automatic goods that are later than this probably wait for a human.
+	autoFastPeriod = time.Hour
+	// Manual goods and SMM: 5 % of the order's age, so that the delay stays small
+	// compared to the wait.
+	slowFraction    = 0.05
+	slowMinInterval = 30 * time.Second
+	slowMaxInterval = 10 * time.Minute
+	// After this an order is polled only when a person asks. For a phone it counts from
+	// the end of its time, or from the rental if that is not known.
 	staleAfter       = 30 * 24 * time.Hour
-	numberStaleAfter = 24 * time.Hour
-	// No time that is told is believed beyond this.
-	numberLongestLife = 8 * 24 * time.Hour
+	rentalStaleAfter = 24 * time.Hour
+	// An expiry later than this after the rental is not believed.
+	rentalMaxLifetime = 8 * 24 * time.Hour
 
-	// Numbers: people sit before a form while the code is young. Then 0.5·√age s, so
-	// that lateness grows slower than patience; after an hour a share of the age.
-	numberYoung     = 2 * time.Minute
-	numberShortest  = 2 * time.Second
-	numberSpread    = 1500 * time.Millisecond
-	numberRoot      = 0.5
-	numberLongest   = 15 * time.Second
-	numberOld       = time.Hour
-	numberOldShare  = 0.005
-	numberOldestGap = time.Minute
-	// A code may come late: a number is asked for so long after its time.
-	numberGrace = 5 * time.Minute
-	// The message of a number is drawn again so long before its time is over.
-	numberWarning = 2 * time.Minute
-	// Spread, so that orders of one restart don't stay in step.
-	jitter = 0.10
+	// Phones: people wait in front of a form at first. Then 0.5·√age s, so that the
+	// delay grows slower than the wait; after an hour a fraction of the age.
+	rentalFastPeriod      = 2 * time.Minute
+	rentalFastInterval    = 2 * time.Second
+	rentalFastSpread      = 1500 * time.Millisecond
+	rentalRootFactor      = 0.5
+	rentalMaxInterval     = 15 * time.Second
+	rentalSlowAfter       = time.Hour
+	rentalSlowFraction    = 0.005
+	rentalSlowMaxInterval = time.Minute
+	// How long a phone is polled after its time: a code may be late.
+	rentalGrace = 5 * time.Minute
+	// How long before the end of its time the message of a phone is redrawn.
+	rentalWarning = 2 * time.Minute
 
-	// A person's own Refresh asks at most this often.
-	refreshEvery = 3 * time.Second
+	// A person's Refresh makes a request at most this often.
+	refreshInterval = 3 * time.Second
 
-	// A failing poll is repeated ever more rarely, up to this.
-	failureFirst   = 5 * time.Second
-	failureLongest = 10 * time.Minute
-	// A number's time runs: it is not left alone for longer than this.
-	numberFailureFirst   = 2 * time.Second
-	numberFailureLongest = 30 * time.Second
+	// The pause after a failed poll, doubling. The time of a phone runs out, so its
+	// pauses are shorter.
+	failureFirst       = 5 * time.Second
+	failureMax         = 10 * time.Minute
+	rentalFailureFirst = 2 * time.Second
+	rentalFailureMax   = 30 * time.Second
 
-	// Readings of balances in hand at once.
+	// Balances read at the same time.
 	checksAtOnce = 8
-	// Orders that were cancelled together are asked for side by side: 100 of them
-	// within the time that a tap may take.
-	statesAtOnce = 8
-	// Of the open orders of a person so many are asked for at a tap on "cancel all":
-	// five requests side by side.
-	cancelMost = 500
-	// Asking first leaves the time of the one request, out of the minute that a tap
+	// Cancelled orders fetched at the same time: 100 of them within the time that a tap
 	// may take.
+	fetchesAtOnce = 8
+	// How many open orders "cancel all" asks about: five requests in parallel.
+	maxCancellable = 500
+	// Limits allowcancel, so that the minute of a tap leaves time for the one request.
 	allowTimeout = 20 * time.Second
-	// Reminders that are ended in one go.
+	// Reminders sent in one round.
 	remindersAtOnce = 64
-	// Refused keys that are tried again at a time: every hour, and those that rented
-	// numbers wait for every minute, since their time runs.
-	refusedKeysAtOnce = 50
-	tryKeysEvery      = time.Hour
-	tryNumberKeys     = time.Minute
+	// Refused keys tried in one round, and how often: the time of rented phones runs.
+	keysAtOnce             = 50
+	keyRetryInterval       = time.Hour
+	rentalKeyRetryInterval = time.Minute
 
-	// A message about a purchase that a tap has just settled lets the card that
-	// announces it be drawn first; a number's message also the first poll end.
-	cardFirst = time.Second
+	// Delays a message so that the card of the tap that caused it is drawn first, and
+	// for a phone so that the first poll has set its expiry.
+	cardDelay = time.Second
 
-	// Purchases that are settled in one go.
-	settledAtOnce = 64
+	// Purchases settled in one round.
+	purchasesAtOnce = 64
 
-	// A write that failed after the request is tried again after this, doubling.
-	writeRetryFirst   = 100 * time.Millisecond
-	writeRetryLongest = 2 * time.Second
+	// The pause after a failed write, doubling.
+	writeRetryFirst = 100 * time.Millisecond
+	writeRetryMax   = 2 * time.Second
 
-	// Loops without due work look again after this (another replica may have
-	// stored some); due work that can't be taken yet is looked at after spinPause.
-	idlePause  = 15 * time.Second
-	spinPause  = 250 * time.Millisecond
-	sweepEvery = time.Hour
+	// Loops without due work pause for idlePause, because another process may store
+	// some. Work that is due and can't be done yet must not spin.
+	idlePause     = 15 * time.Second
+	minPause      = 250 * time.Millisecond
+	sweepInterval = time.Hour
 )
 
-// balanceChecks is when the balance is read after an outcome became unknown,
-// counted from the request: soon, when a slow marketplace has caught up, and
-// when it surely would have.
+// balanceChecks is when the balance is read after an outcome became unknown, counted
+// from the request.
 var balanceChecks = [...]time.Duration{15 * time.Second, 60 * time.Second, 5 * time.Minute}
 
-// firstPoll is how long after its placing an order is first asked for: a number
-// at once, since only that tells until when it is rented.
+// firstPoll returns how long after its purchase an order is first polled: a phone at
+// once, because only the poll tells until when it is rented.
 func firstPoll(kind storage.Kind) time.Duration {
 	if kind == storage.KindSMS {
 		return 0
@@ -157,31 +152,31 @@ func firstPoll(kind storage.Kind) time.Duration {
 	return firstPollAfter
 }
 
-// nextPoll returns when to ask for o again, after an answer at now.
+// nextPoll returns when to poll o again after an answer at now.
 func nextPoll(o storage.Order, now time.Time) time.Time {
 	age := now.Sub(o.CreatedAt)
 	switch {
 	case o.Kind == storage.KindSMS && o.State != storage.OrderDelivered:
-		return nextNumberPoll(o, age, now)
-	case o.Kind == storage.KindProduct && o.AutoDelivery && age < autoGivesWay:
+		return nextRentalPoll(o, age, now)
+	case o.Kind == storage.KindProduct && o.AutoDelivery && age < autoFastPeriod:
 		pause := time.Duration(float64(firstPollAfter) * math.Pow(autoGrowth, float64(min(o.Polls, 20))))
-		return now.Add(spread(min(pause, autoLongest)))
+		return now.Add(loop.Jitter(min(pause, autoMaxInterval)))
 	default:
-		return now.Add(spread(min(max(time.Duration(float64(age)*slowShare), slowShortest), slowLongest)))
+		return now.Add(loop.Jitter(min(max(time.Duration(float64(age)*slowFraction), slowMinInterval), slowMaxInterval)))
 	}
 }
 
-// nextNumberPoll does not pass over the moments that something depends on: the
-// end of the number's time, and of the grace after it.
-func nextNumberPoll(o storage.Order, age time.Duration, now time.Time) time.Time {
+// nextRentalPoll returns the time of the next poll of a phone. A poll always happens
+// at the end of the phone's time and at the end of the grace after it.
+func nextRentalPoll(o storage.Order, age time.Duration, now time.Time) time.Time {
 	var pause time.Duration
 	switch {
-	case age < numberYoung:
-		pause = numberShortest + rand.N(numberSpread) //nolint:gosec // jitter needs no unpredictability
-	case age < numberOld:
-		pause = spread(min(time.Duration(numberRoot*math.Sqrt(age.Seconds())*float64(time.Second)), numberLongest))
+	case age < rentalFastPeriod:
+		pause = rentalFastInterval + rand.N(rentalFastSpread) //nolint:gosec // jitter needs no unpredictability
+	case age < rentalSlowAfter:
+		pause = loop.Jitter(min(time.Duration(rentalRootFactor*math.Sqrt(age.Seconds())*float64(time.Second)), rentalMaxInterval))
 	default:
-		pause = spread(min(max(time.Duration(float64(age)*numberOldShare), numberLongest), numberOldestGap))
+		pause = loop.Jitter(min(max(time.Duration(float64(age)*rentalSlowFraction), rentalMaxInterval), rentalSlowMaxInterval))
 	}
 	next := now.Add(pause)
 	for _, moment := range []time.Time{o.ExpiresAt, graceEnd(o)} {
@@ -192,55 +187,47 @@ func nextNumberPoll(o storage.Order, age time.Duration, now time.Time) time.Time
 	return next
 }
 
-// graceEnd is when a number is given up: zero where its time is not known. A
-// time that was over before the number was rented is none: somebody's clock goes
-// wrong, and the marketplace's word tells.
+// graceEnd returns when a phone counts as expired, the zero time if that is not
+// known. An expiry before the rental comes from a wrong clock and is ignored.
 func graceEnd(o storage.Order) time.Time {
 	if o.ExpiresAt.IsZero() || o.ExpiresAt.Before(o.CreatedAt) {
 		return time.Time{}
 	}
-	return o.ExpiresAt.Add(numberGrace)
+	return o.ExpiresAt.Add(rentalGrace)
 }
 
-// staleAt is when an open order is too old to be watched, whatever is said of
-// its time.
+// staleAt returns when an open order is too old to be polled.
 func staleAt(o storage.Order) time.Time {
 	if o.Kind != storage.KindSMS {
 		return o.CreatedAt.Add(staleAfter)
 	}
-	at := o.CreatedAt.Add(numberStaleAfter)
-	if end := graceEnd(o).Add(numberStaleAfter); end.After(at) {
+	at := o.CreatedAt.Add(rentalStaleAfter)
+	if end := graceEnd(o).Add(rentalStaleAfter); end.After(at) {
 		at = end
 	}
-	if latest := o.CreatedAt.Add(numberLongestLife); latest.Before(at) {
+	if latest := o.CreatedAt.Add(rentalMaxLifetime); latest.Before(at) {
 		at = latest
 	}
 	return at
 }
 
-// nextAfterFailure returns when to ask again after so many failures in a row.
+// nextAfterFailure returns when to poll o again after a number of failures in a row.
 func nextAfterFailure(o storage.Order, failures int64, now time.Time) time.Time {
 	if o.Kind == storage.KindSMS {
-		return now.Add(loop.Jitter(loop.Backoff(numberFailureFirst, numberFailureLongest, int(failures))))
+		return now.Add(loop.Jitter(loop.Backoff(rentalFailureFirst, rentalFailureMax, int(failures))))
 	}
-	at := now.Add(loop.Jitter(loop.Backoff(failureFirst, failureLongest, int(failures))))
+	at := now.Add(loop.Jitter(loop.Backoff(failureFirst, failureMax, int(failures))))
 	if next := nextPoll(o, now); next.After(at) {
 		return next
 	}
 	return at
 }
 
-func spread(pause time.Duration) time.Duration {
-	//nolint:gosec // jitter needs no unpredictability
-	return time.Duration(float64(pause) * (1 - jitter + 2*jitter*rand.Float64()))
-}
-
-// until returns the pause until an event, for loops whose work has a due time:
-// at least a moment (an event that is due but can't be worked on yet must not
-// spin), at most idlePause (another process may bring work forward).
-func until(event, now time.Time) time.Duration {
+// pauseUntil returns the pause of a loop until its next event, from minPause to
+// idlePause.
+func pauseUntil(event, now time.Time) time.Duration {
 	if event.IsZero() {
 		return idlePause
 	}
-	return min(max(event.Sub(now), spinPause), idlePause)
+	return min(max(event.Sub(now), minPause), idlePause)
 }

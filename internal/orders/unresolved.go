@@ -4,41 +4,38 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/loop"
-	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
 
-// aboutThePrice is how far a fall of the balance may be from the price and
-// still suggest that it was this purchase.
-var aboutThePrice = decimal.New(2, -2)
+// priceTolerance is the share of the price by which a fall of the balance may differ
+// from the price and still suggest that it was this purchase.
+var priceTolerance = decimal.New(2, -2)
 
-// Evidence is what is known about a purchase of unknown outcome. Now is the
-// newest balance, invalid while none could be read.
+// Evidence is what is known about a purchase of unknown outcome.
 type Evidence struct {
 	Purchase storage.Purchase
-	Now      decimal.NullDecimal
+	Balance  decimal.NullDecimal // read now
 	Verdict  storage.Verdict
 }
 
-// ErrOutcomeKnown is returned where a purchase is not (or no longer) of unknown outcome.
+// ErrOutcomeKnown is returned for a purchase whose outcome is known.
 var ErrOutcomeKnown = errors.New("the outcome of this purchase is known")
 
-// ErrKeyRemoved is returned where the key that bought was removed since: only the
-// same one, given again, can tell.
+// ErrKeyRemoved is returned when the key that bought was removed. The outcome can be
+// looked up only after the same key is given again.
 var ErrKeyRemoved = errors.New("the key of this purchase was removed")
 
-// Evidence reads the balance now and says what it suggests. It does not count
-// as one of the scheduled readings.
+// Evidence reads the balance now and returns the verdict on it. The reading is not one
+// of the scheduled ones, and nothing is stored.
 func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evidence, error) {
-	p, key, err := s.unknown(ctx, userID, purchaseID)
+	p, key, err := s.unresolved(ctx, userID, purchaseID)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -53,26 +50,25 @@ func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evide
 	if p.Verdict != storage.VerdictNone && verdict == storage.VerdictNone {
 		verdict = p.Verdict
 	}
-	return Evidence{Purchase: p, Now: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
+	return Evidence{Purchase: p, Balance: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil
 }
 
-// Found is an order that a person says an unknown purchase became, as the
-// marketplace describes it. It is not stored.
+// Found is the order that an unresolved purchase may have become, as the marketplace
+// describes it. It is not stored.
 type Found struct {
 	Purchase storage.Purchase
 	Order    storage.Order
 }
 
-// LookUp asks the marketplace, with the key that bought, about an order number
-// that a person typed. That it exists proves it is the key's, not that it is
-// this purchase: the person decides. storage.ErrExternalIDTaken: it is another
-// order here already.
-func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) (Found, error) {
-	p, key, err := s.unknown(ctx, userID, purchaseID)
+// LookUp reads the order with the given id from the marketplace, with the key that
+// bought. That it exists proves that it is the key's, not that it is this purchase:
+// the person decides. storage.ErrExternalIDTaken: it is stored here already.
+func (s *Service) LookUp(ctx context.Context, userID, purchaseID, externalID int64) (Found, error) {
+	p, key, err := s.unresolved(ctx, userID, purchaseID)
 	if err != nil {
 		return Found{}, err
 	}
-	taken, err := s.db.ExternalIDTaken(ctx, userID, p.Kind, number)
+	taken, err := s.db.ExternalIDTaken(ctx, userID, p.Kind, externalID)
 	if err != nil {
 		return Found{}, err
 	}
@@ -81,27 +77,27 @@ func (s *Service) LookUp(ctx context.Context, userID, purchaseID, number int64) 
 	}
 	now := time.Now()
 	order := storage.Order{
-		Kind: p.Kind, ExternalID: number, State: storage.OrderOpen, Quantity: p.Quantity, Currency: p.Currency, Rental: p.Rental, CreatedAt: p.SentAt,
+		Kind: p.Kind, ExternalID: externalID, State: storage.OrderOpen, Quantity: p.Quantity, Currency: p.Currency, Rental: p.Rental, CreatedAt: p.SentAt,
 	}
 	if p.Kind != storage.KindSMS {
-		status, err := s.market.Status(ctx, key, number)
-		return Found{Purchase: p, Order: applied(order, status, now)}, err
+		status, err := s.market.Status(ctx, key, externalID)
+		return Found{Purchase: p, Order: afterStatus(order, status, now)}, err
 	}
-	answer, err := s.askNumber(ctx, key, number, true, hstock.SMSUnknown)
+	answer, err := s.readRental(ctx, key, externalID, true, hstock.SMSUnknown)
 	order.Rental.Phone = answer.phone
-	return Found{Purchase: p, Order: appliedNumber(order, answer, now)}, err
+	return Found{Purchase: p, Order: afterRental(order, answer, now)}, err
 }
 
-// Adopt records that an unknown purchase is the order of this number. It asks
-// the marketplace again: the number came back through a button.
-func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (storage.Order, error) {
-	found, err := s.LookUp(ctx, userID, purchaseID, number)
+// Adopt records that an unresolved purchase is the order with the given id. It looks
+// the order up again, because the id comes from a button's data.
+func (s *Service) Adopt(ctx context.Context, userID, purchaseID, externalID int64) (storage.Order, error) {
+	found, err := s.LookUp(ctx, userID, purchaseID, externalID)
 	if err != nil {
 		return storage.Order{}, err
 	}
 	now := time.Now()
-	given := storage.Placement{ExternalID: number, Phone: found.Order.Rental.Phone, RawStatus: found.Order.RawStatus}
-	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, given, now, now, announce)
+	placement := storage.Placement{ExternalID: externalID, Phone: found.Order.Rental.Phone, RawStatus: found.Order.RawStatus}
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, placement, now, now, announceRental)
 	if err != nil {
 		return storage.Order{}, err
 	}
@@ -110,12 +106,12 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, number int64) (
 	}
 	s.checkpoint("adopted")
 	s.wakeOutbox()
-	s.watch.Wake()
+	s.pollLoop.Wake()
 	return order, nil
 }
 
-// CountMissing returns how many of the numbers that a purchase was for nobody has
-// named yet: 0 unless it is one of unknown outcome that was adopted in part.
+// CountMissing returns how many phones of a purchase can still be adopted: 0 unless the
+// outcome was unknown and some of its phones were adopted.
 func (s *Service) CountMissing(ctx context.Context, userID, purchaseID int64) (int64, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil || p.Kind != storage.KindSMS || p.State != storage.PurchasePlaced {
@@ -128,8 +124,8 @@ func (s *Service) CountMissing(ctx context.Context, userID, purchaseID int64) (i
 	return p.Quantity - int64(len(orders)), nil
 }
 
-// Dismiss records a person's word that an unknown purchase was not placed. An
-// order number that turns up later still wins.
+// Dismiss records that a person says an unresolved purchase was not placed. It can
+// still be adopted later.
 func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
 	dismissed, err := s.db.DismissPurchase(ctx, userID, purchaseID, time.Now())
 	if err != nil {
@@ -141,9 +137,9 @@ func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
 	return nil
 }
 
-// unknown reads a purchase that a person may still decide about, and a key of
-// theirs to ask with.
-func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
+// unresolved returns a purchase whose outcome a person may still decide, and the key
+// that bought.
+func (s *Service) unresolved(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return p, "", err
@@ -163,72 +159,54 @@ func (s *Service) unknown(ctx context.Context, userID, purchaseID int64) (storag
 	return p, key.Secret, nil
 }
 
-// doubt moves a purchase from sending to unknown and stores the message that
-// tells of it.
-func (s *Service) doubt(ctx context.Context, p storage.Purchase, refusal string) (bool, error) {
-	now := time.Now()
-	moved, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcomeUnknown, Priority: outbox.PriorityReply, CreatedAt: now.Add(cardFirst),
-	})
-	if err == nil && moved {
+// markOutcomeUnknown records that the outcome of a purchase that was being sent is
+// unknown, and notifies the person.
+func (s *Service) markOutcomeUnknown(ctx context.Context, p storage.Purchase, refusal string) error {
+	message := aboutPurchase(p.UserID, p.ID, MessageOutcomeUnknown, time.Now().Add(cardDelay))
+	marked, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), message)
+	if err == nil && marked {
 		s.wakeOutbox()
-		s.decide.Wake()
+		s.settleLoop.Wake()
 	}
-	return moved, err
+	return err
 }
 
-// decideOnce settles purchases whose process is gone and reads the balances
-// that are due.
-func (s *Service) decideOnce(ctx context.Context) (time.Duration, error) {
+// settleOnce settles purchases whose lease is over and makes the due balance checks. A
+// failure of one purchase does not delay the others.
+func (s *Service) settleOnce(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	failures := []error{s.recordLate(ctx)}
-	// One purchase's trouble is no other's: failures are collected.
-	overdue, err := s.db.OverdueLeases(ctx, now, settledAtOnce)
+	failures := []error{s.recordUnrecorded(ctx)}
+	overdue, err := s.db.OverdueLeases(ctx, now, purchasesAtOnce)
 	failures = append(failures, err)
 	for _, p := range overdue {
-		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.abandoned(ctx, p) }))
+		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.settleOverdue(ctx, p) }))
 	}
-	due, err := s.db.DueChecks(ctx, now, settledAtOnce)
+	due, err := s.db.DueChecks(ctx, now, purchasesAtOnce)
 	failures = append(failures, err)
-	var (
-		checks  sync.WaitGroup
-		slots   = make(chan struct{}, checksAtOnce)
-		checked = make([]error, len(due))
-	)
-	for i, p := range due {
-		slots <- struct{}{}
-		checks.Go(func() {
-			defer func() { <-slots }()
-			checked[i] = loop.Recover(s.log, "read a balance", func() error { return s.check(ctx, p) })
-		})
-	}
-	checks.Wait()
+	checked := s.parallel(len(due), checksAtOnce, "check a balance", func(i int) error { return s.checkBalance(ctx, due[i]) })
 	next, err := s.db.NextPurchaseEvent(ctx)
 	failures = append(append(failures, err), checked...)
-	return until(next, time.Now()), errors.Join(failures...)
+	return pauseUntil(next, time.Now()), errors.Join(failures...)
 }
 
-// abandoned settles a purchase whose lease is over: claimed was surely not
-// sent, sending may have been.
-func (s *Service) abandoned(ctx context.Context, p storage.Purchase) error {
-	defer s.settle.notify()
+// settleOverdue settles a purchase whose lease is over: a claimed one was not sent, a
+// sending one may have been.
+func (s *Service) settleOverdue(ctx context.Context, p storage.Purchase) error {
+	defer s.slotFreed.notify()
 	if p.State == storage.PurchaseSending {
-		_, err := s.doubt(ctx, p, "")
-		return err
+		return s.markOutcomeUnknown(ctx, p, "")
 	}
 	now := time.Now()
-	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, storage.Message{
-		UserID: p.UserID, PurchaseID: p.ID, Kind: MessageOutcome, Priority: outbox.PriorityReply, CreatedAt: now,
-	})
+	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, aboutPurchase(p.UserID, p.ID, MessageOutcome, now))
 	if rejected {
 		s.wakeOutbox()
 	}
 	return err
 }
 
-// check makes one scheduled reading of the balance. The person is told once,
-// when the readings first suggest something or the last one is in.
-func (s *Service) check(ctx context.Context, p storage.Purchase) error {
+// checkBalance makes one scheduled reading of the balance. The person is notified once:
+// when a reading suggests that it was bought, or after the last one.
+func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	key, err := s.db.Key(ctx, p.KeyID)
 	if err != nil {
 		return err
@@ -250,7 +228,7 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	} else if ctx.Err() != nil {
 		return ctx.Err()
 	} else {
-		p.Verdict = storage.VerdictUnclear // a missing reading can't show that nothing was taken
+		p.Verdict = storage.VerdictUnclear // a missing reading can't prove that nothing was charged
 	}
 	switch {
 	case verdict == storage.VerdictBought:
@@ -262,9 +240,8 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	}
 	var message *storage.Message
 	if last {
-		message = &storage.Message{
-			UserID: p.UserID, PurchaseID: p.ID, Kind: MessageVerdict, Priority: outbox.PriorityReply, CreatedAt: time.Now(),
-		}
+		verdictMessage := aboutPurchase(p.UserID, p.ID, MessageVerdict, time.Now())
+		message = &verdictMessage
 	}
 	recorded, err := s.db.RecordCheck(ctx, p, previous, message)
 	if recorded && last {
@@ -273,9 +250,9 @@ func (s *Service) check(ctx context.Context, p storage.Purchase) error {
 	return err
 }
 
-// readBalance reports false where the marketplace, or the key, gives none.
+// readBalance returns false if the balance can't be read.
 func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Balance, bool) {
-	if key == "" { // removed since
+	if key == "" { // the key was removed
 		return hstock.Balance{}, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
@@ -284,46 +261,46 @@ func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Ba
 	return balance, err == nil
 }
 
-// judge says what one reading of the balance suggests: bought, unclear, or
-// nothing yet (it stands where it stood).
+// judge returns the verdict on one reading of the balance: bought, unclear, or none if
+// the balance is the same as before.
 func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
-	if estimated(p) || balance.Currency != p.Currency {
-		return storage.VerdictUnclear, nil // its price was an estimate: no fall can be told from another
+	if isEstimate(p) || balance.Currency != p.Currency {
+		return storage.VerdictUnclear, nil // the charge is not known, so no fall can prove it
 	}
-	disturbed, err := s.db.KeyDisturbed(ctx, p, p.SentAt)
+	disturbed, err := s.db.BalanceMayHaveChanged(ctx, p, p.SentAt)
 	if err != nil {
 		return storage.VerdictNone, err
 	}
 	fall := p.Balance.Sub(balance.Amount)
 	switch {
-	case disturbed, !shows(balance.Amount, smallestCharge(p)):
+	case disturbed, !wouldShow(balance.Amount, smallestCharge(p)):
 		return storage.VerdictUnclear, nil
 	case fall.IsZero():
 		return storage.VerdictNone, nil
-	case fellBy(p, fall):
+	case matchesPrice(p, fall):
 		return storage.VerdictBought, nil
 	default:
 		return storage.VerdictUnclear, nil
 	}
 }
 
-// fellBy reports whether a fall of the balance is about the price; of numbers, for
-// as many as there may have been.
-func fellBy(p storage.Purchase, fall decimal.Decimal) bool {
+// matchesPrice reports whether a fall of the balance is about the price. The marketplace
+// may have rented fewer phones than were asked for.
+func matchesPrice(p storage.Purchase, fall decimal.Decimal) bool {
 	least := p.Quantity
 	if p.Kind == storage.KindSMS {
 		least = 1
 	}
 	for n := least; n <= p.Quantity; n++ {
 		price := storage.PriceOf(p.Rate, n, p.RatePer)
-		if fall.Sub(price).Abs().LessThanOrEqual(price.Mul(aboutThePrice)) {
+		if fall.Sub(price).Abs().LessThanOrEqual(price.Mul(priceTolerance)) {
 			return true
 		}
 	}
 	return false
 }
 
-// smallestCharge is the least that a purchase can have cost: that of one number.
+// smallestCharge is the least that a purchase can have cost; for phones, one of them.
 func smallestCharge(p storage.Purchase) decimal.Decimal {
 	if p.Kind == storage.KindSMS {
 		return p.Rate
@@ -331,8 +308,8 @@ func smallestCharge(p storage.Purchase) decimal.Decimal {
 	return p.Total()
 }
 
-// shows reports whether a balance, in the decimals that it came in, would move
-// by so small a sum.
-func shows(balance, sum decimal.Decimal) bool {
+// wouldShow reports whether a charge is large enough to change a balance, given the
+// decimals of that balance.
+func wouldShow(balance, sum decimal.Decimal) bool {
 	return sum.GreaterThanOrEqual(decimal.New(1, balance.Exponent()))
 }

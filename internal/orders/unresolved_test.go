@@ -1,30 +1,34 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
+
+	"github.com/shopspring/decimal"
 )
 
-// unknown makes a purchase of two accounts whose answer is lost, carried out
-// or not.
-func (w *world) unknown(service int64, done bool) storage.Purchase {
+// unresolved makes a purchase of two accounts whose outcome is unknown. done: it was
+// carried out.
+func (w *world) unresolved(service int64, done bool) storage.Purchase {
 	w.t.Helper()
 	p := w.draft(service, 2)
-	w.market.Fault(market.Fault{Action: "add", Kind: market.HTML502, Commit: done})
+	w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502, Commit: done})
 	outcome := w.confirm(p)
-	if outcome.Result != orders.Unknown {
-		w.t.Fatalf("got %v, want Unknown", outcome.Result)
+	if outcome.Result != orders.OutcomeUnknown {
+		w.t.Fatalf("got %v, want OutcomeUnknown", outcome.Result)
 	}
 	return outcome.Purchase
 }
 
-// TestVerdicts: what the balance suggests, and when it can't tell.
 func TestVerdicts(t *testing.T) {
 	for name, test := range map[string]struct {
 		service int64
@@ -40,34 +44,34 @@ func TestVerdicts(t *testing.T) {
 			between: func(w *world) { w.buy(market.GmailUSA, 1) },
 			want:    storage.VerdictUnclear, within: 6 * time.Minute,
 		},
-		"another unknown in between": {
+		"another unresolved purchase in between": {
 			service: market.GmailUSA,
-			between: func(w *world) { w.unknown(market.GmailUSA, true) },
+			between: func(w *world) { w.unresolved(market.GmailUSA, true) },
 			want:    storage.VerdictUnclear, within: 6 * time.Minute,
 		},
 		"variants have other prices": {service: market.NetflixVariants, done: true, want: storage.VerdictUnclear, within: 6 * time.Minute},
 		"a fall of another size": {
 			service: market.GmailUSA,
-			between: func(w *world) { must(w.t, w.market.SetBalance(annaKey.Reveal(), "60.00")) },
+			between: func(w *world) { testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "60.00")) },
 			want:    storage.VerdictUnclear, within: 6 * time.Minute,
 		},
 		"a reading that failed proves nothing": {
 			service: market.GmailUSA,
 			between: func(w *world) {
-				w.market.Fault(market.Fault{Action: "balance", Kind: market.HTML502, Times: 3})
+				w.Market.Fault(market.Fault{Action: "balance", Kind: market.HTML502, Times: 3})
 			},
 			want: storage.VerdictUnclear, within: 6 * time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				p := w.unknown(test.service, test.done)
+				p := w.unresolved(test.service, test.done)
 				if test.between != nil {
 					test.between(w)
 				}
-				pass(test.within)
+				testworld.Pass(test.within)
 				got, err := w.db.Purchase(t.Context(), anna, p.ID)
-				must(t, err)
+				testworld.Must(t, err)
 				if got.Verdict != test.want {
 					t.Errorf("verdict %q, want %q (balance before %s, seen %s)", got.Verdict, test.want, got.Balance, got.BalanceSeen.Decimal)
 				}
@@ -76,108 +80,235 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestAdopting(t *testing.T) {
+func TestAdopt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		known := w.buy(market.GmailUSA, 1)
-		p := w.unknown(market.GmailUSA, true)
-		lost := w.market.Orders()[1].Number
+		p := w.unresolved(market.GmailUSA, true)
+		external := w.Market.Orders()[1].Number
 
 		if _, err := w.service.LookUp(t.Context(), anna, p.ID, known.ExternalID); !errors.Is(err, storage.ErrExternalIDTaken) {
-			t.Errorf("a number that is an order already: %v, want ErrNumberTaken", err)
+			t.Errorf("an order that is stored already: %v, want ErrExternalIDTaken", err)
 		}
 		if _, err := w.service.LookUp(t.Context(), anna, p.ID, 999999); !errors.Is(err, hstock.ErrOrderNotFound) {
-			t.Errorf("a number that is none: %v, want ErrOrderNotFound", err)
+			t.Errorf("an order that does not exist: %v, want ErrOrderNotFound", err)
 		}
-		if _, err := w.service.LookUp(t.Context(), boris, p.ID, lost); !errors.Is(err, storage.ErrNotFound) {
+		if _, err := w.service.LookUp(t.Context(), boris, p.ID, external); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("another person's purchase: %v, want ErrNotFound", err)
 		}
-		found, err := w.service.LookUp(t.Context(), anna, p.ID, lost)
-		must(t, err)
+		found, err := w.service.LookUp(t.Context(), anna, p.ID, external)
+		testworld.Must(t, err)
 		if found.Order.Charge.Decimal.String() != "2.5" {
 			t.Errorf("its charge is %s, want 2.5", found.Order.Charge.Decimal)
 		}
-		order, err := w.service.Adopt(t.Context(), anna, p.ID, lost)
-		must(t, err)
-		if _, err := w.service.Adopt(t.Context(), anna, p.ID, lost); err == nil {
+		order, err := w.service.Adopt(t.Context(), anna, p.ID, external)
+		testworld.Must(t, err)
+		if _, err := w.service.Adopt(t.Context(), anna, p.ID, external); err == nil {
 			t.Error("adopted twice")
 		}
-		pass(time.Minute)
+		testworld.Pass(time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderDelivered || !got.Adopted {
 			t.Errorf("the adopted order is %s", got.State)
 		}
 		if got := len(w.accounts()); got != 3 {
 			t.Errorf("%d accounts arrived, want 3", got)
 		}
-		w.wantAdds(2)
+		w.wantCalls("add", 2)
 	})
 }
 
-func TestOneNumberIsOnePurchase(t *testing.T) {
+func TestOrderIsAdoptedOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		first := w.unknown(market.GmailUSA, true)
-		second := w.unknown(market.GmailUSA, false)
-		number := w.market.Orders()[0].Number
-		_, err := w.service.Adopt(t.Context(), anna, first.ID, number)
-		must(t, err)
-		if _, err := w.service.Adopt(t.Context(), anna, second.ID, number); !errors.Is(err, storage.ErrExternalIDTaken) {
-			t.Errorf("got %v, want ErrNumberTaken", err)
+		first := w.unresolved(market.GmailUSA, true)
+		second := w.unresolved(market.GmailUSA, false)
+		externalID := w.Market.Orders()[0].Number
+		_, err := w.service.Adopt(t.Context(), anna, first.ID, externalID)
+		testworld.Must(t, err)
+		if _, err := w.service.Adopt(t.Context(), anna, second.ID, externalID); !errors.Is(err, storage.ErrExternalIDTaken) {
+			t.Errorf("got %v, want ErrExternalIDTaken", err)
 		}
 	})
 }
 
-// TestDismissing: a person's word ends the doubt, but a number still wins.
-func TestDismissing(t *testing.T) {
+// TestDismiss: a dismissed purchase can still be adopted.
+func TestDismiss(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		p := w.unknown(market.GmailUSA, true)
+		p := w.unresolved(market.GmailUSA, true)
 		if err := w.service.Dismiss(t.Context(), boris, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
-			t.Errorf("another person's purchase: %v, want ErrNotUnknown", err)
+			t.Errorf("another person's purchase: %v, want ErrOutcomeKnown", err)
 		}
-		must(t, w.service.Dismiss(t.Context(), anna, p.ID))
+		testworld.Must(t, w.service.Dismiss(t.Context(), anna, p.ID))
 		if err := w.service.Dismiss(t.Context(), anna, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
-			t.Errorf("twice: %v, want ErrNotUnknown", err)
+			t.Errorf("twice: %v, want ErrOutcomeKnown", err)
 		}
-		_, err := w.service.Adopt(t.Context(), anna, p.ID, w.market.Orders()[0].Number)
-		must(t, err)
+		_, err := w.service.Adopt(t.Context(), anna, p.ID, w.Market.Orders()[0].Number)
+		testworld.Must(t, err)
 	})
 }
 
-// TestAbandonedPurchases: what a process that died held is settled by the next one.
-func TestAbandonedPurchases(t *testing.T) {
+// TestOverdueLeasesAreSettled: purchases of a process that was killed.
+func TestOverdueLeasesAreSettled(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		now := time.Now()
 		claimed, sending := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
 		_, err := w.db.ClaimPurchase(t.Context(), anna, claimed.ID, "dead", now, now.Add(time.Minute))
-		must(t, err)
-		pass(59 * time.Second)
-		w.wantTold()
-		pass(20 * time.Second)
-		w.wantTold(orders.MessageOutcome)
+		testworld.Must(t, err)
+		testworld.Pass(59 * time.Second)
+		w.wantNotified()
+		testworld.Pass(20 * time.Second)
+		w.wantNotified(orders.MessageOutcome)
 
 		now = time.Now()
 		_, err = w.db.ClaimPurchase(t.Context(), anna, sending.ID, "dead", now, now.Add(time.Minute))
-		must(t, err)
+		testworld.Must(t, err)
 		_, err = w.db.StartSending(t.Context(), sending.ID, "dead", storage.Terms{Rate: sending.Rate, Balance: sending.Balance, Currency: "USD"}, now, now.Add(time.Minute))
-		must(t, err)
+		testworld.Must(t, err)
 		if outcome := w.confirm(sending); outcome.Result != orders.InProgress {
 			t.Errorf("while its lease lasts: %v, want InProgress", outcome.Result)
 		}
-		pass(80 * time.Second)
-		w.wantTold(orders.MessageOutcome, orders.MessageOutcomeUnknown)
-		w.wantAdds(0)
+		testworld.Pass(80 * time.Second)
+		w.wantNotified(orders.MessageOutcome, orders.MessageOutcomeUnknown)
+		w.wantCalls("add", 0)
 	})
 }
 
-// TestALateClaimNeverSends: a claim whose lease is over is nobody's any more.
-func TestALateClaimNeverSends(t *testing.T) {
+func TestOverdueClaimDoesNotSend(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		p := w.draft(market.GmailUSA, 1)
-		slow := &dawdling{Client: w.client, by: 80 * time.Second} // longer than the lease
-		late := orders.New(orders.Options{DB: w.db, Market: slow, SMMRatePer: 1000, Rate: 20, Send: w.send, Log: discard})
+		late := w.newService(&stub{Client: w.client, inventory: func(service int64) (hstock.Inventory, error) {
+			testworld.Pass(80 * time.Second) // longer than the lease
+			return w.client.Inventory(t.Context(), testworld.AnnaKey, service, "en")
+		}})
 		outcome, err := late.Confirm(t.Context(), anna, p.ID, "en")
-		must(t, err)
+		testworld.Must(t, err)
 		if outcome.Result != orders.Rejected {
 			t.Errorf("got %v, want Rejected", outcome.Result)
 		}
-		w.wantAdds(0)
+		w.wantCalls("add", 0)
+	})
+}
+
+// TestSumBelowTheBalancesDecimals: the balance is in cents and the purchase costs
+// less, so a balance that has not fallen proves nothing.
+func TestSumBelowTheBalancesDecimals(t *testing.T) {
+	for name, answer := range map[string]*hstock.Error{
+		"no answer": {Action: "add", Kind: hstock.OutcomeUnknown},
+		"refused":   {Action: "add", Kind: hstock.RefusedOther, Refusal: "Look at your orders", Status: 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				price, balance := decimal.RequireFromString("0.0040"), decimal.RequireFromString("100.00")
+				w.restart(&stub{
+					Client: w.client,
+					inventory: func(service int64) (hstock.Inventory, error) {
+						return hstock.Inventory{Service: service, Stock: 50, Available: true, Rate: price, Min: 1, Max: 50}, nil
+					},
+					balance: func() (hstock.Balance, error) { return hstock.Balance{Amount: balance.Round(2), Currency: "USD"}, nil },
+					add: func(context.Context, redact.Secret, hstock.AddRequest) (int64, error) {
+						balance = balance.Sub(price)
+						return 0, answer
+					},
+				}, 0)
+				p := w.draft(market.GmailUSA, 1)
+				if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
+					t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
+				}
+				testworld.Pass(10 * time.Minute)
+				p, err := w.db.Purchase(t.Context(), anna, p.ID)
+				testworld.Must(t, err)
+				if p.Verdict != storage.VerdictUnclear {
+					t.Errorf("verdict %q, want unclear", p.Verdict)
+				}
+			})
+		})
+	}
+}
+
+// TestAdoptAfterDismissAndANewKey: an order id settles a dismissed purchase,
+// also after the key that bought was replaced.
+func TestAdoptAfterDismissAndANewKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.unresolved(market.GmailUSA, true)
+		testworld.Must(t, w.service.Dismiss(t.Context(), anna, p.ID))
+		_, err := w.db.SaveKey(t.Context(), anna, testworld.PoorKey)
+		testworld.Must(t, err)
+		_, err = w.service.Adopt(t.Context(), anna, p.ID, market.FirstOrder)
+		testworld.Must(t, err)
+	})
+}
+
+// TestAdoptPhonesOneByOne, also if fewer were rented than asked for.
+func TestAdoptPhonesOneByOne(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 2))
+		draft := w.draftRentals(telegramUS, 3)
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
+		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
+			t.Fatalf("got %v", outcome.Result)
+		}
+		testworld.Pass(time.Minute)
+		evidence, err := w.service.Evidence(t.Context(), anna, draft.ID)
+		testworld.Must(t, err)
+		if evidence.Verdict != storage.VerdictBought {
+			t.Errorf("two of three were charged, and the verdict is %q", evidence.Verdict)
+		}
+		for i, phone := range w.Market.Numbers() {
+			found, err := w.service.LookUp(t.Context(), anna, draft.ID, phone.Number)
+			testworld.Must(t, err)
+			if found.Order.Rental.Phone != phone.Phone {
+				t.Errorf("found %q, want %q", found.Order.Rental.Phone, phone.Phone)
+			}
+			_, err = w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
+			testworld.Must(t, err)
+			missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
+			testworld.Must(t, err)
+			if want := int64(2 - i); missing != want {
+				t.Errorf("%d missing, want %d", missing, want)
+			}
+			if _, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number); !errors.Is(err, storage.ErrExternalIDTaken) {
+				t.Errorf("adopted twice: %v", err)
+			}
+		}
+		testworld.Must(t, w.Market.SendSMS(w.Market.Numbers()[1].Number, "8", "code 8"))
+		testworld.Pass(10 * time.Second)
+		if len(w.codes()) != 1 || w.count(orders.MessageRental) != 2 {
+			t.Errorf("codes %q, messages %q", w.codes(), w.recorder.Kinds())
+		}
+		if n := w.Market.Count("add_sms"); n != 1 {
+			t.Errorf("%d requests to rent", n)
+		}
+	})
+}
+
+// TestAdoptUntilNoPhoneIsMissing: then the outcome is known.
+func TestAdoptUntilNoPhoneIsMissing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		draft := w.draftRentals(telegramUS, 2)
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
+		if outcome := w.confirm(draft); outcome.Result != orders.OutcomeUnknown {
+			t.Fatalf("got %v", outcome.Result)
+		}
+		for _, phone := range w.Market.Numbers() {
+			_, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
+			testworld.Must(t, err)
+		}
+		missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
+		testworld.Must(t, err)
+		if missing != 0 {
+			t.Errorf("%d missing, want none", missing)
+		}
+		other := w.rent(1)[0].ExternalID // an order of the same key that is a third one
+		for what, do := range map[string]func() error{
+			"looking up": func() error { _, err := w.service.LookUp(t.Context(), anna, draft.ID, other); return err },
+			"adopting":   func() error { _, err := w.service.Adopt(t.Context(), anna, draft.ID, other); return err },
+			"dismissing": func() error { return w.service.Dismiss(t.Context(), anna, draft.ID) },
+		} {
+			if err := do(); !errors.Is(err, orders.ErrOutcomeKnown) {
+				t.Errorf("%s: %v, want ErrOutcomeKnown", what, err)
+			}
+		}
+		outcome := w.confirm(draft)
+		if outcome.Result != orders.Placed || len(outcome.Orders) != 2 {
+			t.Errorf("got %v with %d orders", outcome.Result, len(outcome.Orders))
+		}
 	})
 }

@@ -2,143 +2,109 @@ package orders_test
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
-	"hstockbot/internal/sandbox/market"
-	"hstockbot/internal/sandbox/memnet"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
+// Anna buys with testworld.AnnaKey, Boris (see addBoris) with borisKey.
 const (
-	anna    = int64(1001)
-	boris   = int64(1002)
-	annaKey = redact.Secret("anna-key-0123456789abcdef")
-
-	testSecretKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" // of the tests only
+	anna     = int64(1001)
+	boris    = int64(1002)
+	borisKey = testworld.OperatorKey
 )
 
-// world is the trade with everything below it real: a marketplace that is an
-// HTTP server, and a database that is a file. Only Telegram is a list.
+// world is a testworld with a started Service and an Outbox that sends to a Recorder.
 type world struct {
-	t       *testing.T
-	net     *memnet.Network
-	market  *market.Server
-	close   func() // of the marketplace's server
-	client  *hstock.Client
-	db      *storage.DB
-	path    string // of its file
-	service *orders.Service
-	log     *strings.Builder
-
-	mu      sync.Mutex
-	sent    []storage.Message
-	sending func(storage.Message) error // nil: everything arrives
+	*testworld.World
+	t        *testing.T // of the bubble
+	client   *hstock.Client
+	db       *storage.DB
+	service  *orders.Service
+	outbox   *outbox.Outbox
+	recorder testworld.Recorder
 }
 
-// inWorld runs a test in a bubble of simulated time.
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: memnet.New(), market: market.New(market.Options{}), log: &strings.Builder{}}
-		url, stop := w.net.Serve("market", w.market)
-		w.close = stop
-		w.market.AddKey(annaKey.Reveal(), "100.00", "USD")
-		var err error
-		w.client, err = hstock.New(hstock.Options{URL: url, Dial: w.net.Dial})
-		must(t, err)
-		w.path = filepath.Join(t.TempDir(), "bot.db")
-		w.db = openDB(t, w.path)
-		w.addUser(anna, annaKey)
-		w.service = w.newService()
+	testworld.Run(t, func(tw *testworld.World) {
+		w := &world{World: tw, t: tw.T, client: tw.Client(), db: tw.OpenDB()}
+		w.addUser(anna, testworld.AnnaKey)
+		w.outbox = outbox.New(outbox.Options{DB: w.db, Log: w.logger()})
+		w.outbox.Start(&w.recorder)
+		w.service = w.newService(w.client)
 		w.service.Start()
 
-		test(t, w)
+		test(w.t, w)
 
-		must(t, w.service.Stop(t.Context()))
-		must(t, w.db.Close(t.Context()))
-		w.client.Close()
-		w.close()
-		w.market.Close()
-		if violations := w.market.Violations(); len(violations) > 0 {
-			t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
-		}
-		if strings.Contains(w.log.String(), annaKey.Reveal()) {
-			t.Error("the key is in the log")
+		testworld.Must(t, w.service.Stop(w.t.Context()))
+		testworld.Must(t, w.outbox.Stop(w.t.Context()))
+		testworld.Must(t, w.db.Close(w.T.Context()))
+		if strings.Contains(w.Log.String(), "canary") {
+			t.Error("a key is in the log")
 		}
 	})
 }
 
-func openDB(t testing.TB, path string) *storage.DB {
-	t.Helper()
-	keys, err := storage.ParseKeys(testSecretKey)
-	must(t, err)
-	db, err := storage.Open(t.Context(), storage.Options{URL: "sqlite:" + path, Keys: keys})
-	must(t, err)
-	return db
-}
+func (w *world) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.Log, nil)) }
 
-func (w *world) newService() *orders.Service {
+// newService returns a Service that is not started.
+func (w *world) newService(market orders.Market) *orders.Service {
 	return orders.New(orders.Options{
-		DB: w.db, Market: w.client, SMMRatePer: 1000, Rate: 20, Send: w.send,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		DB: w.db, Market: market, SMMRatePer: 1000, Rate: 20, Wake: w.outbox.Wake, Log: w.logger(),
 	})
+}
+
+// restart replaces the Service by one that uses the given marketplace, after a while.
+func (w *world) restart(market orders.Market, after time.Duration) {
+	w.t.Helper()
+	testworld.Must(w.t, w.service.Stop(w.t.Context()))
+	testworld.Pass(after)
+	w.service = w.newService(market)
+	w.service.Start()
 }
 
 func (w *world) addUser(id int64, key redact.Secret) {
 	w.t.Helper()
 	_, _, err := w.db.TouchUser(w.t.Context(), id, "Somebody", "en", true)
-	must(w.t, err)
+	testworld.Must(w.t, err)
 	_, err = w.db.SaveKey(w.t.Context(), id, key)
-	must(w.t, err)
+	testworld.Must(w.t, err)
 }
 
-func (w *world) send(_ context.Context, message storage.Message) (int64, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.sending != nil {
-		if err := w.sending(message); err != nil {
-			return 0, err
-		}
-	}
-	w.sent = append(w.sent, message)
-	return int64(len(w.sent)), nil
+func (w *world) addBoris() {
+	w.t.Helper()
+	w.addUser(boris, borisKey)
 }
 
-// told returns the kinds of the messages that have arrived, in order.
-func (w *world) told() []string {
-	synctest.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var kinds []string
-	for _, message := range w.sent {
-		kinds = append(kinds, message.Kind)
-	}
-	return kinds
+// messages returns the messages of a kind that have arrived, in order.
+func (w *world) messages(kind string) []storage.Message {
+	return slices.DeleteFunc(w.recorder.Sent(), func(m storage.Message) bool { return m.Kind != kind })
+}
+
+func (w *world) count(kind string) int { return len(w.messages(kind)) }
+
+// notified reports whether a person has received a message of a kind.
+func (w *world) notified(user int64, kind string) bool {
+	return slices.ContainsFunc(w.messages(kind), func(m storage.Message) bool { return m.UserID == user })
 }
 
 // accounts returns every account that has arrived, in order.
-func (w *world) accounts() []string {
+func (w *world) accounts() (all []string) {
 	w.t.Helper()
-	synctest.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var all []string
-	for _, message := range w.sent {
-		if message.Kind != orders.MessageGoods {
-			continue
-		}
+	for _, message := range w.messages(orders.MessageGoods) {
 		goods, err := orders.DecodeGoods(message)
-		must(w.t, err)
+		testworld.Must(w.t, err)
 		for _, account := range goods.Accounts {
 			all = append(all, account.Reveal())
 		}
@@ -146,10 +112,10 @@ func (w *world) accounts() []string {
 	return all
 }
 
-// row is a row of the marketplace as the catalogue gives it.
-func (w *world) row(service int64) hstock.Item {
+// item is a row of the marketplace as the catalogue gives it.
+func (w *world) item(service int64) hstock.Item {
 	w.t.Helper()
-	row, ok := w.market.Row(service)
+	row, ok := w.Market.Row(service)
 	if !ok {
 		w.t.Fatalf("no service %d", service)
 	}
@@ -162,19 +128,24 @@ func (w *world) row(service int64) hstock.Item {
 // draft stores a draft of Anna's.
 func (w *world) draft(service, quantity int64) storage.Purchase {
 	w.t.Helper()
-	link := ""
-	if w.row(service).EntityType == hstock.EntitySMM {
-		link = "https://instagram.com/anna"
+	return w.draftFor(anna, service, quantity)
+}
+
+func (w *world) draftFor(user, service, quantity int64) storage.Purchase {
+	w.t.Helper()
+	intent := orders.Intent{UserID: user, Item: w.item(service), Quantity: quantity}
+	if intent.Item.EntityType == hstock.EntitySMM {
+		intent.Link = "https://instagram.com/anna"
 	}
-	quote, err := w.service.Draft(w.t.Context(), orders.Intent{UserID: anna, Row: w.row(service), Quantity: quantity, Link: link})
-	must(w.t, err)
+	quote, err := w.service.Draft(w.t.Context(), intent)
+	testworld.Must(w.t, err)
 	return quote.Purchase
 }
 
 func (w *world) confirm(p storage.Purchase) orders.Outcome {
 	w.t.Helper()
 	outcome, err := w.service.Confirm(w.t.Context(), p.UserID, p.ID, "en")
-	must(w.t, err)
+	testworld.Must(w.t, err)
 	return outcome
 }
 
@@ -183,66 +154,80 @@ func (w *world) buy(service, quantity int64) storage.Order {
 	w.t.Helper()
 	outcome := w.confirm(w.draft(service, quantity))
 	if outcome.Result != orders.Placed {
-		w.t.Fatalf("buying came to %v, reason %q", outcome.Result, outcome.Purchase.Reason)
+		w.t.Fatalf("got %v, reason %q; want Placed", outcome.Result, outcome.Purchase.Reason)
 	}
 	return outcome.Orders[0]
 }
 
-// order reads an order as it stands.
+// order reads an order of Anna's from the database.
 func (w *world) order(id int64) storage.Order {
 	w.t.Helper()
 	order, err := w.db.Order(w.t.Context(), anna, id)
-	must(w.t, err)
+	testworld.Must(w.t, err)
 	return order
 }
 
-// pass lets simulated time pass and everything in it happen.
-func pass(d time.Duration) {
-	time.Sleep(d) // in a bubble: no real time
-	synctest.Wait()
-}
-
-func (w *world) wantTold(kinds ...string) {
+// corrupt changes the database file without the storage package.
+func (w *world) corrupt(query string, args ...any) {
 	w.t.Helper()
-	if got := w.told(); !slices.Equal(got, kinds) {
-		w.t.Errorf("told %q, want %q", got, kinds)
-	}
+	raw, err := sql.Open("sqlite", "file:"+w.DatabasePath()+"?_pragma=busy_timeout(5000)")
+	testworld.Must(w.t, err)
+	_, err = raw.ExecContext(w.t.Context(), query, args...)
+	testworld.Must(w.t, err)
+	testworld.Must(w.t, raw.Close())
 }
 
-func (w *world) wantAdds(n int) {
+const unreadable = "v1.00000000.AAAA" // sealed with a key that does not exist
+
+func (w *world) wantNotified(kinds ...string) {
 	w.t.Helper()
-	if got := w.market.Count("add"); got != n {
-		w.t.Errorf("%d requests to buy reached the marketplace, want %d", got, n)
+	if got := w.recorder.Kinds(); !slices.Equal(got, kinds) {
+		w.t.Errorf("got messages %q, want %q", got, kinds)
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+// wantCalls checks how many requests of an action have reached the marketplace.
+func (w *world) wantCalls(action string, n int) {
+	w.t.Helper()
+	if got := w.Market.Count(action); got != n {
+		w.t.Errorf("%d requests %q reached the marketplace, want %d", got, action, n)
 	}
 }
 
-var discard = slog.New(slog.DiscardHandler)
-
-// vanishing is a marketplace whose server goes away just before the purchase.
-type vanishing struct {
+// stub is a marketplace that answers some actions by functions, and the others as
+// the client does.
+type stub struct {
 	*hstock.Client
-	vanish func()
+	inventory func(service int64) (hstock.Inventory, error)
+	balance   func() (hstock.Balance, error)
+	add       func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error)
+	status    func() (hstock.Status, error)
 }
 
-func (v *vanishing) Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
-	v.vanish()
-	return v.Client.Add(ctx, key, request)
+func (s *stub) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
+	if s.inventory != nil {
+		return s.inventory(service)
+	}
+	return s.Client.Inventory(ctx, key, service, lang)
 }
 
-// dawdling is a marketplace whose inventory takes its time.
-type dawdling struct {
-	*hstock.Client
-	by time.Duration
+func (s *stub) Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error) {
+	if s.balance != nil {
+		return s.balance()
+	}
+	return s.Client.Balance(ctx, key)
 }
 
-func (d *dawdling) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
-	time.Sleep(d.by)
-	return d.Client.Inventory(ctx, key, service, lang)
+func (s *stub) Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+	if s.add != nil {
+		return s.add(ctx, key, request)
+	}
+	return s.Client.Add(ctx, key, request)
+}
+
+func (s *stub) Status(ctx context.Context, key redact.Secret, order int64) (hstock.Status, error) {
+	if s.status != nil {
+		return s.status()
+	}
+	return s.Client.Status(ctx, key, order)
 }

@@ -1,18 +1,23 @@
 // Package outbox sends the stored messages to people: the goods and codes they
-// bought, what became of a purchase, and other notifications.
+// bought, the outcome of a purchase, and other notifications.
 //
 // Messages are rows that other packages add in the transaction that made them
 // true. The outbox owns the loop that sends them, their priorities, the errors
-// that say how a delivery ended, and the Sender that turns a row into a chat
-// message. It contains neither Telegram nor languages.
+// that classify a failed delivery, and the Sender that turns a row into a chat
+// message. It contains neither Telegram nor languages: a row holds a kind and
+// its arguments, and is rendered in the language of the moment it is sent.
 //
 // Up to 64 people are served at once. One person's messages go one after the
-// other, the most urgent first, each under a lease that is renewed before it is
-// sent. Delivery is at least once: a crash between sending a message and marking
-// it sends it again, because a repeat is better than a loss. A failure is retried
-// after 2 s, doubling up to 10 min, or after the time that Telegram asked for.
-// Messages to a person who can't be reached are held for 30 days; an update from
-// them releases the messages.
+// other, the most urgent first, each under a lease of 2 minutes that is renewed
+// before the message is sent. Before each further message the outbox checks
+// whether a more urgent one has been stored, which then goes first.
+//
+// Delivery is at least once: a crash between sending a message and marking it
+// sends it again when its lease is over, because a repeat is better than a loss.
+// A failure is retried after 2 s, doubling up to 10 min, or after the time that
+// Telegram asked for; the messages of the same claim wait with it. Messages to a
+// person who can't be reached are held for 30 days; an update from them releases
+// the messages.
 package outbox
 
 import (
@@ -21,7 +26,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"hstockbot/internal/loop"
@@ -36,7 +40,7 @@ const (
 	PriorityCode   Priority = iota // a code that somebody waits for with a form open
 	PriorityGoods                  // delivered accounts
 	PriorityReply                  // the answer to what a person did
-	PriorityStatus                 // news about an order
+	PriorityStatus                 // the changed state of an order
 	PriorityNews                   // broadcasts
 )
 
@@ -60,7 +64,7 @@ type RetryAfterError struct {
 
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
 
-// Unwrap returns what went wrong.
+// Unwrap returns the cause.
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
 // Sender sends one stored message to its person.
@@ -96,11 +100,15 @@ type Options struct {
 // database.
 type Outbox struct {
 	Options
-	sender  Sender
-	loop    *loop.Loop
-	slots   chan struct{}
-	sends   sync.WaitGroup // in flight
-	flushed atomic.Bool    // Stop has sent what was due
+	loop  *loop.Loop
+	slots chan struct{}
+	sends sync.WaitGroup // in flight
+
+	mu     sync.Mutex
+	sender Sender // nil before Start
+
+	draining chan struct{} // holds a token while a Stop sends
+	drained  bool          // a Stop has sent what was due
 }
 
 // New returns an Outbox that is not started. Messages may be stored before Start.
@@ -108,26 +116,46 @@ func New(o Options) *Outbox {
 	if o.Checkpoint == nil {
 		o.Checkpoint = func(string) {}
 	}
-	b := &Outbox{Options: o, slots: make(chan struct{}, peopleAtOnce)}
+	b := &Outbox{Options: o, slots: make(chan struct{}, peopleAtOnce), draining: make(chan struct{}, 1)}
 	b.loop = loop.New("outbox", o.Log, b.sendDue)
 	return b
 }
 
 // Start begins sending. Calling it again does nothing.
 func (b *Outbox) Start(sender Sender) {
-	b.sender = sender
-	b.loop.Start()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sender == nil {
+		b.sender = sender
+		b.loop.Start()
+	}
 }
 
-// Stop sends what is due now, then waits for the messages in flight until ctx is
-// done. Calling it twice is harmless.
+// Stop sends what is due, then waits for the messages in flight until ctx is
+// done. A second Stop only waits, as long as its own context allows, unless the
+// first one's context was over before it could send.
 func (b *Outbox) Stop(ctx context.Context) error {
-	err := b.loop.Stop(ctx)
-	if b.sender != nil && !b.flushed.Swap(true) {
-		_, sendErr := b.sendDue(ctx)
-		err = errors.Join(err, sendErr)
+	if err := errors.Join(b.loop.Stop(ctx), ctx.Err()); err != nil {
+		return err
 	}
+	select {
+	case b.draining <- struct{}{}: // one at a time: while a Stop waits for the sends there must be no new ones
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var err error
+	if b.started() && !b.drained {
+		b.drained = true
+		_, err = b.sendDue(ctx)
+	}
+	<-b.draining
 	return errors.Join(err, loop.Wait(ctx, &b.sends))
+}
+
+func (b *Outbox) started() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sender != nil
 }
 
 // Wake sends due messages now. Call it after messages were stored, or when a
@@ -135,24 +163,24 @@ func (b *Outbox) Stop(ctx context.Context) error {
 func (b *Outbox) Wake() { b.loop.Wake() }
 
 // sendDue sends what is due, as far as there are free slots: people in parallel,
-// each person's messages in order. A stop does not cut off a send in flight, which
-// would only repeat it.
+// each person's messages in order. Cancelling ctx does not cut off a send in
+// flight, which would only repeat it.
 func (b *Outbox) sendDue(ctx context.Context) (time.Duration, error) {
 	free := cap(b.slots) - len(b.slots)
 	if free == 0 {
 		return idlePause, nil // the next person who is done wakes the loop
 	}
 	now := time.Now()
-	// Each claim has an owner of its own: what one goroutine's lease has lost,
-	// another goroutine of this process may have claimed.
+	// Each claim has an owner of its own: when a goroutine has lost its lease,
+	// another goroutine of this process may hold the message.
 	owner := rand.Text()
 	messages, claimErr := b.DB.ClaimMessages(ctx, owner, now, now.Add(lease), free)
-	for _, ofOne := range byPerson(messages) {
+	for _, ofPerson := range byPerson(messages) {
 		b.slots <- struct{}{}
 		b.sends.Go(func() {
 			defer b.Wake()
 			defer func() { <-b.slots }()
-			b.serve(context.WithoutCancel(ctx), owner, ofOne)
+			b.serve(context.WithoutCancel(ctx), owner, ofPerson)
 		})
 	}
 	next, err := b.DB.NextMessage(ctx, time.Now())
@@ -163,8 +191,8 @@ func (b *Outbox) sendDue(ctx context.Context) (time.Duration, error) {
 	return pause, errors.Join(claimErr, err)
 }
 
-// serve sends one person's messages. Where one must wait, those behind it wait
-// as well.
+// serve sends one person's messages. When one has to be retried, the messages
+// behind it wait as well.
 func (b *Outbox) serve(ctx context.Context, owner string, messages []storage.Message) {
 	for i, message := range messages {
 		if i > 0 { // the lease of the first is new
@@ -173,8 +201,8 @@ func (b *Outbox) serve(ctx context.Context, owner string, messages []storage.Mes
 				b.release(ctx, messages[i:], time.Now())
 				return
 			}
-			held, holdErr := b.DB.RenewMessageLease(ctx, message.ID, owner, time.Now().Add(lease))
-			if err = errors.Join(err, holdErr); err != nil {
+			held, leaseErr := b.DB.RenewMessageLease(ctx, message.ID, owner, time.Now().Add(lease))
+			if err = errors.Join(err, leaseErr); err != nil {
 				b.Log.Error("lease of a message not renewed", "message", message.ID, "error", err)
 			}
 			if !held {
@@ -214,8 +242,8 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 
 // deliver sends one message and marks it. A message that can't be marked now is
 // sent again when its lease is over. proceed reports whether the person's next
-// message may follow at once; else it may at retryAt (unless it is held because
-// the person can't be reached).
+// message may follow at once; otherwise it is due at retryAt, or held because the
+// person can't be reached.
 func (b *Outbox) deliver(ctx context.Context, message storage.Message) (retryAt time.Time, proceed bool) {
 	sendCtx, cancel := context.WithTimeout(ctx, sendTimeout)
 	var messageID int64
@@ -234,7 +262,7 @@ func (b *Outbox) deliver(ctx context.Context, message storage.Message) (retryAt 
 		proceed = true
 		err = b.DB.MarkSent(ctx, message, messageID, time.Now())
 	case errors.Is(err, ErrUnreachable):
-		err = b.DB.SetUnreachable(ctx, message.UserID) // holds those behind it too
+		err = b.DB.SetUnreachable(ctx, message.UserID) // holds the messages behind it too
 	case errors.Is(err, ErrRejected):
 		b.Log.Error("message rejected", "message", message.ID, "kind", message.Kind, "error", err)
 		proceed = true

@@ -52,7 +52,7 @@ func HashOf(name string) Hash {
 
 // Route encodes and decodes the callback data of one screen or action. A is a
 // struct whose fields are signed or unsigned integers (or named types of these),
-// bools or Hashes.
+// bools, Hashes, or embedded structs of these, which are encoded in place.
 type Route[A any] struct {
 	name string
 }
@@ -74,19 +74,15 @@ func (r Route[A]) Name() string { return r.name }
 
 // Data returns the callback data for these arguments, at most MaxBytes.
 func (r Route[A]) Data(args A) string {
-	value := reflect.ValueOf(args)
-	if value.NumField() == 0 {
-		return r.name
-	}
 	var data strings.Builder
 	data.WriteString(r.name)
-	for i := range value.NumField() {
+	for i, field := range fields(reflect.ValueOf(args)) {
 		if i == 0 {
 			data.WriteByte(':')
 		} else {
 			data.WriteByte('.')
 		}
-		data.WriteString(encode(value.Field(i)))
+		data.WriteString(encode(field))
 	}
 	return data.String()
 }
@@ -95,8 +91,8 @@ func (r Route[A]) Data(args A) string {
 // Data would not produce it returns ErrMalformed.
 func (r Route[A]) Parse(rest string) (A, error) {
 	var args A
-	value := reflect.ValueOf(&args).Elem()
-	if value.NumField() == 0 {
+	wanted := fields(reflect.ValueOf(&args).Elem())
+	if len(wanted) == 0 {
 		if rest != "" {
 			return args, ErrMalformed
 		}
@@ -104,11 +100,11 @@ func (r Route[A]) Parse(rest string) (A, error) {
 	}
 	list, found := strings.CutPrefix(rest, ":")
 	parts := strings.Split(list, ".")
-	if !found || len(parts) != value.NumField() {
+	if !found || len(parts) != len(wanted) {
 		return args, ErrMalformed
 	}
 	for i, part := range parts {
-		if !decode(value.Field(i), part) {
+		if !decode(wanted[i], part) {
 			var none A
 			return none, ErrMalformed
 		}
@@ -125,6 +121,20 @@ func Split(data string) (name, rest string) {
 	return data, ""
 }
 
+// fields returns the fields of a struct in order, those of embedded structs in
+// their place.
+func fields(value reflect.Value) []reflect.Value {
+	all := make([]reflect.Value, 0, value.NumField())
+	for i := range value.NumField() {
+		if field := value.Field(i); field.Kind() == reflect.Struct {
+			all = append(all, fields(field)...)
+		} else {
+			all = append(all, field)
+		}
+	}
+	return all
+}
+
 var hashType = reflect.TypeFor[Hash]()
 
 // longestArgs returns the length of the longest ":a.b.c" that a value of this
@@ -139,7 +149,11 @@ func longestArgs(args reflect.Type) int {
 		if !field.IsExported() {
 			panic(fmt.Sprintf("route: %s.%s is not exported", args, field.Name))
 		}
-		total += 1 + longest(args, field)
+		if field.Anonymous {
+			total += longestArgs(field.Type)
+		} else {
+			total += 1 + longest(args, field)
+		}
 	}
 	return total
 }

@@ -44,6 +44,12 @@ type (
 	lone struct{ Category route.Hash }
 	flag struct{ On bool }
 	none struct{}
+	List struct{ Page uint16 }
+	item struct {
+		ID int64
+		List
+		On bool
+	}
 )
 
 func TestDataEncodesArguments(t *testing.T) {
@@ -55,6 +61,7 @@ func TestDataEncodesArguments(t *testing.T) {
 		{route.New[signed]("s").Data(signed{Small: -1, Page: 35, Medium: 36, Large: -1296}), "s:-1.z.10.-100.0"},
 		{route.New[unsigned]("u").Data(unsigned{From: 255, Large: math.MaxUint64}), "u:73.0.0.3w5e11264sgsf.0"},
 		{route.New[hashed]("h").Data(hashed{Category: "abcd_-09", Again: true, Item: 46}), "h:abcd_-09.1.1a."},
+		{route.New[item]("i").Data(item{ID: 36, List: List{Page: 1}, On: true}), "i:10.1.1"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)
@@ -83,6 +90,9 @@ func TestRoundTrip(t *testing.T) {
 		})
 	}))
 	t.Run("lone hash", rapid.MakeCheck(func(t *rapid.T) { roundTrip(t, lone{hash.Draw(t, "category")}) }))
+	t.Run("embedded", rapid.MakeCheck(func(t *rapid.T) {
+		roundTrip(t, item{ID: rapid.Int64().Draw(t, "id"), List: List{Page: rapid.Uint16().Draw(t, "page")}, On: rapid.Bool().Draw(t, "on")})
+	}))
 	t.Run("none", rapid.MakeCheck(func(t *rapid.T) { roundTrip(t, none{}) }))
 }
 
@@ -136,6 +146,7 @@ var parsers = map[string]func(rest string) (string, error){
 	"l": reencode(route.New[lone]("l")),
 	"f": reencode(route.New[flag]("f")),
 	"n": reencode(route.New[none]("n")),
+	"i": reencode(route.New[item]("i")),
 }
 
 func reencode[A any](r route.Route[A]) func(string) (string, error) {
@@ -154,6 +165,7 @@ func TestParseRejectsMalformedData(t *testing.T) {
 		"s:.0.0.0.0", "s:-.0.0.0.0", "s:0.pa8.0.0.0", "s:0.0.0.1y2p0ij32e8e8.0", "s:0.0.0.0.٣",
 		"u:-1.0.0.0.0", "u:74.0.0.0.0", "u:0.0.0.3w5e11264sgsg.0",
 		"h:abcdefgh.1.0", "h:abcdefgh.1.0.abcdefgh.0",
+		"i:1.1", "i:1.1.1.1", "i:1.1ekg.1",
 	} {
 		name, rest := route.Split(data)
 		if encoded, err := parsers[name](rest); !errors.Is(err, route.ErrMalformed) {
@@ -208,7 +220,7 @@ func TestNewPanicsForInvalidRoutes(t *testing.T) {
 		"a float":           func() { route.New[struct{ Price float64 }]("a") },
 		"a pointer":         func() { route.New[struct{ ID *int64 }]("a") },
 		"a struct":          func() { route.New[struct{ Of struct{ ID int64 } }]("a") },
-		"an embedded one":   func() { route.New[struct{ Lone lone }]("a") },
+		"a named struct":    func() { route.New[struct{ Lone lone }]("a") },
 		"a uintptr":         func() { route.New[struct{ At uintptr }]("a") },
 		"not exported":      func() { route.New[struct{ id int64 }]("a") },
 		"no struct":         func() { route.New[int]("a") },

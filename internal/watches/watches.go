@@ -86,9 +86,9 @@ func (s *Service) runRound(ctx context.Context) (time.Duration, error) {
 func (s *Service) logChange(err error) {
 	switch {
 	case err != nil && !s.failing:
-		s.Log.Warn("watch round failed; unchecked watches are unchanged", "error", err)
+		s.Log.Warn("watch round failed", "error", err)
 	case err == nil && s.failing:
-		s.Log.Info("watch rounds recovered")
+		s.Log.Info("watch round recovered")
 	}
 	s.failing = err != nil
 }

@@ -107,7 +107,7 @@ func TestOutageNeitherFiresNorRearmsAndIsLoggedOnce(t *testing.T) {
 				w.Market.ClearFaults()
 				passRounds(2)
 				w.want("1001 restock 5", "1002 restock 2")
-				for _, line := range []string{"watch round failed", "watch rounds recovered"} {
+				for _, line := range []string{"watch round failed", "watch round recovered"} {
 					if n := strings.Count(w.Log.String(), line); n != 1 {
 						w.T.Errorf("%q is logged %d times:\n%s", line, n, w.Log)
 					}

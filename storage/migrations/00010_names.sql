@@ -39,6 +39,7 @@ UPDATE outbox SET state = 'rejected' WHERE state = 'unsendable';
 CREATE INDEX outbox_due ON outbox (next_try_at) WHERE state = 'pending';
 CREATE INDEX outbox_done ON outbox (created_at) WHERE state <> 'pending';
 
+ALTER TABLE favourites RENAME TO saved_items;
 ALTER TABLE alerts RENAME TO watches;
 DROP INDEX alerts_service;
 CREATE INDEX watches_service ON watches (service);
@@ -132,6 +133,7 @@ CREATE INDEX admin_log_at ON admin_log (at);
 
 DROP INDEX watches_service;
 ALTER TABLE watches RENAME TO alerts;
+ALTER TABLE saved_items RENAME TO favourites;
 CREATE INDEX alerts_service ON alerts (service);
 
 DROP INDEX outbox_done;

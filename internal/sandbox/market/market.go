@@ -50,7 +50,7 @@ type Server struct {
 	goodsMade     uint64
 }
 
-// FirstOrder is the first order number. Each order of add and each rental of
+// FirstOrder is the first order id. Each order of add and each rental of
 // add_sms takes the next one.
 const FirstOrder int64 = 23501
 

@@ -63,15 +63,16 @@ func Run(t *testing.T, test func(w *World)) {
 		w.Market.AddKey(OperatorKey.Reveal(), "100.00", "USD")
 		w.Market.AddKey(PoorKey.Reveal(), "1.00", "USD")
 
+		defer func() { // also after a test that ended early
+			w.Telegram.Close()
+			w.Market.Close()
+			stopTelegram()
+			w.stopMarket()
+			if violations := w.Market.Violations(); len(violations) > 0 {
+				t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
+			}
+		}()
 		test(w)
-
-		w.Telegram.Close()
-		w.Market.Close()
-		stopTelegram()
-		w.stopMarket()
-		if violations := w.Market.Violations(); len(violations) > 0 {
-			t.Errorf("the marketplace was asked what the document does not allow: %q", violations)
-		}
 	})
 }
 
@@ -106,19 +107,35 @@ func OpenDB(t testing.TB, path string) *storage.DB {
 	return db
 }
 
+type (
+	// Config is the configuration of a program.
+	Config = config.Config
+	// Options is what a program is built with beside it.
+	Options = app.Options
+	// App is a built program.
+	App = app.App
+)
+
 // Config is that of a program in this world: 30 messages and 20 calls a second, no
 // admins, and no page for operators.
-func (w *World) Config() config.Config {
-	return config.Config{
-		TelegramToken: Token, TelegramAPIURL: "http://telegram", TelegramRate: 30,
-		HStockAPIURL: "http://market", HStockAPIKey: OperatorKey, HStockRate: 20, CatalogTTL: 5 * time.Minute, SMMRatePer: 1000,
-		DatabaseURL: "sqlite:" + w.DatabasePath(), SecretKey: SecretKey, DefaultLang: "en", SupportText: "support@hstockplus.net",
+func (w *World) Config() Config {
+	cfg := baseConfig(w.DatabasePath())
+	cfg.TelegramAPIURL, cfg.HStockAPIURL = "http://telegram", "http://market"
+	cfg.TelegramRate, cfg.HStockAPIKey = 30, OperatorKey
+	return cfg
+}
+
+// baseConfig is a configuration without addresses.
+func baseConfig(path string) Config {
+	return Config{
+		TelegramToken: Token, HStockRate: 20, CatalogTTL: 5 * time.Minute, SMMRatePer: 1000,
+		DatabaseURL: "sqlite:" + path, SecretKey: SecretKey, DefaultLang: "en", SupportText: "support@hstockplus.net",
 	}
 }
 
 // Build builds the whole program. The caller stops it, also one that it did not
 // start.
-func (w *World) Build(cfg config.Config, o app.Options) (*app.App, error) {
+func (w *World) Build(cfg Config, o Options) (*App, error) {
 	w.T.Helper()
 	var err error
 	o.Dial = w.Net.Dial
@@ -129,7 +146,7 @@ func (w *World) Build(cfg config.Config, o app.Options) (*app.App, error) {
 }
 
 // Start builds the whole program and starts it. The caller stops it.
-func (w *World) Start(cfg config.Config, o app.Options) *app.App {
+func (w *World) Start(cfg Config, o Options) *App {
 	w.T.Helper()
 	program, err := w.Build(cfg, o)
 	Must(w.T, err)

@@ -126,7 +126,7 @@ func loseAnswer(t *testing.T, _ *testDemo, p *tab) {
 	p.click("the fault", `document.querySelector('#control [data-fault=lose]')`)
 	anna.tap("✅ Confirm")
 	anna.awaitMessage("may or may not have been placed")
-	anna.awaitMessage(botMessage(t, "en", "unknown_warning"))
+	anna.awaitMessage(botMessage(t, "en", "unresolved_warning"))
 
 	order := waitFor[string](p, "the order in the back room", `document.querySelector('#control [data-order]')?.dataset.order`)
 	anna.tap("🔢 I have the order number")

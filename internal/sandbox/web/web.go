@@ -12,7 +12,7 @@
 // and it rejects requests from other origins (guard.go).
 //
 // Options.Data keeps the bot's database, and beside it the pretend world
-// (world.json), because the database refers to order numbers and message ids of
+// (world.json), because the database refers to order ids and message ids of
 // that world.
 package web
 

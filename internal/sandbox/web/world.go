@@ -16,7 +16,7 @@ import (
 )
 
 // worldFile holds the pretend world in Options.Data. A new world beside a saved
-// database would reuse the order numbers and message ids in that database.
+// database would reuse the order ids and message ids in that database.
 const worldFile = "world.json"
 
 // saveDelay is the time between a change and the save of the world. A killed demo

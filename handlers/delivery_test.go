@@ -1,0 +1,100 @@
+package handlers_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+)
+
+func TestRefundAfterPartialDelivery(t *testing.T) {
+	inEnglish(t, "refunded", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buy("2", "2")
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
+		pass(time.Minute)
+		must(w.T, w.Market.Refund(market.FirstOrder))
+		pass(2 * time.Minute)
+	})
+}
+
+func TestTwentyAccountsArriveAsFile(t *testing.T) {
+	inEnglish(t, "delivery_file", func(w *world) {
+		w.withKey(annaKey)
+		w.open("8")
+		w.tap("product_button_amount")
+		w.types("20")
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		pass(10 * time.Second)
+		want := strings.Join(w.Market.Orders()[0].Accounts, "\n") + "\n"
+		if got := w.file(); got != want {
+			w.T.Errorf("the file is %q, want %q", got, want)
+		}
+	})
+}
+
+func TestDeliveryWaitsWhileBotIsBlocked(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		w.chat.Block()
+		must(w.T, w.Market.Finish(market.FirstOrder))
+		pass(time.Hour)
+		account := w.Market.Orders()[0].Accounts[0]
+		if strings.Contains(w.chat.Transcript(), account) {
+			w.T.Fatal("it arrived although the bot was blocked")
+		}
+		w.chat.Unblock()
+		pass(time.Minute)
+		w.says(account)
+	})
+}
+
+// TestGoodsAreSentAgainWithoutAnswer: if it is uncertain whether goods arrived, they
+// are sent again.
+func TestGoodsAreSentAgainWithoutAnswer(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		must(w.T, w.Market.Finish(market.FirstOrder))
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", LoseAnswer: true, Times: 1})
+		pass(5 * time.Minute)
+		if n := count(w.chat, w.Market.Orders()[0].Accounts[0]); n != 2 {
+			w.T.Errorf("the goods arrived %d times, want 2", n)
+		}
+	})
+}
+
+func TestGoodsAreNeverOverwritten(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.buyGmail("1")
+		goods := w.chat.Last()
+		account := w.Market.Orders()[0].Accounts[0]
+		tapAll := func() {
+			for _, b := range slices.Concat(goods.Keyboard...) {
+				if b.CallbackData != "" {
+					must(w.T, w.chat.TapOn(goods.ID, b.Text))
+					pass(2 * time.Second)
+				}
+			}
+		}
+		tapAll()
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		pass(10 * time.Minute) // the cache has expired
+		tapAll()
+		w.Market.ClearFaults()
+		must(w.T, w.app.DB.RemoveKey(w.T.Context(), anna.ID))
+		tapAll()
+		if now, ok := w.chat.Message(goods.ID); !ok || !strings.Contains(now.Text, account) || now.Deleted {
+			w.T.Errorf("the goods are gone:\n%s", w.chat.Transcript())
+		}
+	})
+}

@@ -1,0 +1,220 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/keyboards"
+)
+
+// TestMyDataContainsNoSecrets: the file contains what is stored of the person, without
+// keys and goods.
+func TestMyDataContainsNoSecrets(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.buyWithEmail("anna@example.com")
+		w.types("/sms")
+		w.types("an")
+		w.types("/help")
+		w.tap("mydata_button")
+		file := w.file()
+		var data struct {
+			Profile struct {
+				TelegramID int64  `json:"telegram_id"`
+				FirstName  string `json:"first_name"`
+			} `json:"profile"`
+			Keys []struct {
+				Key string `json:"key"`
+			} `json:"api_keys"`
+			Orders []struct {
+				Number    int64  `json:"number"`
+				Link      string `json:"link_or_email"`
+				Charge    string `json:"charge"`
+				Category  string `json:"category"`
+				Delivered string `json:"last_delivered"`
+				Told      string `json:"last_told"`
+			} `json:"orders"`
+			Searches []struct {
+				Words string `json:"words"`
+			} `json:"searches"`
+		}
+		must(w.T, json.Unmarshal([]byte(file), &data))
+		if data.Profile.TelegramID != anna.ID || data.Profile.FirstName != "Anna" || len(data.Keys) != 1 || !strings.HasSuffix(data.Keys[0].Key, "6789") ||
+			len(data.Orders) != 1 || data.Orders[0].Number != 23501 || data.Orders[0].Link != "anna@example.com" || data.Orders[0].Charge != "1.25" ||
+			data.Orders[0].Category != "Accounts-Email" || data.Orders[0].Delivered == "" || data.Orders[0].Told == "" ||
+			len(data.Searches) != 1 || data.Searches[0].Words != "an" {
+			w.T.Errorf("the file is %s", file)
+		}
+		for _, secret := range append(w.Market.Orders()[0].Accounts, annaKey) {
+			if strings.Contains(file, secret) {
+				w.T.Errorf("the file contains %q", secret)
+			}
+		}
+	})
+}
+
+// forget deletes the person's data.
+func (w *world) forget() {
+	w.T.Helper()
+	w.types("/forget")
+	w.tap("forget_button")
+	w.tap("forget_button")
+}
+
+func TestForgetDeletesEverything(t *testing.T) {
+	inEnglish(t, "forget", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buy("2", "1")
+		w.types("/sms")
+		w.types("an") // a search
+		w.types("/help")
+		w.tap("forget_button_open")
+		w.tap("mydata_button")
+		w.types("/forget")
+		w.tap("forget_button")
+		w.tap("nav_button_back")
+		w.tap("forget_button")
+		w.tap("forget_button")
+		must(w.T, w.Market.Finish(market.FirstOrder)) // without a message to anyone
+		pass(time.Hour)
+		w.types("hello?")
+		w.types("/orders")
+		w.types("/key")
+		w.wantNothingOf(anna.ID, "Anna", annaKey)
+	})
+}
+
+// wantNothingOf fails if a column of any table still contains the person's id, name,
+// key or sealed data. The person may have written again since.
+func (w *world) wantNothingOf(id int64, name, key string) {
+	w.T.Helper()
+	w.readDB(func(db *sqlx.DB) {
+		var tables []string
+		must(w.T, db.Select(&tables, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`))
+		for _, table := range tables {
+			if table == "users" || table == "inbox" || table == "dialogs" { // these have the new message
+				continue
+			}
+			var columns []string
+			must(w.T, db.Select(&columns, `SELECT name FROM pragma_table_info(?)`, table))
+			for _, column := range columns {
+				var values []string
+				must(w.T, db.Select(&values, `SELECT `+column+` FROM `+table+` WHERE `+column+` IS NOT NULL AND `+column+` <> ''`))
+				for _, value := range values {
+					switch {
+					case value == strconv.FormatInt(id, 10), strings.Contains(value, name), strings.Contains(value, key):
+						w.T.Errorf("%s.%s still contains %q", table, column, value)
+					case strings.HasSuffix(column, "_sealed"):
+						w.T.Errorf("%s.%s still contains sealed data", table, column)
+					case column == "key_fingerprint" || column == "fingerprint":
+						w.T.Errorf("%s.%s still identifies the key", table, column)
+					}
+				}
+			}
+		}
+		var kept []string
+		must(w.T, db.Select(&kept, `SELECT name || ' ' || quantity || ' ' || state FROM orders`))
+		if len(kept) != 1 || !strings.HasPrefix(kept[0], "Gmail") || !strings.HasSuffix(kept[0], " 1 stale") {
+			w.T.Errorf("the remaining orders are %q", kept)
+		}
+	})
+}
+
+// TestForgetIsRefusedDuringPurchase: nothing is deleted while a purchase is in flight.
+func TestForgetIsRefusedDuringPurchase(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		p := w.draftOf(w.chat.Last())
+		now := time.Now()
+		claimed, err := w.app.DB.ClaimPurchase(w.T.Context(), anna.ID, p, "another process", now, now.Add(time.Minute))
+		must(w.T, err)
+		if !claimed {
+			w.T.Fatal("not claimed")
+		}
+		w.types("/forget")
+		w.tap("forget_button")
+		w.forge(w.chat, w.chat.Last().ID, keyboards.ForgetSure.Data(keyboards.ForgetArgs{}))
+		if n := strings.Count(w.chat.Transcript(), w.l.T("forget_on_its_way")); n != 2 {
+			w.T.Errorf("the refusal was shown %d times, want 2:\n%s", n, w.chat.Transcript())
+		}
+		if _, err := w.app.DB.ActiveKey(w.T.Context(), anna.ID); err != nil {
+			w.T.Errorf("the key is gone: %v", err)
+		}
+		pass(2 * time.Minute) // the claim is over
+		w.forget()
+		w.says(w.l.T("forget_done"))
+	})
+}
+
+// draftOf is the id of a confirm card's purchase.
+func (w *world) draftOf(card telegram.Message) int64 {
+	w.T.Helper()
+	_, id, _ := strings.Cut(buttonData(card, w.l.Label("confirm_button_confirm")), ":")
+	n, err := strconv.ParseInt(id, 36, 64)
+	must(w.T, err)
+	return n
+}
+
+func TestForgetWarnsOfUnknownOutcome(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.confirmCard()
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		w.tap("confirm_button_confirm")
+		pass(6 * time.Minute)
+		w.types("/forget")
+		w.tap("forget_button")
+		w.says(w.l.N("forget_unresolved", 1))
+	})
+}
+
+// TestForgetAsksAgainAboutNewOrders: the answer to an old question, which did not name
+// the newer orders, deletes nothing.
+func TestForgetAsksAgainAboutNewOrders(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.types("/forget")
+		w.tap("forget_button")
+		old := w.chat.Last()
+		w.buy("2", "1")
+		pass(time.Minute)
+		w.forge(w.chat, old.ID, buttonData(old, w.l.Label("forget_button")))
+		if _, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder); err != nil {
+			w.T.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.chat.Transcript())
+		}
+		w.types("/forget")
+		w.tap("forget_button")
+		w.says("#23501")
+		w.tap("forget_button")
+		w.says(w.l.T("forget_done"))
+	})
+}
+
+// TestForgetKeepsDataOfOthers: also if two people share a key.
+func TestForgetKeepsDataOfOthers(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.buyGmail("1")
+		var before string
+		w.as(bob, func() {
+			w.withKey(annaKey)
+			before = w.snapshot()
+			w.forget()
+			w.says(w.l.T("forget_done"))
+		})
+		if after := w.snapshot(); after != before {
+			w.T.Errorf("Anna's data is now\n%s\nwas\n%s", after, before)
+		}
+		if _, err := w.app.DB.ActiveKey(w.T.Context(), bob.ID); err == nil {
+			w.T.Error("Bob's key is still stored")
+		}
+	})
+}

@@ -1,0 +1,278 @@
+package handlers
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"hstockbot/bot"
+	"hstockbot/internal/hstock"
+	"hstockbot/keyboards"
+	"hstockbot/locales"
+	"hstockbot/storage"
+)
+
+// order shows an order in the state that was last read.
+func (s *Screens) order(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return s.orderView(req.L, order, args), nil
+}
+
+// orderRefresh reads the order's state from the marketplace and shows the order.
+func (s *Screens) orderRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderViewArgs) (bot.View, error) {
+	order, err := s.Orders.Refresh(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := s.orderView(req.L, order, args)
+	view.Toast = req.L.Label("order_refreshed")
+	return view, nil
+}
+
+func (s *Screens) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
+	if o.Kind == storage.KindSMS {
+		return bot.View{Text: orderText(l, o), Keyboard: keyboards.PhoneOrderKeyboard(l, args, o.Rental.Phone, phoneState(o))}
+	}
+	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderActions{
+		Accounts: o.Kind == storage.KindProduct && o.Delivered > 0,
+		Cancel:   o.Open() && o.CancelSentAt.IsZero(),
+		Again:    repeatable(o),
+	})}
+}
+
+// statusLines states an order's state, charge, and how much was delivered.
+func statusLines(l *locales.Localizer, o storage.Order) []string {
+	lines := []string{l.T("order_state", locales.Args{"State": stateText(l, o)})}
+	if o.Charge.Valid {
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+	}
+	switch {
+	case o.Kind != storage.KindProduct || o.Delivered == 0:
+	case o.Quantity == 0:
+		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Delivered)}))
+	default:
+		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
+	}
+	return lines
+}
+
+func orderText(l *locales.Localizer, o storage.Order) string {
+	lines := []string{
+		l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
+		orderItemLine(l, o),
+		"",
+	}
+	lines = append(lines, statusLines(l, o)...)
+	if o.Kind == storage.KindSMM && o.StartCount != nil {
+		lines = append(lines, l.T("order_start_count", locales.Args{"Count": l.Number(*o.StartCount)}))
+	}
+	if o.Remains != nil && o.Open() {
+		lines = append(lines, l.T("order_remains", locales.Args{"Count": l.Number(*o.Remains)}))
+	}
+	if o.Kind == storage.KindSMS {
+		lines = append(lines, phoneLine(l, o))
+		if !o.ExpiresAt.IsZero() {
+			lines = append(lines, l.T("order_expires", locales.Args{"Time": clock(l, o.ExpiresAt)}))
+		}
+	}
+	if o.Link != "" {
+		id := "confirm_email"
+		if o.Kind == storage.KindSMM {
+			id = "confirm_link"
+		}
+		lines = append(lines, l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)}))
+	}
+	created := "order_created"
+	if o.External {
+		created = "order_imported"
+	}
+	lines = append(lines, "", l.T(created, locales.Args{"Time": clock(l, o.CreatedAt)}))
+	if o.Polls > 0 {
+		lines = append(lines, l.T("order_updated", locales.Args{"Time": clock(l, o.UpdatedAt)}))
+	}
+	if o.State == storage.OrderStale {
+		lines = append(lines, l.T("order_stale"))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// externalID formats an order's id without separators, as one piece in right-to-left
+// text.
+func externalID(l *locales.Localizer, n int64) string {
+	return l.Isolate("#" + strconv.FormatInt(n, 10))
+}
+
+// orderName names what was bought. Of an external order only the kind is known.
+func orderName(l *locales.Localizer, o storage.Order) string {
+	switch {
+	case o.Name != "":
+		return o.Name
+	case o.Kind == storage.KindSMS:
+		return l.Label("external_sms")
+	case o.Kind == storage.KindSMM:
+		return l.Label("external_smm")
+	default:
+		return l.Label("external_product")
+	}
+}
+
+// orderItemLine states what was bought, and the quantity if it is known.
+func orderItemLine(l *locales.Localizer, o storage.Order) string {
+	name := subject(l, orderName(l, o), o.Rental)
+	if o.Quantity == 0 {
+		return locales.Escape(title(l, name))
+	}
+	return l.T("confirm_what", itemArgs(l, name, o.Quantity))
+}
+
+// itemLines states what was bought, and the phone number of a rental.
+func itemLines(l *locales.Localizer, o storage.Order) string {
+	if o.Rental.Phone == "" {
+		return orderItemLine(l, o)
+	}
+	return orderItemLine(l, o) + "\n" + phoneLine(l, o)
+}
+
+// phoneLine states the phone number of a rental.
+func phoneLine(l *locales.Localizer, o storage.Order) string {
+	return l.T("order_phone", locales.Args{"Phone": code(l, o.Rental.Phone)})
+}
+
+// chargeText formats the charge of an order, which may not be known yet.
+func chargeText(l *locales.Localizer, o storage.Order) string {
+	if !o.Charge.Valid {
+		return l.Label("unresolved_no_charge")
+	}
+	return l.Money(o.Charge.Decimal, o.Currency)
+}
+
+// repeatable returns the purchase that "Order again" repeats, 0 for an external order
+// because what was bought is not known.
+func repeatable(o storage.Order) int64 {
+	if o.External {
+		return 0
+	}
+	return o.PurchaseID
+}
+
+func stateIcon(state storage.OrderState) string {
+	switch state {
+	case storage.OrderOpen:
+		return "⏳"
+	case storage.OrderPartial:
+		return "🌓"
+	case storage.OrderDelivered:
+		return "✅"
+	case storage.OrderCancelled:
+		return "✖"
+	case storage.OrderRefunded:
+		return "↩️"
+	case storage.OrderFailed:
+		return "⚠️"
+	case storage.OrderExpired:
+		return "⌛"
+	default:
+		return "💤"
+	}
+}
+
+// stateText is stateWord with the icon of the state.
+func stateText(l *locales.Localizer, o storage.Order) string {
+	return stateIcon(o.State) + " " + stateWord(l, o)
+}
+
+// stateWord translates an order's state. A state that is not documented is shown in
+// the marketplace's own words.
+func stateWord(l *locales.Localizer, o storage.Order) string {
+	switch o.State {
+	case storage.OrderPartial:
+		return l.Label("state_partial")
+	case storage.OrderDelivered:
+		if o.Kind == storage.KindSMS {
+			return l.Label("state_code_came")
+		}
+		return l.Label("state_delivered")
+	case storage.OrderCancelled:
+		return l.Label("state_cancelled")
+	case storage.OrderRefunded:
+		return l.Label("state_refunded")
+	case storage.OrderFailed:
+		return l.Label("state_failed")
+	case storage.OrderExpired:
+		return l.Label("state_expired")
+	}
+	if o.Kind == storage.KindSMS && (o.RawStatus == "" || hstock.ParseSMSState(o.RawStatus) != hstock.SMSUnknown) {
+		return l.Label("state_waiting_code")
+	}
+	switch hstock.ParseOrderState(o.RawStatus) {
+	case hstock.StatePending:
+		return l.Label("state_pending")
+	case hstock.StateInProgress:
+		return l.Label("state_in_progress")
+	}
+	if o.RawStatus == "" {
+		return l.Label("state_placed")
+	}
+	return locales.Shorten(o.RawStatus, wordLength)
+}
+
+// placedView is the confirm card after the purchase.
+func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
+	o := placed[0]
+	if o.Kind == storage.KindSMS {
+		return rentedView(l, placed, p)
+	}
+	lines := []string{
+		l.T("placed_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
+		orderItemLine(l, o),
+		l.T("order_state", locales.Args{"State": stateText(l, o)}),
+	}
+	if o.Charge.Valid {
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+	}
+	if o.Open() && o.Kind == storage.KindProduct {
+		lines = append(lines, "", l.T("placed_follows"))
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PlacedKeyboard(l, o.ID)}
+}
+
+func (s *Screens) cardRefresh(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.Orders.Refresh(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
+	view.Toast = req.L.Label("order_refreshed")
+	return view, nil
+}
+
+// orderAccounts reads the delivered goods again, because they are not stored here,
+// and shows them in a new message.
+func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, accounts, err := s.Orders.Accounts(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if len(accounts) == 0 {
+		return bot.View{}, userErr("order_no_accounts")
+	}
+	return inNewMessage(goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": externalID(req.L, order.ExternalID)}), false), nil)
+}
+
+// orderProblem says whom to contact about an order, with its id.
+func (s *Screens) orderProblem(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
+	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return bot.View{
+		Text: req.L.T("order_wrong", locales.Args{
+			"Number": externalID(req.L, order.ExternalID), "Support": s.SupportText, "Time": clock(req.L, order.CreatedAt),
+		}),
+		Keyboard:     keyboards.SupportKeyboard(req.L, s.SupportText),
+		AsNewMessage: true,
+	}, nil
+}

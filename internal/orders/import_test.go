@@ -1,0 +1,160 @@
+package orders_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
+)
+
+// addExternal places an order outside the bot.
+func (w *world) addExternal(service, quantity int64, link string) int64 {
+	w.t.Helper()
+	id, err := w.client.Add(w.t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: service, Quantity: quantity, Link: link})
+	testworld.Must(w.t, err)
+	return id
+}
+
+// TestImport: the kind follows from the answer, goods arrive once, and neither the spending
+// nor the SMM rate changes.
+func TestImport(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		goods := w.addExternal(market.GmailUSA, 3, "")
+		testworld.Must(t, w.Market.Deliver(goods, 1))
+		smm := w.addExternal(1, 1000, "https://instagram.com/anna")
+		phones, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		testworld.Must(t, err)
+		testworld.Must(t, w.Market.SendCode(phones[0].Order, "515151"))
+
+		for id, want := range map[int64]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, phones[0].Order: storage.KindSMS} {
+			found, err := w.service.FindExternal(t.Context(), anna, id)
+			testworld.Must(t, err)
+			if found.Kind != want || !found.Charge.Valid {
+				t.Errorf("%d is found as %+v", id, found)
+			}
+			if n, err := w.db.CountOrders(t.Context(), anna, storage.FilterAll); err != nil || n != 0 {
+				t.Fatalf("FindExternal has stored %d orders, %v", n, err)
+			}
+		}
+		for _, id := range []int64{goods, smm, phones[0].Order} {
+			order, err := w.service.Import(t.Context(), anna, id)
+			testworld.Must(t, err)
+			if again, err := w.service.Import(t.Context(), anna, id); err != nil || again.ID != order.ID {
+				t.Errorf("imported twice: %d and %d, %v", order.ID, again.ID, err)
+			}
+		}
+		testworld.Must(t, w.Market.Finish(goods))
+		testworld.Pass(2 * time.Hour)
+		if got, want := fmt.Sprint(w.accounts()), fmt.Sprint(w.Market.Orders()[0].Accounts); got != want {
+			t.Errorf("arrived %s, delivered %s", got, want)
+		}
+		if n := w.count(orders.MessageCode); n != 1 {
+			t.Errorf("the code arrived %d times", n)
+		}
+		if n := w.count(orders.MessageEnded); n != 0 {
+			t.Errorf("%d messages about the end of orders that had ended before", n)
+		}
+		spent, err := w.db.Spending(t.Context(), anna)
+		testworld.Must(t, err)
+		if len(spent) != 0 {
+			t.Errorf("spent through the bot: %v", spent)
+		}
+		if per, err := w.db.Setting(t.Context(), "smm_rate_per_1000_confirmed"); err != nil || per != "" {
+			t.Errorf("the SMM rate was confirmed by an imported order: %q, %v", per, err)
+		}
+	})
+}
+
+// TestImportOfUnknownQuantity: the marketplace's state decides, and later goods still arrive.
+func TestImportOfUnknownQuantity(t *testing.T) {
+	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
+	inWorld(t, func(t *testing.T, w *world) {
+		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
+		order, err := service.Import(t.Context(), anna, 77)
+		testworld.Must(t, err)
+		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 {
+			t.Errorf("imported as %+v", order)
+		}
+		status.Accounts = append(status.Accounts, "b:2", "b:2")
+		status.State, status.RawStatus = hstock.StateCompleted, "Completed"
+		testworld.Pass(5 * time.Second)
+		order, err = service.Refresh(t.Context(), anna, order.ID)
+		testworld.Must(t, err)
+		if order.State != storage.OrderDelivered || order.Open() || order.Delivered != 3 {
+			t.Errorf("completed as %+v", order)
+		}
+	})
+}
+
+// TestPhoneIsNotImportedAsSMM, while sms_code and sms_status don't answer. Its codes would
+// never arrive.
+func TestPhoneIsNotImportedAsSMM(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		status := hstock.Status{RawStatus: "Pending", State: hstock.StatePending}
+		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
+		if found, err := service.FindExternal(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
+			t.Errorf("refused as a phone, it is %q, %v", found.Kind, err)
+		}
+		for _, action := range []string{"sms_status", "sms_code"} {
+			w.Market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+		}
+		if order, err := service.Import(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("imported as %q, %v", order.Kind, err)
+		}
+		status.EntityType = hstock.EntitySMM // then it is certain
+		if order, err := service.Import(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
+			t.Errorf("imported as %q, %v", order.Kind, err)
+		}
+	})
+}
+
+// TestFindExternalFails, for another key's order, for one that does not exist, and while the
+// marketplace is down.
+func TestFindExternalFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		id := w.addExternal(market.GmailUSA, 1, "")
+		w.addBoris()
+		var answers []string
+		for _, n := range []int64{id, 99999, 0, -5} {
+			_, err := w.service.FindExternal(t.Context(), boris, n)
+			_, takeErr := w.service.Import(t.Context(), boris, n)
+			answers = append(answers, fmt.Sprint(err), fmt.Sprint(takeErr))
+		}
+		for _, answer := range answers {
+			if answer != hstock.ErrOrderNotFound.Error() {
+				t.Errorf("got %q", answer)
+			}
+		}
+		if _, err := w.service.FindExternal(t.Context(), 4711, id); !errors.Is(err, orders.ErrNoKey) {
+			t.Errorf("without a key: %v", err)
+		}
+		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
+		if _, err := w.service.FindExternal(t.Context(), anna, id); err == nil || strings.Contains(err.Error(), "Order not found") {
+			t.Errorf("while the marketplace is down: %v", err)
+		}
+	})
+}
+
+// TestImportedOrderCanBeAdoptedByAnotherPerson, who shares the key.
+func TestImportedOrderCanBeAdoptedByAnotherPerson(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addUser(boris, testworld.AnnaKey)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		p := w.draft(market.GmailUSA, 1)
+		w.confirm(p)
+		_, err := w.service.Import(t.Context(), boris, market.FirstOrder)
+		testworld.Must(t, err)
+		if _, err := w.service.Adopt(t.Context(), anna, p.ID, market.FirstOrder); err != nil {
+			t.Errorf("adopting: %v", err)
+		}
+	})
+}

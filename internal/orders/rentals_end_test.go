@@ -1,0 +1,199 @@
+package orders_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
+)
+
+// TestEndsOfPhones: each is reported once, with the charge.
+func TestEndsOfPhones(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(w *world, externalID int64) error
+		want storage.OrderState
+	}{
+		"expired":   {func(w *world, n int64) error { return w.Market.ExpireSMS(n) }, storage.OrderExpired},
+		"cancelled": {func(w *world, n int64) error { return w.Market.CancelSMS(n) }, storage.OrderCancelled},
+		"refunded":  {func(w *world, n int64) error { return w.Market.RefundSMS(n) }, storage.OrderRefunded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				testworld.Pass(10 * time.Second)
+				testworld.Must(t, test.end(w, order.ExternalID))
+				testworld.Pass(10 * time.Second)
+				if got := w.order(order.ID); got.State != test.want || !got.Charge.Valid || got.Charge.Decimal.Sign() != 0 {
+					t.Errorf("the order is %s, charged %v", got.State, got.Charge)
+				}
+				testworld.Pass(time.Hour)
+				if got := w.count(orders.MessageEnded); got != 1 {
+					t.Errorf("%d messages about the end", got)
+				}
+				if got := w.order(order.ID); got.Open() {
+					t.Error("it is still polled")
+				}
+			})
+		})
+	}
+}
+
+// TestCodeArrivesDespiteOddAnswers of the marketplace about the phone itself.
+func TestCodeArrivesDespiteOddAnswers(t *testing.T) {
+	for name, test := range map[string]struct {
+		before func(w *world)
+		wait   time.Duration // until the SMS
+	}{
+		"expiry in the past": {func(w *world) { w.Market.SetClock(-time.Hour, false) }, 4 * time.Minute},
+		"sms_status refuses": {func(w *world) {
+			w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+		}, 0},
+		"sms_status fails": {func(w *world) {
+			w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+		}, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				test.before(w)
+				order := w.rent(1)[0]
+				testworld.Pass(test.wait)
+				testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+				testworld.Pass(10 * time.Second)
+				if len(w.codes()) != 1 {
+					t.Errorf("codes %q", w.codes())
+				}
+			})
+		})
+	}
+}
+
+func TestOddAnswersForPhones(t *testing.T) {
+	t.Run("no expiry", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.Market.SetClock(0, true)
+			order := w.rent(1)[0]
+			testworld.Pass(15 * time.Minute)
+			if got := w.order(order.ID); got.State != storage.OrderOpen || !got.ExpiresAt.IsZero() {
+				t.Errorf("the order is %s, until %s", got.State, got.ExpiresAt)
+			}
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Pass(20 * time.Second)
+			if got := w.order(order.ID); len(w.codes()) != 1 || got.Open() {
+				t.Errorf("codes %q, open %v", w.codes(), got.Open())
+			}
+		})
+	})
+	t.Run("an unknown status", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "parked"))
+			testworld.Pass(time.Minute)
+			if got := w.order(order.ID); got.State != storage.OrderOpen || got.RawStatus != "parked" {
+				t.Errorf("the order is %s, status %q", got.State, got.RawStatus)
+			}
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Pass(10 * time.Second)
+			if len(w.codes()) != 1 {
+				t.Errorf("codes %q", w.codes())
+			}
+		})
+	})
+	t.Run("the text arrives later", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Pass(5 * time.Second)
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1234", ""))
+			testworld.Pass(5 * time.Second)
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1234", "code 1234"))
+			testworld.Pass(5 * time.Minute)
+			if got := w.codes(); len(got) != 1 {
+				t.Errorf("the code was pushed %d times: %q", len(got), got)
+			}
+		})
+	})
+	t.Run("an expiry in 2096", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			w.Market.SetClock(70*365*24*time.Hour, false)
+			order := w.rent(1)[0]
+			testworld.Pass(5 * time.Second)
+			testworld.Must(t, w.Market.SetExpiry(order.ExternalID, time.Time{})) // it goes on
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Pass(25 * time.Hour)
+			if got := w.order(order.ID); got.Open() {
+				t.Error("it is polled forever")
+			}
+		})
+	})
+	t.Run("not found after its time", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Pass(10 * time.Second)
+			for _, action := range []string{"sms_status", "sms_code"} {
+				w.Market.Fault(market.Fault{Action: action, Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+			}
+			testworld.Pass(30 * time.Minute)
+			if got := w.order(order.ID); got.Open() || got.State != storage.OrderExpired {
+				t.Errorf("the order is %s, open %v", got.State, got.Open())
+			}
+			if n := w.count(orders.MessageEnded); n != 1 {
+				t.Errorf("%d messages about the end", n)
+			}
+		})
+	})
+	t.Run("refunded in the grace", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Pass(10 * time.Second)
+			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "expired"))
+			testworld.Pass(10 * time.Second)
+			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "")) // expired without money back, then
+			testworld.Must(t, w.Market.RefundSMS(order.ExternalID))
+			testworld.Pass(30 * time.Second)
+			if got := w.order(order.ID); got.State != storage.OrderRefunded || got.Charge.Decimal.Sign() != 0 {
+				t.Errorf("the order is %s, charged %s", got.State, got.Charge.Decimal)
+			}
+		})
+	})
+	t.Run("sms_code refuses", func(t *testing.T) {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			w.Market.Fault(market.Fault{Action: "sms_code", Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+			_, err := w.service.Refresh(t.Context(), anna, order.ID)
+			testworld.Must(t, err)
+			if got, want := w.codes(), []string{"1|"}; !slices.Equal(got, want) {
+				t.Errorf("arrived %q, want %q: the code counts without its text", got, want)
+			}
+		})
+	})
+}
+
+// TestPhoneWithoutExpiryGoesStale, a day after it was rented, which is reported.
+func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Must(t, w.Market.SetExpiry(order.ExternalID, time.Time{}))
+		testworld.Pass(5 * time.Second)
+		testworld.Must(t, w.service.Stop(t.Context())) // a day of polls would take a while
+		testworld.Pass(24 * time.Hour)
+		w.service = w.newService(w.client)
+		w.service.Start()
+		testworld.Pass(time.Minute)
+		if got := w.order(order.ID); got.State != storage.OrderStale || got.Open() {
+			t.Errorf("the order is %s, open: %v", got.State, got.Open())
+		}
+		if n := w.count(orders.MessageEnded); n != 1 {
+			t.Errorf("notified %d times", n)
+		}
+		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "2", "code 2"))
+		_, err := w.service.Refresh(t.Context(), anna, order.ID)
+		testworld.Must(t, err)
+		if len(w.codes()) != 1 {
+			t.Errorf("codes %q after a Refresh", w.codes())
+		}
+	})
+}

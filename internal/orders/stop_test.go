@@ -1,0 +1,65 @@
+package orders_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+)
+
+// TestStopObeysItsContext: each Stop waits for the polls in flight as long as its own
+// context allows.
+func TestStopObeysItsContext(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		w.buy(market.GmailUSA, 1)
+		release := make(chan struct{})
+		polling := false
+		w.restart(&stub{Client: w.client, status: func() (hstock.Status, error) {
+			polling = true
+			<-release // an answer that ignores its context
+			return hstock.Status{}, errors.New("cut off")
+		}}, 0)
+		testworld.Pass(time.Minute)
+		if !polling {
+			t.Fatal("no poll is in flight")
+		}
+		for _, timeout := range []time.Duration{5 * time.Second, time.Second} {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			began := time.Now()
+			if err := w.service.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Stop returned %v, want DeadlineExceeded", err)
+			}
+			if took := time.Since(began); took != timeout {
+				t.Errorf("Stop took %s, want %s", took, timeout)
+			}
+			cancel()
+		}
+		close(release)
+		synctest.Wait()
+		testworld.Must(t, w.service.Stop(t.Context()))
+	})
+}
+
+// TestStopCancelsPolls: a poll in flight is cancelled, which is no failure of the order.
+func TestStopCancelsPolls(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		order := w.buy(market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "status", Kind: market.Slow, Delay: 10 * time.Second})
+		testworld.Pass(2 * time.Second)
+		began := time.Now()
+		testworld.Must(t, w.service.Stop(t.Context()))
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("Stop took %s", took)
+		}
+		if got := w.order(order.ID); got.Failures != 0 {
+			t.Errorf("the order has %d failures", got.Failures)
+		}
+	})
+}

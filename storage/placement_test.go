@@ -1,0 +1,99 @@
+package storage
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// TestAdoptSeveralOnlyOfNumbers: a purchase of goods adopts one order, numbers that the
+// marketplace gave are complete, and the messages are stored with the order.
+func TestAdoptSeveralOnlyOfNumbers(t *testing.T) {
+	now := time.Now()
+	notify := func(o Order) []Message {
+		return []Message{{UserID: o.UserID, OrderID: o.ID, Kind: "number", CreatedAt: now}}
+	}
+	t.Run("with messages", func(t *testing.T) {
+		db := openWithUsers(t, 7)
+		p := markUnknown(t, db, sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2))
+		for i, number := range []int64{501, 501, 502, 503} {
+			_, _, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: number, Phone: "+12025550123"}, now, now, notify)
+			if err != nil && !errors.Is(err, ErrExternalIDTaken) {
+				t.Errorf("step %d: %v", i, err)
+			}
+		}
+		orders, err := db.OrdersOfPurchase(t.Context(), 7, p.ID)
+		if err != nil || len(orders) != 2 {
+			t.Fatalf("%d orders: %v", len(orders), err)
+		}
+		for _, o := range orders {
+			if !o.Adopted || o.Quantity != 1 || o.Rental.Phone != "+12025550123" || o.Rental.Project != "tg" {
+				t.Errorf("adopted as %+v", o)
+			}
+		}
+		if n, err := db.CountPendingMessages(t.Context()); err != nil || n != 3 { // and that of the doubt
+			t.Errorf("%d messages wait, want 3: %v", n, err)
+		}
+	})
+	t.Run("goods", func(t *testing.T) {
+		db := openWithUsers(t, 7)
+		p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+		p.Kind = KindProduct
+		if _, err := db.transition(t.Context(), "make goods", `UPDATE purchases SET kind = 'product' WHERE id = ?`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		p = markUnknown(t, db, p)
+		for _, test := range []struct {
+			number  int64
+			adopted bool
+		}{{501, true}, {502, false}} {
+			_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, notify)
+			if adopted != test.adopted || err != nil {
+				t.Errorf("order %d: adopted %v, %v", test.number, adopted, err)
+			}
+		}
+	})
+	t.Run("fewer were given", func(t *testing.T) {
+		db := openWithUsers(t, 7)
+		p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+		if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: 501}}, now, now, notify); !placed || err != nil {
+			t.Fatalf("placed %v: %v", placed, err)
+		}
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 502}, now, now, notify); adopted || err != nil {
+			t.Errorf("adopted %v, %v: the marketplace has said how many there are", adopted, err)
+		}
+	})
+	t.Run("the number of goods", func(t *testing.T) {
+		db := openWithUsers(t, 7)
+		key := saveKey(t, db, 7, "first-secret")
+		order := rented(t, db, 7, key, 501)[0]
+		if _, err := db.transition(t.Context(), "make goods", `UPDATE orders SET kind = 'product' WHERE id = ?`, order.ID); err != nil {
+			t.Fatal(err)
+		}
+		p := markUnknown(t, db, sending(t, db, 7, key, 1))
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 501}, now, now, notify); !adopted || err != nil {
+			t.Errorf("adopted %v, %v: they are counted apart", adopted, err)
+		}
+	})
+}
+
+// TestAdoptNumbersOneByOne: a purchase adopts until it has all its numbers.
+func TestAdoptNumbersOneByOne(t *testing.T) {
+	db := openWithUsers(t, 7)
+	p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+	none := func(Order) []Message { return nil }
+	now := time.Now()
+	if _, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 7, Kind: "x", CreatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range []struct {
+		number  int64
+		adopted bool
+		err     error
+	}{{501, true, nil}, {501, false, ErrExternalIDTaken}, {502, true, nil}, {503, false, nil}} {
+		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, none)
+		if adopted != test.adopted || !errors.Is(err, test.err) {
+			t.Errorf("step %d: adopted %v, %v", i, adopted, err)
+		}
+	}
+}

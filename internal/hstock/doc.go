@@ -87,8 +87,9 @@
 // Flag. true, 1, yes, y, on, ok, success; false, 0, no, n, off; without case.
 //
 // Time (parseTime). RFC 3339; a date and a time of day with -, / or a space or T between
-// them, with or without seconds and a zone, in UTC without; RFC 1123; Unix time in 10
-// digits of seconds, 13 of milliseconds or 16 of microseconds. A date alone is none.
+// them, with or without seconds and a zone, in UTC without; RFC 1123; Unix time in 9 or 10
+// digits of seconds, in milliseconds or in microseconds. A date alone is none, and so is
+// a time before 1990.
 //
 // Code and phone number (smsCode, phone). A string, or a number in digits, also in
 // scientific notation if that has all its digits. A placeholder is none: null, 0, -,

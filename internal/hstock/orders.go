@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/redact"
 )
 
@@ -189,7 +191,7 @@ type cancelJSON struct {
 }
 
 // eligible is a time as RFC 3339, or else the words in which the marketplace says it.
-// Digits that are no time are left out.
+// A number that is no time is left out, unless it is the text of a year.
 type eligible string
 
 func (e *eligible) UnmarshalJSON(data []byte) error {
@@ -198,7 +200,7 @@ func (e *eligible) UnmarshalJSON(data []byte) error {
 	s := sanitize(scalar(data))
 	if _, err := time.Parse(time.RFC3339, s); err != nil && !at.IsZero() {
 		s = at.Format(time.RFC3339)
-	} else if strings.Trim(s, "0123456789.,eE+-") == "" {
+	} else if d, _, isNumber := parseNumber(s); isNumber && (data[0] != '"' || d.GreaterThan(decimal.New(9999, 0))) {
 		s = ""
 	}
 	*e = eligible(s)

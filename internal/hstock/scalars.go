@@ -186,8 +186,12 @@ var timeLayouts = []string{
 	time.RFC1123, time.RFC1123Z,
 }
 
-// parseTime parses a date with a time of day, or a Unix time from 2001 on in
-// seconds, milliseconds or microseconds. A time without a zone is in UTC.
+// firstYear is the first one of a time: those before, such as 1970, mean that there is
+// none.
+const firstYear = 1990
+
+// parseTime parses a date with a time of day, or a Unix time in seconds,
+// milliseconds or microseconds. A time without a zone is in UTC.
 func parseTime(s string) (time.Time, bool) {
 	s = strings.TrimSpace(s)
 	if d, _, ok := parseNumber(s); ok {
@@ -195,15 +199,16 @@ func parseTime(s string) (time.Time, bool) {
 		switch digits := len(d.Truncate(0).Coefficient().String()); {
 		case d.Exponent() > 0 || !d.IsPositive():
 			return time.Time{}, false
-		case digits == 10:
-		case digits == 13:
+		case digits == 9 || digits == 10:
+		case digits == 12 || digits == 13:
 			seconds = d.Shift(-3)
-		case digits == 16:
+		case digits == 15 || digits == 16:
 			seconds = d.Shift(-6)
 		default:
 			return time.Time{}, false
 		}
-		return time.UnixMicro(seconds.Shift(6).IntPart()).UTC(), true
+		t := time.UnixMicro(seconds.Shift(6).IntPart()).UTC()
+		return t, t.Year() >= firstYear
 	}
 	iso := strings.TrimSuffix(strings.ReplaceAll(s, "/", "-"), " UTC")
 	if len(iso) > 10 && iso[10] == ' ' {
@@ -211,7 +216,7 @@ func parseTime(s string) (time.Time, bool) {
 	}
 	for _, layout := range timeLayouts {
 		for _, form := range []string{iso, s} {
-			if t, err := time.Parse(layout, form); err == nil && t.Year() >= 2001 {
+			if t, err := time.Parse(layout, form); err == nil && t.Year() >= firstYear {
 				return t.UTC(), true
 			}
 		}

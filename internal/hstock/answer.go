@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -162,7 +163,7 @@ const maxEnvelopes = 3
 // result, response or payload, beside which stand only isEnvelopeName members.
 func unwrap(value []byte) []byte {
 	for range maxEnvelopes {
-		if value[0] != '{' {
+		if value[0] != '{' || !slices.ContainsFunc(contentNames, func(name string) bool { return bytes.Contains(value, []byte(name)) }) {
 			break
 		}
 		var members map[string]json.RawMessage
@@ -172,7 +173,7 @@ func unwrap(value []byte) []byte {
 		var inner json.RawMessage
 		for name, member := range members {
 			switch {
-			case isContentName(name) && inner == nil && len(member) > 2 && member[0] == '{':
+			case slices.Contains(contentNames, name) && inner == nil && len(member) > 2 && member[0] == '{':
 				inner = member
 			case !isEnvelopeName(name):
 				return value
@@ -186,13 +187,8 @@ func unwrap(value []byte) []byte {
 	return value
 }
 
-func isContentName(name string) bool {
-	switch strings.ToLower(name) {
-	case "data", "result", "response", "payload":
-		return true
-	}
-	return false
-}
+// contentNames are the names of the member of an envelope that is the answer.
+var contentNames = []string{"data", "result", "response", "payload"}
 
 // isEnvelopeName reports whether a member is about the answer, not part of it.
 func isEnvelopeName(name string) bool {
@@ -201,7 +197,7 @@ func isEnvelopeName(name string) bool {
 		"detail", "details", "description", "title", "type", "timestamp", "time", "path", "requestid", "traceid", "version", "meta":
 		return true
 	}
-	return isContentName(name)
+	return slices.Contains(contentNames, name)
 }
 
 // unmarshal decodes a JSON value into v and skips members of the wrong type. It

@@ -17,6 +17,9 @@ const maxMarks = 4
 // Every name goes through it where it is decoded, except the names in Category, which
 // the marketplace takes as filters.
 func PlainName(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	runes := []rune(s)
 	plain := make([]rune, 0, len(runes))
 	marks := 0
@@ -46,6 +49,16 @@ func PlainName(s string) string {
 		}
 	}
 	return strings.TrimSpace(string(plain))
+}
+
+// isPlain reports whether a name is printable ASCII with single spaces, as most are.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' ') {
+			return false
+		}
+	}
+	return true
 }
 
 // joins reports whether a joiner next to a character has a meaning: in Persian and

@@ -2,6 +2,7 @@ package hstock
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -13,6 +14,9 @@ const maxNumberBytes = 40
 // parseInteger parses a whole number. "10,000" is one: a whole number has no
 // decimals, so the comma separates thousands.
 func parseInteger(s string) (int64, bool) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n, true
+	}
 	d, _, ok := parseFigure(s, true)
 	if !ok || !d.IsInteger() || !d.BigInt().IsInt64() {
 		return 0, false

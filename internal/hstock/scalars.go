@@ -66,6 +66,9 @@ func (n *id) UnmarshalJSON(data []byte) error {
 }
 
 func parseID(s string) id {
+	if value, err := strconv.ParseInt(s, 10, 64); err == nil && s[0] >= '0' {
+		return id{value, value > 0}
+	}
 	match := idPattern.FindStringSubmatch(strings.TrimSpace(s))
 	if match == nil {
 		return id{}

@@ -22,8 +22,10 @@ import (
 	"hstockbot/storage"
 )
 
-// announceInterval is how often Announce checks whether something has changed.
-const announceInterval = 24 * time.Hour
+const (
+	announceInterval = 24 * time.Hour // between checks whether something has changed
+	announceRetry    = time.Minute    // after a failure
+)
 
 // Settings with digests of what was announced to Telegram, so that only changes are
 // announced: the profile by part and language, the admins' commands by admin.
@@ -50,8 +52,20 @@ type AnnouncerOptions struct {
 // NewAnnouncer returns an Announcer.
 func NewAnnouncer(o AnnouncerOptions) *Announcer {
 	a := &Announcer{AnnouncerOptions: o, admins: make(chan struct{}, 1)}
-	a.loop = loop.New("announcer", o.Log, func(ctx context.Context) (time.Duration, error) { return announceInterval, a.Announce(ctx) })
+	a.loop = loop.New("announcer", o.Log, a.announceOnce)
 	return a
+}
+
+// announceOnce is not retried sooner after an error: each attempt repeats up to three
+// calls a language.
+func (a *Announcer) announceOnce(ctx context.Context) (time.Duration, error) {
+	if err := a.Announce(ctx); err != nil {
+		if ctx.Err() == nil {
+			a.Log.Warn("commands not announced to Telegram", "error", err)
+		}
+		return announceRetry, nil
+	}
+	return announceInterval, nil
 }
 
 // Start announces in the background and repeats it until it succeeds. The bot works

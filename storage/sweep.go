@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +16,9 @@ const sweepRows = 500
 // sweepRules says what is deleted, and how long after the moment in the condition.
 // Telegram repeats an update for 24 hours, so its id is kept for longer than that.
 //
-// The digests of a closed order are not needed to prevent a second delivery: without
-// them the number of accounts sent does (newDeliveries).
+// Digests prevent a second delivery. They are kept while anything may still be
+// delivered, and for a year after; later the number of accounts sent prevents it
+// (newDeliveries).
 var sweepRules = []struct {
 	table, key, condition string
 	age                   time.Duration
@@ -28,13 +30,16 @@ var sweepRules = []struct {
 	{"purchases", "id", "state IN ('draft', 'superseded') AND expires_at < ?", day},
 	{"outbox", "id", "state <> 'pending' AND state = 'sent' AND created_at < ?", 48 * time.Hour},
 	{"outbox", "id", "state <> 'pending' AND created_at < ?", 30 * day}, // held and rejected ones, with their bodies
-	{"deliveries", "order_id", "EXISTS (SELECT 1 FROM orders WHERE orders.id = order_id AND closed_at > 0 AND closed_at < ?)", 30 * day},
+	{"deliveries", "order_id", `EXISTS (SELECT 1 FROM orders WHERE orders.id = order_id AND closed_at > 0 AND closed_at < ?
+		AND state IN ('delivered', 'cancelled', 'refunded', 'expired', 'failed') AND delivered >= quantity)`, 365 * day},
 	{"broadcasts", "id", "state IN ('done', 'stopped') AND ended_at < ?", 90 * day}, // with their texts
 	{"audit_log", "id", "at < ?", 365 * day},
 }
 
-// Sweep deletes what is older than sweepRules says, in small transactions.
+// Sweep deletes what is older than sweepRules says, in small transactions. A rule that
+// fails does not stop the others.
 func (db *DB) Sweep(ctx context.Context, now time.Time) error {
+	var failures []error
 	for _, rule := range sweepRules {
 		query := `DELETE FROM ` + rule.table + ` WHERE ` + rule.key + ` IN (SELECT ` + rule.key + ` FROM ` + rule.table + ` WHERE ` + rule.condition + ` LIMIT ?)`
 		for deleted := int64(sweepRows); deleted >= sweepRows; {
@@ -43,9 +48,10 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) error {
 				return err
 			})
 			if err != nil {
-				return fmt.Errorf("sweep %s: %w", rule.table, err)
+				failures = append(failures, fmt.Errorf("sweep %s: %w", rule.table, err))
+				break
 			}
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }

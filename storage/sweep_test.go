@@ -114,9 +114,9 @@ func TestSweepDeletesTextsWithBroadcast(t *testing.T) {
 	equal(t, "orders", 10, db.count(t, `SELECT COUNT(*) FROM orders`))
 }
 
-// TestSweptDigestsDeliverNothingTwice: the digests of an open order are kept; those of
-// one that closed 30 days ago are deleted, and the number of accounts that were sent
-// prevents a second delivery.
+// TestSweptDigestsDeliverNothingTwice: the digests of an order that may still deliver are
+// kept; those of one that was completely delivered a year ago are deleted, and the number
+// of accounts that were sent prevents a second delivery.
 func TestSweptDigestsDeliverNothingTwice(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
@@ -147,12 +147,23 @@ func TestSweptDigestsDeliverNothingTwice(t *testing.T) {
 			t.Errorf("%d digests are left, want %d", n, want)
 		}
 	}
+	set := func(state OrderState, quantity int) {
+		t.Helper()
+		if _, err := db.writer.ExecContext(ctx, `UPDATE orders SET state = ?, quantity = ?`, state, quantity); err != nil {
+			t.Fatal(err)
+		}
+	}
 	closed := version9Time
 	equal(t, "open", []redact.Secret{"a", "b", "b"}, poll(time.Time{}, "a", "b", "b"))
 	sweep(farFuture, 2)
 	equal(t, "closing", 0, len(poll(closed, "a", "b", "b")))
-	sweep(closed.Add(30*day), 2)
-	sweep(closed.Add(30*day+time.Millisecond), 0)
+	for state, quantity := range map[OrderState]int{OrderStale: 3, OrderPartial: 3, OrderDelivered: 4} {
+		set(state, quantity)
+		sweep(farFuture, 2)
+	}
+	set(OrderDelivered, 3)
+	sweep(closed.Add(365*day), 2)
+	sweep(closed.Add(365*day+time.Millisecond), 0)
 
 	known, err := db.Delivered(ctx, o.ID, []redact.Secret{"a", "b", "b"})
 	more, moreErr := db.Delivered(ctx, o.ID, []redact.Secret{"a", "b", "b", "c"})

@@ -82,7 +82,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 		if a.Catalog != nil {
 			a.Catalog.Close()
 		}
-		return nil, errors.Join(err, db.Close(ctx))
+		return nil, errors.Join(err, db.Close(context.WithoutCancel(ctx)))
 	}
 	return a, nil
 }
@@ -154,7 +154,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 	operators := ops.New(ops.Options{Addr: cfg.HTTPAddr, Metrics: metrics, Log: o.Log, Checks: checks(a.DB, a.Bot)})
 
 	a.stages = []stage{
-		{{name: "database", stop: a.DB.Close, timeout: stopRest}},
+		{{name: "database", stop: a.DB.Close, timeout: stopTotal}},
 		{
 			{name: "marketplace client", stop: closing(a.Market.Close), timeout: stopRest},
 			{name: "catalog", stop: closing(a.Catalog.Close), timeout: stopRest},

@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
-// How long each part may take to stop: 8 s in all.
+// How long each part may take to stop, and all of them. The database, the last one, has
+// all that is left: writes that were handed in are finished.
 const (
+	stopTotal     = 8 * time.Second // container runtimes kill after 10 s
 	stopReceiving = 4 * time.Second         // handlers in flight; a purchase cut off then has an unknown outcome at once
 	stopNews      = 750 * time.Millisecond  // copies of a broadcast in flight, rounds of watches and the monitor
 	stopOrders    = 1500 * time.Millisecond // polls in flight
@@ -49,6 +51,8 @@ func (a *App) Start(ctx context.Context) error {
 // bring forward. What was cut off is in the database and goes on at the next start;
 // it is in the error. Stopping a second time obeys its own ctx.
 func (a *App) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTotal)
+	defer cancel()
 	var problems []error
 	for _, stage := range slices.Backward(a.stages) {
 		failures := make([]error, len(stage))

@@ -313,19 +313,22 @@ func (c *purchaseClaim) balanceUnchanged(ctx context.Context, key redact.Secret)
 
 func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placement) (Outcome, error) {
 	var orders []storage.Order
-	placed := false
+	placed, logged := false, false
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
 		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, placements, now, now.Add(firstPoll(c.p.Kind)), announceRental)
+		if err != nil && !logged {
+			// This process keeps trying to store them. If it ends before that, the outcome
+			// becomes unknown, and an operator finds the order ids in the log.
+			for _, placement := range placements {
+				c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", placement.ExternalID, "error", err)
+			}
+			logged = true
+		}
 		return err
 	})
 	if err != nil {
-		// This process keeps trying to store them. If it ends before that, the outcome
-		// becomes unknown, and an operator finds the order ids in the log.
-		for _, placement := range placements {
-			c.s.log.Error("order placed but not recorded yet", "purchase", c.p.ID, "order", placement.ExternalID, "error", err)
-		}
 		c.s.mu.Lock()
 		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, placements: placements}
 		c.s.mu.Unlock()

@@ -87,7 +87,7 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 		id = "phone_waiting_over"
 	}
 	text := l.T(id, args)
-	if o.RawStatus != "" && hstock.ParseSMSState(o.RawStatus) == hstock.SMSUnknown {
+	if state := hstock.ParseSMSState(o.RawStatus); o.RawStatus != "" && (state == hstock.SMSUnknown || state == hstock.SMSEnded) {
 		text += "\n" + l.T("order_state", locales.Args{"State": locales.Shorten(o.RawStatus, wordLength)})
 	}
 	return text

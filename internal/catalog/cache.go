@@ -9,6 +9,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
 )
 
 const (
@@ -25,7 +26,6 @@ const (
 	maxSeenItems  = 50_000
 	maxShelfItems = 20_000
 	maxItems      = 50_000 // of the whole catalogue, in one language
-	pageSize      = 5000   // items; hstock reads at most 8 MiB, 1.6 KiB for each
 	maxResults    = 1000   // of a search
 )
 
@@ -49,9 +49,12 @@ const (
 	kindItems
 )
 
-// cacheKey is one question to the marketplace, without the API key.
+// cacheKey is one question to the marketplace, without the API key. Accounts of
+// different currencies get different prices; currency is that of the asking key if
+// the answer has prices.
 type cacheKey struct {
 	kind                        kind
+	currency                    string
 	lang, category, subcategory string
 	country, seller             string
 	service                     int64
@@ -68,10 +71,17 @@ type cacheEntry struct {
 
 func (e cacheEntry) freshness() Freshness { return Freshness{Stale: e.stale, At: e.at} }
 
-// itemKey is an item in one language.
+// priced returns a question whose answer has prices for a key.
+func (c *Catalog) priced(ctx context.Context, key redact.Secret, question cacheKey) (cacheKey, error) {
+	var err error
+	question.currency, err = c.market.Currency(ctx, key)
+	return question, err
+}
+
+// itemKey is an item in one language and currency.
 type itemKey struct {
-	lang    string
-	service int64
+	lang, currency string
+	service        int64
 }
 
 type seenItem struct {
@@ -80,10 +90,10 @@ type seenItem struct {
 }
 
 // rememberItems stores items, so that opening a product from a list needs no call.
-func (c *Catalog) rememberItems(lang string, items []hstock.Item) {
+func (c *Catalog) rememberItems(question cacheKey, items []hstock.Item) {
 	now := time.Now()
 	for _, item := range items {
-		c.seenItems.Set(itemKey{lang, item.Service}, seenItem{item, now})
+		c.seenItems.Set(itemKey{question.lang, question.currency, item.Service}, seenItem{item, now})
 	}
 }
 
@@ -189,7 +199,7 @@ func (c *Catalog) store(question cacheKey, value any) cacheEntry {
 func (c *Catalog) staleAnswer(question cacheKey) (cacheEntry, bool) {
 	e, known := c.lastGood.GetIfPresent(question)
 	if question.kind == kindProduct {
-		if seen, ok := c.seenItems.GetIfPresent(itemKey{question.lang, question.service}); ok && !seen.at.Before(e.at) {
+		if seen, ok := c.seenItems.GetIfPresent(itemKey{question.lang, question.currency, question.service}); ok && !seen.at.Before(e.at) {
 			e, known = cacheEntry{value: []hstock.Item{seen.item}, at: seen.at}, true
 		}
 	}

@@ -148,7 +148,7 @@ func TestSlowRefreshServesStale(t *testing.T) {
 		if took, freshness, err := shelf(); took != 0 || freshness.Stale || err != nil {
 			t.Errorf("refreshed: %s, %v, %v", took, freshness, err)
 		}
-		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 5000 ", "services  Instagram/ 5000 ")
 	})
 }
 
@@ -165,7 +165,7 @@ func TestConcurrentCallersShareOneCall(t *testing.T) {
 			})
 		}
 		callers.Wait()
-		wantCalls(t, m, "services zh Email Accounts/ 0 ")
+		wantCalls(t, m, "services zh Email Accounts/ 5000 ")
 	})
 }
 
@@ -194,7 +194,7 @@ func TestFirstCallerCancels(t *testing.T) {
 		if took := time.Since(began); took != 2*time.Second {
 			t.Errorf("took %s, want 2s", took)
 		}
-		wantCalls(t, m, "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 5000 ")
 	})
 }
 
@@ -217,7 +217,7 @@ func TestFirstCallerHasInvalidKey(t *testing.T) {
 			})
 		}
 		callers.Wait()
-		wantCalls(t, m, "services  Instagram/ 0 ", "services  Instagram/ 0 ")
+		wantCalls(t, m, "services  Instagram/ 5000 ", "services  Instagram/ 5000 ")
 	})
 }
 
@@ -344,7 +344,7 @@ func TestCacheSizeIsLimited(t *testing.T) {
 		c.fresh.Set(question, one)
 	}
 	for n := range int64(2 * maxSeenItems) {
-		c.seenItems.Set(itemKey{"", n}, seenItem{})
+		c.seenItems.Set(itemKey{"", "", n}, seenItem{})
 	}
 	c.lastGood.CleanUp()
 	c.fresh.CleanUp()

@@ -26,6 +26,7 @@ type Market interface {
 	Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error)
 	SMSCountries(ctx context.Context, key redact.Secret, lang string) ([]hstock.SMSCountry, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
+	Currency(ctx context.Context, key redact.Secret) (string, error)
 }
 
 // Options configures a Catalog.
@@ -33,7 +34,8 @@ type Options struct {
 	TTL time.Duration // how long an answer is fresh; at least a second
 }
 
-// Catalog caches answers per language and shares them between API keys. Its
+// Catalog caches answers per language, those with prices also per currency, and
+// shares them between API keys. Its
 // methods may be called by several goroutines at once. The slices they return
 // are shared: callers must not change or sort them. Errors are those of hstock,
 // ErrDelisted, or the context's.
@@ -161,7 +163,10 @@ func (c *Catalog) count(ctx context.Context, key redact.Secret, path CategoryPat
 // inventoryTTL old or stale. It returns ErrDelisted if there is no such service.
 func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
 	lang = normalizeLang(lang)
-	question := cacheKey{kind: kindInventory, lang: lang, service: service}
+	question, err := c.priced(ctx, key, cacheKey{kind: kindInventory, lang: lang, service: service})
+	if err != nil {
+		return hstock.Inventory{}, Freshness{}, err
+	}
 	fetch := func(ctx context.Context) (hstock.Inventory, error) {
 		inventory, err := c.market.Inventory(ctx, key, service, lang)
 		if errors.Is(err, hstock.ErrServiceNotFound) {

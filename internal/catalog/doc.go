@@ -13,14 +13,15 @@
 // filter's.
 //
 // Caching. Answers are fresh for Options.TTL (stock and single items for 15 s)
-// and are shared by all API keys. Concurrent callers of the same question share
+// and are shared by all API keys; those with prices only by keys of the same currency.
+// Concurrent callers of the same question share
 // one call to the marketplace; if it fails because of the first caller's key,
 // the next caller fetches with its own. While the marketplace is down, or takes
 // longer than 3 s, the last good answer of up to 24 hours is returned, marked as
 // stale, and the marketplace is asked again after 15 s. Inventory with fresh never
 // returns a stale answer, because it precedes a payment.
 //
-// Search covers the whole catalogue, fetched in pages of 5,000 items, at most
-// 50,000 in each language. Its index is built at the first search of an answer
+// Lists are fetched in pages, and one SMM service page by page until it is found.
+// Search covers the whole catalogue, at most 50,000 items in each language. Its index is built at the first search of an answer
 // and is evicted with it.
 package catalog

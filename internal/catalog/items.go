@@ -50,18 +50,24 @@ func (c *Catalog) list(
 	ctx context.Context, key redact.Secret, question cacheKey,
 	fetch func(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error), f hstock.Filter,
 ) ([]hstock.Item, Freshness, error) {
+	question, err := c.priced(ctx, key, question)
+	if err != nil {
+		return nil, Freshness{}, err
+	}
 	f.Lang = question.lang
 	return get(ctx, c, question, func(ctx context.Context) ([]hstock.Item, error) {
-		page, err := fetch(ctx, key, f)
+		var page hstock.Page
+		var err error
+		if len(f.ProductIDs) > 0 {
+			page, err = fetch(ctx, key, f)
+		} else {
+			page, err = hstock.AllPages(ctx, key, f, maxShelfItems, fetch)
+		}
 		if err != nil {
 			return nil, err
 		}
-		items := page.Items
-		if len(items) > maxShelfItems {
-			items = slices.Clone(items[:maxShelfItems])
-		}
-		c.rememberItems(f.Lang, items)
-		return items, nil
+		c.rememberItems(question, page.Items)
+		return page.Items, nil
 	})
 }
 
@@ -69,15 +75,17 @@ func (c *Catalog) list(
 // TTL, else from the marketplace. It returns ErrDelisted if there is no such
 // service.
 func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
-	lang = normalizeLang(lang)
-	seen, known := c.seenItems.GetIfPresent(itemKey{lang, service})
+	question, err := c.priced(ctx, key, cacheKey{kind: kindProduct, lang: normalizeLang(lang), service: service})
+	if err != nil {
+		return hstock.Item{}, Freshness{}, err
+	}
+	seen, known := c.seenItems.GetIfPresent(itemKey{question.lang, question.currency, service})
 	if known && time.Since(seen.at) < c.ttl {
 		return seen.item, Freshness{At: seen.at}, nil
 	}
 	isSMM := known && seen.item.EntityType == hstock.EntitySMM
-	question := cacheKey{kind: kindProduct, lang: lang, service: service}
 	items, freshness, err := get(ctx, c, question, func(ctx context.Context) ([]hstock.Item, error) {
-		return c.fetchProduct(ctx, key, lang, service, isSMM)
+		return c.fetchProduct(ctx, key, question, isSMM)
 	})
 	switch {
 	case err != nil:
@@ -88,26 +96,35 @@ func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, s
 	return items[0], freshness, nil
 }
 
-// fetchProduct returns the item with that number, or none. The marketplace looks
-// up only products by number, so SMM services are found in the list of all of them.
-func (c *Catalog) fetchProduct(ctx context.Context, key redact.Secret, lang string, service int64, isSMM bool) ([]hstock.Item, error) {
-	isOther := func(item hstock.Item) bool { return item.Service != service }
+// fetchProduct returns the item with the question's number, or none. The marketplace
+// looks up only products by number, so SMM services are looked for page by page. A
+// marketplace of the older form has no products.
+func (c *Catalog) fetchProduct(ctx context.Context, key redact.Secret, question cacheKey, isSMM bool) ([]hstock.Item, error) {
+	find := func(items []hstock.Item) []hstock.Item {
+		c.rememberItems(question, items)
+		if i := slices.IndexFunc(items, func(item hstock.Item) bool { return item.Service == question.service }); i >= 0 {
+			return items[i : i+1 : i+1]
+		}
+		return nil
+	}
 	if !isSMM {
-		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: formatServices([]int64{service}), Lang: lang})
-		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) {
+		page, err := c.market.Products(ctx, key, hstock.Filter{ProductIDs: formatServices([]int64{question.service}), Lang: question.lang})
+		if err != nil && !errors.Is(err, hstock.ErrServiceNotFound) && !errors.Is(err, hstock.ErrInvalidAction) {
 			return nil, err
 		}
-		if items := slices.DeleteFunc(page.Items, isOther); len(items) > 0 {
-			c.rememberItems(lang, items)
-			return items, nil
+		if found := find(page.Items); found != nil {
+			return found, nil
 		}
 	}
-	services, freshness, err := c.smmServices(ctx, key, lang)
-	if err == nil && freshness.Stale {
-		// A service that is missing from a stale list may exist now.
-		err = &hstock.Error{Action: "services", Kind: hstock.Unreachable}
+	for page, err := range hstock.Pages(ctx, key, hstock.Filter{EntityType: hstock.EntitySMM, Lang: question.lang}, c.market.Services) {
+		if err != nil {
+			return nil, err
+		}
+		if found := find(page.Items); found != nil {
+			return found, nil
+		}
 	}
-	return slices.DeleteFunc(slices.Clone(services), isOther), err
+	return nil, nil
 }
 
 // Items returns products and SMM services by their numbers, at most inventoryTTL

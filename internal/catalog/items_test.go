@@ -18,10 +18,10 @@ func TestShelf(t *testing.T) {
 			want                        []hstock.Item
 			call                        string
 		}{
-			{"zh", "Email Accounts", "Gmail", []hstock.Item{gmail}, "services zh Email Accounts/Gmail 0 "},
-			{"en", "Email Accounts", "", []hstock.Item{gmail, outlook}, "services  Email Accounts/ 0 "},
+			{"zh", "Email Accounts", "Gmail", []hstock.Item{gmail}, "services zh Email Accounts/Gmail 5000 "},
+			{"en", "Email Accounts", "", []hstock.Item{gmail, outlook}, "services  Email Accounts/ 5000 "},
 			{"", "", "", []hstock.Item{followers, gmail, outlook}, "services  / 5000 "},
-			{"", "Nothing", "", nil, "services  Nothing/ 0 "},
+			{"", "Nothing", "", nil, "services  Nothing/ 5000 "},
 		}
 		for _, test := range tests {
 			got, _, err := c.Shelf(t.Context(), key, test.lang, test.category, test.subcategory)
@@ -36,6 +36,9 @@ func TestShelf(t *testing.T) {
 func TestShelfIsLimited(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.items = slices.Repeat([]hstock.Item{gmail}, maxShelfItems+5)
+		for i := range m.items {
+			m.items[i].Service = int64(i + 1)
+		}
 		items, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
 		if err != nil || len(items) != maxShelfItems {
 			t.Errorf("%d items, %v, want %d", len(items), err, maxShelfItems)
@@ -54,7 +57,7 @@ func TestProduct(t *testing.T) {
 		{"from a shelf", "Email Accounts", 2, gmail, nil},
 		{"SMM from a shelf", "Instagram", 1, followers, nil},
 		{"by number", "", 2, gmail, []string{"products zh / 0 2"}},
-		{"SMM by number", "", 1, followers, []string{"products zh / 0 1", "services zh / 0 smm"}},
+		{"SMM by number", "", 1, followers, []string{"products zh / 0 1", "services zh / 5000 smm"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,7 +82,7 @@ func TestProductDelisted(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		_, _, err := c.Product(t.Context(), key, "", 99)
 		wantError(t, err, ErrDelisted)
-		wantCalls(t, m, "products  / 0 99", "services  / 0 smm")
+		wantCalls(t, m, "products  / 0 99", "services  / 5000 smm")
 		_, _, err = c.Product(t.Context(), key, "", 99)
 		wantError(t, err, ErrDelisted)
 		wantCalls(t, m)
@@ -121,7 +124,7 @@ func TestProductFromShelfDuringOutage(t *testing.T) {
 				}
 			}
 		}
-		wantCalls(t, m, "services  / 0 smm", "products  / 0 2")
+		wantCalls(t, m, "services  / 5000 smm", "products  / 0 2")
 		if _, _, err := c.Product(t.Context(), key, "", 99); !isOutage(err) {
 			t.Errorf("a service that was never returned: %v, want an outage", err)
 		}
@@ -155,7 +158,7 @@ func TestRecommendedAndSellerGoods(t *testing.T) {
 		recommendedGmail := withSeller(gmail, "a")
 		recommendedGmail.Recommended = true
 		m.items = []hstock.Item{followers, recommendedGmail, withSeller(outlook, "b")}
-		for _, calls := range [][]string{{"products  / 0 recommended", "products  / 0 of b"}, nil} {
+		for _, calls := range [][]string{{"products  / 5000 recommended", "products  / 5000 of b"}, nil} {
 			recommended, _, err := c.Recommended(t.Context(), key, "en")
 			if diff := cmp.Diff([]hstock.Item{recommendedGmail}, recommended); err != nil || diff != "" {
 				t.Errorf("%v, recommended (-want +got):\n%s", err, diff)
@@ -179,7 +182,7 @@ func TestItems(t *testing.T) {
 		if diff := cmp.Diff(want, items); err != nil || fresh.Stale || diff != "" {
 			t.Errorf("%v, %v (-want +got):\n%s", err, fresh, diff)
 		}
-		wantCalls(t, m, "products zh / 0 3,2,99", "services zh / 0 smm")
+		wantCalls(t, m, "products zh / 0 3,2,99", "services zh / 5000 smm")
 
 		// A new price is visible after inventoryTTL, long before the TTL of a shelf.
 		repriced := gmail

@@ -65,15 +65,35 @@ func joinCategories(english, translated []hstock.Category) ([]Category, bool) {
 		if category.Name == "" {
 			continue
 		}
-		c := Category{English: category.Name, Name: cmp.Or(other.Name, category.Name)}
+		c := Category{English: category.Name, Name: hstock.PlainName(cmp.Or(other.Name, category.Name))}
 		for j, name := range category.Subcategories {
 			if name != "" {
-				c.Subcategories = append(c.Subcategories, Subcategory{English: name, Name: cmp.Or(other.Subcategories[j], name)})
+				c.Subcategories = append(c.Subcategories, Subcategory{English: name, Name: hstock.PlainName(cmp.Or(other.Subcategories[j], name))})
 			}
 		}
 		joined = append(joined, c)
 	}
-	return joined, true
+	return joinRepeated(joined), true
+}
+
+// joinRepeated joins categories, and subcategories in them, that have the same
+// English name: a filter finds all of them.
+func joinRepeated(categories []Category) []Category {
+	joined := make([]Category, 0, len(categories))
+	at := map[string]int{}
+	for _, category := range categories {
+		i, repeated := at[category.English]
+		if !repeated {
+			i, at[category.English] = len(joined), len(joined)
+			joined = append(joined, Category{English: category.English, Name: category.Name})
+		}
+		for _, sub := range category.Subcategories {
+			if !slices.ContainsFunc(joined[i].Subcategories, func(s Subcategory) bool { return s.English == sub.English }) {
+				joined[i].Subcategories = append(joined[i].Subcategories, sub)
+			}
+		}
+	}
+	return joined
 }
 
 // hasMovedName reports whether a translated list contains an English name at a

@@ -54,7 +54,7 @@ func TestJoinCategories(t *testing.T) {
 		{name: "an English subcategory at another position", english: english, translated: list(category("a", "Xbox", "c"), category("d", "e"), category("f")), rejected: true},
 		{
 			name: "duplicate names", english: list(category("A", "x", "x"), category("A")), translated: list(category("A", "x", "x"), category("A")),
-			want: []Category{{"A", "A", []Subcategory{{"x", "x"}, {"x", "x"}}}, {"A", "A", nil}},
+			want: []Category{{"A", "A", []Subcategory{{"x", "x"}}}},
 		},
 		{
 			name: "names missing", english: list(category("", "x"), category("B", "", "y")), translated: list(category("甲", "乙"), category("", "丙", "")),

@@ -39,7 +39,8 @@ type fakeMarket struct {
 	countries             map[string][]hstock.SMSCountry // by language
 	projects              map[string][]hstock.SMSProject // by language; the country is ignored
 	sellers               []hstock.Seller
-	perPage               int // sellers on a page, whatever limit is requested; 0: all of them, on any page
+	perPage               int                      // sellers on a page, whatever limit is requested; 0: all of them, on any page
+	currencies            map[redact.Secret]string // by key; any other is USD
 	fail                  error
 	delay                 time.Duration
 	calls                 []string
@@ -181,6 +182,14 @@ func (f *fakeMarket) SMSProjects(ctx context.Context, key redact.Secret, country
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.projects[lang], nil
+}
+
+// Currency makes no call, as hstock.Client does after a Balance.
+func (f *fakeMarket) Currency(_ context.Context, key redact.Secret) (string, error) {
+	if currency, known := f.currencies[key]; known {
+		return currency, nil
+	}
+	return "USD", nil
 }
 
 // takeCalls returns and clears the recorded calls.

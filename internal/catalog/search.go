@@ -43,37 +43,18 @@ func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query str
 
 // all returns the whole catalogue in a language, at most maxItems.
 func (c *Catalog) all(ctx context.Context, key redact.Secret, lang string) (*allItems, Freshness, error) {
-	return get(ctx, c, cacheKey{kind: kindAll, lang: lang}, func(ctx context.Context) (*allItems, error) {
-		items, err := fetchAll(ctx, c.market, key, lang)
-		if err != nil {
-			return nil, err
-		}
-		c.rememberItems(lang, items)
-		return &allItems{items: items}, nil
-	})
-}
-
-// fetchAll fetches page after page. The catalogue may change in between, so that
-// an item is on two pages; it is returned once.
-func fetchAll(ctx context.Context, m Market, key redact.Secret, lang string) ([]hstock.Item, error) {
-	var all []hstock.Item
-	seen := map[int64]bool{}
-	for page := 1; ; page++ {
-		answer, err := m.Services(ctx, key, hstock.Filter{Page: page, Limit: pageSize, Lang: lang})
-		if err != nil {
-			return nil, err
-		}
-		before := len(all)
-		for _, item := range answer.Items {
-			if !seen[item.Service] && len(all) < maxItems {
-				seen[item.Service] = true
-				all = append(all, item)
-			}
-		}
-		if len(all) == before || page >= answer.TotalPages || len(all) == maxItems {
-			return all, nil
-		}
+	question, err := c.priced(ctx, key, cacheKey{kind: kindAll, lang: lang})
+	if err != nil {
+		return nil, Freshness{}, err
 	}
+	return get(ctx, c, question, func(ctx context.Context) (*allItems, error) {
+		page, err := hstock.AllPages(ctx, key, hstock.Filter{Lang: lang}, maxItems, c.market.Services)
+		if err != nil {
+			return nil, err
+		}
+		c.rememberItems(question, page.Items)
+		return &allItems{items: page.Items}, nil
+	})
 }
 
 func (a *allItems) find(english *allItems, query string) []hstock.Item {
@@ -81,7 +62,7 @@ func (a *allItems) find(english *allItems, query string) []hstock.Item {
 	var found []hstock.Item
 	for _, soldOut := range []bool{false, true} {
 		for _, i := range matches {
-			if item := &a.items[i]; (item.Stock <= 0) == soldOut && len(found) < maxResults {
+			if item := &a.items[i]; item.SoldOut() == soldOut && len(found) < maxResults {
 				found = append(found, *item)
 			}
 		}

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -84,57 +83,6 @@ func TestSoldOutItemsComeLast(t *testing.T) {
 			t.Errorf("%d items, %v", len(items), err)
 		}
 	})
-}
-
-// TestFetchAllPages fetches catalogues of several sizes, also ones that change between
-// two pages.
-func TestFetchAllPages(t *testing.T) {
-	for _, test := range []struct {
-		name         string
-		items, moved int
-		ignoresPage  bool // the marketplace always returns the first page
-		want, calls  int
-	}{
-		{name: "empty", items: 0, want: 0, calls: 1},
-		{name: "one page", items: pageSize, want: pageSize, calls: 1},
-		{name: "one more", items: pageSize + 1, want: pageSize + 1, calls: 2},
-		{name: "an item moved between pages", items: 2 * pageSize, moved: 1, want: 2*pageSize - 1, calls: 2},
-		{name: "too many", items: maxItems + 2*pageSize, want: maxItems, calls: maxItems / pageSize},
-		{name: "pages are ignored", items: 2 * pageSize, ignoresPage: true, want: pageSize, calls: 2},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			calls := 0
-			m := &pagedMarket{answer: func(f hstock.Filter) hstock.Page {
-				calls++
-				page := hstock.Page{TotalPages: (test.items + f.Limit - 1) / f.Limit}
-				from := (f.Page - 1) * f.Limit
-				if test.ignoresPage {
-					from = 0
-				}
-				if f.Page > 1 {
-					from -= test.moved
-				}
-				for n := from; n < min(from+f.Limit, test.items-test.moved); n++ {
-					page.Items = append(page.Items, hstock.Item{Service: int64(n) + 1})
-				}
-				return page
-			}}
-			items, err := fetchAll(t.Context(), m, key, "")
-			if err != nil || len(items) != test.want || calls != test.calls {
-				t.Errorf("%d items in %d calls, %v, want %d in %d", len(items), calls, err, test.want, test.calls)
-			}
-		})
-	}
-}
-
-// pagedMarket answers services with a function.
-type pagedMarket struct {
-	fakeMarket
-	answer func(hstock.Filter) hstock.Page
-}
-
-func (p *pagedMarket) Services(_ context.Context, _ redact.Secret, f hstock.Filter) (hstock.Page, error) {
-	return p.answer(f), nil
 }
 
 // TestIndexIsBuiltOnce checks that concurrent searches build one index for each answer.

@@ -20,10 +20,11 @@ import (
 type Country struct{ Code, Name, English string }
 
 // Project is a website whose codes numbers of one country can receive. Price is
-// for one number and for display only; a purchase reads the price again.
+// for one number, in Currency, and for display only; a purchase reads it again.
 type Project struct {
 	ID, Name, English string
 	Price             decimal.Decimal
+	Currency          string
 }
 
 // Countries returns all countries, in the order of the marketplace's list in that
@@ -48,7 +49,11 @@ func (c *Catalog) Countries(ctx context.Context, key redact.Secret, lang string)
 // marketplace's list in that language.
 func (c *Catalog) Projects(ctx context.Context, key redact.Secret, lang, country string) ([]Project, Freshness, error) {
 	lang = normalizeLang(lang)
-	return get(ctx, c, cacheKey{kind: kindProjects, lang: lang, country: country}, func(ctx context.Context) ([]Project, error) {
+	question, err := c.priced(ctx, key, cacheKey{kind: kindProjects, lang: lang, country: country})
+	if err != nil {
+		return nil, Freshness{}, err
+	}
+	return get(ctx, c, question, func(ctx context.Context) ([]Project, error) {
 		translated, english, err := fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSProject, error) {
 			projects, err := c.market.SMSProjects(ctx, key, country, lang)
 			return hstock.ProjectsIn(country, projects), err
@@ -57,7 +62,7 @@ func (c *Catalog) Projects(ctx context.Context, key redact.Secret, lang, country
 			translated, english,
 			func(entry hstock.SMSProject) (id, name string) { return entry.ID, entry.Name },
 			func(entry hstock.SMSProject, name, english string) Project {
-				return Project{entry.ID, name, english, entry.Price}
+				return Project{entry.ID, name, english, entry.Price, entry.Currency}
 			},
 		), err
 	})

@@ -52,7 +52,9 @@ func TestProjects(t *testing.T) {
 	item := func(id, name, country string) hstock.SMSProject {
 		return hstock.SMSProject{ID: id, Name: name, CountryID: country, Price: price("0.25")}
 	}
-	project := func(id, name, english string) Project { return Project{id, name, english, price("0.25")} }
+	project := func(id, name, english string) Project {
+		return Project{ID: id, Name: name, English: english, Price: price("0.25")}
+	}
 	for _, test := range []struct {
 		name             string
 		chinese, english []hstock.SMSProject

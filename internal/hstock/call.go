@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"hstockbot/internal/redact"
 )
 
@@ -24,23 +22,21 @@ const (
 	maxAttempts  = 3
 	rateTimeout  = 10 * time.Second       // of the wait for the rate limit; leaves a purchase 20 s for the answer
 	firstBackoff = 250 * time.Millisecond // before the second attempt, ±50 %; four times as long before the third
-
-	// The breaker opens when three calls have failed in all their attempts, and
-	// allows one attempt after breakerTimeout.
-	breakerFailures = 3 * maxAttempts
-	breakerTimeout  = 5 * time.Second
 )
 
 // Errors of an attempt. They quote nothing of the answer.
 var (
 	errEmpty           = errors.New("empty answer")
-	errTooLarge        = errors.New("answer too large")
 	errCutOff          = errors.New("answer cut off")
 	errNotJSON         = errors.New("not JSON")
 	errUnexpectedShape = errors.New("JSON of an unexpected shape")
 	errConnection      = errors.New("connection failed")
 	errRateLimited     = errors.New("rate limit: no slot in time")
 )
+
+// ErrTooLarge means that an answer to a read is larger than 8 MiB: fewer items must be
+// requested at a time.
+var ErrTooLarge = errors.New("answer too large")
 
 // call is one request.
 type call struct {
@@ -85,8 +81,10 @@ func (q call) refusal(status int, message string) *Error {
 	return newRefusal(q.action, status, message, q.key, values)
 }
 
-// request returns the POST of this call with the given body.
-func (q call) request(ctx context.Context, target string, body io.Reader) (*http.Request, error) {
+// request returns the POST of this call with the given body. With an acceptEncoding
+// of its own net/http leaves decompression to readBody, which also reads what was not
+// asked for.
+func (q call) request(ctx context.Context, target, acceptEncoding string, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, body)
 	if err != nil {
 		return nil, err
@@ -94,6 +92,7 @@ func (q call) request(ctx context.Context, target string, body io.Reader) (*http
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "hstockbot")
+	req.Header.Set("Accept-Encoding", acceptEncoding)
 	return req, nil
 }
 
@@ -110,7 +109,11 @@ func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
 	start := time.Now()
 	value, failure := send()
 	if failure != nil {
-		c.observe(q.action, failure.Kind.String(), time.Since(start))
+		outcome := failure.Kind.String()
+		if failure.Kind != OutcomeUnknown && failure.isAboutKey() && !c.holds.several() {
+			outcome = outcomeHeld
+		}
+		c.observe(q.action, outcome, time.Since(start))
 		var zero T
 		return zero, failure
 	}
@@ -131,9 +134,15 @@ func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func(
 		attempts = 1
 	}
 	for attempt := 1; ; attempt++ {
+		if held, status := c.holds.left(q.key); held > 0 && (attempts == 1 || held > maxHoldWait || !sleep(ctx, held)) {
+			if failure == nil {
+				failure = q.failure(Unreachable, status, errHeld)
+			}
+			return value, failure
+		}
 		value, failure = readAttempt(ctx, c, q, decode)
 		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) {
+		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) || errors.Is(failure, ErrTooLarge) {
 			return value, failure
 		}
 		if !sleep(ctx, backoff/2+rand.N(backoff)) { //nolint:gosec // jitter, not a secret
@@ -152,10 +161,12 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		var failure *Error
-		if value, failure = exchange(ctx, c, q, decode); failure != nil {
-			return struct{}{}, failure
+		if value, failure = exchange(ctx, c, q, decode); failure == nil {
+			c.noteOutcome(q, nil)
+			return struct{}{}, nil
 		}
-		return struct{}{}, nil
+		c.noteOutcome(q, failure)
+		return struct{}{}, failure
 	})
 	if err == nil || errors.As(err, &failure) {
 		return value, failure
@@ -163,8 +174,21 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 	return value, q.failure(Unreachable, 0, err) // the breaker is open
 }
 
+// noteOutcome remembers what an attempt says about its key and about all.
+func (c *Client) noteOutcome(q call, failure *Error) {
+	switch {
+	case failure != nil && failure.isAboutKey():
+		c.holds.add(q.key, failure.Status, failure.retryAfter)
+	case failure != nil && isOutage(failure):
+		c.failing.add(q.key)
+	default:
+		c.failing.reset()
+		c.holds.release(q.key)
+	}
+}
+
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
-	req, err := q.request(ctx, c.url, strings.NewReader(q.body()))
+	req, err := q.request(ctx, c.url, "gzip", strings.NewReader(q.body()))
 	if err != nil {
 		return value, q.failure(Unreachable, 0, errConnection)
 	}
@@ -175,24 +199,40 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	defer func() { _ = resp.Body.Close() }()
 	status := resp.StatusCode
 	if inconclusive(status) {
-		return value, q.failure(Unreachable, status, nil)
+		failure := q.failure(Unreachable, status, nil)
+		failure.retryAfter = resp.Header.Get("Retry-After")
+		return value, failure
 	}
-	body, err := readBody(ctx, resp.Body, maxReadBytes)
+	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxReadBytes)
 	if err != nil {
 		if ctx.Err() != nil {
 			return value, q.failure(Unreachable, status, err)
 		}
-		return value, q.failure(kindOfUnreadable(status), status, err)
+		return value, q.failure(Unreadable, status, err)
 	}
-	if message, refused := refusalMessage(body); refused {
+	outer := findJSON(body)
+	if outer == nil {
+		return value, q.failure(Unreadable, status, errNotJSON)
+	}
+	inner := unwrap(outer)
+	if message, refused := q.refusalMessage(outer, inner, status); refused {
 		return value, q.refusal(status, message)
 	}
 	if status < http.StatusBadRequest {
-		if value, ok := decode(body); ok {
+		if value, ok := decode(inner); ok {
 			return value, nil
 		}
 	}
-	return value, q.failure(kindOfUnreadable(status), status, decodeError(body))
+	return value, q.failure(Unreadable, status, errUnexpectedShape)
+}
+
+// refusalMessage looks for a refusal in an answer and in its envelope.
+func (q call) refusalMessage(outer, inner []byte, status int) (message string, refused bool) {
+	hasState := q.action == "status" || q.action == "sms_code" || q.action == "sms_status"
+	if message, refused = refusalMessage(outer, status, hasState); !refused {
+		message, refused = refusalMessage(inner, status, hasState)
+	}
+	return message, refused
 }
 
 // inconclusive reports whether a status is about the server or a proxy, so that the
@@ -200,15 +240,6 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 func inconclusive(status int) bool {
 	return status < 200 || status >= 300 && status < 400 || status >= 500 ||
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
-}
-
-// kindOfUnreadable returns the kind of an unreadable answer. With an error status it
-// is likely a proxy's page, so the marketplace was not reached.
-func kindOfUnreadable(status int) Kind {
-	if status >= http.StatusBadRequest {
-		return Unreachable
-	}
-	return Unreadable
 }
 
 // waitForRate waits for the rate limit. Its error is the context's or errRateLimited.
@@ -225,45 +256,6 @@ func (c *Client) waitForRate(ctx context.Context) error {
 		return errRateLimited
 	}
 	return nil
-}
-
-// readBody reads an answer of at most limit bytes that is not blank.
-func readBody(ctx context.Context, from io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(from, limit+1))
-	switch {
-	case int64(len(body)) > limit:
-		return nil, errTooLarge
-	case err != nil && ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		return nil, errCutOff
-	}
-	if body = trimBody(body); len(body) == 0 {
-		return nil, errEmpty
-	}
-	return body, nil
-}
-
-// newBreaker returns a breaker that opens when the marketplace is unreachable or
-// answers no JSON. JSON of an unexpected shape concerns one action only, and a
-// canceled or rate-limited call does not count.
-func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
-	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:        "hstockplus",
-		Timeout:     breakerTimeout,
-		ReadyToTrip: func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= breakerFailures },
-		IsSuccessful: func(err error) bool {
-			kind, failed := KindOf(err)
-			return !failed || kind != Unreachable && (kind != Unreadable || errors.Is(err, errUnexpectedShape))
-		},
-		IsExcluded: func(err error) bool {
-			return errors.Is(err, context.Canceled) || errors.Is(err, errRateLimited)
-		},
-	})
-}
-
-func isOpen(err error) bool {
-	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
 // safeCause reduces an error of net/http to one that is safe to print: the original

@@ -52,14 +52,23 @@ func (c *Client) Services(ctx context.Context, key redact.Secret, f Filter) (Pag
 // the subproducts' names (HStockPlus: inventory).
 func (c *Client) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (Inventory, error) {
 	q := newCall("inventory", key, "service", formatInt(service), "lang", langParam(lang))
-	return read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
+	inventory, err := read(ctx, c, q, func(body []byte) (Inventory, bool) { return decodeInventory(body, service) })
+	if currency, _ := c.knownCurrency(key); err == nil {
+		inventory.Currency = cmp.Or(inventory.Currency, currency)
+	}
+	return inventory, err
 }
 
 func readPage(ctx context.Context, c *Client, q call, f Filter, entity EntityType) (Page, error) {
 	if len(f.ProductIDs) > MaxBatch {
 		return Page{}, q.failure(NotSent, 0, errBatchSize)
 	}
-	return read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
+	page, err := read(ctx, c, q, func(body []byte) (Page, bool) { return decodePage(body, f, entity) })
+	currency, _ := c.knownCurrency(q.key)
+	for i := range page.Items {
+		page.Items[i].Currency = cmp.Or(page.Items[i].Currency, currency)
+	}
+	return page, err
 }
 
 func (f Filter) call(action string, key redact.Secret) call {
@@ -99,19 +108,20 @@ func formatPositive(n int) string {
 
 type categoryJSON struct {
 	Category      text
-	Subcategories []text
+	Subcategories list[text]
 }
 
 func decodeCategories(body []byte) ([]Category, bool) {
-	elements, ok := decodeList[categoryJSON](body, "categories", "data")
+	answer, ok := decodeList[categoryJSON](body, "categories", "data")
 	if !ok {
 		return nil, false
 	}
+	elements := answer.elements
 	categories, named := make([]Category, len(elements)), 0
 	for i, element := range elements {
 		categories[i].Name = string(element.Category)
-		for _, name := range element.Subcategories {
-			categories[i].Subcategories = append(categories[i].Subcategories, string(name))
+		for _, subcategory := range element.Subcategories.elements {
+			categories[i].Subcategories = append(categories[i].Subcategories, string(subcategory))
 		}
 		if element.Category != "" {
 			named++
@@ -122,8 +132,12 @@ func decodeCategories(body []byte) ([]Category, bool) {
 
 func decodeSubcategoryInfo(body []byte) (SubcategoryInfo, bool) {
 	var answer struct {
-		SubcategoryID, Name, Slug, ImageURL, Description text
-		Category                                         struct{ CategoryID, Name, Slug text }
+		SubcategoryID, Slug, ImageURL, Description text
+		Name                                       name
+		Category                                   struct {
+			CategoryID, Slug text
+			Name             name
+		}
 	}
 	if !unmarshal(body, &answer) {
 		return SubcategoryInfo{}, false
@@ -147,9 +161,9 @@ type sellerJSON struct {
 	ID     text
 	Object text `json:"_id"`
 
-	Name     text
-	ShopName text
-	Title    text
+	Name     name
+	ShopName name
+	Title    name
 
 	ProductCount  integer
 	ProductsCount integer
@@ -161,14 +175,14 @@ type sellerJSON struct {
 }
 
 func decodeSellers(body []byte) ([]Seller, bool) {
-	elements, ok := decodeList[sellerJSON](body, "shops", "data")
+	answer, ok := decodeList[sellerJSON](body, "shops", "data")
 	if !ok {
 		return nil, false
 	}
-	sellers := make([]Seller, 0, len(elements))
-	for _, element := range elements {
+	sellers := make([]Seller, 0, len(answer.elements))
+	for _, element := range answer.elements {
 		seller := Seller{
-			ID:   string(cmp.Or(element.ShopID, element.ID, element.Object)),
+			ID:   firstOf(element.ShopID, element.ID, element.Object),
 			Name: string(cmp.Or(element.Name, element.ShopName, element.Title)),
 		}
 		for _, products := range []integer{element.ProductCount, element.ProductsCount, element.TotalProducts} {
@@ -178,8 +192,8 @@ func decodeSellers(body []byte) ([]Seller, bool) {
 			}
 		}
 		for _, rating := range []money{element.Rating, element.AverageRating, element.Stars} {
-			if rating.Valid {
-				seller.Rating, seller.HasRating = rating.Decimal, true
+			if stars := rating.figure(); stars.Valid {
+				seller.Rating, seller.HasRating = stars.Decimal, true
 				break
 			}
 		}
@@ -187,22 +201,22 @@ func decodeSellers(body []byte) ([]Seller, bool) {
 			sellers = append(sellers, seller)
 		}
 	}
-	return sellers, len(sellers) > 0 || len(elements) == 0
+	return sellers, len(sellers) > 0 || len(answer.elements) == 0
 }
 
 type itemJSON struct {
 	ID            text
-	Service       integer
-	Name          text
-	Type          text
-	Category      text
+	Service       id
+	Name          name
+	Type          name
+	Category      name
 	Rate          money
 	Min           integer
 	Max           integer
 	Refill        flag
 	Cancel        flag
 	Stock         integer
-	EntityType    text
+	EntityType    entityType
 	AutoDelivery  flag
 	Description   text
 	ImageURL      text
@@ -210,13 +224,28 @@ type itemJSON struct {
 	SubcategoryID text
 }
 
+// entityType is an EntityType in lower case.
+type entityType EntityType
+
+func (e *entityType) UnmarshalJSON(data []byte) error {
+	*e = entityType(strings.ToLower(PlainName(scalar(data))))
+	return nil
+}
+
 // item returns the item and whether it can be ordered. Items without a number or a
-// price are dropped: a missing price must not be displayed as 0.
-func (r *itemJSON) item(entity EntityType) (Item, bool) {
+// price are dropped: a missing price must not be displayed as 0. An item without a
+// type is of the requested one; if none was requested, it is a product if it has a
+// member that only products have.
+func (r *itemJSON) item(requested EntityType) (Item, bool) {
 	rate, priced := r.Rate.price()
-	if r.EntityType != "" {
-		entity = EntityType(r.EntityType)
+	entity := cmp.Or(EntityType(r.EntityType), requested)
+	if entity == "" {
+		entity = EntitySMM
+		if r.SubcategoryID != "" || r.Description != "" || r.ImageURL != "" || r.IsRecommended.ok {
+			entity = EntityProduct
+		}
 	}
+	stock, stockUnknown := r.Stock.stock()
 	return Item{
 		ID:            string(r.ID),
 		Service:       r.Service.value,
@@ -224,44 +253,47 @@ func (r *itemJSON) item(entity EntityType) (Item, bool) {
 		Type:          string(r.Type),
 		Category:      string(r.Category),
 		Rate:          rate,
+		Currency:      r.Rate.currency,
 		Min:           r.Min.count(),
 		Max:           r.Max.count(),
 		Refill:        r.Refill.value,
 		Cancel:        r.Cancel.value,
-		Stock:         r.Stock.count(),
+		Stock:         stock,
+		StockUnknown:  stockUnknown,
 		EntityType:    entity,
 		AutoDelivery:  r.AutoDelivery.value,
 		Description:   string(r.Description),
 		ImageURL:      string(r.ImageURL),
 		Recommended:   r.IsRecommended.value,
 		SubcategoryID: string(r.SubcategoryID),
-	}, r.Service.value > 0 && priced
+	}, r.Service.ok && priced
 }
 
 // decodePage decodes the answer to services and products. The envelope of products
-// is undocumented: the list may be a member of one of three names, or a bare array.
+// is undocumented: the list may be a member of one of three names, or a bare list.
 func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	var answer struct {
-		Services, Products, Data []itemJSON
+		Services, Products, Data list[itemJSON]
 		Total, Page, Limit       integer
 		TotalPages               integer `json:"total_pages"`
 	}
-	var items []itemJSON
-	listed := false
-	if body[0] == '[' {
-		listed = unmarshal(body, &items)
-	} else if unmarshal(body, &answer) {
-		for _, items = range [][]itemJSON{answer.Services, answer.Products, answer.Data} {
-			if listed = items != nil; listed {
+	var listed list[itemJSON]
+	if body[0] == '{' && unmarshal(body, &answer) {
+		for _, listed = range []list[itemJSON]{answer.Services, answer.Products, answer.Data} {
+			if listed.ok {
 				break
 			}
 		}
-		listed = listed || answer.Total.ok && answer.Total.value == 0
+		listed.ok = listed.ok || answer.Total.ok && answer.Total.value == 0
 	}
-	if !listed {
+	if !listed.ok && isBareList(body) {
+		unmarshal(body, &listed)
+	}
+	if !listed.ok {
 		return Page{}, false
 	}
 
+	items := listed.elements
 	page := Page{Items: make([]Item, 0, len(items)), Page: f.Page, Limit: f.Limit}
 	for i := range items {
 		if item, ok := items[i].item(entity); ok {
@@ -287,25 +319,25 @@ func decodePage(body []byte, f Filter, entity EntityType) (Page, bool) {
 	case answer.TotalPages.ok:
 		page.TotalPages = int(answer.TotalPages.count())
 	case page.Limit > 0:
-		page.TotalPages = (page.Total + page.Limit - 1) / page.Limit
+		page.TotalPages = (page.Total-1)/page.Limit + 1
 	}
 	return page, len(page.Items) > 0 || len(items) == 0
 }
 
 func decodeInventory(body []byte, requested int64) (Inventory, bool) {
 	var answer struct {
-		Service      integer
+		Service      id
 		Stock        integer
 		Available    flag
 		Rate         money
 		Min, Max     integer
-		EntityType   text
+		EntityType   entityType
 		AutoDelivery flag
-		Subproducts  []struct {
+		Subproducts  list[struct {
 			SubproductID text
-			Name         text
+			Name         name
 			Stock        integer
-		}
+		}]
 	}
 	if !unmarshal(body, &answer) {
 		return Inventory{}, false
@@ -313,24 +345,25 @@ func decodeInventory(body []byte, requested int64) (Inventory, bool) {
 	rate, priced := answer.Rate.price()
 	inventory := Inventory{
 		Service:      requested,
-		Stock:        answer.Stock.count(),
 		Available:    answer.Available.value,
 		Rate:         rate,
+		Currency:     answer.Rate.currency,
 		Min:          answer.Min.count(),
 		Max:          answer.Max.count(),
 		EntityType:   EntityType(answer.EntityType),
 		AutoDelivery: answer.AutoDelivery.value,
 	}
+	inventory.Stock, inventory.StockUnknown = answer.Stock.stock()
 	if answer.Service.ok {
 		inventory.Service = answer.Service.value
 	}
 	if !answer.Available.ok {
-		inventory.Available = inventory.Stock > 0
+		inventory.Available = inventory.StockUnknown || inventory.Stock > 0
 	}
-	for _, variant := range answer.Subproducts {
-		inventory.Subproducts = append(inventory.Subproducts, Subproduct{
-			ID: string(variant.SubproductID), Name: string(variant.Name), Stock: variant.Stock.count(),
-		})
+	for _, variant := range answer.Subproducts.elements {
+		s := Subproduct{ID: string(variant.SubproductID), Name: string(variant.Name)}
+		s.Stock, s.StockUnknown = variant.Stock.stock()
+		inventory.Subproducts = append(inventory.Subproducts, s)
 	}
 	return inventory, priced
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -25,7 +26,7 @@ type Options struct {
 	URL     string                                                            // https://hstockplus.com/api/v2
 	Rate    float64                                                           // calls per second, all keys together; 0: no limit
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; replaces the network
-	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String or "ok"
+	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String, "ok" or "held"
 }
 
 // Client calls one marketplace with any number of API keys. Its methods may be
@@ -36,7 +37,11 @@ type Client struct {
 	purchases *http.Client
 	limiter   *rate.Limiter
 	breaker   *gobreaker.CircuitBreaker[struct{}]
-	observe   func(action, outcome string, took time.Duration)
+	failing   *failingKeys // what the breaker counts
+	holds     holds
+
+	currencies sync.Map // keyDigest to string
+	observe    func(action, outcome string, took time.Duration)
 }
 
 // New returns a Client without connecting. The error says that the URL is not
@@ -51,9 +56,11 @@ func New(o Options) (*Client, error) {
 		reads:     &http.Client{Transport: readTransport(o), CheckRedirect: noRedirect},
 		purchases: &http.Client{Transport: purchaseTransport(o), CheckRedirect: noRedirect},
 		limiter:   rate.NewLimiter(rate.Inf, 0),
-		breaker:   newBreaker(),
+		failing:   &failingKeys{attempts: map[keyDigest]int{}},
+		holds:     holds{byKey: map[keyDigest]hold{}},
 		observe:   o.Observe,
 	}
+	c.breaker = newBreaker(c.failing)
 	if o.Rate > 0 {
 		// A burst as large as the rate would allow twice the rate in the first
 		// second.
@@ -90,7 +97,6 @@ func readTransport(o Options) *http.Transport {
 func purchaseTransport(o Options) *http.Transport {
 	t := baseTransport(o)
 	t.DisableKeepAlives = true
-	t.DisableCompression = true
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
 	return t

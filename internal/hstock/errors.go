@@ -1,11 +1,14 @@
 package hstock
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"net/url"
+	"regexp"
 	"strings"
-	"unicode"
 
 	"hstockbot/internal/redact"
 )
@@ -81,6 +84,7 @@ type Error struct {
 	Err     error  // the documented refusal, the context's error, or the cause
 
 	requestValues []string // masked in Refusal when it is printed
+	retryAfter    string   // the header of that name
 }
 
 // Error implements error.
@@ -117,7 +121,7 @@ func KindOf(err error) (Kind, bool) {
 func newRefusal(action string, status int, message string, key redact.Secret, requestValues []string) *Error {
 	e := &Error{
 		Action: action, Kind: RefusedOther, Status: status, requestValues: requestValues,
-		Refusal: sanitize(maskValues(message, []string{key.Reveal()})),
+		Refusal: shorten(maskValues(PlainName(message), []string{key.Reveal()}), maxRefusalRunes),
 	}
 	if e.Err = DocumentedRefusal(message); e.Err != nil {
 		e.Kind = Refused
@@ -142,33 +146,20 @@ func DocumentedRefusal(message string) error {
 	return nil
 }
 
-// maxRefusalRunes is the longest message of the marketplace that is kept.
-const maxRefusalRunes = 200
+// minMaskedBytes is the shortest value of a request that is masked: masking "1" would
+// make every number unreadable.
+const minMaskedBytes = 6
 
-// sanitize makes a message of the marketplace safe to display: one line without
-// control or direction characters, at most maxRefusalRunes.
-func sanitize(message string) string {
-	message = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, message)
-	runes := []rune(strings.Join(strings.Fields(message), " "))
-	if len(runes) > maxRefusalRunes {
-		runes = append(runes[:maxRefusalRunes-1], '…')
-	}
-	return string(runes)
-}
-
-// maskValues replaces the values in text by redact.Placeholder.
+// maskValues replaces the values in text by redact.Placeholder, in any case, and as
+// they stand in a URL, in JSON and in HTML.
 func maskValues(text string, values []string) string {
 	for _, value := range values {
-		if value != "" {
-			text = strings.ReplaceAll(text, value, redact.Placeholder)
+		if len(value) < minMaskedBytes {
+			continue
+		}
+		quoted, _ := json.Marshal(value) // a string has no error
+		for _, form := range []string{value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(string(quoted), `"`), html.EscapeString(value)} {
+			text = regexp.MustCompile("(?i)"+regexp.QuoteMeta(form)).ReplaceAllLiteralString(text, redact.Placeholder)
 		}
 	}
 	return text

@@ -1,10 +1,17 @@
 package hstock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/redact"
 )
 
 // decoders are the decoders of all actions.
@@ -28,7 +35,8 @@ var decoders = map[string]func(body []byte) (any, bool){
 }
 
 // FuzzDecode gives any answer to every decoder. None may panic, return far more than
-// it got, or return an invalid order or item.
+// it got, or make up what the answer does not contain: an order, an account, a code, a
+// negative figure.
 func FuzzDecode(f *testing.F) {
 	examples, err := exampleFiles.ReadDir("testdata/document")
 	if err != nil || len(examples) != 23 {
@@ -37,55 +45,172 @@ func FuzzDecode(f *testing.F) {
 	for _, file := range examples {
 		f.Add([]byte(example(f, strings.TrimSuffix(file.Name(), ".json"))))
 	}
-	for _, body := range []string{
-		``, `null`, `0`, `""`, `[]`, `{}`, `[[]]`, `[{}]`, `{"error":{}}`, `{"error":[]}`, `{"error":[[]]}`, `{"order":1e3}`,
-		`{"accounts":[{}]}`, `{"services":[null]}`, `{"data":{"data":[]}}`, "\ufeff{}", `{"balance":1e99}`,
-	} {
+	for _, body := range formSeeds {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		body := trimBody(raw)
-		if len(body) == 0 {
+		body, err := readBody(t.Context(), bytes.NewReader(raw), "", 1<<20)
+		if err != nil {
 			return
 		}
-		if message, refused := refusalMessage(body); refused {
-			e := newRefusal("add", 200, message, secretKey, nil)
-			if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxRefusalRunes {
-				t.Errorf("refusal %q", e.Refusal)
+		outer := findJSON(body)
+		if outer == nil {
+			return
+		}
+		inner := unwrap(outer)
+		for _, value := range [][]byte{outer, inner} {
+			if !json.Valid(value) || !bytes.Contains(body, value) && body[0] != '"' {
+				t.Fatalf("%q was read as %q", body, value)
+			}
+			for _, hasState := range []bool{false, true} {
+				if message, refused := refusalMessage(value, 200, hasState); refused {
+					checkRefusal(t, message)
+				}
 			}
 		}
+		said := collectSaid(inner)
 		for action, decode := range decoders {
-			value, ok := decode(body)
-			if ok && !json.Valid(body) {
-				t.Errorf("%s: decoded invalid JSON %q", action, body)
+			value, ok := decode(inner)
+			if printed := fmt.Sprintf("%+v", value); len(printed) > 60*len(body)+1000 {
+				t.Errorf("%s: %d bytes decoded to %d", action, len(body), len(printed))
 			}
-			if printed := fmt.Sprintf("%+v", value); len(printed) > 60*len(raw)+1000 {
-				t.Errorf("%s: %d bytes decoded to %d", action, len(raw), len(printed))
-			}
-			switch value := value.(type) {
-			case int64:
-				if ok != (value > 0) {
-					t.Errorf("order %d, %v", value, ok)
-				}
-			case []SMSNumber:
-				for _, number := range value {
-					if number.Order <= 0 {
-						t.Errorf("order %d", number.Order)
-					}
-				}
-			case Page:
-				for _, item := range value.Items {
-					if item.Service <= 0 || item.Rate.IsNegative() || item.Stock < 0 || item.Min < 0 || item.Max < 0 {
-						t.Errorf("item %+v", item)
-					}
-				}
-			case Status:
-				if ok && value.RawStatus == "" {
-					t.Error("Status without a RawStatus")
-				}
-			}
+			checkInvention(t, said, value, ok)
 		}
 	})
+}
+
+// formSeeds has forms of every kind in doc.go.
+var formSeeds = []string{
+	``, `null`, `0`, `""`, `[]`, `{}`, `[[]]`, `[{}]`, `{"error":{}}`, `{"error":[]}`, `{"error":[[]]}`, `{"order":1e3}`,
+	`{"accounts":[{}]}`, `{"services":[null]}`, `{"data":{"data":[]}}`, "\ufeff{}", `{"balance":1e99}`,
+	`{"order":"#23501.0","order_id":"7"}`, `[{"orderId":5}]`, `{"orders":{"0":{"order":5,"phone":4.915550023501e+12}}}`,
+	`{"status":"Partial","accounts":{"0":"a:1","2":"b:2"}}`, `{"status":"Completed","accounts":"a:1\nb:2<br>c:3\n\nd:4"}`,
+	`{"status":"Completed","accounts":"[\"a:1\",\"b\\u003a2\"]"}`, `{"status":"x","accounts":[{"login":"a","password":1,"ts":5},{"account":"a:1","id":7}]}`,
+	`{"balance":"1,250.00 USD"}`, `{"balance":{"amount":"US$1.250,5","currency":"usd"}}`, `{"balance":{"$numberDecimal":"1"}}`,
+	`{"status":"waiting","code":"0","sms_content":null}`, `{"status":"completed","code":["48210","99120"],"sms_content":["a 048210","b"]}`,
+	`{"code":7215,"sms_content":"007215 is your code"}`, `{"status":"FINISHED","code":"-"}`, `{"status":"active","code":1.5e1}`,
+	`{"status":"active","expires_at":1798761600}`, `{"status":"active","expires_at":"2027-01-01 00:00:00","charge":"-0.125"}`,
+	`[{"order":23501,"allowcancel":0,"eligibleAfter":1798761600}]`, `{"23501":{"cancel":1},"23502":{"cancel":{"error":{"code":5}}}}`,
+	`{"success":true,"data":{"order":23501}}`, `{"status":"error","message":"No"}`, `{"message":"m","errors":{"quantity":["x"]}}`,
+	"<br />\n<b>Warning</b>: x[0] {main}\n" + `{"order":23501}<!-- 1 ms -->`, `cb({"order":1});`, `{"order":1}{"order":2}`, `"{\"order\":23501}"`,
+	`[{"service":1,"rate":"0.50","stock":-1,"name":"a\u202e\u0301"}]`, `{"services":{"3":{"service":1,"rate":"1"}}}`,
+	"\xff\xfe{\x00}\x00",
+}
+
+func checkRefusal(t *testing.T, message string) {
+	t.Helper()
+	e := newRefusal("add", 200, message, secretKey, nil)
+	if strings.Contains(fmt.Sprintf("%+v", e), secretKey.Reveal()) || len([]rune(e.Refusal)) > maxRefusalRunes || e.Refusal != PlainName(e.Refusal) {
+		t.Errorf("refusal %q", e.Refusal)
+	}
+}
+
+// said is what an answer contains: its strings and numbers, also of JSON in strings.
+type said []string
+
+func collectSaid(value []byte) said {
+	var all said
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return all
+		}
+		switch token := token.(type) {
+		case json.Number:
+			all = append(all, token.String(), strings.Replace(token.String(), ".", "", 1))
+		case string:
+			all = append(all, token, lineBreaks.Replace(token))
+			if inner := strings.TrimSpace(token); strings.HasPrefix(inner, "[") && json.Valid([]byte(inner)) {
+				all = append(all, collectSaid([]byte(inner))...)
+			}
+		case bool:
+			all = append(all, strconv.FormatBool(token))
+		}
+	}
+}
+
+func (s said) contains(part string) bool {
+	return slices.ContainsFunc(s, func(all string) bool { return strings.Contains(all, part) })
+}
+
+// containsAccount reports whether an account is a part of a string, or JSON of strings
+// that the answer contains.
+func (s said) containsAccount(account string) bool {
+	if s.contains(account) {
+		return true
+	}
+	if !strings.HasPrefix(account, "{") && !strings.HasPrefix(account, "[") {
+		return false
+	}
+	return !slices.ContainsFunc(collectSaid([]byte(account)), func(part string) bool { return !s.contains(part) })
+}
+
+func checkInvention(t *testing.T, s said, value any, ok bool) {
+	t.Helper()
+	checkOrder := func(order int64) {
+		if order <= 0 || !s.contains(strconv.FormatInt(order, 10)) {
+			t.Errorf("order %d", order)
+		}
+	}
+	checkSecret := func(secret redact.Secret) {
+		if secret != "" && !s.contains(secret.Reveal()) {
+			t.Errorf("code or text %q", secret.Reveal())
+		}
+	}
+	checkCharge := func(charge decimal.NullDecimal) {
+		if charge.Decimal.IsNegative() {
+			t.Errorf("charge %s", charge.Decimal)
+		}
+	}
+	switch value := value.(type) {
+	case int64:
+		if ok {
+			checkOrder(value)
+		}
+	case []SMSNumber:
+		for _, number := range value {
+			checkOrder(number.Order)
+			checkSecret(redact.Secret(number.Phone))
+		}
+	case []Cancellation:
+		for _, c := range value {
+			if c.Order != 23501 && c.Order != 23502 {
+				t.Errorf("order %d was not requested", c.Order)
+			}
+		}
+	case Page:
+		for _, item := range value.Items {
+			if item.Service <= 0 || item.Rate.IsNegative() || item.Stock < 0 || item.Min < 0 || item.Max < 0 || item.Name != PlainName(item.Name) {
+				t.Errorf("item %+v", item)
+			}
+		}
+	case Status:
+		if ok && value.RawStatus == "" {
+			t.Error("Status without a RawStatus")
+		}
+		checkCharge(value.Charge)
+		for _, figure := range []*int64{value.Remains, value.StartCount} {
+			if figure != nil && *figure < 0 {
+				t.Errorf("figure %d", *figure)
+			}
+		}
+		for _, account := range value.Accounts {
+			if account == "" || !s.containsAccount(account.Reveal()) {
+				t.Errorf("account %q", account.Reveal())
+			}
+		}
+	case SMSCode:
+		for _, sms := range append(value.Earlier, SMS{value.Code, value.Content}) {
+			checkSecret(sms.Code)
+			checkSecret(sms.Content)
+		}
+	case SMSStatus:
+		checkSecret(value.Code)
+		checkSecret(redact.Secret(value.Phone))
+		checkCharge(value.Charge)
+	}
 }
 
 // servicesBody returns an answer with n items, alternating the document's two.

@@ -15,12 +15,12 @@ import (
 
 // TestLenientDecoding decodes answers that the document neither shows nor excludes.
 func TestLenientDecoding(t *testing.T) {
-	item := Item{Service: 2, Name: "Gmail", Rate: amount("25.00"), EntityType: EntityProduct}
+	item := Item{Service: 2, Name: "Gmail", Rate: amount("25.00"), StockUnknown: true, EntityType: EntityProduct}
 	services := func(f Filter) apiCall {
 		return callOf(func(ctx context.Context, c *Client) (Page, error) { return c.Services(ctx, secretKey, f) })
 	}
 	untyped := item
-	untyped.EntityType = ""
+	untyped.EntityType = EntitySMM
 	tests := []struct {
 		name, body string
 		call       apiCall
@@ -141,7 +141,7 @@ func TestLenientDecoding(t *testing.T) {
 			Status{
 				State: StatePartial, RawStatus: "Partial",
 				Accounts: []redact.Secret{
-					" lead:trail ", "tab\tnl\ncr\r\x00\x1b[0m", "a&amp;b<b>\"\\/éé😀", "42", `{"login": "x","p":"<&>"}`, `["a", "b"]`,
+					" lead:trail ", "tab\tnl\ncr\r\x00\x1b[0m", "a&amp;b<b>\"\\/éé😀", "42", `{"login":"x","p":"<&>"}`, `["a","b"]`,
 				},
 			},
 		},

@@ -1,6 +1,7 @@
 package hstock
 
 import (
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -10,7 +11,8 @@ import (
 
 // Category is a category with its subcategories, in the order and language of the
 // answer (HStockPlus: categories). A name may be empty; it is kept, because lists
-// in two languages can only be joined by position.
+// in two languages can only be joined by position. Names are byte for byte, because
+// the marketplace takes them as filters: PlainName makes them fit to display.
 type Category struct {
 	Name          string
 	Subcategories []string
@@ -62,16 +64,19 @@ type Page struct {
 }
 
 // Item is something on sale (HStockPlus: services, products). Service is the
-// number that Add and Inventory take. Rate is in the account's currency; for a
-// product it is the price of one piece. Min and Max are 0 if not given.
+// number that Add and Inventory take. Rate is in Currency, which is that of the key's
+// account, or "" before Currency or Balance was called with the key; for a product it is the price of one piece. Min
+// and Max are 0 if not given. Stock is 0 if StockUnknown.
 type Item struct {
 	ID                    string
 	Service               int64
 	Name, Type, Category  string
 	Rate                  decimal.Decimal
+	Currency              string
 	Min, Max              int64
 	Refill, Cancel        bool
 	Stock                 int64
+	StockUnknown          bool
 	EntityType            EntityType
 	AutoDelivery          bool
 	Description, ImageURL string
@@ -79,22 +84,43 @@ type Item struct {
 	SubcategoryID         string
 }
 
+// SoldOut reports whether the item is known to be out of stock.
+func (i Item) SoldOut() bool { return !i.StockUnknown && i.Stock <= 0 }
+
+// NeedsMoreThanLink reports whether an SMM service of this type needs more than a link
+// and a quantity ("Custom Comments", "Poll"), which Add can't send. The item must be
+// an English one, because the marketplace may translate Type.
+func (i Item) NeedsMoreThanLink() bool {
+	return i.EntityType == EntitySMM && i.Type != "" && !strings.EqualFold(i.Type, "Default")
+}
+
 // Inventory is the live stock and price of a service (HStockPlus: inventory).
-// For products Min and Max are those of the main subproduct; 0 if not given.
+// For products Min and Max are those of the main subproduct; 0 if not given. Rate and
+// Currency are like those of an Item. Stock is 0 if StockUnknown: then only Available
+// tells whether there is some.
 type Inventory struct {
 	Service, Stock int64
+	StockUnknown   bool
 	Available      bool
 	Rate           decimal.Decimal
+	Currency       string
 	Min, Max       int64
 	EntityType     EntityType
 	AutoDelivery   bool
 	Subproducts    []Subproduct
 }
 
-// Subproduct is a variant of a product with its displayed stock.
+// SoldOut reports whether nothing can be bought. A product that is known to have no
+// stock has none, whatever Available says.
+func (i Inventory) SoldOut() bool {
+	return !i.Available || i.EntityType != EntitySMM && !i.StockUnknown && i.Stock <= 0
+}
+
+// Subproduct is a variant of a product with its displayed stock, 0 if StockUnknown.
 type Subproduct struct {
-	ID, Name string
-	Stock    int64
+	ID, Name     string
+	Stock        int64
+	StockUnknown bool
 }
 
 // Balance is the balance of the key's account (HStockPlus: balance).
@@ -104,8 +130,9 @@ type Balance struct {
 }
 
 // Status is the status of an order (HStockPlus: status). RawStatus is the
-// marketplace's text for State. Missing figures are nil or not Valid. Accounts are
-// the credentials delivered so far, byte for byte.
+// marketplace's text for State. Missing figures are nil or not Valid; none is
+// negative. Accounts are the credentials delivered so far, byte for byte; one that the
+// marketplace sends as an object is JSON in one line, the same in each answer.
 type Status struct {
 	State               OrderState
 	RawStatus           string
@@ -122,7 +149,8 @@ type Status struct {
 const ReasonTooEarly = "BEFORE_MIN_WAIT"
 
 // CancelAllowance tells whether an order can be cancelled now (HStockPlus:
-// allowcancel). Error, Reason and EligibleAfter are the marketplace's texts.
+// allowcancel). Error, Reason and EligibleAfter are the marketplace's texts;
+// EligibleAfter is in RFC 3339 if it is a time.
 type CancelAllowance struct {
 	Order                        int64
 	Allowed                      bool
@@ -139,10 +167,12 @@ type Cancellation struct {
 }
 
 // SMSProject is a website whose codes numbers of one country can receive
-// (HStockPlus: sms_projects). Price is for one number.
+// (HStockPlus: sms_projects). Price is for one number, in Currency, which is like that
+// of an Item.
 type SMSProject struct {
 	ID, Name                string
 	Price                   decimal.Decimal
+	Currency                string
 	CountryID, CountryTitle string
 }
 
@@ -157,12 +187,18 @@ type SMSNumber struct {
 	Phone, Country, RawStatus string
 }
 
-// SMSCode is the code that a number has received (HStockPlus: sms_code). Message is
-// the marketplace's message while there is none.
+// SMS is a message that a number has received. Code is empty if the marketplace found
+// none in it, Content if it gives the code only.
+type SMS struct{ Code, Content redact.Secret }
+
+// SMSCode is what a number has received (HStockPlus: sms_code). Code and Content are
+// the last SMS of the answer, Earlier those before it, in their order. Message is the
+// marketplace's message while there is none.
 type SMSCode struct {
 	State         SMSState
 	RawStatus     string
 	Code, Content redact.Secret
+	Earlier       []SMS
 	Message       string
 }
 

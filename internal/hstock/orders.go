@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/redact"
 )
@@ -52,7 +55,27 @@ func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []in
 
 // Balance returns the balance of the key's account (HStockPlus: balance).
 func (c *Client) Balance(ctx context.Context, key redact.Secret) (Balance, error) {
-	return read(ctx, c, newCall("balance", key), decodeBalance)
+	balance, err := read(ctx, c, newCall("balance", key), decodeBalance)
+	if err == nil {
+		c.currencies.Store(digest(key), balance.Currency)
+	}
+	return balance, err
+}
+
+// Currency returns the currency of the key's account, in which all its prices are: as
+// the last Balance with the key said, or else it calls Balance. It may be "".
+func (c *Client) Currency(ctx context.Context, key redact.Secret) (string, error) {
+	if currency, known := c.knownCurrency(key); known {
+		return currency, nil
+	}
+	balance, err := c.Balance(ctx, key)
+	return balance.Currency, err
+}
+
+func (c *Client) knownCurrency(key redact.Secret) (currency string, known bool) {
+	value, known := c.currencies.Load(digest(key))
+	currency, _ = value.(string)
+	return currency, known
 }
 
 func formatInts(orders []int64) string {
@@ -66,52 +89,76 @@ func formatInts(orders []int64) string {
 	return b.String()
 }
 
+// orderJSON names the number of an order.
+type orderJSON struct {
+	Order     id
+	OrderID   id `json:"order_id"`
+	OrderIDJS id `json:"orderId"`
+}
+
+func (o orderJSON) number() id {
+	for _, number := range []id{o.Order, o.OrderID, o.OrderIDJS} {
+		if number.ok {
+			return number
+		}
+	}
+	return id{}
+}
+
 // decodeOrder returns the number of the new order, also if the answer contains an
-// error: an order with a number was bought.
+// error: an order with a number was bought. It may be the only one of a list.
 func decodeOrder(body []byte) (int64, bool) {
-	var answer struct{ Order integer }
-	if body[0] != '{' || !unmarshal(body, &answer) {
+	var answer orderJSON
+	if body[0] == '{' && unmarshal(body, &answer) && answer.number().ok {
+		return answer.number().value, true
+	}
+	orders, _ := decodeList[orderJSON](body, "orders", "data")
+	if len(orders.elements) != 1 {
 		return 0, false
 	}
-	return answer.Order.value, answer.Order.value > 0
+	number := orders.elements[0].number()
+	return number.value, number.ok
 }
 
 func decodeStatus(body []byte) (Status, bool) {
 	var answer struct {
-		Status       text
+		Status       word
 		Charge       money
 		StartCount   integer `json:"start_count"`
 		Remains      integer
-		Currency     text
-		EntityType   text
+		Currency     currency
+		EntityType   entityType
 		AutoDelivery flag
-		Accounts     secrets
+		Accounts     accounts
 	}
 	if !unmarshal(body, &answer) {
 		return Status{}, false
 	}
 	return Status{
 		State:        ParseOrderState(string(answer.Status)),
-		RawStatus:    sanitize(string(answer.Status)),
-		Charge:       answer.Charge.NullDecimal,
-		StartCount:   answer.StartCount.pointer(),
-		Remains:      answer.Remains.pointer(),
-		Currency:     string(answer.Currency),
+		RawStatus:    string(answer.Status),
+		Charge:       answer.Charge.figure(),
+		StartCount:   answer.StartCount.figure(),
+		Remains:      answer.Remains.figure(),
+		Currency:     cmp.Or(string(answer.Currency), answer.Charge.currency),
 		EntityType:   EntityType(answer.EntityType),
 		AutoDelivery: answer.AutoDelivery.pointer(),
 		Accounts:     answer.Accounts,
-	}, sanitize(string(answer.Status)) != ""
+	}, answer.Status != ""
 }
 
+// decodeBalance rejects a balance whose two currencies differ.
 func decodeBalance(body []byte) (Balance, bool) {
 	var answer struct {
 		Balance  money
-		Currency text
+		Currency currency
 	}
 	if !unmarshal(body, &answer) {
 		return Balance{}, false
 	}
-	return Balance{Amount: answer.Balance.Decimal, Currency: string(answer.Currency)}, answer.Balance.Valid
+	stated, beside := string(answer.Currency), answer.Balance.currency
+	return Balance{Amount: answer.Balance.Decimal, Currency: cmp.Or(stated, beside)},
+		answer.Balance.Valid && (stated == "" || beside == "" || stated == beside)
 }
 
 // cancelField is a flag, an error message, or an object with an error.
@@ -122,49 +169,68 @@ type cancelField struct {
 
 func (v *cancelField) UnmarshalJSON(data []byte) error {
 	*v = cancelField{}
-	if data[0] == '{' {
-		var inner struct{ Error errorField }
-		unmarshal(data, &inner)
-		v.message = inner.Error.message
-		return nil
-	}
 	if err := v.flag.UnmarshalJSON(data); err != nil {
 		return err
 	}
 	if !v.ok {
-		v.message = scalar(data)
+		v.message = sanitize(wordsOf("cancel", data, 0))
 	}
 	return nil
 }
 
 // cancelJSON is an element of the answers to cancel and allowcancel.
 type cancelJSON struct {
-	Order         integer
+	orderJSON
 	Cancel        cancelField
 	AllowCancel   cancelField
 	RefundAmount  money
-	Error         errorField
-	Reason        text
-	EligibleAfter text
+	Error         errorWords
+	Reason        word
+	EligibleAfter eligible
+	requested     int64 // the order that the element is about
+}
+
+// eligible is a time as RFC 3339, or else the words in which the marketplace says it.
+// A number that is no time is left out, unless it is the text of a year.
+type eligible string
+
+func (e *eligible) UnmarshalJSON(data []byte) error {
+	var at moment
+	_ = at.UnmarshalJSON(data)
+	s := sanitize(scalar(data))
+	if _, err := time.Parse(time.RFC3339, s); err != nil && !at.IsZero() {
+		s = at.Format(time.RFC3339)
+	} else if d, _, isNumber := parseNumber(s); isNumber && (data[0] != '"' || d.GreaterThan(decimal.New(9999, 0))) {
+		s = ""
+	}
+	*e = eligible(s)
+	return nil
 }
 
 // decodeCancelElements returns the elements about the requested orders. Elements may
-// omit the order's number if there is one for each order; a single element may come
-// without an array.
+// be named after their order; they may omit its number if there is one for each
+// order; a single element may come without a list.
 func decodeCancelElements(body []byte, orders []int64) []cancelJSON {
-	elements, listed := decodeList[cancelJSON](body, "orders", "data")
+	answer, listed := decodeList[cancelJSON](body, "orders", "data")
+	elements := answer.elements
 	if !listed {
 		elements = make([]cancelJSON, 1)
 		unmarshal(body, &elements[0])
 	}
 	for i := range elements {
-		if listed && !elements[i].Order.ok && len(elements) == len(orders) {
-			elements[i].Order.value = orders[i]
+		v := &elements[i]
+		switch number := v.number(); {
+		case number.ok:
+			v.requested = number.value
+		case listed && answer.keys != nil && slices.Contains(orders, parseID(answer.keys[i]).value):
+			v.requested = parseID(answer.keys[i]).value
+		case listed && len(elements) == len(orders):
+			v.requested = orders[i]
 		}
 	}
 	return slices.DeleteFunc(elements, func(v cancelJSON) bool {
 		empty := !v.Cancel.ok && !v.AllowCancel.ok && v.Cancel.message == "" && v.AllowCancel.message == "" && !v.Error.ok
-		return empty || !slices.Contains(orders, v.Order.value)
+		return empty || !slices.Contains(orders, v.requested)
 	})
 }
 
@@ -172,8 +238,9 @@ func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
 	elements := decodeCancelElements(body, orders)
 	cancellations := make([]Cancellation, 0, len(elements))
 	for _, v := range elements {
-		message := cmp.Or(v.Cancel.message, v.Error.message)
-		cancellations = append(cancellations, Cancellation{Order: v.Order.value, Done: v.Cancel.value, Error: sanitize(message)})
+		cancellations = append(cancellations, Cancellation{
+			Order: v.requested, Done: v.Cancel.value, Error: cmp.Or(v.Cancel.message, v.Error.message),
+		})
 	}
 	return cancellations, len(cancellations) > 0
 }
@@ -183,12 +250,12 @@ func decodeAllowances(body []byte, orders []int64) ([]CancelAllowance, bool) {
 	allowances := make([]CancelAllowance, 0, len(elements))
 	for _, v := range elements {
 		allowances = append(allowances, CancelAllowance{
-			Order:         v.Order.value,
+			Order:         v.requested,
 			Allowed:       v.AllowCancel.value,
-			Refund:        v.RefundAmount.NullDecimal,
-			Error:         sanitize(cmp.Or(v.Error.message, v.AllowCancel.message)),
-			Reason:        sanitize(string(v.Reason)),
-			EligibleAfter: sanitize(string(v.EligibleAfter)),
+			Refund:        v.RefundAmount.figure(),
+			Error:         cmp.Or(v.Error.message, v.AllowCancel.message),
+			Reason:        string(v.Reason),
+			EligibleAfter: string(v.EligibleAfter),
 		})
 	}
 	return allowances, len(allowances) > 0

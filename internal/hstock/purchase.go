@@ -3,6 +3,7 @@ package hstock
 import (
 	"context"
 	"io"
+	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
@@ -31,7 +32,7 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
 	// net/http repeats a request that has a GetBody or an Idempotency-Key. It sets
 	// GetBody only for body types that it knows, and gate is not one of them.
-	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, gate)
+	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, "identity", gate)
 	if err != nil {
 		return value, q.failure(NotSent, 0, errConnection)
 	}
@@ -46,20 +47,28 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		return value, q.failure(OutcomeUnknown, 0, safeCause(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusTooManyRequests {
+		c.holds.add(q.key, resp.StatusCode, resp.Header.Get("Retry-After")) // of reads: a purchase is not delayed
+	}
 	if inconclusive(resp.StatusCode) {
 		return value, q.failure(OutcomeUnknown, resp.StatusCode, nil)
 	}
-	body, err := readBody(ctx, resp.Body, maxPurchaseBytes)
+	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxPurchaseBytes)
 	if err != nil {
 		return value, q.failure(OutcomeUnknown, resp.StatusCode, err)
 	}
-	if value, done := decode(body); done {
+	outer := findJSON(body)
+	if outer == nil {
+		return value, q.failure(OutcomeUnknown, resp.StatusCode, errNotJSON)
+	}
+	inner := unwrap(outer)
+	if value, done := decode(inner); done {
 		return value, nil
 	}
-	if message, refused := refusalMessage(body); refused {
+	if message, refused := q.refusalMessage(outer, inner, resp.StatusCode); refused {
 		return value, q.refusal(resp.StatusCode, message)
 	}
-	return value, q.failure(OutcomeUnknown, resp.StatusCode, decodeError(body))
+	return value, q.failure(OutcomeUnknown, resp.StatusCode, errUnexpectedShape)
 }
 
 // gate is the body of a purchase and records whether any of the request may have

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/redact"
 )
 
 func TestReadDeadlines(t *testing.T) {
@@ -64,8 +66,10 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 		respond(200, `{"balance":"1","order":1}`)(w, r)
 	}
 	inBubble(t, Options{}, answer, func(t *testing.T, c *Client, m *fakeServer) {
+		keys := []redact.Secret{"one key", "another key"}
 		readBalance := func() error {
-			_, err := c.Balance(t.Context(), secretKey)
+			keys[0], keys[1] = keys[1], keys[0]
+			_, err := c.Balance(t.Context(), keys[0])
 			return err
 		}
 		for range breakerFailures / maxAttempts {

@@ -1,9 +1,11 @@
 package hstock
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"regexp"
 	"strings"
-	"time"
 
 	"hstockbot/internal/redact"
 )
@@ -11,7 +13,12 @@ import (
 // SMSProjects returns the websites whose codes numbers of a country can receive;
 // country "" is all countries (HStockPlus: sms_projects).
 func (c *Client) SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]SMSProject, error) {
-	return read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
+	projects, err := read(ctx, c, newCall("sms_projects", key, "country", country, "lang", langParam(lang)), decodeSMSProjects)
+	currency, _ := c.knownCurrency(key)
+	for i := range projects {
+		projects[i].Currency = cmp.Or(projects[i].Currency, currency)
+	}
+	return projects, err
 }
 
 // ProjectsIn returns the projects of an answer that belong to a country. The document
@@ -52,76 +59,101 @@ func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest)
 	return purchase(ctx, c, q, decodeSMSNumbers)
 }
 
-// SMSCode returns the code that a number has received (HStockPlus: sms_code).
+// SMSCode returns what a number has received (HStockPlus: sms_code). A refusal that
+// says that the code has not come is SMSWaiting.
 func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order int64) (SMSCode, error) {
-	return read(ctx, c, newCall("sms_code", key, "order", formatInt(order)), decodeSMSCode)
+	code, err := read(ctx, c, newCall("sms_code", key, "order", formatInt(order)), decodeSMSCode)
+	if words, notYet := notYetOf(err); notYet {
+		return SMSCode{State: SMSWaiting, Message: words}, nil
+	}
+	return code, err
 }
 
-// SMSStatus returns the state of a rented number (HStockPlus: sms_status).
+// SMSStatus returns the state of a rented number (HStockPlus: sms_status). A refusal
+// that says that the code has not come is SMSWaiting.
 func (c *Client) SMSStatus(ctx context.Context, key redact.Secret, order int64) (SMSStatus, error) {
-	return read(ctx, c, newCall("sms_status", key, "order", formatInt(order)), decodeSMSStatus)
+	status, err := read(ctx, c, newCall("sms_status", key, "order", formatInt(order)), decodeSMSStatus)
+	if _, notYet := notYetOf(err); notYet {
+		return SMSStatus{State: SMSWaiting}, nil
+	}
+	return status, err
+}
+
+func notYetOf(err error) (words string, notYet bool) {
+	var failure *Error
+	if !errors.As(err, &failure) || failure.Kind != RefusedOther {
+		return "", false
+	}
+	return failure.Refusal, isNotYet(failure.Refusal)
 }
 
 func decodeSMSProjects(body []byte) ([]SMSProject, bool) {
-	elements, ok := decodeList[struct {
+	answer, ok := decodeList[struct {
 		ProjectID    text `json:"project_id"`
-		Name         text
+		Name         name
 		Price        money
 		CountryID    text `json:"country_id"`
-		CountryTitle text `json:"country_title"`
+		CountryTitle name `json:"country_title"`
 	}](body, "projects", "data")
 	if !ok {
 		return nil, false
 	}
-	projects := make([]SMSProject, 0, len(elements))
-	for _, e := range elements {
+	projects := make([]SMSProject, 0, len(answer.elements))
+	for _, e := range answer.elements {
 		price, priced := e.Price.price()
 		if e.ProjectID == "" || !priced { // a missing price must not be displayed as 0
 			continue
 		}
 		projects = append(projects, SMSProject{
-			ID: string(e.ProjectID), Name: string(e.Name), Price: price,
+			ID: string(e.ProjectID), Name: string(e.Name), Price: price, Currency: e.Price.currency,
 			CountryID: string(e.CountryID), CountryTitle: string(e.CountryTitle),
 		})
 	}
-	return projects, len(projects) > 0 || len(elements) == 0
+	return projects, len(projects) > 0 || len(answer.elements) == 0
 }
 
 func decodeSMSCountries(body []byte) ([]SMSCountry, bool) {
-	elements, ok := decodeList[struct {
+	answer, ok := decodeList[struct {
 		Code text `json:"country_code"`
-		Name text `json:"country_name"`
+		Name name `json:"country_name"`
 	}](body, "countries", "data")
 	if !ok {
 		return nil, false
 	}
-	countries := make([]SMSCountry, 0, len(elements))
-	for _, e := range elements {
+	countries := make([]SMSCountry, 0, len(answer.elements))
+	for _, e := range answer.elements {
 		if e.Code != "" {
 			countries = append(countries, SMSCountry{Code: string(e.Code), Name: string(e.Name)})
 		}
 	}
-	return countries, len(countries) > 0 || len(elements) == 0
+	return countries, len(countries) > 0 || len(answer.elements) == 0
+}
+
+type numberJSON struct {
+	orderJSON
+	Phone   phone
+	Country text
+	Status  word
 }
 
 // decodeSMSNumbers returns each order once. An answer without orders does not prove
-// that numbers were rented.
+// that numbers were rented. A single number may come without a list.
 func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
-	elements, _ := decodeList[struct {
-		Order   integer
-		Phone   text
-		Country text
-		Status  text
-	}](body, "orders", "data")
+	answer, listed := decodeList[numberJSON](body, "orders", "numbers", "data")
+	if !listed {
+		answer.elements = make([]numberJSON, 1)
+		unmarshal(body, &answer.elements[0])
+	}
 	var numbers []SMSNumber
-	seen := make(map[int64]bool, len(elements))
-	for _, e := range elements {
-		if e.Order.value <= 0 || seen[e.Order.value] {
+	seen := make(map[int64]bool, len(answer.elements))
+	for _, e := range answer.elements {
+		number := e.number()
+		if !number.ok || seen[number.value] {
 			continue
 		}
-		seen[e.Order.value] = true
+		seen[number.value] = true
 		numbers = append(numbers, SMSNumber{
-			Order: e.Order.value, Phone: string(e.Phone), Country: string(e.Country), RawStatus: sanitize(string(e.Status)),
+			Order: number.value, Phone: string(e.Phone), Country: string(e.Country), RawStatus: string(e.Status),
 		})
 	}
 	return numbers, len(numbers) > 0
@@ -129,57 +161,103 @@ func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
 
 func decodeSMSCode(body []byte) (SMSCode, bool) {
 	var answer struct {
-		Status     text
-		Code       text
-		SMSContent text `json:"sms_content"`
-		Message    text
+		Status     word
+		Code       codes[smsCode]
+		SMSContent codes[text] `json:"sms_content"`
+		Message    word
 	}
 	if !unmarshal(body, &answer) {
 		return SMSCode{}, false
 	}
-	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
-	return SMSCode{
-		State:     state,
-		RawStatus: rawStatus,
-		Code:      redact.Secret(answer.Code),
-		Content:   redact.Secret(answer.SMSContent),
-		Message:   sanitize(string(answer.Message)),
-	}, ok
+	state, received, ok := receivedSMS(answer.Status, answer.Code, answer.SMSContent)
+	code := SMSCode{State: state, RawStatus: string(answer.Status), Message: string(answer.Message)}
+	if last := len(received) - 1; last >= 0 {
+		code.Code, code.Content = received[last].Code, received[last].Content
+		code.Earlier = received[:last:last]
+	}
+	if len(code.Earlier) == 0 {
+		code.Earlier = nil
+	}
+	return code, ok
 }
 
-// parseSMSStatus returns the state and the sanitized status of a number, and whether
-// the answer has a status or a code. A code without a status means SMSReceived.
-func parseSMSStatus(status, code text) (state SMSState, rawStatus string, ok bool) {
-	state, rawStatus = ParseSMSState(string(status)), sanitize(string(status))
-	if rawStatus == "" && code != "" {
+// receivedSMS returns the state of a number and its SMS, and whether the answer has a
+// state or an SMS. An SMS without a state means SMSReceived, and so does one of a
+// number that is SMSEnded: "finished" is how some call it.
+func receivedSMS(status word, numbers codes[smsCode], contents codes[text]) (state SMSState, received []SMS, ok bool) {
+	state = ParseSMSState(string(status))
+	for i := range max(len(numbers), len(contents)) {
+		var sms SMS
+		if i < len(contents) && !isPlaceholder(string(contents[i])) {
+			sms.Content = redact.Secret(contents[i])
+		}
+		if i < len(numbers) {
+			sms.Code = redact.Secret(withZeros(string(numbers[i]), sms.Content.Reveal()))
+		}
+		if sms != (SMS{}) && !isWaitingPlaceholder(state, string(status), sms) {
+			received = append(received, sms)
+		}
+	}
+	if len(received) > 0 && (status == "" || state == SMSEnded) {
 		state = SMSReceived
 	}
-	return state, rawStatus, rawStatus != "" || code != ""
+	return state, received, status != "" || len(received) > 0
+}
+
+// isWaitingPlaceholder reports whether what a waiting number has received is a
+// placeholder: whatever "waiting" comes with, and what has no digit but 0 where the
+// number is "active", which it also is after an SMS.
+func isWaitingPlaceholder(state SMSState, status string, sms SMS) bool {
+	if state != SMSWaiting {
+		return false
+	}
+	return !strings.EqualFold(status, "active") || !strings.ContainsAny(sms.Code.Reveal()+sms.Content.Reveal(), "123456789")
+}
+
+var digitRuns = regexp.MustCompile("[0-9]+")
+
+// withZeros returns a code with the zeros before it that the text of the SMS has, and
+// that are lost where the code is sent as a number.
+func withZeros(code, content string) string {
+	if code == "" || strings.Trim(code, "0123456789") != "" {
+		return code
+	}
+	for _, run := range digitRuns.FindAllString(content, -1) {
+		if run == code {
+			return code
+		}
+	}
+	for _, run := range digitRuns.FindAllString(content, -1) {
+		if strings.TrimLeft(run, "0") == code {
+			return run
+		}
+	}
+	return code
 }
 
 func decodeSMSStatus(body []byte) (SMSStatus, bool) {
 	var answer struct {
-		Status    text
-		Phone     text
-		Code      text
+		Status    word
+		Phone     phone
+		Code      codes[smsCode]
 		Charge    money
-		Currency  text
-		ExpiresAt text `json:"expires_at"`
+		Currency  currency
+		ExpiresAt moment `json:"expires_at"`
 	}
 	if !unmarshal(body, &answer) {
 		return SMSStatus{}, false
 	}
-	state, rawStatus, ok := parseSMSStatus(answer.Status, answer.Code)
+	state, received, ok := receivedSMS(answer.Status, answer.Code, nil)
 	status := SMSStatus{
 		State:     state,
-		RawStatus: rawStatus,
+		RawStatus: string(answer.Status),
 		Phone:     string(answer.Phone),
-		Code:      redact.Secret(answer.Code),
-		Charge:    answer.Charge.NullDecimal,
-		Currency:  string(answer.Currency),
+		Charge:    answer.Charge.figure(),
+		Currency:  cmp.Or(string(answer.Currency), answer.Charge.currency),
+		ExpiresAt: answer.ExpiresAt.Time,
 	}
-	if expires, err := time.Parse(time.RFC3339, strings.TrimSpace(string(answer.ExpiresAt))); err == nil {
-		status.ExpiresAt = expires
+	if len(received) > 0 {
+		status.Code = received[len(received)-1].Code
 	}
 	return status, ok
 }

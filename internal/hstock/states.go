@@ -44,17 +44,17 @@ func (s OrderState) String() string {
 // spaces, and whether words are separated by spaces, _ or -.
 func ParseOrderState(rawStatus string) OrderState {
 	switch normalizeStatus(rawStatus) {
-	case "pending":
+	case "pending", "queued", "in queue":
 		return StatePending
 	case "in progress", "inprogress", "processing":
 		return StateInProgress
-	case "completed", "complete":
+	case "completed", "complete", "finished", "delivered":
 		return StateCompleted
-	case "partial":
+	case "partial", "partially completed", "partially delivered":
 		return StatePartial
-	case "canceled", "cancelled":
+	case "cancel", "canceled", "cancelled":
 		return StateCanceled
-	case "refunded":
+	case "refund", "refunded":
 		return StateRefunded
 	case "fail", "failed":
 		return StateFailed
@@ -74,6 +74,7 @@ const (
 	SMSExpired                  // "expired", "timeout"
 	SMSCanceled                 // "canceled", "cancelled"
 	SMSRefunded
+	SMSEnded // "banned", "finished" without a code: over, for the reason in RawStatus
 )
 
 // String returns the state's name in lower case.
@@ -89,6 +90,8 @@ func (s SMSState) String() string {
 		return "canceled"
 	case SMSRefunded:
 		return "refunded"
+	case SMSEnded:
+		return "ended"
 	default:
 		return "unknown"
 	}
@@ -97,24 +100,31 @@ func (s SMSState) String() string {
 // ParseSMSState parses the marketplace's status as ParseOrderState does.
 func ParseSMSState(rawStatus string) SMSState {
 	switch normalizeStatus(rawStatus) {
-	case "active", "waiting", "pending":
+	case "active", "waiting", "pending", "wait", "wait code", "waiting code", "waiting for code", "waiting for sms", "wait sms", "ready":
 		return SMSWaiting
-	case "completed", "code received", "received":
+	case "completed", "complete", "code received", "received", "sms received", "ok", "success":
 		return SMSReceived
-	case "expired", "timeout":
+	case "expired", "expire", "timeout", "time out", "timed out", "number expired":
 		return SMSExpired
-	case "canceled", "cancelled":
+	case "cancel", "canceled", "cancelled", "number cancelled", "number canceled":
 		return SMSCanceled
-	case "refunded":
+	case "refund", "refunded":
 		return SMSRefunded
+	case "banned", "ban", "blocked", "finished", "finish", "ended", "closed", "rejected", "declined", "failed", "terminated",
+		"unavailable", "number banned", "used":
+		return SMSEnded
 	default:
 		return SMSUnknown
 	}
 }
 
-// normalizeStatus maps "code_received", "Code-Received" and " code received" to
-// "code received".
+// normalizeStatus maps "code_received", "Code-Received", " code received" and
+// "STATUS_CODE_RECEIVED" to "code received".
 func normalizeStatus(rawStatus string) string {
 	rawStatus = strings.NewReplacer("_", " ", "-", " ").Replace(strings.ToLower(rawStatus))
-	return strings.Join(strings.Fields(rawStatus), " ")
+	words := strings.Fields(rawStatus)
+	if len(words) > 1 && words[0] == "status" {
+		words = words[1:]
+	}
+	return strings.Join(words, " ")
 }

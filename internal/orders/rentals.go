@@ -102,7 +102,7 @@ func (a *rentalAnswer) addCode(code hstock.SMSCode) {
 }
 
 func ended(state hstock.SMSState) bool {
-	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded
+	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded || state == hstock.SMSEnded
 }
 
 // readRental reads the code, and with complete also charge and expiry. It reads
@@ -216,7 +216,7 @@ func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
 	case !a.sms.empty():
 		o.State = storage.OrderDelivered
 	case o.State == storage.OrderDelivered: // a code remains delivered
-	case a.state == hstock.SMSExpired:
+	case a.state == hstock.SMSExpired, a.state == hstock.SMSEnded:
 		o.State = storage.OrderExpired
 		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
 			o.ExpiresAt = now

@@ -27,6 +27,8 @@ const (
 	// maxChanges bounds a transaction, which blocks all other writers. A popular
 	// product may have thousands of watches.
 	maxChanges = 250
+	// maxServices bounds the list of SMM services, which is fetched in pages.
+	maxServices = 50_000
 )
 
 // Market is the part of *hstock.Client that rounds call.
@@ -172,7 +174,7 @@ func (s *Service) fetch(ctx context.Context, smm bool, services []int64) (map[in
 	var page hstock.Page
 	for _, key := range keys {
 		if smm {
-			page, err = s.Market.Services(ctx, key, hstock.Filter{EntityType: hstock.EntitySMM})
+			page, err = hstock.AllPages(ctx, key, hstock.Filter{EntityType: hstock.EntitySMM}, maxServices, s.Market.Services)
 		} else {
 			page, err = s.Market.Products(ctx, key, hstock.Filter{ProductIDs: formatIDs(services)})
 		}
@@ -191,7 +193,7 @@ func (s *Service) fetch(ctx context.Context, smm bool, services []int64) (map[in
 	}
 	for i := range page.Items {
 		item := &page.Items[i]
-		observations[item.Service] = observation{inStock: item.Stock >= max(item.Min, 1), stock: item.Stock, rate: item.Rate}
+		observations[item.Service] = observation{inStock: item.StockUnknown || item.Stock >= max(item.Min, 1), stock: item.Stock, rate: item.Rate}
 	}
 	return observations, nil
 }

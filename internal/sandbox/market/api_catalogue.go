@@ -1,6 +1,7 @@
 package market
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -139,10 +140,10 @@ type rowAnswer struct {
 	SubcategoryID string     `json:"subcategoryId,omitempty"`
 }
 
-func (s *Server) rowAnswer(r *row, lang string) rowAnswer {
+func (s *Server) rowAnswer(a *account, r *row, lang string) rowAnswer {
 	answer := rowAnswer{
-		ID: r.id, Service: r.service, Name: s.translate(lang, r.name), Type: "Default",
-		Category: s.translate(lang, r.sub.category.Row), Rate: money(r.main().Rate, 2),
+		ID: r.id, Service: r.service, Name: s.translate(lang, r.name), Type: cmp.Or(r.kind, "Default"),
+		Category: s.translate(lang, r.sub.category.Row), Rate: money(a.priced(r.main().Rate), 2),
 		Min: r.min, Max: r.shownMax(), Refill: r.refill, Cancel: r.cancel, Stock: r.stock(),
 		EntityType: r.entity, AutoDelivery: r.auto,
 	}
@@ -177,7 +178,7 @@ func (s *Server) products(q *request) (any, error) {
 }
 
 func (s *Server) listRows(q *request, field string, rows []*row) any {
-	return envelope(q, field, 0, rows, func(r *row) rowAnswer { return s.rowAnswer(r, q.lang) })
+	return envelope(q, field, 0, rows, func(r *row) rowAnswer { return s.rowAnswer(q.account, r, q.lang) })
 }
 
 // filtered returns the rows that pass the filters of services and products.
@@ -276,7 +277,7 @@ func (s *Server) inventory(q *request) (any, error) {
 		return nil, err
 	}
 	answer := inventoryAnswer{
-		Service: r.service, Stock: r.stock(), Available: r.stock() > 0, Rate: money(r.main().Rate, 4),
+		Service: r.service, Stock: r.stock(), Available: r.stock() > 0, Rate: money(q.account.priced(r.main().Rate), 4),
 		EntityType: r.entity, AutoDelivery: r.auto,
 	}
 	if r.entity == Product {

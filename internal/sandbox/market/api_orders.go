@@ -43,7 +43,7 @@ func (s *Server) add(q *request) (any, error) {
 	if !ok {
 		return nil, refusal("Not enough stock")
 	}
-	charge := r.charge(variant, quantity)
+	charge := q.account.priced(r.charge(variant, quantity))
 	if q.account.Balance.LessThan(charge) {
 		return nil, insufficientBalance
 	}

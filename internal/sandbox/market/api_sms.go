@@ -26,7 +26,7 @@ func (s *Server) smsProjects(q *request) (any, error) {
 		title := s.countryName(q.lang, c)
 		for _, o := range s.offersOf(c) {
 			answer = append(answer, projectAnswer{
-				ProjectID: o.project.id, Name: s.translate(q.lang, o.project.Name), Price: money(o.price, 4),
+				ProjectID: o.project.id, Name: s.translate(q.lang, o.project.Name), Price: money(q.account.priced(o.price), 4),
 				CountryID: c.Code, CountryTitle: title,
 			})
 		}
@@ -88,7 +88,7 @@ func (s *Server) addSMS(q *request) (any, error) {
 	if quantity == 0 {
 		return nil, refusal("No numbers available")
 	}
-	total := o.price.Mul(decimal.NewFromInt(int64(quantity)))
+	total := q.account.priced(o.price).Mul(decimal.NewFromInt(int64(quantity)))
 	if q.account.Balance.LessThan(total) {
 		return nil, insufficientBalance
 	}
@@ -110,7 +110,7 @@ func (s *Server) rent(q *request, o *offer, phone string) *rental {
 	}
 	n := &rental{account: q.account, offer: o, rentalState: rentalState{
 		ID: s.nextOrder, Key: q.account.Key, Project: o.project.id, Country: o.country.Code, Phone: phone,
-		Status: smsActive, Open: true, Charge: o.price, Created: now, Expires: now.Add(rentalTime),
+		Status: smsActive, Open: true, Charge: q.account.priced(o.price), Created: now, Expires: now.Add(rentalTime),
 	}}
 	if s.opt.CodeAfter > 0 {
 		n.CodeAt = now.Add(s.opt.CodeAfter)

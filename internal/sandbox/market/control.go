@@ -77,6 +77,18 @@ func (s *Server) AddKey(key, balance, currency string) {
 	})
 }
 
+// SetPriceFactor multiplies all prices of key, as for an account in another currency
+// ("26000").
+func (s *Server) SetPriceFactor(key, factor string) error {
+	amount, err := parsePrice(factor)
+	if err != nil {
+		return err
+	}
+	return changeFound(s, func() *account { return s.accounts[key] }, func(a *account) {
+		a.PriceFactor = decimal.NewNullDecimal(amount)
+	})
+}
+
 // RemoveKey makes key invalid. Its orders stay, and AddKey makes it valid again.
 func (s *Server) RemoveKey(key string) {
 	s.change(func() {
@@ -189,6 +201,11 @@ func (s *Server) Remove(service int64) error {
 // SetImage changes the imageUrl of a row.
 func (s *Server) SetImage(service int64, address string) error {
 	return s.changeRow(service, func(r *row) { r.image = address })
+}
+
+// SetType changes the type of a row ("Custom Comments").
+func (s *Server) SetType(service int64, name string) error {
+	return s.changeRow(service, func(r *row) { r.kind = name })
 }
 
 // SetRecommended changes isRecommended of a row.

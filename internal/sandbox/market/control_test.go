@@ -2,8 +2,11 @@ package market
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/shopspring/decimal"
 )
 
 func TestChangeRows(t *testing.T) {
@@ -88,5 +91,40 @@ func TestSetCodeAfter(t *testing.T) {
 	n := addSMS(t, s, "project_id", ProjectOpenAI, "country", "us")[0]
 	if n, _ := s.Number(n.Order); n.Code == "" {
 		t.Errorf("no code arrived: %+v", n)
+	}
+}
+
+// TestPricesOfAnAccount checks that all prices of an account are multiplied, and what
+// it pays.
+func TestPricesOfAnAccount(t *testing.T) {
+	s := open(t, Options{})
+	if err := s.SetPriceFactor("no such key", "2"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
+	before := askAs(t, s, bob, "inventory", "service", "2")
+	must(t, s.SetPriceFactor(bob, "0.5"))
+	row, _ := s.Row(2)
+	half := row.Rate.Mul(decimal.RequireFromString("0.5"))
+	if after := askAs(t, s, bob, "inventory", "service", "2"); after == before || !strings.Contains(after, `"rate":"`+money(half, 4)+`"`) {
+		t.Errorf("inventory %s, then %s", before, after)
+	}
+	if services := askAs(t, s, bob, "services", "productIds", "2"); !strings.Contains(services, `"rate":"`+money(half, 2)+`"`) {
+		t.Errorf("services %s, want the rate %s", services, half)
+	}
+	if inventory := ask(t, s, "inventory", "service", "2"); inventory != before {
+		t.Errorf("another account: %s, want %s", inventory, before)
+	}
+	balance := s.Balance(bob)
+	askAs(t, s, bob, "add", "service", "2", "quantity", "1")
+	if paid := balance.Sub(s.Balance(bob)); !paid.Equal(half) {
+		t.Errorf("paid %s, want %s", paid, half)
+	}
+}
+
+func TestTypeOfARow(t *testing.T) {
+	s := open(t, Options{})
+	must(t, s.SetType(1, "Custom Comments"))
+	if services := ask(t, s, "services", "entityType", "smm"); !strings.Contains(services, `"type":"Custom Comments"`) {
+		t.Errorf("services %.300s", services)
 	}
 }

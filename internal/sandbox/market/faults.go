@@ -22,7 +22,11 @@ const (
 	Empty          FaultKind = "empty"            // status 200 and no body
 	Garbage        FaultKind = "garbage"          // status 200, "application/json", and a body of HTML
 	Huge           FaultKind = "huge"             // status 200 and 16 MiB of JSON
+	Answer         FaultKind = "answer"           // Body with Status
 )
+
+// RightAnswer is replaced in the Body of an Answer.
+const RightAnswer = "{answer}"
 
 // Always is the Fault.Times of a fault that stays until it is cleared.
 const Always = -1
@@ -37,7 +41,9 @@ type Fault struct {
 	Kind    FaultKind
 	Delay   time.Duration // before the action, or after it if Commit, Cut or CommitThenLose carries it out
 	Message string        // of Refuse; "": "Something went wrong"
-	Status  int           // of Refuse; 0: 200
+	Status  int           // of Refuse and Answer; 0: 200
+	Body    string        // of Answer, byte for byte; RightAnswer in it stands for the right answer, if Commit
+	Gzip    bool          // the answer is compressed, whether or not that was accepted
 	Commit  bool          // the action is carried out (and paid) even though the answer goes wrong
 	Times   int           // number of calls; 0: one; Always
 }

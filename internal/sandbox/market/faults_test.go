@@ -56,6 +56,9 @@ func TestFaults(t *testing.T) {
 		{"429", Fault{Kind: TooMany, Delay: time.Hour}, 429, `{"error":"Too many requests"}`, false, 0},
 		{"empty", Fault{Kind: Empty}, 200, "", false, 0},
 		{"garbage", Fault{Kind: Garbage}, 200, "<!doctype html>", false, 0},
+		{"another answer", Fault{Kind: Answer, Body: "<b>Warning</b> {answer}", Status: 201}, 201, "<b>Warning</b> ", false, 0},
+		{"something around the answer", Fault{Kind: Answer, Body: `{"data":{answer}}`, Commit: true}, 200, `{"data":` + placed + `}`, false, 1},
+		{"gzip", Fault{Kind: Slow, Gzip: true}, 200, placed, false, 1}, // net/http decompresses
 		{"huge", Fault{Kind: Huge, Commit: true}, 200, placed, false, 1},
 	}
 	for _, tt := range tests {

@@ -3,6 +3,7 @@ package market
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -229,6 +230,8 @@ const badGateway = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<bo
 func (f Fault) apply(w http.ResponseWriter, status int, body []byte) (int, []byte) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	switch f.Kind {
+	case Answer:
+		return cmp.Or(f.Status, http.StatusOK), bytes.ReplaceAll([]byte(f.Body), []byte(RightAnswer), body)
 	case Refuse:
 		return cmp.Or(f.Status, http.StatusOK), encode(errorAnswer{cmp.Or(f.Message, "Something went wrong")})
 	case HTML502:
@@ -250,11 +253,23 @@ func (f Fault) apply(w http.ResponseWriter, status int, body []byte) (int, []byt
 	}
 }
 
+func compress(body []byte) []byte {
+	var buffer bytes.Buffer
+	w := gzip.NewWriter(&buffer)
+	_, _ = w.Write(body) // a bytes.Buffer takes everything
+	_ = w.Close()
+	return buffer.Bytes()
+}
+
 // write sends the answer, or breaks the connection if the fault is such.
 func (s *Server) write(w http.ResponseWriter, f Fault, status int, body []byte) {
 	s.abortIfClosed()
 	if f.losesAnswer() {
 		panic(http.ErrAbortHandler)
+	}
+	if f.Gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+		body = compress(body)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

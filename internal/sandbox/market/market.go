@@ -66,6 +66,16 @@ type accountState struct {
 	Balance  decimal.Decimal `json:"balance"`
 	Currency string          `json:"currency"`
 	Removed  bool            `json:"removed"`
+
+	PriceFactor decimal.NullDecimal `json:"price_factor"`
+}
+
+// priced returns a price as this account sees it.
+func (a *accountState) priced(price decimal.Decimal) decimal.Decimal {
+	if a.PriceFactor.Valid {
+		return price.Mul(a.PriceFactor.Decimal)
+	}
+	return price
 }
 
 // New returns a marketplace without keys.

@@ -80,6 +80,7 @@ type row struct {
 	text        string
 	image       string
 	goods       string
+	kind        string // its type; "": Default
 	entity      EntityType
 	sub         *subcategory
 	shop        *Shop

@@ -333,7 +333,7 @@ func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placemen
 		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, placements: placements}
 		c.s.mu.Unlock()
 		c.s.settleLoop.Wake()
-		return Outcome{Result: InProgress, Purchase: c.p}, nil
+		return Outcome{Result: InProgress, Purchase: c.p}, nil //nolint:nilerr // it is logged, and stored later
 	}
 	if !placed { // adopted or placed meanwhile
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)

@@ -265,7 +265,7 @@ func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Ba
 // the balance is the same as before.
 func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
 	if p.Damaged != nil || isEstimate(p) || balance.Currency != p.Currency {
-		return storage.VerdictUnclear, nil // the charge is not known, so no fall can prove it
+		return storage.VerdictUnclear, nil //nolint:nilerr // the charge is not known, so no fall can prove it
 	}
 	disturbed, err := s.db.BalanceMayHaveChanged(ctx, p, p.SentAt)
 	if err != nil {

@@ -44,7 +44,7 @@ func limitOf(r *http.Request) (string, io.ReadCloser) {
 func (w *world) setWebhook(address string) {
 	w.t.Helper()
 	body := strings.NewReader(url.Values{"url": {address}}.Encode())
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/bot"+canary+"/setWebhook", body)
+	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, "/bot"+canary+"/setWebhook", body)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	rec := httptest.NewRecorder()
 	w.telegram.ServeHTTP(rec, r)

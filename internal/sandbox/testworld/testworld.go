@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -53,8 +54,11 @@ type World struct {
 // something that its document does not allow.
 func Run(t *testing.T, test func(w *World)) {
 	t.Helper()
+	database, err := emptyDatabase()
+	Must(t, err)
 	synctest.Test(t, func(t *testing.T) {
 		w := &World{T: t, Dir: t.TempDir(), Net: memnet.New(), Log: &Log{}}
+		Must(t, os.WriteFile(w.DatabasePath(), database, 0o600))
 		w.Market = market.New(market.Options{})
 		_, w.stopMarket = w.Net.Serve("market", w.Market)
 		w.Telegram = telegram.New(telegram.Options{Token: Token, Username: "shop_bot", Name: "Shop"})
@@ -75,6 +79,29 @@ func Run(t *testing.T, test func(w *World)) {
 		test(w)
 	})
 }
+
+// emptyDatabase returns a database after all migrations. They take longer than many a
+// test, so they are made once for all worlds.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "testworld")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	keys, err := storage.ParseKeys(SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "bot.db")
+	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + path, Keys: keys})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(context.Background()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // written above
+})
 
 // CutMarket takes the marketplace off the network for good.
 func (w *World) CutMarket() { w.stopMarket() }

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,14 +20,14 @@ func TestStopObeysItsContext(t *testing.T) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.buy(market.GmailUSA, 1)
 		release := make(chan struct{})
-		polling := false
+		var polling atomic.Bool
 		w.restart(&stub{Client: w.client, status: func() (hstock.Status, error) {
-			polling = true
+			polling.Store(true)
 			<-release // an answer that ignores its context
 			return hstock.Status{}, errors.New("cut off")
 		}}, 0)
 		testworld.Pass(time.Minute)
-		if !polling {
+		if !polling.Load() {
 			t.Fatal("no poll is in flight")
 		}
 		for _, timeout := range []time.Duration{5 * time.Second, time.Second} {

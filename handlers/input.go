@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/shopspring/decimal"
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
 )
@@ -92,20 +94,25 @@ func digit(r rune) (byte, bool) {
 // isEmail reports whether text is one e-mail address (RFC 5321: at most 254 bytes).
 func isEmail(text string) bool {
 	address, err := mail.ParseAddress(text)
-	return err == nil && address.Address == text && len(text) <= 254
+	if err != nil || address.Address != text || len(text) > 254 {
+		return false
+	}
+	return isDomain(text[strings.LastIndexByte(text, '@')+1:])
 }
 
 // maxLinkLength limits links, in bytes, like browsers do.
 const maxLinkLength = 2000
 
 // parseLink parses the address of a page, with or without a scheme
-// ("instagram.com/name"), and returns it with one.
+// ("instagram.com/name"), and returns it with one. Without a scheme the host must be
+// under a real top-level domain, because people also type "2.5" or "anna.maria" here.
 func parseLink(text string) (string, bool) {
 	text = width.Narrow.String(strings.TrimSpace(text))
 	if text == "" || len(text) > maxLinkLength || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return "", false
 	}
-	if !strings.Contains(text, "://") {
+	hasScheme := strings.Contains(text, "://")
+	if !hasScheme {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
@@ -113,8 +120,31 @@ func parseLink(text string) (string, bool) {
 		return "", false
 	}
 	host := u.Hostname()
-	if dot := strings.LastIndexByte(host, '.'); dot <= 0 || dot == len(host)-1 {
-		return "", false
+	return text, isDomain(host) && (hasScheme || hasPublicSuffix(host))
+}
+
+// isDomain reports whether a host is a name with a domain. The last part of an IPv4
+// address is a number, which no domain is.
+func isDomain(host string) bool {
+	dot := strings.LastIndexByte(host, '.')
+	return dot > 0 && strings.ContainsFunc(host[dot+1:], func(r rune) bool { return !unicode.IsDigit(r) && r != ']' })
+}
+
+// hasPublicSuffix reports whether a host is a name below a public suffix that a
+// registry of ICANN's manages ("example.co.uk", not "co.uk"). Suffixes of private
+// companies ("github.io") are names below those.
+func hasPublicSuffix(host string) bool {
+	name, err := idna.Punycode.ToASCII(strings.ToLower(host))
+	if err != nil || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
+		return false
 	}
-	return text, true
+	suffix, isPublic := publicsuffix.PublicSuffix(name)
+	for !isPublic {
+		_, parent, ok := strings.Cut(suffix, ".")
+		if !ok {
+			return false
+		}
+		suffix, isPublic = publicsuffix.PublicSuffix(parent)
+	}
+	return len(suffix) < len(name)
 }

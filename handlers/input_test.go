@@ -77,6 +77,12 @@ func TestParseLink(t *testing.T) {
 		"instagram.com/anna":               "https://instagram.com/anna",
 		"https://例子.测试/路径":                 "https://例子.测试/路径",
 		"https://t.me/channel/15?single=1": "https://t.me/channel/15?single=1",
+		"Shop.Example.CO.UK/2.5":           "https://Shop.Example.CO.UK/2.5",
+		"anna.github.io":                   "https://anna.github.io",
+		"my_blog.tumblr.com:443":           "https://my_blog.tumblr.com:443",
+		"пример.рф":                        "https://пример.рф",
+		"163.com/a":                        "https://163.com/a",
+		"https://shop.local/a":             "https://shop.local/a",
 	} {
 		if got, ok := parseLink(text); !ok || got != want {
 			t.Errorf("parseLink(%q) = %q, %v, want %q", text, got, ok, want)
@@ -93,10 +99,26 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
+// Amounts, addresses of machines, and words with a point in them are not links.
+func TestNumbersAndWordsAreNotLinks(t *testing.T) {
+	for _, text := range []string{
+		"2.5", "2.5/", "1.000", "1.000.000", "２．５", "٢.٥", "1.2.3.4", "2.5:80", "https://2.5", "https://1.2.3.4/a", "https://[::ffff:1.2.3.4]/", "https://٢.٥",
+		"anna.maria", "node.js", "v1.beta", "com", "co.uk", ".com", "a..com", "пример.тест", "shop.local", "x.2024",
+	} {
+		if got, ok := parseLink(text); ok {
+			t.Errorf("parseLink(%q) = %q, want none", text, got)
+		}
+		if got, ok := pastedLink(text); ok {
+			t.Errorf("pastedLink(%q) = %q, want none", text, got)
+		}
+	}
+}
+
 func TestIsEmail(t *testing.T) {
 	for text, want := range map[string]bool{
 		"anna@example.com": true, "a.b+c@sub.example.org": true, "anna": false, "anna@": false, "Anna <anna@example.com>": false,
 		"anna@example.com, b@example.com": false, "": false, strings.Repeat("a", 250) + "@b.com": false,
+		"anna@2.5": false, "anna@localhost": false, "anna@[1.2.3.4]": false, "anna@почта.рф": true,
 	} {
 		if got := isEmail(text); got != want {
 			t.Errorf("isEmail(%q) = %v, want %v", text, got, want)

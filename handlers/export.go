@@ -17,6 +17,9 @@ import (
 	"hstockbot/storage"
 )
 
+// cellSeparators are the characters, besides the comma, at which programs split cells.
+const cellSeparators = ";\t\r\n"
+
 // maxExportSize limits a file of orders, in bytes (Bot API: sendDocument, 50 MB).
 const maxExportSize = 45 << 20
 
@@ -105,7 +108,7 @@ func (t *orderTable) row(o storage.Order, more ...string) error {
 
 func (t *orderTable) write(cells []string) {
 	for i := range cells {
-		cells[i] = escapeFormula(cells[i])
+		cells[i] = plainCell(cells[i])
 	}
 	_ = t.csv.Write(cells) // Flush reports the same error
 }
@@ -123,11 +126,22 @@ func csvNumber(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// escapeFormula puts an apostrophe before a cell that a spreadsheet may read as a
+// plainCell returns a text as one cell that is no formula. Programs split a file at
+// semicolons or tabs as well, depending on the country, so these become commas, and line
+// breaks too. An apostrophe is put before a cell that a spreadsheet may read as a
 // formula, also after quotes and spaces that a program may strip.
-func escapeFormula(cell string) string {
-	inner := strings.TrimLeft(cell, "\"'“”‘’«» \u00a0\u200b\ufeff\t\r\n")
-	if strings.IndexAny(cell, "\t\r\n") == 0 || strings.IndexAny(inner, "=+-@＝＋－＠") == 0 {
+func plainCell(cell string) string {
+	if strings.ContainsAny(cell, cellSeparators) {
+		var parts []string
+		for part := range strings.FieldsFuncSeq(cell, func(r rune) bool { return strings.ContainsRune(cellSeparators, r) }) {
+			if part = strings.TrimSpace(part); part != "" {
+				parts = append(parts, part)
+			}
+		}
+		cell = strings.Join(parts, ", ")
+	}
+	inner := strings.TrimLeft(cell, "\"'“”‘’«» \u00a0\u200b\ufeff")
+	if strings.IndexAny(inner, "=+-@＝＋－＠") == 0 {
 		return "'" + cell
 	}
 	return cell

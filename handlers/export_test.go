@@ -14,17 +14,25 @@ import (
 	"hstockbot/storage"
 )
 
-func TestEscapeFormula(t *testing.T) {
+func TestCellsAreNoFormulas(t *testing.T) {
 	for _, cell := range []string{
-		"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\tx", "\"=1+1", "'=1", "“=1", " =1", "\u00a0=1", "\"\"\"=1", " \" =1", "＝1", "＠x", "\ufeff=1",
+		"=1+1", "+1", "-1", "@SUM(A1)", "\"=1+1", "'=1", "“=1", " =1", "\u00a0=1", "\"\"\"=1", " \" =1", "＝1", "＠x", "\ufeff=1",
 		"=HYPERLINK(\"http://x\",\"y\")", "=cmd|' /C calc'!A0",
 	} {
-		if got := escapeFormula(cell); got != "'"+cell {
+		if got := plainCell(cell); got != "'"+cell {
 			t.Errorf("%q became %q", cell, got)
 		}
 	}
+	for cell, want := range map[string]string{
+		"A;=cmd|'/c calc'!A0;B\t=1+1": "A, =cmd|'/c calc'!A0, B, =1+1", "a,b;c": "a,b, c", "line\nbreak": "line, break", "a\r\n\r\nb": "a, b",
+		"\t=1": "'=1", ";=1": "'=1", "\r+1;": "'+1", "; ;": "", "\tx": "x", "a ; b": "a, b",
+	} {
+		if got := plainCell(cell); got != want {
+			t.Errorf("%q became %q, want %q", cell, got, want)
+		}
+	}
 	for _, cell := range []string{"", "Gmail", "12.50", "a=b", "a+b", "🇺🇸", "Gmail \"USA\"", "'", "2000-01-01 00:00:00", "–", "100%"} {
-		if got := escapeFormula(cell); got != cell {
+		if got := plainCell(cell); got != cell {
 			t.Errorf("%q became %q", cell, got)
 		}
 	}
@@ -39,8 +47,8 @@ func english(tb testing.TB) *locales.Localizer {
 	return bundle.Localizer("en")
 }
 
-// TestOrderTable: the marketplace's names are written unchanged, unless they would be a
-// formula.
+// TestOrderTable: the marketplace's names are written unchanged, unless they would be
+// formulas or further cells.
 func TestOrderTable(t *testing.T) {
 	table := newOrderTable(english(t), maxExportSize)
 	for _, name := range []string{"=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "\"=2", strings.Repeat("x", 300)} {
@@ -50,14 +58,14 @@ func TestOrderTable(t *testing.T) {
 		}
 	}
 	text, marked := strings.CutPrefix(string(table.bytes()), "\ufeff")
-	if !marked || strings.Count(text, "\r\n") != 9 { // with the line break within a cell
+	if !marked || strings.Count(text, "\r\n") != 8 {
 		t.Errorf("the table is %q", text)
 	}
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil || len(rows) != 8 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	for i, want := range []string{"Name", "'=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "'\"=2", strings.Repeat("x", 300)} {
+	for i, want := range []string{"Name", "'=1+1", "a,b, c", "line, break", `"quoted"`, "中文", "'\"=2", strings.Repeat("x", 300)} {
 		if rows[i][2] != want {
 			t.Errorf("row %d: %q, want %q", i, rows[i][2], want)
 		}
@@ -84,14 +92,17 @@ func TestFullTableEndsWithWholeRow(t *testing.T) {
 	}
 }
 
-func FuzzEscapeFormula(f *testing.F) {
+func FuzzPlainCell(f *testing.F) {
 	for _, seed := range []string{"=1", "\"=1", " +", "", "a"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, cell string) {
-		inner := strings.Trim(escapeFormula(cell), "\"")
+		if strings.ContainsAny(plainCell(cell), ";\t\r\n") {
+			t.Errorf("%q became %q", cell, plainCell(cell))
+		}
+		inner := strings.Trim(plainCell(cell), "\"")
 		if strings.HasPrefix(inner, "=") || strings.HasPrefix(inner, "+") || strings.HasPrefix(inner, "-") || strings.HasPrefix(inner, "@") {
-			t.Errorf("%q became %q", cell, escapeFormula(cell))
+			t.Errorf("%q became %q", cell, plainCell(cell))
 		}
 	})
 }

@@ -17,10 +17,21 @@ type PastSearch struct {
 	Damaged error     // why Query can't be read, nil where it can
 }
 
-// AddSearch stores what a person typed to find something and returns its id.
+// maxSearches is how many searches of a person are kept.
+const maxSearches = 100
+
+// AddSearch stores what a person typed to find something and returns its id. Of each
+// person, the newest maxSearches are kept.
 func (db *DB) AddSearch(ctx context.Context, userID int64, query string) (int64, error) {
 	search := PastSearch{ID: newID(), Query: query, At: time.Now()}
-	err := db.submit(ctx, func(tx *sqlx.Tx) error { return db.insert(ctx, tx, "searches", &search, "user_id", userID) })
+	err := db.submit(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM searches WHERE user_id = ? AND id NOT IN
+			(SELECT id FROM searches WHERE user_id = ? ORDER BY created_at DESC LIMIT ?)`), userID, userID, maxSearches-1)
+		if err != nil {
+			return err
+		}
+		return db.insert(ctx, tx, "searches", &search, "user_id", userID)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("add search: %w", err)
 	}

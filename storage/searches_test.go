@@ -94,3 +94,26 @@ func TestPhonesAndQueriesAreSealed(t *testing.T) {
 		}
 	}
 }
+
+func TestSearchesOfOnePersonAreBounded(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	first, err := db.AddSearch(t.Context(), 8, "another person's")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var newest int64
+	for range maxSearches + 20 {
+		if newest, err = db.AddSearch(t.Context(), 7, "telegram"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Search(t.Context(), 7, newest); err != nil {
+			t.Fatalf("the newest search: %v", err)
+		}
+	}
+	if n := db.count(t, `SELECT COUNT(*) FROM searches WHERE user_id = 7`); n != maxSearches {
+		t.Errorf("%d searches are kept, want %d", n, maxSearches)
+	}
+	if _, err := db.Search(t.Context(), 8, first); err != nil {
+		t.Errorf("another person's search: %v", err)
+	}
+}

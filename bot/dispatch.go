@@ -99,7 +99,7 @@ type dispatcher struct {
 	picks   int
 	pending int           // deliveries in memory
 	backlog int           // chats with more updates in the inbox
-	stopped bool          // the inbox is not read any more
+	stopped bool          // the inbox is no longer read
 	idle    chan struct{} // closed when nothing is pending; nil if no goroutine waits for that
 }
 

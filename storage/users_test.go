@@ -169,7 +169,7 @@ func TestSetBlocked(t *testing.T) {
 	}
 	user, _, err := db.TouchUser(t.Context(), 7, "Anna", "en", true)
 	if err != nil || !user.Blocked {
-		t.Errorf("%+v (%v) is not blocked any more", user, err)
+		t.Errorf("%+v (%v) is no longer blocked", user, err)
 	}
 	if entries, total, err := db.AuditLog(t.Context(), 8, 0); err != nil || total != 1 || entries[0].Subject != 7 {
 		t.Errorf("recorded are %+v (%v)", entries, err)

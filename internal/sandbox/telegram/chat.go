@@ -118,7 +118,7 @@ func (v chatView) visible() []Message {
 	return shown
 }
 
-// DeleteTopic deletes a topic. The bot can't write there any more.
+// DeleteTopic deletes a topic. The bot can no longer write there.
 func (v chatView) DeleteTopic(thread int) {
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()

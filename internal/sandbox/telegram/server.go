@@ -24,7 +24,7 @@ type Options struct {
 	// limit is answered with a 429 and retry_after.
 	Flood bool
 
-	// NoCopyButtons makes it a server from before Bot API 7.11, which knows no copy_text.
+	// NoCopyButtons makes it a server from before Bot API 7.11, without copy_text.
 	NoCopyButtons bool
 
 	// NoLog keeps neither calls nor history, for long runs and benchmarks.

@@ -3,11 +3,13 @@
 
 TOOL    := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+DATE    ?= $(shell TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
 BINARY  ?= bin/hstockbot
 PACKAGE ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help test race cover bench lint fmt fmt-check tidy-check vet build demo browser pictures ci
+.PHONY: help test race torture torture-copies cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +18,14 @@ test: ## run all tests (PACKAGE=./bot for one package)
 	go test $(PACKAGE)
 
 race: ## run them in random order under the race detector
-	go test -race -shuffle=on -timeout=15m $(PACKAGE)
+	.ci/race $(PACKAGE)
+
+torture: ## kill the program 200 times at random while people buy (KILLS=200), and print the figures
+	HSTOCKBOT_TEST_KILLS=$(or $(KILLS),200) go test ./internal/app -run='^TestKilledUnderLoad$$' -count=1 -v
+
+torture-copies: ## kill and stop three copies on PostgreSQL while people buy, 20 times (KILLS=200, a tenth)
+	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$(or $(KILLS),200) .ci/postgres go test ./internal/app -run='^TestCopiesKilledUnderLoad$$' -count=1 -v -timeout=30m
+	HSTOCKBOT_TEST_PURCHASES=$(or $(PURCHASES),200) .ci/postgres go test ./internal/app ./internal/orders -run='^(TestFailoverUnderLoad|TestLostPurchasesUnderLoad)$$' -count=1 -v
 
 cover: ## run them and print what is covered, function by function
 	@mkdir -p bin
@@ -46,8 +55,13 @@ fmt-check: ## fail if the code is not formatted
 tidy-check: ## fail if go.mod or go.sum is not tidy
 	go mod tidy -diff
 
+# The binary depends on the source, the version, the commit and its date, and on nothing else.
 build: ## build the static binary (BINARY=bin/hstockbot)
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BINARY) .
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $(BINARY) \
+		-ldflags '-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' .
+
+release: ## build what is released: archives for all platforms, SBOMs and checksums, into dist/
+	bash .ci/release
 
 demo: ## try the bot against the pretend marketplace and Telegram
 	go run . demo
@@ -57,7 +71,7 @@ browser: ## install the browser that the tests of the demo's page drive (Debian,
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
 
 pictures: ## take the pictures in docs/ anew; look at them, they want fonts (CONTRIBUTING.md)
-	go test ./internal/sandbox/web -count=1 -v -run '^TestBrowser$$/^pictures$$' -pictures '$(CURDIR)/docs'
+	go test ./internal/sandbox/web -count=1 -v -run '^TestBrowser$$/^(pictures|before the money|after the money|basket|shop|picture of spending|inline queries)$$' -pictures '$(CURDIR)/docs'
 
 ci: ## everything that must pass before a change is taken
 	bash .ci/run

@@ -1,17 +1,30 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
+	"net"
+	"net/http/httptest"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"hstockbot/internal/config"
 	"hstockbot/internal/ops"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/pgtest"
+	"hstockbot/internal/sandbox/telegram"
 )
 
 const testToken = "123456789:AAabcdefghijklmnopqrstuvwxyz0123456"
@@ -40,7 +53,7 @@ func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
 func TestVersion(t *testing.T) {
 	environment(t, nil)
 	status, stdout, stderr := command(t, "version")
-	if status != exitOK || !strings.HasPrefix(stdout, "hstockbot ") || stderr != "" {
+	if status != exitOK || !strings.HasPrefix(stdout, "hstockbot ") || !strings.Contains(stdout, ", commit ") || stderr != "" {
 		t.Errorf("got %d %q %q", status, stdout, stderr)
 	}
 }
@@ -52,7 +65,7 @@ func TestHelpListsCommandsAndSettings(t *testing.T) {
 		if status != exitOK || stderr != "" {
 			t.Errorf("%s: got %d %q", word, status, stderr)
 		}
-		for _, name := range []string{"run", "demo", "version", "help", "healthcheck"} {
+		for _, name := range []string{"run", "demo", "backup", "restore", "migrate-db", "rotate", "version", "help", "healthcheck"} {
 			if !strings.Contains(stdout, "\n  "+name+" ") {
 				t.Errorf("%s does not list the command %s", word, name)
 			}
@@ -68,7 +81,17 @@ func TestHelpListsCommandsAndSettings(t *testing.T) {
 func TestWrongCommandLineIsRefused(t *testing.T) {
 	environment(t, nil)
 	const canary = "CANARY"
-	for _, args := range [][]string{{canary}, {testToken}, {""}, {"run", canary}, {"version", "x"}, {canary, canary}} {
+	for _, args := range [][]string{
+		{canary},
+		{testToken},
+		{""},
+		{"run", canary},
+		{"version", "x"},
+		{canary, canary},
+		{"migrate-db"},
+		{"migrate-db", canary},
+		{"migrate-db", canary, canary, canary},
+	} {
 		status, stdout, stderr := command(t, args...)
 		if status != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "hstockbot help") {
 			t.Errorf("%q: got %d %q %q", args, status, stdout, stderr)
@@ -222,43 +245,18 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
-// .env.example names each setting once with its default, and is valid once it has a
-// token.
+// The settings that .env.example sets are valid but for the token.
 func TestEnvironmentExample(t *testing.T) {
-	file, err := os.Open(".env.example")
+	content, err := os.ReadFile(".env.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = file.Close() })
-	shown, active := map[string]string{}, map[string]string{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		line, commented := strings.CutPrefix(lines.Text(), "#")
-		name, value, ok := strings.Cut(line, "=")
-		if !ok || name == "" || strings.ContainsAny(name, " #") {
-			continue
-		}
-		if _, twice := shown[name]; twice {
-			t.Errorf("%s appears twice", name)
-		}
-		shown[name] = value
-		if !commented {
+	active := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
 			active[name] = value
 		}
 	}
-	for _, s := range config.Settings() {
-		value, ok := shown[s.Name]
-		if !ok {
-			t.Errorf("%s is missing", s.Name)
-		}
-		if s.Default != "" && value != s.Default {
-			t.Errorf("%s: shows %q, the default is %q", s.Name, value, s.Default)
-		}
-		delete(shown, s.Name)
-	}
-	for name := range shown {
-		t.Errorf("%s is not a setting", name)
-	}
-
 	environment(t, active)
 	if _, err := loadConfig(); err == nil || !strings.HasPrefix(err.Error(), "TELEGRAM_TOKEN is required") {
 		t.Errorf("without a token: got %v, want that only the token is missing", err)
@@ -266,5 +264,310 @@ func TestEnvironmentExample(t *testing.T) {
 	t.Setenv("TELEGRAM_TOKEN", testToken)
 	if _, err := loadConfig(); err != nil {
 		t.Errorf("with a token: %v", err)
+	}
+}
+
+// asProgram makes the test binary run the program.
+const asProgram = "HSTOCKBOT_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// programWorld is the program in a process of its own, between the two pretend
+// servers, with HTTP over loopback on both sides.
+type programWorld struct {
+	t        testing.TB
+	telegram *telegram.Server
+	market   *market.Server
+	env      []string
+	dir      string
+	process  *exec.Cmd
+	log      bytes.Buffer
+}
+
+const customerKey = "canary-key-of-a-customer-0123"
+
+func newProgramWorld(t testing.TB) *programWorld {
+	t.Helper()
+	s := &programWorld{
+		t: t, dir: t.TempDir(), market: market.New(market.Options{}),
+		telegram: telegram.New(telegram.Options{Token: testToken}),
+	}
+	s.market.AddKey(customerKey, "100.00", "USD")
+	marketURL, telegramURL := httptest.NewServer(s.market), httptest.NewServer(s.telegram)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	_ = listener.Close() // the program takes the port
+	s.env = append(os.Environ(), asProgram+"=1", "TELEGRAM_TOKEN="+testToken, "TELEGRAM_API_URL="+telegramURL.URL,
+		"HSTOCK_API_URL="+marketURL.URL, "DATABASE_URL=sqlite:"+s.dir+"/data/bot.db", "HTTP_ADDR="+addr,
+		"TELEGRAM_RATE=0", "LOG_LEVEL=debug")
+	t.Setenv("HTTP_ADDR", addr)
+	t.Cleanup(func() {
+		s.kill()
+		s.telegram.Close()
+		s.market.Close()
+		telegramURL.Close()
+		marketURL.Close()
+	})
+	return s
+}
+
+func (s *programWorld) start() { s.startWith(&s.log) }
+
+func (s *programWorld) startWith(stderr io.Writer) {
+	s.t.Helper()
+	s.process = exec.CommandContext(context.Background(), os.Args[0])
+	s.process.Env, s.process.Stderr = s.env, stderr
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// kill ends the process with SIGKILL.
+func (s *programWorld) kill() {
+	if s.process != nil {
+		_ = s.process.Process.Kill()
+		_ = s.process.Wait() // "signal: killed"
+		s.process = nil
+	}
+}
+
+// terminate stops the process with SIGTERM.
+func (s *programWorld) terminate() {
+	s.t.Helper()
+	if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.process.Wait(); err != nil {
+		s.t.Errorf("after SIGTERM it ended with %v:\n%s", err, &s.log)
+	}
+	s.process = nil
+}
+
+// await waits until the chat shows such a message.
+func (s *programWorld) await(client *telegram.Client, what string, shows func(telegram.Message) bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err := client.Await(ctx, func(messages []telegram.Message) bool { return slices.ContainsFunc(messages, shows) })
+	if err != nil {
+		s.t.Fatalf("%s: %v; the chat is:\n%s\nthe log is:\n%s", what, err, client.Transcript(), &s.log)
+	}
+}
+
+func (s *programWorld) awaitText(client *telegram.Client, text string) {
+	s.t.Helper()
+	s.await(client, text, func(m telegram.Message) bool { return m.FromBot && strings.Contains(m.Text, text) })
+}
+
+// tap waits for a button and taps it.
+func (s *programWorld) tap(client *telegram.Client, label string) {
+	s.t.Helper()
+	s.await(client, label, func(m telegram.Message) bool {
+		return slices.ContainsFunc(m.Keyboard, func(row []telegram.Button) bool {
+			return slices.ContainsFunc(row, func(b telegram.Button) bool { return b.Text == label })
+		})
+	})
+	if err := client.Tap(label); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// buy lets Anna give her key and buy accounts.
+func (s *programWorld) buy(quantity string) (anna *telegram.Client) {
+	s.t.Helper()
+	anna = s.telegram.Join(telegram.Person{ID: 1, FirstName: "Anna", LanguageCode: "en"})
+	anna.Type("/key " + customerKey)
+	s.awaitText(anna, "$100.00")
+	anna.Type("/start p_2")
+	for _, label := range []string{quantity, "Skip", "✅ Confirm"} {
+		s.tap(anna, label)
+	}
+	return anna
+}
+
+// The program sells, is killed while the order is open, delivers after the next
+// start, and stops on SIGTERM.
+func TestProgramDeliversAfterAKill(t *testing.T) {
+	environment(t, nil)
+	s := newProgramWorld(t)
+	if err := s.market.Hold(market.GmailUSA, true); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	anna := s.buy("2")
+	s.awaitText(anna, "Order #23501 placed")
+	if status, _, stderr := command(t, "healthcheck"); status != exitOK {
+		t.Errorf("the running bot is not ready: %s", stderr)
+	}
+	s.kill()
+
+	if err := s.market.Finish(market.FirstOrder); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	s.awaitText(anna, "Order #23501 delivered")
+	s.terminate()
+	for _, secret := range append(s.market.Orders()[0].Accounts, testToken, customerKey) {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("the log holds a secret:\n%s", &s.log)
+		}
+	}
+	if adds := s.market.Count("add"); adds != 1 {
+		t.Errorf("%d requests to buy reached the marketplace, want 1", adds)
+	}
+}
+
+// The program stores its data in PostgreSQL, between a tap and a restart.
+func TestProgramOnPostgres(t *testing.T) {
+	environment(t, nil)
+	s := newProgramWorld(t)
+	s.env = append(s.env, "DATABASE_URL="+pgtest.Empty(t), "SECRET_KEY="+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("n"), 32)))
+	s.start()
+	anna := s.buy("1")
+	s.awaitText(anna, "Order #23501 delivered")
+	s.terminate()
+
+	s.start()
+	anna.Type("/orders")
+	s.awaitText(anna, "My orders")
+	s.terminate()
+	if _, err := os.Stat(s.dir + "/data"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a folder for a database file: %v", err)
+	}
+	if strings.Contains(s.log.String(), "level=ERROR") {
+		t.Errorf("the log is:\n%s", &s.log)
+	}
+}
+
+// SIGHUP arrives when the terminal is closed.
+func TestProgramStopsOnSIGHUP(t *testing.T) {
+	environment(t, nil)
+	s := newProgramWorld(t)
+	s.start()
+	anna := s.telegram.Join(telegram.Person{ID: 1, FirstName: "Anna", LanguageCode: "en"})
+	anna.Type("/menu")
+	s.awaitText(anna, "What would you like?")
+	if err := s.process.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	err := s.process.Wait()
+	s.process = nil
+	if err != nil || !strings.Contains(s.log.String(), "stopping") {
+		t.Errorf("it ended with %v:\n%s", err, &s.log)
+	}
+}
+
+// The reader of the log is gone (its pipe is broken) or stuck (its pipe is full).
+func TestProgramOutlivesTheReaderOfItsLog(t *testing.T) {
+	for name, gone := range map[string]bool{"gone": true, "stuck": false} {
+		t.Run(name, func(t *testing.T) {
+			environment(t, nil)
+			s := newProgramWorld(t)
+			reader, writer, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = reader.Close() }()
+			if gone {
+				_ = reader.Close()
+			} else {
+				fill(t, writer)
+			}
+			s.startWith(writer)
+			_ = writer.Close()
+			anna := s.telegram.Join(telegram.Person{ID: 1, FirstName: "Anna", LanguageCode: "en"})
+			anna.Type("/menu")
+			s.awaitText(anna, "What would you like?")
+			if err := s.process.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			process := s.process.Process
+			watchdog := time.AfterFunc(20*time.Second, func() { _ = process.Kill() })
+			defer watchdog.Stop()
+			err = s.process.Wait()
+			s.process = nil
+			if err != nil {
+				t.Errorf("it ended with %v", err) // "signal: killed": it did not stop
+			}
+		})
+	}
+}
+
+// fill writes to a pipe until it is full.
+func fill(t *testing.T, pipe *os.File) {
+	t.Helper()
+	if err := pipe.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, err := pipe.Write(make([]byte, 1<<10))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkColdStart measures the time from the start of the process, with an empty
+// folder, to its first getUpdates.
+func BenchmarkColdStart(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		s := newProgramWorld(b)
+		s.telegram.Join(telegram.Person{ID: 1, FirstName: "Ann"}).Type("/menu")
+		changes, cancel := s.telegram.Subscribe()
+		b.StartTimer()
+		s.start()
+		for s.telegram.Count("getUpdates") == 0 {
+			<-changes
+		}
+		b.StopTimer()
+		cancel()
+		s.kill()
+		b.StartTimer()
+	}
+}
+
+// BenchmarkMemory reports the resident memory of the program after 10,000 taps
+// of 200 people.
+func BenchmarkMemory(b *testing.B) {
+	s := newProgramWorld(b)
+	s.start()
+	for b.Loop() {
+		var tapping sync.WaitGroup
+		for i := range 200 {
+			tapping.Go(func() {
+				person := s.telegram.Join(telegram.Person{ID: int64(i + 1), FirstName: "Ann", LanguageCode: "en"})
+				person.Type("/menu")
+				s.awaitText(person, "What would you like?")
+				for range 25 {
+					s.tap(person, "❓ Help")
+					s.awaitText(person, "How it works")
+					s.tap(person, "🏠 Menu")
+					s.awaitText(person, "What would you like?")
+				}
+			})
+		}
+		tapping.Wait()
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
+	if err != nil {
+		b.Skip("resident memory is read from /proc")
+	}
+	for line := range strings.Lines(string(status)) {
+		var kB float64
+		if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kB); n == 1 {
+			b.ReportMetric(kB/1024, "MB-resident")
+		}
 	}
 }

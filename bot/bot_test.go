@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/telegram"
 )
 
@@ -22,6 +23,7 @@ func TestNewChecksConfig(t *testing.T) {
 		"odd address":      func(c *Config) { c.APIURL = "http://%zz" + canary },
 		"no inbox":         func(c *Config) { c.Inbox = nil },
 		"webhook":          func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com"} },
+		"webhook's secret": func(c *Config) { c.Webhook = &Webhook{URL: "https://example.com", Secrets: []redact.Secret{"a", ""}} },
 	} {
 		cfg := good
 		change(&cfg)

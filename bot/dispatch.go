@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,160 +30,105 @@ const (
 	backlogPause = time.Second
 )
 
-// delivery is an update in memory.
-type delivery struct {
-	id, chat int64
-	place    int64     // in the inbox; 0 if it is not known
-	update   *update   // nil if it can't be decoded, or was not read
-	received time.Time // or, if an earlier process received it, read
-	resumed  bool      // an earlier process received it, so an attempt is counted
-	tap      *tap      // nil unless a button was tapped
-	screen   int       // the tapped message, if the tap only draws in it; else 0
-
-	unfinished atomic.Int32 // of handling and of answering the tap
-	drawing    atomic.Bool  // the handler has returned
-}
-
-// newDelivery returns a delivery that is unfinished until it is handled.
-func newDelivery(id, chat int64) *delivery {
-	item := &delivery{id: id, chat: chat}
-	item.unfinished.Store(1)
-	return item
-}
-
-// drop forgets a delivery whose update stays in the inbox.
-func (item *delivery) drop() {
-	if item.tap != nil {
-		item.tap.drop()
-	}
-}
-
-// harmless reports whether a tap or an inline query before a delivery may be skipped
-// although the delivery is not.
-func (item *delivery) harmless() bool {
-	return item.update != nil && (item.update.CallbackQuery != nil || item.update.InlineQuery != nil)
-}
-
-// supersedes reports whether handling a delivery makes handling an older one pointless:
-// both taps draw in the same message, or the person has typed more of an inline query.
-func (item *delivery) supersedes(older *delivery) bool {
-	switch {
-	case item.screen != 0:
-		return item.screen == older.screen
-	case item.update == nil || older.update == nil || item.update.InlineQuery == nil || older.update.InlineQuery == nil:
-		return false
-	default:
-		now, then := item.update.InlineQuery, older.update.InlineQuery
-		return now.Query != then.Query || now.Offset == then.Offset // else it asks for the next results
-	}
-}
-
 // dispatcher handles the updates of each chat in order, and chats in parallel. A
 // chat without updates has no goroutine and no memory. doc.go has the rules.
 type dispatcher struct {
 	handle func(*delivery)
-	// read reads the first updates of a chat's backlog that stand after a place.
-	read func(chat, after int64, limit int) ([]*delivery, error)
-	// skipped finishes deliveries that are not handled because a newer one is.
+	// read reads the first unfinished updates of a chat.
+	read func(chat int64, limit int) ([]*delivery, error)
+	// skipped finishes deliveries of a chat that are not handled because a newer one is,
+	// and then calls unskip.
 	skipped func([]*delivery)
 	urgent  func(chat int64) bool
 	workers int // limits
 	places  int
 
-	mu      sync.Mutex
-	chats   map[int64]*chatQueue // with updates
-	ready   [3]queueList         // of chats that wait for a worker, by class
-	running [3]int               // workers that count, by class of the chat that they handle
-	slow    int                  // workers that no longer count
-	picks   int
-	pending int           // deliveries in memory
-	backlog int           // chats with more updates in the inbox
-	stopped bool          // the inbox is no longer read
-	idle    chan struct{} // closed when nothing is pending; nil if no goroutine waits for that
+	mu       sync.Mutex
+	chats    map[int64]*chatQueue // with updates
+	arriving map[int64]*arrival   // by id
+	ready    [classes]queueList   // of chats that wait for a worker, by class
+	running  [classes]int         // workers that count, by class of the chat that they handle
+	slow     int                  // workers that no longer count
+	picks    int
+	pending  int           // deliveries in memory
+	backlog  int           // chats with more updates in the inbox
+	stopped  bool          // the inbox is no longer read
+	idle     chan struct{} // closed when nothing is pending; nil if no goroutine waits for that
+
+	careful   bool            // leftover updates are handled one by one
+	leftovers map[int64]int64 // by chat: the last update that an earlier process has left
+	recovered chan struct{}   // closed when all leftover updates are handled
 }
 
 // class is how soon a chat gets a worker.
 type class int
 
 const (
-	classUrgent class = iota // Hooks.Urgent: at once
-	classFresh               // had no pending updates
-	classBusy                // has more updates after the last one was handled
+	classUrgent  class = iota // Hooks.Urgent: at once
+	classFresh                // had no pending updates
+	classBusy                 // has more updates after the last one was handled
+	classSuspect              // has leftover updates, one of which may end the process: one after another
+
+	classes
 )
-
-// chatQueue holds the updates of one chat.
-type chatQueue struct {
-	chat    int64
-	items   []*delivery // that wait, oldest first
-	current *delivery   // that is handled now
-	// stored says that more updates of the chat are in the inbox, after a place; while
-	// it is set, newer updates are left there as well.
-	stored bool
-	after  int64
-	left   bool       // an update was left in the inbox since it was read last
-	next   *chatQueue // in the list of those that wait for a worker
-}
-
-// queueList is a first-in-first-out list.
-type queueList struct{ first, last *chatQueue }
-
-func (l *queueList) push(q *chatQueue) {
-	if l.last == nil {
-		l.first = q
-	} else {
-		l.last.next = q
-	}
-	l.last = q
-}
-
-func (l *queueList) pop() *chatQueue {
-	q := l.first
-	l.first, q.next = q.next, nil
-	if l.first == nil {
-		l.last = nil
-	}
-	return q
-}
 
 func newDispatcher(b *Bot) *dispatcher {
 	return &dispatcher{
-		handle: b.run, read: b.readBacklog, skipped: b.skip, urgent: b.isUrgent,
-		workers: maxWorkers, places: maxPending, chats: map[int64]*chatQueue{},
+		handle: b.run, read: b.readBacklog, skipped: b.skip, urgent: b.isUrgent, workers: maxWorkers, places: maxPending,
+		chats: map[int64]*chatQueue{}, arriving: map[int64]*arrival{}, leftovers: map[int64]int64{},
 	}
 }
 
-// submit adds stored deliveries to the queues of their chats. Those that have no place
-// in memory stay in the inbox.
-func (d *dispatcher) submit(items ...*delivery) {
+// submit hands in stored deliveries of a chat of this process, in their order. unfinished
+// is how many unfinished updates the chat had in the inbox then. If memory does not have
+// all the others, or has no place, they stay in the inbox, and are read in their order.
+func (d *dispatcher) submit(chat int64, items []*delivery, unfinished int) {
 	var skipped []*delivery
 	d.mu.Lock()
+	q := d.queue(chat)
+	complete := !d.stopped && !q.stored && q.unfinished()+len(items) == unfinished
 	for _, item := range items {
-		q := d.queue(item.chat)
-		switch {
-		case d.stopped || item.place == 0 || q.stored || !d.hasPlace(q):
-			d.leave(q, item)
+		switch taken := d.arrived(item.id); {
+		case taken:
+			item.drop()
+			complete = false
+		case !complete || !d.hasPlace(q):
+			item.drop()
+			complete = false
+			d.setStored(q)
 		default:
 			skipped = append(skipped, d.append(q, item)...)
 		}
-		d.wake(q)
 	}
+	if len(items) == 0 {
+		d.setStored(q)
+	}
+	d.wake(q, classFresh)
 	d.mu.Unlock()
 	if len(skipped) > 0 {
 		go d.skipped(skipped) // receiving does not wait for the inbox
 	}
 }
 
-// resume handles what earlier processes left in the inbox for these chats.
+// submitStored handles the unfinished updates of a chat in the inbox.
+func (d *dispatcher) submitStored(chat int64) { d.submit(chat, nil, 0) }
+
+// has reports whether a chat has updates in memory, or some that are read from the inbox.
+func (d *dispatcher) has(chat int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chats[chat] != nil
+}
+
+// resume handles the updates that other processes have left in the inbox for these chats.
 func (d *dispatcher) resume(chats []int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, chat := range chats {
 		q := d.queue(chat)
-		d.setStored(q, true)
-		q.after = 0
-		d.enqueue(q, classBusy)
+		d.setStored(q)
+		d.wake(q, classBusy)
 	}
-	d.startWorkers()
 }
 
 // queue returns the queue of a chat, a new one if it has none.
@@ -210,13 +154,6 @@ func (d *dispatcher) hasPlace(q *chatQueue) bool {
 	}
 }
 
-func (q *chatQueue) length() int {
-	if q.current != nil {
-		return len(q.items) + 1
-	}
-	return len(q.items)
-}
-
 // chatPlaces returns how many updates of a chat are in memory at most.
 func chatPlaces(chat int64) int {
 	if chat < 0 { // a group (Bot API: Chat)
@@ -236,59 +173,61 @@ func (d *dispatcher) append(q *chatQueue, item *delivery) (skipped []*delivery) 
 	for _, older := range q.items[from:] {
 		if item.supersedes(older) {
 			skipped = append(skipped, older)
+			q.skipping = append(q.skipping, older.id)
 		} else {
 			kept = append(kept, older)
 		}
 	}
 	q.items = append(kept, item)
-	q.after = max(q.after, item.place)
 	d.pending++
 	return skipped
 }
 
-// leave leaves a delivery in the inbox, where it is stored.
-func (d *dispatcher) leave(q *chatQueue, item *delivery) {
-	item.drop()
-	if !q.stored && q.length() == 0 {
-		q.after = max(item.place-1, 0)
-	}
-	// Without a place, or before one that was read, it is found from an earlier place on.
-	q.after = min(q.after, max(item.place-1, 0))
+// setStored notes that the inbox has updates of a chat that memory lacks.
+func (d *dispatcher) setStored(q *chatQueue) {
 	q.left = true
-	d.setStored(q, true)
+	if !q.stored {
+		q.stored = true
+		d.backlog++
+	}
 }
 
-func (d *dispatcher) setStored(q *chatQueue, stored bool) {
-	if q.stored == stored {
-		return
-	}
-	q.stored = stored
-	if stored {
-		d.backlog++
-	} else {
+// allRead notes that memory has all updates of a chat.
+func (d *dispatcher) allRead(q *chatQueue) {
+	if q.stored {
+		q.stored = false
 		d.backlog--
 	}
 }
 
-// wake makes a chat that had no updates wait for a worker.
-func (d *dispatcher) wake(q *chatQueue) {
-	if d.chats[q.chat] != nil {
-		return
+// wake makes a chat wait for a worker that had no updates.
+func (d *dispatcher) wake(q *chatQueue, c class) {
+	if d.chats[q.chat] == nil || q.idle {
+		d.enqueue(q, c)
+		d.startWorkers()
 	}
-	d.enqueue(q, classFresh)
-	d.startWorkers()
 }
 
 // enqueue makes a chat wait for a worker, or forgets it if it has no updates.
 func (d *dispatcher) enqueue(q *chatQueue, c class) {
-	if len(q.items) == 0 && (!q.stored || d.stopped) {
-		d.setStored(q, false)
+	q.idle = len(q.items) == 0 && (!q.stored || d.stopped)
+	switch {
+	case q.idle && len(q.skipping) == 0:
+		d.allRead(q)
 		delete(d.chats, q.chat)
+		d.checkIdle()
+		return
+	case q.idle:
+		d.allRead(q)
+		d.chats[q.chat] = q
 		d.checkIdle()
 		return
 	}
 	d.chats[q.chat] = q
-	if d.urgent(q.chat) {
+	switch {
+	case d.careful && d.leftovers[q.chat] != 0:
+		c = classSuspect
+	case d.urgent(q.chat):
 		c = classUrgent
 	}
 	d.ready[c].push(q)
@@ -309,8 +248,11 @@ func (d *dispatcher) startWorkers() {
 
 // pick returns the class of the chat that gets the next worker; false if none gets one.
 func (d *dispatcher) pick() (c class, ok bool) {
-	if d.ready[classUrgent].first != nil {
+	switch {
+	case d.ready[classUrgent].first != nil:
 		return classUrgent, true
+	case d.ready[classSuspect].first != nil && d.running[classSuspect] == 0 && d.slow < maxSlow:
+		return classSuspect, true
 	}
 	counted := d.running[classFresh] + d.running[classBusy]
 	if counted >= d.workers || d.slow >= maxSlow {
@@ -355,6 +297,7 @@ func (d *dispatcher) work(q *chatQueue, c class) {
 			d.running[c]--
 		}
 		if ok {
+			d.checkRecovered(q)
 			d.enqueue(q, classBusy)
 		} else {
 			d.enqueueLater(q)
@@ -371,7 +314,7 @@ func (d *dispatcher) work(q *chatQueue, c class) {
 	}
 }
 
-// enqueueLater makes a chat whose backlog can't be read wait for a worker in a while.
+// enqueueLater makes a chat wait for a worker in a while.
 func (d *dispatcher) enqueueLater(q *chatQueue) {
 	time.AfterFunc(backlogPause, func() {
 		d.mu.Lock()
@@ -381,8 +324,8 @@ func (d *dispatcher) enqueueLater(q *chatQueue) {
 	})
 }
 
-// handleNext handles the next update of a chat. It returns false if there is none
-// because the inbox can't be read.
+// handleNext handles the next update of a chat. It returns false if it can't be handled
+// yet, or there is none because the inbox can't be read.
 func (d *dispatcher) handleNext(q *chatQueue) bool {
 	err := d.refill(q)
 	d.mu.Lock()
@@ -398,6 +341,15 @@ func (d *dispatcher) handleNext(q *chatQueue) bool {
 	d.handle(item)
 	d.mu.Lock()
 	q.current = nil
+	if item.again && !d.stopped {
+		item.again = false
+		q.items = slices.Insert(q.items, 0, item)
+		d.mu.Unlock()
+		return false
+	}
+	if item.more && len(q.items) == 0 {
+		d.setStored(q)
+	}
 	d.mu.Unlock()
 	d.done(item)
 	return true
@@ -421,12 +373,11 @@ func (d *dispatcher) refill(q *chatQueue) error {
 			return nil
 		}
 		n = max(n, 1) // so that each chat with a worker makes progress
-		limit := n + q.length()
-		after := q.after
+		limit := n + q.length() + len(q.skipping)
 		q.left = false
 		d.mu.Unlock()
 
-		read, err := d.read(q.chat, after, limit)
+		read, err := d.read(q.chat, limit)
 		if err != nil {
 			return err
 		}
@@ -437,15 +388,17 @@ func (d *dispatcher) refill(q *chatQueue) error {
 			item := read[taken]
 			if q.holds(item.id) {
 				item.drop()
-				q.after = max(q.after, item.place)
 				continue
+			}
+			if arriving := d.arriving[item.id]; arriving != nil {
+				arriving.taken = true
 			}
 			older := d.append(q, item)
 			skipped = append(skipped, older...)
 			n += len(older) - 1
 		}
 		if !q.left && taken == len(read) && len(read) < limit {
-			d.setStored(q, false)
+			d.allRead(q)
 		}
 		d.mu.Unlock()
 		for _, item := range read[taken:] {
@@ -455,12 +408,6 @@ func (d *dispatcher) refill(q *chatQueue) error {
 			d.skipped(skipped)
 		}
 	}
-}
-
-// holds reports whether an update is in memory.
-func (q *chatQueue) holds(id int64) bool {
-	return q.current != nil && q.current.id == id ||
-		slices.ContainsFunc(q.items, func(item *delivery) bool { return item.id == id })
 }
 
 // skipOlder is called by the handler of a delivery that matches. If the next updates of
@@ -482,6 +429,9 @@ func (d *dispatcher) skipOlder(item *delivery, matches func(*delivery) bool) boo
 		if n > 0 {
 			found = true
 			skipped = slices.Clone(q.items[:n-1])
+			for _, item := range skipped {
+				q.skipping = append(q.skipping, item.id)
+			}
 			q.items = slices.Delete(q.items, 0, n-1)
 		}
 		d.mu.Unlock()
@@ -492,6 +442,26 @@ func (d *dispatcher) skipOlder(item *delivery, matches func(*delivery) bool) boo
 		if !more || d.refill(q) != nil || d.lastID(q) == before {
 			return found
 		}
+	}
+}
+
+// unskip notes that updates of a chat were finished without being handled, or will not be.
+// more reports that the inbox has further ones.
+func (d *dispatcher) unskip(items []*delivery, more bool) {
+	d.mu.Lock()
+	q := d.queue(items[0].chat)
+	for _, item := range items {
+		q.skipping = slices.DeleteFunc(q.skipping, func(id int64) bool { return id == item.id })
+	}
+	if more && len(q.items) == 0 && q.current == nil {
+		d.setStored(q)
+	}
+	if q.idle {
+		d.wake(q, classBusy)
+	}
+	d.mu.Unlock()
+	for _, item := range items {
+		d.done(item)
 	}
 }
 

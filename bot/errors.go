@@ -16,22 +16,23 @@ import (
 // Kinds of refusals that the outbox package does not have.
 var (
 	errNotModified = errors.New("the message is not modified")
-	errGone        = errors.New("the message can't be edited")
 	errDeleted     = errors.New("the message was deleted before")
-	errNoThread    = errors.New("the topic of the chat no longer exists")
 	// errWebhookActive is the answer to getUpdates while there is a webhook.
 	errWebhookActive = errors.New("a webhook is active")
 	errTooOld        = errors.New("the tap or query is too old to be answered")
 )
 
 // Error is a failed call to the Bot API. Its text contains no secret. errors.Is
-// matches one of the outbox package's errors, or none if the error is transient.
-// errors.As finds an *outbox.RetryAfterError if RetryAfter is set.
+// matches one of the outbox package's errors, or none if the error is transient, as one
+// with MovedTo is.
+// errors.As finds an *outbox.RetryAfterError if RetryAfter is set, and an
+// *outbox.MovedError if MovedTo is.
 type Error struct {
 	Method      string        // of the Bot API
 	Code        int           // error_code, or the HTTP status of a proxy's response; 0 without a response
 	Description string        // Telegram's description, at most 200 characters
 	RetryAfter  time.Duration // before the next attempt; 0 = not specified
+	MovedTo     int64         // the supergroup that the group has become (Bot API: migrate_to_chat_id); 0 = it has not
 	Err         error         // of the connection, or nil
 
 	kind error // what errors.Is matches; nil if transient
@@ -58,14 +59,19 @@ func (e *Error) Error() string {
 // Is matches the error's kind.
 func (e *Error) Is(target error) bool { return e.kind != nil && e.kind == target }
 
-// As sets an *outbox.RetryAfterError if RetryAfter is set.
+// As sets an *outbox.RetryAfterError if RetryAfter is set, and an *outbox.MovedError if
+// MovedTo is.
 func (e *Error) As(target any) bool {
-	retry, ok := target.(**outbox.RetryAfterError)
-	if !ok || e.RetryAfter <= 0 {
+	switch target := target.(type) {
+	case **outbox.RetryAfterError:
+		*target = &outbox.RetryAfterError{After: e.RetryAfter, Err: e}
+		return e.RetryAfter > 0
+	case **outbox.MovedError:
+		*target = &outbox.MovedError{To: e.MovedTo, Err: e}
+		return e.MovedTo != 0
+	default:
 		return false
 	}
-	*retry = &outbox.RetryAfterError{After: e.RetryAfter, Err: e}
-	return true
 }
 
 // Unwrap returns the error of the connection.
@@ -147,9 +153,10 @@ func (c *client) sanitize(text string) string {
 func (c *client) refused(method string, response refusal) *Error {
 	e := &Error{
 		Method: method, Code: response.ErrorCode, Description: c.sanitize(response.Description),
-		RetryAfter: time.Duration(response.Parameters.RetryAfter) * time.Second,
+		RetryAfter: time.Duration(response.Parameters.RetryAfter) * time.Second, MovedTo: response.Parameters.MigrateTo,
 	}
 	switch {
+	case e.MovedTo != 0: // the new chat accepts it
 	case e.Code == http.StatusTooManyRequests:
 		if e.RetryAfter <= 0 {
 			e.RetryAfter = floodPause
@@ -195,12 +202,18 @@ func kindOf(description string) error {
 		{"query is too old", errTooOld},
 		{"query id is invalid", errTooOld},
 		{"message to delete not found", errDeleted},
-		{"message thread not found", errNoThread},
-		{"topic_deleted", errNoThread},
-		{"message to edit not found", errGone},
-		{"message can't be edited", errGone},
-		{"there is no text in the message to edit", errGone},
-		{"message_id_invalid", errGone},
+		{"message thread not found", outbox.ErrNoTopic},
+		{"topic_deleted", outbox.ErrNoTopic},
+		{"topic_closed", outbox.ErrNoTopic},
+		{"message to edit not found", outbox.ErrGone},
+		{"message can't be edited", outbox.ErrGone},
+		{"there is no text in the message to edit", outbox.ErrGone},
+		{"message_id_invalid", outbox.ErrGone},
+		{"not enough rights", outbox.ErrNoRights},
+		{"no rights to send", outbox.ErrNoRights},
+		{"need administrator rights", outbox.ErrNoRights},
+		{"chat_write_forbidden", outbox.ErrNoRights},
+		{"chat_admin_required", outbox.ErrNoRights},
 		{"chat not found", outbox.ErrUnreachable},
 		{"user not found", outbox.ErrUnreachable},
 		{"peer_id_invalid", outbox.ErrUnreachable},

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"html"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
 
+	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/locales"
 )
@@ -20,6 +22,8 @@ import (
 const (
 	handlerTimeout = time.Minute      // of a handler, including a purchase
 	drawTimeout    = 2 * replyTimeout // of drawing after it, including the waits for the pacer
+	// maxFinishBackoff is the longest pause before it is recorded again that an update is done.
+	maxFinishBackoff = 2 * time.Second
 )
 
 type deliveryKey struct{}
@@ -41,43 +45,22 @@ func (b *Bot) run(item *delivery) {
 	if b.work.Err() != nil {
 		return // Stop has run out of time; the update stays in the inbox
 	}
-	switch {
-	case item.resumed:
-		if !b.startAttempt(item) {
-			return
-		}
-	case item.update == nil:
-		b.log.Warn("stored update not readable", "update", item.id)
+	if item.update == nil {
+		b.log.Error("stored update not readable", "update", item.id)
+		b.deadLetter(b.work, item)
+		return
+	}
+	if leftover, careful := b.dispatcher.isLeftover(item); leftover && careful && !b.startAttempt(item) {
 		return
 	}
 	b.library.ProcessUpdate(context.WithValue(b.work, deliveryKey{}, item), item.update.library())
 }
 
-// startAttempt counts an attempt at an update that an earlier process received, and
-// dead-letters it after too many. It reports whether the update can be handled.
-func (b *Bot) startAttempt(item *delivery) bool {
-	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
-	defer cancel()
-	payload, attempts, err := b.cfg.Inbox.StartAttempt(ctx, item.id)
-	if err == nil && attempts <= maxAttemptsPerUpdate {
-		item.update, err = decodeUpdate(payload)
-	}
-	switch {
-	case attempts > maxAttemptsPerUpdate:
-		b.deadLetter(b.work, item.id)
-		return false
-	case err != nil:
-		b.log.Warn("unfinished update not readable", "update", item.id, "error", err)
-		return false
-	}
-	return true
-}
-
 // result says what is recorded about an update.
 type result struct {
-	kind          string // for Config.ObserveUpdate
+	kind, screen  string // for Config.ObserveUpdate
 	user          int64
-	unfinished    bool    // the update stays in the inbox
+	unfinished    bool    // the update is handled again in a while, or after Stop by another process
 	replaceDialog bool    // of the person, by dialog
 	dialog        *Dialog // nil ends it
 }
@@ -91,34 +74,59 @@ func (b *Bot) handle(ctx context.Context, _ *telegram.Bot, u *models.Update) {
 		out = b.handleTap(ctx, item, u.CallbackQuery)
 	case u.Message != nil && u.Message.Chat.Type == models.ChatTypePrivate:
 		out = b.handleTyped(ctx, item, u.Message)
+	case u.Message != nil && item.update.Message.moved():
+		out = b.handleMove(ctx, item.update.Message)
 	case u.Message != nil:
 		out = b.handleGroup(ctx, item, u.Message)
+	case u.MyChatMember != nil && u.MyChatMember.Chat.Type != models.ChatTypePrivate:
+		out = b.handlePlace(ctx, item.update.MyChatMember)
 	case u.MyChatMember != nil:
 		out = b.handleMember(ctx, u.MyChatMember)
 	case u.InlineQuery != nil:
 		out = b.handleInline(ctx, item, u.InlineQuery)
 	}
-	if !out.unfinished {
-		b.finish(ctx, item, out)
+	if out.unfinished {
+		item.again = b.work.Err() == nil
+	} else {
+		b.finish(item, out)
 	}
-	b.cfg.ObserveUpdate(out.kind, time.Since(item.received))
+	b.cfg.ObserveUpdate(out.kind, out.screen, time.Since(item.received))
 }
 
-// finish records that the update is done. Stop does not cancel it.
-func (b *Bot) finish(ctx context.Context, item *delivery, out result) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
-	defer cancel()
-	var err error
-	switch {
-	case !out.replaceDialog:
-		err = b.cfg.Inbox.Finish(ctx, item.id)
-	case out.dialog == nil:
-		err = b.cfg.Inbox.FinishWithDialog(ctx, item.id, out.user, "", "", time.Time{})
-	default:
-		err = b.cfg.Inbox.FinishWithDialog(ctx, item.id, out.user, out.dialog.Step, out.dialog.Data, time.Now().Add(out.dialog.TTL))
-	}
-	if err != nil {
-		b.log.Error("update not finished", "update", item.id, "error", err)
+// finish records that the update is done.
+func (b *Bot) finish(item *delivery, out result) {
+	item.finishing.Store(true)
+	b.finishing("update not finished", func(ctx context.Context) (err error) {
+		switch {
+		case !out.replaceDialog:
+			item.more, err = b.cfg.Inbox.Finish(ctx, b.cfg.Owner, item.chat, item.id)
+		case out.dialog == nil:
+			item.more, err = b.cfg.Inbox.FinishWithDialog(ctx, b.cfg.Owner, item.chat, item.id, out.user, "", "", time.Time{})
+		default:
+			item.more, err = b.cfg.Inbox.FinishWithDialog(ctx, b.cfg.Owner, item.chat, item.id, out.user, out.dialog.Step, out.dialog.Data, time.Now().Add(out.dialog.TTL))
+		}
+		return err
+	})
+}
+
+// finishing calls do, which finishes updates, until it succeeds: what was handled must not
+// be handled again. The last call is when Stop begins, which does not cancel it.
+func (b *Bot) finishing(failure string, do func(context.Context) error) {
+	for failures := 1; ; failures++ {
+		stopping := b.receiving.Err() != nil
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(b.work), inboxTimeout)
+		err := do(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		if failures == 1 || stopping {
+			b.log.Error(failure, "error", err)
+		}
+		if stopping {
+			return
+		}
+		_ = pause(b.receiving, loop.Jitter(loop.Backoff(minBackoff, maxFinishBackoff, failures)))
 	}
 }
 
@@ -128,13 +136,13 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		bot: b, tap: item.tap,
 	}
 	if m := item.update.CallbackQuery.Message; m != nil {
-		req.thread = m.Thread
+		req.thread, req.buttons = m.Thread, m.buttons
 	}
 	var tappedChat models.Chat
 	switch {
 	case q.Message.Message != nil:
 		tappedChat, req.MessageID = q.Message.Message.Chat, q.Message.Message.ID
-		req.screenMessageID = req.MessageID
+		req.ScreenMessageID = req.MessageID
 	case q.Message.InaccessibleMessage != nil:
 		tappedChat, req.MessageID = q.Message.InaccessibleMessage.Chat, q.Message.InaccessibleMessage.MessageID
 	}
@@ -147,6 +155,7 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 		out.unfinished = !done
 		return out
 	}
+	out.screen = b.router.screenOf(req.CallbackData)
 	return b.respond(ctx, req, out, true, func(ctx context.Context, req *Request) (View, error) {
 		return b.open(ctx, req, req.CallbackData)
 	})
@@ -155,13 +164,14 @@ func (b *Bot) handleTap(ctx context.Context, item *delivery, q *models.CallbackQ
 func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message) result {
 	req := &Request{
 		UpdateID: item.id, Received: item.received, Chat: item.chat, Private: true, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread,
+		SharedChat: item.update.Message.ChatShared, SharedUsers: item.update.Message.UsersShared,
 	}
 	out := result{kind: "text", user: req.User.ID}
-	if !b.allowed(req.User) {
+	if !b.readCaption(item, req) || !b.allowed(req.User) {
 		return out
 	}
 	album := item.update.Message.Album
-	if b.recent.answered(req.Chat, album) {
+	if !b.kept(req.Text) && b.recent.answered(req.Chat, album) {
 		return out // the answer to another picture of the album is for this one as well
 	}
 	if served, done := b.identify(ctx, req, true); !served {
@@ -175,6 +185,9 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 			h = b.router.text
 		}
 		return b.respond(ctx, req, out, true, h)
+	}
+	if req.CallbackData = b.router.labelled(req); req.CallbackData != "" {
+		return b.respond(ctx, req, out, true, b.router.label)
 	}
 	step, data, err := b.cfg.Inbox.Dialog(ctx, req.User.ID)
 	if err != nil {
@@ -200,18 +213,29 @@ func (b *Bot) isPlain(item *delivery) bool {
 	if item.update == nil || item.update.Message == nil {
 		return false
 	}
-	text := item.update.Message.Text
-	_, _, _, command := parseCommand(text)
-	return !command && !b.kept(text)
+	m := item.update.Message
+	_, _, _, command := parseCommand(m.Text)
+	return !command && !item.update.Edited && !b.kept(m.Text) && !b.kept(m.Caption)
+}
+
+// readCaption completes the request of a message: a caption that Hooks.Keep names is its
+// text. It reports false for an edited message that is not handled, because Hooks.Keep
+// does not name it.
+func (b *Bot) readCaption(item *delivery, req *Request) bool {
+	req.Caption = item.update.Message.Caption
+	if b.kept(req.Caption) {
+		req.Text = req.Caption
+	}
+	return !item.update.Edited || b.kept(req.Text)
 }
 
 func (b *Bot) kept(text string) bool { return b.hooks.Keep != nil && b.hooks.Keep(text) }
 
 // handleGroup asks Hooks.Group about commands that may be meant for this bot.
 func (b *Bot) handleGroup(ctx context.Context, item *delivery, m *models.Message) result {
-	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, bot: b, thread: item.update.Message.Thread}
+	req := &Request{UpdateID: item.id, Received: item.received, Chat: item.chat, User: userOf(m.From), MessageID: m.ID, Text: m.Text, ChatTitle: item.update.Message.Chat.Title, bot: b, thread: item.update.Message.Thread}
 	out := result{kind: "group", user: req.User.ID}
-	if b.hooks.Group == nil || !b.allowed(req.User) || !b.readCommand(ctx, req) {
+	if b.hooks.Group == nil || !b.readCaption(item, req) || !b.allowed(req.User) || !b.readCommand(ctx, req) {
 		return out
 	}
 	if _, known := b.router.commands[req.Command]; !known && !req.Addressed || !b.recent.command(req.Chat, time.Now()) {
@@ -248,7 +272,7 @@ func (b *Bot) handleMember(ctx context.Context, m *models.ChatMemberUpdated) res
 		b.unreachable(ctx, m.Chat.ID)
 		return out
 	}
-	_, done := b.identify(ctx, &Request{User: user}, m.Chat.Type == models.ChatTypePrivate)
+	_, done := b.identify(ctx, &Request{User: user}, true)
 	out.unfinished = !done
 	return out
 }
@@ -274,20 +298,38 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 	if err != nil {
 		v = b.errorView(ctx, req, err)
 	}
-	if err := b.show(ctx, req, v); err != nil && b.work.Err() != nil {
+	err = b.show(ctx, req, v)
+	if err != nil && b.work.Err() != nil {
 		out.unfinished = true
 		return out
 	}
 	out.replaceDialog = (endsDialog || v.Dialog != nil) && !v.KeepDialog
 	out.dialog = v.Dialog
+	if v.Dialog != nil && v.Dialog.WithMessage {
+		d := *v.Dialog
+		if err != nil {
+			req.ScreenMessageID = 0 // it may be what was tapped, which shows something else
+		}
+		d.Data = strconv.Itoa(req.ScreenMessageID) + " " + d.Data
+		out.dialog = &d
+	}
 	return out
 }
 
 // show answers the tap and draws the view, in parallel. If the tap was answered
-// before, an alert, or a toast without a view, is sent as a message.
+// before, an alert, or a toast without a view, is sent as a message. A tap without a
+// toast is answered after the view was drawn: if Telegram wants a long pause first, the
+// answer says so.
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
-	late := req.tap != nil && !req.tap.answer(v.toast(), v.Alert) && v.Toast != "" && v.Toast != req.toastShown && (v.Alert || v.empty())
+	late := req.tap != nil && v.Toast != "" && !req.tap.answer(v.toast(), v.Alert) && v.Toast != req.toastShown && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
+	if req.tap != nil && v.Toast == "" {
+		pause := View{}
+		if retryAfter(err) > 0 {
+			pause = b.errorView(ctx, req, err)
+		}
+		req.tap.answer(pause.toast(), pause.Toast != "")
+	}
 	if errors.Is(err, outbox.ErrRejected) {
 		// The person must see something. The view is too long, or its HTML is invalid.
 		b.log.Error("telegram rejects a screen", "update", req.UpdateID, "error", err)
@@ -340,7 +382,7 @@ func (b *Bot) logPanic(update int64, p any) (reference string) {
 var ErrIgnored = errors.New("the person is not served")
 
 // identify calls Hooks.Identify. If the person is not served, done says whether the
-// update is finished; otherwise it waits for the next start, because without a
+// update is finished; otherwise it is handled again in a while, because without a
 // language the person can't be told of the error.
 func (b *Bot) identify(ctx context.Context, req *Request, private bool) (served, done bool) {
 	return b.localize(ctx, req, func(ctx context.Context, u User) (*locales.Localizer, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,34 +223,48 @@ func TestBlockAndUnblock(t *testing.T) {
 	})
 }
 
-// If the person can't be identified, the update is handled after the next start.
+// If the person can't be identified, the update is handled again in a while, before the
+// next ones of the chat, or by the next process.
 func TestIdentifyFails(t *testing.T) {
-	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		broken := true
-		w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
-			if broken {
-				return nil, errInbox
+	for _, restarted := range []bool{false, true} {
+		inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+			var broken atomic.Bool
+			broken.Store(true)
+			w.hooks.Identify = func(context.Context, User, bool) (*locales.Localizer, error) {
+				if broken.Load() {
+					return nil, errInbox
+				}
+				return nil, nil
 			}
-			return nil, nil
-		}
-		w.build()
-		w.start()
-		ann := w.join(1)
-		ann.Type("hello")
-		w.idle()
-		if diff := cmp.Diff(map[string]int{"received": 1}, w.inbox.states()); diff != "" {
-			t.Error(diff)
-		}
-		broken = false
-		w.stop()
-		w.build()
-		w.bot.Text(echo("text"))
-		w.start()
-		w.idle()
-		if !strings.Contains(ann.Last().Text, "hello") {
-			t.Errorf("shows %q", ann.Last().Text)
-		}
-	})
+			w.build()
+			w.bot.Text(echo("text"))
+			w.bot.Command("second", echo("command"))
+			w.start()
+			ann := w.join(1)
+			ann.Type("hello")
+			ann.Type("/second")
+			time.Sleep(time.Minute)
+			if diff := cmp.Diff(map[string]int{"received": 2}, w.inbox.states()); diff != "" {
+				t.Error(diff)
+			}
+			if restarted {
+				w.stop()
+				w.build()
+				w.bot.Text(echo("text"))
+				w.bot.Command("second", echo("command"))
+				w.start()
+			}
+			broken.Store(false)
+			w.idle()
+			said := ann.Transcript()
+			if first, second := strings.Index(said, "Bot: text"), strings.Index(said, "Bot: command"); first < 0 || second < first {
+				t.Errorf("restarted %v: the person saw %q", restarted, said)
+			}
+			if diff := cmp.Diff(map[string]int{"done": 2}, w.inbox.states()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
 
 // Deleting a message that was deleted before is no error.

@@ -61,6 +61,7 @@ type InlineButton struct{ Text, Start string }
 // handleInline answers an inline query unless it is too old, for example after a
 // restart.
 func (b *Bot) handleInline(ctx context.Context, item *delivery, q *models.InlineQuery) result {
+	b.profile.inline.Store(true) // it may have been turned on since the start
 	req := &InlineRequest{bot: b, UpdateID: item.id, User: userOf(q.From), Query: q.Query, Offset: q.Offset}
 	out := result{kind: "inline", user: req.User.ID}
 	end := time.UnixMilli(item.update.InlineQuery.Received).Add(inlineTTL)

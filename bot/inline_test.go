@@ -149,7 +149,7 @@ func TestInlineAfterRestart(t *testing.T) {
 			w.start()
 			ann := w.join(1)
 			ann.Inline("gmail")
-			w.idle()
+			synctest.Wait()
 			w.stop()
 			w.inbox.failFinish = false
 			time.Sleep(test.pause)

@@ -2,8 +2,10 @@ package bot
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"hstockbot/locales"
@@ -63,6 +65,18 @@ func CheckMarkup(text string) error {
 	}
 	return nil
 }
+
+// Length returns the length of a message in UTF-16 units, as Telegram counts it against
+// MaxText: without tags, and with character references decoded.
+func Length(html string) int {
+	units := 0
+	for _, r := range decodeReferences(anyTag.ReplaceAllLiteralString(html, "")) {
+		units += utf16.RuneLen(r)
+	}
+	return units
+}
+
+var anyTag = regexp.MustCompile(`<[^>]*>`)
 
 type markupParser struct {
 	rest    string

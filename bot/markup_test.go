@@ -133,3 +133,13 @@ func TestCheckedMarkupIsAccepted(t *testing.T) {
 		t.Errorf("CheckMarkup accepted only %d texts", accepted)
 	}
 }
+
+func TestLength(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "<b>a</b>": 1, "😀 &lt;&amp;": 5, `<tg-time unix="5" format="t">12:05 UTC</tg-time>`: 9, "a & b": 5,
+	} {
+		if got := Length(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}

@@ -32,11 +32,16 @@ const (
 //
 // It also obeys retry_after: until then it delays messages, or edits, to that chat,
 // also without a rate.
+//
+// Where other processes send too, each message that is due also reserves a slot of all
+// (Pace), one after another. The limits of this process are kept as well.
 type pacer struct {
 	interval time.Duration // between any two messages; 0 = no pacing
+	shared   Pace          // nil: no other process sends
 
 	mu      sync.Mutex
-	next    time.Time // earliest time of the next message
+	next    time.Time // earliest time of the next message, or of the next reservation
+	asking  bool      // a reservation is under way
 	chats   map[int64]*chatPace
 	sweepAt int       // number of chats at which unused ones are deleted
 	waiting []*waiter // most urgent first, then oldest first
@@ -63,15 +68,29 @@ type waitingAnswer struct {
 type waiter struct {
 	chat     int64
 	priority outbox.Priority
-	granted  chan struct{} // closed when the message may be sent
+	maxHold  time.Duration
+	hold     time.Duration // the message may not be sent: a retry_after of another process has so much left
+	granted  chan struct{} // closed when the message may be sent, or hold is set
+}
+
+// Pace keeps all processes that send with one token to the limits on messages together.
+type Pace interface {
+	// ReserveMessage reserves the slot of a message: one in each interval, and in its chat
+	// one in each chatInterval with a burst. inAll is the time until the slot. If it is not
+	// reserved, it is further away than one interval, or inChat is the time until the chat
+	// may get a message.
+	ReserveMessage(chat int64, interval, chatInterval time.Duration, chatBurst int) (inAll, inChat time.Duration, reserved bool)
+	// HoldChat delays messages to a chat.
+	HoldChat(chat int64, d time.Duration)
 }
 
 const minSweep = 1024
 
-func newPacer(rate float64) *pacer {
+func newPacer(rate float64, shared Pace) *pacer {
 	p := &pacer{chats: map[int64]*chatPace{}, sweepAt: minSweep}
 	if rate > 0 {
 		p.interval = time.Duration(math.Ceil(float64(time.Second) / rate))
+		p.shared = shared
 	}
 	return p
 }
@@ -85,12 +104,12 @@ func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priorit
 		p.mu.Unlock()
 		return hold, nil
 	}
-	if len(p.waiting) == 0 && !p.readyAt(chat).After(now) {
+	if p.shared == nil && len(p.waiting) == 0 && !p.readyAt(chat).After(now) {
 		p.count(chat, now)
 		p.mu.Unlock()
 		return 0, nil
 	}
-	w := &waiter{chat: chat, priority: priority, granted: make(chan struct{})}
+	w := &waiter{chat: chat, priority: priority, maxHold: maxHold, granted: make(chan struct{})}
 	at, _ := slices.BinarySearchFunc(p.waiting, priority+1, func(w *waiter, c outbox.Priority) int { return int(w.priority - c) })
 	p.waiting = slices.Insert(p.waiting, at, w)
 	p.pump(now)
@@ -98,17 +117,27 @@ func (p *pacer) message(ctx context.Context, chat int64, priority outbox.Priorit
 
 	select {
 	case <-w.granted:
-		return 0, nil
+		return w.hold, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at = slices.Index(p.waiting, w)
-	if at < 0 {
-		return 0, nil // it was granted at the same moment
+	select {
+	case <-w.granted: // at the same moment
+		return w.hold, nil
+	default:
+		p.remove(w)
+		return 0, ctx.Err()
 	}
-	p.waiting = slices.Delete(p.waiting, at, at+1)
-	return 0, ctx.Err()
+}
+
+// remove removes a message that may be waiting, and reports whether it was.
+func (p *pacer) remove(w *waiter) bool {
+	at := slices.Index(p.waiting, w)
+	if at >= 0 {
+		p.waiting = slices.Delete(p.waiting, at, at+1)
+	}
+	return at >= 0
 }
 
 // edit waits until messages of the chat may be edited, at a rate if the person has tapped.
@@ -189,9 +218,12 @@ func take(full *time.Time, now time.Time) time.Time {
 // holdMessages delays messages to a chat.
 func (p *pacer) holdMessages(chat int64, d time.Duration) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	c := p.chat(chat)
 	c.sendsAfter = later(c.sendsAfter, time.Now().Add(d))
+	p.mu.Unlock()
+	if p.shared != nil {
+		p.shared.HoldChat(chat, d)
+	}
 }
 
 // holdEdits delays edits in a chat.
@@ -202,13 +234,22 @@ func (p *pacer) holdEdits(chat int64, d time.Duration) {
 	c.editsAfter = later(c.editsAfter, time.Now().Add(d))
 }
 
-// pump grants all messages that may be sent now, and sets the timer for the next one.
+// pump grants all messages that may be sent now, and sets the timer for the next one. With
+// other processes it begins to reserve a slot for the first of them.
 func (p *pacer) pump(now time.Time) {
+	if p.asking {
+		return // and then comes back
+	}
 	var wake time.Time
 	remaining := p.waiting[:0]
 	for _, w := range p.waiting {
 		at := p.readyAt(w.chat)
 		if !at.After(now) {
+			if p.shared != nil {
+				p.asking = true
+				go p.reserve(w)
+				return // p.waiting is as it was
+			}
 			p.count(w.chat, now)
 			close(w.granted)
 			continue
@@ -232,6 +273,45 @@ func (p *pacer) pump(now time.Time) {
 		return
 	}
 	p.timer.Reset(wake.Sub(now))
+}
+
+// reserve reserves a slot for a message, which goes at its time.
+func (p *pacer) reserve(w *waiter) {
+	interval, burst := chatLimit(w.chat)
+	inAll, inChat, reserved := p.shared.ReserveMessage(w.chat, p.interval, interval, int(burst))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.asking = false
+	if reserved {
+		p.next = now.Add(inAll) // the next slot is one interval later
+		p.countInChat(w.chat, p.next)
+		if p.remove(w) {
+			p.grantAt(w, inAll)
+		}
+	} else {
+		p.next = now.Add(inAll - p.interval)
+		c := p.chat(w.chat)
+		c.sendsAfter = later(c.sendsAfter, now.Add(inChat))
+		if inChat > w.maxHold && p.remove(w) {
+			w.hold = inChat
+			close(w.granted)
+		}
+	}
+	p.pump(now)
+}
+
+// grantAt grants a message after a time.
+func (p *pacer) grantAt(w *waiter, in time.Duration) {
+	if in <= 0 {
+		close(w.granted)
+		return
+	}
+	time.AfterFunc(in, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		close(w.granted)
+	})
 }
 
 // readyAt returns when a chat may get its next message.
@@ -259,9 +339,13 @@ func (p *pacer) count(chat int64, now time.Time) {
 		due = now
 	}
 	p.next = due.Add(p.interval)
+	p.countInChat(chat, now)
+}
+
+func (p *pacer) countInChat(chat int64, at time.Time) {
 	interval, _ := chatLimit(chat)
 	c := p.chat(chat)
-	c.full = later(c.full, now).Add(interval)
+	c.full = later(c.full, at).Add(interval)
 }
 
 func (p *pacer) heldFor(chat int64, now time.Time) time.Duration {

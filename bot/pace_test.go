@@ -19,7 +19,7 @@ func TestPacerKeepsLimits(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			p := newPacer(30)
+			p := newPacer(30, nil)
 			var mu sync.Mutex
 			all, chats := []time.Time{}, map[int64][]time.Time{}
 			const messages = 600
@@ -66,7 +66,7 @@ func within(t *testing.T, what string, times []time.Time, window time.Duration, 
 // A message whose context is done is not counted and does not block others.
 func TestPacerWithCancelledContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(1)
+		p := newPacer(1, nil)
 		start := time.Now()
 		message := func(ctx context.Context, priority outbox.Priority) error {
 			_, err := p.message(ctx, 1, priority, time.Hour)
@@ -97,7 +97,7 @@ func TestPacerWithCancelledContext(t *testing.T) {
 // States of chats without recent messages are deleted, with or without a rate.
 func TestPacerDeletesUnusedChats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(1e6)
+		p := newPacer(1e6, nil)
 		for chat := range int64(20 * minSweep) {
 			if _, err := p.message(t.Context(), chat, outbox.PriorityNews, 0); err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestPacerDeletesUnusedChats(t *testing.T) {
 			t.Errorf("%d chats kept", n)
 		}
 	})
-	p := newPacer(0)
+	p := newPacer(0, nil)
 	for chat := range int64(10) {
 		if _, err := p.message(t.Context(), chat, outbox.PriorityNews, 0); err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func TestPacerDeletesUnusedChats(t *testing.T) {
 
 // A timer that is a little late does not reduce the rate, and a pause allows no burst.
 func TestPacerWithLateTimer(t *testing.T) {
-	p := newPacer(30)
+	p := newPacer(30, nil)
 	due := time.Now()
 	p.next = due
 	p.count(1, due.Add(time.Millisecond))

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
@@ -15,10 +16,11 @@ const (
 	usernameRecheck = time.Minute      // likewise, if a command names another bot
 )
 
-// profile caches the bot's username.
+// profile caches what getMe says.
 type profile struct {
 	lock     chan struct{} // of capacity 1; a mutex that can be waited for until a deadline
 	username string        // "" while it is not known
+	inline   atomic.Bool   // inline mode is on; false while it is not known
 	read     time.Time     // when it was
 	failed   time.Time     // when the last request failed
 }
@@ -42,13 +44,14 @@ func (b *Bot) usernameWithin(ctx context.Context, maxAge time.Duration) string {
 	if p.username != "" && time.Since(p.read) < maxAge || time.Since(p.failed) < usernamePause {
 		return p.username
 	}
-	me, err := b.library.GetMe(ctx)
-	if err != nil {
+	var me struct{ Result Profile } // the library's User lacks supports_inline_queries
+	if err := b.client.call(ctx, "getMe", struct{}{}, maxResponse, into(&me)); err != nil {
 		p.failed = time.Now()
-		b.log.Warn("username not read", "error", b.client.asError("getMe", err))
+		b.log.Warn("username not read", "error", err)
 		return p.username
 	}
-	p.username, p.read = me.Username, time.Now()
+	p.username, p.read = me.Result.Username, time.Now()
+	p.inline.Store(me.Result.Inline)
 	return p.username
 }
 
@@ -66,11 +69,11 @@ func (b *Bot) SetCommands(ctx context.Context, lang string, commands []models.Bo
 	})
 }
 
-// DeleteCommands deletes the list of commands of a scope, so that the list of a wider
-// scope is shown again (Bot API: deleteMyCommands).
-func (b *Bot) DeleteCommands(ctx context.Context, scope models.BotCommandScope) error {
+// DeleteCommands deletes the list of commands of a scope and a language, so that the list
+// of a wider scope is shown again (Bot API: deleteMyCommands). lang is as in SetCommands.
+func (b *Bot) DeleteCommands(ctx context.Context, lang string, scope models.BotCommandScope) error {
 	return retryOnce(ctx, nil, func(ctx context.Context) error {
-		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope})
+		_, err := b.library.DeleteMyCommands(ctx, &telegram.DeleteMyCommandsParams{Scope: scope, LanguageCode: lang})
 		return b.client.asError("deleteMyCommands", err)
 	})
 }

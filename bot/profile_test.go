@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,4 +74,31 @@ func TestProfileTexts(t *testing.T) {
 		}
 		w.refuseCanary("the error", err.Error())
 	})
+}
+
+// TestInlineMode: it is known from the start on, without a request that waits for it.
+func TestInlineMode(t *testing.T) {
+	for _, off := range []bool{false, true} {
+		inWorld(t, telegram.Options{NoInline: off}, func(t *testing.T, w *world) {
+			w.bot.Command("menu", func(_ context.Context, req *Request) (View, error) {
+				return View{Text: fmt.Sprint("inline mode: ", req.InlineMode())}, nil
+			})
+			w.start()
+			synctest.Wait()
+			ann := w.join(1)
+			ann.Type("/menu")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if want := fmt.Sprint("inline mode: ", !off); ann.Last().Text != want || w.telegram.Count("getMe") != 1 {
+				t.Errorf("%q after %d getMe, want %q", ann.Last().Text, w.telegram.Count("getMe"), want)
+			}
+			ann.Inline("gmail") // it has been turned on
+			ann.Type("/menu")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if ann.Last().Text != "inline mode: true" {
+				t.Errorf("%q after a query", ann.Last().Text)
+			}
+		})
+	}
 }

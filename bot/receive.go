@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
+	"slices"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
@@ -28,17 +28,13 @@ const (
 	// webhookPause is the time before a webhook of another program is deleted again.
 	webhookPause = time.Minute
 
-	// maxAttemptsPerUpdate is how often an update is handled before it is dead-lettered:
-	// it may be the one that crashes the process.
-	maxAttemptsPerUpdate = 3
-
 	inboxTimeout = 10 * time.Second
 )
 
 // poll receives updates until Stop (Bot API: getUpdates). An offset acknowledges all
 // updates before it, so it grows only after they were stored.
 func (b *Bot) poll() {
-	b.conflict.start(time.Now())
+	b.pollConflict.start(time.Now())
 	deleting := pollBackoff{bot: b, request: "deleteWebhook"}
 	for deleting.retry(b.deleteWebhook()) {
 	}
@@ -61,7 +57,7 @@ func (b *Bot) poll() {
 		}
 		if err == nil && len(updates) > 0 {
 			var last int64
-			if last, err = b.receiver.receive(updates); err == nil {
+			if last, err = b.receive(updates); err == nil {
 				offset = last + 1
 			}
 		}
@@ -87,7 +83,7 @@ func (b *Bot) deleteWebhook() error {
 	return b.client.asError("deleteWebhook", err)
 }
 
-func (b *Bot) getUpdates(offset int64, limit int) ([]json.RawMessage, error) {
+func (b *Bot) getUpdates(offset int64, limit int) (updates []received, err error) {
 	ctx, cancel := context.WithTimeout(b.receiving, pollTimeout+pollGrace)
 	defer cancel()
 	params := struct {
@@ -96,11 +92,11 @@ func (b *Bot) getUpdates(offset int64, limit int) ([]json.RawMessage, error) {
 		Timeout        int      `json:"timeout"` // seconds
 		AllowedUpdates []string `json:"allowed_updates"`
 	}{offset, limit, int(pollTimeout / time.Second), allowedUpdates}
-	var response struct {
-		Result []json.RawMessage `json:"result"`
-	}
-	err := b.client.call(ctx, "getUpdates", params, &response, maxUpdates)
-	return response.Result, err
+	err = b.client.call(ctx, "getUpdates", params, maxUpdates, func(body []byte) (err error) {
+		updates, err = decodeUpdates(body)
+		return err
+	})
+	return updates, err
 }
 
 // pollBackoff waits after failed requests, and logs when failing begins, changes
@@ -149,7 +145,7 @@ func (p *pollBackoff) retry(err error) bool {
 	}
 	wait := loop.Jitter(loop.Backoff(minBackoff, maxBackoff, p.failures))
 	if code == http.StatusConflict && !errors.Is(err, errWebhookActive) {
-		b.conflict.observe(time.Now())
+		b.pollConflict.observe(time.Now())
 		wait = loop.Jitter(conflictBackoff)
 	}
 	if demanded := retryAfter(err); demanded > 0 {
@@ -176,53 +172,41 @@ func (p *pollBackoff) log(code int, err error) {
 	}
 }
 
-// receiver stores received updates and submits them to the dispatcher.
-type receiver struct {
-	bot *Bot
-
-	mu sync.Mutex
-	// uncertain are the ids whose storing failed. They may be stored all the same; then
-	// they are known when Telegram repeats them, and yet not handled.
-	uncertain map[int64]bool
-}
-
 var errNoUpdateIDs = errors.New("no update of the batch has a readable id")
 
 // receive stores a batch and submits it. It returns the id of the last update. After an
-// error nothing is stored for certain.
-func (r *receiver) receive(raw []json.RawMessage) (last int64, err error) {
-	b := r.bot
-	received := time.Now()
+// error Telegram must repeat the batch: it is not stored, or may not be.
+func (b *Bot) receive(updates []received) (last int64, err error) {
+	now := time.Now()
 	var (
 		batch    []*delivery
 		ids      []int64
 		chats    []int64
 		payloads [][]byte
 	)
-	for _, raw := range raw {
-		u, err := decodeUpdate(raw)
+	for _, u := range updates {
 		if u.ID == 0 {
 			b.log.Error("update without a readable id skipped")
 			continue
 		}
 		last = u.ID
 		item := newDelivery(u.ID, u.chatID())
-		item.received = received
+		item.received = now
+		payload := []byte(u.damaged)
 		switch {
-		case err != nil:
-			b.log.Error("update not readable", "update", u.ID)
-		case !u.forBot():
+		case payload != nil: // is dead-lettered when it is its turn
+		case !u.forBot(), u.aboutChat() && b.hooks.ChatChanged == nil:
 			continue
 		default:
-			item.update = u
+			item.update = u.update
 			if u.InlineQuery != nil {
-				u.InlineQuery.Received = received.UnixMilli()
+				u.InlineQuery.Received = now.UnixMilli()
 			}
-			if raw, err = json.Marshal(u); err != nil {
+			if payload, err = json.Marshal(u.update); err != nil {
 				return 0, fmt.Errorf("encode update: %w", err)
 			}
 		}
-		batch, ids, chats, payloads = append(batch, item), append(ids, item.id), append(chats, item.chat), append(payloads, raw)
+		batch, ids, chats, payloads = append(batch, item), append(ids, item.id), append(chats, item.chat), append(payloads, payload)
 	}
 	if last == 0 {
 		return 0, errNoUpdateIDs
@@ -230,50 +214,62 @@ func (r *receiver) receive(raw []json.RawMessage) (last int64, err error) {
 	if len(batch) == 0 {
 		return last, nil
 	}
-	places, uncertain, err := r.store(ids, chats, payloads)
+	b.dispatcher.arrive(ids)
+	ctx, cancel := context.WithTimeout(b.work, inboxTimeout) // the beginning of Stop does not cancel it
+	defer cancel()
+	fresh, unfinished, err := b.cfg.Inbox.StoreUpdates(ctx, b.cfg.Owner, ids, chats, payloads)
 	if err != nil {
-		return 0, err
-	}
-	var ready []*delivery
-	for i, item := range batch {
-		item.place = places[i]
-		switch {
-		case uncertain[i]:
-			ready = append(ready, newDelivery(item.id, item.chat)) // the inbox knows whether it is done
-		case item.place == 0: // known
-		case item.update == nil:
-			b.deadLetter(b.work, item.id)
-		default:
-			b.prepare(item)
-			ready = append(ready, item)
+		b.dispatcher.leaveArriving(ids)
+		for _, chat := range chats { // they may be stored, and Telegram may repeat them to another process
+			b.dispatcher.submitStored(chat)
 		}
+		return 0, fmt.Errorf("store updates: %w", err)
 	}
-	b.dispatcher.submit(ready...)
+	var order []int64
+	mine := map[int64][]*delivery{}
+	for i, item := range batch {
+		if unfinished[i] == 0 { // done, or another process handles it
+			b.dispatcher.leaveArriving(ids[i : i+1])
+			continue
+		}
+		if _, known := mine[item.chat]; !known {
+			order, mine[item.chat] = append(order, item.chat), nil
+		}
+		if !fresh[i] { // memory has it, or it is read from the inbox
+			b.dispatcher.leaveArriving(ids[i : i+1])
+			continue
+		}
+		b.prepare(item)
+		mine[item.chat] = append(mine[item.chat], item)
+	}
+	for _, chat := range order {
+		b.dispatcher.submit(chat, mine[chat], unfinished[slices.Index(chats, chat)])
+	}
 	return last, nil
 }
 
 // prepare says what a delivery is whose update was decoded. A tap is answered in time
 // from now on.
 func (b *Bot) prepare(item *delivery) {
-	q := item.update.CallbackQuery
-	if q == nil {
+	if item.update == nil || item.update.CallbackQuery == nil {
 		return
 	}
+	q := item.update.CallbackQuery
 	item.tap = b.newTap(item, q.ID)
 	if name, _ := route.Split(q.Data); q.Message != nil && b.router.screens[name].draws {
 		item.screen = q.Message.ID
 	}
 }
 
-// readBacklog reads the first updates of a chat in the inbox after a place.
-func (b *Bot) readBacklog(chat, after int64, limit int) ([]*delivery, error) {
+// readBacklog reads the first unfinished updates of a chat in the inbox.
+func (b *Bot) readBacklog(chat int64, limit int) ([]*delivery, error) {
 	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
 	defer cancel()
 	var items []*delivery
-	err := b.cfg.Inbox.ChatBacklog(ctx, chat, after, limit, func(id, place int64, received time.Time, payload []byte) {
+	err := b.cfg.Inbox.ChatBacklog(ctx, b.cfg.Owner, chat, limit, func(id int64, received time.Time, payload []byte) {
 		item := newDelivery(id, chat)
-		item.place, item.received, item.resumed = place, received, place <= b.leftover
-		if item.resumed {
+		item.received = received
+		if leftover, _ := b.dispatcher.isLeftover(item); leftover {
 			item.received = time.Now()
 		}
 		if u, err := decodeUpdate(payload); err == nil {
@@ -288,10 +284,8 @@ func (b *Bot) readBacklog(chat, after int64, limit int) ([]*delivery, error) {
 	return items, err
 }
 
-// skip finishes deliveries that are not handled because a newer one is.
+// skip finishes deliveries of a chat that are not handled because a newer one is.
 func (b *Bot) skip(items []*delivery) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.work), inboxTimeout)
-	defer cancel()
 	ids := make([]int64, len(items))
 	for i, item := range items {
 		ids[i] = item.id
@@ -299,12 +293,12 @@ func (b *Bot) skip(items []*delivery) {
 			item.tap.answer("", false)
 		}
 	}
-	if err := b.cfg.Inbox.Finish(ctx, ids...); err != nil {
-		b.log.Error("skipped updates not finished", "updates", len(ids), "error", err)
-	}
-	for _, item := range items {
-		b.dispatcher.done(item)
-	}
+	more := false
+	b.finishing("skipped updates not finished", func(ctx context.Context) (err error) {
+		more, err = b.cfg.Inbox.Finish(ctx, b.cfg.Owner, items[0].chat, ids...)
+		return err
+	})
+	b.dispatcher.unskip(items, more)
 }
 
 // isUrgent reports whether the chat is the private chat of a person who is served
@@ -313,42 +307,43 @@ func (b *Bot) isUrgent(chat int64) bool {
 	return chat > 0 && b.hooks.Urgent != nil && b.hooks.Urgent(chat)
 }
 
-// store stores updates. Known ones have no place; uncertain ones are known, but perhaps
-// only because an earlier store failed after writing them. The beginning of Stop does
-// not cancel it.
-func (r *receiver) store(ids, chats []int64, payloads [][]byte) (places []int64, uncertain []bool, err error) {
-	ctx, cancel := context.WithTimeout(r.bot.work, inboxTimeout)
-	defer cancel()
-	places, err = r.bot.cfg.Inbox.StoreUpdates(ctx, ids, chats, payloads)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil {
-		if r.uncertain == nil {
-			r.uncertain = map[int64]bool{}
-		}
-		for _, id := range ids {
-			r.uncertain[id] = true
-		}
-		return nil, nil, fmt.Errorf("store updates: %w", err)
-	}
-	uncertain = make([]bool, len(ids))
-	for i, id := range ids {
-		uncertain[i] = r.uncertain[id] && places[i] == 0
-		delete(r.uncertain, id)
-	}
-	return places, uncertain, nil
-}
-
-// deadLetter marks an update as dead-lettered. Hooks.DeadLettered logs it.
-func (b *Bot) deadLetter(ctx context.Context, id int64) {
+// deadLetter marks an update as dead-lettered. Hooks.DeadLettered logs it, and first
+// stores what the person is told.
+func (b *Bot) deadLetter(ctx context.Context, item *delivery) {
 	ctx, cancel := context.WithTimeout(ctx, inboxTimeout)
 	defer cancel()
-	if err := b.cfg.Inbox.DeadLetter(ctx, id); err != nil {
-		b.log.Error("update not dead-lettered", "update", id, "error", err)
+	var err error
+	if b.hooks.DeadLettered != nil {
+		err = b.hooks.DeadLettered(ctx, item.deadLetter())
+	}
+	if err == nil {
+		item.finishing.Store(true)
+		item.more, err = b.cfg.Inbox.DeadLetter(ctx, b.cfg.Owner, item.chat, item.id)
+	}
+	if err != nil {
+		b.log.Error("update not dead-lettered", "update", item.id, "error", err)
+		item.finishing.Store(false)
+		item.again = b.work.Err() == nil
 		return
 	}
 	b.cfg.CountEvent("dead_lettered")
-	if b.hooks.DeadLettered != nil {
-		b.hooks.DeadLettered(ctx, id)
+}
+
+func (item *delivery) deadLetter() DeadLetter {
+	letter := DeadLetter{UpdateID: item.id}
+	switch u := item.update; {
+	case u == nil:
+		letter.UserID = max(item.chat, 0) // a private chat has the id of its person
+	case u.Message != nil && u.Message.Chat.private():
+		from := u.Message.From.library()
+		letter.UserID, letter.User, letter.Text = item.chat, userOf(&from), u.Message.Text
+	case u.CallbackQuery != nil && u.CallbackQuery.From.ID == item.chat:
+		q := u.CallbackQuery
+		from := q.From.library()
+		letter.UserID, letter.User, letter.Tapped, letter.Label, letter.Data = item.chat, userOf(&from), true, q.Label, q.Data
+		if q.Message != nil {
+			letter.MessageID = q.Message.ID
+		}
 	}
+	return letter
 }

@@ -26,12 +26,15 @@ type router struct {
 	commands map[string]handler
 	steps    map[string]handler
 	text     handler
+	label    handler
+	labelled func(*Request) (data string)
 }
 
 func newRouter() router {
 	return router{
 		screens: map[string]screen{}, commands: map[string]handler{}, steps: map[string]handler{},
-		text: func(context.Context, *Request) (View, error) { return View{}, nil },
+		text:     func(context.Context, *Request) (View, error) { return View{}, nil },
+		labelled: func(*Request) string { return "" },
 	}
 }
 
@@ -92,6 +95,14 @@ func (b *Bot) Step(name string, h func(context.Context, *Request) (View, error))
 // Text registers the handler of text outside dialogs and of unknown commands.
 func (b *Bot) Text(h func(context.Context, *Request) (View, error)) { b.router.text = h }
 
+// Label registers the handler of text that is the label of a button: a reply keyboard
+// of a previous program sends such text. It ends the person's dialog, as a tap does.
+// labelled returns the callback data of the button, which becomes req.CallbackData, or
+// "" for other text.
+func (b *Bot) Label(labelled func(*Request) (data string), h func(context.Context, *Request) (View, error)) {
+	b.router.labelled, b.router.label = labelled, h
+}
+
 // open returns the view of the screen that callback data leads to.
 func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error) {
 	name, rest := route.Split(data)
@@ -99,6 +110,16 @@ func (b *Bot) open(ctx context.Context, req *Request, data string) (View, error)
 		return screen.open(ctx, req, rest)
 	}
 	return b.outdated(ctx, req), nil
+}
+
+// screenOf returns the name of the route of callback data for metrics: data from outside
+// must not make new values.
+func (r *router) screenOf(data string) string {
+	name, _ := route.Split(data)
+	if _, ok := r.screens[name]; !ok {
+		return "outdated"
+	}
+	return name
 }
 
 // ErrorAt returns err as an error of the screen that callback data leads to, so

@@ -58,6 +58,26 @@ func TestOpen(t *testing.T) {
 	})
 }
 
+// Taps are observed by the screen that the button leads to, and what a button may contain
+// that leads nowhere is one value.
+func TestObservesScreens(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.onTap(func(context.Context, *Request, numberArgs) (View, error) { return View{Redirect: "gone"}, nil })
+		w.start()
+		ann := w.join(1)
+		id := w.showButtons(1, tapButton(1))
+		for _, data := range []string{"t:7", "t:x x", "gone", "gone:1234567", "t:8"} {
+			ann.TapData(id, data)
+			w.idle()
+		}
+		ann.Type("hello")
+		w.idle()
+		if a, b, c := w.observed("tap t"), w.observed("tap outdated"), w.observed("text"); a != 3 || b != 2 || c != 1 {
+			t.Errorf("observed %d, %d and %d", a, b, c)
+		}
+	})
+}
+
 func TestRegisteredTwice(t *testing.T) {
 	b, err := New(Config{Token: canary, Inbox: newInbox()})
 	if err != nil {

@@ -33,9 +33,10 @@ const (
 // It repeats a call only if it certainly was not executed: without a connection, or
 // after a retry_after of at most 5 seconds. The errors are outbox.ErrUnreachable,
 // outbox.ErrRejected, outbox.ErrUncertain, or transient: not sent, try again later,
-// after *Error.RetryAfter if it is set.
+// after *Error.RetryAfter if it is set. If the topic no longer exists, the message is
+// sent without one.
 func (b *Bot) Send(ctx context.Context, chat int64, priority outbox.Priority, v View) (messageID int, err error) {
-	return b.sendView(ctx, chat, 0, priority, v, maxHold)
+	return b.sendView(ctx, chat, int(v.Thread), priority, v, maxHold)
 }
 
 // Edit changes a message without a tap (Bot API: editMessageText). A message that is
@@ -44,7 +45,7 @@ func (b *Bot) Send(ctx context.Context, chat int64, priority outbox.Priority, v 
 // Send; outbox.ErrUncertain means that the response was lost twice.
 func (b *Bot) Edit(ctx context.Context, chat int64, messageID int, v View) error {
 	err := b.edit(ctx, chat, messageID, v, maxHold, false)
-	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, errGone) {
+	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, outbox.ErrGone) {
 		gone := *e
 		gone.kind = outbox.ErrRejected
 		return &gone
@@ -64,8 +65,8 @@ func (b *Bot) reply(ctx context.Context, chat int64, thread int, v View) (messag
 	return b.sendView(ctx, chat, thread, priority, v, replyTimeout)
 }
 
-// sendView sends a new message, without a topic if the topic no longer exists. It waits out a retry_after of at most longest;
-// after a longer one it returns the error at once.
+// sendView sends a new message, without a topic if the topic no longer exists. It waits
+// out a retry_after of at most longest; after a longer one it returns the error at once.
 func (b *Bot) sendView(ctx context.Context, chat int64, thread int, priority outbox.Priority, v View, longest time.Duration) (messageID int, err error) {
 	calling := ctx
 	if priority == outbox.PriorityNews {
@@ -81,10 +82,10 @@ func (b *Bot) sendView(ctx context.Context, chat int64, thread int, priority out
 			messageID, err = b.sendOnce(calling, chat, thread, v)
 			return err
 		}
-		err := b.withAcceptedButtons(v, send)
-		if errors.Is(err, errNoThread) {
+		err := b.withAcceptedParts(v, send)
+		if errors.Is(err, outbox.ErrNoTopic) && !v.onlyInThread {
 			thread = 0
-			err = b.withAcceptedButtons(v, send)
+			err = b.withAcceptedParts(v, send)
 		}
 		return err
 	})
@@ -100,6 +101,57 @@ func (b *Bot) sendOnce(ctx context.Context, chat int64, thread int, v View) (mes
 	default:
 		return b.sendMessage(ctx, chat, thread, v)
 	}
+}
+
+// withAcceptedParts calls f with a view, and again without what an old Bot API server
+// refuses.
+func (b *Bot) withAcceptedParts(v View, f func(View) error) error {
+	return b.withAcceptedEffect(v, func(v View) error {
+		return b.withAcceptedButtons(v, func(v View) error { return b.withAcceptedTimes(v, f) })
+	})
+}
+
+// withAcceptedEffect calls f with a view, and once more without its effect if Telegram
+// refuses that, which is remembered.
+func (b *Bot) withAcceptedEffect(v View, f func(View) error) error {
+	plain := v
+	plain.Party = false
+	if v.Party && b.noEffects.Load() {
+		return f(plain)
+	}
+	err := f(v)
+	e, ok := errors.AsType[*Error](err)
+	if !v.Party || !ok || !errors.Is(e, outbox.ErrRejected) || !strings.Contains(strings.ToLower(e.Description), "effect") {
+		return err
+	}
+	if !b.noEffects.Swap(true) {
+		b.log.Warn("telegram refuses message effects, left out from now on")
+	}
+	return f(plain)
+}
+
+// withAcceptedTimes calls f with a view, and once more without the tags of local times if
+// Telegram refuses them: a Bot API server from before 9.5 does not know them, which is
+// remembered, and the newest one refuses times that are years ahead.
+func (b *Bot) withAcceptedTimes(v View, f func(View) error) error {
+	plain, found := v.withoutLocalTimes()
+	if found && (b.noLocalTimes.Load() || v.file()) {
+		return f(plain)
+	}
+	err := f(v)
+	e, ok := errors.AsType[*Error](err)
+	if !found || !ok || !errors.Is(e, outbox.ErrRejected) {
+		return err
+	}
+	switch description := strings.ToLower(e.Description); {
+	case strings.Contains(description, "tg-time"):
+		if !b.noLocalTimes.Swap(true) {
+			b.log.Warn("telegram refuses local times, sent in UTC; the Bot API server is older than version 9.5")
+		}
+	case !strings.Contains(description, "entity_date_invalid") && !strings.Contains(description, "invalid date"):
+		return err
+	}
+	return f(plain)
 }
 
 // withAcceptedButtons calls f with a view, and once more without copy buttons if Telegram
@@ -133,14 +185,41 @@ func refusesButtons(err error) bool {
 func (b *Bot) edit(ctx context.Context, chat int64, messageID int, v View, longest time.Duration, tapped bool) error {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	return b.attempt(ctx, attempts{
+	a := attempts{
 		method:     "editMessageText",
 		chat:       chat,
 		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, longest, tapped) },
 		hold:       b.pacer.holdEdits,
 		repeatable: true,
+	}
+	if chat < 0 { // Telegram's limit of groups and channels is on both (Bot FAQ: "My bot is hitting limits")
+		a.wait = func() (time.Duration, error) { return b.pacer.message(ctx, chat, outbox.PriorityStatus, longest) }
+		a.hold = b.pacer.holdMessages
+	}
+	return b.attempt(ctx, a, func() error {
+		err := b.withAcceptedParts(v, func(v View) error { return b.editMessage(ctx, chat, messageID, v) })
+		if errors.Is(err, errNotModified) {
+			return nil
+		}
+		return err
+	})
+}
+
+// editKeyboard changes only the buttons of a message, in response to a tap (Bot API:
+// editMessageReplyMarkup). That nothing changes is no error.
+func (b *Bot) editKeyboard(ctx context.Context, chat int64, messageID int, buttons keyboard) error {
+	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
+	defer cancel()
+	return b.attempt(ctx, attempts{
+		method:     "editMessageReplyMarkup",
+		chat:       chat,
+		wait:       func() (time.Duration, error) { return b.pacer.edit(ctx, chat, replyTimeout, true) },
+		hold:       b.pacer.holdEdits,
+		repeatable: true,
 	}, func() error {
-		err := b.withAcceptedButtons(v, func(v View) error { return b.editMessage(ctx, chat, messageID, v) })
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		err := b.client.call(ctx, "editMessageReplyMarkup", &telegram.EditMessageReplyMarkupParams{ChatID: chat, MessageID: messageID, ReplyMarkup: buttons}, maxResponse, nil)
 		if errors.Is(err, errNotModified) {
 			return nil
 		}
@@ -196,18 +275,19 @@ func isTransient(err error) bool {
 func (b *Bot) sendMessage(ctx context.Context, chat int64, thread int, v View) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	message, err := b.library.SendMessage(ctx, &telegram.SendMessageParams{
-		ChatID:             chat,
-		MessageThreadID:    thread,
-		Text:               v.Text,
-		ParseMode:          models.ParseModeHTML,
-		LinkPreviewOptions: v.preview(),
-		ReplyMarkup:        v.markup(),
-	})
-	if err != nil {
-		return 0, b.client.asError("sendMessage", err)
-	}
-	return message.ID, nil
+	var sent sentMessage
+	err := b.client.call(ctx, "sendMessage", &telegram.SendMessageParams{
+		ChatID:              chat,
+		MessageThreadID:     thread,
+		Text:                v.Text,
+		ParseMode:           models.ParseModeHTML,
+		LinkPreviewOptions:  v.preview(),
+		ReplyMarkup:         v.markup(),
+		ReplyParameters:     v.replyParameters(),
+		DisableNotification: v.Silent,
+		MessageEffectID:     v.effect(),
+	}, maxResponse, sent.decode)
+	return sent.Result.ID, err
 }
 
 func (b *Bot) sendDocument(ctx context.Context, chat int64, thread int, v View) (int, error) {
@@ -220,6 +300,7 @@ func (b *Bot) sendDocument(ctx context.Context, chat int64, thread int, v View) 
 		Caption:         v.Text,
 		ParseMode:       models.ParseModeHTML,
 		ReplyMarkup:     v.markup(),
+		ReplyParameters: v.replyParameters(), DisableNotification: v.Silent, MessageEffectID: v.effect(),
 		// Goods stay a file, whatever Telegram would recognise in its bytes.
 		DisableContentTypeDetection: true,
 	})
@@ -239,6 +320,7 @@ func (b *Bot) sendPhoto(ctx context.Context, chat int64, thread int, v View) (in
 		Caption:         v.Text,
 		ParseMode:       models.ParseModeHTML,
 		ReplyMarkup:     v.markup(),
+		ReplyParameters: v.replyParameters(), DisableNotification: v.Silent, MessageEffectID: v.effect(),
 	})
 	if err != nil {
 		return 0, b.client.asError("sendPhoto", err)
@@ -249,33 +331,30 @@ func (b *Bot) sendPhoto(ctx context.Context, chat int64, thread int, v View) (in
 func (b *Bot) editMessage(ctx context.Context, chat int64, messageID int, v View) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := b.library.EditMessageText(ctx, &telegram.EditMessageTextParams{
+	return b.client.call(ctx, "editMessageText", &telegram.EditMessageTextParams{
 		ChatID:             chat,
 		MessageID:          messageID,
 		Text:               v.Text,
 		ParseMode:          models.ParseModeHTML,
 		LinkPreviewOptions: v.preview(),
 		ReplyMarkup:        v.markup(),
-	})
-	return b.client.asError("editMessageText", err)
+	}, maxResponse, nil)
 }
 
 // answerCallback answers a tap (Bot API: answerCallbackQuery). A second answer does
 // nothing. That the tap is too old is no error.
 func (b *Bot) answerCallback(ctx context.Context, query, toast string, alert bool) error {
 	return retryOnce(ctx, errTooOld, func(ctx context.Context) error {
-		_, err := b.library.AnswerCallbackQuery(ctx, &telegram.AnswerCallbackQueryParams{
+		return b.client.call(ctx, "answerCallbackQuery", &telegram.AnswerCallbackQueryParams{
 			CallbackQueryID: query, Text: toast, ShowAlert: alert,
-		})
-		return b.client.asError("answerCallbackQuery", err)
+		}, maxResponse, nil)
 	})
 }
 
 // deleteMessage deletes a message. That it was deleted before is no error.
 func (b *Bot) deleteMessage(ctx context.Context, chat int64, messageID int) error {
 	return retryOnce(ctx, errDeleted, func(ctx context.Context) error {
-		_, err := b.library.DeleteMessage(ctx, &telegram.DeleteMessageParams{ChatID: chat, MessageID: messageID})
-		return b.client.asError("deleteMessage", err)
+		return b.client.call(ctx, "deleteMessage", &telegram.DeleteMessageParams{ChatID: chat, MessageID: messageID}, maxResponse, nil)
 	})
 }
 

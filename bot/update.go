@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-telegram/bot/models"
@@ -11,7 +12,8 @@ import (
 
 // allowedUpdates are the kinds of updates that are received (Bot API: getUpdates).
 var allowedUpdates = []string{
-	models.AllowedUpdateMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember, models.AllowedUpdateInlineQuery,
+	models.AllowedUpdateMessage, models.AllowedUpdateEditedMessage, models.AllowedUpdateCallbackQuery, models.AllowedUpdateMyChatMember,
+	models.AllowedUpdateInlineQuery,
 }
 
 // update has the fields that are used (Bot API: Update). The others are not decoded,
@@ -20,9 +22,12 @@ var allowedUpdates = []string{
 type update struct {
 	ID            int64         `json:"update_id"`
 	Message       *message      `json:"message,omitempty"`
+	EditedMessage *message      `json:"edited_message,omitempty"`
 	CallbackQuery *callback     `json:"callback_query,omitempty"`
 	MyChatMember  *memberChange `json:"my_chat_member,omitempty"`
 	InlineQuery   *inlineQuery  `json:"inline_query,omitempty"`
+	// Edited is added by the bot, which keeps an edited message in Message.
+	Edited bool `json:"edited,omitempty"`
 }
 
 type message struct {
@@ -31,11 +36,19 @@ type message struct {
 	Chat chat    `json:"chat"`
 	From *sender `json:"from,omitempty"`
 	Text string  `json:"text,omitempty"`
-	Via  present `json:"via_bot,omitempty"` // set if the person chose an inline result
+	// Caption is the text under a file.
+	Caption string  `json:"caption,omitempty"`
+	Via     present `json:"via_bot,omitempty"` // set if the person chose an inline result
 	// SenderChat is the group itself if From is one of its anonymous admins.
 	SenderChat *chat  `json:"sender_chat,omitempty"`
 	Album      string `json:"media_group_id,omitempty"`    // of pictures that were sent together
 	Thread     int    `json:"message_thread_id,omitempty"` // the topic of the chat
+	// What the person has chosen with a button of an Ask.
+	ChatShared  *SharedChat  `json:"chat_shared,omitempty"`
+	UsersShared *SharedUsers `json:"users_shared,omitempty"`
+	// The group has become this supergroup; the supergroup was this group.
+	MigrateTo   int64 `json:"migrate_to_chat_id,omitempty"`
+	MigrateFrom int64 `json:"migrate_from_chat_id,omitempty"`
 	content
 }
 
@@ -67,6 +80,7 @@ type callback struct {
 	From    sender  `json:"from"`
 	Message *tapped `json:"message,omitempty"`
 	Data    string  `json:"data,omitempty"`
+	Label   string  `json:"label,omitempty"` // of the button; added by the bot from Message
 }
 
 // tapped is the tapped message (Bot API: MaybeInaccessibleMessage). Its text may
@@ -78,14 +92,40 @@ type tapped struct {
 	Text present `json:"text,omitempty"`
 	// Thread is the topic of the chat.
 	Thread int `json:"message_thread_id,omitempty"`
+	// Keyboard is not stored: copy buttons may contain goods. It is only kept in memory, as
+	// buttons.
+	Keyboard *keyboard `json:"reply_markup,omitempty"`
+	buttons  [][]button
 }
+
+type keyboard struct {
+	Rows [][]button `json:"inline_keyboard"`
+}
+
+// button is a button as Telegram sent it.
+type button struct {
+	text, data string
+	raw        json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (b *button) UnmarshalJSON(raw []byte) error {
+	var fields struct {
+		Text string `json:"text"`
+		Data string `json:"callback_data"`
+	}
+	_ = json.Unmarshal(raw, &fields) // an odd button is not the tapped one
+	*b = button{text: fields.Text, data: fields.Data, raw: slices.Clone(raw)}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (b button) MarshalJSON() ([]byte, error) { return b.raw, nil }
 
 type memberChange struct {
 	Chat          chat   `json:"chat"`
 	From          sender `json:"from"`
-	NewChatMember struct {
-		Status string `json:"status"`
-	} `json:"new_chat_member"`
+	NewChatMember member `json:"new_chat_member"`
 }
 
 type inlineQuery struct {
@@ -98,8 +138,9 @@ type inlineQuery struct {
 }
 
 type chat struct {
-	ID   int64  `json:"id"`
-	Type string `json:"type"`
+	ID    int64  `json:"id"`
+	Type  string `json:"type"`
+	Title string `json:"title,omitempty"` // of a group or a channel
 }
 
 type sender struct {
@@ -119,6 +160,44 @@ func (p *present) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// received is an update from Telegram.
+type received struct {
+	*update
+	damaged json.RawMessage // the update as it was received, if it can't be decoded; else nil
+}
+
+// decodeUpdates decodes the response to getUpdates.
+func decodeUpdates(body []byte) (all []received, err error) {
+	var response struct {
+		Result []update `json:"result"`
+	}
+	if json.Unmarshal(body, &response) == nil {
+		for i := range response.Result {
+			u := &response.Result[i]
+			u.complete()
+			all = append(all, received{update: u})
+		}
+		return all, nil
+	}
+	// One that can't be decoded must not lose the others.
+	var each struct {
+		Result []json.RawMessage `json:"result"`
+	}
+	err = json.Unmarshal(body, &each)
+	for _, raw := range each.Result {
+		all = append(all, decodeReceived(raw))
+	}
+	return all, err
+}
+
+func decodeReceived(raw json.RawMessage) received {
+	u, err := decodeUpdate(raw)
+	if err != nil {
+		return received{update: u, damaged: raw}
+	}
+	return received{update: u}
+}
+
 var errNoUpdateID = errors.New("the update has no id")
 
 // decodeUpdate decodes one update. After an error the update has its id, if that is
@@ -126,6 +205,9 @@ var errNoUpdateID = errors.New("the update has no id")
 func decodeUpdate(raw []byte) (*update, error) {
 	u := &update{}
 	err := json.Unmarshal(raw, u)
+	if odd, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && strings.HasPrefix(odd.Field, "callback_query.message.reply_markup") {
+		err = nil // the rest was decoded, and the update is handled without the label
+	}
 	if err != nil {
 		head := struct {
 			ID int64 `json:"update_id"`
@@ -137,7 +219,31 @@ func decodeUpdate(raw []byte) (*update, error) {
 	if u.ID == 0 {
 		return u, errNoUpdateID
 	}
+	u.complete()
 	return u, err
+}
+
+// complete sets the fields that are added by the bot.
+func (u *update) complete() {
+	if u.EditedMessage != nil {
+		u.Message, u.EditedMessage, u.Edited = u.EditedMessage, nil, true
+	}
+	if q := u.CallbackQuery; q != nil && q.Message != nil && q.Message.Keyboard != nil {
+		q.Message.buttons = q.Message.Keyboard.Rows
+		q.Label, q.Message.Keyboard = q.Message.Keyboard.label(q.Data), nil
+	}
+}
+
+// label returns the label of the button with this data, "" if there is none.
+func (k *keyboard) label(data string) string {
+	for _, row := range k.Rows {
+		for _, button := range row {
+			if button.data == data {
+				return button.text
+			}
+		}
+	}
+	return ""
 }
 
 // chatID returns the chat in whose order the update is handled.
@@ -159,28 +265,40 @@ func (u *update) chatID() int64 {
 }
 
 // forBot reports whether the bot may respond to the update. Updates of bots and
-// channels, service messages, and text in groups that is not a command are not stored.
+// channels, other service messages than those about what was chosen or a group that has
+// become a supergroup, and text in groups that is not a command are not stored.
 func (u *update) forBot() bool {
 	switch {
 	case u.Message != nil:
 		m := u.Message
+		if m.moved() {
+			return true
+		}
 		if m.From == nil || m.From.IsBot && !m.anonymous() || bool(m.Via) {
 			return false
 		}
 		if !m.Chat.private() {
-			return strings.HasPrefix(m.Text, "/")
+			return strings.HasPrefix(m.Text, "/") || strings.HasPrefix(m.Caption, "/")
 		}
-		return m.Text != "" || m.content != content{}
+		return m.Text != "" || m.content != content{} || m.ChatShared != nil || m.UsersShared != nil
 	case u.CallbackQuery != nil:
 		return !u.CallbackQuery.From.IsBot
 	case u.MyChatMember != nil:
-		return !u.MyChatMember.From.IsBot && u.MyChatMember.Chat.private()
+		return !u.MyChatMember.From.IsBot || !u.MyChatMember.Chat.private()
 	case u.InlineQuery != nil:
 		return !u.InlineQuery.From.IsBot
 	default:
 		return false
 	}
 }
+
+// aboutChat reports whether the update is about the bot's place in a group or a channel.
+func (u *update) aboutChat() bool {
+	return u.Message != nil && u.Message.moved() || u.MyChatMember != nil && !u.MyChatMember.Chat.private()
+}
+
+// moved reports whether a group says that it has become a supergroup.
+func (m *message) moved() bool { return m.MigrateTo != 0 || m.MigrateFrom != 0 }
 
 // anonymous reports whether an anonymous admin of a group wrote the message. From is then
 // a bot of Telegram's.

@@ -1,6 +1,9 @@
 package bot
 
 import (
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf16"
 
@@ -18,6 +21,21 @@ type View struct {
 	Toast        string    // the answer to the tap, cut to 200 UTF-16 units (Bot API: answerCallbackQuery)
 	Alert        bool      // the person must dismiss the Toast
 	AsNewMessage bool      // sent as a new message even after a tap; the tapped message does not change
+	// Thread is the topic of the chat that Bot.Send sends to; 0 = none (Bot API:
+	// message_thread_id). Screens are drawn in the topic in which the person is.
+	Thread int64
+	// ReplyTo is the message of the chat that a new message replies to, 0 for none. One
+	// that is gone is no error (Bot API: reply_parameters, allow_sending_without_reply).
+	ReplyTo int64
+	Silent  bool // a new message makes no sound (Bot API: disable_notification)
+	// DropButton takes the tapped button out of its message, which stays as it is otherwise.
+	// Of the other fields only Toast and Alert count. After a restart between the tap and its
+	// handling the button stays: its message may contain goods, so it is not stored.
+	DropButton bool
+	// Ask is a keyboard below the text field, in place of Keyboard. The View is then always
+	// a new message. The keyboard stays until Request.RemoveReplyKeyboard.
+	Ask   []AskButton
+	Party bool // a new message begins with 🎉, where Telegram allows it (Bot API: message_effect_id)
 	// Dialog is what the person's next text means; nil = it has no special meaning. It
 	// replaces the dialog before, unless KeepDialog is set.
 	Dialog     *Dialog
@@ -26,6 +44,9 @@ type View struct {
 	// had been tapped. Of the other fields only Toast, Alert and AsNewMessage count,
 	// and the toast of the screen replaces this one.
 	Redirect string
+
+	removeReplyKeyboard bool // see Request.RemoveReplyKeyboard
+	onlyInThread        bool // see Bot.Post
 }
 
 // Document is a file, sent unchanged.
@@ -40,6 +61,9 @@ type Dialog struct {
 	Step string
 	Data string
 	TTL  time.Duration
+	// WithMessage puts the id of the message in which the View was drawn, 0 if that failed,
+	// and a space before Data.
+	WithMessage bool
 }
 
 // RedirectTo returns a View that redirects to callback data.
@@ -65,6 +89,12 @@ func (v View) method() string {
 
 // markup returns nil if there are no buttons: an edit without markup removes them.
 func (v View) markup() models.ReplyMarkup {
+	if v.removeReplyKeyboard {
+		return &models.ReplyKeyboardRemove{RemoveKeyboard: true}
+	}
+	if len(v.Ask) > 0 {
+		return replyKeyboard(v.Ask)
+	}
 	if len(v.Keyboard) == 0 {
 		return nil
 	}
@@ -73,22 +103,37 @@ func (v View) markup() models.ReplyMarkup {
 
 // withoutCopyButtons returns the view without its copy buttons, and whether it has any.
 func (v View) withoutCopyButtons() (plain View, found bool) {
+	for _, row := range v.Keyboard {
+		found = found || slices.ContainsFunc(row, isCopyButton)
+	}
+	if !found {
+		return v, false
+	}
 	plain = v
 	plain.Keyboard = nil
 	for _, row := range v.Keyboard {
-		var kept []models.InlineKeyboardButton
-		for _, button := range row {
-			if button.CopyText != nil {
-				found = true
-			} else {
-				kept = append(kept, button)
-			}
-		}
-		if len(kept) > 0 {
-			plain.Keyboard = append(plain.Keyboard, kept)
+		if row = slices.DeleteFunc(slices.Clone(row), isCopyButton); len(row) > 0 {
+			plain.Keyboard = append(plain.Keyboard, row)
 		}
 	}
-	return plain, found
+	return plain, true
+}
+
+func isCopyButton(button models.InlineKeyboardButton) bool { return button.CopyText != nil }
+
+// localTime matches the tags of a local time (Bot API: date_time). Data can't contain
+// them, because in data < is escaped.
+var localTime = regexp.MustCompile(`</?tg-time\b[^>]*>`)
+
+// withoutLocalTimes returns the view without the tags of local times, and whether it has
+// any. Their text remains.
+func (v View) withoutLocalTimes() (plain View, found bool) {
+	if !strings.Contains(v.Text, "<tg-time") {
+		return v, false // without the cost of the expression
+	}
+	plain = v
+	plain.Text = localTime.ReplaceAllLiteralString(v.Text, "")
+	return plain, true
 }
 
 func (v View) preview() *models.LinkPreviewOptions {
@@ -97,6 +142,24 @@ func (v View) preview() *models.LinkPreviewOptions {
 		return &models.LinkPreviewOptions{IsDisabled: &yes}
 	}
 	return &models.LinkPreviewOptions{URL: &v.Picture, PreferLargeMedia: &yes, ShowAboveText: &yes}
+}
+
+// replyParameters returns nil for a message that is no reply.
+func (v View) replyParameters() *models.ReplyParameters {
+	if v.ReplyTo == 0 {
+		return nil
+	}
+	return &models.ReplyParameters{MessageID: int(v.ReplyTo), AllowSendingWithoutReply: true}
+}
+
+// partyEffect is Telegram's id of 🎉.
+const partyEffect = "5046509860389126442"
+
+func (v View) effect() string {
+	if v.Party {
+		return partyEffect
+	}
+	return ""
 }
 
 const maxToast = 200 // UTF-16 units (Bot API: answerCallbackQuery)

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ const (
 	webhookHeader = "X-Telegram-Bot-Api-Secret-Token" // Bot API: setWebhook
 	maxWebhook    = 1 << 20                           // bytes of a request body, which is one update
 	webhookCheck  = time.Minute                       // between two checks that the webhook is set
+	webhookRetry  = "1"                               // seconds until Telegram repeats an update that was not stored
 )
 
 // listen opens the webhook's listener. serve handles its requests until Stop.
@@ -36,7 +36,6 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 		MaxHeaderBytes:    16 << 10,
 	}
 	return func() {
-		b.receivers.Go(b.keepWebhook)
 		b.receivers.Go(func() {
 			<-b.receiving.Done()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), inboxTimeout)
@@ -53,6 +52,7 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 // keepWebhook sets the webhook, and sets it again when another program has changed or
 // deleted it, until Stop begins.
 func (b *Bot) keepWebhook() {
+	b.webhookConflict.start(time.Now())
 	b.setWebhook()
 	checking := pollBackoff{bot: b, request: "getWebhookInfo"}
 	var reported int // unix seconds of the last error of Telegram's that was logged
@@ -63,6 +63,7 @@ func (b *Bot) keepWebhook() {
 		}
 		if info.URL != b.cfg.Webhook.URL {
 			b.webhookLost.Store(true) // until a check finds it set
+			b.webhookConflict.observe(time.Now())
 			b.log.Error("another program has changed or deleted the webhook, setting it again")
 			b.setWebhook()
 			continue
@@ -90,7 +91,7 @@ func (b *Bot) setWebhook() {
 	for {
 		ctx, cancel := context.WithTimeout(b.receiving, callTimeout)
 		_, err := b.library.SetWebhook(ctx, &telegram.SetWebhookParams{
-			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secret.Reveal(), AllowedUpdates: allowedUpdates,
+			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secrets[0].Reveal(), AllowedUpdates: allowedUpdates,
 		})
 		cancel()
 		if !setting.retry(b.client.asError("setWebhook", err)) {
@@ -101,15 +102,16 @@ func (b *Bot) setWebhook() {
 
 // serveWebhook receives one update. Status 200 means that it is stored or of no
 // interest; after any other status Telegram sends it again. Others are 400 (not an
-// update, or the body was cut off), 401 (wrong secret), 405, 413 and 500 (not stored).
+// update, or the body was cut off), 401 (wrong secret), 405, 413 and 503 (the database
+// is away). Telegram's server obeys Retry-After; without it the delay grows to minutes
+// and updates expire (tdlib/telegram-bot-api: WebhookActor::on_update_error).
 func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, "POST only", http.StatusMethodNotAllowed)
 		return
 	}
-	secret := []byte(b.cfg.Webhook.Secret.Reveal())
-	if subtle.ConstantTimeCompare([]byte(r.Header.Get(webhookHeader)), secret) != 1 {
+	if !b.isFromTelegram(r) {
 		http.Error(w, "unauthorized", http.StatusUnauthorized)
 		return
 	}
@@ -122,12 +124,23 @@ func (b *Bot) serveWebhook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "body not readable", http.StatusBadRequest)
 		return
 	}
-	_, err = b.receiver.receive([]json.RawMessage{body})
+	_, err = b.receive([]received{decodeReceived(body)})
 	switch {
 	case errors.Is(err, errNoUpdateIDs):
 		http.Error(w, "not an update", http.StatusBadRequest)
 	case err != nil:
 		b.log.Error("update not stored", "error", err)
-		http.Error(w, "not stored", http.StatusInternalServerError)
+		w.Header().Set("Retry-After", webhookRetry)
+		http.Error(w, "not stored", http.StatusServiceUnavailable)
 	}
+}
+
+// isFromTelegram reports whether a request has one of the secrets. The time that it
+// takes says nothing about their content.
+func (b *Bot) isFromTelegram(r *http.Request) bool {
+	given, matches := []byte(r.Header.Get(webhookHeader)), 0
+	for _, secret := range b.cfg.Webhook.Secrets {
+		matches |= subtle.ConstantTimeCompare(given, []byte(secret.Reveal()))
+	}
+	return matches == 1
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/memnet"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/locales"
@@ -22,8 +23,9 @@ import (
 func identifyNobody(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil }
 
 const (
-	hookSecret = "canary-of-the-webhook"
-	hookUpdate = `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"hi"}}`
+	hookSecret    = "canary-of-the-webhook"
+	oldHookSecret = "old-canary-of-the-webhook"
+	hookUpdate    = `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"hi"}}`
 )
 
 // Status 200 means that the update is stored or of no interest.
@@ -36,6 +38,8 @@ func TestWebhookStatus(t *testing.T) {
 		states                     map[string]int
 	}{
 		{name: "well", method: "POST", secret: hookSecret, body: hookUpdate, status: 200, states: map[string]int{"done": 1}},
+		{name: "old secret", method: "POST", secret: oldHookSecret, body: hookUpdate, status: 200, states: map[string]int{"done": 1}},
+		{name: "both secrets", method: "POST", secret: hookSecret + "," + oldHookSecret, body: hookUpdate, status: 401},
 		{name: "wrong secret", method: "POST", secret: hookSecret + "x", body: hookUpdate, status: 401},
 		{name: "no secret", method: "POST", body: hookUpdate, status: 401},
 		{name: "GET", method: "GET", secret: hookSecret, status: 405},
@@ -46,11 +50,11 @@ func TestWebhookStatus(t *testing.T) {
 		{name: "too large", method: "POST", secret: hookSecret, body: `{"update_id":7,"x":"` + strings.Repeat("x", maxWebhook) + `"}`, status: 413},
 		{name: "cut off", method: "POST", secret: hookSecret, body: hookUpdate, readError: io.ErrUnexpectedEOF, status: 400},
 		{name: "timeout", method: "POST", secret: hookSecret, readError: os.ErrDeadlineExceeded, status: 400},
-		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failStores: 1, status: 500},
+		{name: "not stored", method: "POST", secret: hookSecret, body: hookUpdate, failStores: 1, status: 503},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secret: hookSecret}
+				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
 				w.inbox.failStores = test.failStores
 				w.build()
 				var body io.Reader = strings.NewReader(test.body)
@@ -66,6 +70,9 @@ func TestWebhookStatus(t *testing.T) {
 				w.idle()
 				if answer.Code != test.status {
 					t.Errorf("status %d", answer.Code)
+				}
+				if got := answer.Header().Get("Retry-After"); (got == "1") != (test.status == 503) {
+					t.Errorf("status %d with Retry-After %q", answer.Code, got)
 				}
 				w.refuseCanary("the answer", answer.Body.String())
 				if test.states == nil {
@@ -83,7 +90,7 @@ func TestWebhookStatus(t *testing.T) {
 // were not stored.
 func TestWebhookEndToEnd(t *testing.T) {
 	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-		w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secret: hookSecret}
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
 		w.inbox.failStores = 2
 		w.build()
 		w.bot.Text(echo("text"))
@@ -102,10 +109,33 @@ func TestWebhookEndToEnd(t *testing.T) {
 			t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
 		}
 		for _, call := range w.calls("setWebhook") {
-			want := map[string]string{"url": "http://hook/", "secret_token": hookSecret, "allowed_updates": `["message","callback_query","my_chat_member","inline_query"]`}
+			want := map[string]string{"url": "http://hook/", "secret_token": hookSecret, "allowed_updates": `["message","edited_message","callback_query","my_chat_member","inline_query"]`}
 			if diff := cmp.Diff(want, call.Fields); diff != "" {
 				t.Error(diff)
 			}
+		}
+		w.telegram.Close() // its webhook
+		stop()
+	})
+}
+
+// While the database is away Telegram repeats an update each second: it arrives within a
+// second after the end of an outage, however long that was.
+func TestWebhookOutage(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
+		w.build()
+		w.bot.Text(echo("text"))
+		stop := w.serveHook()
+		w.bot.setWebhook()
+		w.inbox.failStores = 30 // seconds
+		ann := w.join(1)
+		ann.Type("hi")
+		ann.Type("there")
+		time.Sleep(31 * time.Second)
+		w.idle()
+		if diff := cmp.Diff(map[string]int{"done": 2}, w.inbox.states()); diff != "" {
+			t.Error(diff)
 		}
 		w.telegram.Close() // its webhook
 		stop()
@@ -123,7 +153,7 @@ func (w *world) serveHook() (stop func()) {
 func TestWebhookListener(t *testing.T) {
 	config := Config{
 		Token: canary, APIURL: "http://telegram", Dial: memnet.New().Dial, Inbox: newInbox(),
-		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secret: hookSecret},
+		Webhook: &Webhook{URL: "https://example.com", Addr: "127.0.0.1:0", Secrets: []redact.Secret{hookSecret, oldHookSecret}},
 	}
 	b, err := New(config)
 	if err != nil {
@@ -142,7 +172,7 @@ func TestWebhookListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	config.Webhook = &Webhook{URL: "https://example.com", Addr: taken.Addr().String(), Secret: hookSecret}
+	config.Webhook = &Webhook{URL: "https://example.com", Addr: taken.Addr().String(), Secrets: []redact.Secret{hookSecret, oldHookSecret}}
 	if b, err = New(config); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +191,7 @@ func TestLostWebhookIsSetAgain(t *testing.T) {
 	for name, address := range map[string]string{"deleted": "", "changed": "http://other/hook"} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
-				w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secret: hookSecret}
+				w.cfg.Webhook = &Webhook{URL: "http://hook/", Addr: "127.0.0.1:0", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
 				w.build()
 				w.bot.Text(echo("text"))
 				stop := w.serveHook()
@@ -179,6 +209,13 @@ func TestLostWebhookIsSetAgain(t *testing.T) {
 				}
 				time.Sleep(2 * webhookCheck)
 				w.idle()
+				if since, sure := w.bot.WebhookConflict(); since.IsZero() || !sure {
+					t.Errorf("a conflict since %v, sure %v", since, sure)
+				}
+				time.Sleep(10 * time.Minute)
+				if since, sure := w.bot.WebhookConflict(); !since.IsZero() || !sure {
+					t.Errorf("ten minutes later a conflict since %v, sure %v", since, sure)
+				}
 				if !strings.HasPrefix(ann.Last().Text, "text") || w.bot.Ready() != nil {
 					t.Errorf("ready %v, chat\n%s", w.bot.Ready(), ann.Transcript())
 				}

@@ -2,11 +2,13 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +45,8 @@ type world struct {
 	// it did.
 	proxy func(w http.ResponseWriter, r *http.Request) bool
 
+	owners int // that were made
+
 	mu     sync.Mutex
 	events map[string]int
 }
@@ -64,7 +68,7 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 		w.cfg = Config{
 			Token: canary, APIURL: url, Inbox: w.inbox, Dial: network.Dial,
 			Log:        slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			CountEvent: w.observe, ObserveUpdate: func(kind string, _ time.Duration) { w.observe(kind) },
+			CountEvent: w.observe, ObserveUpdate: func(kind, screen string, _ time.Duration) { w.observe(kind + strings.TrimSuffix(" "+screen, " ")) },
 		}
 		w.hooks = Hooks{
 			Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
@@ -89,6 +93,9 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 // build creates the bot, or after a stop a new one with the same inbox.
 func (w *world) build() {
 	w.t.Helper()
+	w.owners++
+	w.cfg.Owner = strconv.Itoa(w.owners)
+	w.inbox.revive(w.cfg.Owner, !w.cfg.Shared)
 	b, err := New(w.cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -100,7 +107,7 @@ func (w *world) build() {
 func (w *world) start() {
 	w.t.Helper()
 	w.bot.SetHooks(w.hooks) // the test may have changed them since build
-	if err := w.bot.Start(w.t.Context()); err != nil {
+	if err := errors.Join(w.bot.Start(w.t.Context()), w.bot.Lead(w.t.Context())); err != nil {
 		w.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -202,15 +209,22 @@ func (l *logBuffer) String() string {
 type memoryInbox struct {
 	mu      sync.Mutex
 	rows    map[int64]*row
-	order   []int64
+	chats   map[int64]*chatRow // with unfinished updates
+	alive   map[string]bool    // owners
 	dialogs map[int64]dialogRow
-	// backlogs are the places of updates that were not finished when they were last read.
-	backlogs map[int64][]int64
 
 	failReads     int  // number of calls of ChatBacklog that fail
 	failStores    int  // number of calls of StoreUpdates that fail
 	storeThenFail bool // a failing StoreUpdates stores all the same
 	failFinish    bool // Finish fails
+
+	recovery bool // the record of BeginRecovery
+	records  int  // writes of that record
+}
+
+type chatRow struct {
+	owner string
+	ids   []int64 // of unfinished updates, ascending
 }
 
 type row struct {
@@ -232,118 +246,194 @@ var (
 )
 
 func newInbox() *memoryInbox {
-	return &memoryInbox{rows: map[int64]*row{}, backlogs: map[int64][]int64{}, dialogs: map[int64]dialogRow{}}
+	return &memoryInbox{rows: map[int64]*row{}, chats: map[int64]*chatRow{}, alive: map[string]bool{}, dialogs: map[int64]dialogRow{}}
 }
 
-func (m *memoryInbox) StoreUpdates(_ context.Context, ids, chats []int64, payloads [][]byte) ([]int64, error) {
+// revive makes an owner alive, and the only one if it is alone.
+func (m *memoryInbox) revive(owner string, alone bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if alone {
+		clear(m.alive)
+	}
+	m.alive[owner] = true
+}
+
+func (m *memoryInbox) StoreUpdates(_ context.Context, owner string, ids, chats []int64, payloads [][]byte) (fresh []bool, unfinished []int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	failed := m.failStores > 0
 	if failed {
 		m.failStores--
 		if !m.storeThenFail {
-			return nil, errInbox
+			return nil, nil, errInbox
 		}
 	}
-	places := make([]int64, len(ids))
+	fresh, unfinished = make([]bool, len(ids)), make([]int, len(ids))
 	for i, id := range ids {
-		if m.rows[id] == nil {
-			m.rows[id] = &row{chat: chats[i], payload: payloads[i], attempts: 1, state: "received", received: time.Now()}
-			m.order = append(m.order, id)
-			places[i] = int64(len(m.order))
-			m.backlogs[chats[i]] = append(m.backlogs[chats[i]], places[i])
+		if m.rows[id] != nil {
+			continue
+		}
+		fresh[i] = true
+		m.rows[id] = &row{chat: chats[i], payload: payloads[i], state: "received", received: time.Now()}
+		c := m.chats[chats[i]]
+		if c == nil {
+			c = &chatRow{owner: owner}
+			m.chats[chats[i]] = c
+		}
+		at, _ := slices.BinarySearch(c.ids, id)
+		c.ids = slices.Insert(c.ids, at, id)
+	}
+	for i, chat := range chats {
+		if c := m.chats[chat]; c != nil && c.owner == owner {
+			unfinished[i] = min(len(c.ids), 64)
 		}
 	}
 	if failed {
-		return nil, errInbox
+		return nil, nil, errInbox
 	}
-	return places, nil
+	return fresh, unfinished, nil
 }
 
-func (m *memoryInbox) UnfinishedChats(context.Context) (chats []int64, last int64, err error) {
+func (m *memoryInbox) OrphanedChats(context.Context) (chats, last []int64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen := map[int64]bool{}
-	for _, id := range m.order {
-		if r := m.rows[id]; r.state == "received" && !seen[r.chat] {
-			seen[r.chat] = true
-			chats = append(chats, r.chat)
+	for chat, c := range m.chats {
+		if !m.alive[c.owner] {
+			chats = append(chats, chat)
 		}
 	}
-	return chats, int64(len(m.order)), nil
+	attempts := func(chat int64) (n int) {
+		for _, id := range m.chats[chat].ids {
+			n = max(n, m.rows[id].attempts)
+		}
+		return n
+	}
+	slices.SortFunc(chats, func(a, b int64) int {
+		return cmp.Or(attempts(a)-attempts(b), int(m.chats[a].ids[0]-m.chats[b].ids[0]))
+	})
+	for _, chat := range chats {
+		ids := m.chats[chat].ids
+		last = append(last, ids[len(ids)-1])
+	}
+	return chats, last, nil
 }
 
-func (m *memoryInbox) ChatBacklog(_ context.Context, chat, after int64, limit int, each func(id, place int64, received time.Time, payload []byte)) error {
+func (m *memoryInbox) AdoptChats(_ context.Context, owner string, chats []int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, chat := range chats {
+		if c := m.chats[chat]; c != nil && !m.alive[c.owner] {
+			c.owner = owner
+		}
+	}
+	return nil
+}
+
+func (m *memoryInbox) OwnedChats(_ context.Context, owner string) (chats []int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for chat, c := range m.chats {
+		if c.owner == owner {
+			chats = append(chats, chat)
+		}
+	}
+	return chats, nil
+}
+
+func (m *memoryInbox) RestoreChats(context.Context) (int, error) { return 0, nil }
+
+func (m *memoryInbox) ChatBacklog(_ context.Context, owner string, chat int64, limit int, each func(id int64, received time.Time, payload []byte)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failReads > 0 {
 		m.failReads--
 		return errInbox
 	}
-	places := m.backlogs[chat]
-	for len(places) > 0 && m.rows[m.order[places[0]-1]].state != "received" {
-		places = places[1:]
+	c := m.chats[chat]
+	if c == nil || c.owner != owner {
+		return nil
 	}
-	m.backlogs[chat] = places
-	for _, place := range places {
-		id := m.order[place-1]
-		if r := m.rows[id]; place > after && r.state == "received" && limit > 0 {
-			limit--
-			each(id, place, r.received, r.payload)
-		}
+	for _, id := range c.ids[:min(limit, len(c.ids))] {
+		each(id, m.rows[id].received, m.rows[id].payload)
 	}
 	return nil
 }
 
-func (m *memoryInbox) StartAttempt(_ context.Context, id int64) ([]byte, int, error) {
+func (m *memoryInbox) StartAttempt(_ context.Context, id int64) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[id]
 	if r == nil || r.state != "received" {
-		return nil, 0, errNotFound
+		return 0, errNotFound
 	}
 	r.attempts++
-	return r.payload, r.attempts, nil
+	return r.attempts, nil
 }
 
-func (m *memoryInbox) Finish(_ context.Context, ids ...int64) error {
-	for _, id := range ids {
-		if err := m.end(id, "done"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *memoryInbox) FinishWithDialog(_ context.Context, id, user int64, step, data string, until time.Time) error {
-	if err := m.end(id, "done"); err != nil {
-		return err
-	}
+func (m *memoryInbox) BeginRecovery(context.Context) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.dialogs[user] = dialogRow{step, data, until}
+	again := m.recovery
+	m.recovery = true
+	m.records++
+	return again, nil
+}
+
+func (m *memoryInbox) EndRecovery(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.recovery {
+		m.recovery = false
+		m.records++
+	}
 	return nil
 }
 
-func (m *memoryInbox) DeadLetter(_ context.Context, id int64) error {
-	return m.end(id, "dead_lettered")
+func (m *memoryInbox) inRecovery() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.recovery
 }
 
-func (m *memoryInbox) end(id int64, state string) error {
+func (m *memoryInbox) Finish(_ context.Context, owner string, chat int64, ids ...int64) (bool, error) {
+	return m.end(owner, chat, "done", func() {}, ids...)
+}
+
+func (m *memoryInbox) FinishWithDialog(_ context.Context, owner string, chat, id, user int64, step, data string, until time.Time) (bool, error) {
+	return m.end(owner, chat, "done", func() { m.dialogs[user] = dialogRow{step, data, until} }, id)
+}
+
+func (m *memoryInbox) DeadLetter(_ context.Context, owner string, chat, id int64) (bool, error) {
+	return m.end(owner, chat, "dead_lettered", func() {}, id)
+}
+
+func (m *memoryInbox) end(owner string, chat int64, state string, also func(), ids ...int64) (more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failFinish {
-		return errInbox
+		return false, errInbox
 	}
-	r := m.rows[id]
-	if r == nil || r.state != "received" {
-		return errNotFound
+	c := m.chats[chat]
+	if c == nil || c.owner != owner {
+		return true, nil
 	}
-	r.state = state
-	if state == "done" {
-		r.payload = nil
+	for _, id := range ids {
+		at, found := slices.BinarySearch(c.ids, id)
+		if !found {
+			return false, errNotFound
+		}
+		c.ids = slices.Delete(c.ids, at, at+1)
+		m.rows[id].state = state
+		if state == "done" {
+			m.rows[id].payload = nil
+		}
 	}
-	return nil
+	also()
+	if len(c.ids) == 0 {
+		delete(m.chats, chat)
+	}
+	return len(c.ids) > 0, nil
 }
 
 func (m *memoryInbox) Dialog(_ context.Context, user int64) (step, data string, err error) {

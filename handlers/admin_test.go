@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -272,8 +273,8 @@ func TestLongAlertsFitOneMessage(t *testing.T) {
 			w.buyGmail("1")
 		}
 		pass(10 * time.Minute)
-		w.changeDB(`UPDATE purchases SET name = ? WHERE state = 'outcome_unknown'`, strings.Repeat("long ", 60))
-		w.changeDB(`DELETE FROM monitor_alerts`) // so that all alerts are new
+		w.Exec(`UPDATE purchases SET name = ? WHERE state = 'outcome_unknown'`, strings.Repeat("long ", 60))
+		w.Exec(`DELETE FROM monitor_alerts`) // so that all alerts are new
 		before := len(w.chat.Messages())
 		pass(2 * time.Minute)
 		if alerts := w.chat.Messages()[before:]; len(alerts) != 1 || !strings.Contains(alerts[0].Text, "🔴") {
@@ -281,5 +282,29 @@ func TestLongAlertsFitOneMessage(t *testing.T) {
 		}
 		w.types("/admin")
 		w.says("🔴")
+	})
+}
+
+// TestSourcesOfPeople: new people are counted by the link by which they came, once.
+func TestSourcesOfPeople(t *testing.T) {
+	inEnglish(t, "admin_sources", func(w *world) {
+		comes := func(id int64, parameters ...string) {
+			for _, parameter := range parameters {
+				w.as(telegram.Person{ID: id, FirstName: "New", LanguageCode: "en"}, func() { w.types("/start " + parameter) })
+			}
+		}
+		comes(501, "c_blog", "c_blog", "c_other") // is new once
+		comes(502, "c_blog")
+		comes(503, "c_ads-2026_Q4")
+		comes(504, "c_")
+		comes(505, "c_"+strings.Repeat("x", 33))
+		comes(506, "c_<b>", "c_blog")
+		w.types("/start c_blog") // Anna is new as well
+		w.becomeAdmin()
+		w.types("/admin")
+		for i := range int64(12) {
+			comes(600+i, "c_link"+strconv.FormatInt(i, 10))
+		}
+		w.types("/admin")
 	})
 }

@@ -16,7 +16,7 @@ func ownOrder(o storage.AdminOrder) storage.Order {
 	return storage.Order{
 		ID: o.ID, Kind: o.Kind, ExternalID: o.ExternalID, Adopted: o.Adopted, External: o.External, Name: o.Name, Quantity: o.Quantity,
 		Rental: adminRental(o.Kind, o.Name, o.Country, o.CountryName), State: o.State, RawStatus: o.RawStatus, Charge: o.Charge, Currency: o.Currency,
-		Delivered: o.Delivered, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, ClosedAt: o.ClosedAt, Polls: o.Polls, Failures: o.Failures,
+		Delivered: o.Delivered, Present: o.Present, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, ClosedAt: o.ClosedAt, Polls: o.Polls, Failures: o.Failures,
 	}
 }
 
@@ -42,7 +42,7 @@ func adminOrderEntries(l *locales.Localizer, orders []storage.AdminOrder, list k
 
 // adminOrderByExternalID opens an order of any person. If several people have
 // imported it, their orders are listed. found is false if there is none.
-func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, id int64) (view bot.View, found bool, err error) {
+func (s *Screens) adminOrderByExternalID(ctx context.Context, req *bot.Request, id string) (view bot.View, found bool, err error) {
 	orders, err := s.DB.AdminOrdersByExternalID(ctx, id, keyboards.PageSize)
 	switch {
 	case err != nil || len(orders) == 0:
@@ -68,14 +68,17 @@ func (s *Screens) adminOrder(ctx context.Context, req *bot.Request, args keyboar
 func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	own := ownOrder(o)
 	title := l.T("adminorders_order")
-	if o.ExternalID != 0 {
+	if o.ExternalID != "" {
 		title = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)})
 	}
 	lines := []string{title, orderItemLine(l, own), locales.Escape(personLabel(l, o.UserID, o.Person))}
 	if o.Category != "" {
 		lines = append(lines, l.T("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
-	lines = append(append(lines, ""), statusLines(l, own)...)
+	lines = append(append(lines, ""), statusLines(l, own, 0)...)
+	if o.HasMarkup() && o.Charge.Valid {
+		lines = append(lines, l.T("adminorder_shown", locales.Args{"Sum": l.Money(o.Shown(o.Charge.Decimal), o.Currency)}))
+	}
 	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
 }
 

@@ -68,7 +68,7 @@ func (s *Screens) adminOrders(ctx context.Context, req *bot.Request, args keyboa
 		Text: strings.Join(lines, "\n"),
 		Keyboard: keyboards.AdminOrdersKeyboard(l, args, filterEntries(l),
 			adminUnresolvedEntries(l, unresolved, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args}), unresolvedTotal,
-			adminOrderEntries(l, orders, args), total),
+			adminOrderEntries(l, orders, args), total, s.IsAdmin(req.User.ID)),
 	}, nil
 }
 
@@ -211,7 +211,7 @@ func (s *Screens) adminOrdersDays(ctx context.Context, req *bot.Request, args ke
 		}
 	}
 	return bot.View{
-		Text: req.L.T("adminorders_ask_day"), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, buttons),
+		Text: req.L.T("adminorders_ask_day", locales.Args{"Zone": req.L.Isolate(s.DB.Zone())}), Keyboard: keyboards.AdminOrdersDaysKeyboard(req.L, args, buttons),
 		Dialog: dialog(stepAdminOrdersDay, keyboards.AdminOrders.Data(args)),
 	}, nil
 }

@@ -83,9 +83,11 @@ func TestAdminOrdersContainNoSecrets(t *testing.T) {
 			for _, phone := range w.Market.Numbers() {
 				w.types("/orders " + strconv.FormatInt(phone.Number, 10))
 			}
-			tapped := w.walk(func(name string) bool { return strings.HasPrefix(name, "A") })
+			tapped := w.walk(func(name string) bool {
+				return strings.HasPrefix(name, "A") && name != "Avc" && name != "Ace" && name != "Aac"
+			}) // whose keyboard is below the text field
 			for _, name := range adminRoutes {
-				if strings.HasPrefix(name, "Ao") && tapped[name] == 0 {
+				if house := name == "Aoh" || name == "Aoq"; strings.HasPrefix(name, "Ao") && !house && tapped[name] == 0 {
 					w.T.Errorf("the walk did not reach route %q", name)
 				}
 			}

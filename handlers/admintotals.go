@@ -62,7 +62,7 @@ func (s *Screens) adminOrdersPicture(ctx context.Context, req *bot.Request, args
 	if err != nil {
 		return bot.View{}, err
 	}
-	picture, shown, byMonth, err := drawCharges(charges)
+	picture, shown, byMonth, err := drawCharges(charges, s.DB.Day(time.Now()))
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -15,8 +15,12 @@ func adminUnresolvedEntries(l *locales.Localizer, purchases []storage.AdminUnres
 	items := make([]keyboards.Item, 0, len(purchases))
 	for _, p := range purchases {
 		args.Purchase = p.ID
+		icon := "❔ "
+		if p.Dismissed {
+			icon = "✖ "
+		}
 		items = append(items, keyboards.Item{
-			Name: "❔ " + adminUnresolvedSubject(l, p), Rest: " ×" + l.Number(p.Quantity) + " · " + shortPersonLabel(l, p.UserID, p.Person),
+			Name: icon + adminUnresolvedSubject(l, p), Rest: " ×" + l.Number(p.Quantity) + " · " + shortPersonLabel(l, p.UserID, p.Person),
 			Data: keyboards.AdminUnresolved.Data(args),
 		})
 	}
@@ -31,7 +35,24 @@ func adminUnresolvedSubject(l *locales.Localizer, p storage.AdminUnresolved) str
 func adminUnresolvedSummary(l *locales.Localizer, p storage.AdminUnresolved) []string {
 	args := itemArgs(l, adminUnresolvedSubject(l, p), p.Quantity)
 	args["Total"] = l.Money(p.Total, p.Currency)
-	return []string{l.T("adminunresolved_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
+	lines := []string{l.T("adminunresolved_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
+	if p.Adopted > 0 {
+		lines = append(lines, l.T("adminunresolved_partly", locales.Args{"Adopted": l.Number(p.Adopted), "Quantity": l.Number(p.Quantity)}))
+	}
+	return lines
+}
+
+// dismissLabel is that of the button with which an admin says that nothing more was bought,
+// "" if one has said so.
+func dismissLabel(l *locales.Localizer, p storage.AdminUnresolved) string {
+	switch {
+	case p.Dismissed:
+		return ""
+	case p.Adopted > 0:
+		return l.Label("adminunresolved_button_rest")
+	default:
+		return l.Label("unresolved_button_dismiss")
+	}
 }
 
 // adminUnresolvedList lists everyone's purchases of unknown outcome, newest first.
@@ -61,6 +82,9 @@ func (s *Screens) adminUnresolvedList(ctx context.Context, req *bot.Request, arg
 	for _, p := range purchases {
 		lines = append(append(lines, ""), adminUnresolvedSummary(l, p)...)
 		lines = append(lines, l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}))
+		if p.Dismissed {
+			lines = append(lines, l.T("adminunresolved_dismissed"))
+		}
 	}
 	items := adminUnresolvedEntries(l, purchases, keyboards.AdminUnresolvedArgs{AdminOrdersArgs: args.AdminOrdersArgs, ListPage: args.Subpage + 1})
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedListKeyboard(l, args, items, total)}, nil
@@ -78,7 +102,11 @@ func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args ke
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := append([]string{l.T("adminunresolved_one")}, adminUnresolvedSummary(l, p)...)
+	heading := "adminunresolved_one"
+	if p.Dismissed {
+		heading = "adminunresolved_dismissed"
+	}
+	lines := append([]string{l.T(heading)}, adminUnresolvedSummary(l, p)...)
 	lines = append(lines, "", l.T("adminorder_confirmed", locales.Args{"Time": clock(l, p.SentAt)}), l.N("adminunresolved_readings", int64(p.Checks)))
 	if p.Fall.Valid {
 		sum := locales.Args{"Sum": l.Money(p.Fall.Decimal.Abs(), p.Currency)}
@@ -93,8 +121,12 @@ func (s *Screens) adminUnresolved(ctx context.Context, req *bot.Request, args ke
 	}
 	lines = append(lines, l.T(adminVerdictID(p.Verdict)))
 	lines = appendTime(lines, l, "adminunresolved_next", p.NextAt)
-	lines = append(lines, "", l.T("adminunresolved_advice"))
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, p.UserID)}, nil
+	advice := "adminunresolved_advice"
+	if p.House {
+		advice = "adminunresolved_house"
+	}
+	lines = append(lines, "", l.T(advice))
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminUnresolvedKeyboard(l, args, p.UserID, p.House && s.IsAdmin(req.User.ID), dismissLabel(l, p))}, nil
 }
 
 func adminVerdictID(verdict storage.Verdict) string {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/go-telegram/bot/models"
+
 	"hstockbot/internal/sandbox/telegram"
 )
 
@@ -33,6 +35,10 @@ func TestAnnounceSetsOnlyChanges(t *testing.T) {
 			}
 		}
 		for method, n := range announced() {
+			want := want
+			if method == "deleteMyCommands" { // in three scopes
+				want *= 3
+			}
 			if n != want {
 				w.T.Errorf("%s was called %d times, want %d", method, n, want)
 			}
@@ -67,6 +73,37 @@ func TestAnnounceSetsOnlyChanges(t *testing.T) {
 		}
 		if l := w.bundle.Localizer("zh"); len(texts) != 4 || !texts[l.Label("profile_short")] || !texts[l.Label("profile_description")] {
 			w.T.Errorf("Telegram shows %q", slices.Sorted(maps.Keys(texts)))
+		}
+	})
+}
+
+// TestAnnounceDeletesCommandsOfAnotherProgram: commands that the token's program before
+// set in narrower scopes hide ours until they are deleted, also after a failure.
+func TestAnnounceDeletesCommandsOfAnotherProgram(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		scopes := []models.BotCommandScope{
+			&models.BotCommandScopeAllPrivateChats{}, &models.BotCommandScopeAllGroupChats{}, &models.BotCommandScopeAllChatAdministrators{},
+		}
+		for _, scope := range scopes {
+			for _, lang := range []string{"", "en", "pt", "zh"} {
+				must(w.T, w.app.Bot.SetCommands(w.T.Context(), lang, []models.BotCommand{{Command: "roulette", Description: "Play"}}, scope))
+			}
+		}
+		must(w.T, w.app.DB.SetSetting(w.T.Context(), "telegram_profile", "")) // the token is new
+		w.Telegram.Fault(telegram.Fault{Method: "deleteMyCommands", Code: 500, Times: 2})
+		if err := w.app.Announcer.Announce(w.T.Context()); err == nil {
+			w.T.Error("no error after a refusal")
+		}
+		must(w.T, w.app.Announcer.Announce(w.T.Context()))
+		for _, scope := range []string{"all_private_chats", "all_group_chats", "all_chat_administrators"} {
+			for _, lang := range []string{"", "en", "pt", "zh"} {
+				if list := w.Telegram.Commands(scope, lang); len(list) > 0 {
+					w.T.Errorf("%s in %q still has %v", scope, lang, list)
+				}
+			}
+		}
+		if list := w.chat.Commands(); len(list) == 0 || list[0].Command == "roulette" {
+			w.T.Errorf("a person sees %v", list)
 		}
 	})
 }

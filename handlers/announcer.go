@@ -34,6 +34,14 @@ const (
 	adminsSetting  = "telegram_admins"
 )
 
+// foreignScopes are the scopes in which we set no commands, by name. Commands that another
+// program with the same token has set there would hide ours.
+var foreignScopes = map[string]models.BotCommandScope{
+	"private chats":  &models.BotCommandScopeAllPrivateChats{},
+	"groups":         &models.BotCommandScopeAllGroupChats{},
+	"administrators": &models.BotCommandScopeAllChatAdministrators{},
+}
+
 // Announcer sets the bot's commands and descriptions at Telegram. It does not set the
 // bot's name, which is the operator's choice.
 type Announcer struct {
@@ -56,7 +64,7 @@ func NewAnnouncer(o AnnouncerOptions) *Announcer {
 	return a
 }
 
-// announceOnce is not retried sooner after an error: each attempt repeats up to three
+// announceOnce is not retried sooner after an error: each attempt repeats up to six
 // calls a language.
 func (a *Announcer) announceOnce(ctx context.Context) (time.Duration, error) {
 	if err := a.Announce(ctx); err != nil {
@@ -78,10 +86,10 @@ func (a *Announcer) Stop(ctx context.Context) error { return a.loop.Stop(ctx) }
 // Announce sets the commands and descriptions in every language, and the admins' own
 // command, as far as they have changed since they were last announced.
 func (a *Announcer) Announce(ctx context.Context) error {
-	return errors.Join(a.announceProfile(ctx), a.announceAdmins(ctx))
+	return errors.Join(a.announceProfile(ctx), a.announceStaff(ctx))
 }
 
-// announceProfile makes three calls per language. Telegram may delay them, so no tap
+// announceProfile makes six calls per language. Telegram may delay them, so no tap
 // may wait for it.
 func (a *Announcer) announceProfile(ctx context.Context) error {
 	announced, err := a.load(ctx, profileSetting)
@@ -102,19 +110,23 @@ func (a *Announcer) announceProfile(ctx context.Context) error {
 			announced.update("commands "+code, a.digest(list), func() error { return a.Bot.SetCommands(ctx, code, list) }),
 			announced.update("description "+code, a.digest(description), func() error { return a.Bot.SetDescription(ctx, code, description) }),
 			announced.update("short "+code, a.digest(short), func() error { return a.Bot.SetShortDescription(ctx, code, short) }))
+		for _, scope := range slices.Sorted(maps.Keys(foreignScopes)) {
+			failures = append(failures, announced.update("deletion of commands in "+scope+" "+code, a.digest(scope),
+				func() error { return a.Bot.DeleteCommands(ctx, code, foreignScopes[scope]) }))
+		}
 	}
 	return errors.Join(append(failures, a.save(ctx, profileSetting, announced))...)
 }
 
-// announceAdmins sets the admins' commands in their own chats and languages, and
-// deletes those of people who are no longer admins. An admin who has not written to the
-// bot has no chat; refreshAdmin announces their commands when they write.
-func (a *Announcer) announceAdmins(ctx context.Context) error {
+// announceStaff sets the commands of admins and support in their own chats and languages,
+// and deletes those of people who are neither any longer. Who has not written to the bot
+// has no chat; refreshStaff announces their commands when they write.
+func (a *Announcer) announceStaff(ctx context.Context) error {
 	select {
 	case a.admins <- struct{}{}:
 		defer func() { <-a.admins }()
 	case <-ctx.Done():
-		return fmt.Errorf("wait to announce the admins' commands: %w", ctx.Err())
+		return fmt.Errorf("wait to announce the commands of staff: %w", ctx.Err())
 	}
 	announced, err := a.load(ctx, adminsSetting)
 	if err != nil {
@@ -123,17 +135,17 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 	var failures []error
 	for name := range announced.digests {
 		id, _ := strconv.ParseInt(name, 10, 64)
-		if a.IsAdmin(id) {
+		if a.IsStaff(id) {
 			continue
 		}
-		err := a.Bot.DeleteCommands(ctx, chatScope(id))
+		err := a.Bot.DeleteCommands(ctx, "", chatScope(id))
 		if err == nil || errors.Is(err, outbox.ErrUnreachable) {
 			announced.forget(name)
 			continue
 		}
-		failures = append(failures, fmt.Errorf("delete an admin's commands: %w", err))
+		failures = append(failures, fmt.Errorf("delete the commands of staff: %w", err))
 	}
-	for _, id := range a.AdminIDs {
+	for _, id := range slices.Concat(a.AdminIDs, a.SupportIDs) {
 		user, err := a.DB.User(ctx, id)
 		if errors.Is(err, storage.ErrNotFound) || err == nil && !user.Private {
 			continue
@@ -143,7 +155,11 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 			continue
 		}
 		l := a.Localizer(user)
-		list := append(commandList(l), models.BotCommand{Command: adminCommand, Description: l.Label("command_admin")})
+		description := l.Label("command_admin")
+		if !a.IsAdmin(id) {
+			description = l.Label("command_admin_support")
+		}
+		list := append(commandList(l), models.BotCommand{Command: adminCommand, Description: description})
 		err = announced.update(strconv.FormatInt(id, 10), a.digest(list), func() error { return a.Bot.SetCommands(ctx, "", list, chatScope(id)) })
 		if !errors.Is(err, outbox.ErrUnreachable) {
 			failures = append(failures, err)
@@ -152,13 +168,13 @@ func (a *Announcer) announceAdmins(ctx context.Context) error {
 	return errors.Join(append(failures, a.save(ctx, adminsSetting, announced))...)
 }
 
-// refreshAdmin announces the admins' commands if the person who has just written, or
-// chosen a language, is an admin.
-func (a *Announcer) refreshAdmin(ctx context.Context, userID int64) {
-	if !a.IsAdmin(userID) {
+// refreshStaff announces the commands of staff if the person who has just written, or
+// chosen a language, is one of them.
+func (a *Announcer) refreshStaff(ctx context.Context, userID int64) {
+	if !a.IsStaff(userID) {
 		return
 	}
-	if err := a.announceAdmins(ctx); err != nil {
+	if err := a.announceStaff(ctx); err != nil {
 		a.Log.Warn("announcing the admins' commands failed", "error", err)
 	}
 }

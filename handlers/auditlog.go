@@ -19,10 +19,27 @@ const (
 	actionMaintenanceOn    = "maintenance_on"
 	actionMaintenanceOff   = "maintenance_off"
 	actionMaintenanceText  = "maintenance_text"
+	actionRestored         = "restored"
 	actionBlock            = "block"
 	actionUnblock          = "unblock"
 	actionBalanceThreshold = "threshold"
 	actionOrdersExport     = "export"
+	actionLetter           = "letter"
+	actionAllowance        = "allowance"
+	actionAllowanceRemove  = "noallowance"
+	actionAllowanceLink    = "invite"
+	actionAllowanceRevoke  = "uninvite"
+	actionAllowanceUsed    = "invited"
+	actionLedger           = "ledger"
+	actionHouseAdopt       = "adopt"
+	actionHouseDismiss     = "notplaced"
+	// Those of the room are in package room; the bot itself is admin 0.
+
+	// Their detail is the language.
+	actionGreeting             = "greeting"
+	actionGreetingRemoved      = "greetingoff"
+	actionGreetingLinks        = "links"
+	actionGreetingLinksRemoved = "linksoff"
 )
 
 // adminLog shows the audit log, newest first.
@@ -50,10 +67,18 @@ func (s *Screens) adminLog(ctx context.Context, req *bot.Request, args keyboards
 			names[entry.AdminID] = name
 		}
 		lines = append(lines, "", l.T("adminlog_line", locales.Args{
-			"Time": clock(l, entry.At), "Who": personLabel(l, entry.AdminID, name), "Deed": locales.HTML(auditText(l, entry)),
+			"Time": clock(l, entry.At), "Who": authorLabel(l, entry.AdminID, name), "Deed": locales.HTML(auditText(l, entry)),
 		}))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.AdminLogKeyboard(l, args.Page, total)}, nil
+}
+
+// authorLabel names who has done something: an admin, or the bot itself.
+func authorLabel(l *locales.Localizer, id int64, name string) string {
+	if id == 0 {
+		return l.Label("adminlog_bot")
+	}
+	return personLabel(l, id, name)
 }
 
 // adminName returns the first name of an admin, "" if their data was deleted.

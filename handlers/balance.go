@@ -12,8 +12,8 @@ import (
 	"hstockbot/locales"
 )
 
-// balance shows the account of the person's own key, and what they spent through
-// the bot. Admins see the operator's account first.
+// balance shows a person's allowance, the account of their own key, and what they spent
+// through the bot. Admins see the operator's account first.
 func (s *Screens) balance(ctx context.Context, req *bot.Request, args keyboards.BalanceArgs) (bot.View, error) {
 	l := req.L
 	text, operated := "", s.IsAdmin(req.User.ID) && s.OperatorKey != ""
@@ -24,23 +24,46 @@ func (s *Screens) balance(ctx context.Context, req *bot.Request, args keyboards.
 		}
 		text = lines + "\n\n"
 	}
+	a, has, err := s.allowance(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if has {
+		text += s.allowanceText(l, a) + "\n"
+	}
 	own, err := s.ownBalance(ctx, req.User.ID, args.Refresh)
+	if has && err != nil { // there is none, or it can't be read
+		return s.withSpending(ctx, req, text, keyboards.BalanceKeyboard(l, false, operated), args)
+	}
+	if has {
+		text += paysLine(l, a) + "\n\n"
+	}
 	if errors.Is(err, orders.ErrNoKey) && operated {
-		return bot.View{Text: text + l.T("balance_no_key"), Keyboard: keyboards.BalanceKeyboard(l, operated)}, nil
+		return bot.View{Text: text + l.T("balance_no_key"), Keyboard: keyboards.BalanceKeyboard(l, false, operated)}, nil
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
-	spent, err := s.spentText(ctx, l, req.User.ID)
+	low, err := s.lowBalanceWatch(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := bot.View{
-		Text:     text + balanceText(l, own) + "\n\n" + spent,
-		Keyboard: keyboards.BalanceKeyboard(l, operated),
+	text += balanceText(l, own)
+	if low != nil {
+		text += "\n" + l.T("balance_warn_own", locales.Args{"Sum": l.Money(low.Amount, low.Currency)})
 	}
+	return s.withSpending(ctx, req, text+"\n", keyboards.BalanceKeyboard(l, true, operated), args)
+}
+
+// withSpending shows a balance, and what the person has spent.
+func (s *Screens) withSpending(ctx context.Context, req *bot.Request, text string, keyboard keyboards.Rows, args keyboards.BalanceArgs) (bot.View, error) {
+	spent, err := s.spentText(ctx, req.L, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view := bot.View{Text: text + "\n" + spent, Keyboard: keyboard}
 	if args.Refresh {
-		view.Toast = l.Label("balance_refreshed")
+		view.Toast = req.L.Label("balance_refreshed")
 	}
 	return view, nil
 }

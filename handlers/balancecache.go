@@ -13,15 +13,14 @@ const (
 	balanceMaxAge = 30 * time.Second
 	// maxCachedBalances limits the memory. A balance that is not cached is read again.
 	maxCachedBalances = 10_000
-	// operatorUserID stands for the operator's account in the cache.
-	operatorUserID = 0
 )
 
-// balanceCache contains the balance last read for each person. It is safe for
-// concurrent use.
+// balanceCache contains the balance last read for each person, until it is older than
+// balanceMaxAge: another process may have forgotten the person. It is safe for concurrent
+// use.
 type balanceCache struct {
 	mu      sync.Mutex
-	entries map[int64]balanceEntry
+	entries map[int64]*balanceEntry
 }
 
 type balanceEntry struct {
@@ -29,36 +28,36 @@ type balanceEntry struct {
 	readAt  time.Time
 }
 
-func newBalanceCache() *balanceCache { return &balanceCache{entries: map[int64]balanceEntry{}} }
+func newBalanceCache() *balanceCache { return &balanceCache{entries: map[int64]*balanceEntry{}} }
 
 // get returns a balance that is not older than balanceMaxAge.
 func (c *balanceCache) get(userID int64) (hstock.Balance, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entries[userID]
-	return e.balance, ok && time.Since(e.readAt) < balanceMaxAge
-}
-
-// last returns the balance last read, however old.
-func (c *balanceCache) last(userID int64) (hstock.Balance, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[userID]
-	return e.balance, ok
+	e := c.entries[userID]
+	if e == nil || time.Since(e.readAt) >= balanceMaxAge {
+		return hstock.Balance{}, false
+	}
+	return e.balance, true
 }
 
 func (c *balanceCache) put(userID int64, balance hstock.Balance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.entries) >= maxCachedBalances {
-		for id, e := range c.entries {
-			if time.Since(e.readAt) >= balanceMaxAge {
-				delete(c.entries, id)
-			}
-		}
+	if c.entries[userID] == nil && len(c.entries) >= maxCachedBalances {
+		return
 	}
-	if len(c.entries) < maxCachedBalances {
-		c.entries[userID] = balanceEntry{balance: balance, readAt: time.Now()}
+	e := &balanceEntry{balance: balance, readAt: time.Now()}
+	c.entries[userID] = e
+	time.AfterFunc(balanceMaxAge, func() { c.expire(userID, e) })
+}
+
+// expire deletes an entry that was not replaced.
+func (c *balanceCache) expire(userID int64, e *balanceEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[userID] == e {
+		delete(c.entries, userID)
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *Screens) broadcastList(ctx context.Context, req *bot.Request, _ struct{
 			storage.BroadcastWaiting: "⏳", storage.BroadcastSending: "📣", storage.BroadcastDone: "✅", storage.BroadcastStopped: "⏹",
 		}[b.State]
 		items = append(items, keyboards.Item{
-			Name: icon + " " + l.Number(b.Total) + " · " + clock(l, b.ConfirmedAt),
+			Name: icon + " " + l.Number(b.Total) + " · " + l.Clock(b.ConfirmedAt, time.Now()),
 			Data: keyboards.BroadcastShow.Data(keyboards.BroadcastArgs{ID: b.ID}),
 		})
 	}

@@ -20,7 +20,7 @@ const minSpeedSample = 10 * time.Second
 
 // SendBroadcast sends a person their copy of a broadcast, with the lowest priority.
 func (n *Notifier) SendBroadcast(ctx context.Context, userID int64, text string) error {
-	_, err := n.Bot.Send(ctx, userID, outbox.PriorityNews, bot.View{Text: text})
+	_, err := n.Bot.Send(ctx, userID, outbox.PriorityNews, bot.View{Text: text, Silent: n.Quiet(time.Now())})
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
@@ -19,7 +21,7 @@ func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboa
 	l := req.L
 	order, allowance, err := s.Orders.CancelAllowance(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(l, order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
+		return s.afterCancel(ctx, l, order, args, refusedCancel(l, hstock.CancelAllowance{Error: words}))
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -33,7 +35,7 @@ func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboa
 func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.CancelAllowance, args keyboards.CancelArgs) bot.View {
 	text := l.T("cancel_ask", locales.Args{"Number": externalID(l, order.ExternalID)}) + "\n" + itemLines(l, order)
 	if allowance.Refund.Valid {
-		text += "\n\n" + l.T("cancel_refund", locales.Args{"Refund": l.Money(allowance.Refund.Decimal, order.Currency)})
+		text += "\n\n" + l.T("cancel_refund", locales.Args{"Refund": l.Money(shownRefund(order, allowance.Refund.Decimal), order.Currency)})
 	} else {
 		text += "\n\n" + l.T("cancel_refund_unsaid")
 	}
@@ -43,24 +45,30 @@ func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.
 	return bot.View{Text: text, Keyboard: keyboards.CancelKeyboard(l, args)}
 }
 
+// shownRefund is a refund of an order as its person gets it back. Where the charge is not
+// known, it is taken for the whole of it.
+func shownRefund(o storage.Order, refund decimal.Decimal) decimal.Decimal {
+	return o.ShownRefund(decimal.Max(o.Charge.Decimal, refund), refund)
+}
+
 // refusedView shows why an order can't be cancelled, below the order. If it can be
 // cancelled later, it offers a reminder, or says that one is set.
 func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.CancelAllowance) (bot.View, error) {
 	note := refusedCancel(l, allowance)
 	at, later := orders.EligibleAfter(allowance, time.Now())
 	if !later {
-		return s.afterCancel(l, order, args, note), nil
+		return s.afterCancel(ctx, l, order, args, note)
 	}
 	reminder, err := s.DB.ReminderOf(ctx, order.UserID, order.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if reminder.Equal(at.Truncate(time.Millisecond)) {
-		return s.afterCancel(l, order, args, note+"\n"+l.T("cancel_reminder", locales.Args{"Time": clock(l, at)})), nil
+	if !reminder.IsZero() {
+		return s.afterCancel(ctx, l, order, args, note+"\n"+l.T("cancel_reminder", locales.Args{"Time": clock(l, at)}))
 	}
-	view := s.afterCancel(l, order, args, note)
+	view, err := s.afterCancel(ctx, l, order, args, note)
 	view.Keyboard = append(keyboards.RemindRow(l, args), view.Keyboard...)
-	return view, nil
+	return view, err
 }
 
 // orderRemind sets a reminder for when the order can be cancelled. If it can be
@@ -69,7 +77,7 @@ func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboa
 	l := req.L
 	r, err := s.Orders.Remind(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(l, r.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: words})), nil
+		return s.afterCancel(ctx, l, r.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: words}))
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -93,7 +101,7 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 		return endedView(l, o)
 	}
 	return bot.View{
-		Text:     l.T("cancel_now", locales.Args{"Number": externalID(l, o.ExternalID)}) + "\n\n" + orderText(l, o),
+		Text:     l.T("cancel_now", locales.Args{"Number": externalID(l, o.ExternalID)}) + "\n\n" + orderText(l, o, 0),
 		Keyboard: keyboards.ReminderKeyboard(l, o.ID, o.Kind == storage.KindSMS),
 	}
 }
@@ -108,11 +116,11 @@ func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) strin
 		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": reasonWords(l, allowance.Reason)})
 	}
 	if allowance.EligibleAfter != "" {
-		from := allowance.EligibleAfter // unchanged if it can't be parsed or is in the past
+		from := locales.Args{"Time": allowance.EligibleAfter} // unchanged if it can't be parsed or is in the past
 		if at, later := orders.EligibleAfter(allowance, time.Now()); later {
-			from = clock(l, at)
+			from["Time"] = clock(l, at)
 		}
-		text += "\n" + l.T("cancel_from", locales.Args{"Time": from})
+		text += "\n" + l.T("cancel_from", from)
 	}
 	return text
 }
@@ -130,15 +138,15 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 	s.balances.forget(req.User.ID)
 	switch {
 	case outcome.Done:
-		view := s.afterCancel(l, outcome.Order, args, "")
+		view, err := s.afterCancel(ctx, l, outcome.Order, args, "")
 		view.Toast = l.Label("cancel_done")
-		return view, nil
+		return view, err
 	case outcome.Uncertain:
-		return s.afterCancel(l, outcome.Order, args, l.T("cancel_uncertain")), nil
+		return s.afterCancel(ctx, l, outcome.Order, args, l.T("cancel_uncertain"))
 	case outcome.Refused:
-		return s.afterCancel(l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal})), nil
+		return s.afterCancel(ctx, l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal}))
 	default:
-		return s.afterCancel(l, outcome.Order, args, ""), nil
+		return s.afterCancel(ctx, l, outcome.Order, args, "")
 	}
 }
 
@@ -156,13 +164,14 @@ func refusal(err error) (words string, refused bool) {
 }
 
 // afterCancel shows the order on the screen that it was opened from, with a note.
-func (s *Screens) afterCancel(l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) bot.View {
-	view := phoneView(l, order)
+func (s *Screens) afterCancel(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, note string) (view bot.View, err error) {
 	if args.Listed || order.Kind != storage.KindSMS {
-		view = s.orderView(l, order, args.View())
+		view = orderView(l, order, args.View(), 0)
+	} else if view, err = s.phoneView(ctx, l, order); err != nil {
+		return view, err
 	}
 	if note != "" {
 		view.Text += "\n\n" + note
 	}
-	return view
+	return view, nil
 }

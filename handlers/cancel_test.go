@@ -28,7 +28,7 @@ func (w *world) wantCancels(n int) {
 
 func (w *world) orderID(externalID int64) int64 {
 	w.T.Helper()
-	order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, externalID)
+	order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, idOf(externalID))
 	must(w.T, err)
 	return order.ID
 }

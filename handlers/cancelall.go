@@ -48,7 +48,7 @@ func cancelAllView(l *locales.Localizer, checks []orders.CancelCheck) bot.View {
 		}
 		allowed++
 		if refund := check.Allowance.Refund; refund.Valid {
-			refunds[check.Order.Currency] = refunds[check.Order.Currency].Add(refund.Decimal)
+			refunds[check.Order.Currency] = refunds[check.Order.Currency].Add(shownRefund(check.Order, refund.Decimal))
 		} else {
 			refundUnknown++
 		}
@@ -111,18 +111,39 @@ func hashOf(ids []int64) route.Hash { return route.HashOf(fmt.Sprint(ids)) }
 
 // cancelAllSure cancels the orders that the person was asked about. If others can be
 // cancelled by now, it asks again. The marketplace's answer about each order is shown.
+// The message first becomes "cancelling…" without buttons, so however the handling ends,
+// it is redrawn.
 func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (bot.View, error) {
+	drawn := false
+	defer func() { // also after a panic
+		if !drawn {
+			s.redrawLater(ctx, req, 0)
+		}
+	}()
+	view, file, err := s.cancelAllNow(ctx, req, args)
+	if view.Text != "" {
+		showErr := req.Show(ctx, view)
+		if drawn = showErr == nil; !drawn {
+			s.Log.Warn("drawing the results of cancelling failed", "error", showErr)
+		}
+	}
+	return file, err
+}
+
+// cancelAllNow returns the view for the message of cancelAllSure, also after an error if
+// it is known, and a file.
+func (s *Screens) cancelAllNow(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (view, file bot.View, err error) {
 	l := req.L
 	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID)
 	if err != nil {
-		return bot.View{}, err
+		return bot.View{}, bot.View{}, err
 	}
 	ids := cancellableIDs(checks)
 	question := cancelAllView(l, checks)
 	if len(ids) == 0 || hashOf(ids) != args.Orders {
 		question.Text = l.T("cancel_all_changed") + "\n\n" + question.Text
 		question.Toast = l.Label("confirm_redrawn")
-		return question, nil
+		return question, bot.View{}, nil
 	}
 	showing, cancel := context.WithTimeout(ctx, bestEffortTimeout)
 	err = req.Show(showing, bot.View{Text: l.N("cancel_all_doing", int64(len(ids)))})
@@ -132,18 +153,20 @@ func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyb
 	}
 	outcomes, err := s.Orders.CancelAll(ctx, req.User.ID, ids)
 	if err != nil {
-		if showErr := req.Show(ctx, question); showErr != nil {
-			s.Log.Warn("redrawing the question failed", "error", showErr)
-		}
-		return bot.View{}, err
+		return question, bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
-	return s.cancelledView(ctx, req, outcomes)
+	view, file = cancelledView(l, outcomes)
+	return view, file, nil
+}
+
+// openOrdersView leads to the open orders, where it is not known what a message showed.
+func openOrdersView(l *locales.Localizer) bot.View {
+	return bot.View{Text: l.T("orders_text"), Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen))}
 }
 
 // cancelledView shows the result for each order, in a file if there are many.
-func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes []orders.CancelOutcome) (bot.View, error) {
-	l := req.L
+func cancelledView(l *locales.Localizer, outcomes []orders.CancelOutcome) (view, file bot.View) {
 	var cancelled int64
 	lines := make([]string, 0, len(outcomes))
 	for _, outcome := range outcomes {
@@ -152,23 +175,20 @@ func (s *Screens) cancelledView(ctx context.Context, req *bot.Request, outcomes 
 		}
 		lines = append(lines, outcomeLine(l, outcome))
 	}
-	view := bot.View{
+	view = bot.View{
 		Text:     l.T("cancel_all_done", locales.Args{"Done": l.Number(cancelled), "Of": l.Number(int64(len(outcomes)))}),
 		Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen)),
 	}
 	text := strings.Join(lines, "\n")
 	if len(lines) <= listedResults && utf8.RuneCountInString(text) <= resultsLength {
 		view.Text += "\n\n" + locales.Escape(text)
-		return view, nil
+		return view, bot.View{}
 	}
-	if err := req.Show(ctx, view); err != nil {
-		s.Log.Warn("drawing the results of cancelling failed", "error", err)
-	}
-	return bot.View{
+	return view, bot.View{
 		Text:     l.T("cancel_all_file"),
 		Document: &bot.Document{Name: "cancelled.txt", Data: []byte(text + "\n")},
 		Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen)),
-	}, nil
+	}
 }
 
 // outcomeLine states the result of cancelling one order, as plain text.
@@ -194,6 +214,6 @@ func outcomeLine(l *locales.Localizer, outcome orders.CancelOutcome) string {
 	if !o.Charge.Valid {
 		return l.Label("cancel_line_done", args)
 	}
-	args["Charge"] = l.Money(o.Charge.Decimal, o.Currency)
+	args["Charge"] = l.Money(o.Shown(o.Charge.Decimal), o.Currency)
 	return l.Label("cancel_line_charged", args)
 }

@@ -15,7 +15,7 @@ func TestInlineCardWithoutNameHasTitle(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", " "} {
-		card := (&Screens{}).inlineCard(bundle.Localizer("en"), "bot", hstock.Item{Service: 7, Name: name}, "USD")
+		card := (&Screens{}).inlineCard(bundle.Localizer("en"), "bot", hstock.Item{Service: 7, Name: name})
 		if card.Title != "#7" {
 			t.Errorf("%q: the title is %q", name, card.Title)
 		}

@@ -7,7 +7,6 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
-	"hstockbot/internal/redact"
 	"hstockbot/internal/route"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -16,11 +15,11 @@ import (
 
 // catalog lists the categories.
 func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	categories, fresh, err := s.Catalog.Categories(ctx, key, req.L.Lang())
+	categories, fresh, err := s.Catalog.Categories(ctx, access, req.L.Lang())
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -35,7 +34,7 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 		entries = append(entries, keyboards.Item{Name: category.Name, Data: data})
 		paths = append(paths, catalog.CategoryPath{Category: category.English})
 	}
-	s.fillCounts(ctx, key, req.L, entries, paths)
+	s.fillCounts(ctx, access, req.L, entries, paths)
 	return bot.View{
 		Text:     req.L.T("catalog_text") + staleNote(req.L, fresh),
 		Keyboard: keyboards.CatalogKeyboard(req.L, entries, keyboards.PageArg(page), len(categories)),
@@ -44,8 +43,8 @@ func (s *Screens) catalog(ctx context.Context, req *bot.Request, args keyboards.
 
 // fillCounts adds to each entry how many items it contains, if the catalogue knows it
 // in time.
-func (s *Screens) fillCounts(ctx context.Context, key redact.Secret, l *locales.Localizer, entries []keyboards.Item, paths []catalog.CategoryPath) {
-	counts, err := s.Catalog.Counts(ctx, key, paths...)
+func (s *Screens) fillCounts(ctx context.Context, access catalog.Access, l *locales.Localizer, entries []keyboards.Item, paths []catalog.CategoryPath) {
+	counts, err := s.Catalog.Counts(ctx, access, paths...)
 	if err != nil {
 		s.Log.Warn("counting items failed", "error", err)
 	}
@@ -59,11 +58,11 @@ func (s *Screens) fillCounts(ctx context.Context, key redact.Secret, l *locales.
 // category lists a category's subcategories. A category without subcategories is
 // shown as a shelf.
 func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards.CategoryArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	categories, fresh, err := s.Catalog.Categories(ctx, key, req.L.Lang())
+	categories, fresh, err := s.Catalog.Categories(ctx, access, req.L.Lang())
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -84,7 +83,7 @@ func (s *Screens) category(ctx context.Context, req *bot.Request, args keyboards
 		entries = append(entries, keyboards.Item{Name: sub.Name, Data: data})
 		paths = append(paths, catalog.CategoryPath{Category: category.English, Subcategory: sub.English})
 	}
-	s.fillCounts(ctx, key, req.L, entries, paths)
+	s.fillCounts(ctx, access, req.L, entries, paths)
 	return bot.View{
 		Text:     req.L.T("category_text", locales.Args{"Category": req.L.Name(locales.Shorten(category.Name, wordLength))}) + staleNote(req.L, fresh),
 		Keyboard: keyboards.CategoryKeyboard(req.L, args, entries, len(category.Subcategories), pageOf(index)),
@@ -109,8 +108,8 @@ type shelf struct {
 }
 
 // findShelf returns the only shelf with this hash, or storage.ErrNotFound.
-func (s *Screens) findShelf(ctx context.Context, key redact.Secret, l *locales.Localizer, hash route.Hash) (shelf, error) {
-	categories, _, err := s.Catalog.Categories(ctx, key, l.Lang())
+func (s *Screens) findShelf(ctx context.Context, access catalog.Access, l *locales.Localizer, hash route.Hash) (shelf, error) {
+	categories, _, err := s.Catalog.Categories(ctx, access, l.Lang())
 	if err != nil {
 		return shelf{}, err
 	}
@@ -133,38 +132,60 @@ func (s *Screens) findShelf(ctx context.Context, key redact.Secret, l *locales.L
 	return found[0], nil
 }
 
-// shelf lists the items of a category or subcategory, sold-out ones last.
+// shelf lists the items of a category or subcategory as the marketplace does, sold-out
+// ones last.
 func (s *Screens) shelf(ctx context.Context, req *bot.Request, args keyboards.ShelfArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	return s.sortedShelf(ctx, req, keyboards.SortedShelfArgs{ShelfArgs: args})
+}
+
+// sortedShelf is shelf in any order.
+func (s *Screens) sortedShelf(ctx context.Context, req *bot.Request, args keyboards.SortedShelfArgs) (bot.View, error) {
+	if !args.Sort.Known() {
+		return bot.View{}, route.ErrMalformed
+	}
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	found, err := s.findShelf(ctx, key, req.L, args.Path)
+	found, err := s.findShelf(ctx, access, req.L, args.Path)
 	if err != nil {
 		return bot.View{}, err
 	}
 	heading := locales.Args{"Shelf": req.L.Name(locales.Shorten(found.name, wordLength))}
-	items, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), found.Category, found.Subcategory)
+	items, fresh, err := s.Catalog.Shelf(ctx, access, req.L.Lang(), found.Category, found.Subcategory)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if len(items) == 0 {
 		return bot.View{Text: req.L.T("shelf_empty", heading), Keyboard: keyboards.Foot(req.L, found.back)}, nil
 	}
-	items = inStockFirst(items)
-	list := keyboards.ProductList{From: keyboards.FromShelf, Hash: args.Path, Page: args.Page}
-	text, image := req.L.T("shelf_text", heading), ""
-	if info, ok := s.shelfInfo(ctx, key, req.L, items); ok {
-		image = picture(info.ImageURL)
-		if info.Description != "" {
-			text += "\n\n" + locales.Escape(locales.Shorten(info.Description, descriptionLength))
-		}
+	info := s.shelfInfo(ctx, access, req.L, items)
+	sorted := sortShelf(items, args.Sort)
+	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(sorted)))
+	entries := s.itemEntries(req, sorted, args.Page, func(service int64) string {
+		return keyboards.Product.Data(keyboards.ProductArgs{Service: service, ProductList: args.List()})
+	})
+	after := staleNote(req.L, fresh)
+	if len(sorted) == 0 {
+		after = "\n\n" + req.L.T("shelf_all_sold_out") + after
 	}
 	return bot.View{
-		Text:     text + staleNote(req.L, fresh),
-		Picture:  image,
-		Keyboard: s.goodsKeyboard(ctx, req, list, items, found.back),
+		Text:     withDescription(req.L.T("shelf_text", heading), info.Description, after),
+		Picture:  picture(info.ImageURL),
+		Keyboard: keyboards.ShelfKeyboard(req.L, args, entries, len(sorted), found.back),
 	}, nil
+}
+
+// sortShelf returns a copy of the items in an order.
+func sortShelf(items []hstock.Item, order keyboards.Sort) []hstock.Item {
+	switch order {
+	case keyboards.CheapestFirst:
+		return inStockFirst(slices.SortedStableFunc(slices.Values(items), func(a, b hstock.Item) int { return a.Rate.Cmp(b.Rate) }))
+	case keyboards.SoldOutHidden:
+		return slices.DeleteFunc(inStockFirst(items), hstock.Item.SoldOut)
+	default:
+		return inStockFirst(items)
+	}
 }
 
 // pageOf returns the page of a list that contains this index.
@@ -172,19 +193,22 @@ func pageOf(index int) uint16 { return keyboards.PageArg(index / keyboards.PageS
 
 // shelfInfo returns the picture and description of the subcategory, if all items
 // have the same one. The shelf is shown without if they can't be read.
-func (s *Screens) shelfInfo(ctx context.Context, key redact.Secret, l *locales.Localizer, items []hstock.Item) (hstock.SubcategoryInfo, bool) {
+func (s *Screens) shelfInfo(ctx context.Context, access catalog.Access, l *locales.Localizer, items []hstock.Item) hstock.SubcategoryInfo {
 	id := items[0].SubcategoryID
 	if id == "" || slices.ContainsFunc(items, func(item hstock.Item) bool { return item.SubcategoryID != id }) {
-		return hstock.SubcategoryInfo{}, false
+		return hstock.SubcategoryInfo{}
 	}
-	info, _, err := s.Catalog.SubcategoryInfo(ctx, key, l.Lang(), id)
-	return info, err == nil
+	info, _, err := s.Catalog.SubcategoryInfo(ctx, access, l.Lang(), id)
+	if err != nil {
+		return hstock.SubcategoryInfo{}
+	}
+	return info
 }
 
 // goodsKeyboard lists one page of items. back is the screen above the list.
-func (s *Screens) goodsKeyboard(ctx context.Context, req *bot.Request, list keyboards.ProductList, items []hstock.Item, back string) keyboards.Rows {
+func (s *Screens) goodsKeyboard(req *bot.Request, list keyboards.ProductList, items []hstock.Item, back string) keyboards.Rows {
 	list.Page = keyboards.PageArg(keyboards.ClampPage(int(list.Page), len(items)))
-	entries := s.itemEntries(ctx, req, items, list.Page, func(service int64) string {
+	entries := s.itemEntries(req, items, list.Page, func(service int64) string {
 		return keyboards.Product.Data(keyboards.ProductArgs{Service: service, ProductList: list})
 	})
 	return keyboards.GoodsKeyboard(req.L, list, entries, len(items), back)
@@ -192,20 +216,35 @@ func (s *Screens) goodsKeyboard(ctx context.Context, req *bot.Request, list keyb
 
 // itemEntries returns one page of items with their prices and stock. data returns
 // the callback data of an item.
-func (s *Screens) itemEntries(ctx context.Context, req *bot.Request, items []hstock.Item, page uint16, data func(service int64) string) []keyboards.Item {
-	currency := s.currency(ctx, req.User.ID)
+func (s *Screens) itemEntries(req *bot.Request, items []hstock.Item, page uint16, data func(service int64) string) []keyboards.Item {
 	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, item := range keyboards.Page(items, int(page)) {
-		entries = append(entries, itemEntry(req.L, item, currency, data(item.Service)))
+		entries = append(entries, s.itemEntry(req.L, item, data(item.Service)))
 	}
 	return entries
 }
 
-func itemEntry(l *locales.Localizer, item hstock.Item, currency, data string) keyboards.Item {
-	if soldOut(item) {
+func (s *Screens) itemEntry(l *locales.Localizer, item hstock.Item, data string) keyboards.Item {
+	if item.SoldOut() {
 		return keyboards.Item{Icon: "✖", Name: item.Name, Data: data}
 	}
-	return keyboards.Item{Name: item.Name, Rest: " · " + l.Money(item.Rate, currency) + " · " + l.Number(item.Stock), Data: data}
+	rest := " · " + l.Money(item.Rate, item.Currency) + perPieces(l, ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer))
+	if !item.StockUnknown {
+		rest += " · " + l.Number(item.Stock)
+	}
+	return keyboards.Item{Name: item.Name, Rest: rest, Data: data}
+}
+
+// perPieces says behind a price in a list how many pieces it is for, "" for one.
+func perPieces(l *locales.Localizer, per int64) string {
+	switch per {
+	case 1:
+		return ""
+	case 1000:
+		return l.Label("list_per_thousand")
+	default:
+		return "/" + l.Number(per)
+	}
 }
 
 // inStockFirst moves sold-out items to the end and otherwise keeps the order.
@@ -213,15 +252,13 @@ func inStockFirst(items []hstock.Item) []hstock.Item {
 	sorted := make([]hstock.Item, 0, len(items))
 	for _, last := range []bool{false, true} {
 		for _, item := range items {
-			if soldOut(item) == last {
+			if item.SoldOut() == last {
 				sorted = append(sorted, item)
 			}
 		}
 	}
 	return sorted
 }
-
-func soldOut(item hstock.Item) bool { return item.Stock <= 0 }
 
 // staleNote says that the marketplace is down and how old the catalogue is.
 func staleNote(l *locales.Localizer, fresh catalog.Freshness) string {

@@ -115,3 +115,34 @@ func TestRecommended(t *testing.T) {
 		w.tap("menu_button_recommended")
 	})
 }
+
+// TestSortedShelf: one button goes round the three orders, which pages and Back keep.
+func TestSortedShelf(t *testing.T) {
+	inEnglish(t, "shelf_sorted", func(w *world) {
+		path := keyboards.CategoryPathHash("Email Accounts", "Gmail")
+		must(w.T, w.Market.SetStock(market.GmailUSA, 0))
+		w.types("/catalog")
+		w.tapTo(keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf("Email Accounts")}))
+		w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Path: path}))
+		w.tap("shelf_button_as_listed")
+		w.tapLabel("›")
+		w.tapLike("✖ Gmail Account - USA")
+		w.tap("nav_button_back") // to the second page, cheapest first
+		w.tap("shelf_button_cheapest")
+		w.tapLabel("›")
+		w.tapLike("·")
+		w.tap("nav_button_back") // to the second page, without what is sold out
+		for _, row := range w.Market.Rows() {
+			if row.Subcategory == "Gmail" {
+				must(w.T, w.Market.SetStock(row.Service, 0))
+			}
+		}
+		pass(6 * time.Minute)
+		w.types("/catalog")
+		w.chat.TapData(w.chat.Last().ID, keyboards.SortedShelf.Data(keyboards.SortedShelfArgs{ShelfArgs: keyboards.ShelfArgs{Path: path}, Sort: keyboards.SoldOutHidden}))
+		pass(time.Second)
+		w.tap("shelf_button_in_stock")
+		w.chat.TapData(w.chat.Last().ID, keyboards.SortedShelf.Data(keyboards.SortedShelfArgs{ShelfArgs: keyboards.ShelfArgs{Path: path}, Sort: 3}))
+		pass(time.Second)
+	})
+}

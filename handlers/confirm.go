@@ -1,33 +1,40 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/catalog"
+	"hstockbot/internal/funds"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/links"
 	"hstockbot/internal/orders"
-	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
-// canBuy returns an error if a person can't buy now: a purchase needs their own key,
-// and is not possible during maintenance. It is checked before they are asked anything.
+// canBuy returns an error if a person can't buy now: a purchase needs their own key or an
+// allowance, and is not possible during maintenance. It is checked before they are asked anything.
 func (s *Screens) canBuy(ctx context.Context, userID int64) error {
 	if err := s.Orders.CanBuy(ctx); err != nil {
 		return err
 	}
-	_, err := s.ownKey(ctx, userID)
+	key, err := s.buyKey(ctx, userID)
+	if err == nil && key.House && s.OperatorKey == "" {
+		return orders.ErrOperator
+	}
 	return err
 }
 
 // draft stores what the person is about to buy and draws its confirm card.
 func (s *Screens) draft(ctx context.Context, req *bot.Request, intent orders.Intent) (bot.View, error) {
-	intent.UserID, intent.Lang = req.User.ID, req.L.Lang()
+	intent.UserID, intent.Lang, intent.Thread = req.User.ID, req.L.Lang(), req.Thread()
 	quote, err := s.Orders.Draft(ctx, intent)
 	if err != nil {
 		return bot.View{}, err
@@ -37,25 +44,38 @@ func (s *Screens) draft(ctx context.Context, req *bot.Request, intent orders.Int
 
 // draftItem is draft for an item of the catalogue.
 func (s *Screens) draftItem(ctx context.Context, req *bot.Request, item hstock.Item, intent orders.Intent) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	intent, err := s.itemIntent(ctx, req, item, intent)
 	if err != nil {
 		return bot.View{}, err
 	}
-	intent.Item, intent.Category = item, s.englishCategory(ctx, req.L, key, item)
 	return s.draft(ctx, req, intent)
 }
 
-// englishCategory returns the English name of an item's category. It is "" if the
-// name can't be read now, because a purchase must not depend on it.
-func (s *Screens) englishCategory(ctx context.Context, l *locales.Localizer, key redact.Secret, item hstock.Item) string {
-	if l.Lang() == locales.English {
-		return item.Category
-	}
-	english, _, err := s.Catalog.Product(ctx, key, locales.English, item.Service)
+// itemIntent adds an item of the catalogue to what the person wants.
+func (s *Screens) itemIntent(ctx context.Context, req *bot.Request, item hstock.Item, intent orders.Intent) (orders.Intent, error) {
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
-		return ""
+		return intent, err
 	}
-	return english.Category
+	english := s.englishItem(ctx, req.L, access, item)
+	intent.Item, intent.Category = item, english.Category
+	if item.EntityType == hstock.EntitySMM {
+		intent.Misfit = links.MisfitOf(intent.Link, english.Name, english.Category)
+	}
+	return intent, nil
+}
+
+// englishItem returns an item with its English names. They are "" if they can't be read
+// now, because a purchase must not depend on them.
+func (s *Screens) englishItem(ctx context.Context, l *locales.Localizer, access catalog.Access, item hstock.Item) hstock.Item {
+	if l.Lang() == locales.English {
+		return item
+	}
+	english, _, err := s.Catalog.Product(ctx, access, locales.English, item.Service)
+	if err != nil {
+		return hstock.Item{}
+	}
+	return english
 }
 
 // confirmView draws the confirm card of a draft: item, quantity, price, and what is
@@ -63,6 +83,9 @@ func (s *Screens) englishCategory(ctx context.Context, l *locales.Localizer, key
 func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Change) bot.View {
 	p := quote.Purchase
 	var lines []string
+	if quote.Restored {
+		lines = append(lines, l.T("confirm_restored"))
+	}
 	for _, change := range changes {
 		lines = append(lines, l.T(changeID(change)))
 	}
@@ -70,8 +93,8 @@ func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Chan
 		lines = append(lines, "")
 	}
 	lines = append(lines, l.T("confirm_title"), "", l.T("confirm_what", itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)))
-	lines = append(lines, l.T(priceMessage(l, l.Money(p.Rate, p.Currency), p.RatePer)))
-	total := locales.Args{"Total": l.Money(p.Total(), p.Currency)}
+	lines = append(lines, l.T(priceMessage(l, l.Money(p.ShownRate(), p.Currency), p.RatePer)))
+	total := locales.Args{"Total": l.Money(p.Shown(), p.Currency)}
 	if quote.Estimate {
 		lines = append(lines, l.T("confirm_estimate", total))
 	} else {
@@ -95,23 +118,21 @@ func confirmView(l *locales.Localizer, quote orders.Quote, changes []orders.Chan
 	case p.Rental.Phone != "":
 		lines = append(lines, l.T("confirm_phone", locales.Args{"Phone": code(l, p.Rental.Phone)}))
 	}
-	if !quote.Short.IsPositive() {
-		id := "confirm_balance"
-		if quote.Estimate {
-			id = "confirm_balance_estimate"
-		}
-		lines = append(lines, "", l.T(id, locales.Args{
-			"Now": l.Money(p.Balance, p.Currency), "After": l.Money(p.Balance.Sub(p.Total()), p.Currency),
-		}))
-	} else {
-		lines = append(lines, "", l.T("confirm_balance_short", locales.Args{"Now": l.Money(p.Balance, p.Currency)}))
-		id := "confirm_short"
-		if !quote.Blocked() {
-			id = "confirm_short_warning"
-		}
-		lines = append(lines, l.T(id, locales.Args{"Short": l.Money(quote.Short, p.Currency)}))
+	lines = append(append(lines, ""), paymentLines(l, payment{
+		allowance: p.House, choice: quote.Choice, estimate: quote.Estimate, blocked: quote.Blocked(),
+		now: p.Balance, total: quote.Hold(), short: quote.Short, currency: p.Currency,
+	})...)
+	if !quote.AwaitedSince.IsZero() {
+		lines = append(lines, "", l.T("confirm_waiting", locales.Args{"Until": clock(l, quote.AwaitedSince.Add(funds.TopUpLimit))}))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ConfirmKeyboard(l, p.ID, quote.Blocked())}
+	warnings := guardLines(l, quote)
+	if len(warnings) > 0 {
+		lines = append(append(lines, ""), warnings...)
+	}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ConfirmKeyboard(l, p.ID, keyboards.ConfirmState{
+		Blocked: quote.Blocked(), Warned: len(warnings) > 0, Earlier: cmp.Or(quote.Running.Purchase, quote.Repeated.Purchase),
+		House: p.House, TopUp: quote.TopUpURL, Awaited: !quote.AwaitedSince.IsZero(), Basket: p.Kind != storage.KindSMS,
+	})}
 }
 
 func changeID(change orders.Change) string {
@@ -122,6 +143,8 @@ func changeID(change orders.Change) string {
 		return "confirm_changed_key"
 	case orders.ChangeCurrency:
 		return "confirm_changed_currency"
+	case orders.ChangeAllowance:
+		return "confirm_changed_allowance"
 	default:
 		return "confirm_changed_price"
 	}
@@ -133,12 +156,21 @@ const bestEffortTimeout = 3 * time.Second
 
 // confirm buys. The card first becomes "placing…" without buttons, because the
 // marketplace may be slow. The outcome is drawn here rather than returned: if it
-// can't be drawn, it is stored as a message.
+// can't be drawn, it is stored as a message, and the card is redrawn later.
 func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
 	if err != nil {
 		return bot.View{}, err
 	}
+	if view, err := s.discardIfNeedsMore(ctx, req, p); err != nil || view.Text != "" {
+		return view, err
+	}
+	settled := false
+	defer func() { // also after a panic
+		if !settled {
+			s.redrawCard(ctx, req, p.ID)
+		}
+	}()
 	if p.State == storage.PurchaseDraft {
 		placing, cancel := context.WithTimeout(ctx, bestEffortTimeout)
 		err := req.Show(placing, bot.View{Text: req.L.T("confirm_placing", itemArgs(req.L, subject(req.L, p.Name, p.Rental), p.Quantity))})
@@ -149,27 +181,85 @@ func (s *Screens) confirm(ctx context.Context, req *bot.Request, args keyboards.
 	}
 	outcome, err := s.Orders.Confirm(ctx, req.User.ID, args.Purchase, req.L.Lang())
 	if err != nil {
-		s.redrawCard(ctx, req, args.Purchase) // the error is a new message
-		return bot.View{}, err
+		return bot.View{}, err // in a new message
 	}
 	s.balances.forget(req.User.ID)
 	view := outcomeView(req.L, outcome)
 	if err := req.Show(ctx, view); err != nil {
 		s.Log.Warn("drawing the outcome of a purchase failed", "purchase", p.ID, "error", err)
+		if outcome.Result == orders.InProgress {
+			return bot.View{}, nil // told when it is settled
+		}
+		if outcome.Result == orders.Waiting {
+			return bot.View{}, nil // told when its turn has come
+		}
 		return bot.View{}, s.Orders.NotifyOutcome(ctx, req.User.ID, p.ID)
 	}
+	settled = outcome.Result != orders.InProgress
+	s.drawn(ctx, req, outcome)
 	return bot.View{Toast: view.Toast, Alert: view.Alert}, nil
 }
 
-// redrawCard draws the card in the present state of the purchase.
+// redrawCard draws the card in the present state of the purchase, at the latest when the
+// purchase is settled and Telegram accepts the edit. The handler's time may be over.
 func (s *Screens) redrawCard(ctx context.Context, req *bot.Request, purchaseID int64) {
-	outcome, err := s.Orders.Outcome(ctx, req.User.ID, purchaseID)
-	if err == nil {
-		err = req.Show(ctx, outcomeView(req.L, outcome))
+	if !errors.Is(ctx.Err(), context.Canceled) { // else Stop leaves no time
+		drawing, cancel := context.WithTimeout(context.WithoutCancel(ctx), bestEffortTimeout)
+		defer cancel()
+		outcome, err := s.Orders.Outcome(drawing, req.User.ID, purchaseID)
+		if err == nil && outcome.Result != orders.InProgress {
+			if err = req.Show(drawing, outcomeView(req.L, outcome)); err == nil {
+				s.drawn(drawing, req, outcome)
+				return
+			}
+		}
+		if err != nil {
+			s.Log.Warn("redrawing a card failed", "purchase", purchaseID, "error", err)
+		}
 	}
-	if err != nil {
-		s.Log.Warn("redrawing a card failed", "purchase", purchaseID, "error", err)
+	s.redrawLater(ctx, req, purchaseID)
+}
+
+// drawn records what the screen of a request shows: the orders of a purchase, or one that
+// waits for its turn and is redrawn then.
+func (s *Screens) drawn(ctx context.Context, req *bot.Request, outcome orders.Outcome) {
+	switch outcome.Result {
+	case orders.Waiting:
+		if err := s.Orders.SetTurnCard(ctx, req.User.ID, outcome.Purchase.ID, req.ScreenMessageID); err != nil {
+			s.Log.Warn("the card of a waiting purchase not recorded", "purchase", outcome.Purchase.ID, "error", err)
+		}
+	case orders.Placed:
+		s.showsOrders(ctx, req, outcome.Purchase.ID)
 	}
+}
+
+// showsOrders records that the screen of a request shows the orders of a purchase: goods
+// reply to it. Without that they are sent all the same, so an error is only logged.
+func (s *Screens) showsOrders(ctx context.Context, req *bot.Request, purchaseID int64) {
+	if err := s.DB.ShowOrders(ctx, req.User.ID, purchaseID, int64(req.ScreenMessageID)); err != nil {
+		s.Log.Warn("the card of an order not recorded", "purchase", purchaseID, "error", err)
+	}
+}
+
+// redrawLater makes the outbox redraw the screen of a request.
+func (s *Screens) redrawLater(ctx context.Context, req *bot.Request, purchaseID int64) {
+	if req.ScreenMessageID == 0 {
+		return // a new message
+	}
+	if err := s.Orders.RedrawCard(ctx, req.User.ID, purchaseID, req.ScreenMessageID); err != nil {
+		s.Log.Error("redrawing a card not stored", "purchase", purchaseID, "error", err)
+	}
+}
+
+// card is outcomeView for the screen of a request.
+func (s *Screens) card(ctx context.Context, req *bot.Request, outcome orders.Outcome) bot.View {
+	switch outcome.Result {
+	case orders.InProgress:
+		s.redrawLater(ctx, req, outcome.Purchase.ID)
+	case orders.Waiting:
+		s.drawn(ctx, req, outcome)
+	}
+	return outcomeView(req.L, outcome)
 }
 
 func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
@@ -177,14 +267,19 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	args := itemArgs(l, subject(l, p.Name, p.Rental), p.Quantity)
 	switch outcome.Result {
 	case orders.Placed:
-		return placedView(l, outcome.Orders, p)
+		return placedView(l, outcome.Orders, p, outcome.Usual)
 	case orders.Rejected:
 		return rejectedView(l, p)
 	case orders.Redrawn:
 		view := confirmView(l, outcome.Quote, outcome.Changes)
 		view.Toast = l.Label("confirm_redrawn")
 		return view
+	case orders.Waiting:
+		return waitingView(l, p)
 	case orders.OutcomeUnknown:
+		if p.House {
+			return houseUnresolvedView(l, p, false)
+		}
 		return bot.View{Text: l.T("unresolved_card", args), Keyboard: keyboards.UnresolvedKeyboard(l, keyboards.UnresolvedArgs{Purchase: p.ID}, p.State == storage.PurchaseDismissed, false)}
 	case orders.InProgress:
 		return bot.View{Text: l.T("confirm_placing", args), Toast: l.Label("confirm_in_progress")}
@@ -195,7 +290,11 @@ func outcomeView(l *locales.Localizer, outcome orders.Outcome) bot.View {
 	case orders.Drafted:
 		return confirmView(l, outcome.Quote, nil)
 	default:
-		return bot.View{Text: l.T("confirm_gone"), Keyboard: keyboards.Foot(l, p.Origin)}
+		text := l.T("confirm_gone")
+		if outcome.Quote.Restored { // it may have been bought
+			text = l.T("confirm_restored")
+		}
+		return bot.View{Text: text, Keyboard: keyboards.Foot(l, p.Origin)}
 	}
 }
 
@@ -225,6 +324,17 @@ func rejectedReason(l *locales.Localizer, p storage.Purchase) string {
 		return l.T("error_gone")
 	case orders.ReasonInterrupted:
 		return l.T("rejected_interrupted")
+	case orders.ReasonPrice:
+		if p.House {
+			return l.T("rejected_price")
+		}
+		return l.T("swap_why_price")
+	case orders.ReasonAllowance:
+		return l.T("rejected_allowance")
+	case orders.ReasonOperator:
+		return l.T("rejected_operator")
+	case orders.ReasonTurn:
+		return l.T("rejected_turn")
 	default:
 		return l.T("rejected_unreachable")
 	}
@@ -240,6 +350,9 @@ func (s *Screens) discard(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{}, err
 	}
 	if outcome.Result != orders.Gone { // another tap has confirmed it
+		return s.card(ctx, req, outcome), nil
+	}
+	if outcome.Quote.Restored {
 		return outcomeView(req.L, outcome), nil
 	}
 	return bot.View{Text: req.L.T("confirm_cancelled"), Keyboard: keyboards.Foot(req.L, outcome.Purchase.Origin), Toast: req.L.Label("confirm_cancelled_toast")}, nil
@@ -271,7 +384,7 @@ func (s *Screens) newCard(ctx context.Context, req *bot.Request, args keyboards.
 		if err != nil {
 			return bot.View{}, err
 		}
-		return outcomeView(req.L, outcome), nil
+		return s.card(ctx, req, outcome), nil
 	}
 }
 
@@ -292,11 +405,10 @@ func (s *Screens) redraft(ctx context.Context, req *bot.Request, p storage.Purch
 	if p.Kind == storage.KindSMS {
 		return s.draft(ctx, req, orders.Intent{Rental: p.Rental, Quantity: p.Quantity, Origin: p.Origin, Replaces: p.ID})
 	}
-	key, err := s.ownKey(ctx, req.User.ID)
-	if err != nil {
+	if _, err := s.buyKey(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	item, _, err := s.Catalog.Product(ctx, key.Secret, req.L.Lang(), p.Service)
+	item, _, err := s.orderableItem(ctx, req, p.Service)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -16,8 +16,8 @@ func TestDamagedOrderHidesNoOthers(t *testing.T) {
 		must(w.T, w.Market.Hold(market.GmailUSA, true))
 		w.buyWithEmail("anna@example.com")
 		w.buyWithEmail("anna@example.org")
-		w.changeDB(`UPDATE orders SET link_sealed = ? WHERE external_id = ?`, "damaged", market.FirstOrder)
-		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)
+		w.Exec(`UPDATE orders SET link_sealed = ? WHERE external_id = ?`, "damaged", idOf(market.FirstOrder))
+		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, idOf(market.FirstOrder))
 		if err != nil || order.Damaged == nil {
 			w.T.Fatalf("the order is not damaged: %+v, %v", order, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/storage"
 )
 
 func TestRefundAfterPartialDelivery(t *testing.T) {
@@ -80,7 +81,7 @@ func TestGoodsAreNeverOverwritten(t *testing.T) {
 		account := w.Market.Orders()[0].Accounts[0]
 		tapAll := func() {
 			for _, b := range slices.Concat(goods.Keyboard...) {
-				if b.CallbackData != "" {
+				if now, _ := w.chat.Message(goods.ID); b.CallbackData != "" && buttonData(now, b.Text) != "" {
 					must(w.T, w.chat.TapOn(goods.ID, b.Text))
 					pass(2 * time.Second)
 				}
@@ -96,5 +97,46 @@ func TestGoodsAreNeverOverwritten(t *testing.T) {
 		if now, ok := w.chat.Message(goods.ID); !ok || !strings.Contains(now.Text, account) || now.Deleted {
 			w.T.Errorf("the goods are gone:\n%s", w.chat.Transcript())
 		}
+	})
+}
+
+// TestMessageOfANewerProgramIsKept: it stays until a program comes that knows its kind.
+func TestMessageOfANewerProgramIsKept(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.types("/start")
+		must(w.T, w.app.DB.AddMessage(w.T.Context(), storage.Message{UserID: anna.ID, Kind: "a kind of tomorrow", Body: []byte("{}"), CreatedAt: time.Now()}))
+		w.app.Outbox.Wake()
+		pass(time.Hour)
+		if n, err := w.app.DB.CountPendingMessages(w.T.Context()); n != 1 || err != nil {
+			w.T.Errorf("%d messages wait (%v), want 1", n, err)
+		}
+	})
+}
+
+// TestGoodsGoToTheTopicOfThePurchase: also after the person wrote in another topic, and
+// into the chat itself once the topic is deleted.
+func TestGoodsGoToTheTopicOfThePurchase(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.withKey(annaKey)
+		w.chat.Send(telegram.Message{Text: "/start p_2", Thread: 7})
+		pass(time.Second)
+		w.tapLabel("2")
+		w.tap("order_button_skip")
+		w.tap("confirm_button_confirm")
+		w.chat.Send(telegram.Message{Text: "/menu", Thread: 8})
+		pass(time.Second)
+		want := func(accounts, thread int) {
+			w.T.Helper()
+			pass(time.Minute)
+			if last := w.chat.Last(); last.Thread != thread || !strings.Contains(last.Text, w.Market.Orders()[0].Accounts[accounts-1]) {
+				w.T.Errorf("in topic %d: %s", last.Thread, last.Text)
+			}
+		}
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
+		want(1, 7)
+		w.chat.DeleteTopic(7)
+		must(w.T, w.Market.Deliver(market.FirstOrder, 1))
+		want(2, 0)
 	})
 }

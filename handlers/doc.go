@@ -40,9 +40,9 @@
 //
 // # Admins
 //
-// Routes of admins are registered through adminScreen and adminAction, which check
-// the right on every call. To anyone else the button is out of date, the command
-// is unknown, and an open question is forgotten. Screens about everyone's orders
-// show nothing that people typed or received: the storage types they read have no
-// field for it.
+// Routes of admins are registered through adminScreen and adminAction, those that are
+// support's as well through staffScreen and staffAction. They check the right on every
+// call. To anyone else the button is out of date, the command is unknown, and an open
+// question is forgotten. Screens about everyone's orders show nothing that people typed
+// or received: the storage types they read have no field for it.
 package handlers

@@ -3,9 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
+	"math"
 
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
+	"hstockbot/internal/funds"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/route"
@@ -46,8 +48,15 @@ func sentenceID(err error) string {
 		{orders.ErrCancelSent, "cancel_sent"},
 		{orders.ErrExternalIDShared, "cancel_shared"},
 		{orders.ErrOrderClosed, "cancel_closed"},
+		{orders.ErrOtherKey, "swap_other_key"},
+		{orders.ErrTooManySwaps, "swap_limit"},
 		{orders.ErrOutcomeKnown, "unresolved_known"},
+		{orders.ErrOperator, "allowance_paused"},
+		{orders.ErrAdminsDecide, "unresolved_house_decide"},
+		{storage.ErrNotDurable, "buying_unsafe"},
+		{storage.ErrRestored, "buying_unsafe"},
 		{storage.ErrPurchaseInFlight, "forget_on_its_way"},
+		{storage.ErrHouseKey, "allowance_key_house"},
 		{storage.ErrExternalIDTaken, "unresolved_taken"},
 		{hstock.ErrOrderNotFound, "error_order_not_found"},
 	} {
@@ -65,33 +74,50 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	var (
 		user   *userError
 		limit  *orders.LimitError
+		needs  *orders.NeedsMoreError
 		market *hstock.Error
+		// telegram is set after a screen could not be drawn
+		telegram *bot.Error
 	)
 	switch {
+	case errors.As(err, &telegram) && telegram.RetryAfter > 0:
+		return bot.View{Toast: l.N("error_flood", int64(math.Ceil(telegram.RetryAfter.Minutes())))}
 	case errors.As(err, &user):
 		return sentence(req, l.T(user.id, user.args...))
 	case errors.As(err, &limit):
 		return sentence(req, limitSentence(l, limit))
+	case errors.As(err, &needs):
+		return sentence(req, needsMoreSentence(l, needs.Type))
 	case errors.Is(err, orders.ErrMaintenance):
 		return sentence(req, s.maintenanceSentence(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return askKeyFirst(req, l.T("key_needed"))
-	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed):
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed), errors.Is(err, funds.ErrHouse):
 		return outdated(ctx, req)
 	case sentenceID(err) != "":
 		return sentence(req, l.T(sentenceID(err)))
-	case errors.As(err, &market) && market.Kind == hstock.InvalidKey:
+	case errors.As(err, &market) && market.Kind == hstock.InvalidKey && s.usesAllowance(ctx, req.User.ID):
+		return sentence(req, l.T("allowance_paused"))
+	case market != nil && market.Kind == hstock.InvalidKey:
 		return askKeyFirst(req, l.T("key_invalid"))
 	case market != nil && errors.Is(err, errStillUnresolved):
 		return tryAgain(req, l.T("unresolved_market"))
 	case market != nil && (market.Kind == hstock.Refused || market.Kind == hstock.RefusedOther):
 		return sentence(req, l.T("error_refused", locales.Args{"Words": marketWords(l, market.Refusal)}))
+	case market != nil && market.Kind == hstock.Unreadable:
+		return tryAgain(req, l.T("error_unreadable"))
 	case market != nil:
 		return tryAgain(req, l.T("error_market"))
 	default:
 		s.Log.Error("handler failed", "update", req.UpdateID, "user", req.User.ID, "error", err)
 		return tryAgain(req, l.T("error_internal"))
 	}
+}
+
+// usesAllowance reports whether the operator's key pays for a person.
+func (s *Screens) usesAllowance(ctx context.Context, userID int64) bool {
+	key, err := s.buyKey(ctx, userID)
+	return err == nil && key.House
 }
 
 // sentence shows an error in a new message, because the tapped one may contain
@@ -104,7 +130,7 @@ func sentence(req *bot.Request, text string) bot.View {
 func tryAgain(req *bot.Request, text string) bot.View {
 	view := sentence(req, text)
 	if data := req.RetryData(); data != "" {
-		view.Keyboard = append(keyboards.Rows{{keyboards.Tap(req.L.Label("nav_button_retry"), data)}}, view.Keyboard...)
+		view.Keyboard = append(keyboards.Rows{{keyboards.Primary(keyboards.Tap(req.L.Label("nav_button_retry"), data))}}, view.Keyboard...)
 	}
 	return view
 }

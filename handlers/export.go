@@ -33,7 +33,7 @@ func (s *Screens) ordersExport(ctx context.Context, req *bot.Request, _ struct{}
 	if total == 0 {
 		return bot.View{}, userErr("orders_empty")
 	}
-	table := newOrderTable(l, maxExportSize)
+	table := newOrderTable(l, maxExportSize, l.Label("export_feedback"))
 	if err := s.DB.EachOrder(ctx, req.User.ID, table.add); err != nil {
 		return bot.View{}, err
 	}
@@ -73,8 +73,9 @@ func newOrderTable(l *locales.Localizer, maxBytes int, more ...string) *orderTab
 	return t
 }
 
-// add writes an order, as a callback of EachOrder. It stops when the file is full.
-func (t *orderTable) add(o storage.Order) error { return t.row(o) }
+// add writes an order with what its person said about it, as a callback of EachOrder. It
+// stops when the file is full.
+func (t *orderTable) add(o storage.Order) error { return t.row(o, feedbackLine(t.l, o)) }
 
 // addAdminOrder writes an order with its person and category, as a callback of
 // EachAdminOrder.
@@ -89,7 +90,7 @@ func (t *orderTable) row(o storage.Order, more ...string) error {
 	l := t.l
 	charge, placed, countryName := "", csvTime(o.CreatedAt), ""
 	if o.Charge.Valid {
-		charge = plainAmount(o.Charge.Decimal)
+		charge = plainAmount(o.Shown(o.Charge.Decimal))
 	}
 	if o.External { // the marketplace does not say when it was placed
 		placed = ""
@@ -98,7 +99,7 @@ func (t *orderTable) row(o storage.Order, more ...string) error {
 		countryName = l.Country(o.Rental.Country, o.Rental.CountryName)
 	}
 	t.write(append([]string{
-		csvNumber(o.ExternalID), kindWord(l, o.Kind), orderName(l, o), countryName, csvNumber(o.Quantity),
+		o.ExternalID, kindWord(l, o.Kind), orderName(l, o), countryName, csvNumber(o.Quantity),
 		stateWord(l, o), o.RawStatus, charge, o.Currency, placed, csvTime(o.UpdatedAt),
 	}, more...))
 	t.rows++
@@ -157,7 +158,8 @@ func csvTime(t time.Time) string {
 
 // plainAmount formats money exactly, with at least two decimals and without a currency.
 func plainAmount(amount decimal.Decimal) string {
-	return amount.StringFixed(max(2, -amount.Exponent()))
+	_, decimals, _ := strings.Cut(amount.String(), ".")     // without zeros at the end
+	return amount.StringFixed(int32(max(2, len(decimals)))) //nolint:gosec // a few digits
 }
 
 func kindWord(l *locales.Localizer, kind storage.Kind) string {

@@ -50,10 +50,10 @@ func english(tb testing.TB) *locales.Localizer {
 // TestOrderTable: the marketplace's names are written unchanged, unless they would be
 // formulas or further cells.
 func TestOrderTable(t *testing.T) {
-	table := newOrderTable(english(t), maxExportSize)
+	table := newOrderTable(english(t), maxExportSize, "Feedback")
 	for _, name := range []string{"=1+1", "a,b;c", "line\nbreak", `"quoted"`, "中文", "\"=2", strings.Repeat("x", 300)} {
 		charge := decimal.NewNullDecimal(decimal.RequireFromString("12.5000"))
-		if err := table.add(storage.Order{ExternalID: 7, Name: name, Kind: storage.KindProduct, Quantity: 3, RawStatus: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
+		if err := table.add(storage.Order{ExternalID: "7", Name: name, Kind: storage.KindProduct, Quantity: 3, RawStatus: "@odd", Charge: charge, Currency: "USD", CreatedAt: time.Unix(0, 0)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,16 +70,16 @@ func TestOrderTable(t *testing.T) {
 			t.Errorf("row %d: %q, want %q", i, rows[i][2], want)
 		}
 	}
-	if row := rows[1]; row[1] != "goods" || row[4] != "3" || row[6] != "'@odd" || row[7] != "12.5000" || row[9] != "1970-01-01 00:00:00" || row[10] != "" {
+	if row := rows[1]; row[1] != "goods" || row[4] != "3" || row[6] != "'@odd" || row[7] != "12.50" || row[9] != "1970-01-01 00:00:00" || row[10] != "" {
 		t.Errorf("the row is %q", row)
 	}
 }
 
 func TestFullTableEndsWithWholeRow(t *testing.T) {
-	table := newOrderTable(english(t), 1000)
+	table := newOrderTable(english(t), 1000, "Feedback")
 	var err error
 	for range 100 {
-		if err = table.add(storage.Order{ExternalID: 7, Name: "Gmail", Kind: storage.KindProduct}); err != nil {
+		if err = table.add(storage.Order{ExternalID: "7", Name: "Gmail", Kind: storage.KindProduct}); err != nil {
 			break
 		}
 	}
@@ -111,11 +111,11 @@ func FuzzPlainCell(f *testing.F) {
 func BenchmarkOrderTable(b *testing.B) {
 	l := english(b)
 	order := storage.Order{
-		ExternalID: 23501, Name: "Gmail Account - USA", Kind: storage.KindProduct, Quantity: 2, State: storage.OrderDelivered, RawStatus: "Completed",
+		ExternalID: "23501", Name: "Gmail Account - USA", Kind: storage.KindProduct, Quantity: 2, State: storage.OrderDelivered, RawStatus: "Completed",
 		Charge: decimal.NewNullDecimal(decimal.New(250, -2)), Currency: "USD", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0),
 	}
 	for b.Loop() {
-		table := newOrderTable(l, maxExportSize)
+		table := newOrderTable(l, maxExportSize, "Feedback")
 		for range 50_000 {
 			if err := table.add(order); err != nil {
 				b.Fatal(err)

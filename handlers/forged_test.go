@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/keyboards"
@@ -19,13 +17,14 @@ import (
 // forger makes callback data of one route with the ids of another person.
 type forger struct {
 	name  string
+	plain string // the data without any id
 	forge func(ids []int64) []string
 }
 
 // forging fills every 64-bit field of a route's arguments with each of the ids, and
 // the other 64-bit fields with values that are likely to exist.
 func forging[A any](r route.Route[A]) forger {
-	return forger{r.Name(), func(ids []int64) []string {
+	return forger{r.Name(), r.Data(*new(A)), func(ids []int64) []string {
 		var forged []string
 		fields := reflect.TypeFor[A]()
 		for i := range fields.NumField() {
@@ -56,32 +55,41 @@ func forging[A any](r route.Route[A]) forger {
 // forgers cover all routes of the bot.
 var forgers = []forger{
 	forging(keyboards.NoOp), forging(keyboards.Menu), forging(keyboards.Key), forging(keyboards.KeyReplace),
-	forging(keyboards.KeyRemove), forging(keyboards.KeyRemoveSure), forging(keyboards.Language), forging(keyboards.SetLanguage),
+	forging(keyboards.KeyRemove), forging(keyboards.KeyRemoveSure), forging(keyboards.KeyEmail), forging(keyboards.Language), forging(keyboards.SetLanguage),
 	forging(keyboards.Help), forging(keyboards.Balance), forging(keyboards.Catalog), forging(keyboards.Category),
-	forging(keyboards.Shelf), forging(keyboards.Product), forging(keyboards.ProductRefresh), forging(keyboards.OtherAmount),
-	forging(keyboards.Quantity), forging(keyboards.SkipEmail), forging(keyboards.Confirm), forging(keyboards.Discard),
-	forging(keyboards.NewCard), forging(keyboards.OrderAgain), forging(keyboards.Orders), forging(keyboards.Order),
-	forging(keyboards.OrderRefresh), forging(keyboards.CardRefresh), forging(keyboards.OrderAccounts), forging(keyboards.OrderProblem),
+	forging(keyboards.Shelf), forging(keyboards.SortedShelf), forging(keyboards.Product), forging(keyboards.ProductRefresh), forging(keyboards.OtherAmount),
+	forging(keyboards.Quantity), forging(keyboards.SkipEmail), forging(keyboards.LastEmail), forging(keyboards.Confirm), forging(keyboards.Discard), forging(keyboards.TopUpWait), forging(keyboards.TopUpStop), forging(keyboards.BalanceWarn), forging(keyboards.BalanceWarnOff),
+	forging(keyboards.NewCard), forging(keyboards.OrderAgain), forging(keyboards.OpenPurchase), forging(keyboards.Orders), forging(keyboards.Order),
+	forging(keyboards.OrderRefresh), forging(keyboards.CardRefresh), forging(keyboards.OrderAccounts), forging(keyboards.AccountCode), forging(keyboards.AccountCodeRefresh), forging(keyboards.OrderProblem), forging(keyboards.FeedbackWorks), forging(keyboards.FeedbackOff), forging(keyboards.ClaimProblem), forging(keyboards.ClaimAccounts), forging(keyboards.Claim),
 	forging(keyboards.OrderCancel), forging(keyboards.OrderCancelSure),
 	forging(keyboards.Search), forging(keyboards.Found),
-	forging(keyboards.Recommended), forging(keyboards.Sellers), forging(keyboards.SellerGoods), forging(keyboards.Saved), forging(keyboards.SavedRemove), forging(keyboards.Save), forging(keyboards.Unsave), forging(keyboards.WatchRestock), forging(keyboards.WatchRestockOff), forging(keyboards.WatchPrice), forging(keyboards.WatchPriceOff),
+	forging(keyboards.Recommended), forging(keyboards.News), forging(keyboards.Sellers), forging(keyboards.SellerGoods), forging(keyboards.Saved), forging(keyboards.SavedRemove), forging(keyboards.Save), forging(keyboards.Unsave), forging(keyboards.WatchRestock), forging(keyboards.WatchRestockOff), forging(keyboards.WatchPrice), forging(keyboards.WatchPriceOff), forging(keyboards.Watches),
 	forging(keyboards.Spending), forging(keyboards.Linked), forging(keyboards.LinkedService), forging(keyboards.LinkedAmount), forging(keyboards.LinkedQuantity),
+	forging(keyboards.SMSApps), forging(keyboards.SMSFindApp), forging(keyboards.SMSApp), forging(keyboards.SMSOffer), forging(keyboards.SMSOfferQuantity), forging(keyboards.SMSSave), forging(keyboards.SMSUnsave),
 	forging(keyboards.SMSCountries), forging(keyboards.SMSFindCountry), forging(keyboards.SMSProjects), forging(keyboards.SMSFindProject),
 	forging(keyboards.SMSProject), forging(keyboards.SMSQuantity),
 	forging(keyboards.PhoneShow), forging(keyboards.PhoneCheck), forging(keyboards.PhoneAgain), forging(keyboards.PhoneAnother),
-	forging(keyboards.PhoneCode),
+	forging(keyboards.PhoneCode), forging(keyboards.PhoneSwap), forging(keyboards.SwapSure), forging(keyboards.SwapOff),
+	forging(keyboards.Basket), forging(keyboards.BasketAdd), forging(keyboards.BasketProduct), forging(keyboards.BasketQuantity), forging(keyboards.BasketConfirm), forging(keyboards.BasketStop), forging(keyboards.BasketChange), forging(keyboards.BasketRemove), forging(keyboards.BasketSave), forging(keyboards.BasketSet), forging(keyboards.BasketSetRemove),
 	forging(keyboards.UnresolvedBalance), forging(keyboards.UnresolvedAdopt), forging(keyboards.UnresolvedAdoptSure), forging(keyboards.UnresolvedDismiss),
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ExternalFind), forging(keyboards.ExternalImport),
-	forging(keyboards.Admin), forging(keyboards.AdminLog),
-	forging(keyboards.Maintenance), forging(keyboards.MaintenanceSwitch), forging(keyboards.MaintenanceText), forging(keyboards.MaintenanceDefaultText),
-	forging(keyboards.PersonFind), forging(keyboards.Person), forging(keyboards.PersonBlock), forging(keyboards.PersonBlockSure), forging(keyboards.PersonUnblock),
+	forging(keyboards.Admin), forging(keyboards.AdminLog), forging(keyboards.KeyPays),
+	forging(keyboards.Room), forging(keyboards.RoomChoose), forging(keyboards.RoomTest), forging(keyboards.RoomHour), forging(keyboards.RoomHourSet), forging(keyboards.RoomUnbind), forging(keyboards.RoomUnbindSure),
+	forging(keyboards.Allowance), forging(keyboards.AllowanceAmount), forging(keyboards.AllowanceMarkup), forging(keyboards.AllowanceTerms), forging(keyboards.AllowanceGive),
+	forging(keyboards.AllowanceRemove), forging(keyboards.AllowanceRemoveSure), forging(keyboards.AllowanceChoose), forging(keyboards.AllowanceLinks), forging(keyboards.AllowanceRevoke),
+	forging(keyboards.Ledger), forging(keyboards.LedgerDays), forging(keyboards.LedgerPerson), forging(keyboards.LedgerExport),
+	forging(keyboards.HouseAdopt), forging(keyboards.HouseAdoptSure), forging(keyboards.HouseDismiss), forging(keyboards.HouseDismissSure),
+	forging(keyboards.Restored), forging(keyboards.Maintenance), forging(keyboards.MaintenanceSwitch), forging(keyboards.MaintenanceText), forging(keyboards.MaintenanceDefaultText),
+	forging(keyboards.PersonFind), forging(keyboards.Person), forging(keyboards.PersonWrite), forging(keyboards.LetterSend), forging(keyboards.PersonBlock), forging(keyboards.PersonBlockSure), forging(keyboards.PersonUnblock),
 	forging(keyboards.AdminOrders), forging(keyboards.AdminOrdersPerson), forging(keyboards.AdminOrdersCategories), forging(keyboards.AdminOrdersDays),
 	forging(keyboards.AdminOrdersTotals), forging(keyboards.AdminOrdersPicture), forging(keyboards.AdminOrdersExport),
 	forging(keyboards.AdminOrder), forging(keyboards.AdminUnresolvedList), forging(keyboards.AdminUnresolved), forging(keyboards.BalanceThreshold), forging(keyboards.BalanceThresholdRemove),
+	forging(keyboards.Channel), forging(keyboards.ChannelChoose), forging(keyboards.ChannelUnbind), forging(keyboards.ChannelUnbindSure), forging(keyboards.ChannelRestocks), forging(keyboards.ChannelDrops), forging(keyboards.ChannelDrop), forging(keyboards.ChannelCategories), forging(keyboards.ChannelCategory), forging(keyboards.ChannelAllCategories),
 	forging(keyboards.Broadcasts), forging(keyboards.BroadcastWrite), forging(keyboards.BroadcastText), forging(keyboards.BroadcastRemove),
 	forging(keyboards.BroadcastPreview), forging(keyboards.BroadcastSend), forging(keyboards.BroadcastDiscard),
 	forging(keyboards.BroadcastShow), forging(keyboards.BroadcastStop),
+	forging(keyboards.Greetings), forging(keyboards.GreetingShow), forging(keyboards.GreetingText), forging(keyboards.GreetingLinks), forging(keyboards.GreetingPreview), forging(keyboards.GreetingTextRemove), forging(keyboards.GreetingLinksRemove),
 	forging(keyboards.OrdersExport), forging(keyboards.MyData), forging(keyboards.Forget), forging(keyboards.ForgetAsk), forging(keyboards.ForgetSure),
 }
 
@@ -91,7 +99,7 @@ func TestEveryRouteIsForged(t *testing.T) {
 	for _, file := range []string{"handlers.go", "admin.go"} {
 		source, err := os.ReadFile(file)
 		must(t, err)
-		registered += len(regexp.MustCompile(`(?m)^\t((bot|admin)(\.|)((Message)?Screen|Action)\((s, )?b), keyboards\.`).FindAll(source, -1))
+		registered += len(regexp.MustCompile(`(?m)^\t((bot|admin|staff)(\.|)((Message)?Screen|Action)\((s, )?b), keyboards\.`).FindAll(source, -1))
 	}
 	if registered != len(forgers) {
 		t.Errorf("%d routes are registered, %d are forged", registered, len(forgers))
@@ -103,6 +111,9 @@ func TestEveryRouteIsForged(t *testing.T) {
 func TestForgedCallbacks(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.populate()
+		w.types(threeLines)
+		w.tap("basket_button_save")
+		w.types("Boost")
 		w.card("2", "1") // an open draft
 		w.types("/sms")
 		w.types("an")         // a search
@@ -125,7 +136,7 @@ func TestForgedCallbacks(t *testing.T) {
 			w.T.Errorf("forged buttons sent %d requests that buy or cancel", after-calls)
 		}
 		seen := mallory.History()
-		secrets := []string{"Telegram ·", "#2350", "“an”"}
+		secrets := []string{"Telegram ·", " #2350", "“an”"}
 		for _, phone := range w.Market.Numbers() {
 			secrets = append(secrets, phone.Phone, phone.Content)
 		}
@@ -162,7 +173,7 @@ func TestForgedButtons(t *testing.T) {
 		w.wantAdds(1)
 		pass(10 * time.Second)
 
-		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)
+		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, idOf(market.FirstOrder))
 		must(w.T, err)
 		for _, data := range []string{
 			keyboards.Order.Data(keyboards.OrderViewArgs{Order: order.ID}),
@@ -170,8 +181,13 @@ func TestForgedButtons(t *testing.T) {
 			keyboards.CardRefresh.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.OrderAccounts.Data(keyboards.OrderRef{Order: order.ID}),
 			keyboards.OrderProblem.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.FeedbackWorks.Data(keyboards.FeedbackArgs{Order: order.ID}),
+			keyboards.ClaimProblem.Data(keyboards.OrderRef{Order: order.ID}),
+			keyboards.ClaimAccounts.Data(keyboards.ClaimArgs{Order: order.ID}),
+			keyboards.Claim.Data(keyboards.ClaimArgs{Order: order.ID, Chosen: 1}),
+			keyboards.Claim.Data(keyboards.ClaimArgs{Order: order.ID, Problem: 4}),
 			keyboards.OrderAgain.Data(keyboards.PurchaseArgs{Purchase: order.PurchaseID}),
-			keyboards.UnresolvedAdoptSure.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, ExternalID: order.ExternalID}),
+			keyboards.UnresolvedAdoptSure.Data(keyboards.AdoptArgs{Purchase: order.PurchaseID, ExternalID: keyboards.TypedID(market.FirstOrder)}),
 		} {
 			w.forge(mallory, 1, data)
 		}
@@ -219,13 +235,11 @@ func TestOrderOfAnotherPersonIsNotFound(t *testing.T) {
 func (w *world) annaIDs() []int64 {
 	w.T.Helper()
 	var ids []int64
-	w.readDB(func(db *sqlx.DB) {
-		for _, table := range []string{"purchases", "orders", "searches", "watches"} {
-			var found []int64
-			must(w.T, db.Select(&found, `SELECT id FROM `+table+` WHERE user_id = ?`, anna.ID))
-			ids = append(ids, found...)
-		}
-	})
+	for _, table := range []string{"purchases", "orders", "searches", "watches", "baskets", "basket_lines", "basket_sets"} {
+		var found []int64
+		w.Select(&found, `SELECT id FROM `+table+` WHERE user_id = ?`, anna.ID)
+		ids = append(ids, found...)
+	}
 	if len(ids) < 6 {
 		w.T.Fatalf("only %d rows belong to Anna", len(ids))
 	}
@@ -236,23 +250,26 @@ func (w *world) annaIDs() []int64 {
 func (w *world) snapshot() string {
 	w.T.Helper()
 	var lines []string
-	w.readDB(func(db *sqlx.DB) {
-		for _, query := range []string{
-			`SELECT 'purchase ' || id || ' ' || state || ' ' || verdict FROM purchases WHERE user_id = ? ORDER BY id`,
-			`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered FROM orders WHERE user_id = ? ORDER BY id`,
-			`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
-			`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
-			`SELECT 'saved ' || service FROM saved_items WHERE user_id = ? ORDER BY service`,
-			`SELECT 'watch ' || service || ' ' || kind || ' ' || armed FROM watches WHERE user_id = ? ORDER BY id`,
-			`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
-			`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,
-			`SELECT 'language ' || lang FROM users WHERE id = ?`,
-		} {
-			var found []string
-			must(w.T, db.Select(&found, query, anna.ID))
-			lines = append(lines, found...)
-		}
-	})
+	for _, query := range []string{
+		`SELECT 'purchase ' || id || ' ' || state || ' ' || verdict FROM purchases WHERE user_id = ? ORDER BY id`,
+		`SELECT 'order ' || id || ' ' || state || ' ' || cancel_sent_at || ' ' || delivered || ' ' || feedback || feedback_at FROM orders WHERE user_id = ? ORDER BY id`,
+		`SELECT 'key ' || id || ' ' || state || ' ' || invalid FROM api_keys WHERE user_id = ? ORDER BY id`,
+		`SELECT 'search ' || id FROM searches WHERE user_id = ? ORDER BY id`,
+		`SELECT 'saved ' || service FROM saved_items WHERE user_id = ? ORDER BY service`,
+		`SELECT 'saved ' || project || country FROM saved_numbers WHERE user_id = ? ORDER BY project, country`,
+		`SELECT 'watch ' || service || ' ' || kind || ' ' || armed FROM watches WHERE user_id = ? ORDER BY id`,
+		`SELECT 'reminder ' || order_id || ' ' || at FROM reminders WHERE user_id = ? ORDER BY order_id`,
+		`SELECT 'swap ' || purchase_id || ' ' || state FROM swaps WHERE user_id = ? ORDER BY purchase_id`,
+		`SELECT 'basket ' || id || ' ' || state || ' ' || revision FROM baskets WHERE user_id = ? ORDER BY id`,
+		`SELECT 'line ' || id || ' ' || purchase_id FROM basket_lines WHERE user_id = ? ORDER BY id`,
+		`SELECT 'set ' || id FROM basket_sets WHERE user_id = ? ORDER BY id`,
+		`SELECT 'dialog ' || step FROM dialogs WHERE user_id = ?`,
+		`SELECT 'language ' || lang || skips_feedback FROM users WHERE id = ?`,
+	} {
+		var found []string
+		w.Select(&found, query, anna.ID)
+		lines = append(lines, found...)
+	}
 	return strings.Join(lines, "\n")
 }
 

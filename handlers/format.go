@@ -11,20 +11,55 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"hstockbot/bot"
 	"hstockbot/locales"
 	"hstockbot/storage"
 )
 
-// Limits of the marketplace's names and descriptions in messages, in characters.
-// The marketplace documents none, but Telegram limits a message.
+// Limits of the marketplace's names in messages, in characters. The marketplace documents
+// none, but Telegram limits a message.
 const (
-	nameLength        = 300
-	wordLength        = 60 // states, variants, categories
-	descriptionLength = 1500
+	nameLength = 300
+	wordLength = 60 // states, variants, categories
 )
 
-// clock formats a time, absolute and relative to now.
-func clock(l *locales.Localizer, t time.Time) string { return l.Clock(t, time.Now()) }
+// A longer text is folded: the person sees its first lines, and a tap unfolds it.
+const (
+	unfoldedLength = 500 // characters
+	unfoldedLines  = 10
+)
+
+func isLong(text string) bool {
+	return utf8.RuneCountInString(text) > unfoldedLength || strings.Count(text, "\n") >= unfoldedLines
+}
+
+// quote formats text as a quote, which is folded if it is long.
+func quote(text string) string {
+	tag := "<blockquote>"
+	if isLong(text) {
+		tag = "<blockquote expandable>"
+	}
+	return tag + locales.Escape(text) + "</blockquote>"
+}
+
+// withDescription returns a message with a description, HTML before it and HTML after it.
+// What Telegram's limit has no room for is cut from the description, since the rest says
+// what the person pays.
+func withDescription(before, description, after string) string {
+	description = locales.CutAtWord(strings.TrimSpace(description), bot.MaxText-bot.Length(before+after)-len("\n\n\n\n"))
+	switch {
+	case description == "":
+		return before + after
+	case isLong(description):
+		return before + "\n\n" + quote(description) + after
+	default:
+		return before + "\n\n" + locales.Escape(description) + after
+	}
+}
+
+// clock formats a time for a message, absolute and relative to now. Telegram shows it in
+// the reader's zone.
+func clock(l *locales.Localizer, t time.Time) locales.HTML { return l.LocalClock(t, time.Now()) }
 
 func isPast(t time.Time) bool { return !time.Now().Before(t) }
 

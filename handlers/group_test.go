@@ -21,6 +21,9 @@ func TestGroupShowsNothingPrivate(t *testing.T) {
 		if n := strings.Count(text, w.l.Label("group_button_open")); n != 2 {
 			w.T.Errorf("the bot spoke %d times, want 2 (asked by its name, and about the key):\n%s", n, text)
 		}
+		if n := w.Telegram.Count("deleteMessage"); n != 2 {
+			w.T.Errorf("%d messages were to be deleted, want 2: the key of the chat and that of the group", n)
+		}
 		if !strings.Contains(text, "has seen that key") {
 			w.T.Errorf("the warning about the key is missing:\n%s", text)
 		}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
@@ -15,11 +16,34 @@ import (
 // the person's key.
 var errExternalNotFound = userErr("external_none")
 
+// storeTypedID stores an order id that the person typed, for a button to carry it.
+func (s *Screens) storeTypedID(ctx context.Context, req *bot.Request, id string) (keyboards.TypedID, error) {
+	search, err := s.DB.AddSearch(ctx, req.User.ID, id)
+	return keyboards.TypedID(-search), err
+}
+
+// typedID returns the order id that a button carries.
+func (s *Screens) typedID(ctx context.Context, req *bot.Request, typed keyboards.TypedID) (string, error) {
+	if typed > 0 {
+		return strconv.FormatInt(int64(typed), 10), nil
+	}
+	text, err := s.DB.Search(ctx, req.User.ID, -int64(typed))
+	id, ok := parseExternalID(text)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && !ok {
+		err = errExternalNotFound
+	}
+	return id, err
+}
+
 // externalFind looks up an order that was placed outside the bot, and asks whether to
 // import it.
 func (s *Screens) externalFind(ctx context.Context, req *bot.Request, args keyboards.ExternalArgs) (bot.View, error) {
 	l := req.L
-	found, err := s.Orders.FindExternal(ctx, req.User.ID, args.ExternalID)
+	id, err := s.typedID(ctx, req, args.ExternalID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	found, err := s.Orders.FindExternal(ctx, req.User.ID, id)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
 		return bot.View{}, errExternalNotFound
 	}
@@ -41,14 +65,18 @@ func (s *Screens) externalFind(ctx context.Context, req *bot.Request, args keybo
 
 // externalImport stores an external order and shows it.
 func (s *Screens) externalImport(ctx context.Context, req *bot.Request, args keyboards.ExternalArgs) (bot.View, error) {
-	order, err := s.Orders.Import(ctx, req.User.ID, args.ExternalID)
+	id, err := s.typedID(ctx, req, args.ExternalID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	order, err := s.Orders.Import(ctx, req.User.ID, id)
 	if errors.Is(err, hstock.ErrOrderNotFound) {
 		return bot.View{}, errExternalNotFound
 	}
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := s.orderView(req.L, order, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)})
+	view := orderView(req.L, order, keyboards.OrderViewArgs{Order: order.ID, Filter: uint8(storage.FilterAll)}, 0)
 	view.Toast = req.L.Label("external_taken")
 	return view, nil
 }

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,10 +40,13 @@ func (w *world) place(placements []storage.Placement) {
 func placements(n int) []storage.Placement {
 	made := make([]storage.Placement, n)
 	for i := range made {
-		made[i].ExternalID = int64(700_000 + i)
+		made[i].ExternalID = idOf(int64(700_000 + i))
 	}
 	return made
 }
+
+// idOf is the external id of an order that the marketplace numbers.
+func idOf(number int64) string { return strconv.FormatInt(number, 10) }
 
 func TestImport(t *testing.T) {
 	inEnglish(t, "import", func(w *world) {
@@ -94,7 +98,7 @@ func TestOrderOfAnotherPersonIsNotImported(t *testing.T) {
 				w.T.Errorf("%q: %q", text, answer)
 			}
 		}
-		for _, externalID := range []int64{23501, 99999, -1, 0} {
+		for _, externalID := range []keyboards.TypedID{23501, 99999, -1, 0} {
 			w.forge(mallory, 1, keyboards.ExternalImport.Data(keyboards.ExternalArgs{ExternalID: externalID}))
 			if answer := mallory.Last().Text; answer != w.l.T("external_none") {
 				w.T.Errorf("import of %d: %q", externalID, answer)
@@ -117,7 +121,7 @@ func TestTwoTapsImportOnce(t *testing.T) {
 		must(w.T, w.chat.TapOn(w.chat.Last().ID, w.l.Label("external_button_yes")))
 		must(w.T, w.chat.RepeatTap())
 		pass(10 * time.Second)
-		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder)
+		order, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, idOf(market.FirstOrder))
 		must(w.T, err)
 		if n, err := w.app.DB.CountOrders(w.T.Context(), anna.ID, storage.FilterAll); err != nil || n != 1 {
 			w.T.Errorf("%d orders, %v", n, err)

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
-	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
@@ -36,11 +36,11 @@ var errNoUsername = errors.New("the bot's username is not known yet")
 
 // inline implements bot.Hooks.Inline.
 func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.InlineAnswer, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return inlineError(req.L, err)
 	}
-	items, stale, err := s.inlineItems(ctx, req, key)
+	items, stale, err := s.inlineItems(ctx, req, access)
 	if err != nil {
 		return inlineError(req.L, err)
 	}
@@ -64,9 +64,8 @@ func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.Inlin
 	if to < len(items) {
 		answer.Next = strconv.Itoa(to)
 	}
-	currency := s.currency(ctx, req.User.ID)
 	for _, item := range items[from:to] {
-		answer.Results = append(answer.Results, s.inlineCard(req.L, username, item, currency))
+		answer.Results = append(answer.Results, s.inlineCard(req.L, username, item))
 	}
 	return answer, nil
 }
@@ -81,12 +80,17 @@ func inlineError(l *locales.Localizer, err error) (bot.InlineAnswer, error) {
 
 // inlineItems searches for what was typed. If nothing was typed, it returns what
 // the marketplace recommends, or else the first items of the catalogue.
-func (s *Screens) inlineItems(ctx context.Context, req *bot.InlineRequest, key redact.Secret) (items []hstock.Item, stale bool, err error) {
+func (s *Screens) inlineItems(ctx context.Context, req *bot.InlineRequest, access catalog.Access) (items []hstock.Item, stale bool, err error) {
+	if service, ok := keyboards.ParseInlineProduct(req.Query); ok { // what Share types
+		if item, fresh, err := s.Catalog.Product(ctx, access, req.L.Lang(), service); err == nil {
+			return []hstock.Item{item}, fresh.Stale, nil
+		}
+	}
 	if query := trimQuery(req.Query); query != "" {
-		items, fresh, err := s.Catalog.Search(ctx, key, req.L.Lang(), query)
+		items, fresh, err := s.Catalog.Search(ctx, access, req.L.Lang(), query)
 		return inStockFirst(items), fresh.Stale, err
 	}
-	items, fresh, err := s.Catalog.Shelf(ctx, key, req.L.Lang(), "", "")
+	items, fresh, err := s.Catalog.Shelf(ctx, access, req.L.Lang(), "", "")
 	if err != nil {
 		return nil, false, err
 	}
@@ -100,7 +104,7 @@ func firstItems(items []hstock.Item) []hstock.Item {
 	var recommended, first []hstock.Item
 	for i := range items {
 		switch item := &items[i]; {
-		case soldOut(*item):
+		case item.SoldOut():
 		case item.Recommended && len(recommended) < maxInlineItems:
 			recommended = append(recommended, *item)
 		case len(first) < maxInlineItems:
@@ -115,13 +119,15 @@ func firstItems(items []hstock.Item) []hstock.Item {
 
 // inlineCard returns an item as the list shows it, and the message that is posted
 // when it is chosen.
-func (s *Screens) inlineCard(l *locales.Localizer, username string, item hstock.Item, currency string) bot.InlineResult {
-	id, args := priceMessage(l, l.Money(item.Rate, currency), ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer))
-	stock := l.Label("product_sold_out")
-	if !soldOut(item) {
-		stock = l.Label("product_stock", locales.Args{"Stock": l.Number(item.Stock)})
+func (s *Screens) inlineCard(l *locales.Localizer, username string, item hstock.Item) bot.InlineResult {
+	id, args := priceMessage(l, l.Money(item.Rate, item.Currency), ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer))
+	description := l.Label(id, args)
+	switch {
+	case item.SoldOut():
+		description += " · " + l.Label("product_sold_out")
+	case !item.StockUnknown:
+		description += " · " + l.Label("product_stock", locales.Args{"Stock": l.Number(item.Stock)})
 	}
-	description := l.Label(id, args) + " · " + stock
 	if text := strings.Join(strings.Fields(item.Description), " "); text != "" {
 		description += "\n" + locales.Shorten(text, inlineDescriptionLength)
 	}

@@ -31,6 +31,21 @@ func TestInlineCards(t *testing.T) {
 	})
 }
 
+// TestShareProduct: the button of a product finds exactly that product.
+func TestShareProduct(t *testing.T) {
+	inEnglish(t, "share", func(w *world) {
+		w.open("2")
+		w.tap("product_button_share")
+		seen, _ := w.chat.InlineAnswer()
+		must(w.T, w.chat.Choose(seen.Results[0].Title, nil))
+		w.tap("inline_button_open")
+		w.open("1") // an SMM service
+		w.tap("product_button_share")
+		w.inline("#999999")
+		w.inline("#02")
+	})
+}
+
 // TestInlinePages: the pages contain every result once.
 func TestInlinePages(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -6,12 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/width"
+
+	"hstockbot/internal/hstock"
 )
 
 // parseAmount parses a whole number of at most 18 digits of any script. Spaces,
@@ -45,10 +48,31 @@ func parseAmount(text string) (int64, bool) {
 	return n, err == nil
 }
 
-// parseExternalID parses the id of an order, with or without # before it.
-func parseExternalID(text string) (int64, bool) {
-	n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#"))
-	return n, ok && n > 0
+// parseExternalID parses the id of an order, with or without # before it: a number of any
+// script, also with separators, or another text with a digit and without spaces.
+func parseExternalID(text string) (string, bool) {
+	id := hstock.ParseOrderID(asciiDigits(text))
+	if id != "" && isDigits(id) {
+		return id, true
+	}
+	if n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#")); ok && n > 0 {
+		return strconv.FormatInt(n, 10), true
+	}
+	return id, id != ""
+}
+
+func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
+
+// asciiDigits replaces the digits of all scripts by 0 to 9.
+func asciiDigits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.Is(unicode.Nd, r) {
+			return r
+		}
+		plain, _ := utf8.DecodeRuneInString(norm.NFKC.String(string(r)))
+		value, _ := digit(plain)
+		return rune(value)
+	}, text)
 }
 
 // parsePrice parses an amount of money above 0 with at most 18 digits of any script,

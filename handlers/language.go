@@ -22,11 +22,11 @@ func (s *Screens) setLanguage(ctx context.Context, req *bot.Request, args keyboa
 		if err := s.DB.SetLang(ctx, req.User.ID, language.Code); err != nil {
 			return bot.View{}, err
 		}
-		s.Announcer.refreshAdmin(ctx, req.User.ID)
+		s.Announcer.refreshStaff(ctx, req.User.ID)
 		l := s.Bundle.Localizer(language.Code)
-		view := menuView(l)
+		view, err := s.menuIn(ctx, l, req.User)
 		view.Toast = l.Label("language_saved")
-		return view, nil
+		return view, err
 	}
 	return bot.View{}, storage.ErrNotFound
 }

@@ -9,7 +9,6 @@ import (
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/links"
 	"hstockbot/internal/orders"
-	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
@@ -54,11 +53,11 @@ func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.L
 	if err != nil {
 		return bot.View{}, err
 	}
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	items, fresh, err := s.servicesForLink(ctx, key, l.Lang(), link)
+	items, fresh, err := s.servicesForLink(ctx, access, l.Lang(), link)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -66,16 +65,22 @@ func (s *Screens) linked(ctx context.Context, req *bot.Request, args keyboards.L
 		return bot.View{Text: l.T("link_none", locales.Args{"Platform": link.Platform}), Keyboard: keyboards.NoServicesKeyboard(l)}, nil
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(items)))
-	entries := s.itemEntries(ctx, req, items, args.Page, func(service int64) string {
+	entries := s.itemEntries(req, items, args.Page, func(service int64) string {
 		return keyboards.LinkedService.Data(keyboards.LinkedServiceArgs{Link: args.Link, Service: service, Page: args.Page})
 	})
 	text := l.T(linkFoundID(link.Kind), locales.Args{"Platform": link.Platform, "Link": shownLink(l, address)})
-	if soldOut(items[0]) {
+	if items[0].SoldOut() {
 		text += "\n\n" + l.T("link_sold_out")
 	}
+	sets, err := s.DB.BasketSets(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
 	return bot.View{
-		Text:     text + staleNote(l, fresh),
-		Keyboard: keyboards.LinkedKeyboard(l, args, entries, len(items)),
+		Text: text + staleNote(l, fresh),
+		Keyboard: keyboards.LinkedKeyboard(l, args, setEntries(l, "★", sets, func(set int64) string {
+			return keyboards.BasketSet.Data(keyboards.BasketSetArgs{Set: set, Link: args.Link})
+		}), entries, len(items)),
 	}, nil
 }
 
@@ -112,8 +117,8 @@ func (s *Screens) storedLink(ctx context.Context, req *bot.Request, id int64) (s
 // servicesForLink returns the SMM services whose English name or category names the
 // link's platform, in the given language. Services that suit the kind of link (post,
 // profile) are first, sold-out ones last.
-func (s *Screens) servicesForLink(ctx context.Context, key redact.Secret, lang string, link links.Link) ([]hstock.Item, catalog.Freshness, error) {
-	english, fresh, err := s.Catalog.Shelf(ctx, key, "en", "", "")
+func (s *Screens) servicesForLink(ctx context.Context, access catalog.Access, lang string, link links.Link) ([]hstock.Item, catalog.Freshness, error) {
+	english, fresh, err := s.Catalog.Shelf(ctx, catalog.Access{Key: access.Key}, "en", "", "")
 	if err != nil {
 		return nil, fresh, err
 	}
@@ -123,7 +128,7 @@ func (s *Screens) servicesForLink(ctx context.Context, key redact.Secret, lang s
 			englishNames[item.Service] = item.Name
 		}
 	}
-	items, fresh, err := s.Catalog.Shelf(ctx, key, lang, "", "")
+	items, fresh, err := s.Catalog.Shelf(ctx, access, lang, "", "")
 	if err != nil {
 		return nil, fresh, err
 	}
@@ -147,12 +152,13 @@ func (s *Screens) linkedService(ctx context.Context, req *bot.Request, args keyb
 	}
 	limits := orders.LimitsOf(item, inventory)
 	var quantities []int64
-	if !limits.SoldOut {
+	orderable := !limits.SoldOut && !item.NeedsMoreThanLink()
+	if orderable {
 		quantities = keyboards.QuantityChoices(limits.Min, limits.Max)
 	}
 	return bot.View{
-		Text:     req.L.T("link_for", locales.Args{"Link": shownLink(req.L, address)}) + "\n\n" + s.productText(ctx, req, item, inventory, limits, nil),
-		Keyboard: keyboards.LinkedServiceKeyboard(req.L, args, quantities, !limits.SoldOut && limits.Min != limits.Max),
+		Text:     s.productText(req, req.L.T("link_for", locales.Args{"Link": shownLink(req.L, address)})+"\n\n", item, inventory, limits, nil, ""),
+		Keyboard: keyboards.LinkedServiceKeyboard(req.L, args, quantities, orderable && limits.Min != limits.Max),
 	}, nil
 }
 
@@ -164,7 +170,7 @@ func (s *Screens) linkedItem(ctx context.Context, req *bot.Request, args keyboar
 	if err != nil {
 		return "", hstock.Item{}, hstock.Inventory{}, err
 	}
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, _, err := s.itemAndStock(ctx, req, args.Service, false)
 	if err == nil && item.EntityType != hstock.EntitySMM {
 		err = catalog.ErrDelisted
 	}
@@ -176,6 +182,9 @@ func (s *Screens) linkedAmount(ctx context.Context, req *bot.Request, args keybo
 	_, item, inventory, err := s.linkedItem(ctx, req, args)
 	if err != nil {
 		return bot.View{}, err
+	}
+	if item.NeedsMoreThanLink() {
+		return bot.View{}, &orders.NeedsMoreError{Type: item.Type}
 	}
 	return askAmount(req.L, item, inventory, stepLinked, keyboards.LinkedService.Data(args))
 }

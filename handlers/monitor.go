@@ -2,8 +2,8 @@ package handlers
 
 import (
 	"context"
+	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"hstockbot/bot"
 	"hstockbot/internal/monitor"
@@ -16,12 +16,14 @@ import (
 // is below Telegram's limit, because a rejected message would not be sent again.
 const alertsLength = 3500
 
-// activeAlerts returns a line for each active alert.
-func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer) ([]string, error) {
+// activeAlerts returns a line for each active alert, or with all false for each that is
+// about a purchase.
+func (s *Screens) activeAlerts(ctx context.Context, l *locales.Localizer, all bool) ([]string, error) {
 	entries, err := s.Monitor.Active(ctx)
 	if err != nil {
 		return nil, err
 	}
+	entries = slices.DeleteFunc(entries, func(e monitor.Alert) bool { return !all && !e.AboutPurchase() })
 	const most = 10
 	var lines []string
 	for _, e := range entries[:min(len(entries), most)] {
@@ -43,7 +45,7 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 	more, length := report.More, 0
 	for i, e := range report.Alerts {
 		line := alertLine(l, e)
-		if length += len(utf16.Encode([]rune(line))) + 2; length > alertsLength {
+		if length += bot.Length(line) + 2; length > alertsLength {
 			more += len(report.Alerts) - i
 			break
 		}
@@ -58,7 +60,7 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 // alertLine says that an alert is active, or that it has ended.
 func alertLine(l *locales.Localizer, e monitor.Alert) string {
 	args := locales.Args{
-		"Since": clock(l, e.Since), "Count": e.Figures.Count,
+		"Since": clock(l, e.Since), "From": clock(l, e.Figures.From), "Count": e.Figures.Count,
 		"Name": l.Name(locales.Shorten(e.Figures.Name, wordLength)), "Quantity": l.Number(e.Figures.Quantity),
 		"Balance": l.Money(e.Figures.Amount, e.Figures.Currency), "Limit": l.Money(e.Figures.Limit, e.Figures.Currency),
 	}
@@ -66,6 +68,11 @@ func alertLine(l *locales.Localizer, e monitor.Alert) string {
 		return "🟢 " + l.T("alert_ended_"+e.Kind, args)
 	}
 	switch e.Kind {
+	case monitor.OutcomeUnknown:
+		if e.Figures.House {
+			return "🔴 " + l.T("alert_unknown_house", args)
+		}
+		return "🔴 " + l.T("alert_unknown", args)
 	case monitor.OutboxStuck, monitor.UpdatesDeadLettered:
 		return "🔴 " + l.N("alert_"+e.Kind, e.Figures.Count, args)
 	default:

@@ -45,15 +45,24 @@ type (
 		Purchases []purchaseFile `json:"purchases"`
 		Searches  []searchFile   `json:"searches"`
 		Saved     []savedFile    `json:"saved_goods"`
+		Numbers   []numberFile   `json:"saved_numbers"`
 		Watches   []watchFile    `json:"alerts"`
+		Balance   []balanceFile  `json:"balance_alerts"`
 		Reminders []reminderFile `json:"reminders"`
+		Swaps     []swapFile     `json:"number_swaps"`
+		Baskets   []basketFile   `json:"basket_lines"`
+		Sets      []setFile      `json:"basket_sets"`
 		Messages  []messageFile  `json:"messages_waiting"`
+		Allowance *allowanceFile `json:"allowance,omitempty"`
+		Ledger    []ledgerFile   `json:"bought_with_allowance,omitempty"`
 	}
 	profileFile struct {
 		TelegramID       int64   `json:"telegram_id"`
 		FirstName        string  `json:"first_name"`
 		TelegramLanguage string  `json:"telegram_language"`
 		ChosenLanguage   string  `json:"chosen_language"`
+		EmailKept        bool    `json:"delivery_email_not_asked_for"`
+		FeedbackSkipped  bool    `json:"goods_not_asked_about"`
 		Unreachable      bool    `json:"unreachable"`
 		FirstSeen        *string `json:"first_seen"`
 		LastSeen         *string `json:"last_seen"`
@@ -68,13 +77,31 @@ type (
 		Step  string  `json:"step"`
 		Until *string `json:"until"`
 	}
+	allowanceFile struct {
+		Amount    string  `json:"amount"`
+		Available string  `json:"available"`
+		Currency  string  `json:"currency"`
+		Monthly   bool    `json:"each_month"`
+		Given     *string `json:"given"`
+		Changed   *string `json:"changed"`
+	}
+	ledgerFile struct {
+		Orders   []string `json:"orders"` // external ids
+		Shown    string   `json:"price_shown"`
+		Held     string   `json:"held"`
+		Charged  string   `json:"charged"`
+		Refunded string   `json:"refunded"`
+		Currency string   `json:"currency"`
+		State    string   `json:"state"`
+		At       *string  `json:"at"`
+	}
 	rentalFile struct {
 		Project string `json:"project"`
 		Country string `json:"country"`
 		Phone   string `json:"phone"`
 	}
 	orderFile struct {
-		Number     int64       `json:"number"`
+		Number     string      `json:"number"`
 		Kind       string      `json:"kind"`
 		External   bool        `json:"placed_elsewhere"`
 		Service    int64       `json:"service"`
@@ -97,9 +124,13 @@ type (
 		Received   *string     `json:"last_delivered,omitempty"`
 		Notified   *string     `json:"last_told,omitempty"`
 		Closed     *string     `json:"closed,omitempty"`
+		Feedback   string      `json:"feedback,omitempty"` // storage.FeedbackWorks and so on
+		FeedbackOf int64       `json:"feedback_of,omitempty"`
+		FeedbackAt *string     `json:"feedback_given,omitempty"`
+		FeedbackIn *string     `json:"feedback_asked_for_at,omitempty"`
 	}
 	purchaseFile struct {
-		Orders   []int64     `json:"orders"` // external ids
+		Orders   []string    `json:"orders"` // external ids
 		Kind     string      `json:"kind"`
 		Service  int64       `json:"service"`
 		Name     string      `json:"name"`
@@ -127,6 +158,11 @@ type (
 		Service int64  `json:"service"`
 		Name    string `json:"name"`
 	}
+	numberFile struct {
+		Project string `json:"project"`
+		Country string `json:"country"`
+		Name    string `json:"name"`
+	}
 	watchFile struct {
 		Service  int64   `json:"service"`
 		Name     string  `json:"name"`
@@ -136,13 +172,39 @@ type (
 		Armed    bool    `json:"waits"`
 		Changed  *string `json:"changed"`
 	}
+	balanceFile struct {
+		Kind     string  `json:"kind"`
+		Amount   string  `json:"amount"`
+		Currency string  `json:"currency"`
+		Since    *string `json:"since"`
+	}
 	reminderFile struct {
-		Order int64   `json:"order"`
+		Order string  `json:"order"`
 		At    *string `json:"at"`
+	}
+	swapFile struct {
+		Order  string  `json:"order"`
+		State  string  `json:"state"`
+		Reason string  `json:"reason,omitempty"`
+		Asked  *string `json:"asked"`
+	}
+	basketFile struct {
+		Service  int64    `json:"service"`
+		Name     string   `json:"name"`
+		Quantity int64    `json:"quantity"`
+		Link     string   `json:"link,omitempty"`
+		Rate     string   `json:"rate,omitempty"`
+		Currency string   `json:"currency,omitempty"`
+		Orders   []string `json:"orders"` // external ids
+	}
+	setFile struct {
+		Name  string  `json:"name"`
+		Lines string  `json:"lines"`
+		Saved *string `json:"saved"`
 	}
 	messageFile struct {
 		Kind  string  `json:"kind"`
-		Order int64   `json:"order,omitempty"`
+		Order string  `json:"order,omitempty"`
 		Since *string `json:"since"`
 	}
 )
@@ -151,12 +213,12 @@ func newPersonFile(data storage.PersonalData) personFile {
 	user := data.User
 	file := personFile{
 		Profile: profileFile{
-			TelegramID: user.ID, FirstName: user.Name, TelegramLanguage: user.TelegramLang, ChosenLanguage: user.Lang,
+			TelegramID: user.ID, FirstName: user.Name, TelegramLanguage: user.TelegramLang, ChosenLanguage: user.Lang, EmailKept: user.KeepsEmail, FeedbackSkipped: user.SkipsFeedback,
 			Unreachable: user.Unreachable, FirstSeen: timestamp(user.CreatedAt), LastSeen: timestamp(user.SeenAt),
 		},
 		// Empty lists are [] and not null in JSON.
 		Keys: []keyFile{}, Orders: []orderFile{}, Purchases: []purchaseFile{}, Searches: []searchFile{},
-		Saved: []savedFile{}, Watches: []watchFile{}, Reminders: []reminderFile{}, Messages: []messageFile{},
+		Saved: []savedFile{}, Numbers: []numberFile{}, Watches: []watchFile{}, Balance: []balanceFile{}, Reminders: []reminderFile{}, Swaps: []swapFile{}, Baskets: []basketFile{}, Sets: []setFile{}, Messages: []messageFile{},
 	}
 	for _, key := range data.Keys {
 		entry := keyFile{State: string(key.State), Refused: key.Invalid, Given: timestamp(key.CreatedAt)}
@@ -168,8 +230,8 @@ func newPersonFile(data storage.PersonalData) personFile {
 	if data.Step != "" {
 		file.Question = &questionFile{Step: data.Step, Until: timestamp(data.StepUntil)}
 	}
-	externalIDs := map[int64]int64{} // by order
-	placed := map[int64][]int64{}    // external ids by purchase
+	externalIDs := map[int64]string{} // by order
+	placed := map[int64][]string{}    // external ids by purchase
 	for _, o := range data.Orders {
 		externalIDs[o.ID] = o.ExternalID
 		placed[o.PurchaseID] = append(placed[o.PurchaseID], o.ExternalID)
@@ -178,17 +240,17 @@ func newPersonFile(data storage.PersonalData) personFile {
 			Service: o.Service, Name: o.Name, Category: o.Category, Quantity: o.Quantity, Link: o.Link, Rental: newRentalFile(o.Rental),
 			State: string(o.State), RawStatus: o.RawStatus, Currency: o.Currency, Remains: o.Remains, StartCount: o.StartCount, Delivered: o.Delivered,
 			Until: timestamp(o.ExpiresAt), CancelSent: timestamp(o.CancelSentAt), Created: timestamp(o.CreatedAt), Updated: timestamp(o.UpdatedAt), Received: timestamp(o.DeliveredAt), Notified: timestamp(o.NotifiedAt),
-			Closed: timestamp(o.ClosedAt),
+			Closed: timestamp(o.ClosedAt), Feedback: o.Feedback, FeedbackOf: o.FeedbackOf, FeedbackAt: timestamp(o.FeedbackAt), FeedbackIn: timestamp(o.FeedbackDue),
 		}
 		if o.Charge.Valid {
-			entry.Charge = plainAmount(o.Charge.Decimal)
+			entry.Charge = plainAmount(o.Shown(o.Charge.Decimal))
 		}
 		file.Orders = append(file.Orders, entry)
 	}
 	for _, p := range data.Purchases {
 		file.Purchases = append(file.Purchases, purchaseFile{
 			Orders: placed[p.ID], Kind: string(p.Kind), Service: p.Service, Name: p.Name, Category: p.Category, Quantity: p.Quantity, Link: p.Link, Rental: newRentalFile(p.Rental),
-			Rate: plainAmount(p.Rate), RatePer: p.RatePer, Balance: plainAmount(p.Balance), Currency: p.Currency, State: string(p.State),
+			Rate: plainAmount(p.ShownRate()), RatePer: p.RatePer, Balance: plainAmount(p.Balance), Currency: p.Currency, State: string(p.State),
 			Reason: p.Reason, Refusal: p.Refusal, Verdict: string(p.Verdict), Created: timestamp(p.CreatedAt), Sent: timestamp(p.SentAt), Settled: timestamp(p.SettledAt),
 		})
 	}
@@ -198,6 +260,9 @@ func newPersonFile(data storage.PersonalData) personFile {
 	for _, f := range data.Saved {
 		file.Saved = append(file.Saved, savedFile{Service: f.Service, Name: f.Name})
 	}
+	for _, n := range data.Numbers {
+		file.Numbers = append(file.Numbers, numberFile(n))
+	}
 	for _, w := range data.Watches {
 		entry := watchFile{Service: w.Service, Name: w.Name, Kind: string(w.Kind), Currency: w.Currency, Armed: w.Armed, Changed: timestamp(w.ChangedAt)}
 		if w.Kind == storage.WatchPrice {
@@ -205,11 +270,38 @@ func newPersonFile(data storage.PersonalData) personFile {
 		}
 		file.Watches = append(file.Watches, entry)
 	}
+	for _, w := range data.BalanceWatches {
+		file.Balance = append(file.Balance, balanceFile{Kind: string(w.Kind), Amount: plainAmount(w.Amount), Currency: w.Currency, Since: timestamp(w.StartedAt)})
+	}
 	for _, reminder := range data.Reminders {
 		file.Reminders = append(file.Reminders, reminderFile{Order: externalIDs[reminder.OrderID], At: timestamp(reminder.At)})
 	}
+	for _, swap := range data.Swaps {
+		file.Swaps = append(file.Swaps, swapFile{Order: externalIDs[swap.OrderID], State: string(swap.State), Reason: swap.Reason, Asked: timestamp(swap.CreatedAt)})
+	}
+	for _, line := range data.Baskets {
+		entry := basketFile{Service: line.Service, Name: line.Name, Quantity: line.Quantity, Link: line.Link, Currency: line.Currency, Orders: placed[line.PurchaseID]}
+		if !line.Rate.IsZero() {
+			entry.Rate = plainAmount(storage.ShownRate(line.Rate, line.Markup))
+		}
+		file.Baskets = append(file.Baskets, entry)
+	}
+	for _, set := range data.Sets {
+		file.Sets = append(file.Sets, setFile{Name: set.Name, Lines: set.Lines, Saved: timestamp(set.CreatedAt)})
+	}
 	for _, message := range data.Messages {
 		file.Messages = append(file.Messages, messageFile{Kind: message.Kind, Order: externalIDs[message.OrderID], Since: timestamp(message.CreatedAt)})
+	}
+	for _, a := range data.Allowances {
+		file.Allowance = &allowanceFile{
+			Amount: plainAmount(a.Amount), Available: plainAmount(a.Available()), Currency: a.Currency, Monthly: a.Monthly, Given: timestamp(a.CreatedAt), Changed: timestamp(a.ChangedAt),
+		}
+	}
+	for _, e := range data.Ledger {
+		file.Ledger = append(file.Ledger, ledgerFile{
+			Orders: placed[e.PurchaseID], Shown: plainAmount(e.Hold), Held: plainAmount(e.Held), Charged: plainAmount(e.Charged), Refunded: plainAmount(e.Refunded),
+			Currency: e.Currency, State: string(e.State), At: timestamp(e.At),
+		})
 	}
 	return file
 }
@@ -236,7 +328,7 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": l.Name(req.User.FirstName)})}
+	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": l.Name(firstName(req.User))})}
 	for _, entry := range []struct {
 		id    string
 		count int
@@ -245,6 +337,8 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 		{"forget_orders", summary.Orders},
 		{"forget_searches", summary.Searches},
 		{"forget_saved", summary.Saved},
+		{"forget_basket", summary.BasketLines},
+		{"forget_sets", summary.BasketSets},
 		{"forget_alerts", summary.Watches},
 		{"forget_reminders", summary.Reminders},
 		{"forget_waiting", summary.Waiting},
@@ -316,5 +410,6 @@ func (s *Screens) forgetSure(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	s.balances.forget(req.User.ID)
+	s.Orders.ForgetFigures()
 	return bot.View{Text: req.L.T("forget_done"), Keyboard: keyboards.Foot(req.L, "")}, nil
 }

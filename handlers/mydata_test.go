@@ -7,11 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/shopspring/decimal"
 
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/keyboards"
+	"hstockbot/storage"
 )
 
 // TestMyDataContainsNoSecrets: the file contains what is stored of the person, without
@@ -22,6 +25,7 @@ func TestMyDataContainsNoSecrets(t *testing.T) {
 		w.buyWithEmail("anna@example.com")
 		w.types("/sms")
 		w.types("an")
+		w.saveNumber()
 		w.types("/help")
 		w.tap("mydata_button")
 		file := w.file()
@@ -34,7 +38,7 @@ func TestMyDataContainsNoSecrets(t *testing.T) {
 				Key string `json:"key"`
 			} `json:"api_keys"`
 			Orders []struct {
-				Number    int64  `json:"number"`
+				Number    string `json:"number"`
 				Link      string `json:"link_or_email"`
 				Charge    string `json:"charge"`
 				Category  string `json:"category"`
@@ -44,12 +48,18 @@ func TestMyDataContainsNoSecrets(t *testing.T) {
 			Searches []struct {
 				Words string `json:"words"`
 			} `json:"searches"`
+			Numbers []struct {
+				Project string `json:"project"`
+				Country string `json:"country"`
+				Name    string `json:"name"`
+			} `json:"saved_numbers"`
 		}
 		must(w.T, json.Unmarshal([]byte(file), &data))
 		if data.Profile.TelegramID != anna.ID || data.Profile.FirstName != "Anna" || len(data.Keys) != 1 || !strings.HasSuffix(data.Keys[0].Key, "6789") ||
-			len(data.Orders) != 1 || data.Orders[0].Number != 23501 || data.Orders[0].Link != "anna@example.com" || data.Orders[0].Charge != "1.25" ||
+			len(data.Orders) != 1 || data.Orders[0].Number != "23501" || data.Orders[0].Link != "anna@example.com" || data.Orders[0].Charge != "1.25" ||
 			data.Orders[0].Category != "Accounts-Email" || data.Orders[0].Delivered == "" || data.Orders[0].Told == "" ||
-			len(data.Searches) != 1 || data.Searches[0].Words != "an" {
+			len(data.Searches) != 1 || data.Searches[0].Words != "an" ||
+			len(data.Numbers) != 1 || data.Numbers[0].Project != market.ProjectTelegram || data.Numbers[0].Country != indonesia || data.Numbers[0].Name != "Telegram" {
 			w.T.Errorf("the file is %s", file)
 		}
 		for _, secret := range append(w.Market.Orders()[0].Accounts, annaKey) {
@@ -68,6 +78,39 @@ func (w *world) forget() {
 	w.tap("forget_button")
 }
 
+// TestMyDataOfAllowance: the file has the allowance and the shown prices, and nothing of the
+// operator's account.
+func TestMyDataOfAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.types("/start")
+		ctx := w.T.Context()
+		terms := storage.AllowanceTerms{Amount: decimal.NewFromInt(20), Currency: "USD", Monthly: true, Markup: decimal.NewFromInt(10)}
+		_, err := w.app.DB.GiveAllowance(ctx, anna.ID, terms, storage.AuditEntry{AdminID: adminID, At: time.Now()})
+		must(w.T, err)
+		quote, err := w.app.Orders.Draft(ctx, orders.Intent{UserID: anna.ID, Item: hstock.Item{Service: market.GmailUSA, EntityType: hstock.EntityProduct}, Quantity: 2})
+		must(w.T, err)
+		_, err = w.app.Orders.Confirm(ctx, anna.ID, quote.Purchase.ID, "en")
+		must(w.T, err)
+		pass(10 * time.Second)
+		w.types("/help")
+		w.tap("mydata_button")
+		file := w.file()
+		for _, want := range []string{`"amount": "20.00"`, `"available": "17.25`, `"price_shown": "2.75`, `"charged": "2.75`, `"api_keys": []`} {
+			if !strings.Contains(file, want) {
+				w.T.Errorf("the file lacks %s", want)
+			}
+		}
+		for _, secret := range []string{"canary", "1.25", "2.50", `"2.5"`, `"10"`, `"100`, "97.5"} {
+			if strings.Contains(file, secret) {
+				w.T.Errorf("the file has %s", secret)
+			}
+		}
+		if w.T.Failed() {
+			w.T.Log(file)
+		}
+	})
+}
+
 func TestForgetDeletesEverything(t *testing.T) {
 	inEnglish(t, "forget", func(w *world) {
 		w.withKey(annaKey)
@@ -75,6 +118,7 @@ func TestForgetDeletesEverything(t *testing.T) {
 		w.buy("2", "1")
 		w.types("/sms")
 		w.types("an") // a search
+		w.saveNumber()
 		w.types("/help")
 		w.tap("forget_button_open")
 		w.tap("mydata_button")
@@ -96,36 +140,29 @@ func TestForgetDeletesEverything(t *testing.T) {
 // key or sealed data. The person may have written again since.
 func (w *world) wantNothingOf(id int64, name, key string) {
 	w.T.Helper()
-	w.readDB(func(db *sqlx.DB) {
-		var tables []string
-		must(w.T, db.Select(&tables, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`))
-		for _, table := range tables {
-			if table == "users" || table == "inbox" || table == "dialogs" { // these have the new message
-				continue
-			}
-			var columns []string
-			must(w.T, db.Select(&columns, `SELECT name FROM pragma_table_info(?)`, table))
-			for _, column := range columns {
-				var values []string
-				must(w.T, db.Select(&values, `SELECT `+column+` FROM `+table+` WHERE `+column+` IS NOT NULL AND `+column+` <> ''`))
-				for _, value := range values {
-					switch {
-					case value == strconv.FormatInt(id, 10), strings.Contains(value, name), strings.Contains(value, key):
-						w.T.Errorf("%s.%s still contains %q", table, column, value)
-					case strings.HasSuffix(column, "_sealed"):
-						w.T.Errorf("%s.%s still contains sealed data", table, column)
-					case column == "key_fingerprint" || column == "fingerprint":
-						w.T.Errorf("%s.%s still identifies the key", table, column)
-					}
+	for _, table := range w.Tables() {
+		if table == "users" || table == "inbox" || table == "dialogs" { // these have the new message
+			continue
+		}
+		for column, values := range w.Columns(table) {
+			for _, value := range values {
+				switch {
+				case value == "":
+				case value == strconv.FormatInt(id, 10), strings.Contains(value, name), strings.Contains(value, key):
+					w.T.Errorf("%s.%s still contains %q", table, column, value)
+				case strings.HasSuffix(column, "_sealed"):
+					w.T.Errorf("%s.%s still contains sealed data", table, column)
+				case column == "key_fingerprint" || column == "fingerprint":
+					w.T.Errorf("%s.%s still identifies the key", table, column)
 				}
 			}
 		}
-		var kept []string
-		must(w.T, db.Select(&kept, `SELECT name || ' ' || quantity || ' ' || state FROM orders`))
-		if len(kept) != 1 || !strings.HasPrefix(kept[0], "Gmail") || !strings.HasSuffix(kept[0], " 1 stale") {
-			w.T.Errorf("the remaining orders are %q", kept)
-		}
-	})
+	}
+	var kept []string
+	w.Select(&kept, `SELECT name || ' ' || quantity || ' ' || state FROM orders`)
+	if len(kept) != 1 || !strings.HasPrefix(kept[0], "Gmail") || !strings.HasSuffix(kept[0], " 1 stale") {
+		w.T.Errorf("the remaining orders are %q", kept)
+	}
 }
 
 // TestForgetIsRefusedDuringPurchase: nothing is deleted while a purchase is in flight.
@@ -187,7 +224,7 @@ func TestForgetAsksAgainAboutNewOrders(t *testing.T) {
 		w.buy("2", "1")
 		pass(time.Minute)
 		w.forge(w.chat, old.ID, buttonData(old, w.l.Label("forget_button")))
-		if _, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, market.FirstOrder); err != nil {
+		if _, err := w.app.DB.OrderByExternalID(w.T.Context(), anna.ID, idOf(market.FirstOrder)); err != nil {
 			w.T.Fatalf("the order was deleted by a question that did not name it: %v\n%s", err, w.chat.Transcript())
 		}
 		w.types("/forget")

@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"context"
-	"strconv"
+	"regexp"
 	"strings"
+	"time"
 
 	"hstockbot/bot"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -18,7 +20,7 @@ func (s *Screens) order(ctx context.Context, req *bot.Request, args keyboards.Or
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.orderView(req.L, order, args), nil
+	return orderView(req.L, order, args, s.Orders.Usual(ctx, order)), nil
 }
 
 // orderRefresh reads the order's state from the marketplace and shows the order.
@@ -27,45 +29,54 @@ func (s *Screens) orderRefresh(ctx context.Context, req *bot.Request, args keybo
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := s.orderView(req.L, order, args)
+	view := orderView(req.L, order, args, s.Orders.Usual(ctx, order))
 	view.Toast = req.L.Label("order_refreshed")
 	return view, nil
 }
 
-func (s *Screens) orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs) bot.View {
+// orderView shows an order. usual is how long the first account or code usually takes, 0 if
+// that is not known or the order no longer waits.
+func orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewArgs, usual time.Duration) bot.View {
 	if o.Kind == storage.KindSMS {
-		return bot.View{Text: orderText(l, o), Keyboard: keyboards.PhoneOrderKeyboard(l, args, o.Rental.Phone, phoneState(o))}
+		return bot.View{Text: orderText(l, o, usual), Keyboard: keyboards.PhoneOrderKeyboard(l, args, o.Rental.Phone, phoneState(o))}
 	}
-	return bot.View{Text: orderText(l, o), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderActions{
+	return bot.View{Text: orderText(l, o, usual), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderActions{
 		Accounts: o.Kind == storage.KindProduct && o.Delivered > 0,
 		Cancel:   o.Open() && o.CancelSentAt.IsZero(),
 		Again:    repeatable(o),
+		Feedback: feedbackState(o),
 	})}
 }
 
-// statusLines states an order's state, charge, and how much was delivered.
-func statusLines(l *locales.Localizer, o storage.Order) []string {
+// statusLines states an order's state, how long it usually takes, its charge, and how much was delivered.
+func statusLines(l *locales.Localizer, o storage.Order, usual time.Duration) []string {
 	lines := []string{l.T("order_state", locales.Args{"State": stateText(l, o)})}
+	if usual > 0 {
+		lines = append(lines, usualLine(l, usual))
+	}
 	if o.Charge.Valid {
-		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Shown(o.Charge.Decimal), o.Currency)}))
 	}
 	switch {
 	case o.Kind != storage.KindProduct || o.Delivered == 0:
 	case o.Quantity == 0:
-		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Delivered)}))
+		lines = append(lines, l.T("order_delivered_some", locales.Args{"SoFar": l.Number(o.Present)}))
 	default:
-		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Delivered), "Of": l.Number(o.Quantity)}))
+		lines = append(lines, l.T("order_delivered", locales.Args{"SoFar": l.Number(o.Present), "Of": l.Number(o.Quantity)}))
 	}
 	return lines
 }
 
-func orderText(l *locales.Localizer, o storage.Order) string {
+func orderText(l *locales.Localizer, o storage.Order, usual time.Duration) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
 		orderItemLine(l, o),
 		"",
 	}
-	lines = append(lines, statusLines(l, o)...)
+	lines = append(lines, statusLines(l, o, usual)...)
+	if said := feedbackLine(l, o); said != "" {
+		lines = append(lines, said)
+	}
 	if o.Kind == storage.KindSMM && o.StartCount != nil {
 		lines = append(lines, l.T("order_start_count", locales.Args{"Count": l.Number(*o.StartCount)}))
 	}
@@ -96,14 +107,51 @@ func orderText(l *locales.Localizer, o storage.Order) string {
 	if o.State == storage.OrderStale {
 		lines = append(lines, l.T("order_stale"))
 	}
+	if orders.Incomplete(o) {
+		lines = append(lines, "", incompleteLine(l, o))
+	}
 	return strings.Join(lines, "\n")
 }
 
-// externalID formats an order's id without separators, as one piece in right-to-left
-// text.
-func externalID(l *locales.Localizer, n int64) string {
-	return l.Isolate("#" + strconv.FormatInt(n, 10))
+// usualLine says how long the first account or code usually takes: to the second below
+// 10 s, to 5 seconds below 90 s, then to the minute, and to the hour from 2 hours on.
+func usualLine(l *locales.Localizer, usual time.Duration) string {
+	count, line, _ := roundUsual(usual)
+	return l.N(line, count)
 }
+
+// roundUsual returns how many seconds, minutes or hours these are, the message of a line
+// about them, and that of a short label.
+func roundUsual(usual time.Duration) (count int64, line, short string) {
+	rounded := func(step, unit time.Duration) int64 { return int64(usual.Round(step) / unit) }
+	switch {
+	case usual < 10*time.Second:
+		return max(rounded(time.Second, time.Second), 1), "usual_seconds", "sms_seconds"
+	case usual < 90*time.Second:
+		return rounded(5*time.Second, time.Second), "usual_seconds", "sms_seconds"
+	case usual < 2*time.Hour:
+		return rounded(time.Minute, time.Minute), "usual_minutes", "sms_minutes"
+	default:
+		return rounded(time.Hour, time.Hour), "usual_hours", "sms_hours"
+	}
+}
+
+// incompleteLine says that the marketplace calls an order completed, how many of its
+// accounts have come, and what to do.
+func incompleteLine(l *locales.Localizer, o storage.Order) string {
+	return l.T("order_incomplete", locales.Args{"SoFar": l.Number(o.Present), "Of": l.Number(o.Quantity)})
+}
+
+// externalID formats an order's id, as one piece in right-to-left text.
+func externalID(l *locales.Localizer, id string) string { return l.Isolate("#" + id) }
+
+// fileName names the file of an order: an id may contain characters that mean something
+// in a path.
+func fileName(kind, externalID, extension string) string {
+	return kind + "-" + unsafeInName.ReplaceAllString(externalID, "-") + extension
+}
+
+var unsafeInName = regexp.MustCompile(`[^A-Za-z0-9_-]`)
 
 // orderName names what was bought. Of an external order only the kind is known.
 func orderName(l *locales.Localizer, o storage.Order) string {
@@ -146,7 +194,7 @@ func chargeText(l *locales.Localizer, o storage.Order) string {
 	if !o.Charge.Valid {
 		return l.Label("unresolved_no_charge")
 	}
-	return l.Money(o.Charge.Decimal, o.Currency)
+	return l.Money(o.Shown(o.Charge.Decimal), o.Currency)
 }
 
 // repeatable returns the purchase that "Order again" repeats, 0 for an external order
@@ -202,7 +250,10 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 	case storage.OrderFailed:
 		return l.Label("state_failed")
 	case storage.OrderExpired:
-		return l.Label("state_expired")
+		if !endedInOtherWords(o) {
+			return l.Label("state_expired")
+		}
+		return locales.Shorten(o.RawStatus, wordLength)
 	}
 	if o.Kind == storage.KindSMS && (o.RawStatus == "" || hstock.ParseSMSState(o.RawStatus) != hstock.SMSUnknown) {
 		return l.Label("state_waiting_code")
@@ -219,8 +270,8 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 	return locales.Shorten(o.RawStatus, wordLength)
 }
 
-// placedView is the confirm card after the purchase.
-func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase) bot.View {
+// placedView is the confirm card after the purchase. usual is as in orderView.
+func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase, usual time.Duration) bot.View {
 	o := placed[0]
 	if o.Kind == storage.KindSMS {
 		return rentedView(l, placed, p)
@@ -228,12 +279,20 @@ func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
 		orderItemLine(l, o),
-		l.T("order_state", locales.Args{"State": stateText(l, o)}),
+	}
+	if o.State != storage.OrderOpen || o.RawStatus != "" { // else the title says the state
+		lines = append(lines, l.T("order_state", locales.Args{"State": stateText(l, o)}))
+	}
+	if usual > 0 {
+		lines = append(lines, usualLine(l, usual))
 	}
 	if o.Charge.Valid {
-		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)}))
+		lines = append(lines, l.T("order_charge", locales.Args{"Charge": l.Money(o.Shown(o.Charge.Decimal), o.Currency)}))
 	}
-	if o.Open() && o.Kind == storage.KindProduct {
+	switch {
+	case orders.Incomplete(o):
+		lines = append(lines, "", incompleteLine(l, o))
+	case o.Open() && o.Kind == storage.KindProduct:
 		lines = append(lines, "", l.T("placed_follows"))
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PlacedKeyboard(l, o.ID)}
@@ -244,13 +303,13 @@ func (s *Screens) cardRefresh(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
+	view := placedView(req.L, []storage.Order{order}, storage.Purchase{}, s.Orders.Usual(ctx, order))
 	view.Toast = req.L.Label("order_refreshed")
 	return view, nil
 }
 
 // orderAccounts reads the delivered goods again, because they are not stored here,
-// and shows them in a new message.
+// and shows them in a new message, and those of a file in a second one as columns.
 func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, accounts, err := s.Orders.Accounts(ctx, req.User.ID, args.Order)
 	if err != nil {
@@ -259,20 +318,17 @@ func (s *Screens) orderAccounts(ctx context.Context, req *bot.Request, args keyb
 	if len(accounts) == 0 {
 		return bot.View{}, userErr("order_no_accounts")
 	}
-	return inNewMessage(goodsView(req.L, order, accounts, req.L.T("delivered_again", locales.Args{"Number": externalID(req.L, order.ExternalID)}), false), nil)
-}
-
-// orderProblem says whom to contact about an order, with its id.
-func (s *Screens) orderProblem(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
-	if err != nil {
+	title := req.L.T("delivered_again", locales.Args{"Number": externalID(req.L, order.ExternalID)})
+	view, _ := inNewMessage(goodsView(req.L, order, accounts, positionsOf(accounts), title, false), nil)
+	if view.Document == nil {
+		return view, nil
+	}
+	columns, err := columnsView(req.L, order, accounts)
+	if err != nil || columns.Document == nil {
+		return view, err
+	}
+	if err := req.Show(ctx, view); err != nil {
 		return bot.View{}, err
 	}
-	return bot.View{
-		Text: req.L.T("order_wrong", locales.Args{
-			"Number": externalID(req.L, order.ExternalID), "Support": s.SupportText, "Time": clock(req.L, order.CreatedAt),
-		}),
-		Keyboard:     keyboards.SupportKeyboard(req.L, s.SupportText),
-		AsNewMessage: true,
-	}, nil
+	return inNewMessage(columns, nil)
 }

@@ -3,7 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
-	"strconv"
+	"strings"
 
 	"hstockbot/bot"
 	"hstockbot/internal/orders"
@@ -64,7 +64,7 @@ func (s *Screens) orders(ctx context.Context, req *bot.Request, args keyboards.O
 	view.Keyboard = keyboards.OrdersKeyboard(l, args, filterEntries(l), unresolved, entries, total, keyboards.ListActions{
 		CancelAll:   filter == storage.FilterOpen && total > 1,
 		Export:      filter == storage.FilterAll && total > 0,
-		AdminOrders: s.IsAdmin(req.User.ID),
+		AdminOrders: s.IsStaff(req.User.ID),
 	})
 	return view, nil
 }
@@ -88,34 +88,49 @@ func filterID(filter uint8) string {
 }
 
 // ordersCommand lists the person's orders, or opens the order whose id follows the
-// command. Admins see everyone's orders.
+// command. Staff see everyone's orders.
 func (s *Screens) ordersCommand(ctx context.Context, req *bot.Request) (bot.View, error) {
-	if n, ok := parseExternalID(req.Args); ok {
-		view, err := s.orderByExternalID(ctx, req, n)
-		if errors.Is(err, orders.ErrNoKey) && s.IsAdmin(req.User.ID) { // who may ask for anyone's
-			return bot.View{}, userErr("adminorders_no_order", locales.Args{"Number": externalID(req.L, n)})
+	isPerson := s.IsStaff(req.User.ID) && strings.HasPrefix(strings.TrimSpace(req.Args), "@")
+	if id, ok := parseExternalID(req.Args); ok && !isPerson {
+		view, err := s.orderByExternalID(ctx, req, id)
+		if errors.Is(err, orders.ErrNoKey) && s.IsStaff(req.User.ID) { // who may ask for anyone's
+			return bot.View{}, userErr("adminorders_no_order", locales.Args{"Number": externalID(req.L, id)})
 		}
 		return view, err
 	}
-	if s.IsAdmin(req.User.ID) {
+	if s.IsStaff(req.User.ID) {
 		return s.adminOrdersCommand(ctx, req)
 	}
 	return s.orders(ctx, req, keyboards.OrdersArgs{})
 }
 
-// orderByExternalID opens the person's order with this id, for admins anyone's. If
+// orderByExternalID opens the person's order with this id, for staff anyone's. If
 // there is none, it looks for an external order.
-func (s *Screens) orderByExternalID(ctx context.Context, req *bot.Request, n int64) (bot.View, error) {
-	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, n)
-	if errors.Is(err, storage.ErrNotFound) && s.IsAdmin(req.User.ID) {
-		if view, found, err := s.adminOrderByExternalID(ctx, req, n); found || err != nil {
+func (s *Screens) orderByExternalID(ctx context.Context, req *bot.Request, id string) (bot.View, error) {
+	view, err := s.storedOrder(ctx, req, id)
+	if !errors.Is(err, errExternalNotFound) {
+		return view, err
+	}
+	typed, err := s.storeTypedID(ctx, req, id)
+	if err != nil {
+		return bot.View{}, err
+	}
+	args := keyboards.ExternalArgs{ExternalID: typed}
+	view, err = s.externalFind(ctx, req, args)
+	return view, bot.ErrorAt(keyboards.ExternalFind.Data(args), err)
+}
+
+// storedOrder opens the person's order with this id, for staff anyone's. The error is
+// errExternalNotFound if there is none.
+func (s *Screens) storedOrder(ctx context.Context, req *bot.Request, id string) (bot.View, error) {
+	order, err := s.DB.OrderByExternalID(ctx, req.User.ID, id)
+	if errors.Is(err, storage.ErrNotFound) && s.IsStaff(req.User.ID) {
+		if view, found, err := s.adminOrderByExternalID(ctx, req, id); found || err != nil {
 			return view, err
 		}
 	}
 	if errors.Is(err, storage.ErrNotFound) {
-		args := keyboards.ExternalArgs{ExternalID: n}
-		view, err := s.externalFind(ctx, req, args)
-		return view, bot.ErrorAt(keyboards.ExternalFind.Data(args), err)
+		return bot.View{}, errExternalNotFound
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -139,6 +154,10 @@ func (s *Screens) unresolvedEntries(ctx context.Context, req *bot.Request, dismi
 	return entries, nil
 }
 
+// listedIDLength limits an order's id in a list, in characters: the name must stay
+// visible.
+const listedIDLength = 12
+
 // orderEntry returns an order as lists show it, without its callback data.
 func orderEntry(l *locales.Localizer, o storage.Order) keyboards.Item {
 	rest := ""
@@ -146,14 +165,14 @@ func orderEntry(l *locales.Localizer, o storage.Order) keyboards.Item {
 		rest = " ×" + l.Number(o.Quantity)
 	}
 	if o.Charge.Valid {
-		rest += " · " + l.Money(o.Charge.Decimal, o.Currency)
+		rest += " · " + l.Money(o.Shown(o.Charge.Decimal), o.Currency)
 	}
 	if flag := locales.Flag(o.Rental.Country); flag != "" {
 		rest = " " + flag + rest
 	}
 	label := stateIcon(o.State)
-	if o.ExternalID != 0 { // 0 where admins see orders of deleted people
-		label += " #" + strconv.FormatInt(o.ExternalID, 10)
+	if o.ExternalID != "" { // "" where admins see orders of deleted people
+		label += " #" + locales.Shorten(o.ExternalID, listedIDLength)
 	}
 	return keyboards.Item{Name: label + " " + orderName(l, o), Rest: rest}
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"hstockbot/bot"
+	"hstockbot/internal/hstock"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -22,7 +23,7 @@ const personLength = 12
 func (s *Screens) personFind(_ context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	return bot.View{
 		Text:     req.L.T("person_ask"),
-		Keyboard: keyboards.Foot(req.L, keyboards.Admin.Data(struct{}{})),
+		Keyboard: keyboards.PersonFindKeyboard(req.L, s.IsAdmin(req.User.ID)),
 		Dialog:   dialog(stepPerson, ""),
 	}, nil
 }
@@ -46,6 +47,10 @@ func personID(text string) (int64, bool) {
 	id, ok := parseAmount(strings.TrimPrefix(norm.NFKC.String(strings.TrimSpace(text)), "@"))
 	return id, ok && id > 0
 }
+
+// firstName returns a person's first name, which they choose themselves, in the form
+// in which names of the marketplace are displayed.
+func firstName(u bot.User) string { return hstock.PlainName(u.FirstName) }
 
 // personLabel names a person by the stored first name and the id, which is 0 if their
 // data was deleted.
@@ -77,7 +82,7 @@ func personCode(l *locales.Localizer, id int64) locales.HTML {
 	return code(l, strconv.FormatInt(id, 10))
 }
 
-// person shows what an admin may know about a person, which excludes what they typed,
+// person shows what staff may know about a person, which excludes what they typed,
 // searched and received, and their API key.
 func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	l := req.L
@@ -104,7 +109,8 @@ func (s *Screens) person(ctx context.Context, req *bot.Request, args keyboards.P
 	case !user.Private:
 		lines = append(lines, "", l.T("person_external"))
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, user.Blocked, !s.IsAdmin(user.ID))}, nil
+	isAdmin := s.IsAdmin(req.User.ID)
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PersonKeyboard(l, args, isAdmin, isAdmin && user.Blocked, isAdmin && !s.IsAdmin(user.ID))}, nil
 }
 
 func (s *Screens) languageName(code string) string {

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -39,8 +38,14 @@ func rentedView(l *locales.Localizer, rented []storage.Order, p storage.Purchase
 }
 
 // phoneView is the message that shows a phone while it is rented.
-func phoneView(l *locales.Localizer, o storage.Order) bot.View {
-	return bot.View{Text: phoneText(l, o), Keyboard: keyboards.PhoneKeyboard(l, o.ID, o.Rental.Phone, phoneState(o))}
+func phoneView(l *locales.Localizer, p orders.Phone) bot.View {
+	state := phoneState(p.Order)
+	state.CanSwap = p.CanSwap
+	state.CanRentAnother = state.CanRentAnother && !p.Swap.Active()
+	if p.Swap.State == storage.SwapArmed {
+		state.Armed = p.Swap.PurchaseID
+	}
+	return bot.View{Text: phoneText(l, p), Keyboard: keyboards.PhoneKeyboard(l, p.ID, p.Rental.Phone, state)}
 }
 
 func phoneState(o storage.Order) keyboards.PhoneState {
@@ -61,8 +66,18 @@ func phoneArgs(l *locales.Localizer, o storage.Order) locales.Args {
 	return locales.Args{"Phone": code(l, o.Rental.Phone), "Project": title(l, orderName(l, o)), "Country": country(l, o.Rental)}
 }
 
-// phoneText states what a phone is waiting for, or how the rental ended and its charge.
-func phoneText(l *locales.Localizer, o storage.Order) string {
+// phoneText states what a phone is waiting for and how long that usually takes, or how the
+// rental ended and its charge, and what becomes of a swap.
+func phoneText(l *locales.Localizer, p orders.Phone) string {
+	text := phoneStateText(l, p)
+	if line := swapLine(l, p); line != "" {
+		text += "\n" + line
+	}
+	return text
+}
+
+func phoneStateText(l *locales.Localizer, p orders.Phone) string {
+	o := p.Order
 	args := phoneArgs(l, o)
 	if !o.ExpiresAt.IsZero() {
 		args["Until"] = clock(l, o.ExpiresAt)
@@ -70,10 +85,14 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 	if o.State == storage.OrderDelivered {
 		return l.T("phone_received", args)
 	}
-	if id := endedID(o.State); id != "" {
+	if id := endedID(o); id != "" {
+		if p.NewPhone != "" {
+			id, args["New"] = "phone_swapped", code(l, p.NewPhone)
+		}
+		args["Words"] = locales.Shorten(o.RawStatus, wordLength)
 		charge := l.T("phone_no_charge")
 		if o.Charge.Valid {
-			charge = l.T("order_charge", locales.Args{"Charge": l.Money(o.Charge.Decimal, o.Currency)})
+			charge = l.T("order_charge", locales.Args{"Charge": l.Money(o.Shown(o.Charge.Decimal), o.Currency)})
 		}
 		return l.T(id, args) + "\n" + charge
 	}
@@ -87,17 +106,22 @@ func phoneText(l *locales.Localizer, o storage.Order) string {
 		id = "phone_waiting_over"
 	}
 	text := l.T(id, args)
-	if state := hstock.ParseSMSState(o.RawStatus); o.RawStatus != "" && (state == hstock.SMSUnknown || state == hstock.SMSEnded) {
+	if p.Usual > 0 && id != "phone_waiting_over" {
+		text += "\n" + usualLine(l, p.Usual)
+	}
+	if o.RawStatus != "" && hstock.ParseSMSState(o.RawStatus) == hstock.SMSUnknown {
 		text += "\n" + l.T("order_state", locales.Args{"State": locales.Shorten(o.RawStatus, wordLength)})
 	}
 	return text
 }
 
-// endedID returns the message about a rental that ended without a code, "" for other
-// states.
-func endedID(state storage.OrderState) string {
-	switch state {
+// endedID returns the message about a rental that ended without a code, "" for another.
+func endedID(o storage.Order) string {
+	switch o.State {
 	case storage.OrderExpired:
+		if endedInOtherWords(o) {
+			return "phone_ended"
+		}
 		return "phone_expired"
 	case storage.OrderCancelled:
 		return "phone_cancelled"
@@ -110,13 +134,27 @@ func endedID(state storage.OrderState) string {
 	}
 }
 
+// endedInOtherWords reports whether a rental has ended in a word of the marketplace's
+// that has no translation ("BANNED").
+func endedInOtherWords(o storage.Order) bool {
+	return o.Kind == storage.KindSMS && o.State == storage.OrderExpired && hstock.ParseSMSState(o.RawStatus) == hstock.SMSEnded
+}
+
 // phoneShow shows a phone in the state that was last read.
 func (s *Screens) phoneShow(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
 	order, err := s.DB.Order(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
-	return phoneView(req.L, order), nil
+	return s.phoneView(ctx, req.L, order)
+}
+
+func (s *Screens) phoneView(ctx context.Context, l *locales.Localizer, order storage.Order) (bot.View, error) {
+	phone, err := s.Orders.Phone(ctx, order)
+	if err != nil {
+		return bot.View{}, err
+	}
+	return phoneView(l, phone), nil
 }
 
 // phoneCheck reads the state from the marketplace first. A code is sent as a message
@@ -126,7 +164,10 @@ func (s *Screens) phoneCheck(ctx context.Context, req *bot.Request, args keyboar
 	if err != nil {
 		return bot.View{}, err
 	}
-	view := phoneView(req.L, order)
+	view, err := s.phoneView(ctx, req.L, order)
+	if err != nil {
+		return bot.View{}, err
+	}
 	if order.State == storage.OrderOpen {
 		view.Toast = req.L.Label("phone_no_code")
 	} else {
@@ -167,17 +208,24 @@ func (s *Screens) rentLike(ctx context.Context, req *bot.Request, order storage.
 	return inNewMessage(s.draft(ctx, req, orders.Intent{Rental: rental, Quantity: 1, Origin: order.Origin}))
 }
 
-// phoneCode reads the received SMS again, because it is not stored here, and shows it
+// phoneCode reads every received SMS again, because none is stored here, and shows each
 // in a new message.
 func (s *Screens) phoneCode(ctx context.Context, req *bot.Request, args keyboards.OrderRef) (bot.View, error) {
-	order, sms, err := s.Orders.Code(ctx, req.User.ID, args.Order)
+	order, received, err := s.Orders.Codes(ctx, req.User.ID, args.Order)
 	if err != nil {
 		return bot.View{}, err
 	}
-	if sms.Code == "" && sms.Text == "" {
+	if len(received) == 0 {
 		return bot.View{}, userErr("phone_code_gone")
 	}
-	return inNewMessage(codeView(req.L, order, sms, false), nil)
+	last := len(received) - 1
+	for _, sms := range received[:last] {
+		view, _ := inNewMessage(codeView(req.L, order, sms, false), nil)
+		if err := req.Show(ctx, view); err != nil {
+			return bot.View{}, err
+		}
+	}
+	return inNewMessage(codeView(req.L, order, received[last], false), nil)
 }
 
 // codeView shows an SMS unchanged: in the message if Telegram does not change it there,
@@ -203,9 +251,9 @@ func codeView(l *locales.Localizer, o storage.Order, sms orders.SMS, asFile bool
 			text = value
 		}
 		view.Text += "\n\n" + l.T("code_file")
-		view.Document = &bot.Document{Name: "sms-" + strconv.FormatInt(o.ExternalID, 10) + ".txt", Data: []byte(text)}
+		view.Document = &bot.Document{Name: fileName("sms", o.ExternalID, ".txt"), Data: []byte(text)}
 	case text != "":
-		view.Text += "\n\n<blockquote>" + locales.Escape(text) + "</blockquote>"
+		view.Text += "\n\n" + quote(text)
 	}
 	return view
 }

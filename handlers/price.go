@@ -1,45 +1,14 @@
 package handlers
 
 import (
-	"context"
-
-	"github.com/shopspring/decimal"
-
-	"hstockbot/bot"
 	"hstockbot/internal/hstock"
 	"hstockbot/locales"
 )
 
-// currency returns the currency in which prices are shown to a person: that of the
-// account with which they browse. Catalogue items have no currency.
-func (s *Screens) currency(ctx context.Context, userID int64) string {
-	if balance, ok := s.balances.last(userID); ok {
-		return balance.Currency
-	}
-	if balance, err := s.ownBalance(ctx, userID, false); err == nil {
-		return balance.Currency
-	}
-	if s.OperatorKey != "" {
-		if balance, ok := s.balances.last(operatorUserID); ok {
-			return balance.Currency
-		}
-		if balance, err := s.Market.Balance(ctx, s.OperatorKey); err == nil {
-			s.balances.put(operatorUserID, balance)
-			return balance.Currency
-		}
-	}
-	return "USD"
-}
-
-// price formats a rate in the currency of the person's account.
-func (s *Screens) price(ctx context.Context, l *locales.Localizer, userID int64, rate decimal.Decimal) string {
-	return l.Money(rate, s.currency(ctx, userID))
-}
-
 // priceText states the price of an item.
-func (s *Screens) priceText(ctx context.Context, req *bot.Request, item hstock.Item, rate decimal.Decimal) string {
+func (s *Screens) priceText(l *locales.Localizer, item hstock.Item, inventory hstock.Inventory) string {
 	per := ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer)
-	return req.L.T(priceMessage(req.L, s.price(ctx, req.L, req.User.ID, rate), per))
+	return l.T(priceMessage(l, l.Money(inventory.Rate, inventory.Currency), per))
 }
 
 // ratePer returns how many pieces a rate is for: 1 except for SMM services.

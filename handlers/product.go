@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/shopspring/decimal"
+	"golang.org/x/text/width"
 
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/links"
 	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
@@ -39,48 +42,42 @@ func (s *Screens) productWithToast(ctx context.Context, req *bot.Request, args k
 
 func (s *Screens) productView(ctx context.Context, req *bot.Request, args keyboards.ProductArgs, refresh bool) (bot.View, error) {
 	l := req.L
-	key, err := s.browseKey(ctx, req.User.ID)
+	item, inventory, fresh, err := s.itemAndStock(ctx, req, args.Service, refresh)
 	if err != nil {
 		return bot.View{}, err
-	}
-	item, fresh, err := s.Catalog.Product(ctx, key, l.Lang(), args.Service)
-	if err != nil {
-		return bot.View{}, err
-	}
-	inventory, inventoryFresh, err := s.Catalog.Inventory(ctx, key, l.Lang(), args.Service, refresh)
-	if err != nil {
-		return bot.View{}, err
-	}
-	if inventoryFresh.Stale {
-		fresh = inventoryFresh
 	}
 	limits := orders.LimitsOf(item, inventory)
 	marks, watchLines, err := s.productMarks(ctx, l, req.User.ID, args.Service, limits.SoldOut)
 	if err != nil {
 		return bot.View{}, err
 	}
+	marks.Share = req.InlineMode()
 	var quantities []int64
-	if !limits.SoldOut {
+	orderable := !limits.SoldOut && !item.NeedsMoreThanLink()
+	if orderable {
+		marks.Addable = true
+		if marks.Basket, err = s.DB.HasBasket(ctx, req.User.ID); err != nil {
+			return bot.View{}, err
+		}
 		quantities = keyboards.QuantityChoices(limits.Min, s.affordable(ctx, req.User.ID, item, inventory, limits))
 	}
 	return bot.View{
-		Text:     s.productText(ctx, req, item, inventory, limits, watchLines) + staleNote(l, fresh) + s.maintenanceNote(ctx, l),
+		Text:     s.productText(req, "", item, inventory, limits, watchLines, staleNote(l, fresh)+s.maintenanceNote(ctx, l)),
 		Picture:  picture(item.ImageURL),
-		Keyboard: keyboards.ProductKeyboard(l, args, quantities, !limits.SoldOut && limits.Min != limits.Max, marks),
+		Keyboard: keyboards.ProductKeyboard(l, args, quantities, orderable && limits.Min != limits.Max, marks),
 	}, nil
 }
 
-func (s *Screens) productText(ctx context.Context, req *bot.Request, item hstock.Item, inventory hstock.Inventory, limits orders.QuantityLimits, watchLines []string) string {
+// productText describes a product between HTML before it and after it.
+func (s *Screens) productText(req *bot.Request, before string, item hstock.Item, inventory hstock.Inventory, limits orders.QuantityLimits, watchLines []string, after string) string {
 	l := req.L
-	lines := []string{"<b>" + locales.Escape(title(l, item.Name)) + "</b>"}
-	if item.Description != "" {
-		lines = append(lines, "", locales.Escape(locales.Shorten(item.Description, descriptionLength)))
-	}
-	lines = append(lines, "", s.priceText(ctx, req, item, inventory.Rate))
+	lines := []string{"", "", s.priceText(req.L, item, inventory)}
 	if limits.SoldOut {
 		lines = append(lines, l.T("product_sold_out"))
 	} else {
-		lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(inventory.Stock)}))
+		if !inventory.StockUnknown {
+			lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(inventory.Stock)}))
+		}
 		switch {
 		case limits.Max == limits.Min:
 			lines = append(lines, l.T("product_limit_exact", locales.Args{"Min": l.Number(limits.Min)}))
@@ -104,31 +101,39 @@ func (s *Screens) productText(ctx context.Context, req *bot.Request, item hstock
 	if len(inventory.Subproducts) > 1 {
 		lines = append(lines, "", l.T("product_variants"))
 		for _, variant := range inventory.Subproducts[:min(len(inventory.Subproducts), listedVariants)] {
-			lines = append(lines, l.T("product_variant", locales.Args{"Name": l.Name(locales.Shorten(variant.Name, wordLength)), "Stock": l.Number(variant.Stock)}))
+			name := l.Name(locales.Shorten(variant.Name, wordLength))
+			if variant.StockUnknown {
+				lines = append(lines, locales.Escape("• "+name))
+				continue
+			}
+			lines = append(lines, l.T("product_variant", locales.Args{"Name": name, "Stock": l.Number(variant.Stock)}))
 		}
 	}
 	if len(watchLines) > 0 {
 		lines = append(append(lines, ""), watchLines...)
 	}
-	if !limits.SoldOut {
+	switch {
+	case item.NeedsMoreThanLink():
+		lines = append(lines, "", needsMoreSentence(l, item.Type))
+	case !limits.SoldOut:
 		lines = append(lines, "", l.T("product_choose"))
 	}
-	return strings.Join(lines, "\n")
+	return withDescription(before+"<b>"+locales.Escape(title(l, item.Name))+"</b>", item.Description, strings.Join(lines, "\n")+after)
 }
 
-// affordable returns the highest quantity that the person's own balance pays for,
-// at most limits.Max. The balance limits nothing without an own key, and for SMM
+// affordable returns the highest quantity that the person's allowance or own balance pays
+// for, at most limits.Max. Nothing limits it without both, and for SMM
 // services, whose price is an estimate.
 func (s *Screens) affordable(ctx context.Context, userID int64, item hstock.Item, inventory hstock.Inventory, limits orders.QuantityLimits) int64 {
 	highest := limits.Max
 	if item.EntityType == hstock.EntitySMM || !inventory.Rate.IsPositive() {
 		return highest
 	}
-	balance, err := s.ownBalance(ctx, userID, false)
+	most, err := s.spendable(ctx, userID, inventory.Currency)
 	if err != nil {
 		return highest
 	}
-	quantity := balance.Amount.Div(inventory.Rate).Floor()
+	quantity := most.Div(inventory.Rate).Floor()
 	if highest > 0 && quantity.GreaterThanOrEqual(decimal.NewFromInt(highest)) {
 		return highest
 	}
@@ -137,23 +142,56 @@ func (s *Screens) affordable(ctx context.Context, userID int64, item hstock.Item
 	return max(quantity.IntPart(), limits.Min)
 }
 
-// productAndStock returns an item of the catalogue and its stock.
-func (s *Screens) productAndStock(ctx context.Context, req *bot.Request, service int64) (hstock.Item, hstock.Inventory, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+// itemAndStock returns an item of the catalogue and its stock; refresh reads the stock
+// from the marketplace now. The entity type is that of the stock, because a list may
+// not say it, and Type is English, because orders depend on it.
+func (s *Screens) itemAndStock(ctx context.Context, req *bot.Request, service int64, refresh bool) (item hstock.Item, inventory hstock.Inventory, fresh catalog.Freshness, err error) {
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
-		return hstock.Item{}, hstock.Inventory{}, err
+		return item, inventory, fresh, err
 	}
-	item, _, err := s.Catalog.Product(ctx, key, req.L.Lang(), service)
+	item, fresh, err = s.Catalog.Product(ctx, access, req.L.Lang(), service)
 	if err != nil {
-		return hstock.Item{}, hstock.Inventory{}, err
+		return item, inventory, fresh, err
 	}
-	inventory, _, err := s.Catalog.Inventory(ctx, key, req.L.Lang(), service, false)
+	inventory, inventoryFresh, err := s.Catalog.Inventory(ctx, access, req.L.Lang(), service, refresh)
+	if err != nil {
+		return item, inventory, fresh, err
+	}
+	if inventoryFresh.Stale {
+		fresh = inventoryFresh
+	}
+	if inventory.EntityType == hstock.EntitySMM || inventory.EntityType == hstock.EntityProduct {
+		item.EntityType = inventory.EntityType
+	}
+	if item.EntityType == hstock.EntitySMM && req.L.Lang() != locales.English {
+		english, _, err := s.Catalog.Product(ctx, access, locales.English, service)
+		if err != nil {
+			return item, inventory, fresh, err
+		}
+		item.Type = english.Type
+	}
+	return item, inventory, fresh, nil
+}
+
+// orderableItem is itemAndStock for an item that is about to be ordered. Its error is
+// *orders.NeedsMoreError where that is not possible.
+func (s *Screens) orderableItem(ctx context.Context, req *bot.Request, service int64) (hstock.Item, hstock.Inventory, error) {
+	item, inventory, _, err := s.itemAndStock(ctx, req, service, false)
+	if err == nil && item.NeedsMoreThanLink() {
+		err = &orders.NeedsMoreError{Type: item.Type}
+	}
 	return item, inventory, err
+}
+
+// needsMoreSentence says that a service of this type can't be ordered here.
+func needsMoreSentence(l *locales.Localizer, kind string) string {
+	return l.T("product_needs_more", locales.Args{"Type": l.Name(locales.Shorten(strings.TrimSpace(kind), wordLength))})
 }
 
 // otherAmount asks for a quantity.
 func (s *Screens) otherAmount(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, err := s.orderableItem(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -208,7 +246,7 @@ func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards
 	if err := s.canBuy(ctx, req.User.ID); err != nil {
 		return bot.View{}, err
 	}
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, err := s.orderableItem(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -222,24 +260,96 @@ func (s *Screens) quantity(ctx context.Context, req *bot.Request, args keyboards
 			Dialog:   dialog(stepLink, keyboards.Quantity.Data(args)),
 		}, nil
 	}
+	email, kept, err := s.keptEmail(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if kept {
+		return s.draftProduct(ctx, req, args, email)
+	}
+	answers, err := s.DB.EmailAnswers(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	key, err := s.buyKey(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	id := "email_ask"
+	if key.House { // the account's e-mail is the operator's
+		id = "email_ask_allowance"
+	}
 	return bot.View{
-		Text:     req.L.T("email_ask", itemArgs(req.L, item.Name, args.Quantity)),
-		Keyboard: keyboards.EmailKeyboard(req.L, args),
+		Text:     req.L.T(id, itemArgs(req.L, item.Name, args.Quantity)),
+		Keyboard: keyboards.EmailKeyboard(req.L, args, maskedEmail(req.L, answers.Address)),
 		Dialog:   dialog(stepEmail, keyboards.Quantity.Data(args)),
 	}, nil
 }
 
+// keptEmail returns the last delivery e-mail, "" for none, if the person wants it to be used
+// without being asked.
+func (s *Screens) keptEmail(ctx context.Context, userID int64) (email string, kept bool, err error) {
+	user, err := s.DB.User(ctx, userID)
+	if err != nil || !user.KeepsEmail {
+		return "", false, err
+	}
+	answers, err := s.DB.EmailAnswers(ctx, userID)
+	if err != nil || !answers.Given {
+		return "", false, err
+	}
+	return answers.Last, true, nil
+}
+
+// maskedEmail returns what a button shows of an address: its first character and its
+// domain. The card that follows shows it whole.
+func maskedEmail(l *locales.Localizer, email string) string {
+	local, domain, ok := strings.Cut(email, "@")
+	if !ok || local == "" {
+		return ""
+	}
+	first, _ := utf8.DecodeRuneInString(local)
+	return l.Isolate(locales.Shorten(string(first)+"…@"+domain, wordLength))
+}
+
 // linkTyped accepts the link to which an SMM service is applied.
 func (s *Screens) linkTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
+	return s.acceptLink(ctx, req, func(args keyboards.QuantityArgs, link string) (bot.View, error) {
+		return s.draftProduct(ctx, req, args, link)
+	})
+}
+
+// acceptLink opens the next screen with the link of an SMM service, and asks again if the
+// text is none.
+func (s *Screens) acceptLink(ctx context.Context, req *bot.Request, next func(args keyboards.QuantityArgs, link string) (bot.View, error)) (bot.View, error) {
 	args, err := parse(keyboards.Quantity, req.Data)
 	if err != nil {
 		return bot.View{}, err
 	}
 	link, ok := parseLink(req.Text)
 	if !ok {
+		if link, ok, err = s.profileTyped(ctx, req, args.Service); err != nil {
+			return bot.View{}, err
+		}
+	}
+	if !ok {
 		return askAgain(req.L.T("link_bad"), keyboards.Foot(req.L, keyboards.Product.Data(args.Product()))), nil
 	}
-	return s.draftProduct(ctx, req, args, link)
+	return next(args, link)
+}
+
+// profileTyped returns the address of a profile that is typed as @name, on the platform
+// of a service.
+func (s *Screens) profileTyped(ctx context.Context, req *bot.Request, service int64) (string, bool, error) {
+	access, err := s.access(ctx, req.User.ID)
+	if err != nil {
+		return "", false, err
+	}
+	item, _, err := s.Catalog.Product(ctx, access, locales.English, service)
+	if err != nil {
+		return "", false, err
+	}
+	link, ok := links.ProfileOf(width.Narrow.String(strings.TrimSpace(req.Text)), item.Name, item.Category)
+	return link, ok, nil
 }
 
 // emailTyped accepts the delivery e-mail of a product.
@@ -250,7 +360,8 @@ func (s *Screens) emailTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	}
 	email := strings.TrimSpace(req.Text)
 	if !isEmail(email) {
-		return askAgain(req.L.T("email_bad"), keyboards.EmailKeyboard(req.L, args)), nil
+		answers, err := s.DB.EmailAnswers(ctx, req.User.ID)
+		return askAgain(req.L.T("email_bad"), keyboards.EmailKeyboard(req.L, args, maskedEmail(req.L, answers.Address))), err
 	}
 	return s.draftProduct(ctx, req, args, email)
 }
@@ -259,13 +370,18 @@ func (s *Screens) skipEmail(ctx context.Context, req *bot.Request, args keyboard
 	return s.draftProduct(ctx, req, args, "")
 }
 
-// draftProduct draws the confirm card. link is a link or an e-mail address.
-func (s *Screens) draftProduct(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs, link string) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+// lastEmail answers with the address before.
+func (s *Screens) lastEmail(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs) (bot.View, error) {
+	answers, err := s.DB.EmailAnswers(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	item, _, err := s.Catalog.Product(ctx, key, req.L.Lang(), args.Service)
+	return s.draftProduct(ctx, req, args, answers.Address)
+}
+
+// draftProduct draws the confirm card. link is a link or an e-mail address.
+func (s *Screens) draftProduct(ctx context.Context, req *bot.Request, args keyboards.QuantityArgs, link string) (bot.View, error) {
+	item, _, err := s.orderableItem(ctx, req, args.Service)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -23,10 +23,11 @@ func (w *world) confirmCard() {
 	w.card("2", "1")
 }
 
+// buy buys, whether the card warns or not.
 func (w *world) buy(service, quantity string) {
 	w.T.Helper()
 	w.card(service, quantity)
-	w.tap("confirm_button_confirm")
+	w.tapTo(w.chat.Last().Keyboard[0][0].CallbackData)
 }
 
 // buyGmail buys the first fixed product, and lets the time pass that a delivery takes.
@@ -68,7 +69,7 @@ func TestBuyFromCatalog(t *testing.T) {
 		w.tapLike("#23501")
 		w.tap("nav_button_refresh")
 		w.tap("order_button_accounts")
-		w.tap("order_button_wrong")
+		w.tap("feedback_button_works")
 		w.types("/balance")
 	})
 }
@@ -206,5 +207,36 @@ func TestOutcomeIsSentWhenItCannotBeDrawn(t *testing.T) {
 		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", HTML: true, Times: 2})
 		pass(10 * time.Minute)
 		w.says("Nothing was bought")
+	})
+}
+
+// The last delivery e-mail is a button. Whoever does not want to be asked again confirms
+// with the second tap from the product.
+func TestEmailIsAskedOnce(t *testing.T) {
+	inEnglish(t, "email", func(w *world) {
+		w.withKey(annaKey)
+		w.buyWithEmail("anna.lee@example.com")
+		w.types("/key")
+		w.open("2")
+		w.tapLabel("1")
+		w.types("not an address")
+		w.tapLike("a…@example.com")
+		w.tap("confirm_button_cancel")
+		w.types("/key")
+		w.tap("key_button_email_keep")
+		w.open("2")
+		w.tapLabel("2")
+		w.tap("confirm_button_confirm")
+		pass(10 * time.Second)
+		w.types("/key")
+		w.tap("key_button_email_ask")
+		w.open("2")
+		w.tapLabel("1")
+		w.tap("order_button_skip")
+		w.types("/key")
+		w.tap("key_button_email_keep") // the answer is none from now on
+		w.open("2")
+		w.tapLabel("1")
+		w.wantAdds(2)
 	})
 }

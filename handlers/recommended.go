@@ -9,11 +9,11 @@ import (
 
 // recommended lists the items that the marketplace recommends, sold-out ones last.
 func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	items, fresh, err := s.Catalog.Recommended(ctx, key, req.L.Lang())
+	items, fresh, err := s.Catalog.Recommended(ctx, access, req.L.Lang())
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -23,6 +23,6 @@ func (s *Screens) recommended(ctx context.Context, req *bot.Request, args keyboa
 	list := keyboards.ProductList{From: keyboards.FromRecommended, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T("recommended_text") + staleNote(req.L, fresh),
-		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(items), ""),
+		Keyboard: s.goodsKeyboard(req, list, inStockFirst(items), ""),
 	}, nil
 }

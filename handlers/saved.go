@@ -23,7 +23,7 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 		return bot.View{}, err
 	}
 	if total == 0 {
-		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.Foot(l, keyboards.Catalog.Data(keyboards.PageArgs{}))}, nil
+		return bot.View{Text: l.T("saved_empty"), Keyboard: keyboards.SavedKeyboard(l, keyboards.SavedArgs{}, nil, 0)}, nil
 	}
 	page := keyboards.ClampPage(int(args.Page), total)
 	args.Page = keyboards.PageArg(page)
@@ -43,7 +43,7 @@ func (s *Screens) saved(ctx context.Context, req *bot.Request, args keyboards.Sa
 }
 
 func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboards.SavedArgs, saved []storage.SavedItem, total int) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -55,19 +55,18 @@ func (s *Screens) savedView(ctx context.Context, req *bot.Request, args keyboard
 			products = append(products, f.Service)
 		}
 	}
-	items, fresh, err := s.Catalog.Items(ctx, key, req.L.Lang(), products, smm)
+	items, fresh, err := s.Catalog.Items(ctx, access, req.L.Lang(), products, smm)
 	if err != nil {
 		return bot.View{}, err
 	}
 	text := req.L.T("saved_text")
-	currency := s.currency(ctx, req.User.ID)
 	entries := make([]keyboards.Item, 0, len(saved))
 	gone := false
 	for _, f := range saved {
 		if item, ok := items[f.Service]; ok {
 			list := keyboards.ProductList{From: keyboards.FromSaved, Page: args.Page}
 			data := keyboards.Product.Data(keyboards.ProductArgs{Service: f.Service, ProductList: list})
-			entries = append(entries, itemEntry(req.L, item, currency, data))
+			entries = append(entries, s.itemEntry(req.L, item, data))
 			continue
 		}
 		gone = true
@@ -92,7 +91,7 @@ func (s *Screens) savedRemove(ctx context.Context, req *bot.Request, args keyboa
 
 // save adds an item to the person's list.
 func (s *Screens) save(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	item, _, err := s.productAndStock(ctx, req, args.Service)
+	item, _, _, err := s.itemAndStock(ctx, req, args.Service, false)
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -121,3 +121,22 @@ func TestSavedOfAnotherPerson(t *testing.T) {
 		w.says("costs $1.50 or less!")
 	})
 }
+
+// TestPricesPerNumber: buttons of SMM services say for how many the price is.
+func TestPricesPerNumber(t *testing.T) {
+	for per, want := range map[int64]string{1: "$1.85 ·", 100: "$1.85/100 ·", 1000: "$1.85/1k ·", 10_000: "$1.85/10,000 ·"} {
+		inWorld(t, "en", func(w *world) {
+			w.cfg.SMMRatePer = per
+			w.restart()
+			w.types("instagram followers usa")
+			buttons := fmt.Sprint(w.chat.Last().Keyboard)
+			if !strings.Contains(buttons, want) {
+				w.T.Errorf("no button with %q: %s", want, buttons)
+			}
+			w.types("gmail account usa")
+			if buttons := fmt.Sprint(w.chat.Last().Keyboard); !strings.Contains(buttons, "$1.25 ·") {
+				w.T.Errorf("a product has %s", buttons)
+			}
+		})
+	}
+}

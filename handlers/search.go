@@ -10,6 +10,7 @@ import (
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/redact"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 )
@@ -48,8 +49,7 @@ func (s *Screens) searchFor(ctx context.Context, req *bot.Request, words string,
 	words = strings.Join(strings.Fields(words), " ")
 	switch {
 	case containsKey(words):
-		none.Text, none.Keyboard = req.L.T("search_key"), keyboards.KeyHintKeyboard(req.L)
-		return none, nil
+		return withoutResults(none, misplacedKey(ctx, req)), nil
 	case !searchable(words):
 		none.Text = req.L.T("search_no_words")
 		return none, nil
@@ -58,6 +58,12 @@ func (s *Screens) searchFor(ctx context.Context, req *bot.Request, words string,
 		return none, nil
 	}
 	items, fresh, err := s.searchItems(ctx, req, words)
+	if len(items) == 0 && mayBeKey(words) {
+		if err != nil {
+			return bot.View{}, err
+		}
+		return withoutResults(none, misplacedKey(ctx, req)), nil
+	}
 	if err == nil && len(items) == 0 {
 		none.Text = req.L.T("search_nothing", locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh)
 		return none, nil
@@ -71,7 +77,13 @@ func (s *Screens) searchFor(ctx context.Context, req *bot.Request, words string,
 	if err != nil {
 		return bot.View{}, bot.ErrorAt(keyboards.Found.Data(args), err)
 	}
-	return s.foundView(ctx, req, args, words, items, fresh), nil
+	return s.foundView(req, args, words, items, fresh), nil
+}
+
+// withoutResults shows a view in place of results, and keeps the dialog of none.
+func withoutResults(none, view bot.View) bot.View {
+	none.Text, none.Keyboard = view.Text, view.Keyboard
+	return none
 }
 
 // found repeats one of the person's searches and shows a page of the results.
@@ -84,18 +96,18 @@ func (s *Screens) found(ctx context.Context, req *bot.Request, args keyboards.Fo
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.foundView(ctx, req, args, words, items, fresh), nil
+	return s.foundView(req, args, words, items, fresh), nil
 }
 
 func (s *Screens) searchItems(ctx context.Context, req *bot.Request, words string) ([]hstock.Item, catalog.Freshness, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return nil, catalog.Freshness{}, err
 	}
-	return s.Catalog.Search(ctx, key, req.L.Lang(), words)
+	return s.Catalog.Search(ctx, access, req.L.Lang(), words)
 }
 
-func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboards.FoundArgs, words string, items []hstock.Item, fresh catalog.Freshness) bot.View {
+func (s *Screens) foundView(req *bot.Request, args keyboards.FoundArgs, words string, items []hstock.Item, fresh catalog.Freshness) bot.View {
 	id := "search_found"
 	if len(items) == 0 {
 		id = "search_nothing"
@@ -103,7 +115,7 @@ func (s *Screens) foundView(ctx context.Context, req *bot.Request, args keyboard
 	list := keyboards.ProductList{From: keyboards.FromSearch, Search: args.Search, Page: args.Page}
 	return bot.View{
 		Text:     req.L.T(id, locales.Args{"Query": req.L.Name(words)}) + staleNote(req.L, fresh),
-		Keyboard: s.goodsKeyboard(ctx, req, list, items, keyboards.Search.Data(struct{}{})),
+		Keyboard: s.goodsKeyboard(req, list, items, keyboards.Search.Data(struct{}{})),
 	}
 }
 
@@ -132,6 +144,18 @@ func containsKey(text string) bool {
 		}
 	}
 	return false
+}
+
+// mayBeKey reports whether one word may be a key that is too short for containsKey. The
+// name of an item may look like one, so a word counts as a key only if nothing is found.
+func mayBeKey(word string) bool {
+	return plausibleKey(redact.Secret(word)) && !strings.ContainsAny(word, "/@.") &&
+		strings.ContainsAny(word, "0123456789") && strings.ContainsFunc(word, unicode.IsLetter)
+}
+
+// mayHoldKey reports whether a text may contain an API key, or is the command for one.
+func mayHoldKey(text string) bool {
+	return containsKey(text) || strings.HasPrefix(strings.ToLower(text), "/key")
 }
 
 func isKeyRune(r rune) bool { return r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }

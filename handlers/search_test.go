@@ -130,7 +130,7 @@ func TestTypedKeyIsNotSearched(t *testing.T) {
 			w.types("/menu")
 			w.types(text)
 			last := w.chat.Last()
-			if last.Text != w.l.T("search_key") || strings.Contains(last.Text, text) || w.Market.Count("") != w.Market.Count("balance") {
+			if last.Text != w.l.T("search_key_deleted") || strings.Contains(last.Text, text) || w.Market.Count("") != w.Market.Count("balance") {
 				w.T.Errorf("%q: %d calls, %q", text, w.Market.Count(""), last.Text)
 			}
 			w.tap("menu_button_key")
@@ -144,7 +144,7 @@ func TestTypedKeyIsNotSearched(t *testing.T) {
 	} {
 		inWorld(t, "en", func(w *world) {
 			w.types(text)
-			if w.chat.Last().Text == w.l.T("search_key") {
+			if w.chat.Last().Text == w.l.T("search_key_deleted") {
 				w.T.Errorf("%q was taken for a key", text)
 			}
 		})

@@ -14,11 +14,11 @@ import (
 
 // sellers lists the sellers in the marketplace's order.
 func (s *Screens) sellers(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	sellers, fresh, err := s.Catalog.Sellers(ctx, key)
+	sellers, fresh, err := s.Catalog.Sellers(ctx, access)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -58,11 +58,11 @@ func rating(seller hstock.Seller) string {
 // sellerGoods lists the items of a seller, sold-out ones last. A seller who is not
 // listed has closed. A hash that two sellers share is out of date.
 func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboards.SellerArgs) (bot.View, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
-	sellers, _, err := s.Catalog.Sellers(ctx, key)
+	sellers, _, err := s.Catalog.Sellers(ctx, access)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -75,7 +75,7 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 		return bot.View{}, err
 	}
 	seller := sellers[index]
-	items, fresh, err := s.Catalog.SellerGoods(ctx, key, req.L.Lang(), seller.ID)
+	items, fresh, err := s.Catalog.SellerGoods(ctx, access, req.L.Lang(), seller.ID)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -91,6 +91,6 @@ func (s *Screens) sellerGoods(ctx context.Context, req *bot.Request, args keyboa
 	list := keyboards.ProductList{From: keyboards.FromSeller, Hash: args.Seller, Page: args.Page}
 	return bot.View{
 		Text:     text + staleNote(req.L, fresh),
-		Keyboard: s.goodsKeyboard(ctx, req, list, inStockFirst(items), back),
+		Keyboard: s.goodsKeyboard(req, list, inStockFirst(items), back),
 	}, nil
 }

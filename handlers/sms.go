@@ -36,11 +36,11 @@ func (s *Screens) smsCountries(ctx context.Context, req *bot.Request, args keybo
 
 // countries returns all countries in the catalogue's order.
 func (s *Screens) countries(ctx context.Context, req *bot.Request) ([]catalog.Country, catalog.Freshness, error) {
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return nil, catalog.Freshness{}, err
 	}
-	return s.Catalog.Countries(ctx, key, req.L.Lang())
+	return s.Catalog.Countries(ctx, access, req.L.Lang())
 }
 
 // listedCountries returns the countries that a screen lists: those that match the
@@ -151,11 +151,11 @@ func (s *Screens) projects(ctx context.Context, req *bot.Request, hash route.Has
 	if err != nil {
 		return selected, nil, catalog.Freshness{}, err
 	}
-	key, err := s.browseKey(ctx, req.User.ID)
+	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
 		return selected, nil, catalog.Freshness{}, err
 	}
-	projects, fresh, err := s.Catalog.Projects(ctx, key, req.L.Lang(), selected.Code)
+	projects, fresh, err := s.Catalog.Projects(ctx, access, req.L.Lang(), selected.Code)
 	return selected, projects, fresh, err
 }
 
@@ -195,13 +195,12 @@ func (s *Screens) projectsView(ctx context.Context, req *bot.Request, args keybo
 		text = l.T("sms_found", locales.Args{"Query": l.Name(query)})
 	}
 	args.Page = keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(projects)))
-	currency := s.currency(ctx, req.User.ID)
 	entries := make([]keyboards.Item, 0, keyboards.PageSize)
 	for _, project := range keyboards.Page(projects, int(args.Page)) {
 		data := keyboards.SMSProject.Data(keyboards.SMSProjectArgs{
 			Country: args.Country, Project: route.HashOf(project.ID), Search: args.Search, Page: args.Page, CountrySearch: args.CountrySearch,
 		})
-		entries = append(entries, keyboards.Item{Name: project.Name, Rest: " · " + l.Money(project.Price, currency), Data: data})
+		entries = append(entries, keyboards.Item{Name: project.Name, Rest: " · " + l.Money(project.Price, project.Currency), Data: data})
 	}
 	return bot.View{
 		Text:     text + staleNote(l, fresh),
@@ -285,12 +284,16 @@ func (s *Screens) smsProject(ctx context.Context, req *bot.Request, args keyboar
 	if err != nil {
 		return bot.View{}, err
 	}
+	return s.projectView(ctx, req, selected, project, fresh, keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals)), nil
+}
+
+func (s *Screens) projectView(ctx context.Context, req *bot.Request, selected catalog.Country, project catalog.Project, fresh catalog.Freshness, keyboard keyboards.Rows) bot.View {
 	return bot.View{
 		Text: req.L.T("sms_project_text", locales.Args{
-			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, selected), "Price": s.price(ctx, req.L, req.User.ID, project.Price),
+			"Project": title(req.L, project.Name), "Country": listedCountry(req.L, selected), "Price": req.L.Money(project.Price, project.Currency),
 		}) + staleNote(req.L, fresh) + s.maintenanceNote(ctx, req.L),
-		Keyboard: keyboards.SMSProjectKeyboard(req.L, args, orders.MaxRentals),
-	}, nil
+		Keyboard: keyboard,
+	}
 }
 
 // smsQuantity draws the confirm card.

@@ -12,8 +12,8 @@ import (
 func (w *world) phoneCard(n string) {
 	w.T.Helper()
 	w.types("/sms")
-	w.tapLike("🇺🇸")
-	w.tapLike("Telegram")
+	w.types("Telegram") // opens it, or lists it among others
+	w.types(w.l.Country("us", ""))
 	w.tapLabel(n)
 }
 
@@ -78,6 +78,7 @@ func TestSamePhoneAgain(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.Refuse, Message: "This phone number can not be reused"})
 		w.tap("phone_button_again")
 		w.tap("confirm_button_confirm")
+		pass(20 * time.Second) // until a second reading of the balance
 	})
 }
 
@@ -151,6 +152,7 @@ func TestFindCountryAndProject(t *testing.T) {
 	inEnglish(t, "sms_find", func(w *world) {
 		w.withKey(annaKey)
 		w.types("/sms")
+		w.tap("sms_button_countries")
 		w.tap("sms_button_find")
 		w.types("xyzzy")
 		w.types("+7")
@@ -173,10 +175,12 @@ func TestSMSPurchaseFailures(t *testing.T) {
 		w.withKey(annaKey)
 		// A country without phones.
 		w.types("/sms")
+		w.tap("sms_button_countries")
 		w.types("Iceland")
 		// No phones are left.
 		w.setPhones(0)
 		w.rent("1")
+		pass(20 * time.Second) // until a second reading of the balance
 		w.setPhones(50)
 		// The price has risen.
 		w.phoneCard("2")
@@ -266,6 +270,7 @@ func TestCountryWithoutProjects(t *testing.T) {
 	inEnglish(t, "sms_empty", func(w *world) {
 		w.withKey(annaKey)
 		w.types("/sms")
+		w.tap("sms_button_countries")
 		w.types("+354")
 		w.tap("nav_button_back")
 	})
@@ -325,6 +330,56 @@ func TestTwelveTapsOnConfirmRentOnce(t *testing.T) {
 		}
 		if n := len(w.Market.Numbers()); n != 2 {
 			w.T.Errorf("%d phones were rented, want 2", n)
+		}
+	})
+}
+
+// TestUsualTime: after ten codes, and ten deliveries, people see how long they usually take
+// while they wait.
+func TestUsualTime(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.setPhones(50)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		for range 2 {
+			w.rent("5")
+			pass(23 * time.Second)
+			for _, phone := range w.Market.Numbers() {
+				if phone.Code == "" {
+					must(w.T, w.Market.SendCode(phone.Number, "100000"))
+				}
+			}
+			pass(10 * time.Second)
+		}
+		for range 10 {
+			w.buy("2", "1")
+			pass(4 * time.Minute)
+			orders := w.Market.Orders()
+			must(w.T, w.Market.Finish(orders[len(orders)-1].Number))
+			pass(2 * time.Minute)
+		}
+		shows := func(text string) {
+			w.T.Helper()
+			if !strings.Contains(w.chat.Last().Text, text) {
+				w.T.Errorf("the chat does not show %q, but %q", text, w.chat.Last().Text)
+			}
+		}
+		w.rent("1")
+		shows("\n⏱ usually 25 s")
+		w.list("orders_button_open")
+		w.tapLike("Telegram")
+		shows("waiting for the code\n⏱ usually 25 s\n")
+		w.buy("2", "1")
+		shows("\n⏱ usually 4 min\n")
+		w.list("orders_button_open")
+		w.tapLike("Gmail")
+		shows("\n⏱ usually 4 min\n")
+		must(w.T, w.Market.Finish(w.Market.Orders()[10].Number))
+		pass(2 * time.Minute)
+		w.list("orders_button_delivered")
+		w.tapLike("Gmail")
+		if strings.Contains(w.chat.Last().Text, "Usually") {
+			w.T.Errorf("although it has arrived: %s", w.chat.Last().Text)
 		}
 	})
 }

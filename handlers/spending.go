@@ -30,7 +30,7 @@ func (s *Screens) spentText(ctx context.Context, l *locales.Localizer, userID in
 	if err != nil {
 		return "", err
 	}
-	month := spentSince(spending, monthOf(time.Now().UTC()))
+	month := spentSince(spending, monthOf(s.DB.Day(time.Now())))
 	return l.T("balance_spent", locales.Args{"Month": sums(l, month), "All": sums(l, spentSince(spending, time.Time{}))}), nil
 }
 
@@ -45,7 +45,7 @@ func spentSince(spending []storage.DailyCharges, since time.Time) map[string]dec
 	return perCurrency
 }
 
-func monthOf(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC) }
+func monthOf(day time.Time) time.Time { return day.AddDate(0, 0, 1-day.Day()) }
 
 // spending shows a chart of the person's charges, in a message of its own.
 func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
@@ -57,7 +57,7 @@ func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (b
 	if len(spentSince(spending, time.Time{})) == 0 {
 		return bot.View{Text: l.T("spending_none"), Keyboard: foot}, nil
 	}
-	picture, shown, byMonth, err := drawCharges(spending)
+	picture, shown, byMonth, err := drawCharges(spending, s.DB.Day(time.Now()))
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -75,10 +75,10 @@ func (s *Screens) spending(ctx context.Context, req *bot.Request, _ struct{}) (b
 // the last spendingDays contain all charges, else a bar per month. shown sums what the
 // chart shows per currency. picture is nil if that is nothing. The chart contains only
 // digits and currency codes, which need no translation.
-func drawCharges(charges []storage.DailyCharges) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
-	bars := lastDays(time.Now().UTC())
+func drawCharges(charges []storage.DailyCharges, today time.Time) (picture []byte, shown map[string]decimal.Decimal, byMonth bool, err error) {
+	bars := lastDays(today)
 	if byMonth = len(charges) > 0 && charges[0].Day.Before(bars[0].from); byMonth {
-		bars = lastMonths(time.Now().UTC())
+		bars = lastMonths(today)
 	}
 	if shown = spentSince(charges, bars[0].from); len(shown) == 0 {
 		return nil, nil, byMonth, nil
@@ -93,8 +93,7 @@ type span struct {
 	label string
 }
 
-func lastDays(now time.Time) (bars []span) {
-	today := now.Truncate(24 * time.Hour)
+func lastDays(today time.Time) (bars []span) {
 	for back := spendingDays - 1; back >= 0; back-- {
 		day := today.AddDate(0, 0, -back)
 		bars = append(bars, span{day, day.Format("01-02")})
@@ -102,9 +101,9 @@ func lastDays(now time.Time) (bars []span) {
 	return bars
 }
 
-func lastMonths(now time.Time) (bars []span) {
+func lastMonths(today time.Time) (bars []span) {
 	for back := spendingMonths - 1; back >= 0; back-- {
-		month := monthOf(now).AddDate(0, -back, 0)
+		month := monthOf(today).AddDate(0, -back, 0)
 		bars = append(bars, span{month, month.Format("2006-01")})
 	}
 	return bars

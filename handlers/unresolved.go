@@ -8,6 +8,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/bot"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -17,6 +18,13 @@ import (
 func (s *Screens) unresolvedBalance(ctx context.Context, req *bot.Request, args keyboards.UnresolvedArgs) (bot.View, error) {
 	if missing, err := s.Orders.CountMissing(ctx, req.User.ID, args.Purchase); err != nil || missing > 0 {
 		return missingView(req.L, args.Purchase, missing), err
+	}
+	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err != nil {
+		return bot.View{}, err
+	}
+	if p.House && (p.State == storage.PurchaseOutcomeUnknown || p.State == storage.PurchaseDismissed) {
+		return houseUnresolvedView(req.L, p, args.Listed), nil
 	}
 	evidence, err := s.Orders.Evidence(ctx, req.User.ID, args.Purchase)
 	if err != nil {
@@ -35,8 +43,11 @@ func unresolvedView(l *locales.Localizer, p storage.Purchase, now decimal.NullDe
 		balance = l.T("unresolved_balance", locales.Args{"Before": l.Money(p.Balance, p.Currency), "Now": l.Money(now.Decimal, p.Currency)})
 	}
 	lines := []string{
-		l.T("unresolved_text", locales.Args{"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Total(), p.Currency)}),
+		l.T("unresolved_text", locales.Args{"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity), "Total": l.Money(p.Shown(), p.Currency)}),
 		"", balance, l.T(verdictID(p, verdict)),
+	}
+	if now.Valid {
+		lines = append(lines, l.T("unresolved_balance_caveat"))
 	}
 	if p.Refusal != "" {
 		lines = append(lines, l.T("unresolved_words", locales.Args{"Words": marketWords(l, p.Refusal)}))
@@ -70,6 +81,9 @@ func verdictID(p storage.Purchase, verdict storage.Verdict) string {
 // unresolvedAdopt asks for the id of the order that the purchase has become.
 func (s *Screens) unresolvedAdopt(ctx context.Context, req *bot.Request, args keyboards.PurchaseArgs) (bot.View, error) {
 	p, err := s.DB.Purchase(ctx, req.User.ID, args.Purchase)
+	if err == nil && p.House {
+		err = orders.ErrAdminsDecide
+	}
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -88,32 +102,40 @@ func (s *Screens) externalIDTyped(ctx context.Context, req *bot.Request) (bot.Vi
 	if err != nil {
 		return bot.View{}, err
 	}
-	n, ok := parseExternalID(req.Text)
+	id, ok := parseExternalID(req.Text)
 	if !ok {
 		return bot.View{}, userErr("unresolved_not_id")
 	}
-	found, err := s.Orders.LookUp(ctx, req.User.ID, args.Purchase, n)
+	found, err := s.Orders.LookUp(ctx, req.User.ID, args.Purchase, id)
+	if err != nil {
+		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
+	}
+	typed, err := s.storeTypedID(ctx, req, id)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}
 	l, order, p := req.L, found.Order, found.Purchase
 	text := l.T("unresolved_found", locales.Args{
-		"Number": externalID(l, n), "State": stateWord(l, order), "Charge": chargeText(l, order),
+		"Number": externalID(l, id), "State": stateWord(l, order), "Charge": chargeText(l, order),
 		"Name": title(l, subject(l, p.Name, p.Rental)), "Quantity": l.Number(p.Quantity),
 	})
 	if order.Rental.Phone != "" {
 		text = phoneLine(l, order) + "\n" + text
 	}
-	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, ExternalID: n})}, nil
+	return bot.View{Text: text, Keyboard: keyboards.AdoptKeyboard(l, keyboards.AdoptArgs{Purchase: args.Purchase, ExternalID: typed})}, nil
 }
 
 // unresolvedAdoptSure adopts an order as this purchase.
 func (s *Screens) unresolvedAdoptSure(ctx context.Context, req *bot.Request, args keyboards.AdoptArgs) (bot.View, error) {
-	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, args.ExternalID)
+	id, err := s.typedID(ctx, req, args.ExternalID)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}
-	view := placedView(req.L, []storage.Order{order}, storage.Purchase{})
+	order, err := s.Orders.Adopt(ctx, req.User.ID, args.Purchase, id)
+	if err != nil {
+		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
+	}
+	view := placedView(req.L, []storage.Order{order}, storage.Purchase{}, s.Orders.Usual(ctx, order))
 	view.Toast = req.L.Label("unresolved_adopted")
 	missing, err := s.Orders.CountMissing(ctx, req.User.ID, args.Purchase)
 	if err != nil {

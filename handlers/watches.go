@@ -22,25 +22,76 @@ import (
 // read in every round.
 const maxWatches = 100
 
+// watches lists what the person watches, newest first.
+func (s *Screens) watches(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
+	all, err := s.DB.WatchesOf(ctx, req.User.ID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	page := keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(all)))
+	if len(all) == 0 {
+		return bot.View{Text: req.L.T("watches_empty"), Keyboard: keyboards.WatchesKeyboard(req.L, page, nil, 0)}, nil
+	}
+	shown := keyboards.Page(all, int(page))
+	items := s.watchedItems(ctx, req, shown)
+	entries := make([]keyboards.Item, 0, len(shown))
+	for _, w := range shown {
+		list := keyboards.ProductList{From: keyboards.FromWatches, Page: page}
+		entry := keyboards.Item{Icon: "🔔", Name: w.Name, Data: keyboards.Product.Data(keyboards.ProductArgs{Service: w.Service, ProductList: list})}
+		if w.Kind == storage.WatchPrice {
+			entry.Icon, entry.Rest = "🏷", " · "+req.L.Money(w.Price, w.Currency)
+		}
+		if item, ok := items[w.Service]; ok {
+			entry.Name = item.Name
+		}
+		entries = append(entries, entry)
+	}
+	return bot.View{Text: req.L.T("watches_text"), Keyboard: keyboards.WatchesKeyboard(req.L, page, entries, len(all))}, nil
+}
+
+// watchedItems returns the items of watches, whose present names are in the person's
+// language; nil if the catalogue can't be read now.
+func (s *Screens) watchedItems(ctx context.Context, req *bot.Request, shown []storage.Watch) map[int64]hstock.Item {
+	access, err := s.access(ctx, req.User.ID)
+	if err != nil {
+		return nil
+	}
+	var products, smm []int64
+	for _, w := range shown {
+		if w.SMM {
+			smm = append(smm, w.Service)
+		} else {
+			products = append(products, w.Service)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, bestEffortTimeout)
+	defer cancel()
+	items, _, err := s.Catalog.Items(ctx, access, req.L.Lang(), products, smm)
+	if err != nil {
+		return nil
+	}
+	return items
+}
+
 // watchRestock sets a watch for a sold-out item to be back in stock.
 func (s *Screens) watchRestock(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, _, err := s.itemAndStock(ctx, req, args.Service, false)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if !orders.LimitsOf(item, inventory).SoldOut { // restocked since the button was drawn
 		return s.productWithToast(ctx, req, args, "watch_back_here")
 	}
-	if err := s.setWatch(ctx, req, item, storage.WatchRestock, decimal.Zero); err != nil {
+	if err := s.setWatch(ctx, req, item, storage.WatchRestock, decimal.Zero, inventory.Currency); err != nil {
 		return bot.View{}, err
 	}
 	return s.productWithToast(ctx, req, args, "watch_back_toast")
 }
 
-func (s *Screens) setWatch(ctx context.Context, req *bot.Request, item hstock.Item, kind storage.WatchKind, price decimal.Decimal) error {
+func (s *Screens) setWatch(ctx context.Context, req *bot.Request, item hstock.Item, kind storage.WatchKind, price decimal.Decimal, currency string) error {
 	err := s.DB.SetWatch(ctx, storage.Watch{
 		UserID: req.User.ID, Service: item.Service, SMM: item.EntityType == hstock.EntitySMM, Name: locales.Shorten(item.Name, nameLength),
-		Kind: kind, Price: price, Currency: s.currency(ctx, req.User.ID),
+		Kind: kind, Price: price, Currency: currency,
 	}, maxWatches)
 	if errors.Is(err, storage.ErrFull) {
 		return userErr("watch_full", locales.Args{"Most": int64(maxWatches)})
@@ -65,14 +116,14 @@ func (s *Screens) removeWatch(ctx context.Context, req *bot.Request, args keyboa
 
 // watchPrice asks for the price of a watch.
 func (s *Screens) watchPrice(ctx context.Context, req *bot.Request, args keyboards.ProductArgs) (bot.View, error) {
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, _, err := s.itemAndStock(ctx, req, args.Service, false)
 	if err != nil {
 		return bot.View{}, err
 	}
 	data := keyboards.Product.Data(args)
 	return bot.View{
 		Text: "🏷 <b>" + locales.Escape(title(req.L, item.Name)) + "</b>\n" +
-			s.priceText(ctx, req, item, inventory.Rate) + "\n\n" + req.L.T("watch_price_ask"),
+			s.priceText(req.L, item, inventory) + "\n\n" + req.L.T("watch_price_ask"),
 		Keyboard: keyboards.Foot(req.L, data),
 		Dialog:   dialog(stepPrice, data),
 	}, nil
@@ -89,19 +140,19 @@ func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	if !ok {
 		return askAgain(req.L.T("watch_price_bad"), foot), nil
 	}
-	item, inventory, err := s.productAndStock(ctx, req, args.Service)
+	item, inventory, _, err := s.itemAndStock(ctx, req, args.Service, false)
 	if err != nil {
 		return bot.View{}, err
 	}
 	if price.GreaterThanOrEqual(inventory.Rate) {
-		return askAgain(req.L.T("watch_price_high", locales.Args{"Now": s.price(ctx, req.L, req.User.ID, inventory.Rate)}), foot), nil
+		return askAgain(req.L.T("watch_price_high", locales.Args{"Now": req.L.Money(inventory.Rate, inventory.Currency)}), foot), nil
 	}
-	if err := s.setWatch(ctx, req, item, storage.WatchPrice, price); err != nil {
+	if err := s.setWatch(ctx, req, item, storage.WatchPrice, price, inventory.Currency); err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
 		Text: req.L.T("watch_price_set", locales.Args{
-			"Name": title(req.L, item.Name), "Price": s.price(ctx, req.L, req.User.ID, price),
+			"Name": title(req.L, item.Name), "Price": req.L.Money(price, inventory.Currency),
 		}),
 		Keyboard: foot,
 	}, nil
@@ -110,6 +161,7 @@ func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, e
 // productMarks returns what the person has saved or watches of an item, and the lines
 // about their watches.
 func (s *Screens) productMarks(ctx context.Context, l *locales.Localizer, userID, service int64, soldOut bool) (marks keyboards.ProductMarks, lines []string, err error) {
+	marks.SoldOut = soldOut
 	if marks.Saved, err = s.DB.IsSaved(ctx, userID, service); err != nil {
 		return marks, nil, err
 	}
@@ -141,9 +193,9 @@ func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message 
 		return bot.View{}, fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 	}
 	name := fired.Name
-	if key, err := n.browseKey(ctx, message.UserID); err == nil {
+	if access, err := n.access(ctx, message.UserID); err == nil {
 		asking, cancel := context.WithTimeout(ctx, bestEffortTimeout)
-		if item, _, err := n.Catalog.Product(asking, key, l.Lang(), fired.Service); err == nil {
+		if item, _, err := n.Catalog.Product(asking, access, l.Lang(), fired.Service); err == nil {
 			name = item.Name
 		}
 		cancel()
@@ -153,9 +205,12 @@ func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message 
 	if message.Kind == watches.MessagePrice {
 		first, last = l.T("watch_fired_price", args), l.T("watch_fired_price_off")
 	}
-	price := l.T(priceMessage(l, l.Money(fired.Rate, fired.Currency), ratePer(fired.SMM, n.SMMRatePer)))
+	lines := []string{first, "", l.T(priceMessage(l, l.Money(fired.Rate, fired.Currency), ratePer(fired.SMM, n.SMMRatePer)))}
+	if !fired.StockUnknown {
+		lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(fired.Stock)}))
+	}
 	return bot.View{
-		Text:     strings.Join([]string{first, "", price, l.T("product_stock", locales.Args{"Stock": l.Number(fired.Stock)}), "", last}, "\n"),
+		Text:     strings.Join(append(lines, "", last), "\n"),
 		Keyboard: keyboards.WatchKeyboard(l, fired.Service),
 	}, nil
 }

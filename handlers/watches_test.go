@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/internal/watches"
+	"hstockbot/keyboards"
+	"hstockbot/storage"
 )
 
 func TestRestockWatch(t *testing.T) {
@@ -116,6 +119,67 @@ func TestPriceQuestionIsKeptOverRestart(t *testing.T) {
 		must(w.T, err)
 		if len(watched) != 1 || !watched[0].Price.Equal(decimal.New(5, -1)) {
 			w.T.Errorf("watches: %+v", watched)
+		}
+	})
+}
+
+// TestListOfWatches: the person's own, with names of today, also while the marketplace is
+// down.
+func TestListOfWatches(t *testing.T) {
+	inEnglish(t, "watches", func(w *world) {
+		w.types("/catalog")
+		w.tap("catalog_button_saved")
+		w.tap("saved_button_watches") // none yet
+		w.open("5")
+		w.tap("product_button_back")
+		w.open("2")
+		w.tap("product_button_price")
+		w.types("0.99")
+		w.open("18")
+		w.tap("product_button_price")
+		w.types("0.03")
+		w.as(bob, func() {
+			w.open("3")
+			w.tap("product_button_price")
+			w.types("0.1")
+		})
+		w.types("/catalog")
+		w.tap("catalog_button_saved")
+		w.tap("saved_button_watches")
+		w.tapLike("$0.99")
+		w.tapLike("🏷 Stop")
+		w.tap("nav_button_back") // one less
+		w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		pass(10 * time.Minute)
+		w.tap("nav_button_back")
+		pass(10 * time.Second)
+		w.tap("saved_button_watches")
+		pass(10 * time.Second)
+	})
+}
+
+// TestPagesOfWatches: eight a page, newest first; a page that is no longer there is the
+// last one.
+func TestPagesOfWatches(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.types("/start")
+		for service := range int64(17) {
+			must(w.T, w.app.DB.SetWatch(w.T.Context(), storage.Watch{UserID: anna.ID, Service: service + 2, Name: "Item", Kind: storage.WatchRestock}, 100))
+			pass(time.Millisecond)
+		}
+		w.types("/catalog")
+		w.tap("catalog_button_saved")
+		w.tap("saved_button_watches")
+		w.tapLabel("›")
+		w.tapLabel("›")
+		if got := fmt.Sprint(w.chat.Last().Keyboard); got != "[[[ 🔔 Gmail Account - USA ]] [[ ‹ ] [ 3/3 ]] [[ ‹ Back ] [ 🏠 Menu ]]]" {
+			w.T.Errorf("the last page is %s", got)
+		}
+		must(w.T, w.app.DB.RemoveWatch(w.T.Context(), anna.ID, 2, storage.WatchRestock))
+		w.chat.TapData(w.chat.Last().ID, keyboards.Watches.Data(keyboards.PageArgs{Page: 2}))
+		pass(time.Second)
+		if got := fmt.Sprint(w.chat.Last().Keyboard); !strings.Contains(got, "[ ‹ ] [ 2/2 ]") {
+			w.T.Errorf("after that the last page is %s", got)
 		}
 	})
 }

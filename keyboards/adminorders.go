@@ -60,8 +60,9 @@ var (
 )
 
 // AdminOrdersKeyboard lists the newest purchases of unknown outcome (of
-// unresolvedTotal) and one page of orders (of total), below the filters.
-func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []FilterEntry, unresolved []Item, unresolvedTotal int, orders []Item, total int) Rows {
+// unresolvedTotal) and one page of orders (of total), below the filters. With sums it
+// leads to the totals and to the export.
+func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []FilterEntry, unresolved []Item, unresolvedTotal int, orders []Item, total int, sums bool) Rows {
 	first := args
 	first.Page = 0
 	buttons := filterButtons(filters, args.Filter, func(filter uint8) string {
@@ -77,7 +78,7 @@ func AdminOrdersKeyboard(l *locales.Localizer, args AdminOrdersArgs, filters []F
 	}
 	rows = append(rows, column(l, orders)...)
 	rows = append(rows, Pages(args.Page, total, args.atPage)...)
-	if total > 0 {
+	if total > 0 && sums {
 		rows = append(rows, []Button{
 			Tap(l.Label("adminorders_button_totals"), AdminOrdersTotals.Data(args.Sublist(0))),
 			Tap(l.Label("orders_button_export"), AdminOrdersExport.Data(args)),
@@ -149,13 +150,19 @@ func AdminOrderKeyboard(l *locales.Localizer, args AdminOrderArgs, person int64)
 	return append(personRow(l, AdminOrder.Data(args), person), Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
 
-// AdminUnresolvedKeyboard is AdminOrderKeyboard for a purchase of unknown outcome.
-func AdminUnresolvedKeyboard(l *locales.Localizer, args AdminUnresolvedArgs, person int64) Rows {
+// AdminUnresolvedKeyboard is AdminOrderKeyboard for a purchase of unknown outcome. With
+// house it settles it; dismiss is the label of the button that says that nothing more was
+// bought, "" for none.
+func AdminUnresolvedKeyboard(l *locales.Localizer, args AdminUnresolvedArgs, person int64, house bool, dismiss string) Rows {
 	back := AdminOrders.Data(args.AdminOrdersArgs)
 	if args.ListPage > 0 {
 		back = AdminUnresolvedList.Data(args.Sublist(args.ListPage - 1))
 	}
-	return append(personRow(l, AdminUnresolved.Data(args), person), Foot(l, back)...)
+	rows := personRow(l, AdminUnresolved.Data(args), person)
+	if house {
+		rows = append(rows, houseRow(l, args.Purchase, dismiss))
+	}
+	return append(rows, Foot(l, back)...)
 }
 
 func personRow(l *locales.Localizer, refresh string, person int64) Rows {

@@ -32,7 +32,7 @@ func BroadcastsKeyboard(l *locales.Localizer, hasDraft bool, broadcasts []Item) 
 	if hasDraft {
 		write = l.Label("broadcast_button_go_on")
 	}
-	rows := append(Rows{{Tap(write, BroadcastWrite.Data(struct{}{}))}}, column(l, broadcasts)...)
+	rows := append(Rows{{Primary(Tap(write, BroadcastWrite.Data(struct{}{})))}}, column(l, broadcasts)...)
 	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), Broadcasts.Data(struct{}{}))})
 	return append(rows, Foot(l, Admin.Data(struct{}{}))...)
 }
@@ -53,8 +53,8 @@ func BroadcastWriteKeyboard(l *locales.Localizer, languages []locales.Language, 
 	rows := append(Rows{{text("", l.Label("broadcast_button_all"))}}, inRows(2, buttons)...)
 	if len(written) > 0 {
 		rows = append(rows, []Button{
-			Tap(l.Label("broadcast_button_preview"), BroadcastPreview.Data(struct{}{})),
-			Tap(l.Label("broadcast_button_discard"), BroadcastDiscard.Data(struct{}{})),
+			Primary(Tap(l.Label("broadcast_button_preview"), BroadcastPreview.Data(struct{}{}))),
+			danger(Tap(l.Label("broadcast_button_discard"), BroadcastDiscard.Data(struct{}{}))),
 		})
 	}
 	return append(rows, Foot(l, Broadcasts.Data(struct{}{}))...)
@@ -65,7 +65,7 @@ func BroadcastWriteKeyboard(l *locales.Localizer, languages []locales.Language, 
 func BroadcastTextKeyboard(l *locales.Localizer, args LanguageArgs, written bool) Rows {
 	var rows Rows
 	if written {
-		rows = Rows{{Tap(l.Label("broadcast_button_remove"), BroadcastRemove.Data(args))}}
+		rows = Rows{{danger(Tap(l.Label("broadcast_button_remove"), BroadcastRemove.Data(args)))}}
 	}
 	return append(rows, Foot(l, BroadcastWrite.Data(struct{}{}))...)
 }
@@ -74,7 +74,7 @@ func BroadcastTextKeyboard(l *locales.Localizer, args LanguageArgs, written bool
 // screen of its texts discards it.
 func BroadcastConfirmKeyboard(l *locales.Localizer, args BroadcastSendArgs) Rows {
 	return Rows{{
-		Tap(l.Label("broadcast_button_send"), BroadcastSend.Data(args)),
+		danger(Tap(l.Label("broadcast_button_send"), BroadcastSend.Data(args))),
 		Tap(l.Label("broadcast_button_cancel"), BroadcastWrite.Data(struct{}{})),
 	}}
 }
@@ -99,5 +99,5 @@ func BroadcastProgressKeyboard(l *locales.Localizer, id int64, running bool) Row
 }
 
 func broadcastStop(l *locales.Localizer, id int64) Button {
-	return Tap(l.Label("broadcast_button_stop"), BroadcastStop.Data(BroadcastArgs{ID: id}))
+	return danger(Tap(l.Label("broadcast_button_stop"), BroadcastStop.Data(BroadcastArgs{ID: id})))
 }

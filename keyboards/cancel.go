@@ -54,7 +54,7 @@ func ReminderKeyboard(l *locales.Localizer, order int64, phone bool) Rows {
 		label = "cancel_button"
 	}
 	return Rows{
-		{Tap(l.Label(label), OrderCancel.Data(listed(OrderViewArgs{Order: order})))},
+		{danger(Tap(l.Label(label), OrderCancel.Data(listed(OrderViewArgs{Order: order}))))},
 		{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))},
 	}
 }
@@ -62,7 +62,7 @@ func ReminderKeyboard(l *locales.Localizer, order int64, phone bool) Rows {
 // CancelAllKeyboard asks for confirmation; filter is that of the open orders.
 func CancelAllKeyboard(l *locales.Localizer, args CancelAllArgs, filter uint8) Rows {
 	return Rows{{
-		Tap(l.Label("cancel_all_button_sure"), CancelAllSure.Data(args)),
+		danger(Tap(l.Label("cancel_all_button_sure"), CancelAllSure.Data(args))),
 		Tap(l.Label("cancel_all_button_keep"), openOrders(filter)),
 	}}
 }
@@ -77,7 +77,7 @@ func CancelKeyboard(l *locales.Localizer, args CancelArgs) Rows {
 		keep = Order.Data(args.View())
 	}
 	return Rows{{
-		Tap(l.Label("cancel_button_sure"), OrderCancelSure.Data(args)),
+		danger(Tap(l.Label("cancel_button_sure"), OrderCancelSure.Data(args))),
 		Tap(l.Label("cancel_button_keep"), keep),
 	}}
 }

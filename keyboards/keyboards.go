@@ -29,6 +29,26 @@ var NoOp = route.New[struct{}]("n")
 // Tap returns a button that carries callback data.
 func Tap(label, data string) Button { return Button{Text: label, CallbackData: data} }
 
+// success returns the button in green (Bot API: style): it approves what the person was
+// asked.
+func success(b Button) Button {
+	b.Style = "success"
+	return b
+}
+
+// danger returns the button in red: it destroys something or gives it back, or asks
+// whether to.
+func danger(b Button) Button {
+	b.Style = "danger"
+	return b
+}
+
+// Primary returns the button in the app's colour: it is the one main action of a screen.
+func Primary(b Button) Button {
+	b.Style = "primary"
+	return b
+}
+
 // Copy returns a button that copies text to the person's clipboard. ok is false
 // if Telegram would refuse the text (Bot API: CopyTextButton, 1-256 characters).
 func Copy(label, text string) (button Button, ok bool) {

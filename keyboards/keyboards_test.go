@@ -53,6 +53,19 @@ func TestFitCutsAtAWord(t *testing.T) {
 	}
 }
 
+// TestOneCountryIsNotSorted: an app in one country has no button that sorts.
+func TestOneCountryIsNotSorted(t *testing.T) {
+	for total, want := range map[int]bool{1: false, 2: true} {
+		found := false
+		for _, b := range slices.Concat(SMSAppKeyboard(english(t), SMSAppArgs{}, nil, total, false, "m")...) {
+			found = found || b.Text == "✅ Success"
+		}
+		if found != want {
+			t.Errorf("%d countries: sorted %v, want %v", total, found, want)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	data := func(page uint16) string { return string(rune('a' + page)) }
 	for _, test := range []struct {

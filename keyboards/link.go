@@ -38,8 +38,9 @@ var (
 	LinkedQuantity = route.New[LinkedQuantityArgs]("lq")
 )
 
-// LinkedKeyboard lists one page of services for a link.
-func LinkedKeyboard(l *locales.Localizer, args LinkedArgs, services []Item, total int) Rows {
+// LinkedKeyboard lists the saved sets and one page of services for a link.
+func LinkedKeyboard(l *locales.Localizer, args LinkedArgs, sets, services []Item, total int) Rows {
+	services = append(sets, services...)
 	rows := append(column(l, services), Pages(args.Page, total, func(page uint16) string {
 		return Linked.Data(LinkedArgs{Link: args.Link, Page: page})
 	})...)

@@ -24,11 +24,11 @@ func ForgetKeyboard(l *locales.Localizer) Rows {
 	none := struct{}{}
 	return append(Rows{
 		{Tap(l.Label("mydata_button"), MyData.Data(none))},
-		{Tap(l.Label("forget_button"), ForgetAsk.Data(none))},
+		{danger(Tap(l.Label("forget_button"), ForgetAsk.Data(none)))},
 	}, Foot(l, Help.Data(none))...)
 }
 
 // ForgetSureKeyboard asks for confirmation.
 func ForgetSureKeyboard(l *locales.Localizer, args ForgetArgs) Rows {
-	return append(Rows{{Tap(l.Label("forget_button"), ForgetSure.Data(args))}}, Foot(l, Forget.Data(struct{}{}))...)
+	return append(Rows{{danger(Tap(l.Label("forget_button"), ForgetSure.Data(args)))}}, Foot(l, Forget.Data(struct{}{}))...)
 }

@@ -69,7 +69,7 @@ func OrdersKeyboard(l *locales.Localizer, args OrdersArgs, filters []FilterEntry
 		return Orders.Data(OrdersArgs{Filter: args.Filter, Page: page})
 	})...)
 	if actions.CancelAll {
-		rows = append(rows, []Button{Tap(l.Label("orders_button_cancel_all"), CancelAll.Data(struct{}{}))})
+		rows = append(rows, []Button{danger(Tap(l.Label("orders_button_cancel_all"), CancelAll.Data(struct{}{})))})
 	}
 	if actions.Export {
 		rows = append(rows, []Button{Tap(l.Label("orders_button_export"), OrdersExport.Data(struct{}{}))})
@@ -85,6 +85,7 @@ type OrderActions struct {
 	Accounts bool  // something was delivered
 	Cancel   bool  // it is open
 	Again    int64 // the purchase to repeat, 0 for none
+	Feedback FeedbackState
 }
 
 // OrderKeyboard goes with the screen of one order.
@@ -92,12 +93,17 @@ func OrderKeyboard(l *locales.Localizer, args OrderViewArgs, actions OrderAction
 	ref := OrderRef{Order: args.Order}
 	rows := Rows{{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}}
 	if actions.Accounts {
-		rows[0] = append(rows[0], Tap(l.Label("order_button_accounts"), OrderAccounts.Data(ref)))
+		rows[0] = append(rows[0], Primary(Tap(l.Label("order_button_accounts"), OrderAccounts.Data(ref))))
 	}
 	if actions.Cancel {
-		rows = append(rows, []Button{Tap(l.Label("cancel_button_refund"), OrderCancel.Data(listed(args)))})
+		rows = append(rows, []Button{danger(Tap(l.Label("cancel_button_refund"), OrderCancel.Data(listed(args))))})
 	}
-	rows = append(rows, append(orderAgain(l, actions.Again), problemButton(l, ref)))
+	feedback := feedbackRow(l, FeedbackArgs{Order: args.Order, Place: FeedbackOnOrder, Filter: args.Filter, Page: args.Page}, actions.Feedback)
+	if again := orderAgain(l, actions.Again); len(feedback) == 1 {
+		rows = append(rows, append(again, feedback...))
+	} else {
+		rows = append(append(rows, inRows(2, again)...), feedback)
+	}
 	return append(rows, Foot(l, Orders.Data(OrdersArgs{Filter: args.Filter, Page: args.Page}))...)
 }
 
@@ -122,26 +128,28 @@ func PlacedKeyboard(l *locales.Localizer, order int64) Rows {
 }
 
 // DeliveredKeyboard goes with delivered goods: a copy button for each account that
-// is short enough, then those of EndedKeyboard.
-func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []string) Rows {
+// is short enough, those of its parts, then those of EndedKeyboard.
+func DeliveredKeyboard(l *locales.Localizer, order, purchase int64, accounts []Account, state FeedbackState) Rows {
 	var copies []Button
-	for i, account := range accounts {
-		label := l.Label("delivered_button_copy")
-		if len(accounts) > 1 {
-			label = l.Label("delivered_button_copy_n", locales.Args{"N": l.Number(int64(i + 1))})
+	var parts Rows
+	for _, account := range accounts {
+		number := account.Number
+		if len(accounts) == 1 {
+			number = 0
 		}
-		if button, ok := Copy(label, account); ok {
+		if button, ok := Copy(numbered(l, "delivered_button_copy", "delivered_button_copy_n", number), account.Whole); ok {
 			copies = append(copies, button)
 		}
+		parts = append(parts, inRows(2, partButtons(l, order, number, account))...)
 	}
-	return append(inRows(2, copies), EndedKeyboard(l, order, purchase)...)
+	return append(append(inRows(2, copies), parts...), EndedKeyboard(l, order, purchase, state)...)
 }
 
 // EndedKeyboard goes with an order that has ended. purchase is the one to repeat, 0
 // for none.
-func EndedKeyboard(l *locales.Localizer, order, purchase int64) Rows {
+func EndedKeyboard(l *locales.Localizer, order, purchase int64, state FeedbackState) Rows {
 	return Rows{
 		append(orderAgain(l, purchase), Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))),
-		{problemButton(l, OrderRef{Order: order})},
+		feedbackRow(l, FeedbackArgs{Order: order}, state),
 	}
 }

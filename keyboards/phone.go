@@ -7,13 +7,17 @@ import (
 
 // Routes of a rented phone. PhoneShow draws its message, PhoneCheck asks the
 // marketplace first; PhoneAgain rents the same phone again, PhoneAnother another
-// one like it, through a confirm card.
+// one like it, through a confirm card. PhoneSwap asks whether to give the phone back for
+// another one, SwapSure says yes, at once or for later, and SwapOff ends what is not begun.
 var (
 	PhoneShow    = route.New[OrderRef]("ns")
 	PhoneCheck   = route.New[OrderRef]("nr")
 	PhoneAgain   = route.New[OrderRef]("na")
 	PhoneAnother = route.New[OrderRef]("nm")
 	PhoneCode    = route.New[OrderRef]("nc")
+	PhoneSwap    = route.New[OrderRef]("nw")
+	SwapSure     = route.New[PurchaseArgs]("nx")
+	SwapOff      = route.New[PurchaseArgs]("ny")
 )
 
 // PhoneState says what can be done with a rented phone.
@@ -24,6 +28,8 @@ type PhoneState struct {
 	CanCancel      bool
 	CanRentAnother bool // country and project are known
 	CanRentAgain   bool
+	CanSwap        bool
+	Armed          int64 // the purchase of a swap that is not begun, 0 for none
 }
 
 // PhoneKeyboard goes with the message that shows a phone.
@@ -31,7 +37,7 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 	ref := OrderRef{Order: order}
 	var row []Button
 	if state.Open && !state.Received {
-		row = append(row, Tap(l.Label("phone_button_check"), PhoneCheck.Data(ref)))
+		row = append(row, Primary(Tap(l.Label("phone_button_check"), PhoneCheck.Data(ref))))
 	}
 	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok && (state.Waiting || state.Received) {
 		row = append(row, button)
@@ -41,9 +47,34 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 		rows = append(rows, row)
 	}
 	if state.CanCancel {
-		return append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order}))})
+		var last []Button
+		switch {
+		case state.Armed != 0:
+			last = append(last, Tap(l.Label("swap_button_off"), SwapOff.Data(PurchaseArgs{Purchase: state.Armed})))
+		case state.CanSwap:
+			last = append(last, Tap(l.Label("swap_button"), PhoneSwap.Data(ref)))
+		}
+		return append(rows, append(last, danger(Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order})))))
 	}
-	return append(rows, rentMore(l, ref, state)...)
+	if rows = append(rows, rentMore(l, ref, state)...); len(rows) == 0 {
+		return RentedKeyboard(l)
+	}
+	return rows
+}
+
+// SwapKeyboard asks whether to swap a phone, at once or, unless at is "", at that time. A
+// purchase of 0 can't be afforded.
+func SwapKeyboard(l *locales.Localizer, order, purchase int64, at string) Rows {
+	ref := OrderRef{Order: order}
+	label := l.Label("swap_button_sure")
+	if at != "" {
+		label = l.Label("swap_button_later", locales.Args{"Time": at})
+	}
+	first := success(Tap(label, SwapSure.Data(PurchaseArgs{Purchase: purchase})))
+	if purchase == 0 {
+		first = Tap(l.Label("nav_button_refresh"), PhoneSwap.Data(ref))
+	}
+	return Rows{{first, Tap(l.Label("cancel_button_keep"), PhoneShow.Data(ref))}}
 }
 
 // rentMore offers to rent another phone, and the same one again.
@@ -63,8 +94,8 @@ func rentMore(l *locales.Localizer, ref OrderRef, state PhoneState) Rows {
 // are short enough, then those of rentMore.
 func CodeKeyboard(l *locales.Localizer, order int64, code, text string, state PhoneState) Rows {
 	var copies []Button
-	if button, ok := Copy(l.Label("code_button_copy"), code); ok {
-		copies = append(copies, button)
+	if copyCode, ok := Copy(l.Label("code_button_copy"), code); ok {
+		copies = append(copies, Primary(copyCode))
 	}
 	if button, ok := Copy(l.Label("code_button_copy_sms"), text); ok {
 		copies = append(copies, button)
@@ -95,14 +126,14 @@ func PhoneOrderKeyboard(l *locales.Localizer, args OrderViewArgs, phone string, 
 	ref := OrderRef{Order: args.Order}
 	row := []Button{Tap(l.Label("nav_button_refresh"), OrderRefresh.Data(args))}
 	if state.Received {
-		row = append(row, Tap(l.Label("phone_button_code"), PhoneCode.Data(ref)))
+		row = append(row, Primary(Tap(l.Label("phone_button_code"), PhoneCode.Data(ref))))
 	}
 	if button, ok := Copy(l.Label("phone_button_copy"), phone); ok {
 		row = append(row, button)
 	}
 	rows := Rows{row}
 	if state.CanCancel {
-		rows = append(rows, []Button{Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args)))})
+		rows = append(rows, []Button{danger(Tap(l.Label("cancel_button"), OrderCancel.Data(listed(args))))})
 	}
 	rows = append(rows, rentMore(l, ref, state)...)
 	rows = append(rows, []Button{problemButton(l, ref)})

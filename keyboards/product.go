@@ -17,6 +17,10 @@ const (
 	FromRecommended
 	FromSeller // Hash: SellerArgs.Seller
 	FromSaved
+	FromWatches
+	FromShelfCheapest // Hash as of FromShelf
+	FromShelfInStock  // likewise
+	FromNews          // Search: the NewsGroup
 )
 
 // ProductList is a page of a list of products. Products carry it in their
@@ -33,6 +37,10 @@ func (p ProductList) Back() string {
 	switch {
 	case p.From == FromShelf && p.Hash != "":
 		return Shelf.Data(ShelfArgs{Path: p.Hash, Page: p.Page})
+	case p.From == FromShelfCheapest:
+		return SortedShelf.Data(SortedShelfArgs{ShelfArgs{Path: p.Hash, Page: p.Page}, CheapestFirst})
+	case p.From == FromShelfInStock:
+		return SortedShelf.Data(SortedShelfArgs{ShelfArgs{Path: p.Hash, Page: p.Page}, SoldOutHidden})
 	case p.From == FromSearch:
 		return Found.Data(FoundArgs{Search: p.Search, Page: p.Page})
 	case p.From == FromRecommended:
@@ -41,6 +49,10 @@ func (p ProductList) Back() string {
 		return SellerGoods.Data(SellerArgs{Seller: p.Hash, Page: p.Page})
 	case p.From == FromSaved:
 		return Saved.Data(SavedArgs{Page: p.Page})
+	case p.From == FromNews:
+		return News.Data(NewsArgs{Group: NewsGroup(min(max(p.Search, 0), int64(NewsNew))), Page: p.Page})
+	case p.From == FromWatches:
+		return Watches.Data(PageArgs{Page: p.Page})
 	default:
 		return Catalog.Data(PageArgs{})
 	}
@@ -76,17 +88,30 @@ var (
 	OtherAmount    = route.New[ProductArgs]("pa")
 	Quantity       = route.New[QuantityArgs]("q")
 	SkipEmail      = route.New[QuantityArgs]("qs")
+	LastEmail      = route.New[QuantityArgs]("ql")
 )
 
-// ProductKeyboard offers quantities (none if the product is sold out), with other to
+// ProductKeyboard offers quantities (none if the product can't be ordered), with other to
 // type another one, and what the marks can be changed to.
 func ProductKeyboard(l *locales.Localizer, args ProductArgs, quantities []int64, other bool, marks ProductMarks) Rows {
 	rows := quantityRows(l, 4, quantities, func(n int64) string { return Quantity.Data(args.WithQuantity(n)) })
 	if other {
 		rows = append(rows, []Button{Tap(l.Label("product_button_amount"), OtherAmount.Data(args))})
 	}
-	rows = append(rows, marks.rows(l, args, len(quantities) == 0)...)
-	rows = append(rows, []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))})
+	if marks.Addable {
+		row := []Button{Tap(l.Label("basket_button_add"), BasketProduct.Data(args))}
+		if marks.Basket {
+			row = append(row, Tap(l.Label("menu_button_basket"), Basket.Data(struct{}{})))
+		}
+		rows = append(rows, row)
+	}
+	rows = append(rows, marks.rows(l, args)...)
+	last := []Button{Tap(l.Label("nav_button_refresh"), ProductRefresh.Data(args))}
+	if marks.Share {
+		query := InlineProduct(args.Service)
+		last = append(last, Button{Text: l.Label("product_button_share"), SwitchInlineQuery: &query})
+	}
+	rows = append(rows, last)
 	return append(rows, Foot(l, args.Back())...)
 }
 
@@ -98,9 +123,14 @@ func quantityRows(l *locales.Localizer, perRow int, quantities []int64, data fun
 	return inRows(perRow, buttons)
 }
 
-// EmailKeyboard offers to skip the delivery e-mail.
-func EmailKeyboard(l *locales.Localizer, args QuantityArgs) Rows {
-	return append(Rows{{Tap(l.Label("order_button_skip"), SkipEmail.Data(args))}}, Foot(l, Product.Data(args.Product()))...)
+// EmailKeyboard offers to skip the delivery e-mail, or to use the one before. last is how
+// that is shown, "" for none.
+func EmailKeyboard(l *locales.Localizer, args QuantityArgs, last string) Rows {
+	choices := []Button{Tap(l.Label("order_button_skip"), SkipEmail.Data(args))}
+	if last != "" {
+		choices = append([]Button{Tap(l.Label("email_button_last", locales.Args{"Email": last}), LastEmail.Data(args))}, choices...)
+	}
+	return append(Rows{choices}, Foot(l, Product.Data(args.Product()))...)
 }
 
 // QuantityChoices returns the quantities that are offered as buttons: lowest, and

@@ -29,6 +29,7 @@ var (
 	WatchRestockOff = route.New[ProductArgs]("wx")
 	WatchPrice      = route.New[ProductArgs]("wp")
 	WatchPriceOff   = route.New[ProductArgs]("wo")
+	Watches         = route.New[PageArgs]("wl")
 )
 
 // SavedKeyboard lists one page of saved goods.
@@ -39,20 +40,33 @@ func SavedKeyboard(l *locales.Localizer, args SavedArgs, goods []Item, total int
 	if args.Removing {
 		return append(rows, Foot(l, Saved.Data(SavedArgs{Page: args.Page}))...)
 	}
-	rows = append(rows, []Button{Tap(l.Label("saved_button_remove"), Saved.Data(SavedArgs{Page: args.Page, Removing: true}))})
+	if total > 0 {
+		rows = append(rows, []Button{Tap(l.Label("saved_button_remove"), Saved.Data(SavedArgs{Page: args.Page, Removing: true}))})
+	}
+	rows = append(rows, []Button{Tap(l.Label("saved_button_watches"), Watches.Data(PageArgs{}))})
 	return append(rows, Foot(l, Catalog.Data(PageArgs{}))...)
 }
 
-// ProductMarks is whether a person has saved a product, and their watches of it.
-// Price is the formatted price of the price watch, "" for none.
+// WatchesKeyboard lists one page of watches.
+func WatchesKeyboard(l *locales.Localizer, page uint16, watches []Item, total int) Rows {
+	rows := append(column(l, watches), Pages(page, total, func(page uint16) string { return Watches.Data(PageArgs{Page: page}) })...)
+	return append(rows, Foot(l, Saved.Data(SavedArgs{}))...)
+}
+
+// ProductMarks is whether a product is sold out, whether a person has saved it, and
+// their watches of it. Price is the formatted price of the price watch, "" for none.
 type ProductMarks struct {
+	SoldOut bool
 	Saved   bool
 	Restock bool
 	Price   string
+	Share   bool // inline mode is on
+	Addable bool // it can be put into the basket
+	Basket  bool // there is something in the basket
 }
 
 // rows sets the marks that are not set, and removes those that are.
-func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool) Rows {
+func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs) Rows {
 	save := Tap(l.Label("product_button_save"), Save.Data(args))
 	if m.Saved {
 		save = Tap(l.Label("product_button_saved"), Unsave.Data(args))
@@ -65,7 +79,7 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 	switch {
 	case m.Restock:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back_off"), WatchRestockOff.Data(args))})
-	case soldOut:
+	case m.SoldOut:
 		rows = append(rows, []Button{Tap(l.Label("product_button_back"), WatchRestock.Data(args))})
 	}
 	return rows
@@ -73,5 +87,5 @@ func (m ProductMarks) rows(l *locales.Localizer, args ProductArgs, soldOut bool)
 
 // WatchKeyboard goes with the message of a watch that has fired.
 func WatchKeyboard(l *locales.Localizer, service int64) Rows {
-	return append(Rows{{Tap(l.Label("watch_fired_button_open"), Product.Data(ProductArgs{Service: service}))}}, Foot(l, "")...)
+	return append(Rows{{Primary(Tap(l.Label("watch_fired_button_open"), Product.Data(ProductArgs{Service: service})))}}, Foot(l, "")...)
 }

@@ -19,5 +19,5 @@ var (
 
 // KeyHintKeyboard goes with the answer to text that looks like an API key.
 func KeyHintKeyboard(l *locales.Localizer) Rows {
-	return append(Rows{{Tap(l.Label("menu_button_key"), Key.Data(struct{}{}))}}, Foot(l, "")...)
+	return append(Rows{{Primary(Tap(l.Label("menu_button_key"), Key.Data(struct{}{})))}}, Foot(l, "")...)
 }

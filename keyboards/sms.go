@@ -65,7 +65,7 @@ func SMSCountriesKeyboard(l *locales.Localizer, args SMSCountriesArgs, countries
 		return SMSCountries.Data(SMSCountriesArgs{Search: args.Search, Page: page})
 	})...)
 	rows = append(rows, []Button{Tap(l.Label("sms_button_find"), SMSFindCountry.Data(struct{}{}))})
-	back := ""
+	back := SMSApps.Data(SMSAppsArgs{})
 	if args.Search != 0 {
 		back = SMSCountries.Data(SMSCountriesArgs{})
 	}
@@ -89,12 +89,16 @@ func SMSProjectsKeyboard(l *locales.Localizer, args SMSProjectsArgs, projects []
 
 // SMSProjectKeyboard offers to rent 1 to most phones.
 func SMSProjectKeyboard(l *locales.Localizer, args SMSProjectArgs, most int) Rows {
+	rows := phoneQuantities(l, most, func(n uint8) string {
+		return SMSQuantity.Data(SMSQuantityArgs{SMSProjectArgs: args, Quantity: n})
+	})
+	return append(rows, Foot(l, SMSProjects.Data(args.List()))...)
+}
+
+func phoneQuantities(l *locales.Localizer, most int, data func(n uint8) string) Rows {
 	var quantities []int64
 	for n := range most {
 		quantities = append(quantities, int64(n+1))
 	}
-	rows := quantityRows(l, 5, quantities, func(n int64) string {
-		return SMSQuantity.Data(SMSQuantityArgs{SMSProjectArgs: args, Quantity: uint8(n)}) //nolint:gosec // most is at most 10
-	})
-	return append(rows, Foot(l, SMSProjects.Data(args.List()))...)
+	return quantityRows(l, 5, quantities, func(n int64) string { return data(uint8(n)) }) //nolint:gosec // most is at most 10
 }

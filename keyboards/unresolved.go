@@ -9,7 +9,7 @@ import (
 // the person says it became.
 type AdoptArgs struct {
 	Purchase   int64
-	ExternalID int64
+	ExternalID TypedID
 }
 
 // UnresolvedArgs is a purchase of unknown outcome. Its card has a button back to the
@@ -33,7 +33,7 @@ var (
 func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, retry bool) Rows {
 	purchase := PurchaseArgs{Purchase: args.Purchase}
 	rows := Rows{
-		{Tap(l.Label("unresolved_button_balance"), UnresolvedBalance.Data(args))},
+		{Primary(Tap(l.Label("unresolved_button_balance"), UnresolvedBalance.Data(args)))},
 		{Tap(l.Label("unresolved_button_id"), UnresolvedAdopt.Data(purchase))},
 	}
 	if !dismissed {
@@ -51,7 +51,7 @@ func UnresolvedKeyboard(l *locales.Localizer, args UnresolvedArgs, dismissed, re
 // AdoptKeyboard asks for confirmation that the found order is the purchase.
 func AdoptKeyboard(l *locales.Localizer, args AdoptArgs) Rows {
 	return Rows{{
-		Tap(l.Label("unresolved_button_yes"), UnresolvedAdoptSure.Data(args)),
+		success(Tap(l.Label("unresolved_button_yes"), UnresolvedAdoptSure.Data(args))),
 		Tap(l.Label("unresolved_button_no"), UnresolvedBalance.Data(UnresolvedArgs{Purchase: args.Purchase})),
 	}}
 }

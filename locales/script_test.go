@@ -24,7 +24,12 @@ var sameAsEnglish = map[string][]string{
 	"unresolved_button_no":     {"es"},                            //
 	"nav_button_menu":          {"fr", "pt", "pt-BR", "vi"},       // Menu
 	"admin_button_maintenance": {"fr"},                            // Maintenance
+	"greeting_button_text":     {"de"},                            // Text
+	"list_per_thousand":        {"fr", "vi"},                      // k is usual
 	"currency_eur":             {"es", "fr", "pt", "pt-BR", "vi"}, // euro
+	"sms_seconds":              {"de", "es", "fr", "pt", "pt-BR"}, // symbols of units
+	"sms_minutes":              {"es", "fr", "pt", "pt-BR"},
+	"sms_hours":                {"es", "fr", "pt", "pt-BR"},
 }
 
 // prose returns a message without its placeholders and markup.
@@ -60,7 +65,7 @@ func TestTranslationsDifferFromEnglish(t *testing.T) {
 
 // names matches what is the same in every language: brands, settings, addresses,
 // commands, and tags as examples.
-var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|Tether|API|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
+var names = regexp.MustCompile(`&lt;.*?&gt;|&amp;lt;|[A-Z]+(_[A-Z]+)+(=[a-z-]+)?|HStockPlus|hstockbot|Telegram|BotFather|Gmail|Instagram|Tether|API|2FA|SMS|SMM|CSV|UTC|ID|https?://[^\s<]*|https|instagram\.com\S*|t\.me|\{name\}|name@example\.com|/[a-z]+|@[a-zA-Z]+|&(lt|gt|amp|quot);`)
 
 // scripts are the scripts of the languages that are not written in Latin.
 var scripts = map[string][]*unicode.RangeTable{

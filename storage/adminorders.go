@@ -13,14 +13,14 @@ import (
 // All people's orders, as admins see them. This file names no column that holds what
 // people typed or were sent, and its types have no field for it.
 
-// AdminOrder is a person's order as admins see it. UserID and ExternalID are 0 where the
-// person was forgotten.
+// AdminOrder is a person's order as admins see it. UserID is 0 and ExternalID "" where
+// the person was forgotten.
 type AdminOrder struct {
 	ID          int64               `db:"id"`
 	UserID      int64               `db:"user_id"`
 	Person      string              `db:"person" from:"COALESCE((SELECT users.name FROM users WHERE users.id = orders.user_id), '')"` // the stored name, or ""
 	Kind        Kind                `db:"kind"`
-	ExternalID  int64               `db:"external_id"`
+	ExternalID  string              `db:"external_id"`
 	Adopted     bool                `db:"adopted"`
 	External    bool                `db:"external"`
 	Name        string              `db:"name"`
@@ -33,6 +33,7 @@ type AdminOrder struct {
 	Charge      decimal.NullDecimal `db:"charge"`
 	Currency    string              `db:"currency"`
 	Delivered   int64               `db:"delivered"`
+	Present     int64               `db:"present"`
 	ConfirmedAt time.Time           // when the purchase was sent; zero where External, and in lists
 	CreatedAt   time.Time           `db:"created_at"`
 	UpdatedAt   time.Time           `db:"updated_at"`
@@ -42,6 +43,7 @@ type AdminOrder struct {
 	ClosedAt    time.Time           `db:"closed_at"`
 	Polls       int64               `db:"polls"`
 	Failures    int64               `db:"failures"` // polls in a row that failed
+	orderMarkup
 }
 
 var adminOrderColumns = columnsOf[AdminOrder]()
@@ -52,12 +54,12 @@ type AdminOrderFilter struct {
 	State    OrderFilter
 	Person   int64
 	Category string    // in English
-	Day      time.Time // in UTC, when the order was placed
+	Day      time.Time // on which the order was placed; zero for all
 }
 
 // where returns the condition on rows of orders, beginning with "WHERE", and its
 // arguments.
-func (f AdminOrderFilter) where() (string, []any) {
+func (db *DB) ordersOf(f AdminOrderFilter) (string, []any) {
 	condition, args := `WHERE 1 = 1`+f.State.where(), []any{}
 	if f.Person != 0 {
 		condition, args = condition+` AND user_id = ?`, append(args, f.Person)
@@ -66,16 +68,14 @@ func (f AdminOrderFilter) where() (string, []any) {
 		condition, args = condition+` AND category = ?`, append(args, f.Category)
 	}
 	if !f.Day.IsZero() {
-		condition, args = condition+` AND orders.created_at >= ? AND orders.created_at < ?`, append(args, toMillis(f.Day), toMillis(f.Day.Add(day)))
+		condition, args = condition+` AND orders.created_at >= ? AND orders.created_at < ?`, append(args, toMillis(db.DayBegins(f.Day)), toMillis(db.DayBegins(f.Day.Add(day))))
 	}
 	return condition, args
 }
 
-const day = 24 * time.Hour
-
 // AdminOrders returns a page of all people's orders, the newest first.
 func (db *DB) AdminOrders(ctx context.Context, filter AdminOrderFilter, limit, offset int) ([]AdminOrder, error) {
-	condition, args := filter.where()
+	condition, args := db.ordersOf(filter)
 	// The inner query reads only an index: the rows that a far page skips are not read.
 	return db.adminOrders(ctx, `JOIN (SELECT orders.id AS chosen FROM orders `+condition+` ORDER BY orders.created_at DESC, orders.id DESC LIMIT ? OFFSET ?) AS page
 		ON page.chosen = orders.id ORDER BY orders.created_at DESC, orders.id DESC`, append(args, limit, offset)...)
@@ -83,14 +83,14 @@ func (db *DB) AdminOrders(ctx context.Context, filter AdminOrderFilter, limit, o
 
 // CountAdminOrders returns how many orders a filter selects.
 func (db *DB) CountAdminOrders(ctx context.Context, filter AdminOrderFilter) (int, error) {
-	condition, args := filter.where()
+	condition, args := db.ordersOf(filter)
 	return db.countRows(ctx, "count all orders", `SELECT COUNT(*) FROM orders `+condition, args...)
 }
 
 // AdminOrdersByExternalID returns the orders with an id of the marketplace, the newest
 // first, at most limit: several people may have imported one, and the marketplace may
 // count numbers for codes apart.
-func (db *DB) AdminOrdersByExternalID(ctx context.Context, externalID int64, limit int) ([]AdminOrder, error) {
+func (db *DB) AdminOrdersByExternalID(ctx context.Context, externalID string, limit int) ([]AdminOrder, error) {
 	return db.adminOrders(ctx, `WHERE external_id = ? ORDER BY orders.created_at DESC, orders.id DESC LIMIT ?`, externalID, limit)
 }
 
@@ -120,23 +120,24 @@ func (db *DB) adminOrders(ctx context.Context, rest string, args ...any) ([]Admi
 // EachAdminOrder calls do with each order that a filter selects, the newest first,
 // reading a page at a time. It returns do's error, or nil for ErrStop.
 func (db *DB) EachAdminOrder(ctx context.Context, filter AdminOrderFilter, do func(AdminOrder) error) error {
-	condition, args := filter.where()
+	condition, args := db.ordersOf(filter)
 	return eachOrder(func(before, id int64) ([]AdminOrder, error) {
 		return db.adminOrders(ctx, condition+` AND orders.created_at <= ? AND (orders.created_at < ? OR orders.id < ?)
 			ORDER BY orders.created_at DESC, orders.id DESC LIMIT ?`, append(args[:len(args):len(args)], before, before, id, exportPage)...)
 	}, func(o AdminOrder) (time.Time, int64) { return o.CreatedAt, o.ID }, do)
 }
 
-// AdminOrderTotals sums the charges of the orders of a filter, per day (UTC, by when they
-// were placed) and currency, the oldest day first. Refunded and imported orders do not
+// AdminOrderTotals sums the charges of the orders of a filter, per day on which they
+// were placed and currency, the oldest day first. Refunded and imported orders do not
 // count.
 func (db *DB) AdminOrderTotals(ctx context.Context, filter AdminOrderFilter) (totals []DailyCharges, err error) {
-	condition, args := filter.where()
+	condition, args := db.ordersOf(filter)
+	of := db.dayNumber("orders.created_at")
 	// Charges are decimal text, which no database sums exactly: the database counts
 	// equal charges, and each is multiplied here.
-	rows, err := db.reader.QueryxContext(ctx, db.bind(`SELECT orders.created_at / 86400000 AS day, currency, charge, COUNT(*) AS times FROM orders `+condition+`
+	rows, err := db.reader.QueryxContext(ctx, `SELECT `+of+` AS day, currency, charge, COUNT(*) AS times FROM orders `+condition+`
 		AND charge IS NOT NULL AND state <> 'refunded' AND external = 0
-		GROUP BY orders.created_at / 86400000, currency, charge ORDER BY orders.created_at / 86400000, currency`), args...)
+		GROUP BY `+of+`, currency, charge ORDER BY `+of+`, currency`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sum all charges: %w", err)
 	}
@@ -178,25 +179,25 @@ func (db *DB) AdminOrderCategories(ctx context.Context) ([]string, error) {
 	return categories, nil
 }
 
-// AdminOrderDays returns the latest days (UTC) on which orders of a filter were placed,
+// AdminOrderDays returns the latest days on which orders of a filter were placed,
 // at most limit; the day of the filter is ignored.
 func (db *DB) AdminOrderDays(ctx context.Context, filter AdminOrderFilter, limit int) ([]time.Time, error) {
 	filter.Day = time.Time{}
-	condition, args := filter.where()
+	condition, args := db.ordersOf(filter)
 	var days []time.Time
 	before := int64(math.MaxInt64)
 	for len(days) < limit {
 		var latest []int64
-		err := db.reader.SelectContext(ctx, &latest, db.bind(`SELECT orders.created_at FROM orders `+condition+` AND orders.created_at < ?
-			ORDER BY orders.created_at DESC LIMIT 1`), append(args[:len(args):len(args)], before)...)
+		err := db.reader.SelectContext(ctx, &latest, `SELECT orders.created_at FROM orders `+condition+` AND orders.created_at < ?
+			ORDER BY orders.created_at DESC LIMIT 1`, append(args[:len(args):len(args)], before)...)
 		if err != nil {
 			return nil, fmt.Errorf("read the days of orders: %w", err)
 		}
 		if len(latest) == 0 {
 			break
 		}
-		of := fromMillis(latest[0]).Truncate(day)
-		days, before = append(days, of), toMillis(of)
+		of := db.Day(fromMillis(latest[0]))
+		days, before = append(days, of), toMillis(db.DayBegins(of))
 	}
 	return days, nil
 }

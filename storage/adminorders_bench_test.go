@@ -43,7 +43,7 @@ func manyOrders(tb testing.TB, db *DB, n int) {
 			if _, err := tx.ExecContext(tb.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_fingerprint, kind, external_id, adopted, service, name, quantity, link_sealed, origin,
 				state, raw_status, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until, category)
 				VALUES (?, ?, ?, 1, ?, ?, ?, 0, 1, 'Goods', 1, 'sealed', '', ?, 'Completed', ?, 'USD', 0, 1, ?, 0, ?, 0, 1, 0, '', 0, ?)`,
-				i+1, i%2000+1, i+1, key, kind, i+1, state, charge, toMillis(at), closed, category); err != nil {
+				i+1, i%2000+1, i+1, key, kind, strconv.Itoa(i+1), state, charge, toMillis(at), closed, category); err != nil {
 				return err
 			}
 		}

@@ -21,29 +21,41 @@ type AdminUnresolved struct {
 	CountryName string              `db:"country_name"`
 	Total       decimal.Decimal     // at the rate that was read before sending
 	Currency    string              `db:"currency"`
+	House       bool                `db:"house"` // the operator's key has paid: admins settle it
 	SentAt      time.Time           `db:"sent_at"`
 	Fall        decimal.NullDecimal // of the balance until the newest reading; invalid before the first
 	Verdict     Verdict             `db:"verdict"`
 	Checks      int                 `db:"checks"`
 	NextAt      time.Time           `db:"next_check_at"` // of the next reading; zero: none is to come
+	// Dismissed: an admin said that it was not placed, or the phones that were not adopted.
+	Dismissed bool  `db:"dismissed" from:"CASE WHEN state = 'dismissed' OR reason = 'rest_dismissed' THEN 1 ELSE 0 END"`
+	Adopted   int64 `db:"adopted" from:"(SELECT COUNT(*) FROM orders WHERE orders.purchase_id = purchases.id)"` // phones that were adopted
 }
 
+// keepDismissed is for how long after it was sent a dismissed purchase is listed.
+const keepDismissed = 30 * day
+
+// isUnresolved is the condition of a purchase that may still be adopted, where the operator's
+// key has paid also after an admin has dismissed it.
+const isUnresolved = `(state = 'outcome_unknown' OR house = 1 AND (state = 'dismissed' OR ` + isIncomplete + `))`
+
 // AdminUnresolvedPurchases returns a page of all people's purchases of unknown outcome,
-// the newest first, and the number of all that the filter selects.
+// the newest first, and the number of all that the filter selects. Those that the operator's
+// key has paid are listed until all their phones are adopted; dismissed ones for a while, last.
 func (db *DB) AdminUnresolvedPurchases(ctx context.Context, filter AdminOrderFilter, limit, offset int) ([]AdminUnresolved, int, error) {
-	condition, args := filter.whereUnresolved()
+	condition, args := db.unresolvedOf(filter)
 	total, err := db.countRows(ctx, "count all unresolved purchases", `SELECT COUNT(*) FROM purchases `+condition, args...)
 	if err != nil {
 		return nil, 0, err
 	}
-	unresolved, err := db.adminUnresolved(ctx, condition+` ORDER BY purchases.sent_at DESC, purchases.id DESC LIMIT ? OFFSET ?`, append(args, limit, offset)...)
+	unresolved, err := db.adminUnresolved(ctx, condition+` ORDER BY dismissed, purchases.sent_at DESC, purchases.id DESC LIMIT ? OFFSET ?`, append(args, limit, offset)...)
 	return unresolved, total, err
 }
 
-// AdminUnresolvedPurchase returns a purchase of unknown outcome of any person;
+// AdminUnresolvedPurchase returns one that AdminUnresolvedPurchases may list, however old;
 // ErrNotFound also where its outcome is known by now.
 func (db *DB) AdminUnresolvedPurchase(ctx context.Context, id int64) (AdminUnresolved, error) {
-	unresolved, err := db.adminUnresolved(ctx, `WHERE purchases.id = ? AND state = 'outcome_unknown'`, id)
+	unresolved, err := db.adminUnresolved(ctx, `WHERE purchases.id = ? AND `+isUnresolved, id)
 	if err != nil {
 		return AdminUnresolved{}, err
 	}
@@ -53,10 +65,11 @@ func (db *DB) AdminUnresolvedPurchase(ctx context.Context, id int64) (AdminUnres
 	return unresolved[0], nil
 }
 
-// whereUnresolved is where for purchases: they have no order state, and their day is
+// unresolvedOf is ordersOf for purchases: they have no order state, and their day is
 // when they were sent.
-func (f AdminOrderFilter) whereUnresolved() (string, []any) {
-	conditions, args := []string{`WHERE state = 'outcome_unknown'`}, []any{}
+func (db *DB) unresolvedOf(f AdminOrderFilter) (string, []any) {
+	since := toMillis(time.Now().Add(-keepDismissed))
+	conditions, args := []string{`WHERE (state = 'outcome_unknown' OR house = 1 AND (state = 'dismissed' AND sent_at > 0 AND sent_at > ? OR ` + isIncomplete + ` AND (reason = '' OR sent_at > ?)))`}, []any{since, since}
 	switch f.State {
 	case FilterSMS:
 		conditions = append(conditions, `kind = 'sms'`)
@@ -71,7 +84,7 @@ func (f AdminOrderFilter) whereUnresolved() (string, []any) {
 		conditions, args = append(conditions, `category = ?`), append(args, f.Category)
 	}
 	if !f.Day.IsZero() {
-		conditions, args = append(conditions, `sent_at >= ? AND sent_at < ?`), append(args, toMillis(f.Day), toMillis(f.Day.Add(day)))
+		conditions, args = append(conditions, `sent_at >= ? AND sent_at < ?`), append(args, toMillis(db.DayBegins(f.Day)), toMillis(db.DayBegins(f.Day.Add(day))))
 	}
 	return strings.Join(conditions, ` AND `), args
 }

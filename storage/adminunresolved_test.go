@@ -23,6 +23,7 @@ func insertUnresolved(tb testing.TB, db *DB, p Purchase, seen string) Purchase {
 	if _, err := db.StartSending(ctx, p.ID, "test", Terms{Rate: p.Rate, Balance: p.Balance, Currency: p.Currency}, now, farFuture); err != nil {
 		tb.Fatal(err)
 	}
+	p.SentAt = now
 	if _, err := db.MarkOutcomeUnknown(ctx, p, "canary words", now, Message{UserID: p.UserID, PurchaseID: p.ID, Kind: "x", CreatedAt: now}); err != nil {
 		tb.Fatal(err)
 	}
@@ -85,5 +86,72 @@ func TestAdminUnresolvedPurchases(t *testing.T) {
 	}
 	if _, err := db.AdminUnresolvedPurchase(ctx, goods.ID); !errors.Is(err, ErrNotFound) {
 		t.Errorf("dismissed: %v", err)
+	}
+}
+
+// Purchases that the operator's key has paid are listed for admins until all phones are
+// adopted, and dismissed ones, last, for a while.
+func TestAdminUnresolvedHouse(t *testing.T) {
+	db := openHouse(t, 1)
+	ctx, now := t.Context(), time.Now()
+	give(t, db, 1, "100", "10", true, now)
+	wantListed := func(what string, want ...AdminUnresolved) {
+		t.Helper()
+		all, total, err := db.AdminUnresolvedPurchases(ctx, AdminOrderFilter{}, 8, 0)
+		var got []AdminUnresolved
+		for _, p := range all {
+			one, err := db.AdminUnresolvedPurchase(ctx, p.ID)
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			equal(t, what, p, one)
+			got = append(got, AdminUnresolved{ID: p.ID, Dismissed: p.Dismissed, Adopted: p.Adopted})
+		}
+		if err != nil || total != len(want) {
+			t.Errorf("%s: %d, %v", what, total, err)
+		}
+		equal(t, what, want, got)
+	}
+	dismiss := func(p Purchase) {
+		t.Helper()
+		for _, want := range []bool{true, false} {
+			if done, err := db.DismissHousePurchase(ctx, p.ID, now, byAdmin("dismiss", now)); err != nil || done != want {
+				t.Errorf("dismissed %v, %v, want %v", done, err, want)
+			}
+		}
+	}
+	adopt := func(p Purchase, id int64) Order {
+		t.Helper()
+		order, adopted, err := db.AdoptOrder(ctx, p, Placement{ExternalID: idOf(id)}, now, now, func(Order) []Message { return nil }, byAdmin("adopt", now))
+		if err != nil || !adopted {
+			t.Fatalf("adopted %v, %v", adopted, err)
+		}
+		return order
+	}
+	at := now.Add(-time.Hour)
+	phones := markUnknown(t, db, sendHouse(t, db, houseDraft(t, db, 1, KindSMS, "1", 3, at), at))
+	goods := markUnknown(t, db, sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "5", 1, now), now))
+	wantListed("unknown", AdminUnresolved{ID: goods.ID}, AdminUnresolved{ID: phones.ID})
+	dismiss(goods)
+	first := adopt(phones, 1)
+	reportHouse(t, db, first, OrderDelivered, "1", now)
+	wantListed("one adopted", AdminUnresolved{ID: phones.ID, Adopted: 1}, AdminUnresolved{ID: goods.ID, Dismissed: true})
+	equal(t, "one of three charged, two held", "96.7", available(t, db, 1, now))
+	dismiss(phones)
+	equal(t, "that was all", "98.9", available(t, db, 1, now))
+	wantListed("that was all", AdminUnresolved{ID: goods.ID, Dismissed: true}, AdminUnresolved{ID: phones.ID, Dismissed: true, Adopted: 1})
+	adopt(phones, 2)
+	equal(t, "another one was found", "97.8", available(t, db, 1, now))
+	adopt(phones, 3)
+	adopt(goods, 1)
+	wantListed("all adopted")
+	equal(t, "all adopted", "91.2", available(t, db, 1, now))
+	at = now.Add(-keepDismissed)
+	old := markUnknown(t, db, sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "5", 1, at), at))
+	wantListed("an old one", AdminUnresolved{ID: old.ID})
+	dismiss(old)
+	wantListed("an old one, dismissed")
+	if _, err := db.AdminUnresolvedPurchase(ctx, old.ID); err != nil {
+		t.Errorf("an old one: %v", err)
 	}
 }

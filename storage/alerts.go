@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -29,7 +30,10 @@ type AlertChanges struct {
 	Deleted  []Alert // the end was notified, or need not be
 	Notified []Alert // the start was notified
 
-	Messages []Message // the notifications
+	// Report is posted in the room in place of being sent to its Admins while the room
+	// works. Its zero value is none.
+	Report   RoomNotice
+	Messages []Message // other notifications
 	Setting  string    // where At is kept as unix milliseconds, "" for nowhere
 	At       time.Time
 }
@@ -43,12 +47,31 @@ func (db *DB) Alerts(ctx context.Context) ([]Alert, error) {
 	return alerts, nil
 }
 
-// ApplyAlertChanges stores changes of alerts, with the messages about them.
+// errNotifiedBefore rolls back changes that another process has notified.
+var errNotifiedBefore = errors.New("notified by another process")
+
+// errNobodyTold rolls back changes that nobody would be notified of any more.
+var errNobodyTold = errors.New("nobody is notified")
+
+// ApplyAlertChanges stores changes of alerts, with the messages about them. It stores
+// nothing, which is no error, where another process has notified the start or the end
+// of one of them since it was read, or where nobody would get the Report.
 func (db *DB) ApplyAlertChanges(ctx context.Context, c AlertChanges) error {
-	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
+	messages := withIDs(c.Messages...)
+	notifies := len(c.Messages) > 0 || c.Report.Message.Kind != ""
+	err := db.writeOnce(ctx, messagesExist(ctx, messages), func(tx *sqlx.Tx) (err error) {
+		notify := func(query string, args ...any) {
+			if err != nil {
+				return
+			}
+			found := false
+			if found, err = db.transitionTx(ctx, tx, query, args...); err == nil && !found && notifies {
+				err = errNotifiedBefore
+			}
+		}
 		run := func(query string, args ...any) {
 			if err == nil {
-				_, err = tx.ExecContext(ctx, db.bind(query), args...)
+				_, err = tx.ExecContext(ctx, query, args...)
 			}
 		}
 		for _, a := range c.Started {
@@ -62,20 +85,26 @@ func (db *DB) ApplyAlertChanges(ctx context.Context, c AlertChanges) error {
 			run(`UPDATE monitor_alerts SET ended_at = ? WHERE name = ? AND subject = ?`, toMillis(a.EndedAt), a.Name, a.Subject)
 		}
 		for _, a := range c.Notified {
-			run(`UPDATE monitor_alerts SET notified = 1 WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+			notify(`UPDATE monitor_alerts SET notified = 1 WHERE name = ? AND subject = ? AND notified = 0`, a.Name, a.Subject)
 		}
 		for _, a := range c.Deleted {
-			run(`DELETE FROM monitor_alerts WHERE name = ? AND subject = ?`, a.Name, a.Subject)
+			notify(`DELETE FROM monitor_alerts WHERE name = ? AND subject = ? AND notified = ? AND ended_at = ?`, a.Name, a.Subject, bit(a.Notified), toMillis(a.EndedAt))
 		}
 		if err == nil {
-			err = db.insertMessages(ctx, tx, c.Messages)
+			err = db.insertMessages(ctx, tx, messages)
+		}
+		if err == nil && c.Report.Message.Kind != "" {
+			var told bool
+			if told, err = db.insertReport(ctx, tx, c.Report); err == nil && !told {
+				err = errNobodyTold
+			}
 		}
 		if c.Setting != "" && err == nil {
-			err = setSetting(ctx, tx, db.bind(upsertSetting), c.Setting, strconv.FormatInt(toMillis(c.At), 10))
+			err = setSetting(ctx, tx, upsertSetting, c.Setting, strconv.FormatInt(toMillis(c.At), 10))
 		}
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNotifiedBefore) && !errors.Is(err, errNobodyTold) {
 		return fmt.Errorf("change alerts: %w", err)
 	}
 	return nil
@@ -97,16 +126,19 @@ func (db *DB) DeadLettersSince(ctx context.Context, since time.Time) (n int64, f
 
 // Reachable returns which of these people can be written to, as far as is known.
 func (db *DB) Reachable(ctx context.Context, ids []int64) ([]int64, error) {
+	return reachable(ctx, db.reader, ids)
+}
+
+func reachable(ctx context.Context, q sqlx.QueryerContext, ids []int64) (found []int64, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	query, args, err := sqlx.In(`SELECT id FROM users WHERE id IN (?) AND private_chat = 1 AND unreachable = 0 ORDER BY id`, ids)
+	if err == nil {
+		err = sqlx.SelectContext(ctx, q, &found, query, args...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read reachable people: %w", err)
 	}
-	var reachable []int64
-	if err := db.reader.SelectContext(ctx, &reachable, db.bind(query), args...); err != nil {
-		return nil, fmt.Errorf("read reachable people: %w", err)
-	}
-	return reachable, nil
+	return found, nil
 }

@@ -21,7 +21,8 @@ type AuditEntry struct {
 
 // RecordAudit stores an audit entry without any other change.
 func (db *DB) RecordAudit(ctx context.Context, entry AuditEntry) error {
-	err := db.submit(ctx, func(tx *sqlx.Tx) error { return db.insertAudit(ctx, tx, entry) })
+	entry.ID = newID()
+	err := db.submitOnce(ctx, auditExists(ctx, entry), func(tx *sqlx.Tx) error { return db.insertAudit(ctx, tx, entry) })
 	if err != nil {
 		return fmt.Errorf("record audit entry: %w", err)
 	}
@@ -30,8 +31,28 @@ func (db *DB) RecordAudit(ctx context.Context, entry AuditEntry) error {
 
 // SetSettingAudited stores value under name, with the audit entry.
 func (db *DB) SetSettingAudited(ctx context.Context, name, value string, entry AuditEntry) error {
-	return db.write(ctx, func(tx *sqlx.Tx) error {
-		if err := setSetting(ctx, tx, db.bind(upsertSetting), name, value); err != nil {
+	entry.ID = newID()
+	return db.writeOnce(ctx, auditExists(ctx, entry), func(tx *sqlx.Tx) error {
+		if err := setSetting(ctx, tx, upsertSetting, name, value); err != nil {
+			return err
+		}
+		return db.insertAudit(ctx, tx, entry)
+	})
+}
+
+// ChangeSettingAudited stores what change returns for the value under name, with the audit
+// entry. change may be called again.
+func (db *DB) ChangeSettingAudited(ctx context.Context, name string, change func(value string) (string, error), entry AuditEntry) error {
+	entry.ID = newID()
+	return db.writeOnce(ctx, auditExists(ctx, entry), func(tx *sqlx.Tx) error {
+		value, err := setting(ctx, tx, selectSetting, name)
+		if err == nil {
+			value, err = change(value)
+		}
+		if err == nil {
+			err = setSetting(ctx, tx, upsertSetting, name, value)
+		}
+		if err != nil {
 			return err
 		}
 		return db.insertAudit(ctx, tx, entry)
@@ -52,7 +73,11 @@ func (db *DB) AuditLog(ctx context.Context, limit, offset int) (entries []AuditE
 	return entries, total, nil
 }
 
+// auditExists recognizes a transaction by the entry that it has stored.
+func auditExists(ctx context.Context, entry AuditEntry) committed {
+	return finds(ctx, `SELECT 1 FROM audit_log WHERE id = ?`, entry.ID)
+}
+
 func (db *DB) insertAudit(ctx context.Context, tx *sqlx.Tx, entry AuditEntry) error {
-	entry.ID = newID()
 	return db.insert(ctx, tx, "audit_log", &entry)
 }

@@ -29,11 +29,12 @@ type batcher struct {
 }
 
 type operation struct {
-	ctx     context.Context //nolint:containedctx // it is queued together with its write
-	fn      func(tx *sqlx.Tx) error
-	taken   atomic.Bool // by the loop, to run it, or by the caller, to cancel it
-	failure error       // of this operation alone
-	reply   chan error
+	ctx      context.Context //nolint:containedctx // it is queued together with its write
+	fn       func(tx *sqlx.Tx) error
+	pipeline bool        // fn only runs statements, and fails if one does: it can't end the transaction unnoticed
+	taken    atomic.Bool // by the loop, to run it, or by the caller, to cancel it
+	failure  error       // of this operation alone
+	reply    chan error
 }
 
 func startBatcher(writer *sqlx.DB) *batcher {
@@ -42,11 +43,12 @@ func startBatcher(writer *sqlx.DB) *batcher {
 	return b
 }
 
-func (b *batcher) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+// submit runs fn in the next transaction. fn may run again after that was rolled back.
+func (b *batcher) submit(ctx context.Context, pipeline bool, fn func(tx *sqlx.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("storage: waiting to write: %w", err)
 	}
-	op := &operation{ctx: ctx, fn: fn, reply: make(chan error, 1)}
+	op := &operation{ctx: ctx, fn: fn, pipeline: pipeline, reply: make(chan error, 1)}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -54,7 +56,7 @@ func (b *batcher) submit(ctx context.Context, fn func(tx *sqlx.Tx) error) error 
 	}
 	b.queue = append(b.queue, op)
 	b.mu.Unlock()
-	b.signal()
+	signal(b.wake)
 
 	select {
 	case err := <-op.reply:
@@ -72,19 +74,12 @@ func (b *batcher) close(ctx context.Context) error {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
-	b.signal()
+	signal(b.wake)
 	select {
 	case <-b.done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("writes are pending: %w", ctx.Err())
-	}
-}
-
-func (b *batcher) signal() {
-	select {
-	case b.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -126,13 +121,11 @@ func (b *batcher) take() []*operation {
 // run runs one batch and replies to its operations after the commit. Those that are
 // queued while it waits for the writer are included.
 func (b *batcher) run() {
-	// Without the context of any operation: the transaction belongs to all of them.
-	tx, err := b.writer.BeginTxx(context.Background(), nil)
+	tx, err := b.begin()
 	ops := b.take()
-	if err != nil {
-		err = fmt.Errorf("storage: begin: %w", err)
-	} else {
-		err = transact(tx, ops)
+	started := start(ops)
+	if err == nil {
+		err = b.transact(tx, started)
 	}
 	for _, op := range ops {
 		if op.failure != nil {
@@ -143,28 +136,66 @@ func (b *batcher) run() {
 	}
 }
 
-func transact(tx *sqlx.Tx, ops []*operation) error {
-	alone := len(ops) == 1 // then no savepoint is needed
-	written := false
+// begin begins a transaction, without the context of any operation: it belongs to all.
+func (b *batcher) begin() (*sqlx.Tx, error) {
+	tx, err := b.writer.BeginTxx(context.Background(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("storage: begin: %w", err)
+	}
+	return tx, nil
+}
+
+// start returns the operations whose callers still wait. The others fail.
+func start(ops []*operation) (started []*operation) {
 	for _, op := range ops {
 		if !op.taken.CompareAndSwap(false, true) {
-			op.failure = context.Canceled // its caller has stopped waiting
-			continue
-		}
-		if err := op.ctx.Err(); err != nil {
+			op.failure = context.Canceled
+		} else if err := op.ctx.Err(); err != nil {
 			op.failure = fmt.Errorf("storage: waiting to write: %w", err)
+		} else {
+			started = append(started, op)
+		}
+	}
+	return started
+}
+
+// transact runs operations in one transaction. A failure undoes only its operation: each
+// has a savepoint, except one that is alone, and pipelines, for which savepoints would
+// cost as much as what they do. If a pipeline fails, all run again with savepoints.
+func (b *batcher) transact(tx *sqlx.Tx, ops []*operation) error {
+	for _, op := range ops {
+		if !op.pipeline && len(ops) > 1 {
+			if err := savepoint(tx, op); err != nil {
+				return errors.Join(err, rollback(tx))
+			}
 			continue
 		}
-		if alone {
-			op.failure = recoverTo(tx, op.fn)
-		} else if err := savepoint(tx, op); err != nil {
+		if op.failure = recoverTo(tx, op.fn); op.failure == nil {
+			continue
+		}
+		if err := rollback(tx); err != nil || len(ops) == 1 {
+			return err
+		}
+		return b.transactApart(ops)
+	}
+	return commit(tx)
+}
+
+// transactApart is transact with a savepoint for each operation.
+func (b *batcher) transactApart(ops []*operation) error {
+	tx, err := b.begin()
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if err := savepoint(tx, op); err != nil {
 			return errors.Join(err, rollback(tx))
 		}
-		written = written || op.failure == nil
 	}
-	if !written {
-		return rollback(tx)
-	}
+	return commit(tx)
+}
+
+func commit(tx *sqlx.Tx) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("storage: commit: %w", err)
 	}

@@ -12,11 +12,14 @@ import (
 	"testing"
 
 	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // waitQueued returns when n writes are queued in the batcher.
 func waitQueued(t *testing.T, db *DB, n int) {
 	t.Helper()
+	pgtest.SQLiteOnly(t)
 	for {
 		db.batch.mu.Lock()
 		waiting := len(db.batch.queue)
@@ -35,6 +38,7 @@ func waitQueued(t *testing.T, db *DB, n int) {
 // submitted meanwhile becomes one batch.
 func occupy(t *testing.T, db *DB) (release func()) {
 	t.Helper()
+	pgtest.SQLiteOnly(t)
 	started, gate := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
@@ -116,6 +120,38 @@ func TestSubmitIsolates(t *testing.T) {
 	}
 }
 
+// The same of pipelines, beside a write that is none.
+func TestPipelineIsolates(t *testing.T) {
+	db := openTest(t)
+	release := occupy(t, db)
+	errs := make([]error, 9)
+	var writes sync.WaitGroup
+	for i := range errs {
+		insert := func(name string) command {
+			return command{query: `INSERT INTO settings (name, value) VALUES (?, 'kept')`, args: []any{name}}
+		}
+		commands := []command{insert(fmt.Sprint("op", i)), insert(fmt.Sprint("also", i))}
+		if i%3 == 1 {
+			commands = append(commands, insert(digestSetting)) // exists
+		}
+		writes.Go(func() {
+			if i == 3 {
+				errs[i] = db.submit(t.Context(), func(tx *sqlx.Tx) error { return set(t.Context(), tx, "op3") })
+				return
+			}
+			errs[i] = db.pipeline(t.Context(), func() []command { return commands })
+		})
+	}
+	waitQueued(t, db, len(errs))
+	release()
+	writes.Wait()
+	for i, err := range errs {
+		if want := i%3 != 1; want != (err == nil) || !want && !isUnique(err) || kept(t, db, fmt.Sprint("op", i)) != want {
+			t.Errorf("op %d: %v", i, err)
+		}
+	}
+}
+
 // The same where an operation is alone in its transaction.
 func TestWriteIsolates(t *testing.T) {
 	db := openTest(t)
@@ -138,6 +174,7 @@ func TestWriteIsolates(t *testing.T) {
 // An operation that ends the shared transaction fails all of them: none
 // was committed.
 func TestSubmitBrokenTransaction(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	release := occupy(t, db)
 	errs := make([]error, 3)
@@ -226,7 +263,7 @@ func TestConcurrentReadModifyWrite(t *testing.T) {
 	var writes sync.WaitGroup
 	for i := range 400 {
 		write := db.write
-		if i%2 == 0 {
+		if i%2 == 0 && db.batch != nil { // on PostgreSQL submit is for one row
 			write = db.submit
 		}
 		writes.Go(func() {
@@ -274,6 +311,7 @@ func TestSubmitManyBatches(t *testing.T) {
 // A statement is completed even if its context ends: an interrupted
 // one would roll the shared transaction back.
 func TestStatementsAreNotInterrupted(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	raw, err := db.writer.Conn(t.Context())
 	if err != nil {
@@ -295,6 +333,7 @@ func TestStatementsAreNotInterrupted(t *testing.T) {
 // Prepared statements are kept, within the bound, and one whose rows are open is
 // not reused.
 func TestPreparedStatements(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	err := db.write(t.Context(), func(tx *sqlx.Tx) error {
 		const query = "SELECT value FROM (SELECT 1 AS value UNION ALL SELECT 2 UNION ALL SELECT 3) WHERE value >= ? ORDER BY value"

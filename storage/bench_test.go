@@ -22,7 +22,7 @@ func BenchmarkStoreUpdates(b *testing.B) {
 					next++
 					ids[i] = next
 				}
-				if _, err := db.StoreUpdates(b.Context(), ids, chats, payloads); err != nil {
+				if _, _, err := db.StoreUpdates(b.Context(), me, ids, chats, payloads); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -39,7 +39,7 @@ func BenchmarkFinish(b *testing.B) {
 	}
 	for from := 0; from < len(ids); from += 100 {
 		batch := ids[from:min(from+100, len(ids))]
-		if _, err := db.StoreUpdates(b.Context(), batch, make([]int64, len(batch)), make([][]byte, len(batch))); err != nil {
+		if _, _, err := db.StoreUpdates(b.Context(), me, batch, batch, make([][]byte, len(batch))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func BenchmarkFinish(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			id := next.Add(1)
-			if err := db.FinishWithDialog(b.Context(), id, id%1000, "", "", time.Time{}); err != nil {
+			if _, err := db.FinishWithDialog(b.Context(), me, id, id, id%1000, "", "", time.Time{}); err != nil {
 				b.Error(err)
 			}
 		}
@@ -71,5 +71,30 @@ func BenchmarkDialog(b *testing.B) {
 		if _, _, err := db.Dialog(b.Context(), 7); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkEarlier looks for what a purchase collides with, of a person with n purchases.
+func BenchmarkEarlier(b *testing.B) {
+	for _, n := range []int{100, 20_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			db := openTest(b)
+			_, err := db.transition(b.Context(), "fill", `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+				INSERT INTO purchases (id, user_id, key_id, key_fingerprint, kind, service, name, quantity, link_sealed, rate, rate_per, currency, stock, variants, balance, origin,
+				    state, reason, refusal_sealed, lease_owner, lease_until, checks, next_check_at, verdict, created_at, expires_at, sent_at, settled_at, link_digest)
+				SELECT n, 7, 1, 'print', 'smm', 1, 'Followers', 100, 'sealed', '0.5', 1000, 'USD', 1, 0, '9', '', 'placed', '', '', '', 0, 0, 0, '', n, n, n, n, 'link ' || n FROM numbers`, n)
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := Purchase{ID: -1, UserID: 7, Service: 1, Quantity: 100, Link: "https://a.example", LinkDigest: "link 50"}
+			for b.Loop() {
+				if found, err := db.RunningOnLink(b.Context(), p); err != nil || found.Purchase != 0 {
+					b.Fatal(found, err)
+				}
+				if found, err := db.RepeatedSince(b.Context(), p, time.UnixMilli(1)); err != nil || found.Purchase != 50 {
+					b.Fatal(found, err)
+				}
+			}
+		})
 	}
 }

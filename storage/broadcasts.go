@@ -149,7 +149,7 @@ func (db *DB) BroadcastTexts(ctx context.Context, id int64) (map[string]string, 
 		Lang string `db:"lang"`
 		Body string `db:"body"`
 	}
-	if err := db.reader.SelectContext(ctx, &rows, db.bind(`SELECT lang, body FROM broadcast_texts WHERE broadcast_id = ?`), id); err != nil {
+	if err := db.reader.SelectContext(ctx, &rows, `SELECT lang, body FROM broadcast_texts WHERE broadcast_id = ?`, id); err != nil {
 		return nil, fmt.Errorf("read the texts of a broadcast: %w", err)
 	}
 	texts := make(map[string]string, len(rows))
@@ -162,20 +162,24 @@ func (db *DB) BroadcastTexts(ctx context.Context, id int64) (map[string]string, 
 // SetBroadcastText stores one text of an admin's draft, which it creates where there
 // is none; "" deletes the text.
 func (db *DB) SetBroadcastText(ctx context.Context, author int64, lang, text string) error {
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
+	var id, revision int64
+	made := func(tx *sqlx.Tx) (bool, error) {
+		return finds(ctx, `SELECT 1 FROM broadcasts WHERE id = ? AND revision = ?`, id, revision)(tx)
+	}
+	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
 		query, args := db.insertion("broadcasts", &Broadcast{ID: newID(), Author: author, State: BroadcastDraft, CreatedAt: time.Now()},
 			"reported", 0, "lease_owner", "", "lease_until", 0)
-		if _, err := tx.ExecContext(ctx, db.bind(query+` ON CONFLICT (author_id) WHERE state = 'draft' DO NOTHING`), args...); err != nil {
+		if _, err := tx.ExecContext(ctx, query+` ON CONFLICT (author_id) WHERE state = 'draft' DO NOTHING`, args...); err != nil {
 			return err
 		}
-		var id int64
-		if err := tx.GetContext(ctx, &id, db.bind(`UPDATE broadcasts SET revision = revision + 1 WHERE author_id = ? AND state = 'draft' RETURNING id`), author); err != nil {
+		row := tx.QueryRowxContext(ctx, `UPDATE broadcasts SET revision = revision + 1 WHERE author_id = ? AND state = 'draft' RETURNING id, revision`, author)
+		if err := row.Scan(&id, &revision); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, db.bind(`DELETE FROM broadcast_texts WHERE broadcast_id = ? AND lang = ?`), id, lang); err != nil || text == "" {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM broadcast_texts WHERE broadcast_id = ? AND lang = ?`, id, lang); err != nil || text == "" {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO broadcast_texts (broadcast_id, lang, body) VALUES (?, ?, ?)`), id, lang, text)
+		_, err := tx.ExecContext(ctx, `INSERT INTO broadcast_texts (broadcast_id, lang, body) VALUES (?, ?, ?)`, id, lang, text)
 		return err
 	})
 	if err != nil {
@@ -217,8 +221,9 @@ func (db *DB) SetBroadcastMessage(ctx context.Context, id, chat, message int64) 
 // to are counted as uncertain. ErrNotFound: there is none, or another owner has it.
 func (db *DB) ClaimBroadcast(ctx context.Context, owner string, now, until time.Time) (Broadcast, error) {
 	var b Broadcast
-	err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
-		b, err = selectRow[Broadcast](ctx, db, tx, `SELECT `+broadcastColumns+` FROM broadcasts
+	made := finds(ctx, `SELECT 1 FROM broadcasts WHERE lease_owner = ? AND lease_until = ?`, owner, toMillis(until))
+	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
+		next, err := selectRow[Broadcast](ctx, db, tx, `SELECT `+broadcastColumns+` FROM broadcasts
 			 WHERE state IN ('done', 'stopped') AND reported = 0 AND lease_until <= ?
 			    OR state = 'sending' AND lease_until <= ?
 			    OR state = 'waiting' AND NOT EXISTS (SELECT 1 FROM broadcasts busy WHERE busy.state = 'sending')
@@ -226,21 +231,32 @@ func (db *DB) ClaimBroadcast(ctx context.Context, owner string, now, until time.
 		if err != nil {
 			return err
 		}
-		uncertain, err := affected(tx.ExecContext(ctx, db.bind(`DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'sending'`), b.ID))
-		if err != nil {
-			return err
+		if next, err = db.leaseBroadcast(ctx, tx, next, owner, now, until); err == nil {
+			b = next
 		}
-		b, err = selectRow[Broadcast](ctx, db, tx, `UPDATE broadcasts SET
-			   state = CASE WHEN state = 'waiting' THEN 'sending' ELSE state END,
-			   started_at = CASE WHEN state = 'waiting' THEN ? ELSE started_at END,
-			   uncertain = uncertain + ?, lease_owner = ?, lease_until = ? WHERE id = ? RETURNING `+broadcastColumns,
-			toMillis(now), uncertain, owner, toMillis(until), b.ID)
 		return err
 	})
+	if isUnique(err) { // another one is being sent by now
+		err = ErrNotFound
+	}
 	if err != nil {
 		return Broadcast{}, fmt.Errorf("claim a broadcast: %w", err)
 	}
 	return b, nil
+}
+
+// leaseBroadcast leases a broadcast if it is still in the state that was read, and not
+// leased, else the error is ErrNotFound. The caller rolls back.
+func (db *DB) leaseBroadcast(ctx context.Context, tx *sqlx.Tx, b Broadcast, owner string, now, until time.Time) (Broadcast, error) {
+	uncertain, err := affected(tx.ExecContext(ctx, `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND state = 'sending'`, b.ID))
+	if err != nil {
+		return Broadcast{}, err
+	}
+	return selectRow[Broadcast](ctx, db, tx, `UPDATE broadcasts SET
+		   state = CASE WHEN state = 'waiting' THEN 'sending' ELSE state END,
+		   started_at = CASE WHEN state = 'waiting' THEN ? ELSE started_at END,
+		   uncertain = uncertain + ?, lease_owner = ?, lease_until = ? WHERE id = ? AND state = ? AND lease_until <= ? RETURNING `+broadcastColumns,
+		toMillis(now), uncertain, owner, toMillis(until), b.ID, b.State, toMillis(now))
 }
 
 // PendingRecipients returns the recipients whose next attempt is due, those with the
@@ -280,14 +296,24 @@ type Take struct {
 // its cursor. taken leaves out people who have become unreachable. held is false, and
 // no recipient is taken, where the broadcast was stopped or the lease has expired.
 func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient, held bool, err error) {
-	err = db.submit(ctx, func(tx *sqlx.Tx) error {
-		taken = taken[:0]
-		held, err = db.transitionTx(ctx, tx, `UPDATE broadcasts SET cursor_id = ?, lease_until = ? WHERE id = ? AND state = 'sending' AND lease_owner = ?`,
+	made := func(tx *sqlx.Tx) (bool, error) {
+		if len(taken) == 0 {
+			return false, nil
+		}
+		return finds(ctx, `SELECT 1 FROM broadcast_recipients WHERE broadcast_id = ? AND user_id = ? AND state = 'sending'`, take.ID, taken[0].UserID)(tx)
+	}
+	err = db.submitOnce(ctx, made, func(tx *sqlx.Tx) error {
+		found, err := db.transitionTx(ctx, tx, `UPDATE broadcasts SET cursor_id = ?, lease_until = ? WHERE id = ? AND state = 'sending' AND lease_owner = ?`,
 			take.Cursor, toMillis(take.Until), take.ID, take.Owner)
-		if err != nil || !held {
+		if err != nil {
 			return err
 		}
-		for _, person := range take.People {
+		people := take.People
+		if !found {
+			people = nil
+		}
+		var sending []Recipient
+		for _, person := range people {
 			fresh, err := db.transitionTx(ctx, tx, `INSERT INTO broadcast_recipients (broadcast_id, user_id, lang, state, tries, next_try_at)
 				SELECT CAST(? AS BIGINT), id, CAST(? AS TEXT), 'sending', 0, 0 FROM users WHERE id = ? AND `+canReceive+`
 				ON CONFLICT (broadcast_id, user_id) DO UPDATE SET state = 'sending' WHERE broadcast_recipients.state = 'pending'`, take.ID, person.Lang, person.UserID)
@@ -295,7 +321,7 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 				return err
 			}
 			if fresh {
-				taken = append(taken, person)
+				sending = append(sending, person)
 				continue
 			}
 			// A pending recipient who has become unreachable.
@@ -303,6 +329,7 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 				return err
 			}
 		}
+		taken, held = sending, found
 		return nil
 	})
 	if err != nil {
@@ -314,13 +341,13 @@ func (db *DB) TakeRecipients(ctx context.Context, take Take) (taken []Recipient,
 // SettleRecipient counts an outcome. It counts nothing where the person is no longer
 // being sent to: then they were counted as uncertain, or are forgotten.
 func (db *DB) SettleRecipient(ctx context.Context, id, userID int64, outcome BroadcastOutcome) error {
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
+	err := db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
 		settled, err := db.transitionTx(ctx, tx, `DELETE FROM broadcast_recipients WHERE broadcast_id = ? AND user_id = ? AND state = 'sending'`, id, userID)
 		if err != nil || !settled {
 			return err
 		}
 		column := string(outcome) // one of the constants
-		_, err = tx.ExecContext(ctx, db.bind(`UPDATE broadcasts SET `+column+` = `+column+` + 1 WHERE id = ?`), id)
+		_, err = tx.ExecContext(ctx, `UPDATE broadcasts SET `+column+` = `+column+` + 1 WHERE id = ?`, id)
 		return err
 	})
 	if err != nil {
@@ -331,9 +358,9 @@ func (db *DB) SettleRecipient(ctx context.Context, id, userID int64, outcome Bro
 
 // ReturnRecipient schedules another attempt for a recipient who surely got nothing.
 func (db *DB) ReturnRecipient(ctx context.Context, id int64, person Recipient, at time.Time) error {
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE broadcast_recipients SET state = 'pending', tries = ?, next_try_at = ?
-			WHERE broadcast_id = ? AND user_id = ? AND state = 'sending'`), person.Tries, toMillis(at), id, person.UserID)
+	err := db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE broadcast_recipients SET state = 'pending', tries = ?, next_try_at = ?
+			WHERE broadcast_id = ? AND user_id = ? AND state = 'sending'`, person.Tries, toMillis(at), id, person.UserID)
 		return err
 	})
 	if err != nil {
@@ -345,7 +372,8 @@ func (db *DB) ReturnRecipient(ctx context.Context, id int64, person Recipient, a
 // FinishBroadcast ends a broadcast after its last recipient. It reports false where it
 // is not owner's, or recipients are left.
 func (db *DB) FinishBroadcast(ctx context.Context, id int64, owner string, now time.Time) (bool, error) {
-	return db.transition(ctx, "finish a broadcast", `UPDATE broadcasts SET state = 'done', ended_at = ? WHERE id = ? AND state = 'sending' AND lease_owner = ?
+	made := finds(ctx, `SELECT 1 FROM broadcasts WHERE id = ? AND state = 'done' AND lease_owner = ?`, id, owner)
+	return db.transitionOnce(ctx, "finish a broadcast", made, nil, `UPDATE broadcasts SET state = 'done', ended_at = ? WHERE id = ? AND state = 'sending' AND lease_owner = ?
 		AND NOT EXISTS (SELECT 1 FROM broadcast_recipients WHERE broadcast_id = broadcasts.id)`, toMillis(now), id, owner)
 }
 

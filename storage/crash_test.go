@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // crashFolder, in the environment of the test binary, makes it the child that
@@ -20,6 +22,7 @@ const crashFolder = "STORAGE_CRASH_FOLDER"
 
 // Each write that was acknowledged before kill -9 is complete afterwards.
 func TestWritesSurviveKill(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	for _, lines := range []int{1, 10, 300} {
 		t.Run(fmt.Sprint(lines), func(t *testing.T) {
 			folder := t.TempDir()
@@ -51,8 +54,8 @@ func checkKept(t *testing.T, db *DB, what string, id int64) {
 	t.Helper()
 	switch what {
 	case "put": // finished or not by now, but known
-		places, err := db.StoreUpdates(t.Context(), []int64{id}, []int64{1}, [][]byte{nil})
-		if err != nil || places[0] != 0 {
+		fresh, _, err := db.StoreUpdates(t.Context(), me, []int64{id}, []int64{1}, [][]byte{nil})
+		if err != nil || fresh[0] {
 			t.Errorf("put %d was lost (%v)", id, err)
 		}
 	case "finish":
@@ -146,16 +149,16 @@ func writeUntilKilled(folder string) int {
 }
 
 func writeOne(ctx context.Context, db *DB, id int64, say func(string, int64)) error {
-	if _, err := db.StoreUpdates(ctx, []int64{id}, []int64{1}, [][]byte{[]byte("an update")}); err != nil {
+	if _, _, err := db.StoreUpdates(ctx, me, []int64{id}, []int64{1}, [][]byte{[]byte("an update")}); err != nil {
 		return err
 	}
 	say("put", id)
-	if err := db.FinishWithDialog(ctx, id, id, "amount", fmt.Sprint("data of ", id), farFuture); err != nil {
+	if _, err := db.FinishWithDialog(ctx, me, 1, id, id, "amount", fmt.Sprint("data of ", id), farFuture); err != nil {
 		return err
 	}
 	say("finish", id)
 	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		return setSetting(ctx, tx, db.bind(upsertSetting), fmt.Sprint("w", id), "kept")
+		return setSetting(ctx, tx, upsertSetting, fmt.Sprint("w", id), "kept")
 	})
 	if err != nil {
 		return err

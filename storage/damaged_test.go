@@ -82,7 +82,7 @@ func TestUpdateKeepsUnreadablePhone(t *testing.T) {
 		}
 		change(&o)
 		o.Polls++
-		if _, stored, err := db.UpdateOrder(ctx, o, nil, noMessages); err != nil || !stored {
+		if _, stored, err := db.UpdateOrder(ctx, o, nil, nil, noMessages); err != nil || !stored {
 			t.Fatalf("stored %v, %v", stored, err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestUpdateKeepsUnreadableLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Polls++
-	_, stored, err := db.UpdateOrder(t.Context(), o, []redact.Secret{"login:password"}, func(_ Order, fresh []redact.Secret) ([]Message, error) {
+	_, stored, err := db.UpdateOrder(t.Context(), o, nil, []redact.Secret{"login:password"}, func(_ Order, fresh []redact.Secret) ([]Message, error) {
 		if len(fresh) != 1 {
 			t.Errorf("%d fresh accounts", len(fresh))
 		}
@@ -198,7 +198,7 @@ func TestDamagedKeysAndSearches(t *testing.T) {
 	if err := db.AcceptKey(ctx, whole.ID, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := db.WatcherKeys(ctx, false, 1, 1, 9); len(keys) != 1 || keys[0] != "whole" || !isUnknownKey(err) {
+	if keys, err := db.WatcherKeys(ctx, false, 1, 1, "", 9); len(keys) != 1 || keys[0] != "whole" || !isUnknownKey(err) {
 		t.Errorf("WatcherKeys: %d, %v", len(keys), err)
 	}
 	if _, err := db.ActiveKey(ctx, 7); !isUnknownKey(err) || !strings.Contains(err.Error(), "read key") {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jmoiron/sqlx"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 var farFuture = time.UnixMilli(4_000_000_000_000).UTC()
@@ -24,6 +26,9 @@ func TestFilePath(t *testing.T) {
 		"sqlite:///var/b.db":  "/var/b.db",
 		"sqlite:bot.db":       "bot.db",
 		"sqlite:a b?c#d%20.x": "a b?c#d%20.x",
+
+		"postgres://bot:hunter2@localhost/bot?sslmode=disable": "",
+		"postgresql://localhost":                               "",
 	} {
 		if got, err := FilePath(url); err != nil || got != want {
 			t.Errorf("FilePath(%q) = %q, %v; want %q", url, got, err, want)
@@ -31,7 +36,7 @@ func TestFilePath(t *testing.T) {
 	}
 	for _, url := range []string{
 		"", "hunter2", "data/hunter2.db", "sqlite:", "sqlite::memory:", "sqlite:file::memory:?hunter2", "sqlite:hunter2/",
-		"postgres://bot:hunter2@localhost/bot", "SQLITE:hunter2", "sqlite:hunter2\x00",
+		"postgres://bot:hunter2@localhost:0x/bot", "postgres:hunter2", "SQLITE:hunter2", "sqlite:hunter2\x00", "sqlite:hunter2\x01",
 	} {
 		_, err := Open(t.Context(), Options{URL: url, Keys: testKeys(t, 1)})
 		if !errors.Is(err, ErrURL) {
@@ -61,8 +66,9 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestPathsWithSpecialCharacters(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "a b?c=d&e", "100%25#f;'.db")
-	db := openAt(t, path, testKeys(t, 1))
+	db := openItself(t, path, testKeys(t, 1))
 	if err := db.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -72,6 +78,7 @@ func TestPathsWithSpecialCharacters(t *testing.T) {
 }
 
 func TestPragmas(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	check := func(conn *sqlx.Conn, want map[string]string) {
 		t.Helper()
@@ -107,6 +114,7 @@ func TestPragmas(t *testing.T) {
 }
 
 func TestPragmasAreReadBack(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	wrong := []pragma{{"journal_mode", "WAL", "delete"}}
 	pool, err := open(filepath.Join(t.TempDir(), "bot.db"), wrong, 1, true)
 	if err != nil {
@@ -120,6 +128,7 @@ func TestPragmasAreReadBack(t *testing.T) {
 
 // Concurrent first starts agree on the schema; a second start does not change it.
 func TestMigrations(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "bot.db")
 	var starts sync.WaitGroup
 	for range 4 {
@@ -149,14 +158,14 @@ func TestMigrations(t *testing.T) {
 
 // The queries that would be slow on a large database use an index.
 func TestIndexes(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	for query, index := range map[string]string{
-		"SELECT update_id FROM inbox WHERE finished_at IS NULL ORDER BY received_at, position, update_id":                                                   "inbox_unfinished",
-		"SELECT update_id FROM inbox WHERE chat_id = 1 AND finished_at IS NULL AND (received_at, position) > (1, 2) ORDER BY received_at, position LIMIT 9": "inbox_chat",
-		"SELECT MAX(received_at) FROM inbox WHERE finished_at IS NULL":                                                                                      "inbox_unfinished",
-		"SELECT update_id FROM inbox WHERE finished_at < 1 AND state = 'done' ORDER BY finished_at LIMIT 5":                                                 "inbox_finished",
-		"SELECT id FROM api_keys WHERE user_id = 1 AND state = 'active'":                                                                                    "api_keys_active",
-		"UPDATE inbox SET state = 'done', payload_sealed = '', finished_at = 1 WHERE update_id = 1 AND finished_at IS NULL":                                 "sqlite_autoindex_inbox_1",
+		"SELECT update_id FROM inbox WHERE chat_id = 1 AND finished_at IS NULL ORDER BY update_id LIMIT 9":                  "inbox_of_chat",
+		"SELECT 1 FROM inbox, chats WHERE inbox.chat_id = chats.chat_id AND finished_at IS NULL":                            "inbox_of_chat",
+		"SELECT update_id FROM inbox WHERE finished_at < 1 AND state = 'done' ORDER BY finished_at LIMIT 5":                 "inbox_finished",
+		"SELECT id FROM api_keys WHERE user_id = 1 AND state = 'active'":                                                    "api_keys_active",
+		"UPDATE inbox SET state = 'done', payload_sealed = '', finished_at = 1 WHERE update_id = 1 AND finished_at IS NULL": "sqlite_autoindex_inbox_1",
 	} {
 		var plan []struct {
 			ID, Parent, Notused int
@@ -192,8 +201,41 @@ func TestClose(t *testing.T) {
 	}
 }
 
+func TestPingDetectsLock(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db, other := openAt(t, path, testKeys(t, 1)), openAt(t, path, testKeys(t, 1))
+	tx, err := other.writer.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := db.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("while another process writes: %v", err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(t.Context()); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}
+
+func TestPingDetectsRefusedWrites(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	db := openTest(t)
+	if _, err := db.writer.ExecContext(t.Context(), "PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "readonly database") {
+		t.Errorf("a database that refuses writes: %v", err)
+	}
+}
+
 // Writes that have started or wait when Close is called are completed.
 func TestCloseWaitsForWrites(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
 	started, release := make(chan struct{}), make(chan struct{})
@@ -235,6 +277,7 @@ func TestCloseWaitsForWrites(t *testing.T) {
 
 // A Close whose context is done closes at once; the write that has started completes.
 func TestCloseObeysContext(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	for name, write := range map[string]func(*DB, context.Context, func(*sqlx.Tx) error) error{"own transaction": (*DB).write, "shared transaction": (*DB).submit} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "bot.db")
@@ -293,6 +336,22 @@ func TestSettings(t *testing.T) {
 	}
 	if got, err := db.Setting(t.Context(), "never set"); err != nil || got != "" {
 		t.Errorf("a setting never set is %q, %v", got, err)
+	}
+}
+
+// A value is replaced only by somebody who knows it.
+func TestSwapSetting(t *testing.T) {
+	db := openTest(t)
+	for _, test := range []struct {
+		old, value string
+		want       bool
+	}{{"1", "2", false}, {"", "1", true}, {"", "2", false}, {"1", "2", true}, {"1", "2", true}, {"1", "3", false}} {
+		if swapped, err := db.SwapSetting(t.Context(), "name", test.old, test.value); err != nil || swapped != test.want {
+			t.Errorf("%q to %q: %v, %v", test.old, test.value, swapped, err)
+		}
+	}
+	if got, err := db.Setting(t.Context(), "name"); err != nil || got != "2" {
+		t.Errorf("the setting is %q, %v", got, err)
 	}
 }
 

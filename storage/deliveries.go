@@ -50,7 +50,7 @@ func (db *DB) newDeliveries(ctx context.Context, q sqlx.QueryerContext, orderID 
 		return nil, err
 	}
 	var swept int // sent, without a digest
-	if err := sqlx.GetContext(ctx, q, &swept, db.bind(`SELECT COALESCE((SELECT delivered FROM orders WHERE id = ?), 0)`), orderID); err != nil {
+	if err := sqlx.GetContext(ctx, q, &swept, `SELECT COALESCE((SELECT delivered FROM orders WHERE id = ?), 0)`, orderID); err != nil {
 		return nil, err
 	}
 	sent := make(map[string]int, len(recorded))
@@ -82,8 +82,8 @@ func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, 
 	}
 	fresh := make([]redact.Secret, 0, len(found))
 	for _, delivery := range found {
-		_, err := tx.ExecContext(ctx, db.bind(`INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
-			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`), orderID, delivery.digest, delivery.copies)
+		_, err := tx.ExecContext(ctx, `INSERT INTO deliveries (order_id, digest, copies) VALUES (?, ?, ?)
+			ON CONFLICT (order_id, digest) DO UPDATE SET copies = excluded.copies`, orderID, delivery.digest, delivery.copies)
 		if err != nil {
 			return nil, err
 		}
@@ -92,4 +92,24 @@ func (db *DB) recordDeliveries(ctx context.Context, tx *sqlx.Tx, orderID int64, 
 		}
 	}
 	return fresh, nil
+}
+
+// DeliveredBefore reports whether other orders of an order's person have delivered
+// goods or codes.
+func (db *DB) DeliveredBefore(ctx context.Context, o Order) (bool, error) {
+	n, err := db.countRows(ctx, "look for earlier deliveries",
+		`SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE user_id = ? AND delivered > 0 AND id <> ? LIMIT 1) AS other`, o.UserID, o.ID)
+	return n > 0, err
+}
+
+// ShowOrders records that a message of the person's chat shows the orders of a purchase.
+// Those of numbers have messages of their own.
+func (db *DB) ShowOrders(ctx context.Context, userID, purchaseID, messageID int64) error {
+	return db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE orders SET message_id = ? WHERE purchase_id = ? AND user_id = ? AND kind <> ?`, messageID, purchaseID, userID, KindSMS)
+		if err != nil {
+			return fmt.Errorf("record which message shows an order: %w", err)
+		}
+		return nil
+	})
 }

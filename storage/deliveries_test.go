@@ -19,7 +19,7 @@ func TestDeliveredCountsCopies(t *testing.T) {
 		return all
 	}
 	order.Polls++
-	if _, _, err := db.UpdateOrder(t.Context(), order, []redact.Secret{"a", "a"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
+	if _, _, err := db.UpdateOrder(t.Context(), order, nil, []redact.Secret{"a", "a"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if !known("a") || !known("a", "a") || known("a", "a", "a") || known("b") {

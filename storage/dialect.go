@@ -1,175 +1,65 @@
 package storage
 
 import (
-	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
+	"math/bits"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
+	"unicode"
 
-	"github.com/jmoiron/sqlx"
-	"github.com/pressly/goose/v3"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Everything that depends on SQLite is in this file and in driver.go.
-
-const (
-	driverName = "sqlite"
-	sqlDialect = goose.DialectSQLite3
-	scheme     = "sqlite:"
-	readers    = 4
-
-	// busyTimeout is how long to wait for another process's lock.
-	busyTimeout = 5 * time.Second
-)
+// Queries are written once, in the SQL that both engines understand and with ? for
+// values. Everything in which the engines differ is chosen here.
 
 // ErrURL describes a valid database URL. It never contains the value, which may contain
 // a password.
-var ErrURL = errors.New("storage: the database's address takes sqlite:PATH, for example sqlite:data/bot.db")
+var ErrURL = errors.New("storage: the database's address takes sqlite:PATH, for example sqlite:data/bot.db, or postgres://USER:PASSWORD@HOST/NAME")
 
-// pragma is a setting, and the value that reading it must give.
-type pragma struct{ name, set, want string }
-
-var (
-	busyMillis    = strconv.FormatInt(busyTimeout.Milliseconds(), 10)
-	writerPragmas = []pragma{
-		{"busy_timeout", busyMillis, busyMillis}, // first: switching to WAL may wait for a lock
-		{"journal_mode", "WAL", "wal"},
-		{"synchronous", "FULL", "2"},
-		{"foreign_keys", "1", "1"},
-	}
-	readerPragmas = append(writerPragmas[:len(writerPragmas):len(writerPragmas)], pragma{"query_only", "1", "1"})
-)
-
-// FilePath returns the file that a database URL names. The error is ErrURL.
+// FilePath returns the file that a database URL names, "" where it names a PostgreSQL
+// database. The error is ErrURL.
 func FilePath(databaseURL string) (string, error) {
-	path, ok := strings.CutPrefix(databaseURL, scheme)
-	if !ok || path == "" || strings.ContainsRune(path, 0) || strings.Contains(path, ":memory:") || strings.HasSuffix(path, "/") {
+	if scheme, _, _ := strings.Cut(databaseURL, "://"); scheme == "postgres" || scheme == "postgresql" {
+		if _, err := pgx.ParseConfig(databaseURL); err != nil {
+			return "", ErrURL
+		}
+		return "", nil
+	}
+	path, ok := strings.CutPrefix(databaseURL, sqliteScheme)
+	// Each connection to :memory: would have a database of its own.
+	if !ok || path == "" || strings.ContainsFunc(path, unicode.IsControl) || strings.Contains(path, ":memory:") || strings.HasSuffix(path, "/") {
 		return "", ErrURL
 	}
 	return filepath.Clean(path), nil
 }
 
-// createFile creates the folder and the file (0600, whatever the umask is). SQLite gives
-// -wal and -shm the permissions of the database; existing ones are restricted here.
-func createFile(path string) error {
-	if err := createFolder(filepath.Dir(path)); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the file
-	if err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	for _, name := range []string{path, path + "-wal", path + "-shm"} {
-		info, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if info.Mode().Perm() == 0o600 {
-			continue
-		}
-		if err := os.Chmod(name, 0o600); err != nil {
-			return err
+// values returns rows of integers as a table v with the columns column1, column2 and so
+// on, for FROM, and its arguments. The number of rows is rounded up to a power of two by
+// repeating the last one, so that few queries differ. There must be a row.
+func values(rows [][]int64) (table string, args []any) {
+	width := len(rows[0])
+	count := 1 << bits.Len(uint(len(rows)-1))
+	args = make([]any, 0, count*width)
+	for i := range count {
+		for _, value := range rows[min(i, len(rows)-1)] {
+			args = append(args, value)
 		}
 	}
-	return nil
-}
-
-// createFolder creates a folder for this user only (0700). An existing folder is not
-// changed: it may be shared.
-func createFolder(name string) error {
-	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) { //nolint:gosec // the operator names the folder
-		return err
-	}
-	return os.MkdirAll(name, 0o700) //nolint:gosec // the same
-}
-
-func dsn(path string, pragmas []pragma, immediate bool) string {
-	var query strings.Builder
-	for i, p := range pragmas {
-		if i > 0 {
-			query.WriteByte('&')
-		}
-		fmt.Fprintf(&query, "_pragma=%s(%s)", p.name, p.set)
-	}
-	if immediate {
-		query.WriteString("&_txlock=immediate")
-	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.String()
-}
-
-// open returns a pool of connections; immediate is about their transactions.
-func open(path string, pragmas []pragma, connections int, immediate bool) (*sqlx.DB, error) {
-	// sqlx does not know the name of this driver.
-	sqlx.BindDriver(driverName, sqlx.QUESTION)
-	inner, err := sqlite.NewConnector(dsn(path, pragmas, immediate))
-	if err != nil {
-		return nil, fmt.Errorf("storage: opening the database: %w", err)
-	}
-	pool := sql.OpenDB(connector{inner})
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
-	return sqlx.NewDb(pool, driverName), nil
-}
-
-// checkPragmas opens all connections of the pool and reads their settings: SQLite ignores
-// some pragmas silently (for example WAL on a network file system).
-func checkPragmas(ctx context.Context, db *sqlx.DB, pragmas []pragma) (err error) {
-	for range db.Stats().MaxOpenConnections {
-		conn, err := db.Connx(ctx)
-		if err != nil {
-			return fmt.Errorf("storage: opening the database: %w", err)
-		}
-		defer func() { _ = conn.Close() }() // after all are open
-		for _, p := range pragmas {
-			var got string
-			if err := conn.GetContext(ctx, &got, "PRAGMA "+p.name); err != nil {
-				return fmt.Errorf("storage: reading pragma %s: %w", p.name, err)
-			}
-			if got != p.want {
-				return fmt.Errorf("storage: the database's %s is %q and must be %q: is it on a network file system?", p.name, got, p.want)
-			}
-		}
-	}
-	return nil
-}
-
-// hasTable reports whether the database has a table of this name.
-func hasTable(ctx context.Context, db *sqlx.DB, name string) (bool, error) {
-	var n int
-	err := db.GetContext(ctx, &n, `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?`, name)
-	return n > 0, err
-}
-
-// bind replaces ? by the placeholders of the driver.
-func (db *DB) bind(query string) string { return db.reader.Rebind(query) }
-
-// isBusy reports whether another process holds a lock.
-func isBusy(err error) bool {
-	var failure *sqlite.Error
-	return errors.As(err, &failure) && failure.Code()&0xff == sqlite3.SQLITE_BUSY // without the extended code
+	// PostgreSQL takes the types of the columns from the first row.
+	first := strings.TrimSuffix(strings.Repeat("CAST(? AS BIGINT), ", width), ", ")
+	other := ", (" + strings.TrimSuffix(strings.Repeat("?, ", width), ", ") + ")"
+	return "(VALUES (" + first + ")" + strings.Repeat(other, count-1) + ") AS v", args
 }
 
 // isUnique reports whether a unique index or a primary key refused the row.
 func isUnique(err error) bool {
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
-		return false
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code == uniqueViolation
 	}
-	code := failure.Code()
-	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	failure, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (failure.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || failure.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }

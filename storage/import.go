@@ -16,13 +16,14 @@ import (
 // ErrExternalIDTaken: the person has this order already.
 func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, error) {
 	o.External, o.Adopted = true, false
-	given := o
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		o = given
+	var imported Order
+	made := func(tx *sqlx.Tx) (bool, error) { return db.ordersExist(ctx, tx, imported) }
+	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
+		o := o
 		o.ID, o.PurchaseID = newID(), newID()
 		var known int
-		err := tx.GetContext(ctx, &known, db.bind(
-			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND external_id = ? AND (kind = 'sms') = (? = 'sms')`), o.UserID, o.ExternalID, o.Kind)
+		err := tx.GetContext(ctx, &known,
+			`SELECT COUNT(*) FROM orders WHERE user_id = ? AND external_id = ? AND (kind = 'sms') = (? = 'sms')`, o.UserID, o.ExternalID, o.Kind)
 		if err != nil {
 			return err
 		}
@@ -47,14 +48,18 @@ func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secre
 		if len(fresh) > 0 {
 			o.DeliveredAt = o.CreatedAt
 		}
-		if _, err := tx.ExecContext(ctx, db.bind(`UPDATE orders SET delivered = ?, delivered_at = ? WHERE id = ?`), o.Delivered, toMillis(o.DeliveredAt), o.ID); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE orders SET delivered = ?, delivered_at = ? WHERE id = ?`, o.Delivered, toMillis(o.DeliveredAt), o.ID); err != nil {
 			return err
 		}
 		messages, err := compose(o, fresh)
 		if err != nil {
 			return err
 		}
-		return db.insertMessages(ctx, tx, messages)
+		if err := db.insertMessages(ctx, tx, withIDs(messages...)); err != nil {
+			return err
+		}
+		imported = o
+		return nil
 	})
 	if isUnique(err) {
 		err = ErrExternalIDTaken
@@ -62,5 +67,5 @@ func (db *DB) ImportOrder(ctx context.Context, o Order, delivered []redact.Secre
 	if err != nil {
 		return Order{}, fmt.Errorf("import an order: %w", err)
 	}
-	return o, nil
+	return imported, nil
 }

@@ -7,12 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
+
+// me is the owner of the chats of these tests. It is no replica.
+const me = "me"
 
 func put(t *testing.T, db *DB, ids ...int64) []bool {
 	t.Helper()
@@ -20,25 +26,39 @@ func put(t *testing.T, db *DB, ids ...int64) []bool {
 	for i, id := range ids {
 		payloads[i] = fmt.Append(nil, "payload ", id)
 	}
-	places, err := db.StoreUpdates(t.Context(), ids, ids, payloads)
+	fresh, _, err := db.StoreUpdates(t.Context(), me, ids, ids, payloads)
 	if err != nil {
 		t.Fatal(err)
-	}
-	fresh := make([]bool, len(places))
-	for i, place := range places {
-		fresh[i] = place != 0
 	}
 	return fresh
 }
 
+// finish finishes an update whose chat has its id.
+func finish(t *testing.T, db *DB, id int64) {
+	t.Helper()
+	if more, err := db.Finish(t.Context(), me, id, id); err != nil || more {
+		t.Fatalf("more %t, %v", more, err)
+	}
+}
+
+func deadLetter(t *testing.T, db *DB, id int64) {
+	t.Helper()
+	if more, err := db.DeadLetter(t.Context(), me, id, id); err != nil || more {
+		t.Fatalf("more %t, %v", more, err)
+	}
+}
+
 func checkUnfinished(t *testing.T, db *DB, want ...int64) {
 	t.Helper()
-	ids, _, err := db.UnfinishedChats(t.Context()) // in these tests a chat has its update's id
+	ids, last, err := db.OrphanedChats(t.Context()) // in these tests a chat has its update's id
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, ids); diff != "" {
 		t.Errorf("unfinished: %s", diff)
+	}
+	if diff := cmp.Diff(want, last); diff != "" {
+		t.Errorf("last: %s", diff)
 	}
 }
 
@@ -48,7 +68,7 @@ func TestStoreUpdates(t *testing.T) {
 		ids  []int64
 		want []bool
 	}{
-		{nil, []bool{}},
+		{nil, nil},
 		{[]int64{50, 7, 51}, []bool{true, true, true}},
 		{[]int64{7}, []bool{false}},
 		{[]int64{51, 52, 7, 3}, []bool{false, true, false, true}},
@@ -61,31 +81,30 @@ func TestStoreUpdates(t *testing.T) {
 	}
 	checkUnfinishedSet(t, db, 9)
 
-	if err := db.Finish(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
+	finish(t, db, 7)
 	if put(t, db, 7)[0] {
 		t.Error("a finished update is fresh again")
 	}
-	if _, err := db.StoreUpdates(t.Context(), []int64{1}, nil, nil); err == nil {
+	checkUnfinishedSet(t, db, 8)
+	if _, _, err := db.StoreUpdates(t.Context(), me, []int64{1}, nil, nil); err == nil {
 		t.Error("slices of different lengths pass")
 	}
 }
 
 func checkUnfinishedSet(t *testing.T, db *DB, want int) {
 	t.Helper()
-	ids, _, err := db.UnfinishedChats(t.Context())
+	ids, _, err := db.OrphanedChats(t.Context())
 	if err != nil || len(ids) != want {
 		t.Errorf("%d unfinished (%v), want %d", len(ids), err, want)
 	}
 }
 
-// Many updates at once keep the order of the batch.
+// More updates than one INSERT stores.
 func TestStoreManyUpdates(t *testing.T) {
 	db := openTest(t)
 	var ids []int64
 	for i := range int64(3*insertRows + 5) {
-		ids = append(ids, 10_000-i)
+		ids = append(ids, 10_000+i)
 	}
 	for i, fresh := range put(t, db, ids...) {
 		if !fresh {
@@ -104,9 +123,8 @@ func TestUnfinishedOrder(t *testing.T) {
 		time.Sleep(time.Second)
 		put(t, db, 5, 6)
 		checkUnfinished(t, db, 900, 901, 5, 6)
-		if err := errors.Join(db.Finish(t.Context(), 901), db.DeadLetter(t.Context(), 5)); err != nil {
-			t.Fatal(err)
-		}
+		finish(t, db, 901)
+		deadLetter(t, db, 5)
 		checkUnfinished(t, db, 900, 6)
 	})
 }
@@ -114,35 +132,37 @@ func TestUnfinishedOrder(t *testing.T) {
 func TestStartAttempt(t *testing.T) {
 	db := openTest(t)
 	put(t, db, 1, 2, 3)
-	for want := 2; want <= 4; want++ { // Put counted the first
-		payload, attempts, err := db.StartAttempt(t.Context(), 1)
-		if err != nil || attempts != want || string(payload) != "payload 1" {
-			t.Errorf("attempt %d: %q, %d, %v", want, payload, attempts, err)
+	for want := 1; want <= 4; want++ {
+		if attempts, err := db.StartAttempt(t.Context(), 1); err != nil || attempts != want {
+			t.Errorf("attempt %d: %d, %v", want, attempts, err)
 		}
 	}
-	if err := errors.Join(db.Finish(t.Context(), 2), db.DeadLetter(t.Context(), 3)); err != nil {
-		t.Fatal(err)
-	}
+	checkUnfinished(t, db, 2, 3, 1) // that with attempts last
+	finish(t, db, 2)
+	deadLetter(t, db, 3)
 	for _, id := range []int64{2, 3, 4} { // done, dead-lettered, unknown
-		if _, _, err := db.StartAttempt(t.Context(), id); !errors.Is(err, ErrNotFound) {
+		if _, err := db.StartAttempt(t.Context(), id); !errors.Is(err, ErrNotFound) {
 			t.Errorf("update %d: %v", id, err)
 		}
 	}
 }
 
-// Attempts at an update whose sealing key is gone are counted, so that it is
-// dead-lettered in the end.
-func TestStartAttemptAtDamagedUpdate(t *testing.T) {
+func TestRecoveryIsRemembered(t *testing.T) {
 	db := openTest(t)
-	put(t, db, 1)
-	db.keys = testKeys(t, 9)
-	for want := 2; want <= 3; want++ {
-		_, attempts, err := db.StartAttempt(t.Context(), 1)
-		var unknown *UnknownKeyError
-		if !errors.As(err, &unknown) || attempts != want {
-			t.Errorf("attempt %d: %d, %v", want, attempts, err)
+	begin := func(want bool) {
+		t.Helper()
+		if again, err := db.BeginRecovery(t.Context()); err != nil || again != want {
+			t.Errorf("again %t, want %t, %v", again, want, err)
 		}
 	}
+	begin(false)
+	begin(true)
+	for range 2 {
+		if err := db.EndRecovery(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	begin(false)
 }
 
 func TestFinish(t *testing.T) {
@@ -156,39 +176,25 @@ func TestFinish(t *testing.T) {
 		}
 	}
 	dialog("/")
-	finish := func(id int64, step, data string, until time.Time) {
+	finishWith := func(id int64, step, data string, until time.Time) {
 		t.Helper()
-		if err := db.FinishWithDialog(t.Context(), id, 77, step, data, until); err != nil {
+		if _, err := db.FinishWithDialog(t.Context(), me, id, id, 77, step, data, until); err != nil {
 			t.Error(err)
 		}
 	}
-	finish(1, "amount", "3", farFuture)
+	finishWith(1, "amount", "3", farFuture)
 	dialog("amount/3")
-	finish(2, "link", "", farFuture)
+	time.Sleep(2 * time.Millisecond) // the next update is done at another time
+	finishWith(2, "link", "", farFuture)
 	dialog("link/")
-	finish(1, "amount", "again", farFuture) // finished before: changes nothing
+	time.Sleep(2 * time.Millisecond)
+	finishWith(1, "amount", "again", farFuture) // finished before: changes nothing
 	dialog("link/")
-	if err := db.Finish(t.Context(), 3); err != nil { // without a word about the dialog
-		t.Error(err)
-	}
+	finish(t, db, 3) // without a word about the dialog
 	dialog("link/")
-	finish(4, "", "", time.Time{})
+	finishWith(4, "", "", time.Time{})
 	dialog("/")
-
-	for range 2 {
-		if err := errors.Join(db.Finish(t.Context(), 1), db.DeadLetter(t.Context(), 1)); err != nil {
-			t.Errorf("finished again: %v", err)
-		}
-	}
-	for name, err := range map[string]error{
-		"finish":             db.Finish(t.Context(), 99),
-		"finish with dialog": db.FinishWithDialog(t.Context(), 99, 77, "amount", "", farFuture),
-		"park":               db.DeadLetter(t.Context(), 99),
-	} {
-		if !errors.Is(err, ErrNotFound) {
-			t.Errorf("%s of an unknown update: %v", name, err)
-		}
-	}
+	finishWith(99, "amount", "unknown", farFuture)
 	dialog("/")
 	checkUnfinished(t, db)
 }
@@ -198,7 +204,7 @@ func TestDialogExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openAt(t, path, testKeys(t, 1))
 		put(t, db, 1)
-		if err := db.FinishWithDialog(t.Context(), 1, 77, "amount", "3", time.Now().Add(time.Minute)); err != nil {
+		if _, err := db.FinishWithDialog(t.Context(), me, 1, 1, 77, "amount", "3", time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		for _, wait := range []struct {
@@ -216,6 +222,7 @@ func TestDialogExpires(t *testing.T) {
 // The files never contain what people type in plain text, and an update
 // that is done keeps nothing.
 func TestNothingReadableInFiles(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	const canary = "canary-4f1c9e-canary"
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
@@ -237,18 +244,18 @@ func TestNothingReadableInFiles(t *testing.T) {
 	if _, _, err := db.TouchUser(t.Context(), 77, "Ann", "en", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.StoreUpdates(t.Context(), []int64{1, 2}, []int64{77, 77}, [][]byte{[]byte(canary), []byte(canary)}); err != nil {
+	if _, _, err := db.StoreUpdates(t.Context(), me, []int64{1, 2}, []int64{77, 77}, [][]byte{[]byte(canary), []byte(canary)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.SaveKey(t.Context(), 77, canary); err != nil {
 		t.Fatal(err)
 	}
 	check("stored")
-	if err := db.FinishWithDialog(t.Context(), 1, 77, "link", canary, farFuture); err != nil {
-		t.Fatal(err)
+	if more, err := db.FinishWithDialog(t.Context(), me, 77, 1, 77, "link", canary, farFuture); err != nil || !more {
+		t.Fatal(more, err)
 	}
-	if err := db.DeadLetter(t.Context(), 2); err != nil {
-		t.Fatal(err)
+	if more, err := db.DeadLetter(t.Context(), me, 77, 2); err != nil || more {
+		t.Fatal(more, err)
 	}
 	check("finished")
 	for id, want := range map[int64]bool{1: true, 2: false} {
@@ -261,65 +268,172 @@ func TestNothingReadableInFiles(t *testing.T) {
 	check("closed")
 }
 
-// The backlog of a chat is read in the order of storing, from a place on, also after the
-// clock was set back.
-func TestChatBacklog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bot.db")
-	synctest.Test(t, func(t *testing.T) {
-		db := openAt(t, path, testKeys(t, 1))
-		defer mustClose(t, db)
-		store := func(ids ...int64) []int64 {
-			chats, payloads := make([]int64, len(ids)), make([][]byte, len(ids))
-			for i, id := range ids {
-				chats[i], payloads[i] = 1+id%2, fmt.Append(nil, "payload ", id)
-			}
-			places, err := db.StoreUpdates(t.Context(), ids, chats, payloads)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return places
-		}
-		places := store(9, 4, 7)
-		if _, err := db.writer.ExecContext(t.Context(), `UPDATE inbox SET received_at = received_at + 3600000`); err != nil {
-			t.Fatal(err)
-		}
-		later := store(5, 1, 3)
-		read := func(after int64, limit int) (ids []int64) {
-			err := db.ChatBacklog(t.Context(), 2, after, limit, func(id, place int64, received time.Time, payload []byte) {
-				ids = append(ids, id)
-				if string(payload) != fmt.Sprint("payload ", id) || received.IsZero() || place == 0 {
-					t.Errorf("read %d at %d, received %s: %q", id, place, received, payload)
-				}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ids
-		}
-		if diff := cmp.Diff([]int64{9, 7, 5, 1, 3}, read(0, 9)); diff != "" {
-			t.Error(diff)
-		}
-		if diff := cmp.Diff([]int64{1, 3}, read(later[0], 2)); diff != "" || later[0] <= places[2] {
-			t.Errorf("after the first of a batch: %s", diff)
-		}
-		if again := store(5); again[0] != 0 {
-			t.Errorf("a known update has place %d", again[0])
-		}
-		chats, last, err := db.UnfinishedChats(t.Context())
-		if diff := cmp.Diff([]int64{2, 1}, chats); diff != "" || err != nil || last < later[2] {
-			t.Errorf("chats %s, last %d, %v", diff, last, err)
-		}
-		if err := db.Finish(t.Context(), 7, 5, 9); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]int64{1, 3}, read(0, 9)); diff != "" {
-			t.Error(diff)
-		}
-		if next := store(11); next[0] <= last {
-			t.Errorf("the next update is at %d, before %d", next[0], last)
-		}
-		if err := db.Finish(t.Context(), 3, 99); !errors.Is(err, ErrNotFound) || len(read(0, 9)) != 3 {
-			t.Errorf("an unknown update among the finished ones: %v", err)
+// chatWorld has updates of the chats 1 and 2, which their ids say: chat 2 has the odd ones.
+type chatWorld struct {
+	*testing.T
+	db *DB
+}
+
+func (w *chatWorld) store(owner string, ids ...int64) (fresh []bool, unfinished []int) {
+	w.Helper()
+	chats, payloads := make([]int64, len(ids)), make([][]byte, len(ids))
+	for i, id := range ids {
+		chats[i], payloads[i] = 1+id%2, fmt.Append(nil, "payload ", id)
+	}
+	fresh, unfinished, err := w.db.StoreUpdates(w.Context(), owner, ids, chats, payloads)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return fresh, unfinished
+}
+
+func (w *chatWorld) backlog(owner string, chat int64, limit int, want ...int64) {
+	w.Helper()
+	var ids []int64
+	err := w.db.ChatBacklog(w.Context(), owner, chat, limit, func(id int64, received time.Time, payload []byte) {
+		ids = append(ids, id)
+		if string(payload) != fmt.Sprint("payload ", id) || received.IsZero() {
+			w.Errorf("read %d, received %s: %q", id, received, payload)
 		}
 	})
+	if diff := cmp.Diff(want, ids); diff != "" || err != nil {
+		w.Errorf("backlog of chat %d for %s: %s, %v", chat, owner, diff, err)
+	}
+}
+
+func (w *chatWorld) finish(owner string, chat int64, wantMore bool, ids ...int64) {
+	w.Helper()
+	if more, err := w.db.Finish(w.Context(), owner, chat, ids...); err != nil || more != wantMore {
+		w.Errorf("finished %v: more %t, %v", ids, more, err)
+	}
+}
+
+func (w *chatWorld) owners(want map[int64]string) {
+	w.Helper()
+	var rows []struct {
+		Chat  int64  `db:"chat_id"`
+		Owner string `db:"owner"`
+	}
+	if err := w.db.reader.SelectContext(w.Context(), &rows, `SELECT chat_id, owner FROM chats`); err != nil {
+		w.Fatal(err)
+	}
+	got := map[int64]string{}
+	for _, row := range rows {
+		got[row.Chat] = row.Owner
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.Errorf("owners: %s", diff)
+	}
+}
+
+// TestChatBacklog: the updates of a chat are read in the order of their ids.
+func TestChatBacklog(t *testing.T) {
+	w := &chatWorld{T: t, db: openTest(t)}
+	w.store(me, 9, 4, 7)
+	w.store(me, 5, 1, 3)
+	w.backlog(me, 2, 9, 1, 3, 5, 7, 9)
+	w.backlog(me, 2, 2, 1, 3)
+	w.finish(me, 2, true, 7, 1)
+	w.backlog(me, 2, 9, 3, 5, 9)
+	w.backlog("other", 2, 9)
+}
+
+// TestOwnerOfAChat: a chat has an owner as long as it has unfinished updates.
+func TestOwnerOfAChat(t *testing.T) {
+	w := &chatWorld{T: t, db: openTest(t)}
+	check := func(fresh []bool, unfinished []int, wantFresh []bool, wantUnfinished []int) {
+		t.Helper()
+		if diff := cmp.Diff(wantFresh, fresh) + cmp.Diff(wantUnfinished, unfinished); diff != "" {
+			t.Error(diff)
+		}
+	}
+	fresh, unfinished := w.store("a", 1, 3, 2)
+	check(fresh, unfinished, []bool{true, true, true}, []int{2, 2, 1})
+	fresh, unfinished = w.store("b", 5, 3)
+	check(fresh, unfinished, []bool{true, false}, []int{0, 0}) // b has no part in it
+	w.owners(map[int64]string{1: "a", 2: "a"})
+	w.finish("b", 2, true, 1) // nor may it finish
+	w.backlog("a", 2, 9, 1, 3, 5)
+	w.finish("a", 2, true, 1, 3)
+	w.finish("a", 2, false, 5)
+	w.owners(map[int64]string{1: "a"})
+	fresh, unfinished = w.store("b", 5, 3) // repeated, and done
+	check(fresh, unfinished, []bool{false, false}, []int{0, 0})
+	w.owners(map[int64]string{1: "a"})
+	fresh, unfinished = w.store("b", 7, 4)
+	check(fresh, unfinished, []bool{true, true}, []int{1, 0})
+	w.owners(map[int64]string{1: "a", 2: "b"})
+	var many []int64
+	for id := int64(100); id < 100+4*maxCounted; id += 2 {
+		many = append(many, id)
+	}
+	if _, unfinished = w.store("a", many...); unfinished[0] != maxCounted {
+		t.Errorf("%d updates are counted", unfinished[0])
+	}
+}
+
+// TestAdoptChats: only the chats of those that are no replicas.
+func TestAdoptChats(t *testing.T) {
+	w := &chatWorld{T: t, db: openTest(t)}
+	now := time.Now()
+	for _, id := range []string{"alive", me} {
+		if err := w.db.AddReplica(t.Context(), Replica{ID: id, StartedAt: now, Until: now.Add(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.store("dead", 1, 3)
+	w.store("alive", 2)
+	orphans := func(want ...int64) {
+		t.Helper()
+		chats, last, err := w.db.OrphanedChats(t.Context())
+		if diff := cmp.Diff(want, chats); diff != "" || err != nil || len(chats) > 0 && last[0] != 3 {
+			t.Errorf("%s, last %v, %v", diff, last, err)
+		}
+	}
+	orphans(2)
+	if err := w.db.AdoptChats(t.Context(), me, []int64{1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	orphans()
+	w.owners(map[int64]string{1: "alive", 2: me})
+	if chats, err := w.db.OwnedChats(t.Context(), me); err != nil || !slices.Equal(chats, []int64{2}) {
+		t.Errorf("owned are %v, %v", chats, err)
+	}
+	// The one that leads removes the dead.
+	for _, step := range []struct {
+		id    string
+		after time.Duration
+		want  Beat
+	}{
+		{"alive", 0, Beat{Held: true, Ended: true}},
+		{me, 2 * time.Minute, Beat{Held: true, Ended: true}},
+		{"alive", 2 * time.Minute, Beat{Removed: true}},
+	} {
+		beat, err := w.db.Beat(t.Context(), step.id, "lease", now.Add(step.after), now.Add(step.after+time.Minute))
+		beat.Others = nil
+		if diff := cmp.Diff(step.want, beat); diff != "" || err != nil {
+			t.Errorf("beat of %s: %s, %v", step.id, diff, err)
+		}
+	}
+	if chats, _, err := w.db.OrphanedChats(t.Context()); err != nil || !slices.Equal(chats, []int64{1}) {
+		t.Errorf("orphans are %v, %v", chats, err)
+	}
+}
+
+// TestRestoreChats: a row of a chat that is missing, which nothing explains, is made.
+func TestRestoreChats(t *testing.T) {
+	w := &chatWorld{T: t, db: openTest(t)}
+	w.store(me, 1, 2, 3)
+	for want := range 2 {
+		if n, err := w.db.RestoreChats(t.Context()); err != nil || n != want {
+			t.Errorf("restored %d, want %d, %v", n, want, err)
+		}
+		if _, err := w.db.writer.ExecContext(t.Context(), `DELETE FROM chats WHERE chat_id = 2`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := w.db.RestoreChats(t.Context()); err != nil || n != 1 {
+		t.Errorf("restored %d, %v", n, err)
+	}
+	w.owners(map[int64]string{1: me, 2: ""})
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -120,4 +121,78 @@ func TestKeyOfAnotherRow(t *testing.T) {
 	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrSealed) {
 		t.Errorf("a swapped secret: %v", err)
 	}
+}
+
+// TestKeyOfAnotherOwner: a key whose row was moved to another person can't be opened.
+func TestKeyOfAnotherOwner(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	saveKey(t, db, 7, "first-secret")
+	saveKey(t, db, 8, "second-secret")
+	for _, statement := range []string{
+		"DROP INDEX api_keys_active", // it refuses two active keys in the middle of the swap
+		"UPDATE api_keys SET user_id = 15 - user_id",
+	} {
+		if _, err := db.writer.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range []int64{7, 8} {
+		if key, err := db.ActiveKey(t.Context(), user); !errors.Is(err, ErrSealed) {
+			t.Errorf("the key of %d is %q, %v", user, key.Secret.Reveal(), err)
+		}
+	}
+}
+
+// TestSealKeysForOwners: keys that an older program sealed open after the start that
+// follows the migration; later, the old form is refused.
+func TestSealKeysForOwners(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	db := openAt(t, path, testKeys(t, 2))
+	keys := map[int64]Key{}
+	for id, ring := range map[int64]Keyring{7: testKeys(t, 2), 8: testKeys(t, 1)} { // key 1 is missing at first
+		if _, _, err := db.TouchUser(t.Context(), id, "Ann", "en", true); err != nil {
+			t.Fatal(err)
+		}
+		keys[id] = saveKey(t, db, id, redact.Secret(fmt.Sprint("secret-", id)))
+		storeUnbound(t, db, ring, keys[id])
+	}
+	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrSealed) {
+		t.Errorf("the old form before the start: %v", err)
+	}
+	if err := db.SetSetting(t.Context(), unboundKeysSetting, "1"); err != nil { // as the migration does
+		t.Fatal(err)
+	}
+
+	db = reopen(t, db, path, testKeys(t, 2))
+	checkKey(t, db, keys[7])
+	if _, err := db.ActiveKey(t.Context(), 8); !isUnknownKey(err) {
+		t.Errorf("a key is missing: %v", err)
+	}
+	before := selectStrings(t, db, `SELECT secret_sealed FROM api_keys WHERE user_id = 7`)
+	db = reopen(t, db, path, testKeys(t, 2, 1))
+	checkKey(t, db, keys[7])
+	checkKey(t, db, keys[8])
+	equal(t, "sealed anew without need", before, selectStrings(t, db, `SELECT secret_sealed FROM api_keys WHERE user_id = 7`))
+
+	storeUnbound(t, db, testKeys(t, 2), keys[7])
+	db = reopen(t, db, path, testKeys(t, 2, 1))
+	if _, err := db.ActiveKey(t.Context(), 7); !errors.Is(err, ErrSealed) {
+		t.Errorf("the old form after the start: %v", err)
+	}
+	checkKey(t, db, keys[8])
+}
+
+// storeUnbound stores the secret of a key as older programs sealed it.
+func storeUnbound(t *testing.T, db *DB, ring Keyring, key Key) {
+	t.Helper()
+	sealed := (&DB{keys: ring}).seal("api_keys", "secret", key.ID, []byte(key.Secret.Reveal()))
+	if _, err := db.writer.ExecContext(t.Context(), `UPDATE api_keys SET secret_sealed = ? WHERE id = ?`, sealed, key.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reopen(t *testing.T, db *DB, path string, ring Keyring) *DB {
+	t.Helper()
+	mustClose(t, db)
+	return openAt(t, path, ring)
 }

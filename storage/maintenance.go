@@ -39,8 +39,9 @@ func (db *DB) Maintenance(ctx context.Context) (Maintenance, error) {
 // SetMaintenance closes buying, or opens it with the zero time, with the audit entry. It
 // changes and records nothing where that is so already.
 func (db *DB) SetMaintenance(ctx context.Context, since time.Time, entry AuditEntry) error {
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		before, err := setting(ctx, tx, db.bind(selectSetting), maintenanceSetting)
+	entry.ID = newID()
+	err := db.writeOnce(ctx, auditExists(ctx, entry), func(tx *sqlx.Tx) error {
+		before, err := setting(ctx, tx, selectSetting, maintenanceSetting)
 		if err != nil || (before == "") == since.IsZero() {
 			return err
 		}
@@ -48,7 +49,7 @@ func (db *DB) SetMaintenance(ctx context.Context, since time.Time, entry AuditEn
 		if !since.IsZero() {
 			value = strconv.FormatInt(toMillis(since), 10)
 		}
-		if err := setSetting(ctx, tx, db.bind(upsertSetting), maintenanceSetting, value); err != nil {
+		if err := setSetting(ctx, tx, upsertSetting, maintenanceSetting, value); err != nil {
 			return err
 		}
 		return db.insertAudit(ctx, tx, entry)

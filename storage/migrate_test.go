@@ -3,32 +3,36 @@ package storage
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // TestMigrationsDown: each down migration reverts its up migration exactly.
 func TestMigrationsDown(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	db := openTest(t)
 	ctx := t.Context()
-	placed(t, db, 1, 101) // tables with rows
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
+	placed(t, db, 1, 101)                                                        // tables with rows
+	for _, id := range []string{"5b0c1f0e-77aa", "12345678901234567890", "x1"} { // no numbers of the old column
+		o := importedOrder(1, 0)
+		o.ExternalID = id
+		if _, err := db.ImportOrder(ctx, o, nil, noMessages); err != nil {
+			t.Fatal(err)
+		}
 	}
-	provider, err := goose.NewProvider(sqlDialect, db.writer.DB, folder, goose.WithDisableGlobalRegistry(true))
+	provider, err := sqliteSchema.newProvider(db.writer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	schema := func() (lines []string) {
 		t.Helper()
-		query := `SELECT m.name || ': ' || m.type || ' ' || COALESCE((SELECT group_concat(c.name) FROM pragma_table_info(m.name) c), '') FROM sqlite_master m ORDER BY 1`
+		query := `SELECT m.name || ': ' || m.type || ' ' || COALESCE((SELECT group_concat(c.name ORDER BY c.name) FROM pragma_table_info(m.name) c), '') FROM sqlite_master m ORDER BY 1`
 		if err := db.writer.SelectContext(ctx, &lines, query); err != nil {
 			t.Fatal(err)
 		}
@@ -55,12 +59,13 @@ func TestMigrationsDown(t *testing.T) {
 
 func TestMigrationSetsSchemaMin(t *testing.T) {
 	db := openTest(t)
-	if got, err := db.Setting(t.Context(), schemaMinSetting); err != nil || got != "10" {
+	if got, err := db.Setting(t.Context(), schemaMinSetting); err != nil || got != "18" {
 		t.Errorf("schema_min is %q, %v", got, err)
 	}
 }
 
 func TestOpenRefusesNewerSchema(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
 	if err := db.SetSetting(t.Context(), schemaMinSetting, "999"); err != nil {
@@ -92,7 +97,7 @@ func TestOpenRefusesMalformedSchemaMin(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustClose(t, db)
-	if _, err := Open(t.Context(), Options{URL: "sqlite:" + path, Keys: testKeys(t, 1)}); err == nil || !strings.Contains(err.Error(), schemaMinSetting) {
+	if _, err := Open(t.Context(), Options{URL: testURL(t, path), Keys: testKeys(t, 1)}); err == nil || !strings.Contains(err.Error(), schemaMinSetting) {
 		t.Errorf("the error is %v", err)
 	}
 }

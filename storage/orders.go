@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -43,7 +44,7 @@ type Order struct {
 	KeyID          int64               `db:"key_id"` // the key that bought it
 	KeyFingerprint string              `db:"key_fingerprint"`
 	Kind           Kind                `db:"kind"`
-	ExternalID     int64               `db:"external_id"` // the marketplace's
+	ExternalID     string              `db:"external_id"` // the marketplace's text
 	Adopted        bool                `db:"adopted"`
 	External       bool                `db:"external"` // imported, not bought through the bot
 	Service        int64               `db:"service"`  // 0 where External
@@ -60,7 +61,11 @@ type Order struct {
 	Remains        *int64              `db:"remains"`
 	StartCount     *int64              `db:"start_count"`
 	AutoDelivery   bool                `db:"auto_delivery"`
+	Refill         bool                `db:"refill"`         // an SMM service that had it when it was bought
 	Delivered      int64               `db:"delivered"`      // accounts or codes sent, or pending in the outbox
+	Present        int64               `db:"present"`        // accounts in the marketplace's last answer
+	Replaced       int64               `db:"replaced"`       // accounts sent that others took the place of
+	IncompleteFor  time.Duration       `db:"incomplete_for"` // how long polls have shown it complete with too few accounts
 	ExpiresAt      time.Time           `db:"expires_at"`     // of a number, as reported; zero where it is not
 	MessageID      int64               `db:"message_id"`     // of the message that shows a number; 0 before it is sent
 	CancelSentAt   time.Time           `db:"cancel_sent_at"` // of a cancel that may have been done; zero: none
@@ -71,8 +76,13 @@ type Order struct {
 	ClosedAt       time.Time           `db:"closed_at"`    // zero: open
 	NextPollAt     time.Time           `db:"next_poll_at"`
 	Polls          int64               `db:"polls"`
-	Failures       int64               `db:"failures"` // polls in a row that failed
-	Damaged        error               // why Link or Rental.Phone can't be read and is empty; nil where both can
+	Failures       int64               `db:"failures"`     // polls in a row that failed
+	Feedback       string              `db:"feedback"`     // what the person said about it: FeedbackNone and so on
+	FeedbackOf     int64               `db:"feedback_of"`  // accounts delivered until then, with problems: those in the last answer
+	FeedbackAt     time.Time           `db:"feedback_at"`  // zero: nothing was said
+	FeedbackDue    time.Time           `db:"feedback_due"` // when the person is asked; zero: not, or not again
+	orderMarkup
+	Damaged error // why Link or Rental.Phone can't be read and is empty; nil where both can
 }
 
 var orderColumns = columnsOf[Order]()
@@ -118,15 +128,15 @@ func (db *DB) Order(ctx context.Context, userID, id int64) (Order, error) {
 
 // OrderByExternalID returns this person's newest order with that id of the
 // marketplace, or ErrNotFound.
-func (db *DB) OrderByExternalID(ctx context.Context, userID, externalID int64) (Order, error) {
+func (db *DB) OrderByExternalID(ctx context.Context, userID int64, externalID string) (Order, error) {
 	return db.order(ctx, `WHERE external_id = ? AND user_id = ? ORDER BY created_at DESC LIMIT 1`, externalID, userID)
 }
 
-// OrdersOfPurchase returns the orders of a purchase by ascending ExternalID;
-// ErrNotFound where there is none.
+// OrdersOfPurchase returns the orders of a purchase, or ErrNotFound where there is none.
+// They are sorted by ExternalID, shorter ones first, so that numbers ascend.
 func (db *DB) OrdersOfPurchase(ctx context.Context, userID, purchaseID int64) ([]Order, error) {
 	orders, err := db.orders(ctx, "read orders of a purchase",
-		`WHERE purchase_id = ? AND user_id = ? ORDER BY external_id`, purchaseID, userID)
+		`WHERE purchase_id = ? AND user_id = ? ORDER BY LENGTH(external_id), external_id`, purchaseID, userID)
 	if err == nil && len(orders) == 0 {
 		err = ErrNotFound
 	}
@@ -137,8 +147,8 @@ func (db *DB) OrdersOfPurchase(ctx context.Context, userID, purchaseID int64) ([
 // numbers, the latest first.
 func (db *DB) RentedCountries(ctx context.Context, userID int64, limit int) ([]string, error) {
 	var codes []string
-	err := db.reader.SelectContext(ctx, &codes, db.bind(
-		`SELECT country FROM orders WHERE user_id = ? AND kind = 'sms' AND country <> '' GROUP BY country ORDER BY MAX(created_at) DESC LIMIT ?`), userID, limit)
+	err := db.reader.SelectContext(ctx, &codes,
+		`SELECT country FROM orders WHERE user_id = ? AND kind = 'sms' AND country <> '' GROUP BY country ORDER BY MAX(created_at) DESC LIMIT ?`, userID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read rented countries: %w", err)
 	}
@@ -158,17 +168,22 @@ func (db *DB) CountOrders(ctx context.Context, userID int64, filter OrderFilter)
 }
 
 // UpdateOrder stores the result of a poll: o as it is now (with Polls incremented),
-// its accounts and the messages to the person, in one transaction: an account is
-// recorded as delivered together with the message that delivers it.
+// its outcome if the poll has shown it, its accounts and the messages to the person, in
+// one transaction: an account is recorded as delivered together with the message that
+// delivers it.
 //
 // compose is called within the transaction with the accounts that were not sent
-// before, in the marketplace's order; copies count. It returns the messages to store.
+// before, in the marketplace's order; copies count. A fresh account replaces one that was
+// sent and is no longer in the answer. compose returns the messages to store.
 // UpdateOrder reports false, and stores nothing, where another poll was stored since o
-// was read. A sealed column keeps its value where the field is empty.
-func (db *DB) UpdateOrder(ctx context.Context, o Order, accounts []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, bool, error) {
-	before := o
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		o = before
+// was read. A sealed column keeps its value where the field is empty. FeedbackDue is
+// stored with the first fresh accounts, and with later ones while it is not over.
+func (db *DB) UpdateOrder(ctx context.Context, o Order, outcome *DeliveryTime, accounts []redact.Secret, compose func(o Order, fresh []redact.Secret) ([]Message, error)) (Order, bool, error) {
+	stored := o
+	// Another poll with this number has another time.
+	made := finds(ctx, `SELECT 1 FROM orders WHERE id = ? AND polls = ? AND last_poll_at = ?`, o.ID, o.Polls, toMillis(o.UpdatedAt))
+	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
+		o := o
 		fresh, err := db.recordDeliveries(ctx, tx, o.ID, accounts)
 		if err != nil {
 			return err
@@ -177,26 +192,43 @@ func (db *DB) UpdateOrder(ctx context.Context, o Order, accounts []redact.Secret
 		if len(fresh) > 0 {
 			o.DeliveredAt = o.UpdatedAt
 		}
-		set, args := db.assignments(&o, "state", "raw_status", "charge", "currency", "remains", "start_count", "auto_delivery", "delivered", "delivered_at",
+		if o.Kind == KindProduct {
+			o.Replaced += max(min(int64(len(fresh)), o.Delivered-o.Present-o.Replaced), 0)
+		}
+		set, args := db.assignments(&o, "state", "raw_status", "charge", "currency", "remains", "start_count", "auto_delivery", "delivered", "delivered_at", "present", "replaced", "incomplete_for",
 			"updated_at", "closed_at", "next_poll_at", "polls", "failures", "expires_at", "phone_sealed")
-		stored, err := db.transitionTx(ctx, tx, `UPDATE orders SET `+set+`, last_poll_at = ?, lease_until = 0 WHERE id = ? AND polls = ?`,
+		if len(fresh) > 0 {
+			set, args = set+`, feedback_due = CASE WHEN delivered = 0 OR feedback_due > 0 THEN CAST(? AS BIGINT) ELSE 0 END`, append(args, toMillis(o.FeedbackDue))
+		}
+		found, err := db.transitionTx(ctx, tx, `UPDATE orders SET `+set+`, last_poll_at = ?, lease_until = 0 WHERE id = ? AND polls = ?`,
 			append(args, toMillis(o.UpdatedAt), o.ID, o.Polls-1)...)
 		if err != nil {
 			return err
 		}
-		if !stored {
+		if !found {
 			return errOutdated // rolls the deliveries back
+		}
+		if outcome != nil {
+			if err := insertDeliveryTime(ctx, tx, o, *outcome); err != nil {
+				return err
+			}
 		}
 		messages, err := compose(o, fresh)
 		if err != nil {
 			return err
 		}
-		if err := db.insertMessages(ctx, tx, messages); err != nil {
+		if err := db.insertMessages(ctx, tx, withIDs(messages...)); err != nil {
+			return err
+		}
+		if err := db.recordLedger(ctx, tx, o.PurchaseID); err != nil {
 			return err
 		}
 		if !o.Open() {
-			return db.dropUnusedKeys(ctx, tx, o.UserID)
+			if err := db.dropUnusedKeys(ctx, tx, o.UserID); err != nil {
+				return err
+			}
 		}
+		stored = o
 		return nil
 	})
 	if errors.Is(err, errOutdated) {
@@ -205,7 +237,7 @@ func (db *DB) UpdateOrder(ctx context.Context, o Order, accounts []redact.Secret
 	if err != nil {
 		return o, false, fmt.Errorf("update order: %w", err)
 	}
-	return o, true, nil
+	return stored, true, nil
 }
 
 var errOutdated = errors.New("a later poll is stored")
@@ -218,9 +250,11 @@ func (db *DB) ResumeOrders(ctx context.Context, userID int64, at time.Time) erro
 	return err
 }
 
-// OpenOrders counts this person's orders that FilterOpen selects.
+// OpenOrders counts this person's orders that are not complete and that their own key has
+// bought.
 func (db *DB) OpenOrders(ctx context.Context, userID int64) (int, error) {
-	return db.CountOrders(ctx, userID, FilterOpen)
+	return db.countRows(ctx, "count orders of an own key", `SELECT COUNT(*) FROM orders WHERE user_id = ?`+FilterOpen.where()+`
+		AND NOT EXISTS (SELECT 1 FROM api_keys WHERE api_keys.id = orders.key_id AND house = 1)`, userID)
 }
 
 // CountOpenOrders counts all people's orders that are still polled.
@@ -261,27 +295,42 @@ func (db *DB) ExternalIDShared(ctx context.Context, o Order) (bool, error) {
 
 // StartCancels records, durably, that a cancel of these open orders is about to be
 // sent, and returns the orders for which it may be. Of concurrent callers one is given
-// an order, and no other until EndCancels.
+// an order, and no other until EndCancels. Armed swaps of these orders stop.
 func (db *DB) StartCancels(ctx context.Context, userID int64, ids []int64, now time.Time) ([]int64, error) {
 	var started []int64
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		started = started[:0]
-		for _, id := range ids {
-			found, err := db.transitionTx(ctx, tx,
-				`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
+	made := func(tx *sqlx.Tx) (bool, error) {
+		if len(started) == 0 {
+			return false, nil
+		}
+		return finds(ctx, `SELECT 1 FROM orders WHERE id = ? AND cancel_sent_at = ?`, started[0], toMillis(now))(tx)
+	}
+	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
+		var fresh []int64
+		for _, id := range slices.Sorted(slices.Values(ids)) { // one lock order, see leasePolls
+			found, err := db.startCancel(ctx, tx, userID, id, now)
 			if err != nil {
 				return err
 			}
-			if found {
-				started = append(started, id)
+			if !found {
+				continue
 			}
+			if _, err := tx.ExecContext(ctx, `UPDATE swaps SET state = ?, reason = ? WHERE order_id = ? AND state = ?`, SwapStopped, SwapCancelled, id, SwapArmed); err != nil {
+				return err
+			}
+			fresh = append(fresh, id)
 		}
+		started = fresh
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start cancelling: %w", err)
 	}
 	return started, nil
+}
+
+func (db *DB) startCancel(ctx context.Context, tx *sqlx.Tx, userID, id int64, now time.Time) (bool, error) {
+	return db.transitionTx(ctx, tx,
+		`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
 }
 
 // EndCancels records that the cancels of these orders did nothing: others may be sent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -36,8 +37,9 @@ type Message struct {
 func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.Time, limit int) ([]Message, error) {
 	var messages []Message
 	var damaged []error
-	err := db.write(ctx, func(tx *sqlx.Tx) error {
-		messages, damaged = nil, nil
+	err := db.writeOnce(ctx, finds(ctx, `SELECT 1 FROM outbox WHERE lease_owner = ? AND lease_until = ?`, owner, toMillis(until)), func(tx *sqlx.Tx) error {
+		var fresh []Message
+		var failures []error
 		due, err := selectRows[Message](ctx, db, tx, `
 			SELECT `+columnsOf[Message]()+` FROM outbox
 			 WHERE state = 'pending' AND next_try_at <= ? AND lease_until <= ?
@@ -57,11 +59,12 @@ func (db *DB) ClaimMessages(ctx context.Context, owner string, now, until time.T
 			message.Tries++
 			switch {
 			case message.Damaged != nil:
-				damaged = append(damaged, message.Damaged)
+				failures = append(failures, message.Damaged)
 			case claimed:
-				messages = append(messages, message)
+				fresh = append(fresh, message)
 			}
 		}
+		messages, damaged = fresh, failures
 		return nil
 	})
 	if err != nil {
@@ -77,9 +80,16 @@ func (db *DB) RenewMessageLease(ctx context.Context, id int64, owner string, unt
 		`UPDATE outbox SET lease_until = ? WHERE id = ? AND state = 'pending' AND lease_owner = ?`, toMillis(until), id, owner)
 }
 
+// ReleaseMessages ends the leases of an owner.
+func (db *DB) ReleaseMessages(ctx context.Context, owner string) error {
+	_, err := db.transition(ctx, "release messages", `UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_owner = ?`, leaseOver, owner)
+	return err
+}
+
 // AddMessage stores a message without any other change.
 func (db *DB) AddMessage(ctx context.Context, message Message) error {
-	err := db.write(ctx, func(tx *sqlx.Tx) error { return db.insertMessage(ctx, tx, message) })
+	messages := withIDs(message)
+	err := db.writeOnce(ctx, messagesExist(ctx, messages), func(tx *sqlx.Tx) error { return db.insertMessages(ctx, tx, messages) })
 	if err != nil {
 		return fmt.Errorf("add message: %w", err)
 	}
@@ -90,11 +100,12 @@ func (db *DB) AddMessage(ctx context.Context, message Message) error {
 // person was notified of its order. Where shows is not 0, it is the id of the chat's
 // message that shows the order from now on.
 func (db *DB) MarkSent(ctx context.Context, message Message, shows int64, now time.Time) error {
-	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`),
+	defer db.checkpoints.request()
+	return db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'sent', sent_at = ?, body_sealed = '', lease_until = 0 WHERE id = ?`,
 			toMillis(now), message.ID)
 		if err == nil && message.OrderID != 0 {
-			_, err = tx.ExecContext(ctx, db.bind(`UPDATE orders SET notified_at = ?, message_id = CASE WHEN ? <> 0 THEN ? ELSE message_id END WHERE id = ? AND user_id = ?`),
+			_, err = tx.ExecContext(ctx, `UPDATE orders SET notified_at = ?, message_id = CASE WHEN CAST(? AS BIGINT) <> 0 THEN CAST(? AS BIGINT) ELSE message_id END WHERE id = ? AND user_id = ?`,
 				toMillis(now), shows, shows, message.OrderID, message.UserID)
 		}
 		if err != nil {
@@ -116,8 +127,8 @@ func (db *DB) HasMoreUrgent(ctx context.Context, userID int64, priority Priority
 // MarkRejected records that a message can never be sent. Its body is kept, sealed, for
 // as long as a held one's (sweepRules).
 func (db *DB) MarkRejected(ctx context.Context, id int64) error {
-	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'rejected', lease_until = 0 WHERE id = ?`), id)
+	return db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'rejected', lease_until = 0 WHERE id = ?`, id)
 		if err != nil {
 			return fmt.Errorf("mark message rejected: %w", err)
 		}
@@ -127,8 +138,8 @@ func (db *DB) MarkRejected(ctx context.Context, id int64) error {
 
 // RetryMessage schedules the next attempt at a message.
 func (db *DB) RetryMessage(ctx context.Context, id int64, at time.Time) error {
-	return db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET next_try_at = ?, lease_until = 0 WHERE id = ? AND state = 'pending'`), toMillis(at), id)
+	return db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE outbox SET next_try_at = ?, lease_until = 0 WHERE id = ? AND state = 'pending'`, toMillis(at), id)
 		if err != nil {
 			return fmt.Errorf("retry message: %w", err)
 		}
@@ -138,7 +149,7 @@ func (db *DB) RetryMessage(ctx context.Context, id int64, at time.Time) error {
 
 // holdMessages holds the pending messages to an unreachable person.
 func (db *DB) holdMessages(ctx context.Context, tx *sqlx.Tx, userID int64) error {
-	_, err := tx.ExecContext(ctx, db.bind(`UPDATE outbox SET state = 'held', lease_until = 0 WHERE user_id = ? AND state = 'pending'`), userID)
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET state = 'held', lease_until = 0 WHERE user_id = ? AND state = 'pending'`, userID)
 	return err
 }
 
@@ -163,6 +174,12 @@ func (db *DB) CountPendingMessages(ctx context.Context) (int, error) {
 	return db.countRows(ctx, "count pending messages", `SELECT COUNT(*) FROM outbox WHERE state = 'pending'`)
 }
 
+// OldestPendingMessage returns when the oldest message was stored that is due or will be,
+// zero where none is.
+func (db *DB) OldestPendingMessage(ctx context.Context) (time.Time, error) {
+	return db.readTime(ctx, "read oldest pending message", `SELECT MIN(created_at) FROM outbox WHERE state = 'pending'`)
+}
+
 // StuckMessages counts the messages that were due at the given time and are not sent,
 // or were tried five times or more, and returns since when the first of them is stuck.
 func (db *DB) StuckMessages(ctx context.Context, due time.Time) (n int64, since time.Time, err error) {
@@ -177,14 +194,36 @@ func (db *DB) StuckMessages(ctx context.Context, due time.Time) (n int64, since 
 	return row.N, row.Since, nil
 }
 
-func (db *DB) insertMessage(ctx context.Context, tx *sqlx.Tx, m Message) error {
-	m.ID, m.Tries = newID(), 0
-	return db.insert(ctx, tx, "outbox", &m, "state", "pending", "next_try_at", toMillis(m.CreatedAt), "lease_owner", "", "lease_until", 0, "sent_at", 0)
+// withIDs gives messages the ids under which insertMessages stores them. Those of one
+// time and priority are sent in the order given here: where the times are equal, the ids
+// decide.
+func withIDs(messages ...Message) []Message {
+	ids := make([]int64, len(messages))
+	for i := range ids {
+		ids[i] = newID()
+	}
+	slices.Sort(ids)
+	numbered := slices.Clone(messages)
+	for i := range numbered {
+		numbered[i].ID = ids[i]
+	}
+	return numbered
+}
+
+// messagesExist recognizes a transaction by the messages that it has stored. One without
+// messages is repeatable.
+func messagesExist(ctx context.Context, messages []Message) committed {
+	if len(messages) == 0 {
+		return repeatable
+	}
+	return finds(ctx, `SELECT 1 FROM outbox WHERE id = ?`, messages[0].ID)
 }
 
 func (db *DB) insertMessages(ctx context.Context, tx *sqlx.Tx, messages []Message) error {
-	for _, message := range messages {
-		if err := db.insertMessage(ctx, tx, message); err != nil {
+	for _, m := range messages {
+		m.Tries = 0
+		err := db.insert(ctx, tx, "outbox", &m, "state", "pending", "next_try_at", toMillis(m.CreatedAt), "lease_owner", "", "lease_until", 0, "sent_at", 0)
+		if err != nil {
 			return err
 		}
 	}

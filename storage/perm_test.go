@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // The folder is 0700 and the files are 0600, whatever the umask, at each start.
 func TestPermissions(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	for _, umask := range []int{0, 0o022, 0o077} {
 		old := syscall.Umask(umask)
 		defer syscall.Umask(old)
@@ -20,7 +23,7 @@ func TestPermissions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			db := openAt(t, path, keys)
+			db := openItself(t, path, keys)
 			if err := db.SetSetting(t.Context(), "a", "b"); err != nil {
 				t.Fatal(err)
 			}
@@ -39,12 +42,37 @@ func TestPermissions(t *testing.T) {
 
 // An existing folder is not changed.
 func TestExistingFolderKeepsMode(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	folder := filepath.Join(t.TempDir(), "shared")
 	if err := os.Mkdir(folder, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	openAt(t, filepath.Join(folder, "bot.db"), testKeys(t, 1))
+	openItself(t, filepath.Join(folder, "bot.db"), testKeys(t, 1))
 	checkMode(t, folder, 0o750)
+}
+
+// A secret key may be read by a group of the process, and by no other group.
+func TestSecretKeyOfGroup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	if _, err := KeysBeside(path); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(filepath.Dir(path), secretFile)
+	for _, mode := range []os.FileMode{0o640, 0o660, 0o440} {
+		if err := os.Chmod(name, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := KeysBeside(path); err != nil {
+			t.Errorf("mode %04o: %v", mode, err)
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if othersMay(info, []int{os.Getegid() + 1}) == 0 {
+			t.Errorf("mode %04o is accepted for another group", mode)
+		}
+	}
 }
 
 func checkMode(t *testing.T, name string, want os.FileMode) {

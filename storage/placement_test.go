@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestAdoptSeveralOnlyOfNumbers: a purchase of goods adopts one order, numbers that the
@@ -17,7 +19,7 @@ func TestAdoptSeveralOnlyOfNumbers(t *testing.T) {
 		db := openWithUsers(t, 7)
 		p := markUnknown(t, db, sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2))
 		for i, number := range []int64{501, 501, 502, 503} {
-			_, _, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: number, Phone: "+12025550123"}, now, now, notify)
+			_, _, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: idOf(number), Phone: "+12025550123"}, now, now, notify)
 			if err != nil && !errors.Is(err, ErrExternalIDTaken) {
 				t.Errorf("step %d: %v", i, err)
 			}
@@ -47,7 +49,7 @@ func TestAdoptSeveralOnlyOfNumbers(t *testing.T) {
 			number  int64
 			adopted bool
 		}{{501, true}, {502, false}} {
-			_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, notify)
+			_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: idOf(test.number)}, now, now, notify)
 			if adopted != test.adopted || err != nil {
 				t.Errorf("order %d: adopted %v, %v", test.number, adopted, err)
 			}
@@ -56,10 +58,10 @@ func TestAdoptSeveralOnlyOfNumbers(t *testing.T) {
 	t.Run("fewer were given", func(t *testing.T) {
 		db := openWithUsers(t, 7)
 		p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
-		if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: 501}}, now, now, notify); !placed || err != nil {
+		if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: "501"}}, now, now, notify); !placed || err != nil {
 			t.Fatalf("placed %v: %v", placed, err)
 		}
-		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 502}, now, now, notify); adopted || err != nil {
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: "502"}, now, now, notify); adopted || err != nil {
 			t.Errorf("adopted %v, %v: the marketplace has said how many there are", adopted, err)
 		}
 	})
@@ -71,7 +73,7 @@ func TestAdoptSeveralOnlyOfNumbers(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := markUnknown(t, db, sending(t, db, 7, key, 1))
-		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: 501}, now, now, notify); !adopted || err != nil {
+		if _, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: "501"}, now, now, notify); !adopted || err != nil {
 			t.Errorf("adopted %v, %v: they are counted apart", adopted, err)
 		}
 	})
@@ -91,9 +93,82 @@ func TestAdoptNumbersOneByOne(t *testing.T) {
 		adopted bool
 		err     error
 	}{{501, true, nil}, {501, false, ErrExternalIDTaken}, {502, true, nil}, {503, false, nil}} {
-		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: test.number}, now, now, none)
+		_, adopted, err := db.AdoptOrder(t.Context(), p, Placement{ExternalID: idOf(test.number)}, now, now, none)
 		if adopted != test.adopted || !errors.Is(err, test.err) {
 			t.Errorf("step %d: adopted %v, %v", i, adopted, err)
 		}
+	}
+}
+
+// TestOrderIDWins: an order id that the marketplace gave is recorded whatever the
+// database says about the purchase. A failover may have lost what was written before.
+func TestOrderIDWins(t *testing.T) {
+	set := func(state PurchaseState) func(*testing.T, *DB, Purchase) {
+		return func(t *testing.T, db *DB, p Purchase) {
+			t.Helper()
+			_, err := db.transition(t.Context(), "test", `UPDATE purchases SET state = ?, rate = '0.1', balance = '0', sent_at = 0, reason = 'interrupted' WHERE id = ?`, state, p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func(t *testing.T, db *DB, p Purchase) {
+		t.Helper()
+		if _, err := db.transition(t.Context(), "test", `DELETE FROM purchases WHERE id = ?`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget := func(t *testing.T, db *DB, p Purchase) {
+		t.Helper()
+		set(PurchaseDismissed)(t, db, p)
+		if err := db.Forget(t.Context(), p.UserID, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*testing.T, *DB, Purchase)
+		placed bool
+	}{
+		{"draft", set(PurchaseDraft), true},
+		{"superseded", set(PurchaseSuperseded), true},
+		{"claimed", set(PurchaseClaimed), true},
+		{"sending", func(*testing.T, *DB, Purchase) {}, true},
+		{"rejected", set(PurchaseRejected), true},
+		{"outcome unknown", func(t *testing.T, db *DB, p Purchase) { t.Helper(); markUnknown(t, db, p) }, true},
+		{"dismissed", set(PurchaseDismissed), true},
+		{"gone", remove, true},
+		{"placed", set(PurchasePlaced), false},
+		{"forgotten", forget, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := openWithUsers(t, 7)
+			p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+			p, err := db.Purchase(t.Context(), 7, p.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.change(t, db, p)
+			now := time.UnixMilli(time.Now().UnixMilli())
+			notify := func(o Order) []Message { return []Message{{UserID: 7, OrderID: o.ID, Kind: "number", CreatedAt: now}} }
+			orders, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: "501"}, {ExternalID: "502"}}, now, now, notify)
+			if err != nil || placed != test.placed || len(orders) != map[bool]int{true: 2}[test.placed] {
+				t.Fatalf("placed %v, %d orders: %v", placed, len(orders), err)
+			}
+			got, err := db.Purchase(t.Context(), 7, p.ID)
+			if !test.placed {
+				if test.name == "forgotten" && !errors.Is(err, ErrNotFound) {
+					t.Errorf("a forgotten person's purchase is there again: %v", err)
+				}
+				return
+			}
+			p.State, p.SettledAt = PurchasePlaced, now
+			if diff := cmp.Diff(p, got); err != nil || diff != "" {
+				t.Errorf("stored as %v%s", err, diff)
+			}
+			if _, placed, err := db.PlacePurchase(t.Context(), p, []Placement{{ExternalID: "501"}}, now, now, notify); err != nil || placed {
+				t.Errorf("placed again: %v, %v", placed, err)
+			}
+		})
 	}
 }

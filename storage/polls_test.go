@@ -204,3 +204,27 @@ func TestDuePollsLongestFirst(t *testing.T) {
 		t.Errorf("due %+v: %v", due, err)
 	}
 }
+
+// TestPollResultsOfOneOrder: of two results of the same poll the answered one is stored.
+func TestPollResultsOfOneOrder(t *testing.T) {
+	for _, succeeded := range []bool{true, false} {
+		db := openWithUsers(t, 7)
+		orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501, 502, 503)
+		now := time.Now().Truncate(time.Millisecond)
+		var results []PollResult
+		for _, order := range orders {
+			results = append(results,
+				PollResult{OrderID: order.ID, At: now, Succeeded: succeeded, NextAt: now.Add(time.Minute)},
+				PollResult{OrderID: order.ID, At: now, Succeeded: !succeeded, NextAt: now.Add(time.Minute)})
+		}
+		if _, err := db.TakePolls(t.Context(), results, nil, "one", now, now); err != nil {
+			t.Fatal(err)
+		}
+		for _, order := range orders {
+			got, err := db.Order(t.Context(), 7, order.ID)
+			if err != nil || got.Polls != 1 || !got.UpdatedAt.Equal(now) {
+				t.Errorf("stored %+v: %v", got, err)
+			}
+		}
+	}
+}

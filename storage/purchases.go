@@ -83,14 +83,20 @@ type Purchase struct {
 	Category       string          `db:"category"` // in English; "" where it is not known, and of numbers
 	Quantity       int64           `db:"quantity"`
 	Link           string          `db:"link_sealed" seal:"purchases.link"` // of the content (SMM), or the e-mail for delivery; "" for none
+	LinkDigest     string          `db:"link_digest"`                       // keyed, of the link's one spelling; "" for none, and of older purchases
+	LinkMisfit     string          `db:"link_misfit"`                       // what the link is that the service does not want, "" for none
 	Rental         Rental          `seal:"purchases"`                       // of numbers
 	Rate           decimal.Decimal `db:"rate"`
 	RatePer        int64           `db:"rate_per"`
 	Currency       string          `db:"currency"`
 	Stock          int64           `db:"stock"`
 	Variants       bool            `db:"variants"` // the marketplace may deliver another variant, at its own price
+	Refill         bool            `db:"refill"`   // an SMM service that had it
 	Balance        decimal.Decimal `db:"balance"`
-	Origin         string          `db:"origin"` // callback data of the screen that it was started from
+	House          bool            `db:"house"`     // the operator's key pays, for an allowance
+	Markup         decimal.Decimal `db:"markup"`    // in percent, where House; stays as the card showed it
+	Origin         string          `db:"origin"`    // callback data of the screen that it was started from
+	Thread         int64           `db:"thread_id"` // Telegram's id of the topic in which the card is; 0 = none
 
 	State   PurchaseState `db:"state"`
 	Reason  string        `db:"reason"`                                  // of a rejection, defined by the orders package
@@ -111,6 +117,18 @@ type Purchase struct {
 
 var purchaseColumns = columnsOf[Purchase]()
 
+// ThreadOf returns the topic of the chat to which messages about a person's purchase or
+// order go: that of the purchase. 0 means none.
+func (db *DB) ThreadOf(ctx context.Context, userID, purchaseID, orderID int64) (int64, error) {
+	var thread int64
+	err := db.reader.GetContext(ctx, &thread, `SELECT COALESCE(MAX(thread_id), 0) FROM purchases
+		WHERE user_id = ? AND id IN (?, (SELECT purchase_id FROM orders WHERE id = ?))`, userID, purchaseID, orderID)
+	if err != nil {
+		return 0, fmt.Errorf("read the topic of a purchase: %w", err)
+	}
+	return thread, nil
+}
+
 // Total is the price of the whole purchase at its rate, exactly.
 func (p Purchase) Total() decimal.Decimal {
 	return PriceOf(p.Rate, p.Quantity, p.RatePer)
@@ -122,8 +140,31 @@ func PriceOf(rate decimal.Decimal, quantity, per int64) decimal.Decimal {
 	return rate.Mul(decimal.NewFromInt(quantity)).DivRound(decimal.NewFromInt(per), 12)
 }
 
+// WithoutAccount returns the purchase as its person may see it: without the balance of the
+// operator's account.
+func (p Purchase) WithoutAccount() Purchase {
+	if p.House {
+		p.Balance, p.BalanceSeen = decimal.Zero, decimal.NullDecimal{}
+	}
+	return p
+}
+
+// HousePurchase returns a purchase of any person that the operator's key pays, or
+// ErrNotFound. It is for admins.
+func (db *DB) HousePurchase(ctx context.Context, id int64) (Purchase, error) {
+	p, err := selectRow[Purchase](ctx, db, db.reader, `SELECT `+purchaseColumns+` FROM purchases WHERE id = ? AND house = 1`, id)
+	if err == nil {
+		err = p.Damaged
+	}
+	if err != nil {
+		return Purchase{}, fmt.Errorf("read a purchase of the house: %w", err)
+	}
+	return p, nil
+}
+
 // Purchase returns one purchase of this person, or ErrNotFound. A damaged one is an
-// error: without its link it must not be bought.
+// error: without its link it must not be bought. The balance is left out where the operator's
+// key pays.
 func (db *DB) Purchase(ctx context.Context, userID, id int64) (Purchase, error) {
 	p, err := selectRow[Purchase](ctx, db, db.reader, `SELECT `+purchaseColumns+` FROM purchases WHERE id = ? AND user_id = ?`, id, userID)
 	if err == nil {
@@ -132,17 +173,22 @@ func (db *DB) Purchase(ctx context.Context, userID, id int64) (Purchase, error) 
 	if err != nil {
 		return Purchase{}, fmt.Errorf("read purchase: %w", err)
 	}
-	return p, nil
+	return p.WithoutAccount(), nil
 }
 
 // UnresolvedPurchases returns this person's purchases of unknown outcome, newest first,
-// at most 20; with dismissed also the dismissed ones, whose order may still turn up.
+// at most 20; with dismissed also the dismissed ones, whose order may still turn up. Balances
+// are left out as Purchase does.
 func (db *DB) UnresolvedPurchases(ctx context.Context, userID int64, dismissed bool) ([]Purchase, error) {
 	states := `state = 'outcome_unknown'`
 	if dismissed {
 		states = `state IN ('outcome_unknown', 'dismissed')`
 	}
-	return db.purchases(ctx, "read unresolved purchases", `WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
+	found, err := db.purchases(ctx, "read unresolved purchases", `WHERE user_id = ? AND `+states+` ORDER BY created_at DESC LIMIT 20`, userID)
+	for i, p := range found {
+		found[i] = p.WithoutAccount()
+	}
+	return found, err
 }
 
 // OverdueLeases returns claimed and sending purchases whose lease has expired: the
@@ -178,22 +224,53 @@ func (db *DB) purchasesAndDamage(ctx context.Context, what, where string, args .
 	return purchases, err
 }
 
-func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
-	return db.insert(ctx, tx, "purchases", &p, "lease_owner", "")
+// purchaseExists recognizes a transaction by the purchase that it has stored.
+func purchaseExists(ctx context.Context, p Purchase) committed {
+	return finds(ctx, `SELECT 1 FROM purchases WHERE id = ?`, p.ID)
 }
 
-// BalanceMayHaveChanged reports whether anything else of the same API key may have changed its
-// balance since then: another purchase that was sent or has an unknown outcome, an
-// order that ended with a refund or may be being cancelled, or an expired number.
+func (db *DB) insertPurchase(ctx context.Context, tx *sqlx.Tx, p Purchase) error {
+	var epoch int64
+	if err := tx.GetContext(ctx, &epoch, `SELECT `+selectEpoch); err != nil {
+		return err
+	}
+	return db.insert(ctx, tx, "purchases", &p, "lease_owner", "", "epoch", epoch)
+}
+
+// sharedAccountPeriod is within which two keys that show one balance are taken for keys
+// of one account.
+const sharedAccountPeriod = 10 * time.Minute
+
+// BalanceMayHaveChanged reports whether anything else may have changed the balance of a
+// purchase since then: of the same API key or person another purchase that was sent or
+// has an unknown outcome, an order that ended with a refund or may be being cancelled,
+// or an expired number; of any other key a purchase that showed the same balance in the
+// minutes around, so that it is probably of the same account, or a refund of this price.
 func (db *DB) BalanceMayHaveChanged(ctx context.Context, p Purchase, since time.Time) (bool, error) {
+	const (
+		own      = `(key_fingerprint = ? OR user_id = ? AND key_fingerprint <> '')` // imported orders have none
+		refunded = `state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired')`
+	)
+	at, around := toMillis(since), toMillis(since.Add(-sharedAccountPeriod))
+	seen := p.Balance
+	if p.BalanceSeen.Valid {
+		seen = p.BalanceSeen.Decimal
+	}
 	n, err := db.countRows(ctx, "look for other changes of the balance", `
-		SELECT (SELECT COUNT(*) FROM purchases WHERE key_fingerprint = ? AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'outcome_unknown')))
-		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND closed_at >= ? AND state IN ('cancelled', 'refunded', 'failed', 'partial', 'expired'))
-		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND closed_at = 0 AND kind = 'sms'
+		SELECT (SELECT COUNT(*) FROM purchases WHERE `+own+` AND id <> ? AND (sent_at >= ? OR state IN ('sending', 'outcome_unknown')))
+		     + (SELECT COUNT(*) FROM orders WHERE `+own+` AND closed_at >= ? AND `+refunded+`)
+		     + (SELECT COUNT(*) FROM orders WHERE `+own+` AND closed_at = 0 AND kind = 'sms'
 		           AND (state = 'open' AND expires_at > 0 AND expires_at <= ? OR state = 'expired' AND expires_at >= ?))
-		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint = ? AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))`,
-		p.KeyFingerprint, p.ID, toMillis(since), p.KeyFingerprint, toMillis(since),
-		p.KeyFingerprint, toMillis(time.Now()), toMillis(since), p.KeyFingerprint, toMillis(since))
+		     + (SELECT COUNT(*) FROM orders WHERE `+own+` AND cancel_sent_at > 0 AND (closed_at = 0 OR closed_at >= ?))
+		     + (SELECT COUNT(*) FROM purchases WHERE key_fingerprint NOT IN ('', ?) AND currency = ? AND CAST(NULLIF(balance, '') AS NUMERIC) IN (CAST(? AS NUMERIC), CAST(? AS NUMERIC))
+		           AND (created_at >= ? OR sent_at >= ?))
+		     + (SELECT COUNT(*) FROM orders WHERE key_fingerprint NOT IN ('', ?) AND currency = ? AND closed_at >= ? AND `+refunded+` AND CAST(NULLIF(charge, '') AS NUMERIC) = CAST(? AS NUMERIC))`,
+		p.KeyFingerprint, p.UserID, p.ID, at,
+		p.KeyFingerprint, p.UserID, at,
+		p.KeyFingerprint, p.UserID, toMillis(time.Now()), at,
+		p.KeyFingerprint, p.UserID, at,
+		p.KeyFingerprint, p.Currency, money(p.Balance), money(seen), around, around,
+		p.KeyFingerprint, p.Currency, at, money(p.Total()))
 	return n > 0, err
 }
 
@@ -206,4 +283,36 @@ func (db *DB) NextPurchaseEvent(ctx context.Context) (time.Time, error) {
 		    UNION ALL
 		    SELECT MIN(next_check_at) AS at FROM purchases WHERE state = 'outcome_unknown' AND next_check_at > 0
 		) AS events`)
+}
+
+// EmailAnswers is what a person has answered when asked for a delivery e-mail.
+type EmailAnswers struct {
+	Given   bool   // at least once
+	Last    string // the last answer; "" for none
+	Address string // the last address, also where later answers were none
+}
+
+// lastAnswers limits how many purchases EmailAnswers reads.
+const lastAnswers = 20
+
+// EmailAnswers reads the answers from the latest purchases of products, drafts included.
+func (db *DB) EmailAnswers(ctx context.Context, userID int64) (answers EmailAnswers, err error) {
+	purchases, err := selectRows[Purchase](ctx, db, db.reader, `SELECT `+purchaseColumns+` FROM purchases
+		WHERE user_id = ? AND kind = ? ORDER BY created_at DESC, id DESC LIMIT ?`, userID, KindProduct, lastAnswers)
+	if err != nil {
+		return EmailAnswers{}, fmt.Errorf("read answers about an e-mail: %w", err)
+	}
+	for i, p := range purchases {
+		if p.Damaged != nil {
+			return answers, nil //nolint:nilerr // what can't be read is asked again
+		}
+		if i == 0 {
+			answers = EmailAnswers{Given: true, Last: p.Link}
+		}
+		answers.Address = p.Link
+		if p.Link != "" {
+			break
+		}
+	}
+	return answers, nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // TestKeyDisturbedByExpiredNumber: its price is refunded, whether that
@@ -41,8 +43,8 @@ func TestKeyDisturbedByExpiredNumber(t *testing.T) {
 			o.State, o.ExpiresAt, o.ClosedAt = test.state, test.expiresAt, test.closedAt
 			storePoll(t, db, o)
 			for p, want := range map[*Purchase]bool{
-				{ID: 1, KeyFingerprint: key.Fingerprint}:                          test.want,
-				{ID: 1, KeyFingerprint: saveKey(t, db, 8, "another").Fingerprint}: false,
+				{ID: 1, RatePer: 1, KeyFingerprint: key.Fingerprint}:                          test.want,
+				{ID: 1, RatePer: 1, KeyFingerprint: saveKey(t, db, 8, "another").Fingerprint}: false,
 			} {
 				if got, err := db.BalanceMayHaveChanged(t.Context(), *p, sent); err != nil || got != want {
 					t.Errorf("disturbed is %v, want %v: %v", got, want, err)
@@ -69,14 +71,48 @@ func TestKeyDisturbedByCancel(t *testing.T) {
 		if err := step.do(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := db.BalanceMayHaveChanged(t.Context(), Purchase{ID: 1, KeyFingerprint: key.Fingerprint}, sent); err != nil || got != step.want {
+		if got, err := db.BalanceMayHaveChanged(t.Context(), Purchase{ID: 1, KeyFingerprint: key.Fingerprint, RatePer: 1}, sent); err != nil || got != step.want {
 			t.Errorf("step %d: disturbed is %v, want %v: %v", i, got, step.want, err)
 		}
 	}
 }
 
+// TestBalanceChangedThroughAnotherKeyOfTheAccount: a purchase of the same person, one
+// that showed the same balance in the minutes around, or a refund of the same sum.
+func TestBalanceChangedThroughAnotherKeyOfTheAccount(t *testing.T) {
+	for name, test := range map[string]struct {
+		change string
+		want   bool
+	}{
+		"nothing in common": {`UPDATE purchases SET balance = '7', created_at = 1`, false},
+		"the same balance":  {`UPDATE purchases SET balance = '71.5', currency = 'USD', sent_at = sent_at - 300000`, true},
+		"long before":       {`UPDATE purchases SET balance = '71.5', currency = 'USD', sent_at = 1, created_at = 1`, false},
+		"another currency":  {`UPDATE purchases SET balance = '71.5', currency = 'EUR'`, false},
+		"a refund":          {`UPDATE orders SET state = 'refunded', charge = '25.00', currency = 'USD', closed_at = created_at + 1000`, true},
+		"a smaller refund":  {`UPDATE orders SET state = 'refunded', charge = '24', currency = 'USD', closed_at = created_at + 1000`, false},
+		"the same person":   {`UPDATE purchases SET user_id = 7`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openWithUsers(t, 7, 8)
+			sent := time.Now().Add(-time.Second)
+			rented(t, db, 8, saveKey(t, db, 8, "another"), 501)
+			if _, err := db.transition(t.Context(), "change", test.change); err != nil {
+				t.Fatal(err)
+			}
+			p := Purchase{
+				ID: 1, UserID: 7, KeyFingerprint: "first", Currency: "USD", Balance: decimal.RequireFromString("71.50"),
+				Rate: decimal.RequireFromString("2.5"), Quantity: 10, RatePer: 1,
+			}
+			if got, err := db.BalanceMayHaveChanged(t.Context(), p, sent); err != nil || got != test.want {
+				t.Errorf("changed is %v, want %v: %v", got, test.want, err)
+			}
+		})
+	}
+}
+
 // TestPurchasePhoneIsSealed and can be opened.
 func TestPurchasePhoneIsSealed(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
 	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {

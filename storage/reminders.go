@@ -8,7 +8,8 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Reminder says when a person wants to be notified that an order can be cancelled.
+// Reminder says that a person wants to be notified when an order can be cancelled. At is
+// when the marketplace is asked next whether it can.
 type Reminder struct {
 	OrderID int64     `db:"order_id"`
 	UserID  int64     `db:"user_id"`
@@ -23,7 +24,14 @@ func (db *DB) SetReminder(ctx context.Context, r Reminder) (bool, error) {
 		ON CONFLICT (order_id) DO UPDATE SET at = excluded.at`, toMillis(r.At), r.OrderID, r.UserID)
 }
 
-// ReminderOf returns when this person is reminded of an order, zero for never.
+// MoveReminder makes a reminder due at the given time, unless it was moved or ended
+// meanwhile.
+func (db *DB) MoveReminder(ctx context.Context, r Reminder, at time.Time) error {
+	_, err := db.transition(ctx, "move reminder", `UPDATE reminders SET at = ? WHERE order_id = ? AND at = ?`, toMillis(at), r.OrderID, toMillis(r.At))
+	return err
+}
+
+// ReminderOf returns when the reminder of this person for an order is due, zero for none.
 func (db *DB) ReminderOf(ctx context.Context, userID, orderID int64) (time.Time, error) {
 	return db.readTime(ctx, "read reminder", `SELECT at FROM reminders WHERE order_id = ? AND user_id = ?`, orderID, userID)
 }
@@ -46,14 +54,16 @@ func (db *DB) reminders(ctx context.Context, where string, args ...any) ([]Remin
 // It reports whether the message was stored.
 func (db *DB) EndReminder(ctx context.Context, r Reminder, message Message) (bool, error) {
 	notified := false
-	_, err := db.transitionWith(ctx, "end reminder", func(tx *sqlx.Tx) error {
+	messages := withIDs(message)
+	_, err := db.transitionOnce(ctx, "end reminder", messagesExist(ctx, messages), func(tx *sqlx.Tx) error {
+		notified = false
 		var open int
-		err := tx.GetContext(ctx, &open, db.bind(`SELECT COUNT(*) FROM orders WHERE id = ? AND cancel_sent_at = 0`+FilterOpen.where()), r.OrderID)
+		err := tx.GetContext(ctx, &open, `SELECT COUNT(*) FROM orders WHERE id = ? AND cancel_sent_at = 0`+FilterOpen.where(), r.OrderID)
 		if err != nil || open == 0 {
 			return err
 		}
 		notified = true
-		return db.insertMessage(ctx, tx, message)
+		return db.insertMessages(ctx, tx, messages)
 	}, `DELETE FROM reminders WHERE order_id = ? AND at = ?`, r.OrderID, toMillis(r.At))
 	return notified && err == nil, err
 }

@@ -51,3 +51,36 @@ func TestReminders(t *testing.T) {
 		t.Errorf("of an order that is being cancelled: notified %v, %v", notified, err)
 	}
 }
+
+// TestMovedReminder: a reminder that was moved is not ended by who read it before, and all
+// can be made due.
+func TestMovedReminder(t *testing.T) {
+	db := openTest(t)
+	ctx := t.Context()
+	order := placed(t, db, 1, 101)[0]
+	now := time.Now().Truncate(time.Millisecond).UTC()
+	read := Reminder{OrderID: order.ID, UserID: 1, At: now}
+	if _, err := db.SetReminder(ctx, read); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{now.Add(time.Hour), now.Add(2 * time.Hour)} { // the second one does nothing
+		if err := db.MoveReminder(ctx, read, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if at, err := db.ReminderOf(ctx, 1, order.ID); err != nil || !at.Equal(now.Add(time.Hour)) {
+		t.Errorf("it is due at %v, %v", at, err)
+	}
+	if notified, err := db.EndReminder(ctx, read, Message{UserID: 1, OrderID: order.ID, Kind: "reminder", CreatedAt: now}); err != nil || notified {
+		t.Errorf("ended by an old reading: %v, %v", notified, err)
+	}
+	if due, err := db.DueReminders(ctx, now, 10); err != nil || len(due) != 0 {
+		t.Errorf("due are %+v, %v", due, err)
+	}
+	if err := db.PullReminders(ctx, now); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := db.DueReminders(ctx, now, 10); err != nil || len(due) != 1 {
+		t.Errorf("after a step of the clock due are %+v, %v", due, err)
+	}
+}

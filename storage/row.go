@@ -19,6 +19,7 @@ import (
 //	db:"name"                  the column
 //	db:"name" from:"SQL"       computed, not stored
 //	db:"name" seal:"table.col" sealed, for this table, column and the id of the row
+//	    owner:"column"         and for the person in this column, whose field stands before
 //
 // The names in a seal tag are part of the sealed data (associatedData), so they stay
 // when a table or a column is renamed.
@@ -34,10 +35,19 @@ type column struct {
 	index       []int
 	sealTable   string
 	sealColumn  string
+	owner       []int // index of the field of the owner, nil for columns without one
 	destination func(field reflect.Value) any
 }
 
 func (c column) sealed() bool { return c.sealColumn != "" }
+
+// ownerOf returns whom the column of a row is sealed for, as seal takes it.
+func (c column) ownerOf(row reflect.Value) []int64 {
+	if c.owner == nil {
+		return nil
+	}
+	return []int64{row.FieldByIndex(c.owner).Int()}
+}
 
 // layout is the mapping of a struct.
 type layout struct {
@@ -72,6 +82,9 @@ func (l *layout) add(t reflect.Type, parent []int, sealTable string) {
 				if table, name, ok := strings.Cut(seal, "."); ok {
 					c.sealTable, c.sealColumn = table, name
 				}
+			}
+			if owner := field.Tag.Get("owner"); owner != "" {
+				c.owner = l.columns[l.byName[owner]].index
 			}
 			if name == "id" {
 				l.id = index
@@ -127,7 +140,7 @@ func listColumns[T any](sealed bool) string {
 // left out, as one that can't be read at all is. The error is about the rows left
 // out, beside the others, or about the query, with none.
 func selectRows[T any](ctx context.Context, db *DB, q sqlx.QueryerContext, query string, args ...any) (found []T, err error) {
-	rows, err := q.QueryxContext(ctx, db.bind(query), args...)
+	rows, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +193,7 @@ func (db *DB) openSealed(l *layout, row reflect.Value, columns []column, sealed 
 			continue
 		}
 		id := row.FieldByIndex(l.id).Int()
-		plain, err := db.unseal(c.sealTable, c.sealColumn, id, sealed[i])
+		plain, err := db.unseal(c.sealTable, c.sealColumn, id, sealed[i], c.ownerOf(row)...)
 		if err != nil {
 			damaged = errors.Join(damaged, fmt.Errorf("%s %d: %w", c.sealTable, id, err))
 			continue
@@ -223,7 +236,7 @@ func (db *DB) argument(l *layout, row reflect.Value, c column) any {
 	} else {
 		plain = string(field.Bytes())
 	}
-	return db.sealText(c.sealTable, c.sealColumn, row.FieldByIndex(l.id).Int(), plain)
+	return db.sealText(c.sealTable, c.sealColumn, row.FieldByIndex(l.id).Int(), plain, c.ownerOf(row)...)
 }
 
 // insertion returns the INSERT of a row (a pointer to a struct) and its arguments.
@@ -246,7 +259,7 @@ func (db *DB) insertion(table string, row any, more ...any) (query string, args 
 // insert stores a row; see insertion.
 func (db *DB) insert(ctx context.Context, tx *sqlx.Tx, table string, row any, more ...any) error {
 	query, args := db.insertion(table, row, more...)
-	_, err := tx.ExecContext(ctx, db.bind(query), args...)
+	_, err := tx.ExecContext(ctx, query, args...)
 	return err
 }
 
@@ -270,7 +283,7 @@ func (db *DB) assignments(row any, names ...string) (set string, args []any) {
 
 // countRows runs a query for one number. what begins the error.
 func (db *DB) countRows(ctx context.Context, what, query string, args ...any) (n int, err error) {
-	if err := db.reader.GetContext(ctx, &n, db.bind(query), args...); err != nil {
+	if err := db.reader.GetContext(ctx, &n, query, args...); err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
 	return n, nil
@@ -280,7 +293,7 @@ func (db *DB) countRows(ctx context.Context, what, query string, args ...any) (n
 // begins the error.
 func (db *DB) readTime(ctx context.Context, what, query string, args ...any) (time.Time, error) {
 	var at millis
-	err := db.reader.QueryRowxContext(ctx, db.bind(query), args...).Scan(&at)
+	err := db.reader.QueryRowxContext(ctx, query, args...).Scan(&at)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, fmt.Errorf("%s: %w", what, err)
 	}

@@ -22,16 +22,16 @@ type SavedItem struct {
 // SaveItem saves an item for a person. The error is ErrFull where they have
 // limit others. Saving it again changes nothing.
 func (db *DB) SaveItem(ctx context.Context, userID int64, f SavedItem, limit int) error {
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
+	err := db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
 		var others int
-		if err := tx.GetContext(ctx, &others, db.bind(`SELECT COUNT(*) FROM saved_items WHERE user_id = ? AND service <> ?`), userID, f.Service); err != nil {
+		if err := tx.GetContext(ctx, &others, `SELECT COUNT(*) FROM saved_items WHERE user_id = ? AND service <> ?`, userID, f.Service); err != nil {
 			return err
 		}
 		if others >= limit {
 			return ErrFull
 		}
 		query, args := db.insertion("saved_items", &f, "user_id", userID, "created_at", toMillis(time.Now()))
-		_, err := tx.ExecContext(ctx, db.bind(query+` ON CONFLICT (user_id, service) DO NOTHING`), args...)
+		_, err := tx.ExecContext(ctx, query+` ON CONFLICT (user_id, service) DO NOTHING`, args...)
 		return err
 	})
 	if err != nil {

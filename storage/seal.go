@@ -15,8 +15,8 @@ import (
 	"hstockbot/internal/redact"
 )
 
-// ErrSealed says that a sealed value was changed, was sealed for another row or column,
-// or is not sealed.
+// ErrSealed says that a sealed value was changed, was sealed for another row, column
+// or owner, or is not sealed.
 var ErrSealed = errors.New("storage: a sealed value can't be read")
 
 // UnknownKeyError says that a value is sealed with a key that the Keyring lacks.
@@ -68,6 +68,15 @@ func (Keyring) String() string { return redact.Placeholder }
 // GoString implements fmt.GoStringer.
 func (Keyring) GoString() string { return redact.Placeholder }
 
+// ids returns the ids of the keys with commas between, the newest first.
+func (k Keyring) ids() string {
+	ids := make([]string, len(k.keys))
+	for i, key := range k.keys {
+		ids[i] = key.id
+	}
+	return strings.Join(ids, ",")
+}
+
 func decodeKey(text string) ([]byte, error) {
 	text = strings.TrimRight(strings.TrimSpace(text), "=")
 	text = strings.NewReplacer("+", "-", "/", "_").Replace(text)
@@ -96,16 +105,16 @@ func newSealKey(raw []byte) (sealKey, error) {
 }
 
 // seal returns plain as "v1.<key id>.<base64url>". It can be opened only for the same
-// table, column and row.
-func (db *DB) seal(table, column string, row int64, plain []byte) string {
+// table, column, row and owner (the id of a person, for columns that are sealed for one).
+func (db *DB) seal(table, column string, row int64, plain []byte, owner ...int64) string {
 	key := db.keys.keys[0]
-	box := key.aead.Seal(nil, nil, plain, associatedData(table, column, row)) //nolint:gosec // the AEAD makes the nonce (NewGCMWithRandomNonce)
+	box := key.aead.Seal(nil, nil, plain, associatedData(table, column, row, owner...)) //nolint:gosec // the AEAD makes the nonce (NewGCMWithRandomNonce)
 	return sealVersion + "." + key.id + "." + base64.RawURLEncoding.EncodeToString(box)
 }
 
 // unseal is the inverse of seal. The error is ErrSealed (with table, column and row) or
 // an *UnknownKeyError.
-func (db *DB) unseal(table, column string, row int64, sealed string) ([]byte, error) {
+func (db *DB) unseal(table, column string, row int64, sealed string, owner ...int64) ([]byte, error) {
 	version, rest, _ := strings.Cut(sealed, ".")
 	id, box, ok := strings.Cut(rest, ".")
 	if version != sealVersion || !ok {
@@ -119,7 +128,7 @@ func (db *DB) unseal(table, column string, row int64, sealed string) ([]byte, er
 		if key.id != id {
 			continue
 		}
-		plain, err := key.aead.Open(nil, nil, raw, associatedData(table, column, row))
+		plain, err := key.aead.Open(nil, nil, raw, associatedData(table, column, row, owner...))
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s.%s of row %d", ErrSealed, table, column, row)
 		}
@@ -129,11 +138,11 @@ func (db *DB) unseal(table, column string, row int64, sealed string) ([]byte, er
 }
 
 // sealText is seal for text that may be missing: "" stays "".
-func (db *DB) sealText(table, column string, row int64, plain string) string {
+func (db *DB) sealText(table, column string, row int64, plain string, owner ...int64) string {
 	if plain == "" {
 		return ""
 	}
-	return db.seal(table, column, row, []byte(plain))
+	return db.seal(table, column, row, []byte(plain), owner...)
 }
 
 // unsealText is the inverse of sealText.
@@ -145,12 +154,16 @@ func (db *DB) unsealText(table, column string, row int64, sealed string) (string
 	return string(plain), err
 }
 
-// associatedData binds a sealed value to its table, column and row. The names are
+// associatedData binds a sealed value to its table, column, row and owner. The names are
 // part of the data: they stay as they were when a table or a column is renamed, or
 // no value that was sealed before could be opened. Names hold no zero byte, so no
 // two places give the same bytes.
-func associatedData(table, column string, row int64) []byte {
-	return []byte(table + "\x00" + column + "\x00" + strconv.FormatInt(row, 10))
+func associatedData(table, column string, row int64, owner ...int64) []byte {
+	data := table + "\x00" + column
+	for _, id := range append([]int64{row}, owner...) {
+		data += "\x00" + strconv.FormatInt(id, 10)
+	}
+	return []byte(data)
 }
 
 // Digest returns a keyed digest by which data is recognized without being stored:

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 func TestSealRoundTrip(t *testing.T) {
@@ -97,7 +99,7 @@ func TestKeyRotation(t *testing.T) {
 	old, digest := db.seal("t", "c", 1, []byte("canary")), db.Digest("key", []byte("secret"))
 	mustClose(t, db)
 
-	_, err := Open(t.Context(), Options{URL: "sqlite:" + path, Keys: testKeys(t, 2)})
+	_, err := Open(t.Context(), Options{URL: testURL(t, path), Keys: testKeys(t, 2)})
 	var unknown *UnknownKeyError
 	if !errors.As(err, &unknown) || unknown.KeyID != "72cd6e84" {
 		t.Fatalf("opened with another key: %v", err)
@@ -195,17 +197,56 @@ func TestKeysBeside(t *testing.T) {
 	}
 }
 
+func TestMakeKeyWithoutHardLinks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db")
+	name := filepath.Join(filepath.Dir(path), secretFile)
+	noLinks := func(from, to string) error {
+		return &os.LinkError{Op: "link", Old: from, New: to, Err: errors.ErrUnsupported}
+	}
+	var first []byte
+	for range 2 { // the second one does not replace the key of the first one
+		if err := makeKey(name, noLinks); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = text
+		}
+		if !bytes.Equal(first, text) {
+			t.Error("the key was replaced")
+		}
+	}
+	if _, err := KeysBeside(path); err != nil {
+		t.Error(err)
+	}
+	files, err := os.ReadDir(filepath.Dir(name))
+	if err != nil || len(files) != 1 {
+		t.Errorf("left in the folder: %v, %v", files, err)
+	}
+	for n := range len(bytes.TrimSpace(first)) - len("=") {
+		if err := os.WriteFile(name, first[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := KeysBeside(path); err == nil || !strings.Contains(err.Error(), "delete the file") {
+			t.Fatalf("the first %d characters of a key: %v", n, err)
+		}
+	}
+}
+
 func TestKeysBesideRefuses(t *testing.T) {
 	t.Run("readable by others", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "bot.db")
 		if _, err := KeysBeside(path); err != nil {
 			t.Fatal(err)
 		}
-		for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
+		for _, mode := range []os.FileMode{0o604, 0o644, 0o650, 0o664} {
 			if err := os.Chmod(filepath.Join(filepath.Dir(path), secretFile), mode); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := KeysBeside(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			if _, err := KeysBeside(path); err == nil || !strings.Contains(err.Error(), "chmod 600") || !strings.Contains(err.Error(), "SECRET_KEY") {
 				t.Errorf("mode %04o: %v", mode, err)
 			}
 		}
@@ -222,6 +263,7 @@ func TestKeysBesideRefuses(t *testing.T) {
 	})
 	t.Run("lost beside a database", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "bot.db")
+		pgtest.SQLiteOnly(t)
 		openAt(t, path, testKeys(t, 1))
 		if _, err := KeysBeside(path); err == nil || !strings.Contains(err.Error(), "put it back") {
 			t.Errorf("a new key for an old database: %v", err)

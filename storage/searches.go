@@ -24,9 +24,9 @@ const maxSearches = 100
 // person, the newest maxSearches are kept.
 func (db *DB) AddSearch(ctx context.Context, userID int64, query string) (int64, error) {
 	search := PastSearch{ID: newID(), Query: query, At: time.Now()}
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, db.bind(`DELETE FROM searches WHERE user_id = ? AND id NOT IN
-			(SELECT id FROM searches WHERE user_id = ? ORDER BY created_at DESC LIMIT ?)`), userID, userID, maxSearches-1)
+	err := db.submitOnce(ctx, finds(ctx, `SELECT 1 FROM searches WHERE id = ?`, search.ID), func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM searches WHERE user_id = ? AND id NOT IN
+			(SELECT id FROM searches WHERE user_id = ? ORDER BY created_at DESC LIMIT ?)`, userID, userID, maxSearches-1)
 		if err != nil {
 			return err
 		}

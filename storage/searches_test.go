@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hstockbot/internal/redact"
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // TestSearchOfAnotherPerson: not readable, even with the same words.
@@ -68,6 +69,7 @@ func TestSearch(t *testing.T) {
 
 // TestPhonesAndQueriesAreSealed: the files contain neither in plain text.
 func TestPhonesAndQueriesAreSealed(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	path := filepath.Join(t.TempDir(), "bot.db")
 	db := openAt(t, path, testKeys(t, 1))
 	if _, _, err := db.TouchUser(t.Context(), 7, "Ann", "en", true); err != nil {

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -8,7 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// TestSpending: charges are summed exactly, per day in UTC and per currency;
+// TestSpending: charges are summed exactly, per day and per currency;
 // those of others, of refunded orders and of none do not count.
 func TestSpending(t *testing.T) {
 	db := openTest(t)
@@ -41,26 +43,52 @@ func TestSpending(t *testing.T) {
 			_, err := tx.ExecContext(t.Context(), `INSERT INTO orders (id, user_id, purchase_id, key_id, key_fingerprint, kind, external_id, adopted, service, name, quantity, link_sealed, origin,
 				state, raw_status, charge, currency, auto_delivery, delivered, created_at, updated_at, closed_at, next_poll_at, polls, failures, lease_owner, lease_until)
 				VALUES (?, ?, ?, 1, '', 'product', ?, 0, 1, '', 1, '', '', ?, '', ?, ?, 0, 0, ?, 0, 0, 0, 0, 0, '', 0)`,
-				i+1, o.user, purchase, i+1, o.state, charge, o.currency, toMillis(day.Add(o.at)))
+				i+1, o.user, purchase, strconv.Itoa(i+1), o.state, charge, o.currency, toMillis(day.Add(o.at)))
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	all, err := db.Spending(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
+	for name, want := range map[string][]string{
+		"UTC":              {"2026-02-28 0.3 USD", "2026-02-28 12345678901234567.000000000000000001 EUR", "2026-03-01 5 USD"},
+		"America/New_York": {"2026-02-27 0.1 USD", "2026-02-27 12345678901234567.000000000000000001 EUR", "2026-02-28 5.2 USD"},
+	} {
+		db.zone = zone(t, name)
+		all, err := db.Spending(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, perDay(all)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		totals, err := db.AdminOrderTotals(t.Context(), AdminOrderFilter{Person: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(slices.Values(perDay(totals))); !slices.Equal(got, want) {
+			t.Errorf("%s: totals %v, want %v", name, got, want)
+		}
 	}
-	var got []string
-	for _, c := range all {
-		got = append(got, c.Day.Format(time.DateOnly)+" "+c.Amount.String()+" "+c.Currency)
+	db.zone = zone(t, "America/New_York")
+	ofAnna := AdminOrderFilter{Person: 1}
+	days, err := db.AdminOrderDays(t.Context(), ofAnna, 8)
+	if want := []time.Time{day, day.AddDate(0, 0, -1)}; err != nil || !slices.Equal(days, want) {
+		t.Errorf("days %v, %v; want %v", days, err, want)
 	}
-	want := []string{"2026-02-28 0.3 USD", "2026-02-28 12345678901234567.000000000000000001 EUR", "2026-03-01 5 USD"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	ofAnna.Day = day
+	if n, err := db.CountAdminOrders(t.Context(), ofAnna); n != 2 || err != nil {
+		t.Errorf("%d orders on the day, %v", n, err)
 	}
 	if none, err := db.Spending(t.Context(), 3); err != nil || len(none) != 0 {
 		t.Errorf("a person without orders spent %v, %v", none, err)
 	}
+}
+
+func perDay(charges []DailyCharges) (lines []string) {
+	for _, c := range charges {
+		lines = append(lines, c.Day.Format(time.DateOnly)+" "+c.Amount.String()+" "+c.Currency)
+	}
+	return lines
 }

@@ -27,10 +27,10 @@ func TestStats(t *testing.T) {
 			t.Fatal(err)
 		}
 		rented(t, db, 1, key, 23501, 23502)
-		if _, err := db.StoreUpdates(t.Context(), []int64{1, 2, 3}, []int64{1, 1, 1}, [][]byte{[]byte("{}"), []byte("{}"), []byte("{}")}); err != nil {
+		if _, _, err := db.StoreUpdates(t.Context(), me, []int64{1, 2, 3}, []int64{1, 1, 1}, [][]byte{[]byte("{}"), []byte("{}"), []byte("{}")}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.DeadLetter(t.Context(), 2); err != nil {
+		if _, err := db.DeadLetter(t.Context(), me, 1, 2); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(24 * time.Hour)

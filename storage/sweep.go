@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -28,12 +29,23 @@ var sweepRules = []struct {
 	{"dialogs", "user_id", "expires_at <= ?", 0},
 	{"searches", "id", "created_at < ?", 30 * day},
 	{"purchases", "id", "state IN ('draft', 'superseded') AND expires_at < ?", day},
+	{"baskets", "id", "state <> 'running' AND changed_at < ?", 30 * day}, // with their lines
+	{"room_lines", "purchase_id", "finished_at > 0 AND finished_at < ?", 30 * day},
+	{"room_messages", "id", "created_at < ?", 30 * day},
 	{"outbox", "id", "state <> 'pending' AND state = 'sent' AND created_at < ?", 48 * time.Hour},
+	{"outbox", "id", "state <> 'pending' AND state = 'draft' AND created_at < ?", day},
 	{"outbox", "id", "state <> 'pending' AND created_at < ?", 30 * day}, // held and rejected ones, with their bodies
 	{"deliveries", "order_id", `EXISTS (SELECT 1 FROM orders WHERE orders.id = order_id AND closed_at > 0 AND closed_at < ?
-		AND state IN ('delivered', 'cancelled', 'refunded', 'expired', 'failed') AND delivered >= quantity)`, 365 * day},
+		AND state IN ('delivered', 'cancelled', 'refunded', 'expired', 'failed') AND delivered - replaced >= quantity)`, 365 * day},
+	{"delivery_times", "order_id", "at < ?", deliveryTimesAge},
+	{"delivery_times", "order_id", `at < ? AND order_id IN (SELECT order_id FROM (
+		SELECT order_id, ROW_NUMBER() OVER (PARTITION BY subject ORDER BY at DESC, order_id) AS place FROM delivery_times) AS latest WHERE place > ` +
+		strconv.Itoa(deliveryTimesPerSubject) + `)`, 0},
 	{"broadcasts", "id", "state IN ('done', 'stopped') AND ended_at < ?", 90 * day}, // with their texts
+	{"allowance_links", "id", "expires_at < ?", 30 * day},
+	{"ledger", "purchase_id", "state = 'released' AND at < ?", 90 * day}, // what was charged stays
 	{"audit_log", "id", "at < ?", 365 * day},
+	{"news", "id", "at < ?", newsAge},
 }
 
 // Sweep deletes what is older than sweepRules says, in small transactions. A rule that
@@ -43,8 +55,8 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) error {
 	for _, rule := range sweepRules {
 		query := `DELETE FROM ` + rule.table + ` WHERE ` + rule.key + ` IN (SELECT ` + rule.key + ` FROM ` + rule.table + ` WHERE ` + rule.condition + ` LIMIT ?)`
 		for deleted := int64(sweepRows); deleted >= sweepRows; {
-			err := db.write(ctx, func(tx *sqlx.Tx) (err error) {
-				deleted, err = affected(tx.ExecContext(ctx, db.bind(query), toMillis(now.Add(-rule.age)), sweepRows))
+			err := db.writeOnce(ctx, repeatable, func(tx *sqlx.Tx) (err error) {
+				deleted, err = affected(tx.ExecContext(ctx, query, toMillis(now.Add(-rule.age)), sweepRows))
 				return err
 			})
 			if err != nil {
@@ -53,5 +65,5 @@ func (db *DB) Sweep(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, db.erase(ctx))...)
 }

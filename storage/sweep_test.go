@@ -20,15 +20,12 @@ func TestSweepUpdatesAndDialogs(t *testing.T) {
 		}
 		put(t, db, append(many, 1, 2, 3)...)
 		for _, id := range many {
-			if err := db.Finish(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
+			finish(t, db, id)
 		}
-		if err := errors.Join(
-			db.FinishWithDialog(t.Context(), 1, 77, "amount", "3", time.Now().Add(time.Hour)),
-			db.DeadLetter(t.Context(), 2)); err != nil {
+		if _, err := db.FinishWithDialog(t.Context(), me, 1, 1, 77, "amount", "3", time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
+		deadLetter(t, db, 2)
 		count := func(table string) (n int) {
 			if err := db.reader.GetContext(t.Context(), &n, "SELECT COUNT(*) FROM "+table); err != nil {
 				t.Fatal(err)
@@ -70,11 +67,12 @@ func TestSweepRules(t *testing.T) {
 	}{
 		{"search", "searches", `INSERT INTO searches (id, user_id, query_sealed, created_at) VALUES (1, 7, '', ?)`, 30 * day},
 		{"audit entry", "audit_log", `INSERT INTO audit_log (id, admin_id, action, subject, detail, at) VALUES (1, 9, 'a', 0, '', ?)`, 365 * day},
-		{"sent message", "outbox", insertOutbox + `('sent', ?))`, 48 * time.Hour},
-		{"held message", "outbox", insertOutbox + `('held', ?))`, 30 * day},
-		{"rejected message", "outbox", insertOutbox + `('rejected', ?))`, 30 * day},
-		{"finished broadcast", "broadcasts", insertBroadcast + `('done', ?))`, 90 * day},
-		{"stopped broadcast", "broadcasts", insertBroadcast + `('stopped', ?))`, 90 * day},
+		{"sent message", "outbox", insertOutbox + `('sent', CAST(? AS BIGINT))) AS row`, 48 * time.Hour},
+		{"draft of a message", "outbox", insertOutbox + `('draft', CAST(? AS BIGINT))) AS row`, day},
+		{"held message", "outbox", insertOutbox + `('held', CAST(? AS BIGINT))) AS row`, 30 * day},
+		{"rejected message", "outbox", insertOutbox + `('rejected', CAST(? AS BIGINT))) AS row`, 30 * day},
+		{"finished broadcast", "broadcasts", insertBroadcast + `('done', CAST(? AS BIGINT))) AS row`, 90 * day},
+		{"stopped broadcast", "broadcasts", insertBroadcast + `('stopped', CAST(? AS BIGINT))) AS row`, 90 * day},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			db := openTest(t)
@@ -128,8 +126,8 @@ func TestSweptDigestsDeliverNothingTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.Polls++
-		o.ClosedAt = closed
-		_, stored, err := db.UpdateOrder(ctx, o, accounts, func(_ Order, found []redact.Secret) ([]Message, error) {
+		o.ClosedAt, o.Present = closed, int64(len(accounts))
+		_, stored, err := db.UpdateOrder(ctx, o, nil, accounts, func(_ Order, found []redact.Secret) ([]Message, error) {
 			fresh = found
 			return nil, nil
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/redact"
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // version9Time is when everything in testdata/version9.sqlite happened.
@@ -23,6 +24,7 @@ const version9Ann = 1 // who owns most of it
 // (testdata/version9.go.txt).
 func openVersion9(t *testing.T) *DB {
 	t.Helper()
+	pgtest.SQLiteOnly(t)
 	file, err := os.ReadFile(filepath.Join("testdata", "version9.sqlite"))
 	if err != nil {
 		t.Fatal(err)
@@ -38,14 +40,14 @@ func TestOpensDatabaseOfVersion9(t *testing.T) {
 	db := openVersion9(t)
 	equal(t, "integrity_check", []string{"ok"}, selectStrings(t, db, `PRAGMA integrity_check`))
 	equal(t, "foreign_key_check", 0, len(selectStrings(t, db, `SELECT "table" FROM pragma_foreign_key_check`)))
-	for _, table := range selectStrings(t, db, `SELECT name FROM sqlite_master WHERE type = 'table'`) {
+	for _, table := range selectStrings(t, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('replicas', 'leases', 'pace', 'delivery_times', 'balance_watches', 'swaps', 'saved_numbers', 'baskets', 'basket_lines', 'basket_sets', 'rooms', 'room_lines', 'room_messages', 'catalogue', 'news', 'allowances', 'allowance_links', 'ledger', 'turns')`) {
 		if db.count(t, `SELECT COUNT(*) FROM `+table) == 0 {
 			t.Errorf("%s is empty: the test misses it", table)
 		}
 	}
 	for query, want := range map[string][]string{
 		`SELECT name || ' ' || value FROM settings WHERE name <> 'digest_key' ORDER BY name`: {
-			"maintenance 1700000000000", "maintenance_text Back soon", "monitor_notified_at 1700000000000", "schema_min 10", "watch_round 1700000060000",
+			"maintenance 1700000000000", "maintenance_text Back soon", "monitor_notified_at 1700000000000", "schema_min 18", "watch_round 1700000060000",
 		},
 		`SELECT update_id || ' ' || state FROM inbox ORDER BY update_id`:              {"101 received", "102 done", "103 dead_lettered"},
 		`SELECT DISTINCT state FROM purchases ORDER BY 1`:                             {"claimed", "dismissed", "draft", "outcome_unknown", "placed", "rejected", "sending", "superseded"},
@@ -90,11 +92,19 @@ func TestReadsPeopleOfVersion9(t *testing.T) {
 	if err != nil || step != "link" || text != "dialog data" {
 		t.Errorf("the dialog is %q, %q, %v", step, text, err)
 	}
-	if chats, _, err := db.UnfinishedChats(ctx); err != nil || !slices.Equal(chats, []int64{version9Ann}) {
+	if chats, _, err := db.OrphanedChats(ctx); err != nil || !slices.Equal(chats, []int64{version9Ann}) {
 		t.Errorf("chats with unfinished updates are %v, %v", chats, err)
 	}
-	if payload, attempts, err := db.StartAttempt(ctx, 101); err != nil || string(payload) != "received" || attempts != 3 {
-		t.Errorf("attempt %d at %q, %v", attempts, payload, err)
+	err = db.ChatBacklog(ctx, "", version9Ann, 9, func(id int64, _ time.Time, payload []byte) {
+		if id != 101 || string(payload) != "received" {
+			t.Errorf("update %d is %q", id, payload)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if attempts, err := db.StartAttempt(ctx, 101); err != nil || attempts != 3 {
+		t.Errorf("attempt %d, %v", attempts, err)
 	}
 	if n, first, err := db.DeadLettersSince(ctx, version9Time); err != nil || n != 1 || !first.Equal(version9Time.Add(2*time.Second)) {
 		t.Errorf("%d dead letters since %v, %v", n, first, err)
@@ -169,7 +179,7 @@ func TestReadsOrdersOfVersion9(t *testing.T) {
 	db := openVersion9(t)
 	ctx := t.Context()
 	for i, state := range []OrderState{OrderOpen, OrderPartial, OrderDelivered, OrderCancelled, OrderRefunded, OrderExpired, OrderFailed, OrderStale} {
-		o, err := db.OrderByExternalID(ctx, version9Ann, int64(1001+i))
+		o, err := db.OrderByExternalID(ctx, version9Ann, idOf(int64(1001+i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,10 +212,10 @@ func TestReadsOrdersOfVersion9(t *testing.T) {
 			equal(t, "link", "link of "+o.Name, o.Link)
 		}
 	}
-	if o, err := db.OrderByExternalID(ctx, version9Ann, 2001); err != nil || !o.Adopted || o.Rental.Phone != "+49 adopted" {
+	if o, err := db.OrderByExternalID(ctx, version9Ann, "2001"); err != nil || !o.Adopted || o.Rental.Phone != "+49 adopted" {
 		t.Errorf("the adopted order is %+v, %v", o, err)
 	}
-	imported, err := db.OrderByExternalID(ctx, version9Ann, 3001)
+	imported, err := db.OrderByExternalID(ctx, version9Ann, "3001")
 	if err != nil || !imported.External || imported.Link != "link of elsewhere" || imported.RawStatus != "In progress" {
 		t.Errorf("the imported order is %+v, %v", imported, err)
 	}
@@ -310,6 +320,7 @@ func TestReadsAdminDataOfVersion9(t *testing.T) {
 // TestMigrationRenamesOnlyNames compares each value of version 9 with the one that
 // stands in its place after the migration: those that are not renamed are the same.
 func TestMigrationRenamesOnlyNames(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	before, err := open(filepath.Join("testdata", "version9.sqlite"), []pragma{{"query_only", "1", "1"}}, 1, false)
 	if err != nil {
 		t.Fatal(err)
@@ -332,6 +343,9 @@ func TestMigrationRenamesOnlyNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
+		if name == "api_keys.secret_sealed" { // sealed anew; TestReadsPeopleOfVersion9 opens it
+			continue
+		}
 		table, column, _ := strings.Cut(name, ".")
 		newTable, newColumn := table, column
 		if renamed, ok := tables[table]; ok {

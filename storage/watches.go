@@ -30,9 +30,10 @@ type Watch struct {
 	SMM       bool            `db:"smm"`
 	Name      string          `db:"name"` // when it was set
 	Kind      WatchKind       `db:"kind"`
-	Price     decimal.Decimal `db:"price"`    // of a WatchPrice
-	Currency  string          `db:"currency"` // of Price
-	Armed     bool            `db:"armed"`    // false: it has notified, and fires only once armed again
+	Price     decimal.Decimal `db:"price"`                                                                                                                                                                                  // of a WatchPrice, as the person sees prices: with their markup
+	Currency  string          `db:"currency"`                                                                                                                                                                               // of Price
+	Markup    decimal.Decimal `db:"markup" from:"COALESCE((SELECT allowances.markup FROM allowances JOIN api_keys ON api_keys.user_id = allowances.user_id WHERE allowances.user_id = watches.user_id AND pays = 1), '0')"` // of the person's allowance in percent, where it pays
+	Armed     bool            `db:"armed"`                                                                                                                                                                                  // false: it has notified, and fires only once armed again
 	ChangedAt time.Time       `db:"changed_at"`
 }
 
@@ -43,9 +44,9 @@ func (db *DB) SetWatch(ctx context.Context, w Watch, limit int) error {
 	if w.Kind != WatchPrice {
 		w.Price = decimal.Decimal{}
 	}
-	err := db.submit(ctx, func(tx *sqlx.Tx) error {
+	err := db.submitOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
 		var others int
-		err := tx.GetContext(ctx, &others, db.bind(`SELECT COUNT(*) FROM watches WHERE user_id = ? AND (service <> ? OR kind <> ?)`),
+		err := tx.GetContext(ctx, &others, `SELECT COUNT(*) FROM watches WHERE user_id = ? AND (service <> ? OR kind <> ?)`,
 			w.UserID, w.Service, w.Kind)
 		if err != nil {
 			return err
@@ -54,9 +55,9 @@ func (db *DB) SetWatch(ctx context.Context, w Watch, limit int) error {
 			return ErrFull
 		}
 		query, args := db.insertion("watches", &w)
-		_, err = tx.ExecContext(ctx, db.bind(query+`
+		_, err = tx.ExecContext(ctx, query+`
 			ON CONFLICT (user_id, service, kind) DO UPDATE SET smm = excluded.smm, name = excluded.name, price = excluded.price,
-			currency = excluded.currency, armed = excluded.armed, changed_at = excluded.changed_at`), args...)
+			currency = excluded.currency, armed = excluded.armed, changed_at = excluded.changed_at`, args...)
 		return err
 	})
 	if err != nil {
@@ -76,6 +77,11 @@ func (db *DB) Watches(ctx context.Context, userID, service int64) ([]Watch, erro
 	return db.watches(ctx, `WHERE user_id = ? AND service = ?`, userID, service)
 }
 
+// WatchesOf returns all watches of a person, the newest first.
+func (db *DB) WatchesOf(ctx context.Context, userID int64) ([]Watch, error) {
+	return db.watches(ctx, `WHERE user_id = ? ORDER BY changed_at DESC, id`, userID)
+}
+
 // ownerReachable leaves out the watches of people who are unreachable or blocked:
 // they stay as they are.
 const ownerReachable = `EXISTS (SELECT 1 FROM users WHERE users.id = watches.user_id AND users.unreachable = 0 AND users.blocked = 0)`
@@ -84,7 +90,7 @@ const ownerReachable = `EXISTS (SELECT 1 FROM users WHERE users.id = watches.use
 // in ascending order; with smm the SMM services, else the products.
 func (db *DB) WatchedServices(ctx context.Context, smm bool) ([]int64, error) {
 	var services []int64
-	err := db.reader.SelectContext(ctx, &services, db.bind(`SELECT DISTINCT service FROM watches WHERE smm = ? AND `+ownerReachable+` ORDER BY service`), bit(smm))
+	err := db.reader.SelectContext(ctx, &services, `SELECT DISTINCT service FROM watches WHERE smm = ? AND `+ownerReachable+` ORDER BY service`, bit(smm))
 	if err != nil {
 		return nil, fmt.Errorf("read watched services: %w", err)
 	}
@@ -105,13 +111,13 @@ func (db *DB) watches(ctx context.Context, where string, args ...any) ([]Watch, 
 	return found, err
 }
 
-// WatcherKeys returns keys of people who watch the services from first to last, at
-// most limit, chosen at random. Damaged keys are left out; the error beside the
-// others names them.
-func (db *DB) WatcherKeys(ctx context.Context, smm bool, first, last int64, limit int) ([]redact.Secret, error) {
+// WatcherKeys returns keys of people who watch the services from first to last in a
+// currency ("": any), at most limit, chosen at random. Damaged keys are left out; the
+// error beside the others names them.
+func (db *DB) WatcherKeys(ctx context.Context, smm bool, first, last int64, currency string, limit int) ([]redact.Secret, error) {
 	keys, err := db.usableKeys(ctx, "read watchers' keys", `SELECT `+keyColumns+` FROM api_keys WHERE state = 'active' AND invalid = 0
-		AND user_id IN (SELECT user_id FROM watches WHERE smm = ? AND service >= ? AND service <= ?) ORDER BY RANDOM() LIMIT ?`,
-		bit(smm), first, last, limit)
+		AND user_id IN (SELECT user_id FROM watches WHERE smm = ? AND service >= ? AND service <= ? AND ? IN ('', currency)) ORDER BY RANDOM() LIMIT ?`,
+		bit(smm), first, last, currency, limit)
 	secrets := make([]redact.Secret, 0, len(keys))
 	for _, key := range keys {
 		secrets = append(secrets, key.Secret)
@@ -132,8 +138,9 @@ type WatchChange struct {
 // transaction, and returns how many people are notified. A watch that another
 // process or its owner has changed since it was read is skipped.
 func (db *DB) ApplyWatchChanges(ctx context.Context, changes []WatchChange, now time.Time) (notified int, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		notified = 0
+	var stored []Message
+	err = db.writeOnce(ctx, func(tx *sqlx.Tx) (bool, error) { return messagesExist(ctx, stored)(tx) }, func(tx *sqlx.Tx) error {
+		var messages []Message
 		for _, change := range changes {
 			query, args := `UPDATE watches SET armed = ?, changed_at = ? WHERE`, []any{bit(change.Rearm), toMillis(now)}
 			if change.End {
@@ -147,17 +154,19 @@ func (db *DB) ApplyWatchChanges(ctx context.Context, changes []WatchChange, now 
 			if !found || change.Rearm {
 				continue
 			}
-			if err := db.insertMessage(ctx, tx, change.Message); err != nil {
+			message := withIDs(change.Message)
+			if err := db.insertMessages(ctx, tx, message); err != nil {
 				return err
 			}
-			notified++
+			messages = append(messages, message...)
 		}
+		stored = messages
 		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("change watches: %w", err)
 	}
-	return notified, nil
+	return len(stored), nil
 }
 
 // watchRoundSetting holds when the next watch round is due, as unix milliseconds.
@@ -167,8 +176,14 @@ const watchRoundSetting = "watch_round"
 // which one caller in all processes is. dueAt is when the next round is due: pause
 // from now if the caller makes this one.
 func (db *DB) ClaimWatchRound(ctx context.Context, now time.Time, pause time.Duration) (mine bool, dueAt time.Time, err error) {
-	err = db.write(ctx, func(tx *sqlx.Tx) error {
-		value, err := setting(ctx, tx, db.bind(selectSetting), watchRoundSetting)
+	made := func(tx *sqlx.Tx) (bool, error) {
+		if !mine {
+			return false, nil
+		}
+		return finds(ctx, `SELECT 1 FROM settings WHERE name = ? AND value = ?`, watchRoundSetting, strconv.FormatInt(toMillis(dueAt), 10))(tx)
+	}
+	err = db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
+		value, err := setting(ctx, tx, selectSetting, watchRoundSetting)
 		if err != nil {
 			return err
 		}
@@ -181,7 +196,7 @@ func (db *DB) ClaimWatchRound(ctx context.Context, now time.Time, pause time.Dur
 			}
 		}
 		mine = true
-		return setSetting(ctx, tx, db.bind(upsertSetting), watchRoundSetting, strconv.FormatInt(toMillis(dueAt), 10))
+		return setSetting(ctx, tx, upsertSetting, watchRoundSetting, strconv.FormatInt(toMillis(dueAt), 10))
 	})
 	if err != nil {
 		return false, time.Time{}, fmt.Errorf("claim a watch round: %w", err)

@@ -139,3 +139,39 @@ func TestClaimWatchRound(t *testing.T) {
 		claim(start.Add(-time.Hour), true, start.Add(-time.Hour).Add(pause)) // the clock was put back
 	})
 }
+
+// TestPullWatchRound: only the round that the caller has read becomes due, or any.
+func TestPullWatchRound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openWithPeople(t)
+		defer mustClose(t, db)
+		const pause = 3 * time.Minute
+		now := time.Now()
+		claim := func() (bool, time.Time) {
+			t.Helper()
+			mine, due, err := db.ClaimWatchRound(t.Context(), now, pause)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return mine, due
+		}
+		pull := func(due time.Time) {
+			t.Helper()
+			if err := db.PullWatchRound(t.Context(), due, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pull(time.Time{}) // nothing is stored
+		_, due := claim()
+		pull(due.Add(time.Second))
+		if mine, _ := claim(); mine {
+			t.Error("a round that another process has moved was made due")
+		}
+		for _, read := range []time.Time{due, {}} {
+			pull(read)
+			if mine, _ := claim(); !mine {
+				t.Errorf("the round due at %v is not due after it was pulled", read)
+			}
+		}
+	})
+}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func duePolls(t *testing.T, db *DB, owner string, now time.Time) []DuePoll {
 // storePoll stores an order as a poll without messages.
 func storePoll(t *testing.T, db *DB, o Order) {
 	t.Helper()
-	_, reported, err := db.UpdateOrder(t.Context(), o, nil, func(Order, []redact.Secret) ([]Message, error) { return nil, nil })
+	_, reported, err := db.UpdateOrder(t.Context(), o, nil, nil, func(Order, []redact.Secret) ([]Message, error) { return nil, nil })
 	if err != nil || !reported {
 		t.Fatalf("reported %v: %v", reported, err)
 	}
@@ -40,6 +41,9 @@ func markUnknown(t *testing.T, db *DB, p Purchase) Purchase {
 	return p
 }
 
+// idOf is the external id of an order that the marketplace numbers.
+func idOf(number int64) string { return strconv.FormatInt(number, 10) }
+
 // rented places a purchase of two numbers and returns its orders, due at once.
 func rented(t *testing.T, db *DB, user int64, key Key, numbers ...int64) []Order {
 	t.Helper()
@@ -47,7 +51,7 @@ func rented(t *testing.T, db *DB, user int64, key Key, numbers ...int64) []Order
 	p := sending(t, db, user, key, int64(len(numbers)))
 	given := make([]Placement, 0, len(numbers))
 	for _, n := range numbers {
-		given = append(given, Placement{ExternalID: n, Phone: "+12025550123", RawStatus: "active"})
+		given = append(given, Placement{ExternalID: idOf(n), Phone: "+12025550123", RawStatus: "active"})
 	}
 	orders, placed, err := db.PlacePurchase(t.Context(), p, given, now, now, func(Order) []Message { return nil })
 	if err != nil || !placed {
@@ -76,6 +80,7 @@ func sending(t *testing.T, db *DB, user int64, key Key, quantity int64) Purchase
 	if err != nil || !sent {
 		t.Fatalf("sending %v: %v", sent, err)
 	}
+	p.SentAt = now
 	return p
 }
 
@@ -135,7 +140,7 @@ func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	}
 	now := time.Now()
 	p, err := db.InsertDraft(ctx, Purchase{
-		UserID: user, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindProduct, Service: 2, Name: "Goods", Quantity: 1, Link: "anna@example.com",
+		UserID: user, KeyID: key.ID, KeyFingerprint: key.Fingerprint, Kind: KindProduct, Service: 2, Name: "Goods", Quantity: 1, Link: "anna@example.com", LinkDigest: "digest", LinkMisfit: "post",
 		Rate: decimal.New(125, -2), RatePer: 1, Currency: "USD", Balance: decimal.New(99, 0), CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}, 0)
 	if err != nil {
@@ -147,9 +152,10 @@ func placed(tb testing.TB, db *DB, user int64, numbers ...int64) []Order {
 	if _, err := db.StartSending(ctx, p.ID, "test", Terms{Rate: p.Rate, Balance: p.Balance, Currency: "USD"}, now, now.Add(time.Minute)); err != nil {
 		tb.Fatal(err)
 	}
+	p.SentAt = now
 	given := make([]Placement, 0, len(numbers))
 	for _, number := range numbers {
-		given = append(given, Placement{ExternalID: number})
+		given = append(given, Placement{ExternalID: idOf(number)})
 	}
 	orders, _, err := db.PlacePurchase(ctx, p, given, now, now, func(o Order) []Message {
 		return []Message{{UserID: user, PurchaseID: p.ID, OrderID: o.ID, Kind: "x", Body: []byte("goods"), CreatedAt: now}}
@@ -171,7 +177,7 @@ func (db *DB) count(tb testing.TB, query string, args ...any) int {
 
 func importedOrder(user, number int64) Order {
 	now := time.Now()
-	return Order{UserID: user, Kind: KindProduct, ExternalID: number, State: OrderOpen, Currency: "USD", CreatedAt: now, UpdatedAt: now, NextPollAt: now}
+	return Order{UserID: user, Kind: KindProduct, ExternalID: idOf(number), State: OrderOpen, Currency: "USD", CreatedAt: now, UpdatedAt: now, NextPollAt: now}
 }
 
 func noMessages(Order, []redact.Secret) ([]Message, error) { return nil, nil }

@@ -2,19 +2,31 @@ package app_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"hstockbot/internal/app"
+	"hstockbot/internal/sandbox/pgtest"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/internal/sandbox/testworld"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if url, ok := os.LookupEnv(envDatabase); ok {
+		fmt.Fprintln(os.Stderr, runUntilKilled(url))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // The program starts, serves somebody, and stops; stopping again does nothing.
 func TestStartAndStop(t *testing.T) {
@@ -65,5 +77,59 @@ func TestFailedBuild(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		testworld.Must(w.T, w.OpenDB().Close(w.T.Context()))
+	})
+}
+
+// A program on a database that another one uses says so once, does nothing, and starts
+// when the other one has stopped. Before that it does not open the database: it would
+// migrate what the other one, perhaps an older version, still uses.
+func TestWaitsForTheDatabase(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	testworld.Run(t, func(w *testworld.World) {
+		first := w.Start(w.Config(), app.Options{})
+		// While this is set, a program that opens the database ends with an error.
+		schemaMin, err := first.DB.Setting(w.T.Context(), "schema_min")
+		testworld.Must(w.T, err)
+		testworld.Must(w.T, first.DB.SetSetting(w.T.Context(), "schema_min", "999"))
+
+		var calls atomic.Int64 // the program calls Telegram from several goroutines
+		started := make(chan *app.App, 1)
+		go func() {
+			started <- w.Start(w.Config(), app.Options{ObserveCall: func(string, string) { calls.Add(1) }})
+		}()
+		testworld.Pass(time.Minute)
+		if len(started) > 0 {
+			t.Error("the second program has started")
+		}
+		if n := strings.Count(w.Log.String(), "another process uses this database"); n != 1 {
+			t.Errorf("the second program said %d times that it waits", n)
+		}
+		if n := calls.Load(); n > 0 {
+			t.Errorf("the second program called Telegram %d times", n)
+		}
+		testworld.Must(w.T, first.DB.SetSetting(w.T.Context(), "schema_min", schemaMin))
+		testworld.Must(w.T, first.Stop(w.T.Context()))
+		second := <-started
+		anna := w.Telegram.Join(telegram.Person{ID: 1, FirstName: "Anna", LanguageCode: "en"})
+		anna.Type("/start")
+		testworld.Pass(time.Second)
+		if !strings.Contains(anna.Transcript(), "Anna") {
+			t.Errorf("the chat is:\n%s", anna.Transcript())
+		}
+		testworld.Must(w.T, second.Stop(context.WithoutCancel(w.T.Context())))
+	})
+}
+
+// Waiting for the database ends with the context.
+func TestStopsWaitingForTheDatabase(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	testworld.Run(t, func(w *testworld.World) {
+		first := w.Start(w.Config(), app.Options{})
+		ctx, cancel := context.WithTimeout(w.T.Context(), time.Second)
+		defer cancel()
+		if _, err := app.New(ctx, w.Config(), app.Options{Log: slog.New(slog.DiscardHandler)}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		testworld.Must(w.T, first.Stop(context.WithoutCancel(w.T.Context())))
 	})
 }

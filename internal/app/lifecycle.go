@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -24,15 +25,15 @@ const (
 type service struct {
 	name    string
 	start   func(context.Context) error // nil where nothing is to be started
-	stop    func(context.Context) error
-	timeout time.Duration // of stop
+	stop    func(context.Context) error // nil where nothing is to be stopped
+	timeout time.Duration               // of stop
 }
 
 // stage is services that don't depend on each other: they stop in parallel.
 type stage []service
 
-// Start starts all services in order. Where one fails, the error is returned and
-// the caller stops the program.
+// Start starts all services in order. Where one fails, the error is returned and the caller
+// stops the program.
 func (a *App) Start(ctx context.Context) error {
 	for _, stage := range a.stages {
 		for _, s := range stage {
@@ -68,17 +69,15 @@ func (a *App) Stop(ctx context.Context) error {
 
 // stopWithin stops a service within its own timeout.
 func (s service) stopWithin(ctx context.Context) error {
+	if s.stop == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	if err := s.stop(ctx); err != nil {
 		return fmt.Errorf("stop %s: %w", s.name, err)
 	}
 	return nil
-}
-
-// starting is a start that can't fail.
-func starting(start func()) func(context.Context) error {
-	return func(context.Context) error { start(); return nil }
 }
 
 // closing is a stop of something that has no deadline of its own: it goes on
@@ -96,5 +95,66 @@ func closing(stop func()) func(context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// background starts the background work when this process gets the lease for it.
+type background struct {
+	leads <-chan struct{}
+	work  func(context.Context) error // starts it; after an error it is called again
+	log   *slog.Logger
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+const workRetry = time.Second
+
+// Start starts the work if this process has the lease, else it waits for the lease in the
+// background.
+func (b *background) Start(ctx context.Context) error {
+	select {
+	case <-b.leads:
+		return b.work(ctx)
+	default:
+	}
+	ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	b.done = make(chan struct{})
+	go b.run(ctx)
+	return nil
+}
+
+func (b *background) run(ctx context.Context) {
+	defer close(b.done)
+	select {
+	case <-ctx.Done():
+		return
+	case <-b.leads:
+	}
+	for {
+		err := b.work(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		b.log.Error("background work not started, retrying", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(workRetry):
+		}
+	}
+}
+
+// Stop ends the waiting. Each service of the work has a stop of its own.
+func (b *background) Stop(ctx context.Context) error {
+	if b.cancel == nil {
+		return nil
+	}
+	b.cancel()
+	select {
+	case <-b.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

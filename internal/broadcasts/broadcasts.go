@@ -34,7 +34,7 @@ const (
 	maxRetry   = time.Minute
 )
 
-// Options configures a Service. OnlyIDs, Rate and Checkpoint may be empty.
+// Options configures a Service. OnlyIDs, Rate, Checkpoint and Share may be empty.
 type Options struct {
 	DB *storage.DB
 	// Send sends the text to one person. Its errors are those of the outbox package.
@@ -56,6 +56,11 @@ type Options struct {
 	// Checkpoint is called with the name of each step of a message after it was made:
 	// "taken", "sent", "recorded". Tests end the process there.
 	Checkpoint func(step string)
+	// Share makes Wake concern all processes on the database.
+	Share loop.Share
+	// Wall returns the wall time that steps of the clock are noticed by; nil: the
+	// system's. Tests replace it.
+	Wall func() time.Time
 }
 
 // Service sends the broadcasts of one process. Several processes may share a
@@ -65,7 +70,9 @@ type Service struct {
 	owner   string // of leases; unique to this process
 	senders int
 	loop    *loop.Loop
+	clock   loop.Clock
 	woken   chan struct{} // holds a token after Wake, for the delivery in progress
+	wake    func()        // wakes the services of all processes
 }
 
 // New returns a Service that is not started.
@@ -73,8 +80,9 @@ func New(o Options) *Service {
 	if o.Checkpoint == nil {
 		o.Checkpoint = func(string) {}
 	}
-	s := &Service{Options: o, owner: rand.Text(), senders: sendersFor(o.Rate), woken: make(chan struct{}, 1)}
+	s := &Service{Options: o, owner: rand.Text(), senders: sendersFor(o.Rate), clock: loop.Clock{Wall: o.Wall}, woken: make(chan struct{}, 1)}
 	s.loop = loop.New("broadcasts", o.Log, s.round)
+	s.wake = o.Share.Of("broadcasts", s.wakeLoop)
 	return s
 }
 
@@ -94,8 +102,11 @@ func (s *Service) Start() { s.loop.Start() }
 // done. It may be called several times.
 func (s *Service) Stop(ctx context.Context) error { return s.loop.Stop(ctx) }
 
-// Wake looks for work now. Call it after a broadcast was confirmed or stopped.
-func (s *Service) Wake() {
+// Wake looks for work now, in whatever process sends broadcasts. Call it after a
+// broadcast was confirmed or stopped.
+func (s *Service) Wake() { s.wake() }
+
+func (s *Service) wakeLoop() {
 	select {
 	case s.woken <- struct{}{}:
 	default: // a token is there already
@@ -106,6 +117,9 @@ func (s *Service) Wake() {
 // round works on one broadcast and returns when to look for the next.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
+	if err := s.clock.AfterStep(func() error { return s.DB.PullBroadcasts(ctx, now, maxRetry, leaseDuration) }); err != nil {
+		return 0, err
+	}
 	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseDuration))
 	if errors.Is(err, storage.ErrNotFound) {
 		return idlePause, nil

@@ -109,6 +109,13 @@ func (d *delivery) step(ctx, sendCtx context.Context) (proceed, ended bool, err 
 		return false, err == nil, err
 	}
 	now := time.Now()
+	err = d.clock.AfterStep(func() error {
+		d.hasPending, d.pendingAt = true, time.Time{}
+		return d.DB.PullBroadcasts(ctx, now, maxRetry, leaseDuration)
+	})
+	if err != nil {
+		return false, false, err
+	}
 	free := d.senders - d.inFlight
 	if d.failures > 0 {
 		free = 1 - d.inFlight

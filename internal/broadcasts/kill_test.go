@@ -54,7 +54,7 @@ func TestKilledBetweenTwoSteps(t *testing.T) {
 			confirm(t, db, author, killPeople, textForAll)
 			testworld.Must(t, db.Close(t.Context()))
 			cmd := exec.CommandContext(t.Context(), os.Args[0])
-			cmd.Env = append(os.Environ(), envKillAt+"="+step, envDatabase+"="+path, envRecipients+"="+recipients)
+			cmd.Env = append(os.Environ(), envKillAt+"="+step, envDatabase+"="+testworld.DatabaseURL(t, path), envRecipients+"="+recipients)
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			err := cmd.Run()
@@ -143,7 +143,7 @@ func sendUntilKilled(at string) error {
 	if err != nil {
 		return err
 	}
-	db, err := storage.Open(ctx, storage.Options{URL: "sqlite:" + os.Getenv(envDatabase), Keys: keys})
+	db, err := storage.Open(ctx, storage.Options{URL: os.Getenv(envDatabase), Keys: keys})
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,31 @@ func TestStoppedBroadcastSendsNoMore(t *testing.T) {
 	})
 }
 
+// TestWakeReachesAnotherProcess: one process handles the admins' taps, and another one
+// sends.
+func TestWakeReachesAnotherProcess(t *testing.T) {
+	run(t, func(w *world) {
+		w.join(500)
+		wakes := testworld.Wakes{}
+		tapped, sending := w.newProcess(wakes.Share), w.newProcess(wakes.Share)
+		sending.Start()
+		testworld.Pass(time.Second)
+		id := w.confirm(author, 500, textForAll)
+		tapped.Wake()
+		testworld.Pass(time.Second)
+		if n := w.countRecipients(); n == 0 {
+			w.T.Error("nobody got it within a second")
+		}
+		w.stopBroadcast(id)
+		tapped.Wake()
+		testworld.Pass(time.Second)
+		if shown := w.lastShown(id); shown.State != storage.BroadcastStopped {
+			w.T.Errorf("the progress shows %+v", shown)
+		}
+		w.stop(sending)
+	})
+}
+
 func TestStoppedBroadcastCancelsMessagesWithoutASlot(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(40)
@@ -178,7 +203,10 @@ func TestEachRecipientIsCountedOnce(t *testing.T) {
 				w.stop(s)
 			}
 			one, two := w.startProcess(), w.startProcess()
-			testworld.Pass(time.Hour)
+			for began := time.Now(); w.broadcast(id).State != storage.BroadcastDone && time.Since(began) < time.Hour; {
+				testworld.Pass(time.Minute)
+			}
+			testworld.Pass(2 * time.Minute) // longer than a lease: nothing is sent again
 			w.countRecipients()
 			count := func(of ...int) (n int64) {
 				for _, fate := range fates {

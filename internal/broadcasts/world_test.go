@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"hstockbot/internal/broadcasts"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
@@ -26,7 +28,8 @@ const (
 type world struct {
 	*testworld.World
 	db         *storage.DB
-	wantErrors int // lines in the log
+	wantErrors int          // lines in the log
+	set        atomic.Int64 // how far the clock was set, as a time.Duration
 
 	mu           sync.Mutex
 	copies       map[int64][]string // the texts that each person got
@@ -124,8 +127,14 @@ func (w *world) confirm(admin int64, total int, texts map[string]string) int64 {
 
 // startProcess starts one more process on the same database.
 func (w *world) startProcess() *broadcasts.Service {
-	s := broadcasts.New(broadcasts.Options{
-		DB: w.db, Send: w.send, Progress: w.showProgress, Rate: 30,
+	s := w.newProcess(nil)
+	s.Start()
+	return s
+}
+
+func (w *world) newProcess(share loop.Share) *broadcasts.Service {
+	return broadcasts.New(broadcasts.Options{
+		DB: w.db, Send: w.send, Progress: w.showProgress, Rate: 30, Wall: w.wall, Share: share,
 		Log:      slog.New(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelError})),
 		Language: func(u storage.User) string { return u.TelegramLang },
 		Admin: func(id int64) bool {
@@ -134,8 +143,6 @@ func (w *world) startProcess() *broadcasts.Service {
 			return slices.Contains(w.admins, id)
 		},
 	})
-	s.Start()
-	return s
 }
 
 // stop stops a process within a second.

@@ -43,6 +43,8 @@ const (
 	kindSubcategoryInfo
 	kindCountries
 	kindProjects
+	kindAllProjects
+	kindApps
 	kindRecommended
 	kindSellers
 	kindSellerGoods
@@ -97,8 +99,9 @@ func (c *Catalog) rememberItems(question cacheKey, items []hstock.Item) {
 	}
 }
 
-// get returns the fresh answer to a question, or fetches it. The context of fetch
-// does not end with ctx, because other callers may wait for the same answer.
+// get returns the fresh answer to a question, or fetches it. When ctx ends first, it
+// returns the last good answer, if there is one. The context of fetch does not end
+// with ctx, because other callers may wait for the same answer.
 func get[T any](ctx context.Context, c *Catalog, question cacheKey, fetch func(ctx context.Context) (T, error)) (T, Freshness, error) {
 	e, err := c.entry(ctx, question, func(ctx context.Context) (any, error) { return fetch(ctx) })
 	if err != nil {
@@ -122,8 +125,15 @@ func (c *Catalog) entry(ctx context.Context, question cacheKey, fetch func(ctx c
 	if e, ok := c.fresh.GetIfPresent(question); ok {
 		return e, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return cacheEntry{}, fmt.Errorf("catalog: %w", err)
+	stale, known := c.staleAnswer(question)
+	outOfTime := func() (cacheEntry, error) {
+		if known {
+			return stale, nil
+		}
+		return cacheEntry{}, fmt.Errorf("catalog: %w", ctx.Err())
+	}
+	if ctx.Err() != nil {
+		return outOfTime()
 	}
 	result := make(chan loadResult, 1)
 	c.loads.Go(func() {
@@ -134,7 +144,6 @@ func (c *Catalog) entry(ctx context.Context, question cacheKey, fetch func(ctx c
 		}()
 		r.entry, r.err = c.load(question, fetch)
 	})
-	stale, known := c.staleAnswer(question)
 	var timeout <-chan time.Time
 	if known {
 		timer := time.NewTimer(refreshTimeout)
@@ -150,7 +159,7 @@ func (c *Catalog) entry(ctx context.Context, question cacheKey, fetch func(ctx c
 	case <-timeout:
 		return stale, nil
 	case <-ctx.Done():
-		return cacheEntry{}, fmt.Errorf("catalog: %w", ctx.Err())
+		return outOfTime()
 	}
 }
 
@@ -263,6 +272,17 @@ func weigh(question cacheKey, e cacheEntry) uint32 {
 			p := &value[i]
 			size += fixed
 			add(p.ID, p.Name, p.English)
+		}
+	case []hstock.SMSProject:
+		for i := range value {
+			p := &value[i]
+			size += fixed
+			add(p.ID, p.Name, p.CountryID, p.CountryTitle)
+		}
+	case []App:
+		for i := range value {
+			add(value[i].Key, value[i].Name, value[i].English)
+			size += fixed * len(value[i].Offers) // whose texts other answers hold
 		}
 	}
 	return uint32(min(size, math.MaxUint32)) //nolint:gosec // bounded in this line and never negative

@@ -20,7 +20,7 @@ func TestCachedAnswersNeedNoCall(t *testing.T) {
 	for _, method := range methods {
 		t.Run(method.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-				first, freshness, err := method.call(t.Context(), c, key)
+				first, freshness, err := method.call(t.Context(), c, Access{Key: key})
 				if err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Fatalf("got %v, %v", freshness, err)
 				}
@@ -31,7 +31,7 @@ func TestCachedAnswersNeedNoCall(t *testing.T) {
 
 				time.Sleep(inventoryTTL - time.Second) // the shortest TTL
 				for _, caller := range []redact.Secret{key, otherKey, badKey} {
-					again, _, err := method.call(t.Context(), c, caller)
+					again, _, err := method.call(t.Context(), c, Access{Key: caller})
 					if diff := cmp.Diff(first, again); err != nil || diff != "" {
 						t.Errorf("%v, (-first +again):\n%s", err, diff)
 					}
@@ -39,7 +39,7 @@ func TestCachedAnswersNeedNoCall(t *testing.T) {
 				wantCalls(t, m)
 
 				time.Sleep(ttl)
-				if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
+				if _, freshness, err := method.call(t.Context(), c, Access{Key: key}); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 					t.Errorf("after the TTL: %v, %v", freshness, err)
 				}
 				if diff := cmp.Diff(len(cold) > 0, len(m.takeCalls()) > 0); diff != "" {
@@ -59,7 +59,7 @@ func TestStaleDuringOutage(t *testing.T) {
 			}
 			t.Run(outage.Error()+"/"+method.name, func(t *testing.T) {
 				inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-					first, _, err := method.call(t.Context(), c, key)
+					first, _, err := method.call(t.Context(), c, Access{Key: key})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -70,7 +70,7 @@ func TestStaleDuringOutage(t *testing.T) {
 
 					checkStale := func() {
 						t.Helper()
-						value, freshness, err := method.call(t.Context(), c, key)
+						value, freshness, err := method.call(t.Context(), c, Access{Key: key})
 						if diff := cmp.Diff(first, value); err != nil || diff != "" {
 							t.Errorf("%v, (-first +stale):\n%s", err, diff)
 						}
@@ -96,11 +96,11 @@ func TestStaleDuringOutage(t *testing.T) {
 
 					// A rejected key is not an outage.
 					time.Sleep(staleTTL + time.Second)
-					_, _, err = method.call(t.Context(), c, badKey)
+					_, _, err = method.call(t.Context(), c, Access{Key: badKey})
 					wantError(t, err, hstock.ErrInvalidKey)
 
 					m.set(nil, 0)
-					if _, freshness, err := method.call(t.Context(), c, key); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
+					if _, freshness, err := method.call(t.Context(), c, Access{Key: key}); err != nil || freshness.Stale || !freshness.At.Equal(time.Now()) {
 						t.Errorf("after the outage: %v, %v", freshness, err)
 					}
 				})
@@ -113,14 +113,14 @@ func TestStaleDuringOutage(t *testing.T) {
 func TestStaleAnswersExpire(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, method := range methods {
-			if _, _, err := method.call(t.Context(), c, key); err != nil {
+			if _, _, err := method.call(t.Context(), c, Access{Key: key}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		m.set(down, 0)
 		time.Sleep(maxStaleAge)
 		for _, method := range methods {
-			if _, _, err := method.call(t.Context(), c, key); !isOutage(err) {
+			if _, _, err := method.call(t.Context(), c, Access{Key: key}); !isOutage(err) {
 				t.Errorf("%s: %v, want an outage", method.name, err)
 			}
 		}
@@ -134,7 +134,7 @@ func TestSlowRefreshServesStale(t *testing.T) {
 		m.set(nil, 20*time.Second)
 		shelf := func() (time.Duration, Freshness, error) {
 			began := time.Now()
-			_, freshness, err := c.Shelf(t.Context(), key, "", "Instagram", "")
+			_, freshness, err := c.Shelf(t.Context(), Access{Key: key}, "", "Instagram", "")
 			return time.Since(began), freshness, err
 		}
 		if took, freshness, err := shelf(); took != 20*time.Second || freshness.Stale || err != nil {
@@ -158,7 +158,7 @@ func TestConcurrentCallersShareOneCall(t *testing.T) {
 		var callers sync.WaitGroup
 		for range 50 {
 			callers.Go(func() {
-				items, _, err := c.Shelf(t.Context(), key, "zh", "Email Accounts", "")
+				items, _, err := c.Shelf(t.Context(), Access{Key: key}, "zh", "Email Accounts", "")
 				if err != nil || len(items) != 2 {
 					t.Errorf("%d items, %v", len(items), err)
 				}
@@ -177,12 +177,12 @@ func TestFirstCallerCancels(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var callers sync.WaitGroup
 		callers.Go(func() {
-			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
+			_, _, err := c.Shelf(ctx, Access{Key: key}, "", "Instagram", "")
 			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
 		callers.Go(func() {
-			items, _, err := c.Shelf(t.Context(), otherKey, "", "Instagram", "")
+			items, _, err := c.Shelf(t.Context(), Access{Key: otherKey}, "", "Instagram", "")
 			if err != nil || len(items) != 1 {
 				t.Errorf("%d items, %v", len(items), err)
 			}
@@ -205,13 +205,13 @@ func TestFirstCallerHasInvalidKey(t *testing.T) {
 		m.set(nil, time.Second)
 		var callers sync.WaitGroup
 		callers.Go(func() {
-			_, _, err := c.Shelf(t.Context(), badKey, "", "Instagram", "")
+			_, _, err := c.Shelf(t.Context(), Access{Key: badKey}, "", "Instagram", "")
 			wantError(t, err, hstock.ErrInvalidKey)
 		})
 		synctest.Wait()
 		for range 5 {
 			callers.Go(func() {
-				if items, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil || len(items) != 1 {
+				if items, _, err := c.Shelf(t.Context(), Access{Key: key}, "", "Instagram", ""); err != nil || len(items) != 1 {
 					t.Errorf("%d items, %v", len(items), err)
 				}
 			})
@@ -228,11 +228,11 @@ func TestOutageWithEmptyCache(t *testing.T) {
 		t.Run(method.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				m.set(down, 0)
-				_, _, err := method.call(t.Context(), c, key)
+				_, _, err := method.call(t.Context(), c, Access{Key: key})
 				wantError(t, err, down)
 				synctest.Wait() // the parallel calls have failed too
 				m.set(nil, 0)
-				if _, _, err := method.call(t.Context(), c, key); err != nil {
+				if _, _, err := method.call(t.Context(), c, Access{Key: key}); err != nil {
 					t.Errorf("an outage was cached: %v", err)
 				}
 			})
@@ -244,12 +244,12 @@ func TestOutageWithEmptyCache(t *testing.T) {
 func TestRefusalIsNotAnOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		refused := &hstock.Error{Action: "services", Kind: hstock.RefusedOther, Refusal: "No such category"}
-		if _, _, err := c.Shelf(t.Context(), key, "", "Instagram", ""); err != nil {
+		if _, _, err := c.Shelf(t.Context(), Access{Key: key}, "", "Instagram", ""); err != nil {
 			t.Fatal(err)
 		}
 		m.set(refused, 0)
 		time.Sleep(ttl)
-		_, _, err := c.Shelf(t.Context(), key, "", "Instagram", "")
+		_, _, err := c.Shelf(t.Context(), Access{Key: key}, "", "Instagram", "")
 		wantError(t, err, refused)
 	})
 }
@@ -261,7 +261,7 @@ func TestCloseDuringLoad(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var caller sync.WaitGroup
 		caller.Go(func() {
-			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
+			_, _, err := c.Shelf(ctx, Access{Key: key}, "", "Instagram", "")
 			wantError(t, err, context.Canceled)
 		})
 		synctest.Wait()
@@ -295,23 +295,23 @@ func (*panickingMarket) SMSCountries(context.Context, redact.Secret, string) ([]
 func TestPanicReachesCaller(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, c *Catalog) error{
 		"shelf": func(ctx context.Context, c *Catalog) error {
-			_, _, err := c.Shelf(ctx, key, "", "Instagram", "")
+			_, _, err := c.Shelf(ctx, Access{Key: key}, "", "Instagram", "")
 			return err
 		},
 		"search": func(ctx context.Context, c *Catalog) error {
-			_, _, err := c.Search(ctx, key, "zh", "gmail")
+			_, _, err := c.Search(ctx, Access{Key: key}, "zh", "gmail")
 			return err
 		},
 		"counts": func(ctx context.Context, c *Catalog) error {
-			_, err := c.Counts(ctx, key, CategoryPath{Category: "Instagram"}, CategoryPath{Category: "Gmail"})
+			_, err := c.Counts(ctx, Access{Key: key}, CategoryPath{Category: "Instagram"}, CategoryPath{Category: "Gmail"})
 			return err
 		},
 		"categories": func(ctx context.Context, c *Catalog) error {
-			_, _, err := c.Categories(ctx, key, "zh")
+			_, _, err := c.Categories(ctx, Access{Key: key}, "zh")
 			return err
 		},
 		"countries": func(ctx context.Context, c *Catalog) error {
-			_, _, err := c.Countries(ctx, key, "zh")
+			_, _, err := c.Countries(ctx, Access{Key: key}, "zh")
 			return err
 		},
 	} {

@@ -102,10 +102,10 @@ type Subcategory struct{ English, Name string }
 
 // Categories returns all categories in the marketplace's order. Names are English
 // where the translated list does not match the English one.
-func (c *Catalog) Categories(ctx context.Context, key redact.Secret, lang string) ([]Category, Freshness, error) {
+func (c *Catalog) Categories(ctx context.Context, access Access, lang string) ([]Category, Freshness, error) {
 	lang = normalizeLang(lang)
 	return get(ctx, c, cacheKey{kind: kindCategories, lang: lang}, func(ctx context.Context) ([]Category, error) {
-		return fetchCategories(ctx, c.market, key, lang)
+		return fetchCategories(ctx, c.market, access.Key, lang)
 	})
 }
 
@@ -116,7 +116,7 @@ type CategoryPath struct{ Category, Subcategory string }
 // Counts returns the number of items under each path. It waits at most
 // countsTimeout: counts that are unknown by then are missing, and are cached when
 // they arrive. The error is returned only when no count is known.
-func (c *Catalog) Counts(ctx context.Context, key redact.Secret, paths ...CategoryPath) (map[CategoryPath]int, error) {
+func (c *Catalog) Counts(ctx context.Context, access Access, paths ...CategoryPath) (map[CategoryPath]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, countsTimeout)
 	defer cancel()
 	var (
@@ -127,7 +127,7 @@ func (c *Catalog) Counts(ctx context.Context, key redact.Secret, paths ...Catego
 	)
 	for _, path := range paths {
 		tasks = append(tasks, func(ctx context.Context) error {
-			count, err := c.count(ctx, key, path)
+			count, err := c.count(ctx, access.Key, path)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -161,7 +161,15 @@ func (c *Catalog) count(ctx context.Context, key redact.Secret, path CategoryPat
 // Inventory returns stock and price of a service. With fresh it calls the
 // marketplace with this key and returns its error; without, the answer may be
 // inventoryTTL old or stale. It returns ErrDelisted if there is no such service.
-func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
+func (c *Catalog) Inventory(ctx context.Context, access Access, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
+	inventory, freshness, err := c.inventory(ctx, access.Key, lang, service, fresh)
+	if access.Markup != nil {
+		inventory.Rate = access.Markup(inventory.Rate)
+	}
+	return inventory, freshness, err
+}
+
+func (c *Catalog) inventory(ctx context.Context, key redact.Secret, lang string, service int64, fresh bool) (hstock.Inventory, Freshness, error) {
 	lang = normalizeLang(lang)
 	question, err := c.priced(ctx, key, cacheKey{kind: kindInventory, lang: lang, service: service})
 	if err != nil {
@@ -187,11 +195,11 @@ func (c *Catalog) Inventory(ctx context.Context, key redact.Secret, lang string,
 }
 
 // SubcategoryInfo returns a subcategory by the id that products carry.
-func (c *Catalog) SubcategoryInfo(ctx context.Context, key redact.Secret, lang, subcategoryID string) (hstock.SubcategoryInfo, Freshness, error) {
+func (c *Catalog) SubcategoryInfo(ctx context.Context, access Access, lang, subcategoryID string) (hstock.SubcategoryInfo, Freshness, error) {
 	lang = normalizeLang(lang)
 	question := cacheKey{kind: kindSubcategoryInfo, lang: lang, subcategory: subcategoryID}
 	return get(ctx, c, question, func(ctx context.Context) (hstock.SubcategoryInfo, error) {
-		return c.market.SubcategoryInfo(ctx, key, subcategoryID, lang)
+		return c.market.SubcategoryInfo(ctx, access.Key, subcategoryID, lang)
 	})
 }
 

@@ -33,7 +33,7 @@ func TestCategories(t *testing.T) {
 			{"zh", chinese, 0},
 		}
 		for _, test := range tests {
-			got, _, err := c.Categories(t.Context(), key, test.lang)
+			got, _, err := c.Categories(t.Context(), Access{Key: key}, test.lang)
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%q: %v, (-want +got):\n%s", test.lang, err, diff)
 			}
@@ -44,7 +44,7 @@ func TestCategories(t *testing.T) {
 
 		// The lists do not match: both are fetched again, then names are English.
 		m.categories["de"] = m.categories["zh"][:1]
-		got, freshness, err := c.Categories(t.Context(), key, "de")
+		got, freshness, err := c.Categories(t.Context(), Access{Key: key}, "de")
 		if diff := cmp.Diff(english, got); err != nil || freshness.Stale || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
@@ -63,7 +63,7 @@ func TestCounts(t *testing.T) {
 	}
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, calls := range []int{len(paths), 0} {
-			got, err := c.Counts(t.Context(), key, paths...)
+			got, err := c.Counts(t.Context(), Access{Key: key}, paths...)
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%v, (-want +got):\n%s", err, diff)
 			}
@@ -80,7 +80,7 @@ func TestCounts(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		m.set(nil, time.Second-time.Millisecond)
 		began := time.Now()
-		got, err := c.Counts(t.Context(), key, many...)
+		got, err := c.Counts(t.Context(), Access{Key: key}, many...)
 		if took := time.Since(began); took != countsTimeout || err != nil || len(got) != 3*maxConcurrentCounts {
 			t.Errorf("%d counts after %s, %v; want %d after %s", len(got), took, err, 3*maxConcurrentCounts, countsTimeout)
 		}
@@ -91,18 +91,31 @@ func TestCounts(t *testing.T) {
 		}
 		m.takeCalls()
 		m.set(down, 0)
-		if got, err = c.Counts(t.Context(), key, many...); err != nil || len(got) != 4*maxConcurrentCounts {
+		if got, err = c.Counts(t.Context(), Access{Key: key}, many...); err != nil || len(got) != 4*maxConcurrentCounts {
 			t.Errorf("%d counts, %v, want %d", len(got), err, 4*maxConcurrentCounts)
 		}
 	})
 
+	// What is known from before is shown for every path, also for those that were
+	// still waiting for their turn when the time was over.
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-		got, err := c.Counts(t.Context(), badKey, many...)
+		if got, err := c.Counts(t.Context(), Access{Key: key}, many...); err != nil || len(got) != len(many) {
+			t.Fatalf("%d counts, %v", len(got), err)
+		}
+		time.Sleep(time.Hour)
+		m.set(nil, time.Minute)
+		if got, err := c.Counts(t.Context(), Access{Key: key}, many...); err != nil || len(got) != len(many) {
+			t.Errorf("%d counts of %d while the marketplace is slow, %v", len(got), len(many), err)
+		}
+	})
+
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		got, err := c.Counts(t.Context(), Access{Key: badKey}, many...)
 		wantError(t, err, hstock.ErrInvalidKey)
 		if called := len(m.takeCalls()); got != nil || called > maxConcurrentCounts {
 			t.Errorf("got %v after %d calls with an invalid key", got, called)
 		}
-		if got, err := c.Counts(t.Context(), key); err != nil || len(got) != 0 {
+		if got, err := c.Counts(t.Context(), Access{Key: key}); err != nil || len(got) != 0 {
 			t.Errorf("no paths: %v, %v", got, err)
 		}
 	})
@@ -111,7 +124,7 @@ func TestCounts(t *testing.T) {
 func TestInventory(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		read := func(key redact.Secret, fresh bool) (hstock.Inventory, Freshness, error) {
-			return c.Inventory(t.Context(), key, "zh", 2, fresh)
+			return c.Inventory(t.Context(), Access{Key: key}, "zh", 2, fresh)
 		}
 		stock := func(fresh bool, want int64) {
 			t.Helper()
@@ -139,10 +152,10 @@ func TestInventory(t *testing.T) {
 		stock(false, 49)
 		m.set(nil, 0)
 
-		_, _, err = c.Inventory(t.Context(), key, "", 99, false)
+		_, _, err = c.Inventory(t.Context(), Access{Key: key}, "", 99, false)
 		wantError(t, err, ErrDelisted)
 		wantError(t, err, hstock.ErrServiceNotFound)
-		_, _, err = c.Inventory(t.Context(), key, "", 99, true)
+		_, _, err = c.Inventory(t.Context(), Access{Key: key}, "", 99, true)
 		wantError(t, err, ErrDelisted)
 	})
 }

@@ -12,6 +12,12 @@
 // Item.Category: in the marketplace's own examples that name differs from the
 // filter's.
 //
+// The projects of all countries are joined by their English names (apps.go). Where the
+// marketplace does not list all of them in one answer, each country is asked, in the background.
+//
+// Prices are those of the marketplace, or with the markup of a person's allowance (Access),
+// which is added to an answer after the cache.
+//
 // Caching. Answers are fresh for Options.TTL (stock and single items for 15 s)
 // and are shared by all API keys; those with prices only by keys of the same currency.
 // Concurrent callers of the same question share

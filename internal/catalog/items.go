@@ -15,33 +15,42 @@ import (
 // Shelf returns the items of a category in the marketplace's order, at most
 // maxShelfItems. Category and subcategory are English and may be empty; if both
 // are, the result is the whole catalogue, at most maxItems.
-func (c *Catalog) Shelf(ctx context.Context, key redact.Secret, lang, category, subcategory string) ([]hstock.Item, Freshness, error) {
+func (c *Catalog) Shelf(ctx context.Context, access Access, lang, category, subcategory string) ([]hstock.Item, Freshness, error) {
 	lang = normalizeLang(lang)
 	if category == "" && subcategory == "" {
-		all, freshness, err := c.all(ctx, key, lang)
+		all, freshness, err := c.all(ctx, access.Key, lang)
 		if err != nil {
 			return nil, Freshness{}, err
 		}
-		return all.items, freshness, nil
+		return access.items(all.items), freshness, nil
 	}
 	question := cacheKey{kind: kindShelf, lang: lang, category: category, subcategory: subcategory}
-	return c.list(ctx, key, question, c.market.Services, hstock.Filter{Category: category, Subcategory: subcategory})
+	return c.listFor(ctx, access, question, c.market.Services, hstock.Filter{Category: category, Subcategory: subcategory})
 }
 
 // Recommended returns the products that the marketplace recommends, in its order.
-func (c *Catalog) Recommended(ctx context.Context, key redact.Secret, lang string) ([]hstock.Item, Freshness, error) {
+func (c *Catalog) Recommended(ctx context.Context, access Access, lang string) ([]hstock.Item, Freshness, error) {
 	question := cacheKey{kind: kindRecommended, lang: normalizeLang(lang)}
-	return c.list(ctx, key, question, c.market.Products, hstock.Filter{Recommended: true})
+	return c.listFor(ctx, access, question, c.market.Products, hstock.Filter{Recommended: true})
 }
 
 // SellerGoods returns the products of a seller in the marketplace's order.
-func (c *Catalog) SellerGoods(ctx context.Context, key redact.Secret, lang, sellerID string) ([]hstock.Item, Freshness, error) {
+func (c *Catalog) SellerGoods(ctx context.Context, access Access, lang, sellerID string) ([]hstock.Item, Freshness, error) {
 	question := cacheKey{kind: kindSellerGoods, lang: normalizeLang(lang), seller: sellerID}
-	return c.list(ctx, key, question, c.market.Products, hstock.Filter{ShopID: sellerID})
+	return c.listFor(ctx, access, question, c.market.Products, hstock.Filter{ShopID: sellerID})
 }
 
 func (c *Catalog) smmServices(ctx context.Context, key redact.Secret, lang string) ([]hstock.Item, Freshness, error) {
 	return c.list(ctx, key, cacheKey{kind: kindSMM, lang: lang}, c.market.Services, hstock.Filter{EntityType: hstock.EntitySMM})
+}
+
+// listFor is list with the prices that a person pays.
+func (c *Catalog) listFor(
+	ctx context.Context, access Access, question cacheKey,
+	fetch func(context.Context, redact.Secret, hstock.Filter) (hstock.Page, error), f hstock.Filter,
+) ([]hstock.Item, Freshness, error) {
+	items, freshness, err := c.list(ctx, access.Key, question, fetch, f)
+	return access.items(items), freshness, err
 }
 
 // list returns the items that fetch returns for a filter in the question's
@@ -74,7 +83,12 @@ func (c *Catalog) list(
 // Product returns one item by its service number: from a list returned within the
 // TTL, else from the marketplace. It returns ErrDelisted if there is no such
 // service.
-func (c *Catalog) Product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
+func (c *Catalog) Product(ctx context.Context, access Access, lang string, service int64) (hstock.Item, Freshness, error) {
+	item, freshness, err := c.product(ctx, access.Key, lang, service)
+	return access.item(item), freshness, err
+}
+
+func (c *Catalog) product(ctx context.Context, key redact.Secret, lang string, service int64) (hstock.Item, Freshness, error) {
 	question, err := c.priced(ctx, key, cacheKey{kind: kindProduct, lang: normalizeLang(lang), service: service})
 	if err != nil {
 		return hstock.Item{}, Freshness{}, err
@@ -131,7 +145,7 @@ func (c *Catalog) fetchProduct(ctx context.Context, key redact.Secret, question 
 // old. Services that the marketplace no longer sells are missing. The numbers of
 // SMM services are passed separately because the marketplace looks up only
 // products by number.
-func (c *Catalog) Items(ctx context.Context, key redact.Secret, lang string, products, smm []int64) (map[int64]hstock.Item, Freshness, error) {
+func (c *Catalog) Items(ctx context.Context, access Access, lang string, products, smm []int64) (map[int64]hstock.Item, Freshness, error) {
 	lang = normalizeLang(lang)
 	items := make(map[int64]hstock.Item, len(products)+len(smm))
 	var oldest Freshness
@@ -148,20 +162,20 @@ func (c *Catalog) Items(ctx context.Context, key redact.Secret, lang string, pro
 	for batch := range slices.Chunk(products, hstock.MaxBatch) {
 		ids := formatServices(batch)
 		question := cacheKey{kind: kindItems, lang: lang, services: strings.Join(ids, ",")}
-		found, freshness, err := c.list(ctx, key, question, c.market.Products, hstock.Filter{ProductIDs: ids})
+		found, freshness, err := c.list(ctx, access.Key, question, c.market.Products, hstock.Filter{ProductIDs: ids})
 		if err != nil {
 			return nil, Freshness{}, err
 		}
 		add(found, freshness, batch)
 	}
 	if len(smm) > 0 {
-		found, freshness, err := c.smmServices(ctx, key, lang)
+		found, freshness, err := c.smmServices(ctx, access.Key, lang)
 		if err != nil {
 			return nil, Freshness{}, err
 		}
 		add(found, freshness, smm)
 	}
-	return items, oldest, nil
+	return access.itemsByService(items), oldest, nil
 }
 
 func formatServices(services []int64) []string {

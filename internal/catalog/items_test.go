@@ -24,7 +24,7 @@ func TestShelf(t *testing.T) {
 			{"", "Nothing", "", nil, "services  Nothing/ 5000 "},
 		}
 		for _, test := range tests {
-			got, _, err := c.Shelf(t.Context(), key, test.lang, test.category, test.subcategory)
+			got, _, err := c.Shelf(t.Context(), Access{Key: key}, test.lang, test.category, test.subcategory)
 			if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
 				t.Errorf("%v, (-want +got):\n%s", err, diff)
 			}
@@ -39,7 +39,7 @@ func TestShelfIsLimited(t *testing.T) {
 		for i := range m.items {
 			m.items[i].Service = int64(i + 1)
 		}
-		items, _, err := c.Shelf(t.Context(), key, "", gmail.Category, "")
+		items, _, err := c.Shelf(t.Context(), Access{Key: key}, "", gmail.Category, "")
 		if err != nil || len(items) != maxShelfItems {
 			t.Errorf("%d items, %v, want %d", len(items), err, maxShelfItems)
 		}
@@ -63,12 +63,12 @@ func TestProduct(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				if test.shelf != "" {
-					if _, _, err := c.Shelf(t.Context(), key, "zh", test.shelf, ""); err != nil {
+					if _, _, err := c.Shelf(t.Context(), Access{Key: key}, "zh", test.shelf, ""); err != nil {
 						t.Fatal(err)
 					}
 					m.takeCalls()
 				}
-				got, freshness, err := c.Product(t.Context(), key, "zh", test.service)
+				got, freshness, err := c.Product(t.Context(), Access{Key: key}, "zh", test.service)
 				if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
 					t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 				}
@@ -80,23 +80,23 @@ func TestProduct(t *testing.T) {
 
 func TestProductDelisted(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-		_, _, err := c.Product(t.Context(), key, "", 99)
+		_, _, err := c.Product(t.Context(), Access{Key: key}, "", 99)
 		wantError(t, err, ErrDelisted)
 		wantCalls(t, m, "products  / 0 99", "services  / 5000 smm")
-		_, _, err = c.Product(t.Context(), key, "", 99)
+		_, _, err = c.Product(t.Context(), Access{Key: key}, "", 99)
 		wantError(t, err, ErrDelisted)
 		wantCalls(t, m)
 
 		// Items that were on a shelf and were delisted since.
 		for _, shelf := range []string{"Email Accounts", "Instagram"} {
-			if _, _, err := c.Shelf(t.Context(), key, "", shelf, ""); err != nil {
+			if _, _, err := c.Shelf(t.Context(), Access{Key: key}, "", shelf, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
 		m.items = nil
 		time.Sleep(ttl)
 		for _, service := range []int64{1, 2} {
-			_, _, err = c.Product(t.Context(), key, "", service)
+			_, _, err = c.Product(t.Context(), Access{Key: key}, "", service)
 			wantError(t, err, ErrDelisted)
 		}
 	})
@@ -106,7 +106,7 @@ func TestProductDelisted(t *testing.T) {
 // returned is stale, and is not fetched at each call.
 func TestProductFromShelfDuringOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-		if _, _, err := c.Shelf(t.Context(), key, "", "", ""); err != nil {
+		if _, _, err := c.Shelf(t.Context(), Access{Key: key}, "", "", ""); err != nil {
 			t.Fatal(err)
 		}
 		answeredAt := time.Now()
@@ -115,7 +115,7 @@ func TestProductFromShelfDuringOutage(t *testing.T) {
 		m.takeCalls()
 		for _, want := range []hstock.Item{followers, gmail} {
 			for range 5 {
-				got, freshness, err := c.Product(t.Context(), key, "", want.Service)
+				got, freshness, err := c.Product(t.Context(), Access{Key: key}, "", want.Service)
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("%v, (-want +got):\n%s", err, diff)
 				}
@@ -125,7 +125,7 @@ func TestProductFromShelfDuringOutage(t *testing.T) {
 			}
 		}
 		wantCalls(t, m, "services  / 5000 smm", "products  / 0 2")
-		if _, _, err := c.Product(t.Context(), key, "", 99); !isOutage(err) {
+		if _, _, err := c.Product(t.Context(), Access{Key: key}, "", 99); !isOutage(err) {
 			t.Errorf("a service that was never returned: %v, want an outage", err)
 		}
 	})
@@ -135,12 +135,12 @@ func TestProductFromShelfDuringOutage(t *testing.T) {
 // not reported as delisted.
 func TestProductMissingFromStaleList(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-		if _, _, err := c.Product(t.Context(), key, "", 1); err != nil {
+		if _, _, err := c.Product(t.Context(), Access{Key: key}, "", 1); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(ttl)
 		m.set(down, 0)
-		_, _, err := c.Product(t.Context(), key, "", 99)
+		_, _, err := c.Product(t.Context(), Access{Key: key}, "", 99)
 		if !isOutage(err) {
 			t.Errorf("got %v, want an outage", err)
 		}
@@ -159,15 +159,15 @@ func TestRecommendedAndSellerGoods(t *testing.T) {
 		recommendedGmail.Recommended = true
 		m.items = []hstock.Item{followers, recommendedGmail, withSeller(outlook, "b")}
 		for _, calls := range [][]string{{"products  / 5000 recommended", "products  / 5000 of b"}, nil} {
-			recommended, _, err := c.Recommended(t.Context(), key, "en")
+			recommended, _, err := c.Recommended(t.Context(), Access{Key: key}, "en")
 			if diff := cmp.Diff([]hstock.Item{recommendedGmail}, recommended); err != nil || diff != "" {
 				t.Errorf("%v, recommended (-want +got):\n%s", err, diff)
 			}
-			goods, _, err := c.SellerGoods(t.Context(), key, "en", "b")
+			goods, _, err := c.SellerGoods(t.Context(), Access{Key: key}, "en", "b")
 			if diff := cmp.Diff([]hstock.Item{m.items[2]}, goods); err != nil || diff != "" {
 				t.Errorf("%v, goods of the seller (-want +got):\n%s", err, diff)
 			}
-			if _, _, err := c.Product(t.Context(), key, "en", 3); err != nil { // a listed product needs no call
+			if _, _, err := c.Product(t.Context(), Access{Key: key}, "en", 3); err != nil { // a listed product needs no call
 				t.Error(err)
 			}
 			wantCalls(t, m, calls...)
@@ -177,7 +177,7 @@ func TestRecommendedAndSellerGoods(t *testing.T) {
 
 func TestItems(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
-		items, fresh, err := c.Items(t.Context(), key, "zh", []int64{3, 2, 99}, []int64{1, 98})
+		items, fresh, err := c.Items(t.Context(), Access{Key: key}, "zh", []int64{3, 2, 99}, []int64{1, 98})
 		want := map[int64]hstock.Item{1: followers, 2: gmail, 3: outlook}
 		if diff := cmp.Diff(want, items); err != nil || fresh.Stale || diff != "" {
 			t.Errorf("%v, %v (-want +got):\n%s", err, fresh, diff)
@@ -189,7 +189,7 @@ func TestItems(t *testing.T) {
 		repriced.Rate = decimal.RequireFromString("26.00")
 		m.items = []hstock.Item{followers, repriced}
 		time.Sleep(inventoryTTL + time.Second)
-		items, _, err = c.Items(t.Context(), key, "zh", []int64{3, 2, 99}, nil)
+		items, _, err = c.Items(t.Context(), Access{Key: key}, "zh", []int64{3, 2, 99}, nil)
 		if diff := cmp.Diff(map[int64]hstock.Item{2: repriced}, items); err != nil || diff != "" {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
@@ -198,7 +198,7 @@ func TestItems(t *testing.T) {
 		// During an outage the last good answer is returned.
 		m.set(down, 0)
 		time.Sleep(inventoryTTL + time.Second)
-		items, fresh, err = c.Items(t.Context(), key, "zh", []int64{3, 2, 99}, []int64{1})
+		items, fresh, err = c.Items(t.Context(), Access{Key: key}, "zh", []int64{3, 2, 99}, []int64{1})
 		if diff := cmp.Diff(map[int64]hstock.Item{1: followers, 2: repriced}, items); err != nil || !fresh.Stale || diff != "" {
 			t.Errorf("%v, %v (-want +got):\n%s", err, fresh, diff)
 		}
@@ -212,7 +212,7 @@ func TestItemsAreFetchedInBatches(t *testing.T) {
 		for n := range int64(250) {
 			services = append(services, n+10)
 		}
-		if _, _, err := c.Items(t.Context(), key, "en", services, nil); err != nil {
+		if _, _, err := c.Items(t.Context(), Access{Key: key}, "en", services, nil); err != nil {
 			t.Error(err)
 		}
 		if called := m.takeCalls(); len(called) != 3 {

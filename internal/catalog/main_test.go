@@ -36,8 +36,9 @@ type fakeMarket struct {
 	items                 []hstock.Item
 	names                 map[string]map[int64]string // of items by service, by language
 	inventory             map[int64]hstock.Inventory
-	countries             map[string][]hstock.SMSCountry // by language
-	projects              map[string][]hstock.SMSProject // by language; the country is ignored
+	countries             map[string][]hstock.SMSCountry                          // by language
+	projects              map[string][]hstock.SMSProject                          // by language; the country is ignored
+	projectsOf            func(country, lang string) ([]hstock.SMSProject, error) // instead of projects
 	sellers               []hstock.Seller
 	perPage               int                      // sellers on a page, whatever limit is requested; 0: all of them, on any page
 	currencies            map[redact.Secret]string // by key; any other is USD
@@ -181,6 +182,9 @@ func (f *fakeMarket) SMSProjects(ctx context.Context, key redact.Secret, country
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.projectsOf != nil {
+		return f.projectsOf(country, lang)
+	}
 	return f.projects[lang], nil
 }
 
@@ -262,57 +266,60 @@ func wantCalls(t *testing.T, m *fakeMarket, want ...string) {
 // method is a call of one method of Catalog, for tests that cover all of them.
 type method struct {
 	name string
-	call func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error)
+	call func(ctx context.Context, c *Catalog, access Access) (any, Freshness, error)
 }
 
-func methodOf[T any](name string, f func(ctx context.Context, c *Catalog, key redact.Secret) (T, Freshness, error)) method {
-	return method{name, func(ctx context.Context, c *Catalog, key redact.Secret) (any, Freshness, error) {
-		return f(ctx, c, key)
+func methodOf[T any](name string, f func(ctx context.Context, c *Catalog, access Access) (T, Freshness, error)) method {
+	return method{name, func(ctx context.Context, c *Catalog, access Access) (any, Freshness, error) {
+		return f(ctx, c, access)
 	}}
 }
 
 var methods = []method{
-	methodOf("Categories", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Category, Freshness, error) {
-		return c.Categories(ctx, key, "zh")
+	methodOf("Categories", func(ctx context.Context, c *Catalog, access Access) ([]Category, Freshness, error) {
+		return c.Categories(ctx, access, "zh")
 	}),
-	methodOf("Shelf", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
-		return c.Shelf(ctx, key, "zh", "Email Accounts", "Gmail")
+	methodOf("Shelf", func(ctx context.Context, c *Catalog, access Access) ([]hstock.Item, Freshness, error) {
+		return c.Shelf(ctx, access, "zh", "Email Accounts", "Gmail")
 	}),
-	methodOf("Search", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
-		return c.Search(ctx, key, "zh", "gmial")
+	methodOf("Search", func(ctx context.Context, c *Catalog, access Access) ([]hstock.Item, Freshness, error) {
+		return c.Search(ctx, access, "zh", "gmial")
 	}),
-	methodOf("Product", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
-		return c.Product(ctx, key, "zh", 2)
+	methodOf("Product", func(ctx context.Context, c *Catalog, access Access) (hstock.Item, Freshness, error) {
+		return c.Product(ctx, access, "zh", 2)
 	}),
-	methodOf("Product (SMM)", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Item, Freshness, error) {
-		return c.Product(ctx, key, "zh", 1)
+	methodOf("Product (SMM)", func(ctx context.Context, c *Catalog, access Access) (hstock.Item, Freshness, error) {
+		return c.Product(ctx, access, "zh", 1)
 	}),
-	methodOf("Inventory", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.Inventory, Freshness, error) {
-		return c.Inventory(ctx, key, "zh", 2, false)
+	methodOf("Inventory", func(ctx context.Context, c *Catalog, access Access) (hstock.Inventory, Freshness, error) {
+		return c.Inventory(ctx, access, "zh", 2, false)
 	}),
-	methodOf("SubcategoryInfo", func(ctx context.Context, c *Catalog, key redact.Secret) (hstock.SubcategoryInfo, Freshness, error) {
-		return c.SubcategoryInfo(ctx, key, "zh", "674a")
+	methodOf("SubcategoryInfo", func(ctx context.Context, c *Catalog, access Access) (hstock.SubcategoryInfo, Freshness, error) {
+		return c.SubcategoryInfo(ctx, access, "zh", "674a")
 	}),
-	methodOf("Countries", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Country, Freshness, error) {
-		return c.Countries(ctx, key, "zh")
+	methodOf("Countries", func(ctx context.Context, c *Catalog, access Access) ([]Country, Freshness, error) {
+		return c.Countries(ctx, access, "zh")
 	}),
-	methodOf("Projects", func(ctx context.Context, c *Catalog, key redact.Secret) ([]Project, Freshness, error) {
-		return c.Projects(ctx, key, "zh", "us")
+	methodOf("Projects", func(ctx context.Context, c *Catalog, access Access) ([]Project, Freshness, error) {
+		return c.Projects(ctx, access, "zh", "us")
 	}),
-	methodOf("Recommended", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
-		return c.Recommended(ctx, key, "zh")
+	methodOf("Apps", func(ctx context.Context, c *Catalog, access Access) (Apps, Freshness, error) {
+		return c.Apps(ctx, access, "zh")
 	}),
-	methodOf("Sellers", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Seller, Freshness, error) {
-		return c.Sellers(ctx, key)
+	methodOf("Recommended", func(ctx context.Context, c *Catalog, access Access) ([]hstock.Item, Freshness, error) {
+		return c.Recommended(ctx, access, "zh")
 	}),
-	methodOf("SellerGoods", func(ctx context.Context, c *Catalog, key redact.Secret) ([]hstock.Item, Freshness, error) {
-		return c.SellerGoods(ctx, key, "zh", "68d1")
+	methodOf("Sellers", func(ctx context.Context, c *Catalog, access Access) ([]hstock.Seller, Freshness, error) {
+		return c.Sellers(ctx, access)
 	}),
-	methodOf("Items", func(ctx context.Context, c *Catalog, key redact.Secret) (map[int64]hstock.Item, Freshness, error) {
-		return c.Items(ctx, key, "zh", []int64{2}, nil)
+	methodOf("SellerGoods", func(ctx context.Context, c *Catalog, access Access) ([]hstock.Item, Freshness, error) {
+		return c.SellerGoods(ctx, access, "zh", "68d1")
 	}),
-	methodOf("Counts", func(ctx context.Context, c *Catalog, key redact.Secret) (map[CategoryPath]int, Freshness, error) {
-		counts, err := c.Counts(ctx, key, CategoryPath{"Email Accounts", "Gmail"})
+	methodOf("Items", func(ctx context.Context, c *Catalog, access Access) (map[int64]hstock.Item, Freshness, error) {
+		return c.Items(ctx, access, "zh", []int64{2}, nil)
+	}),
+	methodOf("Counts", func(ctx context.Context, c *Catalog, access Access) (map[CategoryPath]int, Freshness, error) {
+		counts, err := c.Counts(ctx, access, CategoryPath{"Email Accounts", "Gmail"})
 		return counts, Freshness{At: time.Now()}, err
 	}),
 }

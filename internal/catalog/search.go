@@ -22,23 +22,23 @@ type allItems struct {
 // Search returns the items that match all words of the query, in their name or
 // description, in that language or in English: best match first, sold-out items
 // last, at most maxResults. A query without words finds nothing.
-func (c *Catalog) Search(ctx context.Context, key redact.Secret, lang, query string) ([]hstock.Item, Freshness, error) {
+func (c *Catalog) Search(ctx context.Context, access Access, lang, query string) ([]hstock.Item, Freshness, error) {
 	lang = normalizeLang(lang)
 	var (
 		all, english *allItems
 		freshness    Freshness
 	)
 	err := parallel(ctx, -1, func(ctx context.Context) (err error) {
-		all, freshness, err = c.all(ctx, key, lang)
+		all, freshness, err = c.all(ctx, access.Key, lang)
 		return err
 	}, func(ctx context.Context) (err error) {
-		english, _, err = c.all(ctx, key, "")
+		english, _, err = c.all(ctx, access.Key, "")
 		return err
 	})
 	if err != nil {
 		return nil, Freshness{}, err
 	}
-	return all.find(english, query), freshness, nil
+	return access.items(all.find(english, query)), freshness, nil
 }
 
 // all returns the whole catalogue in a language, at most maxItems.

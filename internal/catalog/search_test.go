@@ -36,7 +36,7 @@ func TestSearch(t *testing.T) {
 			{"zh", "", nil},
 			{"zh", "atlantis", nil},
 		} {
-			items, freshness, err := c.Search(t.Context(), key, test.lang, test.query)
+			items, freshness, err := c.Search(t.Context(), Access{Key: key}, test.lang, test.query)
 			if diff := cmp.Diff(test.want, namesOf(items)); err != nil || freshness.Stale || diff != "" {
 				t.Errorf("%s %q: %v, %v, (-want +got):\n%s", test.lang, test.query, freshness, err, diff)
 			}
@@ -45,7 +45,7 @@ func TestSearch(t *testing.T) {
 			t.Errorf("called %q, want each language once", calls)
 		}
 		// Opening a found product needs no call.
-		if item, _, err := c.Product(t.Context(), key, "zh", 2); err != nil || item.Name != "谷歌邮箱账号" {
+		if item, _, err := c.Product(t.Context(), Access{Key: key}, "zh", 2); err != nil || item.Name != "谷歌邮箱账号" {
 			t.Errorf("%v, %v", item, err)
 		}
 		wantCalls(t, m)
@@ -69,7 +69,7 @@ func TestSoldOutItemsComeLast(t *testing.T) {
 			{Service: 3, Name: "Aged Gmail", Stock: 0},
 			{Service: 4, Name: "Gmail USA", Stock: 5},
 		}
-		items, _, err := c.Search(t.Context(), key, "", "gmail")
+		items, _, err := c.Search(t.Context(), Access{Key: key}, "", "gmail")
 		if diff := cmp.Diff([]string{"Gmail USA", "Outlook", "Gmail", "Aged Gmail"}, namesOf(items)); err != nil || diff != "" {
 			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
@@ -78,7 +78,7 @@ func TestSoldOutItemsComeLast(t *testing.T) {
 		for n := range int64(maxResults + 10) {
 			m.items = append(m.items, hstock.Item{Service: n + 1, Name: "Gmail", Stock: n % 2})
 		}
-		items, _, err = c.Search(t.Context(), key, "", "gmail")
+		items, _, err = c.Search(t.Context(), Access{Key: key}, "", "gmail")
 		if err != nil || len(items) != maxResults || items[maxResults/2].Stock != 1 || items[maxResults-1].Stock != 0 {
 			t.Errorf("%d items, %v", len(items), err)
 		}
@@ -93,7 +93,7 @@ func TestIndexIsBuiltOnce(t *testing.T) {
 			var callers sync.WaitGroup
 			for n := range 30 {
 				callers.Go(func() {
-					if items, _, err := c.Search(t.Context(), redact.Secret(fmt.Sprint("key ", n)), "zh", "gmail"); err != nil || len(items) != 1 {
+					if items, _, err := c.Search(t.Context(), Access{Key: redact.Secret(fmt.Sprint("key ", n))}, "zh", "gmail"); err != nil || len(items) != 1 {
 						t.Errorf("%d items, %v", len(items), err)
 					}
 				})
@@ -143,7 +143,7 @@ func BenchmarkSearch(b *testing.B) {
 	b.Run("cold", func(b *testing.B) {
 		for b.Loop() {
 			c := New(m, Options{TTL: ttl})
-			if items, _, err := c.Search(b.Context(), key, "zh", "gmail 77"); err != nil || len(items) == 0 {
+			if items, _, err := c.Search(b.Context(), Access{Key: key}, "zh", "gmail 77"); err != nil || len(items) == 0 {
 				b.Fatal(len(items), err)
 			}
 			c.Close()
@@ -151,14 +151,14 @@ func BenchmarkSearch(b *testing.B) {
 	})
 	c := New(m, Options{TTL: time.Hour})
 	defer c.Close()
-	if _, _, err := c.Search(b.Context(), key, "zh", "gmail"); err != nil {
+	if _, _, err := c.Search(b.Context(), Access{Key: key}, "zh", "gmail"); err != nil {
 		b.Fatal(err)
 	}
 	for _, query := range []string{"账号", "gmail account usa", "instagarm acount", "美国账号 netflix 77"} {
 		b.Run(query, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if items, _, err := c.Search(b.Context(), key, "zh", query); err != nil || len(items) == 0 {
+				if items, _, err := c.Search(b.Context(), Access{Key: key}, "zh", query); err != nil || len(items) == 0 {
 					b.Fatal(len(items), err)
 				}
 			}

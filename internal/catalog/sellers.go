@@ -18,9 +18,9 @@ const (
 
 // Sellers returns all sellers in the marketplace's order. Their names are masked
 // and the same in every language.
-func (c *Catalog) Sellers(ctx context.Context, key redact.Secret) ([]hstock.Seller, Freshness, error) {
+func (c *Catalog) Sellers(ctx context.Context, access Access) ([]hstock.Seller, Freshness, error) {
 	return get(ctx, c, cacheKey{kind: kindSellers}, func(ctx context.Context) ([]hstock.Seller, error) {
-		return fetchSellers(ctx, c.market, key)
+		return fetchSellers(ctx, c.market, access.Key)
 	})
 }
 

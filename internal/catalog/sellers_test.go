@@ -32,7 +32,7 @@ func TestSellers(t *testing.T) {
 				}
 				want := m.sellers[:min(test.total, maxSellerCalls*sellersPerCall)]
 				for _, calls := range []int{test.calls, 0} {
-					got, _, err := c.Sellers(t.Context(), key)
+					got, _, err := c.Sellers(t.Context(), Access{Key: key})
 					if err != nil || !slices.EqualFunc(want, got, func(a, b hstock.Seller) bool { return a.ID == b.ID }) {
 						t.Errorf("%v, %d sellers, want %d", err, len(got), len(want))
 					}

@@ -29,11 +29,11 @@ type Project struct {
 
 // Countries returns all countries, in the order of the marketplace's list in that
 // language.
-func (c *Catalog) Countries(ctx context.Context, key redact.Secret, lang string) ([]Country, Freshness, error) {
+func (c *Catalog) Countries(ctx context.Context, access Access, lang string) ([]Country, Freshness, error) {
 	lang = normalizeLang(lang)
 	return get(ctx, c, cacheKey{kind: kindCountries, lang: lang}, func(ctx context.Context) ([]Country, error) {
 		translated, english, err := fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSCountry, error) {
-			return c.market.SMSCountries(ctx, key, lang)
+			return c.market.SMSCountries(ctx, access.Key, lang)
 		})
 		return joinByID(
 			translated, english,
@@ -47,25 +47,39 @@ func (c *Catalog) Countries(ctx context.Context, key redact.Secret, lang string)
 
 // Projects returns the projects of a country, by its Code, in the order of the
 // marketplace's list in that language.
-func (c *Catalog) Projects(ctx context.Context, key redact.Secret, lang, country string) ([]Project, Freshness, error) {
+func (c *Catalog) Projects(ctx context.Context, access Access, lang, country string) ([]Project, Freshness, error) {
+	projects, freshness, err := c.projects(ctx, access.Key, lang, country, false)
+	return access.projects(projects), freshness, err
+}
+
+// projects is Projects. In the background it lets the calls of others pass, and makes one
+// attempt.
+func (c *Catalog) projects(ctx context.Context, key redact.Secret, lang, country string, background bool) ([]Project, Freshness, error) {
 	lang = normalizeLang(lang)
 	question, err := c.priced(ctx, key, cacheKey{kind: kindProjects, lang: lang, country: country})
 	if err != nil {
 		return nil, Freshness{}, err
 	}
 	return get(ctx, c, question, func(ctx context.Context) ([]Project, error) {
+		if background {
+			ctx = hstock.Background(hstock.SingleAttempt(ctx))
+		}
 		translated, english, err := fetchBoth(ctx, lang, func(ctx context.Context, lang string) ([]hstock.SMSProject, error) {
 			projects, err := c.market.SMSProjects(ctx, key, country, lang)
 			return hstock.ProjectsIn(country, projects), err
 		})
-		return joinByID(
-			translated, english,
-			func(entry hstock.SMSProject) (id, name string) { return entry.ID, entry.Name },
-			func(entry hstock.SMSProject, name, english string) Project {
-				return Project{entry.ID, name, english, entry.Price, entry.Currency}
-			},
-		), err
+		return joinProjects(translated, english), err
 	})
+}
+
+func joinProjects(translated, english []hstock.SMSProject) []Project {
+	return joinByID(
+		translated, english,
+		func(entry hstock.SMSProject) (id, name string) { return entry.ID, entry.Name },
+		func(entry hstock.SMSProject, name, english string) Project {
+			return Project{entry.ID, name, english, entry.Price, entry.Currency}
+		},
+	)
 }
 
 // FindCountries returns the countries that match a query, best match first. A

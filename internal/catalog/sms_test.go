@@ -33,7 +33,7 @@ func TestCountries(t *testing.T) {
 			{"zh", nil, 0},
 			{"xx", english, 2}, // the translated list is empty
 		} {
-			got, freshness, err := c.Countries(t.Context(), key, test.lang)
+			got, freshness, err := c.Countries(t.Context(), Access{Key: key}, test.lang)
 			if err != nil || freshness.Stale {
 				t.Errorf("%q: %v, %v", test.lang, freshness, err)
 			}
@@ -75,7 +75,7 @@ func TestProjects(t *testing.T) {
 			inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 				m.projects = map[string][]hstock.SMSProject{"": test.english, "zh": test.chinese}
 				for _, calls := range []int{2, 0} {
-					got, freshness, err := c.Projects(t.Context(), key, "zh", "us")
+					got, freshness, err := c.Projects(t.Context(), Access{Key: key}, "zh", "us")
 					if diff := cmp.Diff(test.want, got); err != nil || freshness.Stale || diff != "" {
 						t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 					}
@@ -89,12 +89,12 @@ func TestProjects(t *testing.T) {
 
 	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
 		for _, country := range []string{"us", "gb", "us"} { // each country is cached separately
-			if _, _, err := c.Projects(t.Context(), key, "en", country); err != nil {
+			if _, _, err := c.Projects(t.Context(), Access{Key: key}, "en", country); err != nil {
 				t.Error(err)
 			}
 		}
 		wantCalls(t, m, "sms_projects us ", "sms_projects gb ")
-		if got, _, err := c.Projects(t.Context(), key, "zh", "us"); err != nil || len(got) != 2 || got[1].Name != "微信" {
+		if got, _, err := c.Projects(t.Context(), Access{Key: key}, "zh", "us"); err != nil || len(got) != 2 || got[1].Name != "微信" {
 			t.Errorf("in Chinese after English: %v, %v", got, err)
 		}
 	})
@@ -122,17 +122,17 @@ func TestSMSListsFromSandboxMarket(t *testing.T) {
 			}
 		}()
 
-		english, _, err := c.Countries(t.Context(), key, "en")
+		english, _, err := c.Countries(t.Context(), Access{Key: key}, "en")
 		if err != nil || len(english) < 60 {
 			t.Fatalf("%d countries, %v", len(english), err)
 		}
-		projectsUS, _, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		projectsUS, _, err := c.Projects(t.Context(), Access{Key: key}, "en", market.CountryUS)
 		if err != nil || len(projectsUS) < 20 {
 			t.Fatalf("%d projects, %v", len(projectsUS), err)
 		}
 		langs := []string{"zh", "es", "fr", "de", "ja", "ko", "pt", "pt-BR", "ru", "ar", "hi", "vi", "ur", "bn-BD"}
 		for _, lang := range langs {
-			countries, _, err := c.Countries(t.Context(), key, lang)
+			countries, _, err := c.Countries(t.Context(), Access{Key: key}, lang)
 			if err != nil || len(countries) != len(english) {
 				t.Fatalf("%s: %d countries, %v", lang, len(countries), err)
 			}
@@ -152,12 +152,12 @@ func TestSMSListsFromSandboxMarket(t *testing.T) {
 				t.Errorf("%s: %d translated", lang, translated)
 			}
 			for _, country := range []string{market.CountryUS, market.CountryUnknown} {
-				projects, _, err := c.Projects(t.Context(), key, lang, country)
+				projects, _, err := c.Projects(t.Context(), Access{Key: key}, lang, country)
 				if i := slices.IndexFunc(projects, func(p Project) bool { return p.ID == market.ProjectOpenAI }); err != nil || i < 0 || projects[i].English != "OpenAI / ChatGPT" {
 					t.Errorf("%s: in %q, %v, %v", lang, country, projects, err)
 				}
 			}
-			if projects, _, err := c.Projects(t.Context(), key, lang, market.CountryWithoutProjects); err != nil || len(projects) > 0 {
+			if projects, _, err := c.Projects(t.Context(), Access{Key: key}, lang, market.CountryWithoutProjects); err != nil || len(projects) > 0 {
 				t.Errorf("%s: %v, %v, want none", lang, projects, err)
 			}
 		}
@@ -165,11 +165,11 @@ func TestSMSListsFromSandboxMarket(t *testing.T) {
 		answeredAt := time.Now()
 		shop.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 		time.Sleep(ttl + time.Second)
-		stale, freshness, err := c.Countries(t.Context(), key, "en")
+		stale, freshness, err := c.Countries(t.Context(), Access{Key: key}, "en")
 		if diff := cmp.Diff(english, stale); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(answeredAt) {
 			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 		}
-		staleProjects, freshness, err := c.Projects(t.Context(), key, "en", market.CountryUS)
+		staleProjects, freshness, err := c.Projects(t.Context(), Access{Key: key}, "en", market.CountryUS)
 		if diff := cmp.Diff(projectsUS, staleProjects); err != nil || diff != "" || !freshness.Stale || !freshness.At.Equal(answeredAt) {
 			t.Errorf("%v, %v, (-want +got):\n%s", freshness, err, diff)
 		}

@@ -34,6 +34,9 @@ const (
 
 	// maxLabels is the largest number of bars that have their amounts above them.
 	maxLabels = 12
+	// maxDates is how many of more bars have a label below them, which fit side by side.
+	maxDates = 10
+	fontSize = 13 // legible on a phone, where the picture is a third as wide
 )
 
 // Draw returns the panels as a PNG, one below the other.
@@ -67,11 +70,12 @@ func options(panel Panel) charts.BarChartOption {
 	option.Title = charts.TitleOption{Text: panel.Title, Offset: charts.OffsetCenter}
 	option.Legend.Show = charts.Ptr(false)
 	option.CategoryAxis.Labels = labels
-	option.CategoryAxis.LabelFontStyle.FontSize = 10
+	option.CategoryAxis.LabelFontStyle.FontSize = fontSize
 	option.ValueAxis[0].Min = charts.Ptr(0.0)
 	option.ValueAxis[0].ValueFormatter = func(value float64) string {
 		return strconv.FormatFloat(value, 'f', decimals(highest), 64)
 	}
+	option.CategoryAxis.LabelCount = min(len(labels), maxDates)
 	if len(panel.Bars) <= maxLabels {
 		option.CategoryAxis.LabelCount = len(labels)
 		option.SeriesList[0].Label = charts.SeriesLabel{

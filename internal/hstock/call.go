@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"hstockbot/internal/callrate"
 	"hstockbot/internal/redact"
 )
 
@@ -31,6 +32,7 @@ var (
 	errNotJSON         = errors.New("not JSON")
 	errUnexpectedShape = errors.New("JSON of an unexpected shape")
 	errConnection      = errors.New("connection failed")
+	errLate            = errors.New("too late to send")
 	errRateLimited     = errors.New("rate limit: no slot in time")
 )
 
@@ -43,6 +45,10 @@ type call struct {
 	action string
 	key    redact.Secret
 	form   url.Values // without key and action
+	// sendBefore is when a purchase must have been written, zero for no limit.
+	sendBefore time.Time
+	// date receives the Date of a read's answer, zero where that has none; nil: unwanted.
+	date *time.Time
 }
 
 // newCall returns a call with name-value pairs; empty values are not sent.
@@ -104,13 +110,21 @@ func SingleAttempt(ctx context.Context) context.Context {
 	return context.WithValue(ctx, singleAttemptKey{}, true)
 }
 
+type backgroundKey struct{}
+
+// Background returns a context in which calls let those of others pass, for jobs that
+// nobody waits for.
+func Background(ctx context.Context) context.Context {
+	return context.WithValue(ctx, backgroundKey{}, true)
+}
+
 // observed makes a call and passes its outcome and duration to Options.Observe.
 func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
 	start := time.Now()
 	value, failure := send()
 	if failure != nil {
 		outcome := failure.Kind.String()
-		if failure.Kind != OutcomeUnknown && failure.isAboutKey() && !c.holds.several() {
+		if errors.Is(failure, callrate.ErrBanned) || failure.Kind != OutcomeUnknown && failure.isAboutKey() && !c.holds.several() {
 			outcome = outcomeHeld
 		}
 		c.observe(q.action, outcome, time.Since(start))
@@ -142,7 +156,7 @@ func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func(
 		}
 		value, failure = readAttempt(ctx, c, q, decode)
 		retry := failure != nil && (failure.Kind == Unreachable || failure.Kind == Unreadable)
-		if !retry || attempt == attempts || isOpen(failure) || errors.Is(failure, errRateLimited) || errors.Is(failure, ErrTooLarge) {
+		if !retry || attempt == attempts || isOpen(failure) || isUnsent(failure) || errors.Is(failure, ErrTooLarge) {
 			return value, failure
 		}
 		if !sleep(ctx, backoff/2+rand.N(backoff)) { //nolint:gosec // jitter, not a secret
@@ -161,11 +175,12 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 		ctx, cancel := context.WithTimeout(ctx, readTimeout)
 		defer cancel()
 		var failure *Error
-		if value, failure = exchange(ctx, c, q, decode); failure == nil {
-			c.noteOutcome(q, nil)
+		began := time.Now()
+		value, failure = exchange(ctx, c, q, decode)
+		c.noteOutcome(q, failure, time.Since(began))
+		if failure == nil {
 			return struct{}{}, nil
 		}
-		c.noteOutcome(q, failure)
 		return struct{}{}, failure
 	})
 	if err == nil || errors.As(err, &failure) {
@@ -175,7 +190,8 @@ func readAttempt[T any](ctx context.Context, c *Client, q call, decode func([]by
 }
 
 // noteOutcome remembers what an attempt says about its key and about all.
-func (c *Client) noteOutcome(q call, failure *Error) {
+func (c *Client) noteOutcome(q call, failure *Error, took time.Duration) {
+	c.limiter.Report(callrate.Account(digest(q.key)), q.action, rateResult(failure), took)
 	switch {
 	case failure != nil && failure.isAboutKey():
 		c.holds.add(q.key, failure.Status, failure.retryAfter)
@@ -185,6 +201,27 @@ func (c *Client) noteOutcome(q call, failure *Error) {
 		c.failing.reset()
 		c.holds.release(q.key)
 	}
+}
+
+// rateResult returns what an attempt says about the rate of calls.
+func rateResult(failure *Error) callrate.Result {
+	switch {
+	case failure == nil, failure.Kind != Unreachable && failure.Kind != Unreadable && failure.Kind != OutcomeUnknown:
+		return callrate.Accepted
+	case failure.page && (failure.Status == http.StatusForbidden || failure.Status == http.StatusTooManyRequests):
+		return callrate.Blocked
+	case failure.Status == http.StatusTooManyRequests:
+		return callrate.TooMany
+	case failure.Status == http.StatusServiceUnavailable:
+		return callrate.Overloaded
+	default:
+		return callrate.Unanswered
+	}
+}
+
+// isUnsent reports whether a call was not made because of the rate.
+func isUnsent(err error) bool {
+	return errors.Is(err, errRateLimited) || errors.Is(err, callrate.ErrBanned)
 }
 
 func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
@@ -198,9 +235,13 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	status := resp.StatusCode
+	if q.date != nil {
+		*q.date, _ = http.ParseTime(resp.Header.Get("Date"))
+	}
 	if inconclusive(status) {
 		failure := q.failure(Unreachable, status, nil)
 		failure.retryAfter = resp.Header.Get("Retry-After")
+		failure.page = isPage(readStart(resp.Body))
 		return value, failure
 	}
 	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxReadBytes)
@@ -212,7 +253,9 @@ func exchange[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	}
 	outer := findJSON(body)
 	if outer == nil {
-		return value, q.failure(Unreadable, status, errNotJSON)
+		failure := q.failure(Unreadable, status, errNotJSON)
+		failure.page = isPage(body)
+		return value, failure
 	}
 	inner := unwrap(outer)
 	if message, refused := q.refusalMessage(outer, inner, status); refused {
@@ -242,20 +285,29 @@ func inconclusive(status int) bool {
 		status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
 }
 
-// waitForRate waits for the rate limit. Its error is the context's or errRateLimited.
+// readStart returns the first bytes of an answer whose rest is not needed.
+func readStart(body io.Reader) []byte {
+	start, _ := io.ReadAll(io.LimitReader(body, 512))
+	return start
+}
+
+// waitForRate waits until the call may be made. Its error is the context's,
+// errRateLimited or callrate.ErrBanned.
 func (c *Client) waitForRate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	bounded, cancel := context.WithTimeout(ctx, rateTimeout)
 	defer cancel()
-	if err := c.limiter.Wait(bounded); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	err := c.limiter.Wait(bounded, ctx.Value(backgroundKey{}) != nil)
+	switch {
+	case err == nil, errors.Is(err, callrate.ErrBanned):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
 		return errRateLimited
 	}
-	return nil
 }
 
 // safeCause reduces an error of net/http to one that is safe to print: the original

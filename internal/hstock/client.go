@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
+
+	"hstockbot/internal/callrate"
 )
 
 // PurchaseTimeout is the deadline of Add, AddSMS and Cancel, including the wait for
@@ -24,7 +25,7 @@ const MaxBatch = 100
 // Options configures a Client.
 type Options struct {
 	URL     string                                                            // https://hstockplus.com/api/v2
-	Rate    float64                                                           // calls per second, all keys together; 0: no limit
+	Limiter *callrate.Limiter                                                 // decides when calls are made; nil: at once
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; replaces the network
 	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String, "ok" or "held"
 }
@@ -35,7 +36,7 @@ type Client struct {
 	url       string
 	reads     *http.Client
 	purchases *http.Client
-	limiter   *rate.Limiter
+	limiter   *callrate.Limiter
 	breaker   *gobreaker.CircuitBreaker[struct{}]
 	failing   *failingKeys // what the breaker counts
 	holds     holds
@@ -55,16 +56,14 @@ func New(o Options) (*Client, error) {
 		url:       o.URL,
 		reads:     &http.Client{Transport: readTransport(o), CheckRedirect: noRedirect},
 		purchases: &http.Client{Transport: purchaseTransport(o), CheckRedirect: noRedirect},
-		limiter:   rate.NewLimiter(rate.Inf, 0),
+		limiter:   o.Limiter,
 		failing:   &failingKeys{attempts: map[keyDigest]int{}},
 		holds:     holds{byKey: map[keyDigest]hold{}},
 		observe:   o.Observe,
 	}
 	c.breaker = newBreaker(c.failing)
-	if o.Rate > 0 {
-		// A burst as large as the rate would allow twice the rate in the first
-		// second.
-		c.limiter = rate.NewLimiter(rate.Limit(o.Rate), max(1, int(o.Rate/4)))
+	if c.limiter == nil {
+		c.limiter = callrate.New(callrate.Options{})
 	}
 	if c.observe == nil {
 		c.observe = func(string, string, time.Duration) {}

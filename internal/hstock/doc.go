@@ -81,8 +81,16 @@
 // Whole number. Likewise; "10,000" is one, because a whole number has no decimals. A
 // stock of -1, in words or missing is unknown, which is not sold out; less is 0.
 //
-// Order ids and service numbers (id). Digits, as they stand in the answer, with # before
-// or .0 behind them; under order, order_id or orderId.
+// Order id (ParseOrderID), under order, order_id or orderId. A text of the marketplace,
+// which is sent back byte for byte: digits, as they stand in the answer, with # before or
+// .0 behind them, which are dropped; or another string of at most 128 bytes with a digit
+// in it, a UUID for example: a word without one ("pending") may be a state. It has no
+// space, comma or semicolon, because cancel lists ids with commas; no characters that
+// PlainName removes and no digits but 0 to 9, because people type it. A number with a
+// sign, decimals or separators is none, nor are zeros.
+//
+// Service number (id). Digits, as they stand in the answer, with # before or .0 behind
+// them.
 //
 // Flag. true, 1, yes, y, on, ok, success; false, 0, no, n, off; without case.
 //

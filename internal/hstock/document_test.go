@@ -166,15 +166,15 @@ func TestDocumentedExamples(t *testing.T) {
 		{
 			"add", "add", purchaseCalls["add"],
 			fields{"action": "add", "service": "1", "link": "https://instagram.com/username", "quantity": "1000"},
-			int64(23501),
+			"23501",
 		},
 		{
 			"add without a link", "add",
-			callOf(func(ctx context.Context, c *Client) (int64, error) {
+			callOf(func(ctx context.Context, c *Client) (string, error) {
 				return c.Add(ctx, secretKey, AddRequest{Service: 2, Quantity: 1})
 			}),
 			fields{"action": "add", "service": "2", "quantity": "1"},
-			int64(23501),
+			"23501",
 		},
 		{
 			"status of an open order", "status_open", readCalls["status"],
@@ -196,15 +196,15 @@ func TestDocumentedExamples(t *testing.T) {
 		{
 			"cancel", "cancel", purchaseCalls["cancel"],
 			fields{"action": "cancel", "orders": "23501,23502"},
-			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Error: "Incorrect order ID"}},
+			[]Cancellation{{Order: "23501", Done: true}, {Order: "23502", Error: "Incorrect order ID"}},
 		},
 		{
 			"allowcancel", "allowcancel", readCalls["allowcancel"],
 			fields{"action": "allowcancel", "orders": "23501,23502"},
 			[]CancelAllowance{
-				{Order: 23501, Allowed: true, Refund: nullAmount("5.00")},
+				{Order: "23501", Allowed: true, Refund: nullAmount("5.00")},
 				{
-					Order: 23502, Error: "Early auto refund is not available for this order",
+					Order: "23502", Error: "Early auto refund is not available for this order",
 					Reason: "BEFORE_MIN_WAIT", EligibleAfter: "2026-06-23T12:30:00.000Z",
 				},
 			},
@@ -227,7 +227,7 @@ func TestDocumentedExamples(t *testing.T) {
 		{
 			"add_sms", "add_sms", purchaseCalls["add_sms"],
 			fields{"action": "add_sms", "project_id": "65f...", "quantity": "1", "country": "us"},
-			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", RawStatus: "active"}},
+			[]SMSNumber{{Order: "12345", Phone: "+1234567890", Country: "us", RawStatus: "active"}},
 		},
 		{
 			"add_sms with a phone number", "add_sms",
@@ -235,7 +235,7 @@ func TestDocumentedExamples(t *testing.T) {
 				return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f", Phone: "+1234567890"})
 			}),
 			fields{"action": "add_sms", "project_id": "65f", "phone": "+1234567890"},
-			[]SMSNumber{{Order: 12345, Phone: "+1234567890", Country: "us", RawStatus: "active"}},
+			[]SMSNumber{{Order: "12345", Phone: "+1234567890", Country: "us", RawStatus: "active"}},
 		},
 		{
 			"sms_code received", "sms_code_completed", readCalls["sms_code"],

@@ -46,8 +46,8 @@ func TestJSONInText(t *testing.T) {
 	for body, want := range tests {
 		c, m := newTestClient(t, respond(http.StatusOK, body))
 		got, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})
-		if kind, _ := KindOf(err); kind != want || err == nil && got != 23501 {
-			t.Errorf("%s was read as %d, %v", body, got, err)
+		if kind, _ := KindOf(err); kind != want || err == nil && got != "23501" {
+			t.Errorf("%s was read as %q, %v", body, got, err)
 		}
 		checkSentOnce(t, m.requests())
 	}
@@ -55,8 +55,8 @@ func TestJSONInText(t *testing.T) {
 
 // TestNumbersInEveryContainer reads rented numbers and canceled orders.
 func TestNumbersInEveryContainer(t *testing.T) {
-	number := []SMSNumber{{Order: 12345, Phone: "+1"}}
-	done := []Cancellation{{Order: 23501, Done: true}, {Order: 23502, Error: "No"}}
+	number := []SMSNumber{{Order: "12345", Phone: "+1"}}
+	done := []Cancellation{{Order: "23501", Done: true}, {Order: "23502", Error: "No"}}
 	runForms(t, []formTest{
 		{"numbers with positions", `{"orders":{"4":{"order":12345,"phone":"+1"}}}`, purchaseCalls["add_sms"], number},
 		{"a number without a list", `{"order":12345,"phone":"+1"}`, purchaseCalls["add_sms"], number},
@@ -162,8 +162,8 @@ func TestEncodings(t *testing.T) {
 	for _, test := range tests {
 		c, m := newTestClient(t, answer(test.encoding, test.body))
 		order, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})
-		if err != nil || order != 23501 {
-			t.Errorf("%s: order %d, %v", test.name, order, err)
+		if err != nil || order != "23501" {
+			t.Errorf("%s: order %q, %v", test.name, order, err)
 		}
 		if _, err := c.Balance(SingleAttempt(t.Context()), secretKey); err != nil {
 			t.Errorf("%s: %v", test.name, err)

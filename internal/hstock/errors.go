@@ -85,6 +85,7 @@ type Error struct {
 
 	requestValues []string // masked in Refusal when it is printed
 	retryAfter    string   // the header of that name
+	page          bool     // the answer is a page for people
 }
 
 // Error implements error.

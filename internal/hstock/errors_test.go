@@ -144,7 +144,7 @@ func closeConnection(w http.ResponseWriter) {
 
 func TestBatchLimits(t *testing.T) {
 	c, m := newTestClient(t, respond(200, `[]`))
-	many := make([]int64, MaxBatch+1)
+	many := make([]string, MaxBatch+1)
 	ids := make([]string, MaxBatch+1)
 	for name, call := range map[string]func() error{
 		"cancel of none":              func() error { _, err := c.Cancel(t.Context(), secretKey, nil); return err },
@@ -221,7 +221,7 @@ func TestErrorsAreRedacted(t *testing.T) {
 	}
 	calls := map[string]apiCall{
 		"status": readCalls["status"],
-		"add": callOf(func(ctx context.Context, c *Client) (int64, error) {
+		"add": callOf(func(ctx context.Context, c *Client) (string, error) {
 			return c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1000, Link: link})
 		}),
 	}

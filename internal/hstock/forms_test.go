@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,7 +173,7 @@ func TestFormsOfMoney(t *testing.T) {
 		},
 		{
 			"a negative refund", `[{"order":23501,"allowcancel":1,"refundAmount":-5}]`, readCalls["allowcancel"],
-			[]CancelAllowance{{Order: 23501, Allowed: true}},
+			[]CancelAllowance{{Order: "23501", Allowed: true}},
 		},
 	}
 	for text, want := range map[string]string{
@@ -202,6 +203,36 @@ func TestFormsOfWholeNumbers(t *testing.T) {
 	for in, want := range map[string]int64{"23501": 23501, "#23501": 23501, "23501.0": 23501, "1e3": 0, "23,501": 0, "-5": 0, "0": 0, "5b0c1f0e": 0, "٣": 0, "": 0} {
 		if got := parseID(in); got.value != want || got.ok != (want > 0) {
 			t.Errorf("parseID(%q) = %v, want %d", in, got, want)
+		}
+	}
+}
+
+// TestFormsOfOrderIDs: an order id is a text. What may be a state, a placeholder or a
+// rounded number is none.
+func TestFormsOfOrderIDs(t *testing.T) {
+	const uuid = "5b0c1f0e-77aa-4c1b-9d2e-1f0a2b3c4d5e"
+	long := strings.Repeat("7", maxOrderIDBytes)
+	for in, want := range map[string]string{
+		`23501`: "23501", `"23501"`: "23501", `23501.0`: "23501", `"#23501"`: "23501", `" 23501 "`: "23501", `"00123"`: "00123",
+		`12345678901234567890123`: "12345678901234567890123", `"` + long + `"`: long, `"` + long + `7"`: "",
+		`"` + uuid + `"`: uuid, `"ORD-2026/7"`: "ORD-2026/7", `"заказ-12"`: "заказ-12", `{"$oid":"507f1f77bcf86cd799439011"}`: "507f1f77bcf86cd799439011",
+		`"<b>1</b>"`: "<b>1</b>", `"12e4567"`: "12e4567",
+		`0`: "", `"0"`: "", `"0000-0000"`: "", `""`: "", `null`: "", `false`: "", `true`: "", `{}`: "", `[5]`: "", `"pending"`: "", `"N/A"`: "", `"#"`: "",
+		`-5`: "", `"-5"`: "", `1.5`: "", `"1.5"`: "", `1e5`: "", `"1,500"`: "", `"1.500"`: "", `"1'500"`: "", `"12 34"`: "", `"a1;b2"`: "",
+		`"a\u202e1"`: "", `"a\n1"`: "", `"٣"`: "", `"a٣1"`: "",
+	} {
+		for _, body := range []string{`{"order":` + in + `}`, `{"orderId":` + in + `}`} {
+			if got, ok := decodeOrder([]byte(body)); got != want || ok != (want != "") {
+				t.Errorf("%s: %q, %v, want %q", body, got, ok, want)
+			}
+		}
+	}
+	runForms(t, []formTest{
+		{"phones with text ids", `{"orders":[{"order":"` + uuid + `","phone":"+1"}]}`, purchaseCalls["add_sms"], []SMSNumber{{Order: uuid, Phone: "+1"}}},
+	})
+	for _, body := range []string{`[{"order":"` + uuid + `","cancel":1}]`, `{"` + uuid + `":{"cancel":1}}`} {
+		if got, _ := decodeCancellations([]byte(body), []string{uuid}); len(got) != 1 || got[0].Order != uuid || !got[0].Done {
+			t.Errorf("%s: %+v", body, got)
 		}
 	}
 }
@@ -270,6 +301,8 @@ func TestFormsOfItems(t *testing.T) {
 		{Item{EntityType: EntitySMM, Type: "Custom Comments"}, true},
 		{Item{EntityType: EntitySMM, Type: "PACKAGE"}, true},
 		{Item{EntityType: EntitySMM, Type: "DEFAULT"}, false},
+		{Item{EntityType: EntitySMM, Type: " Default\t"}, false},
+		{Item{EntityType: EntitySMM, Type: "  "}, false},
 		{Item{EntityType: EntitySMM}, false},
 		{Item{EntityType: EntityProduct, Type: "Custom"}, false},
 	} {
@@ -284,7 +317,7 @@ func TestFormsOfTimesInAllowances(t *testing.T) {
 		`1798761600`: "2027-01-01T00:00:00Z", `"2027-01-01 00:00:00"`: "2027-01-01T00:00:00Z", `"2026-06-23T12:30:00.000Z"`: "2026-06-23T12:30:00.000Z",
 		`"in two hours"`: "in two hours", `120`: "", `"1.7e9"`: "", `null`: "", `{"$date":"2027-01-01T00:00:00Z"}`: "2027-01-01T00:00:00Z",
 	} {
-		allowances, ok := decodeAllowances([]byte(`[{"order":1,"allowcancel":0,"eligibleAfter":`+in+`}]`), []int64{1})
+		allowances, ok := decodeAllowances([]byte(`[{"order":1,"allowcancel":0,"eligibleAfter":`+in+`}]`), []string{"1"})
 		if !ok || allowances[0].EligibleAfter != want {
 			t.Errorf("%s was read as %v, want %q", in, allowances, want)
 		}

@@ -24,8 +24,8 @@ var decoders = map[string]func(body []byte) (any, bool){
 	"inventory":        func(b []byte) (any, bool) { return decodeInventory(b, 1) },
 	"add":              func(b []byte) (any, bool) { return decodeOrder(b) },
 	"status":           func(b []byte) (any, bool) { return decodeStatus(b) },
-	"cancel":           func(b []byte) (any, bool) { return decodeCancellations(b, []int64{23501, 23502}) },
-	"allowcancel":      func(b []byte) (any, bool) { return decodeAllowances(b, []int64{23501, 23502}) },
+	"cancel":           func(b []byte) (any, bool) { return decodeCancellations(b, []string{"23501", "23502"}) },
+	"allowcancel":      func(b []byte) (any, bool) { return decodeAllowances(b, []string{"23501", "23502"}) },
 	"balance":          func(b []byte) (any, bool) { return decodeBalance(b) },
 	"sms_projects":     func(b []byte) (any, bool) { return decodeSMSProjects(b) },
 	"sms_countries":    func(b []byte) (any, bool) { return decodeSMSCountries(b) },
@@ -83,7 +83,7 @@ func FuzzDecode(f *testing.F) {
 var formSeeds = []string{
 	``, `null`, `0`, `""`, `[]`, `{}`, `[[]]`, `[{}]`, `{"error":{}}`, `{"error":[]}`, `{"error":[[]]}`, `{"order":1e3}`,
 	`{"accounts":[{}]}`, `{"services":[null]}`, `{"data":{"data":[]}}`, "\ufeff{}", `{"balance":1e99}`,
-	`{"order":"#23501.0","order_id":"7"}`, `[{"orderId":5}]`, `{"orders":{"0":{"order":5,"phone":4.915550023501e+12}}}`,
+	`{"order":"#23501.0","order_id":"7"}`, `{"order":"5b0c1f0e-77aa-4c1b-9d2e-1f0a2b3c4d5e"}`, `{"order":{"$oid":"507f1f77bcf86cd799439011"}}`, `[{"orderId":5}]`, `{"orders":{"0":{"order":5,"phone":4.915550023501e+12}}}`,
 	`{"status":"Partial","accounts":{"0":"a:1","2":"b:2"}}`, `{"status":"Completed","accounts":"a:1\nb:2<br>c:3\n\nd:4"}`,
 	`{"status":"Completed","accounts":"[\"a:1\",\"b\\u003a2\"]"}`, `{"status":"x","accounts":[{"login":"a","password":1,"ts":5},{"account":"a:1","id":7}]}`,
 	`{"balance":"1,250.00 USD"}`, `{"balance":{"amount":"US$1.250,5","currency":"usd"}}`, `{"balance":{"$numberDecimal":"1"}}`,
@@ -149,9 +149,9 @@ func (s said) containsAccount(account string) bool {
 
 func checkInvention(t *testing.T, s said, value any, ok bool) {
 	t.Helper()
-	checkOrder := func(order int64) {
-		if order <= 0 || !s.contains(strconv.FormatInt(order, 10)) {
-			t.Errorf("order %d", order)
+	checkOrder := func(order string) {
+		if ParseOrderID(order) != order || !s.contains(order) {
+			t.Errorf("order %q", order)
 		}
 	}
 	checkSecret := func(secret redact.Secret) {
@@ -165,7 +165,7 @@ func checkInvention(t *testing.T, s said, value any, ok bool) {
 		}
 	}
 	switch value := value.(type) {
-	case int64:
+	case string:
 		if ok {
 			checkOrder(value)
 		}
@@ -176,8 +176,8 @@ func checkInvention(t *testing.T, s said, value any, ok bool) {
 		}
 	case []Cancellation:
 		for _, c := range value {
-			if c.Order != 23501 && c.Order != 23502 {
-				t.Errorf("order %d was not requested", c.Order)
+			if c.Order != "23501" && c.Order != "23502" {
+				t.Errorf("order %q was not requested", c.Order)
 			}
 		}
 	case Page:

@@ -153,7 +153,7 @@ func newBreaker(failing *failingKeys) *gobreaker.CircuitBreaker[struct{}] {
 		IsExcluded: func(err error) bool {
 			var failure *Error
 			return errors.As(err, &failure) && failure.isAboutKey() ||
-				errors.Is(err, context.Canceled) || errors.Is(err, errRateLimited)
+				errors.Is(err, context.Canceled) || isUnsent(err)
 		},
 	})
 }

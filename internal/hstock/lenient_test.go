@@ -124,9 +124,9 @@ func TestLenientDecoding(t *testing.T) {
 		{"an error that is false", `{"error":false,"balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
 
 		// orders
-		{"order as a string", `{"order":"23501"}`, purchaseCalls["add"], int64(23501)},
-		{"order number with an error", `{"error":"Insufficient balance","order":23501}`, purchaseCalls["add"], int64(23501)},
-		{"order beyond 32 bits", `{"order":9007199254740993}`, purchaseCalls["add"], int64(9007199254740993)},
+		{"order as a string", `{"order":"23501"}`, purchaseCalls["add"], "23501"},
+		{"order number with an error", `{"error":"Insufficient balance","order":23501}`, purchaseCalls["add"], "23501"},
+		{"order beyond 32 bits", `{"order":9007199254740993}`, purchaseCalls["add"], "9007199254740993"},
 		{
 			"status in capitals", `{"status":" CANCELLED ","charge":null,"start_count":"","remains":"0","currency":null}`, readCalls["status"],
 			Status{State: StateCanceled, RawStatus: "CANCELLED", Remains: pointer(int64(0))},
@@ -149,24 +149,24 @@ func TestLenientDecoding(t *testing.T) {
 		{"no accounts", `{"status":"Completed","accounts":null,"autoDelivery":"0"}`, readCalls["status"], Status{State: StateCompleted, RawStatus: "Completed", AutoDelivery: pointer(false)}},
 		{
 			"cancel with other types", `[{"order":"23501","cancel":"1"},{"order":23502,"cancel":true}]`, purchaseCalls["cancel"],
-			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Done: true}},
+			[]Cancellation{{Order: "23501", Done: true}, {Order: "23502", Done: true}},
 		},
 		{
 			"cancel refused in several forms", `{"orders":[{"order":23501,"cancel":0,"error":"Too early"},{"order":23502,"cancel":"Not\u202e allowed\n"}]}`, purchaseCalls["cancel"],
-			[]Cancellation{{Order: 23501, Error: "Too early"}, {Order: 23502, Error: "Not allowed"}},
+			[]Cancellation{{Order: "23501", Error: "Too early"}, {Order: "23502", Error: "Not allowed"}},
 		},
 		{
 			"cancel without order numbers", `[{"cancel":1},{"cancel":{"error":{"message":"No"}}}]`, purchaseCalls["cancel"],
-			[]Cancellation{{Order: 23501, Done: true}, {Order: 23502, Error: "No"}},
+			[]Cancellation{{Order: "23501", Done: true}, {Order: "23502", Error: "No"}},
 		},
 		{
 			"cancel with an order that was not requested", `[{"order":23502,"cancel":1},{"order":99,"cancel":1},{"order":23501}]`, purchaseCalls["cancel"],
-			[]Cancellation{{Order: 23502, Done: true}},
+			[]Cancellation{{Order: "23502", Done: true}},
 		},
-		{"cancel as an object", `{"order":23502,"cancel":1}`, purchaseCalls["cancel"], []Cancellation{{Order: 23502, Done: true}}},
+		{"cancel as an object", `{"order":23502,"cancel":1}`, purchaseCalls["cancel"], []Cancellation{{Order: "23502", Done: true}}},
 		{
 			"allowcancel with other types", `[{"order":"23501","allowcancel":true,"refundAmount":"1.50"},{"order":23502,"allowcancel":{"error":"Incorrect order ID"},"reason":null}]`, readCalls["allowcancel"],
-			[]CancelAllowance{{Order: 23501, Allowed: true, Refund: nullAmount("1.50")}, {Order: 23502, Error: "Incorrect order ID"}},
+			[]CancelAllowance{{Order: "23501", Allowed: true, Refund: nullAmount("1.50")}, {Order: "23502", Error: "Incorrect order ID"}},
 		},
 
 		// SMS
@@ -178,9 +178,9 @@ func TestLenientDecoding(t *testing.T) {
 		{"countries under data", `{"data":[{"country_code":"us","country_name":null},{"country_name":"?"}]}`, readCalls["sms_countries"], []SMSCountry{{Code: "us"}}},
 		{
 			"numbers with an error", `{"error":"Only 1 left","orders":[{"order":"12345","phone":1234567890,"status":null},{"order":12345},{"order":null},{"order":0}]}`, purchaseCalls["add_sms"],
-			[]SMSNumber{{Order: 12345, Phone: "1234567890"}},
+			[]SMSNumber{{Order: "12345", Phone: "1234567890"}},
 		},
-		{"numbers as an array", `[{"order":1,"phone":"+1"},{"order":2,"phone":"+2"}]`, purchaseCalls["add_sms"], []SMSNumber{{Order: 1, Phone: "+1"}, {Order: 2, Phone: "+2"}}},
+		{"numbers as an array", `[{"order":1,"phone":"+1"},{"order":2,"phone":"+2"}]`, purchaseCalls["add_sms"], []SMSNumber{{Order: "1", Phone: "+1"}, {Order: "2", Phone: "+2"}}},
 		{"a code with leading zeros", `{"status":"CODE_RECEIVED","code":"001234","sms_content":" G-001234\n"}`, readCalls["sms_code"], SMSCode{State: SMSReceived, RawStatus: "CODE_RECEIVED", Code: "001234", Content: " G-001234\n"}},
 		{"a code as a number", `{"status":"","code":1234}`, readCalls["sms_code"], SMSCode{State: SMSReceived, Code: "1234"}},
 		{

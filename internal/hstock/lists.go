@@ -15,7 +15,6 @@ import (
 // value, so that positions are kept.
 type list[T any] struct {
 	elements []T
-	keys     []string // of the elements of an object; nil for an array
 	ok       bool
 }
 
@@ -25,8 +24,8 @@ func (l *list[T]) UnmarshalJSON(data []byte) error {
 		l.ok = unmarshal(data, &l.elements)
 		return nil
 	}
-	raw, keys, ok := elementsOf(data)
-	if l.ok, l.keys = ok, keys; !ok && data[0] == '{' { // one object without a list
+	raw, _, ok := elementsOf(data)
+	if l.ok = ok; !ok && data[0] == '{' { // one object without a list
 		raw, l.ok = []json.RawMessage{data}, true
 	}
 	for _, element := range raw {

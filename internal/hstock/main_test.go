@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/shopspring/decimal"
 	"go.uber.org/goleak"
 
@@ -159,6 +160,7 @@ var cmpOptions = cmp.Options{
 	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }), // 5.00 differs from 5
 	cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
 	cmp.Comparer(func(a, b redact.Secret) bool { return a.Reveal() == b.Reveal() }),
+	cmpopts.IgnoreFields(CancelAllowance{}, "AnsweredAt"), // of TestAllowanceHasTheDateOfItsAnswer
 }
 
 func amount(s string) decimal.Decimal { return decimal.RequireFromString(s) }
@@ -195,9 +197,9 @@ var (
 		"inventory": callOf(func(ctx context.Context, c *Client) (Inventory, error) {
 			return c.Inventory(ctx, secretKey, 23501, "")
 		}),
-		"status": callOf(func(ctx context.Context, c *Client) (Status, error) { return c.Status(ctx, secretKey, 23501) }),
+		"status": callOf(func(ctx context.Context, c *Client) (Status, error) { return c.Status(ctx, secretKey, "23501") }),
 		"allowcancel": callOf(func(ctx context.Context, c *Client) ([]CancelAllowance, error) {
-			return c.AllowCancel(ctx, secretKey, []int64{23501, 23502})
+			return c.AllowCancel(ctx, secretKey, []string{"23501", "23502"})
 		}),
 		"balance": callOf(func(ctx context.Context, c *Client) (Balance, error) { return c.Balance(ctx, secretKey) }),
 		"sms_projects": callOf(func(ctx context.Context, c *Client) ([]SMSProject, error) {
@@ -206,18 +208,18 @@ var (
 		"sms_countries": callOf(func(ctx context.Context, c *Client) ([]SMSCountry, error) {
 			return c.SMSCountries(ctx, secretKey, "zh")
 		}),
-		"sms_code":   callOf(func(ctx context.Context, c *Client) (SMSCode, error) { return c.SMSCode(ctx, secretKey, 12345) }),
-		"sms_status": callOf(func(ctx context.Context, c *Client) (SMSStatus, error) { return c.SMSStatus(ctx, secretKey, 12345) }),
+		"sms_code":   callOf(func(ctx context.Context, c *Client) (SMSCode, error) { return c.SMSCode(ctx, secretKey, "12345") }),
+		"sms_status": callOf(func(ctx context.Context, c *Client) (SMSStatus, error) { return c.SMSStatus(ctx, secretKey, "12345") }),
 	}
 	purchaseCalls = map[string]apiCall{
-		"add": callOf(func(ctx context.Context, c *Client) (int64, error) {
+		"add": callOf(func(ctx context.Context, c *Client) (string, error) {
 			return c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1000, Link: "https://instagram.com/username"})
 		}),
 		"add_sms": callOf(func(ctx context.Context, c *Client) ([]SMSNumber, error) {
 			return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f...", Quantity: 1, Country: "us"})
 		}),
 		"cancel": callOf(func(ctx context.Context, c *Client) ([]Cancellation, error) {
-			return c.Cancel(ctx, secretKey, []int64{23501, 23502})
+			return c.Cancel(ctx, secretKey, []string{"23501", "23502"})
 		}),
 	}
 )

@@ -91,7 +91,7 @@ func (i Item) SoldOut() bool { return !i.StockUnknown && i.Stock <= 0 }
 // and a quantity ("Custom Comments", "Poll"), which Add can't send. The item must be
 // an English one, because the marketplace may translate Type.
 func (i Item) NeedsMoreThanLink() bool {
-	return i.EntityType == EntitySMM && i.Type != "" && !strings.EqualFold(i.Type, "Default")
+	return i.EntityType == EntitySMM && strings.TrimSpace(i.Type) != "" && !strings.EqualFold(strings.TrimSpace(i.Type), "Default")
 }
 
 // Inventory is the live stock and price of a service (HStockPlus: inventory).
@@ -150,18 +150,20 @@ const ReasonTooEarly = "BEFORE_MIN_WAIT"
 
 // CancelAllowance tells whether an order can be cancelled now (HStockPlus:
 // allowcancel). Error, Reason and EligibleAfter are the marketplace's texts;
-// EligibleAfter is in RFC 3339 if it is a time.
+// EligibleAfter is in RFC 3339 if it is a time. AnsweredAt is the Date of the answer, in
+// whole seconds; zero if it has none.
 type CancelAllowance struct {
-	Order                        int64
+	Order                        string
 	Allowed                      bool
 	Refund                       decimal.NullDecimal
 	Error, Reason, EligibleAfter string
+	AnsweredAt                   time.Time
 }
 
 // Cancellation is the result for one order of a Cancel (HStockPlus: cancel). Error is
 // the marketplace's message if Done is false; it may be empty.
 type Cancellation struct {
-	Order int64
+	Order string
 	Done  bool
 	Error string
 }
@@ -183,7 +185,7 @@ type SMSCountry struct {
 
 // SMSNumber is one rented number (HStockPlus: add_sms).
 type SMSNumber struct {
-	Order                     int64
+	Order                     string
 	Phone, Country, RawStatus string
 }
 
@@ -218,6 +220,7 @@ type SMSStatus struct {
 type AddRequest struct {
 	Service, Quantity int64
 	Link              string
+	SendBefore        time.Time // by the wall clock; zero for no limit
 }
 
 // AddSMSRequest rents numbers. Quantity is 1 to 10; 0 is not sent and means 1.
@@ -226,4 +229,5 @@ type AddSMSRequest struct {
 	ProjectID      string
 	Quantity       int
 	Country, Phone string
+	SendBefore     time.Time // as in AddRequest
 }

@@ -3,6 +3,7 @@ package hstock
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -17,25 +18,26 @@ import (
 // errBatchSize means that a list is empty or longer than the document allows.
 var errBatchSize = errors.New("batch size is not 1 to " + strconv.Itoa(MaxBatch))
 
-// Add places an order and returns its number. It is sent once: NotSent and refusals
+// Add places an order and returns its id. It is sent once: NotSent and refusals
 // mean that nothing was bought, OutcomeUnknown that the order may exist (HStockPlus:
 // add).
-func (c *Client) Add(ctx context.Context, key redact.Secret, r AddRequest) (int64, error) {
+func (c *Client) Add(ctx context.Context, key redact.Secret, r AddRequest) (string, error) {
 	q := newCall("add", key, "service", formatInt(r.Service), "quantity", formatInt(r.Quantity), "link", r.Link)
+	q.sendBefore = r.SendBefore
 	return purchase(ctx, c, q, decodeOrder)
 }
 
 // Status returns the status of an order and the goods delivered so far (HStockPlus:
 // status).
-func (c *Client) Status(ctx context.Context, key redact.Secret, order int64) (Status, error) {
-	return read(ctx, c, newCall("status", key, "order", formatInt(order)), decodeStatus)
+func (c *Client) Status(ctx context.Context, key redact.Secret, order string) (Status, error) {
+	return read(ctx, c, newCall("status", key, "order", order), decodeStatus)
 }
 
 // Cancel cancels 1 to MaxBatch orders, each of which may be refused separately. It
 // is sent once, like Add. Orders that the answer omits are missing from the result
 // (HStockPlus: cancel).
-func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]Cancellation, error) {
-	q := newCall("cancel", key, "orders", formatInts(orders))
+func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []string) ([]Cancellation, error) {
+	q := newCall("cancel", key, "orders", strings.Join(orders, ","))
 	if len(orders) == 0 || len(orders) > MaxBatch {
 		return nil, q.failure(NotSent, 0, errBatchSize)
 	}
@@ -45,12 +47,27 @@ func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []int64) 
 // AllowCancel returns which of 1 to MaxBatch orders can be cancelled now. It changes
 // nothing. Orders that the answer omits are missing from the result (HStockPlus:
 // allowcancel).
-func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]CancelAllowance, error) {
-	q := newCall("allowcancel", key, "orders", formatInts(orders))
+func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []string) ([]CancelAllowance, error) {
+	q := newCall("allowcancel", key, "orders", strings.Join(orders, ","))
 	if len(orders) == 0 || len(orders) > MaxBatch {
 		return nil, q.failure(NotSent, 0, errBatchSize)
 	}
-	return read(ctx, c, q, func(body []byte) ([]CancelAllowance, bool) { return decodeAllowances(body, orders) })
+	var date time.Time
+	q.date = &date
+	allowances, err := read(ctx, c, q, func(body []byte) ([]CancelAllowance, bool) { return decodeAllowances(body, orders) })
+	for i := range allowances {
+		allowances[i].AnsweredAt = date
+	}
+	return allowances, err
+}
+
+// Probe calls balance once, for a diagnosis. date is the Date of the answer, also of a
+// refusal; it is zero without one.
+func (c *Client) Probe(ctx context.Context, key redact.Secret) (balance Balance, date time.Time, err error) {
+	q := newCall("balance", key)
+	q.date = &date
+	balance, err = read(SingleAttempt(ctx), c, q, decodeBalance)
+	return balance, date, err
 }
 
 // Balance returns the balance of the key's account (HStockPlus: balance).
@@ -78,46 +95,28 @@ func (c *Client) knownCurrency(key redact.Secret) (currency string, known bool) 
 	return currency, known
 }
 
-func formatInts(orders []int64) string {
-	var b strings.Builder
-	for i, order := range orders {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(formatInt(order))
-	}
-	return b.String()
-}
-
-// orderJSON names the number of an order.
+// orderJSON has the id of an order.
 type orderJSON struct {
-	Order     id
-	OrderID   id `json:"order_id"`
-	OrderIDJS id `json:"orderId"`
+	Order     orderID
+	OrderID   orderID `json:"order_id"`
+	OrderIDJS orderID `json:"orderId"`
 }
 
-func (o orderJSON) number() id {
-	for _, number := range []id{o.Order, o.OrderID, o.OrderIDJS} {
-		if number.ok {
-			return number
-		}
-	}
-	return id{}
-}
+func (o orderJSON) id() string { return string(cmp.Or(o.Order, o.OrderID, o.OrderIDJS)) }
 
-// decodeOrder returns the number of the new order, also if the answer contains an
-// error: an order with a number was bought. It may be the only one of a list.
-func decodeOrder(body []byte) (int64, bool) {
+// decodeOrder returns the id of the new order, also if the answer contains an error: an
+// order with an id was bought. It may be the only one of a list.
+func decodeOrder(body []byte) (string, bool) {
 	var answer orderJSON
-	if body[0] == '{' && unmarshal(body, &answer) && answer.number().ok {
-		return answer.number().value, true
+	if body[0] == '{' && unmarshal(body, &answer) && answer.id() != "" {
+		return answer.id(), true
 	}
 	orders, _ := decodeList[orderJSON](body, "orders", "data")
 	if len(orders.elements) != 1 {
-		return 0, false
+		return "", false
 	}
-	number := orders.elements[0].number()
-	return number.value, number.ok
+	id := orders.elements[0].id()
+	return id, id != ""
 }
 
 func decodeStatus(body []byte) (Status, bool) {
@@ -187,7 +186,7 @@ type cancelJSON struct {
 	Error         errorWords
 	Reason        word
 	EligibleAfter eligible
-	requested     int64 // the order that the element is about
+	requested     string // the order that the element is about
 }
 
 // eligible is a time as RFC 3339, or else the words in which the marketplace says it.
@@ -208,22 +207,23 @@ func (e *eligible) UnmarshalJSON(data []byte) error {
 }
 
 // decodeCancelElements returns the elements about the requested orders. Elements may
-// be named after their order; they may omit its number if there is one for each
+// be named after their order; they may omit its id if there is one for each
 // order; a single element may come without a list.
-func decodeCancelElements(body []byte, orders []int64) []cancelJSON {
+func decodeCancelElements(body []byte, orders []string) []cancelJSON {
 	answer, listed := decodeList[cancelJSON](body, "orders", "data")
 	elements := answer.elements
-	if !listed {
+	if named := namedElements(body, orders); named != nil {
+		elements = named
+	} else if !listed {
 		elements = make([]cancelJSON, 1)
 		unmarshal(body, &elements[0])
 	}
 	for i := range elements {
 		v := &elements[i]
-		switch number := v.number(); {
-		case number.ok:
-			v.requested = number.value
-		case listed && answer.keys != nil && slices.Contains(orders, parseID(answer.keys[i]).value):
-			v.requested = parseID(answer.keys[i]).value
+		switch id := v.id(); {
+		case id != "":
+			v.requested = id
+		case v.requested != "":
 		case listed && len(elements) == len(orders):
 			v.requested = orders[i]
 		}
@@ -234,7 +234,30 @@ func decodeCancelElements(body []byte, orders []int64) []cancelJSON {
 	})
 }
 
-func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
+// namedElements returns the members of an object, or of one under orders or data, that
+// are named after requested orders.
+func namedElements(body []byte, orders []string) (elements []cancelJSON) {
+	var members map[string]json.RawMessage
+	if body[0] != '{' || !unmarshal(body, &members) {
+		return nil
+	}
+	for _, order := range orders {
+		if member, ok := members[order]; ok {
+			element := cancelJSON{}
+			unmarshal(member, &element)
+			element.requested = order
+			elements = append(elements, element)
+		}
+	}
+	for _, name := range []string{"orders", "data"} {
+		if member, ok := members[name]; ok && elements == nil {
+			elements = namedElements(member, orders)
+		}
+	}
+	return elements
+}
+
+func decodeCancellations(body []byte, orders []string) ([]Cancellation, bool) {
 	elements := decodeCancelElements(body, orders)
 	cancellations := make([]Cancellation, 0, len(elements))
 	for _, v := range elements {
@@ -245,7 +268,7 @@ func decodeCancellations(body []byte, orders []int64) ([]Cancellation, bool) {
 	return cancellations, len(cancellations) > 0
 }
 
-func decodeAllowances(body []byte, orders []int64) ([]CancelAllowance, bool) {
+func decodeAllowances(body []byte, orders []string) ([]CancelAllowance, bool) {
 	elements := decodeCancelElements(body, orders)
 	allowances := make([]CancelAllowance, 0, len(elements))
 	for _, v := range elements {

@@ -7,6 +7,9 @@ import (
 	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
+	"time"
+
+	"hstockbot/internal/callrate"
 )
 
 // maxPurchaseBytes bounds the answer to a purchase.
@@ -17,7 +20,14 @@ const maxPurchaseBytes = 64 << 10
 // marketplace refused. decode gets a non-empty answer and reports whether it proves
 // success.
 func purchase[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (T, error) {
-	return observed(c, q, func() (T, *Error) { return sendOnce(ctx, c, q, decode) })
+	return observed(c, q, func() (T, *Error) {
+		began := time.Now()
+		value, failure := sendOnce(ctx, c, q, decode)
+		if failure == nil || failure.Kind != NotSent {
+			c.limiter.Report(callrate.Account(digest(q.key)), q.action, rateResult(failure), time.Since(began))
+		}
+		return value, failure
+	})
 }
 
 func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte) (T, bool)) (value T, _ *Error) {
@@ -28,7 +38,10 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	}
 
 	form := q.body()
-	gate := &gate{body: strings.NewReader(form)}
+	gate := &gate{body: strings.NewReader(form), deadline: q.sendBefore.Round(0)}
+	if gate.isLate() {
+		return value, q.failure(NotSent, 0, errLate)
+	}
 	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
 	// net/http repeats a request that has a GetBody or an Idempotency-Key. It sets
 	// GetBody only for body types that it knows, and gate is not one of them.
@@ -51,7 +64,9 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		c.holds.add(q.key, resp.StatusCode, resp.Header.Get("Retry-After")) // of reads: a purchase is not delayed
 	}
 	if inconclusive(resp.StatusCode) {
-		return value, q.failure(OutcomeUnknown, resp.StatusCode, nil)
+		failure := q.failure(OutcomeUnknown, resp.StatusCode, nil)
+		failure.page = isPage(readStart(resp.Body))
+		return value, failure
 	}
 	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxPurchaseBytes)
 	if err != nil {
@@ -59,7 +74,9 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	}
 	outer := findJSON(body)
 	if outer == nil {
-		return value, q.failure(OutcomeUnknown, resp.StatusCode, errNotJSON)
+		failure := q.failure(OutcomeUnknown, resp.StatusCode, errNotJSON)
+		failure.page = isPage(body)
+		return value, failure
 	}
 	inner := unwrap(outer)
 	if value, done := decode(inner); done {
@@ -75,9 +92,14 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 // been sent. net/http writes a request in a goroutine that outlives Do when the
 // context ends, so checking after Do is not enough: tryClose checks and prevents
 // later writes in one step.
+//
+// The gate closes by itself at the deadline. That is a wall time, because the elapsed
+// time of a process stands still while the machine sleeps: the process must not send
+// what others count as ended meanwhile.
 type gate struct {
-	state atomic.Int32
-	body  io.Reader
+	state    atomic.Int32
+	body     io.Reader
+	deadline time.Time // without a monotonic reading; zero for none
 }
 
 const (
@@ -87,8 +109,18 @@ const (
 )
 
 // markWritten is httptrace's WroteHeaders. net/http calls it before it flushes the
-// buffer that headers and body share.
-func (g *gate) markWritten() { g.state.CompareAndSwap(gateUnwritten, gateWritten) }
+// headers. Headers without the body buy nothing.
+func (g *gate) markWritten() {
+	next := gateWritten
+	if g.isLate() {
+		next = gateClosed
+	}
+	g.state.CompareAndSwap(gateUnwritten, next)
+}
+
+func (g *gate) isLate() bool {
+	return !g.deadline.IsZero() && !time.Now().Round(0).Before(g.deadline)
+}
 
 // Read implements io.Reader.
 func (g *gate) Read(p []byte) (int, error) {
@@ -101,4 +133,6 @@ func (g *gate) Read(p []byte) (int, error) {
 
 // tryClose prevents any write and returns true, unless something may have been
 // written already.
-func (g *gate) tryClose() bool { return g.state.CompareAndSwap(gateUnwritten, gateClosed) }
+func (g *gate) tryClose() bool {
+	return g.state.CompareAndSwap(gateUnwritten, gateClosed) || g.state.Load() == gateClosed
+}

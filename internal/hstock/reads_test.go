@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hstockbot/internal/callrate"
 	"hstockbot/internal/redact"
 )
 
@@ -133,7 +134,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 
 // TestRateLimit checks how long reads and purchases together take under one limit.
 func TestRateLimit(t *testing.T) {
-	inBubble(t, Options{Rate: 20}, respond(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *fakeServer) {
+	inBubble(t, Options{Limiter: callrate.New(callrate.Options{Most: 20})}, respond(200, `{"balance":"1","order":1}`), func(t *testing.T, c *Client, _ *fakeServer) {
 		done := make(chan error)
 		for n := range 45 {
 			go func() {
@@ -152,8 +153,8 @@ func TestRateLimit(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if took := time.Since(start); took != 2*time.Second { // a burst of 5, then 40 at 20 per second
-			t.Errorf("45 calls took %s, want 2s", took)
+		if took := time.Since(start); took.Truncate(time.Millisecond) != 1875*time.Millisecond { // 5 saved and 2.5 in advance, the others at 20 per second
+			t.Errorf("45 calls took %s, want 1.875s", took)
 		}
 	})
 }
@@ -189,5 +190,39 @@ func TestObserve(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, outcomes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestAllowanceHasTheDateOfItsAnswer, not of an answer before a retry, and none where it
+// can't be read.
+func TestAllowanceHasTheDateOfItsAnswer(t *testing.T) {
+	for date, want := range map[string]string{
+		"Tue, 23 Jun 2026 12:00:00 GMT": "2026-06-23T12:00:00Z",
+		"23.06.2026":                    "0001-01-01T00:00:00Z",
+		"":                              "0001-01-01T00:00:00Z",
+	} {
+		calls := 0
+		inBubble(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+			if calls++; calls == 1 {
+				w.Header().Set("Date", "Wed, 01 Jan 2020 00:00:00 GMT")
+				respond(http.StatusBadGateway, "")(w, r)
+				return
+			}
+			w.Header()["Date"] = nil // net/http adds none
+			if date != "" {
+				w.Header().Set("Date", date)
+			}
+			respond(http.StatusOK, `[{"order":23501,"allowcancel":1},{"order":23502,"allowcancel":1}]`)(w, r)
+		}, func(t *testing.T, c *Client, _ *fakeServer) {
+			allowances, err := c.AllowCancel(t.Context(), secretKey, []string{"23501", "23502"})
+			if err != nil || len(allowances) != 2 {
+				t.Fatalf("got %+v, %v", allowances, err)
+			}
+			for _, allowance := range allowances {
+				if got := allowance.AnsweredAt.UTC().Format(time.RFC3339); got != want {
+					t.Errorf("Date %q: answered at %s, want %s", date, got, want)
+				}
+			}
+		})
 	}
 }

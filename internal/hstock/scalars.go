@@ -51,14 +51,13 @@ func (c *currency) UnmarshalJSON(data []byte) error {
 
 const maxCurrencyRunes = 10
 
-// id is the number of an order or a service: digits only, as they stand in the
-// answer, so that no reading of a number can make up an order.
+// id is the number of a service: digits only, as they stand in the answer.
 type id struct {
 	value int64
 	ok    bool
 }
 
-var idPattern = regexp.MustCompile(`^#?([0-9]{1,19})(\.0+)?$`)
+var idPattern = regexp.MustCompile(`^#?([0-9]+)(\.0+)?$`)
 
 func (n *id) UnmarshalJSON(data []byte) error {
 	*n = parseID(scalar(data))
@@ -75,6 +74,44 @@ func parseID(s string) id {
 	}
 	value, err := strconv.ParseInt(match[1], 10, 64)
 	return id{value, err == nil && value > 0}
+}
+
+// orderID is the id of an order, which is a text of the marketplace; "" for none.
+type orderID string
+
+func (o *orderID) UnmarshalJSON(data []byte) error {
+	*o = orderID(ParseOrderID(scalar(data)))
+	if data[0] != '"' && strings.Trim(string(*o), "0123456789") != "" && !isExtended(data) {
+		*o = "" // 1e5 is a number that may have been rounded
+	}
+	return nil
+}
+
+// maxOrderIDBytes bounds an order id.
+const maxOrderIDBytes = 128
+
+// anyNumber matches a number with a sign, decimals or separators of thousands.
+var anyNumber = regexp.MustCompile(`^[+-]?[0-9]*[.'’٬，]?[0-9]*$|^[+-]?[0-9]{1,3}([.'’٬，][0-9]{3})+$`)
+
+// ParseOrderID returns the id of an order in a text, which may have # before it, or ""
+// if the text is none. "Order id" in the package comment says which texts are ids.
+func ParseOrderID(s string) string {
+	s = strings.TrimSpace(s)
+	s = strings.TrimLeftFunc(s, func(r rune) bool { return r == '#' || unicode.IsSpace(r) })
+	if match := idPattern.FindStringSubmatch(s); match != nil {
+		s = match[1]
+	}
+	isDigits := strings.Trim(s, "0123456789") == ""
+	isZero := !strings.ContainsFunc(s, func(r rune) bool { return r != '0' && (unicode.IsLetter(r) || unicode.IsDigit(r)) })
+	hasOtherDigits := strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII && unicode.IsDigit(r) })
+	switch {
+	case len(s) > maxOrderIDBytes, s != PlainName(s), strings.ContainsAny(s, " ,;"):
+		return ""
+	case !strings.ContainsAny(s, "0123456789"), hasOtherDigits, isZero, !isDigits && anyNumber.MatchString(s):
+		return ""
+	default:
+		return s
+	}
 }
 
 // integer is a whole number.

@@ -56,13 +56,14 @@ func (c *Client) AddSMS(ctx context.Context, key redact.Secret, r AddSMSRequest)
 		"country", r.Country,
 		"phone", r.Phone,
 	)
+	q.sendBefore = r.SendBefore
 	return purchase(ctx, c, q, decodeSMSNumbers)
 }
 
 // SMSCode returns what a number has received (HStockPlus: sms_code). A refusal that
 // says that the code has not come is SMSWaiting.
-func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order int64) (SMSCode, error) {
-	code, err := read(ctx, c, newCall("sms_code", key, "order", formatInt(order)), decodeSMSCode)
+func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order string) (SMSCode, error) {
+	code, err := read(ctx, c, newCall("sms_code", key, "order", order), decodeSMSCode)
 	if words, notYet := notYetOf(err); notYet {
 		return SMSCode{State: SMSWaiting, Message: words}, nil
 	}
@@ -71,8 +72,8 @@ func (c *Client) SMSCode(ctx context.Context, key redact.Secret, order int64) (S
 
 // SMSStatus returns the state of a rented number (HStockPlus: sms_status). A refusal
 // that says that the code has not come is SMSWaiting.
-func (c *Client) SMSStatus(ctx context.Context, key redact.Secret, order int64) (SMSStatus, error) {
-	status, err := read(ctx, c, newCall("sms_status", key, "order", formatInt(order)), decodeSMSStatus)
+func (c *Client) SMSStatus(ctx context.Context, key redact.Secret, order string) (SMSStatus, error) {
+	status, err := read(ctx, c, newCall("sms_status", key, "order", order), decodeSMSStatus)
 	if _, notYet := notYetOf(err); notYet {
 		return SMSStatus{State: SMSWaiting}, nil
 	}
@@ -145,15 +146,15 @@ func decodeSMSNumbers(body []byte) ([]SMSNumber, bool) {
 		unmarshal(body, &answer.elements[0])
 	}
 	var numbers []SMSNumber
-	seen := make(map[int64]bool, len(answer.elements))
+	seen := make(map[string]bool, len(answer.elements))
 	for _, e := range answer.elements {
-		number := e.number()
-		if !number.ok || seen[number.value] {
+		id := e.id()
+		if id == "" || seen[id] {
 			continue
 		}
-		seen[number.value] = true
+		seen[id] = true
 		numbers = append(numbers, SMSNumber{
-			Order: number.value, Phone: string(e.Phone), Country: string(e.Country), RawStatus: string(e.Status),
+			Order: id, Phone: string(e.Phone), Country: string(e.Country), RawStatus: string(e.Status),
 		})
 	}
 	return numbers, len(numbers) > 0

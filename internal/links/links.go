@@ -1,10 +1,11 @@
 // Package links recognizes the social platform of a web address, and whether
 // the address is that of a post, a video or a profile.
 //
-// It owns the list of platforms with their hosts and names. It reads the
-// address only and fetches nothing: the host determines the platform, the path
-// the kind. It contains no services; Named and Suits compare a link with the
-// English name of a service or category.
+// It owns the list of platforms with their hosts and names, and the one spelling
+// by which addresses are compared (Normal). It reads the address only and fetches
+// nothing: the host determines the platform, the path the kind. It contains no
+// services; Named, Suits and MisfitOf compare a link with the English name of a
+// service or category.
 package links
 
 import (
@@ -194,7 +195,7 @@ func youtube(host string, path []string) Kind {
 		path = path[:1] // a page of the channel: /@name/videos
 	}
 	return firstRule(single,
-		rule{"watch", Video}, rule{"shorts", Video}, rule{"live", Video}, rule{"embed", Video}, rule{"post", Post}, rule{"playlist", Unclear},
+		rule{"watch", Video}, rule{"shorts", Video}, rule{"live", Video}, rule{"embed", Video}, rule{"post", Post}, rule{"playlist", Unclear}, rule{"results", Unclear}, rule{"feed", Unclear},
 		rule{"channel", Profile}, rule{"c", Profile}, rule{"user", Profile},
 	)(host, path)
 }
@@ -207,7 +208,7 @@ func facebook(host string, path []string) Kind {
 	return firstRule(single,
 		rule{"watch", Video}, rule{"reel", Video}, rule{"videos", Video}, rule{"posts", Post}, rule{"permalink.php", Post}, rule{"story.php", Post},
 		rule{"photo", Post}, rule{"photo.php", Post}, rule{"photos", Post}, rule{"share", Unclear}, rule{"events", Unclear},
-		rule{"groups", Profile}, rule{"people", Profile}, rule{"pages", Profile},
+		rule{"permalink", Post}, rule{"groups", Profile}, rule{"people", Profile}, rule{"pages", Profile},
 	)(host, path)
 }
 

@@ -1,9 +1,10 @@
 // Package loop calls a function in the background: when the pause that it asked
 // for is over, or when the loop is woken.
 //
-// It owns starting, stopping and waking, and two rules that other background
-// work shares: how long to wait after failures (Backoff, Jitter), and what
-// becomes of a panic (Recover). It contains nothing of the work itself.
+// It owns starting, stopping and waking, and the rules that other background
+// work shares: how long to wait after failures (Backoff, Jitter), what becomes of
+// a panic (Recover), and how a step of the wall clock is noticed (Clock) or left
+// out (Stopwatch). It contains nothing of the work itself.
 package loop
 
 import (
@@ -80,19 +81,8 @@ func (l *Loop) Wake() {
 
 func (l *Loop) run(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	failures := 0
-	for {
-		select {
-		case <-ctx.Done():
-		case <-l.woken:
-		case <-timer.C:
-		}
-		if ctx.Err() != nil {
-			return // also where the loop was woken or due at the same time
-		}
-		var pause time.Duration
+	for pause := time.Duration(0); l.wait(ctx, pause); {
 		err := Recover(l.log, l.name, func() (err error) {
 			pause, err = l.call(ctx)
 			return err
@@ -105,6 +95,26 @@ func (l *Loop) run(ctx context.Context, done chan<- struct{}) {
 			pause = Jitter(Backoff(firstRetry, longestRetry, failures))
 			l.log.Error("background work failed", "loop", l.name, "failures", failures, "retry_in", pause, "error", err)
 		}
-		timer.Reset(pause)
 	}
+}
+
+// wait returns when the next call is due, and whether there is to be one. It makes no timer
+// that is over at once: in the bubbles of tests, two goroutines that look at such timers at
+// the same moment may crash the race detector (golang/go#78156).
+func (l *Loop) wait(ctx context.Context, pause time.Duration) bool {
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+		case <-l.woken:
+		case <-timer.C:
+		}
+	} else {
+		select {
+		case <-l.woken: // the call that is due answers it
+		default:
+		}
+	}
+	return ctx.Err() == nil // it may be over although the loop was woken or due
 }

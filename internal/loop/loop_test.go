@@ -49,6 +49,27 @@ func TestStartWakeStop(t *testing.T) {
 	})
 }
 
+// TestDueCallAnswersWake: what a loop was woken for before a call begins, the call does.
+func TestDueCallAnswersWake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		var l *loop.Loop
+		l = loop.New("count", slog.New(slog.DiscardHandler), func(context.Context) (time.Duration, error) {
+			if calls++; calls == 1 {
+				l.Wake()
+				return 0, nil
+			}
+			return time.Minute, nil
+		})
+		l.Wake()
+		l.Start()
+		time.Sleep(time.Second)
+		if err := l.Stop(t.Context()); err != nil || calls != 2 {
+			t.Errorf("%d calls, want 2: %v", calls, err)
+		}
+	})
+}
+
 func TestRetriesAfterErrorAndPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

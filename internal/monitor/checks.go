@@ -46,9 +46,15 @@ type check struct {
 func (s *Service) checks() []check {
 	return []check{
 		{MarketDown, s.marketDown},
+		{MarketBlocked, observed(s.MarketBlocked)},
 		{KeyRefused, s.keyRefused},
 		{BalanceLow, s.balanceLow},
-		{PollConflict, s.pollConflict},
+		{PollConflict, observed(s.PollConflict)},
+		{WebhookConflict, observed(s.WebhookConflict)},
+		{DatabaseUnsafe, s.databaseUnsafe},
+		{DatabaseRestored, s.databaseRestored(false)},
+		{BackupRestored, s.databaseRestored(true)},
+		{BackupFailed, observed(s.BackupFailed)},
 		{OutcomeUnknown, s.outcomeUnknown},
 		{OutboxStuck, s.outboxStuck},
 		{UpdatesDeadLettered, s.updatesDeadLettered},
@@ -141,9 +147,37 @@ func (s *Service) balanceLow(ctx context.Context, now time.Time) ([]problem, boo
 	return []problem{{since: a.lowSince, figures: Figures{Amount: a.balance.Amount, Limit: limit, Currency: a.balance.Currency}}}, true, nil
 }
 
-func (s *Service) pollConflict(context.Context, time.Time) ([]problem, bool, error) {
-	conflict, sure := s.PollConflict()
-	return problemSince(conflict), sure, nil
+// observed returns the check of a condition that another service observes.
+func observed(condition func() (since time.Time, sure bool)) func(context.Context, time.Time) ([]problem, bool, error) {
+	return func(context.Context, time.Time) ([]problem, bool, error) {
+		since, sure := condition()
+		return problemSince(since), sure, nil
+	}
+}
+
+func (s *Service) databaseUnsafe(ctx context.Context, now time.Time) ([]problem, bool, error) {
+	err := s.DB.Durable(ctx)
+	switch {
+	case err == nil, errors.Is(err, storage.ErrRestored):
+		s.unsafe = time.Time{}
+	case !errors.Is(err, storage.ErrNotDurable):
+		return nil, false, err
+	case s.unsafe.IsZero():
+		s.unsafe = now
+	}
+	return problemSince(s.unsafe), true, nil
+}
+
+// databaseRestored returns the check of a restoration that no admin has looked at, from a
+// backup or not.
+func (s *Service) databaseRestored(backup bool) func(context.Context, time.Time) ([]problem, bool, error) {
+	return func(ctx context.Context, _ time.Time) ([]problem, bool, error) {
+		restoration, err := s.DB.Restoration(ctx)
+		if err != nil || restoration.At.IsZero() || restoration.Backup != backup {
+			return nil, err == nil, err
+		}
+		return []problem{{since: restoration.At, figures: Figures{From: restoration.From}}}, true, nil
+	}
 }
 
 func (s *Service) outcomeUnknown(ctx context.Context, _ time.Time) ([]problem, bool, error) {
@@ -151,14 +185,20 @@ func (s *Service) outcomeUnknown(ctx context.Context, _ time.Time) ([]problem, b
 	if err != nil {
 		return nil, false, err
 	}
-	problems := make([]problem, len(purchases))
-	for i, p := range purchases {
-		problems[i] = problem{subject: p.ID, since: p.SentAt, figures: Figures{Name: p.Name, Quantity: p.Quantity}}
+	var problems []problem
+	for _, p := range purchases {
+		if p.Dismissed { // and so are the following
+			return problems, true, nil
+		}
+		problems = append(problems, problem{subject: p.ID, since: p.SentAt, figures: Figures{Name: p.Name, Quantity: p.Quantity, House: p.House}})
 	}
-	return problems, total <= len(problems), nil
+	return problems, total <= len(purchases), nil
 }
 
 func (s *Service) outboxStuck(ctx context.Context, now time.Time) ([]problem, bool, error) {
+	if now.Sub(s.steppedAt) < stuckAfter { // what seems to be due for long may be due since now
+		return nil, false, nil
+	}
 	n, first, err := s.DB.StuckMessages(ctx, now.Add(-stuckAfter))
 	if err != nil || n == 0 {
 		return nil, err == nil, err

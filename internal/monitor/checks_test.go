@@ -70,9 +70,10 @@ func TestDeadLetterAlertEndsAfterAnHourWithoutOne(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(olga)
 		for id := range int64(3) {
-			_, err := w.db.StoreUpdates(w.T.Context(), []int64{id + 1}, []int64{7}, [][]byte{[]byte("{}")})
+			_, _, err := w.db.StoreUpdates(w.T.Context(), "me", []int64{id + 1}, []int64{7}, [][]byte{[]byte("{}")})
 			w.must(err)
-			w.must(w.db.DeadLetter(w.T.Context(), id+1))
+			_, err = w.db.DeadLetter(w.T.Context(), "me", 7, id+1)
+			w.must(err)
 			testworld.Pass(10 * time.Minute)
 		}
 		w.want(olga, monitor.UpdatesDeadLettered)

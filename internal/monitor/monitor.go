@@ -23,6 +23,7 @@ import (
 // starts and ends. The comments name the Figures that a kind has.
 const (
 	MarketDown          = "market_down"
+	MarketBlocked       = "market_blocked"
 	KeyRefused          = "key_refused"
 	BalanceLow          = "balance_low"    // Amount, Limit, Currency
 	OutcomeUnknown      = "unknown"        // Name, Quantity; the Subject is the purchase's id
@@ -30,6 +31,11 @@ const (
 	UpdatesDeadLettered = "updates_parked" // Count of updates
 	SMMRate             = "smm_rate"       // Count: the value of SMM_RATE_PER
 	PollConflict        = "rival"
+	WebhookConflict     = "webhook_taken"
+	DatabaseUnsafe      = "database_unsafe"
+	DatabaseRestored    = "database_restored" // From
+	BackupRestored      = "backup_restored"   // From
+	BackupFailed        = "backup_failed"
 )
 
 // MessageReport is the kind of the stored messages; DecodeReport reads their bodies.
@@ -48,31 +54,38 @@ type Market interface {
 	Balance(ctx context.Context, key redact.Secret) (hstock.Balance, error)
 }
 
-// Options configures a Service. OperatorKey may be empty.
+// Options configures a Service. OperatorKey, AdminIDs and SupportIDs may be empty.
 type Options struct {
 	DB          *storage.DB
 	Market      Market
 	Log         *slog.Logger
 	OperatorKey redact.Secret
 	AdminIDs    []int64
-	SMMRatePer  int64 // pieces
-	// MarketDown and PollConflict return since when there is such a problem; zero:
-	// there is none. sure is false while that can't be told, as in a new process.
-	MarketDown   func() (since time.Time, sure bool)
-	PollConflict func() (since time.Time, sure bool)
-	Wake         func() // called after messages were stored
+	SupportIDs  []int64 // get the alerts about purchases
+	SMMRatePer  int64   // pieces
+	// These return since when there is such a problem; zero: there is none. sure is
+	// false while that can't be told, as in a new process.
+	MarketDown, MarketBlocked, PollConflict, WebhookConflict, BackupFailed func() (since time.Time, sure bool)
+
+	Wake func() // called after messages were stored
+	// Wall returns the wall time that steps of the clock are noticed by; nil: the
+	// system's. Tests replace it.
+	Wall func() time.Time
 }
 
 // Service runs the checks of one process.
 type Service struct {
 	Options
-	loop    *loop.Loop
-	account account
+	loop      *loop.Loop
+	clock     loop.Clock
+	steppedAt time.Time // the start, or the last step of the clock
+	account   account
+	unsafe    time.Time // since when the database could lose purchases; zero: it could not
 }
 
 // New returns a Service that is not started.
 func New(o Options) *Service {
-	s := &Service{Options: o}
+	s := &Service{Options: o, clock: loop.Clock{Wall: o.Wall}}
 	s.loop = loop.New("monitor", o.Log, s.round)
 	return s
 }
@@ -89,9 +102,11 @@ type Figures struct {
 	Count    int64           `json:"count,omitempty"`
 	Name     string          `json:"name,omitempty"` // of the product that was bought
 	Quantity int64           `json:"quantity,omitempty"`
+	House    bool            `json:"house,omitempty"` // the operator's key has paid: admins settle it
 	Amount   decimal.Decimal `json:"amount,omitzero"`
 	Limit    decimal.Decimal `json:"limit,omitzero"`
 	Currency string          `json:"currency,omitempty"`
+	From     time.Time       `json:"from,omitzero"` // what was stored from then on may be missing
 }
 
 // Alert is an alert as messages and screens show it.
@@ -103,11 +118,31 @@ type Alert struct {
 	Figures Figures   `json:"figures,omitzero"`
 }
 
+// AboutPurchase reports whether support gets the alert, too: people ask what has become
+// of their purchase. Others are for admins only.
+func (a Alert) AboutPurchase() bool {
+	return a.Kind == OutcomeUnknown || a.Kind == OutboxStuck || a.Kind == UpdatesDeadLettered
+}
+
 // Report is the body of a Message: the alerts that have started or ended since the
 // last one, the oldest first, and the number of those that do not fit.
 type Report struct {
 	Alerts []Alert `json:"entries"`
 	More   int     `json:"more,omitempty"`
+}
+
+// add adds an alert, or counts it if it does not fit.
+func (r *Report) add(a Alert) {
+	if len(r.Alerts) < maxEntries {
+		r.Alerts = append(r.Alerts, a)
+	} else {
+		r.More++
+	}
+}
+
+// AboutPurchases reports whether all alerts of a report are about purchases.
+func (r Report) AboutPurchases() bool {
+	return !slices.ContainsFunc(r.Alerts, func(a Alert) bool { return !a.AboutPurchase() })
 }
 
 // DecodeReport reads the body of a Message.
@@ -141,6 +176,13 @@ func decodeAlert(stored storage.Alert) Alert {
 // is due.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
+	err := s.clock.AfterStep(func() error {
+		s.steppedAt = now
+		return s.DB.PullDeadLetters(ctx, now)
+	})
+	if err != nil {
+		return 0, err
+	}
 	changes, err := s.runChecks(ctx, now)
 	if len(changes.Started)+len(changes.Resumed)+len(changes.Ended)+len(changes.Deleted) > 0 {
 		if applyErr := s.DB.ApplyAlertChanges(ctx, changes); applyErr != nil {
@@ -193,31 +235,13 @@ func (s *Service) runChecks(ctx context.Context, now time.Time) (changes storage
 }
 
 // notify stores one message for each reachable admin with all alerts that have
-// started or ended since the last one.
+// started or ended since the last one, and one for each reachable support with those
+// about purchases. While the room works, one message for it takes the place of those to
+// admins. An alert that nobody would get now waits.
 func (s *Service) notify(ctx context.Context, now time.Time) error {
 	stored, err := s.DB.Alerts(ctx)
-	if err != nil {
+	if err != nil || !slices.ContainsFunc(stored, isNews) {
 		return err
-	}
-	changes := storage.AlertChanges{Setting: notifiedSetting, At: now}
-	var report Report
-	for _, a := range stored {
-		switch {
-		case !a.Notified:
-			changes.Notified = append(changes.Notified, a)
-		case !a.EndedAt.IsZero():
-			changes.Deleted = append(changes.Deleted, a)
-		default:
-			continue
-		}
-		if len(report.Alerts) < maxEntries {
-			report.Alerts = append(report.Alerts, decodeAlert(a))
-		} else {
-			report.More++
-		}
-	}
-	if len(report.Alerts) == 0 {
-		return nil
 	}
 	last, err := s.DB.Setting(ctx, notifiedSetting)
 	if err != nil {
@@ -228,19 +252,70 @@ func (s *Service) notify(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	admins, err := s.DB.Reachable(ctx, s.AdminIDs)
-	if err != nil || len(admins) == 0 {
+	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(report)
+	inRoom, err := s.DB.RoomWorks(ctx)
 	if err != nil {
-		return fmt.Errorf("encode monitor report: %w", err)
+		return err
 	}
-	for _, admin := range admins {
-		changes.Messages = append(changes.Messages, storage.Message{UserID: admin, Kind: MessageReport, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now})
+	support, err := s.DB.Reachable(ctx, s.SupportIDs)
+	if err != nil {
+		return err
+	}
+	support = slices.DeleteFunc(support, func(id int64) bool { return slices.Contains(s.AdminIDs, id) })
+	changes := storage.AlertChanges{Setting: notifiedSetting, At: now}
+	var all, aboutPurchases Report
+	for _, a := range stored {
+		alert := decodeAlert(a)
+		toSupport := alert.AboutPurchase() && len(support) > 0
+		if !isNews(a) || len(admins) == 0 && !inRoom && !toSupport {
+			continue
+		}
+		if a.Notified {
+			changes.Deleted = append(changes.Deleted, a)
+		} else {
+			changes.Notified = append(changes.Notified, a)
+		}
+		all.add(alert)
+		if toSupport {
+			aboutPurchases.add(alert)
+		}
+	}
+	if len(all.Alerts) == 0 {
+		return nil
+	}
+	if len(admins) > 0 || inRoom {
+		message, err := reportMessage(all, now)
+		if err != nil {
+			return err
+		}
+		changes.Report = storage.RoomNotice{Admins: admins, Message: message}
+	}
+	if len(aboutPurchases.Alerts) > 0 {
+		message, err := reportMessage(aboutPurchases, now)
+		if err != nil {
+			return err
+		}
+		for _, message.UserID = range support {
+			changes.Messages = append(changes.Messages, message)
+		}
 	}
 	if err := s.DB.ApplyAlertChanges(ctx, changes); err != nil {
 		return err
 	}
 	s.Wake()
 	return nil
+}
+
+// isNews reports whether an alert has started or ended since people were notified of it.
+func isNews(a storage.Alert) bool { return !a.Notified || !a.EndedAt.IsZero() }
+
+// reportMessage returns a message with a report, without its recipient.
+func reportMessage(report Report, now time.Time) (storage.Message, error) {
+	body, err := json.Marshal(report)
+	if err != nil {
+		return storage.Message{}, fmt.Errorf("encode monitor report: %w", err)
+	}
+	return storage.Message{Kind: MessageReport, Priority: outbox.PriorityStatus, Body: body, CreatedAt: now}, nil
 }

@@ -1,12 +1,14 @@
 package monitor_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"hstockbot/internal/monitor"
 	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
 )
 
 func TestAlertIsNotifiedOnceAtItsStartAndItsEnd(t *testing.T) {
@@ -74,6 +76,46 @@ func TestAlertsWaitForAReachableAdmin(t *testing.T) {
 	})
 }
 
+// Support gets only the alerts about purchases, and an admin who is support gets all of
+// them once.
+func TestSupportGetsAlertsAboutPurchases(t *testing.T) {
+	run(t, func(w *world) {
+		w.join(sam)
+		w.down.start()
+		w.addUnresolvedPurchase(1)
+		testworld.Pass(2 * time.Minute)
+		w.want(sam, monitor.OutcomeUnknown)
+		w.join(oleg) // who gets what waited
+		testworld.Pass(2 * time.Minute)
+		w.want(oleg, monitor.MarketDown)
+		w.addUnresolvedPurchase(2)
+		w.conflict.start()
+		testworld.Pass(2 * time.Minute)
+		w.want(oleg, monitor.PollConflict+" "+monitor.OutcomeUnknown)
+		w.want(sam, monitor.OutcomeUnknown)
+		w.down.end()
+		testworld.Pass(2 * time.Minute)
+		w.want(oleg, "+"+monitor.MarketDown)
+		w.want(sam)
+	})
+}
+
+// TestAlertsAboutPurchases lists for each kind whether support gets it.
+func TestAlertsAboutPurchases(t *testing.T) {
+	for kind, want := range map[string]bool{
+		monitor.MarketDown: false, monitor.MarketBlocked: false, monitor.KeyRefused: false, monitor.BalanceLow: false, monitor.SMMRate: false,
+		monitor.PollConflict: false, monitor.WebhookConflict: false, monitor.DatabaseUnsafe: false, monitor.DatabaseRestored: false,
+		monitor.BackupRestored: false, monitor.BackupFailed: false,
+		monitor.OutcomeUnknown: true, monitor.OutboxStuck: true, monitor.UpdatesDeadLettered: true,
+	} {
+		alert := monitor.Alert{Kind: kind}
+		report := monitor.Report{Alerts: []monitor.Alert{{Kind: monitor.OutcomeUnknown}, alert}}
+		if alert.AboutPurchase() != want || report.AboutPurchases() != want {
+			t.Errorf("%s is about a purchase: %v, and in a report: %v, want %v", kind, alert.AboutPurchase(), report.AboutPurchases(), want)
+		}
+	}
+}
+
 // A new process can't tell yet whether there is a problem.
 func TestRestartNeitherEndsNorRepeatsAlerts(t *testing.T) {
 	run(t, func(w *world) {
@@ -108,5 +150,40 @@ func TestReportCountsTheAlertsThatDoNotFit(t *testing.T) {
 		w.want(olga, strings.Repeat(monitor.OutcomeUnknown+" ", 20)+"and 10")
 		testworld.Pass(time.Hour)
 		w.want(olga)
+	})
+}
+
+// TestObservedProblems: admins are told when one begins and when it ends.
+func TestObservedProblems(t *testing.T) {
+	for kind, of := range map[string]func(w *world) *condition{
+		monitor.WebhookConflict: func(w *world) *condition { return &w.webhook },
+		monitor.MarketBlocked:   func(w *world) *condition { return &w.firewall },
+		monitor.BackupFailed:    func(w *world) *condition { return &w.backup },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			run(t, func(w *world) {
+				w.join(olga)
+				of(w).start()
+				testworld.Pass(time.Minute)
+				w.want(olga, kind)
+				of(w).end()
+				testworld.Pass(2 * time.Minute)
+				w.want(olga, "+"+kind)
+			})
+		})
+	}
+}
+
+// TestRestoredBackup: it is another alert than that of a failover, until an admin has looked.
+func TestRestoredBackup(t *testing.T) {
+	run(t, func(w *world) {
+		w.join(olga)
+		at := time.Now()
+		w.set("restored", fmt.Sprint(at.Add(-time.Hour).UnixMilli(), " ", at.UnixMilli(), " backup"))
+		testworld.Pass(time.Minute)
+		w.want(olga, monitor.BackupRestored)
+		w.must(w.db.EndRestoration(w.T.Context(), at, storage.AuditEntry{AdminID: olga, Action: "restored", At: at}))
+		testworld.Pass(2 * time.Minute)
+		w.want(olga, "+"+monitor.BackupRestored)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 	olga     = int64(4000)
 	oleg     = int64(4001)
 	newAdmin = int64(4002) // never wrote to the bot
+	sam      = int64(4003) // is support
 )
 
 // world is a testworld with a monitor, and an outbox whose messages are recorded.
@@ -38,8 +40,12 @@ type world struct {
 	smmRatePer  int64
 	down        condition // of the marketplace
 	conflict    condition // of the polls
+	webhook     condition // taken by another program
+	backup      condition // failed
+	firewall    condition
 	outbox      *outbox.Outbox
 	recorder    testworld.Recorder
+	clockSet    atomic.Int64  // how far the clock was set, as a time.Duration
 	read        map[int64]int // reports that a test has read, by admin
 }
 
@@ -71,6 +77,8 @@ func run(t *testing.T, test func(w *world)) {
 		w := &world{World: base, db: base.OpenDB(), client: base.Client(), operatorKey: testworld.OperatorKey, smmRatePer: 1000, read: map[int64]int{}}
 		w.down.end()
 		w.conflict.end()
+		w.webhook.end()
+		w.backup.end()
 		w.outbox = outbox.New(outbox.Options{DB: w.db, Log: slog.New(slog.NewTextHandler(w.Log, nil))})
 		w.outbox.Start(&w.recorder)
 		w.start()
@@ -94,8 +102,9 @@ func (w *world) must(err error) {
 func (w *world) start() {
 	w.monitor = monitor.New(monitor.Options{
 		DB: w.db, Market: w.client, Log: slog.New(slog.NewTextHandler(w.Log, nil)), OperatorKey: w.operatorKey,
-		AdminIDs: []int64{olga, oleg, newAdmin}, SMMRatePer: w.smmRatePer,
-		MarketDown: w.down.get, PollConflict: w.conflict.get, Wake: w.outbox.Wake,
+		AdminIDs: []int64{olga, oleg, newAdmin}, SupportIDs: []int64{sam, oleg}, SMMRatePer: w.smmRatePer,
+		MarketDown: w.down.get, PollConflict: w.conflict.get, WebhookConflict: w.webhook.get, BackupFailed: w.backup.get, MarketBlocked: w.firewall.get, Wake: w.outbox.Wake,
+		Wall: func() time.Time { return time.Now().Add(time.Duration(w.clockSet.Load())) },
 	})
 	w.monitor.Start()
 	testworld.Pass(time.Second) // what the test does then falls between two rounds

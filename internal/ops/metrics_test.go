@@ -19,8 +19,14 @@ func TestMetrics(t *testing.T) {
 	metrics.ObserveMarketplace("balance", "ok", 40*time.Millisecond)
 	metrics.ObserveMarketplace("add", "outcome_unknown", 20*time.Second)
 	metrics.ObserveTelegram("sendMessage", "flood", 60*time.Millisecond)
-	metrics.ObserveUpdate("tap", 2*time.Millisecond)
-	metrics.ObserveUpdate("4711", 2*time.Millisecond)
+	metrics.ObserveUpdate("tap", "Ap", 2*time.Millisecond)
+	metrics.ObserveUpdate("4711", "", 2*time.Millisecond)
+	metrics.CountPurchase("rejected", "balance")
+	metrics.CountPurchase("placed", "")
+	metrics.CountPurchase("4711", "")
+	metrics.ObserveMessage("goods", 3*time.Second)
+	metrics.ObserveMessage("goods", -time.Hour)
+	metrics.ObserveTransaction("write", 2*time.Millisecond)
 	metrics.CountEvent("dead_lettered")
 	metrics.CountEvent("tap")
 	if err := metrics.Gauge("outbox_pending", "Messages not sent yet.", func(context.Context) (int64, error) { return 7, nil }); err != nil {
@@ -44,7 +50,19 @@ func TestMetrics(t *testing.T) {
 		`hstockbot_updates_total{kind="tap"} 1`,
 		`hstockbot_updates_total{kind="other"} 1`,
 		`hstockbot_update_duration_seconds_count{kind="tap"} 1`,
+		`hstockbot_updates_total{kind="inline"} 0`,
+		`hstockbot_tap_duration_seconds_count{screen="Ap"} 1`,
+		`hstockbot_purchases_total{outcome="rejected",reason="balance"} 1`,
+		`hstockbot_purchases_total{outcome="placed",reason=""} 1`,
+		`hstockbot_purchases_total{outcome="outcome_unknown",reason=""} 0`,
+		`hstockbot_purchases_total{outcome="other",reason=""} 1`,
+		`hstockbot_message_delay_seconds_bucket{priority="goods",le="0.25"} 1`,
+		`hstockbot_message_delay_seconds_sum{priority="goods"} 3`,
+		`hstockbot_message_delay_seconds_count{priority="code"} 0`,
+		`hstockbot_database_transaction_duration_seconds_count{kind="write"} 1`,
+		`hstockbot_database_transaction_duration_seconds_count{kind="small_write"} 0`,
 		`hstockbot_events_total{event="dead_lettered"} 1`,
+		`hstockbot_events_total{event="chat_rescued"} 0`,
 		`hstockbot_events_total{event="panic"} 0`,
 		`hstockbot_events_total{event="other"} 1`,
 		`hstockbot_outbox_pending 7`,
@@ -78,8 +96,11 @@ func TestLabelsAreBounded(t *testing.T) {
 	record := func(value string) {
 		metrics.ObserveMarketplace(value, value, 0)
 		metrics.ObserveTelegram(value, value, 0)
-		metrics.ObserveUpdate(value, 0)
+		metrics.ObserveUpdate(value, value, 0)
 		metrics.CountEvent(value)
+		metrics.CountPurchase(value, value)
+		metrics.ObserveMessage(value, 0)
+		metrics.ObserveTransaction(value, 0)
 	}
 	for _, value := range []string{"", "user 123456789", "4711", "önë", "a\nb", strings.Repeat("x", 100)} {
 		record(value)
@@ -99,11 +120,15 @@ func TestLabelsAreBounded(t *testing.T) {
 		series string
 		want   int // values of its label besides "other"
 	}{
-		{`hstockbot_marketplace_request_duration_seconds_count{action="`, 64},
-		{`hstockbot_telegram_request_duration_seconds_count{method="`, 64},
-		{`hstockbot_updates_total{kind="`, 0},
+		{`hstockbot_marketplace_request_duration_seconds_count{action="`, 200},
+		{`hstockbot_telegram_request_duration_seconds_count{method="`, 200},
+		{`hstockbot_updates_total{kind="`, 7},
 		{`hstockbot_update_duration_seconds_count{kind="`, 0},
-		{`hstockbot_events_total{event="`, 4},
+		{`hstockbot_tap_duration_seconds_count{screen="`, 200},
+		{`hstockbot_events_total{event="`, 7},
+		{`hstockbot_purchases_total{outcome="other",reason="`, 201}, // and none
+		{`hstockbot_message_delay_seconds_count{priority="`, 5},
+		{`hstockbot_database_transaction_duration_seconds_count{kind="`, 2},
 	} {
 		var values []string
 		for line := range strings.Lines(body) {

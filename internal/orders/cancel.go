@@ -9,6 +9,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
@@ -32,7 +33,7 @@ func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (s
 	if err != nil {
 		return order, hstock.CancelAllowance{}, err
 	}
-	allowances, err := s.market.AllowCancel(ctx, key, []int64{order.ExternalID})
+	allowances, err := s.market.AllowCancel(ctx, key, []string{order.ExternalID})
 	if err != nil {
 		return order, hstock.CancelAllowance{}, err
 	}
@@ -70,6 +71,7 @@ type CancelOutcome struct {
 	Refused   bool
 	Refusal   string
 	Uncertain bool
+	Lost      bool  // the answer was lost, whatever the order's state has shown since
 	Err       error // of CancelAll: why the request had no effect
 }
 
@@ -106,7 +108,12 @@ func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secr
 	if len(started) == 0 {
 		return nil, ErrCancelSent
 	}
-	var externalIDs []int64
+	return s.sendCancels(ctx, key, orders, started, now)
+}
+
+// sendCancels sends the cancel of the orders that it was started for at the given time.
+func (s *Service) sendCancels(ctx context.Context, key redact.Secret, orders []storage.Order, started []int64, now time.Time) ([]CancelOutcome, error) {
+	var externalIDs []string
 	for _, order := range orders {
 		if slices.Contains(started, order.ID) {
 			externalIDs = append(externalIDs, order.ExternalID)
@@ -126,9 +133,9 @@ func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secr
 	var refused []int64
 	for i, order := range orders {
 		order.CancelSentAt = now
-		outcomes[i] = CancelOutcome{Order: order, Uncertain: true} // also if another cancel of it was sent before
+		outcomes[i] = CancelOutcome{Order: order, Uncertain: true, Lost: true} // also if another cancel of it was sent before
 		if k := slices.IndexFunc(answers, func(a hstock.Cancellation) bool { return a.Order == order.ExternalID }); k >= 0 && slices.Contains(started, order.ID) {
-			outcomes[i].Uncertain, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, answers[k].Done, !answers[k].Done, answers[k].Error
+			outcomes[i].Uncertain, outcomes[i].Lost, outcomes[i].Done, outcomes[i].Refused, outcomes[i].Refusal = false, false, answers[k].Done, !answers[k].Done, answers[k].Error
 		}
 		if outcomes[i].Refused {
 			outcomes[i].Order.CancelSentAt = time.Time{}
@@ -143,9 +150,11 @@ func (s *Service) cancelBatch(ctx context.Context, userID int64, key redact.Secr
 func (s *Service) fetchCancelledOrders(ctx context.Context, outcomes []CancelOutcome) error {
 	fetchCtx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
-	return errors.Join(s.parallel(len(outcomes), fetchesAtOnce, "fetch a cancelled order", func(i int) (err error) {
+	return errors.Join(loop.Parallel(s.log, len(outcomes), fetchesAtOnce, "fetch a cancelled order", func(i int) (err error) {
 		if !outcomes[i].Refused {
+			lost := outcomes[i].Lost
 			outcomes[i], err = s.applyCancel(ctx, fetchCtx, outcomes[i].Order, outcomes[i].Done)
+			outcomes[i].Lost = lost
 		}
 		return err
 	})...)
@@ -153,7 +162,7 @@ func (s *Service) fetchCancelledOrders(ctx context.Context, outcomes []CancelOut
 
 // hadNoEffect reports whether a cancel surely had no effect. After an undocumented
 // refusal it had none if all of its orders can still be cancelled.
-func (s *Service) hadNoEffect(ctx context.Context, key redact.Secret, externalIDs []int64, err error) bool {
+func (s *Service) hadNoEffect(ctx context.Context, key redact.Secret, externalIDs []string, err error) bool {
 	switch kind, _ := hstock.KindOf(err); kind {
 	case hstock.NotSent, hstock.Refused, hstock.InvalidKey:
 		return true
@@ -183,7 +192,7 @@ func (s *Service) applyCancel(ctx, fetchCtx context.Context, order storage.Order
 		if err != nil {
 			return outcome, nil // a later poll will show the outcome
 		}
-		next, applied, err := s.db.UpdateOrder(ctx, u.next, u.delivered, u.messages)
+		next, applied, err := s.db.UpdateOrder(ctx, u.next, deliveryTime(order, u.next, len(u.delivered) > 0), u.delivered, u.messages)
 		if err != nil {
 			return outcome, err
 		}
@@ -237,7 +246,7 @@ func (s *Service) fetchCancelled(ctx context.Context, order storage.Order, done 
 			if err != nil {
 				return nil, err
 			}
-			messages = all[:1] // the goods or the code
+			messages = slices.DeleteFunc(all, func(m storage.Message) bool { return m.Kind != MessageGoods && m.Kind != MessageCode })
 		}
 		if o.Kind == storage.KindSMS {
 			messages = append(messages, aboutOrder(o, MessageRedraw, outbox.PriorityStatus, now))

@@ -201,7 +201,7 @@ func TestCancelAfterTheCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
-		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
+		testworld.Must(t, w.Market.SendSMS(number(order), "3", "code 3"))
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if outcome.Done || outcome.Refusal == "" {
@@ -256,7 +256,7 @@ func TestCodeAndUnansweredCancel(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
-		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
+		testworld.Must(t, w.Market.SendSMS(number(order), "3", "code 3"))
 		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.HTML502})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
 	"hstockbot/storage"
 )
@@ -38,8 +39,8 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	ctx, cancel := context.WithTimeout(ctx, allowTimeout)
 	defer cancel()
 	checks := make([][]CancelCheck, len(batches))
-	failures := s.parallel(len(batches), len(batches), "ask which orders can be cancelled", func(i int) error {
-		var ids []int64
+	failures := loop.Parallel(s.log, len(batches), len(batches), "ask which orders can be cancelled", func(i int) error {
+		var ids []string
 		for _, order := range batches[i].orders {
 			checks[i] = append(checks[i], CancelCheck{Order: order, Err: errUnanswered})
 			ids = append(ids, order.ExternalID)
@@ -75,7 +76,7 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 		return nil, err
 	}
 	outcomes := make([][]CancelOutcome, len(batches))
-	failures := s.parallel(len(batches), len(batches), "cancel orders", func(i int) error {
+	failures := loop.Parallel(s.log, len(batches), len(batches), "cancel orders", func(i int) error {
 		done, err := s.cancelBatch(ctx, userID, batches[i].key, batches[i].orders)
 		if len(done) > 0 && err != nil {
 			s.log.Error("outcomes of cancels not stored", "error", err)

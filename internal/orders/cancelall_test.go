@@ -43,7 +43,7 @@ func TestCancelAll(t *testing.T) {
 		}
 		for _, check := range checks {
 			if !check.Allowance.Allowed || check.Err != nil {
-				t.Errorf("order %d: %+v", check.Order.ExternalID, check)
+				t.Errorf("order %s: %+v", check.Order.ExternalID, check)
 			}
 		}
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
@@ -53,7 +53,7 @@ func TestCancelAll(t *testing.T) {
 		}
 		for _, o := range outcomes {
 			if !o.Done || o.Order.State != storage.OrderCancelled || !o.Order.Charge.Decimal.IsZero() {
-				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
+				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		testworld.Pass(time.Hour)
@@ -81,7 +81,7 @@ func TestCancelAllPartly(t *testing.T) {
 			case o.Order.ID == ids[1] && o.Done:
 			case o.Order.ID == ids[2] && !o.Done && o.Uncertain: // sent and not answered
 			default:
-				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
+				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if first := w.order(ids[0]); !first.CancelSentAt.IsZero() {
@@ -111,7 +111,7 @@ func TestUnansweredCancelAll(t *testing.T) {
 		testworld.Must(t, err)
 		for _, o := range outcomes {
 			if o.Done || !o.Uncertain {
-				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
+				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if again, err := w.service.CancelAll(t.Context(), anna, ids); err != nil || len(again) != 0 {
@@ -148,7 +148,7 @@ func TestConcurrentCancelAllsSendOneRequest(t *testing.T) {
 		for range 2 {
 			for _, o := range <-outcomes {
 				if !o.Done && !o.Uncertain {
-					t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
+					t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 				}
 			}
 		}
@@ -173,21 +173,21 @@ type panicking struct {
 	key redact.Secret // for the calls with this one
 }
 
-func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.CancelAllowance, error) {
+func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.CancelAllowance, error) {
 	if key == p.key {
 		panic("allowcancel")
 	}
 	return p.Client.AllowCancel(ctx, key, orders)
 }
 
-func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []int64) ([]hstock.Cancellation, error) {
+func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.Cancellation, error) {
 	if key == p.key {
 		panic("cancel")
 	}
 	return p.Client.Cancel(ctx, key, orders)
 }
 
-func (p *panicking) SMSStatus(context.Context, redact.Secret, int64) (hstock.SMSStatus, error) {
+func (p *panicking) SMSStatus(context.Context, redact.Secret, string) (hstock.SMSStatus, error) {
 	panic("sms_status")
 }
 
@@ -205,13 +205,13 @@ func TestPanicInOneBatch(t *testing.T) {
 		testworld.Must(t, err)
 		for i, o := range outcomes {
 			if other := i == 0; o.Uncertain != other || o.Done == other {
-				t.Errorf("order %d: got %+v", o.Order.ExternalID, o)
+				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 			}
 		}
 		if len(outcomes) != 3 || w.order(ids[2]).CancelSentAt.IsZero() {
 			t.Errorf("%d outcomes; the mark of the unsure one is %v", len(outcomes), w.order(ids[2]).CancelSentAt)
 		}
-		if _, err := service.FindExternal(t.Context(), anna, 99999); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+		if _, err := service.FindExternal(t.Context(), anna, "99999"); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("FindExternal: %v", err)
 		}
 	})

@@ -1,10 +1,10 @@
 package orders
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"hstockbot/internal/hstock"
@@ -30,10 +30,14 @@ const (
 	InProgress
 	// Busy: another purchase of the same key is in flight; the draft in Quote stays.
 	Busy
-	// Gone: the draft was discarded or superseded.
+	// Gone: the draft was discarded or superseded; of Quote only Restored is set.
 	Gone
 	// Drafted: the purchase is not confirmed; the draft in Quote stays.
 	Drafted
+	// Waiting: the purchase is confirmed, and waits for its turn to use the operator's key.
+	// Quote is the draft until then. It goes on by itself, also after a restart: the card is
+	// redrawn (SetTurnCard), or the person is notified. Discard takes it out of the queue.
+	Waiting
 )
 
 // Change is a reason why a confirm card is drawn again.
@@ -48,9 +52,13 @@ const (
 	ChangeKey
 	// ChangeCurrency: the currency of the account is another one.
 	ChangeCurrency
+	// ChangeAllowance: less of the allowance is available than the purchase takes.
+	ChangeAllowance
 )
 
-// Why a purchase was rejected, as stored with it.
+// Why a purchase was rejected, as stored with it. Where the operator's key pays,
+// ReasonOperator stands for ReasonInvalidKey, ReasonBalance, and ReasonRefused with words that
+// may tell about the operator's account.
 const (
 	ReasonRefused     = "refused"     // by the marketplace; Refusal is its sentence
 	ReasonNotSent     = "not_sent"    // the request was not sent
@@ -60,23 +68,43 @@ const (
 	ReasonBalance     = "balance"     // the balance is too low
 	ReasonGone        = "gone"        // no longer offered
 	ReasonInterrupted = "interrupted" // the process ended before the request
+	ReasonPrice       = "price"       // dearer, or in another currency, than the person has agreed to (a swap)
+	ReasonAllowance   = "allowance"   // it is too low by now, was removed, or does not pay any longer
+	ReasonOperator    = "operator"    // the operator's account can't buy it now
+	ReasonTurn        = "turn"        // its turn to use the operator's key did not come in time
 )
 
-// Outcome is the outcome of a confirmed purchase. Orders are set if it is Placed (one
+// The outcomes that Options.CountPurchase gets.
+const (
+	placedOutcome   = "placed"
+	rejectedOutcome = "rejected"
+	unknownOutcome  = "outcome_unknown"
+)
+
+// Outcome is the outcome of a confirmed purchase, without what is the operator's. Orders are set if it is Placed (one
 // order, or one for each rented phone), Quote if there is a draft (Drafted, Busy,
-// Redrawn), Changes if it is Redrawn.
+// Redrawn, Waiting), Changes if it is Redrawn.
 type Outcome struct {
 	Result   Result
 	Purchase storage.Purchase
 	Orders   []storage.Order
 	Quote    Quote
 	Changes  []Change
+	// Usual is how long the first account or code of a placed order usually takes, 0 if
+	// that is not known.
+	Usual time.Duration
 }
 
 // Confirm buys what a draft says. However often it is called, also by several
 // processes, at most one request is sent. An error (such as ErrMaintenance) means
 // that nothing was sent; the draft stays, or the claim until its lease is over.
 func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
+	outcome, err := s.confirm(ctx, userID, purchaseID, lang)
+	outcome.Purchase = outcome.Purchase.WithoutAccount()
+	return outcome, err
+}
+
+func (s *Service) confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Outcome{}, err
@@ -84,35 +112,53 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 	if p.State != storage.PurchaseDraft {
 		return s.outcomeOf(ctx, p)
 	}
+	if waits, err := s.waits(ctx, p); err != nil || waits {
+		return s.outcomeOr(ctx, p, err)
+	}
 	if err := s.CanBuy(ctx); err != nil {
 		return Outcome{}, err
 	}
-	key, err := s.db.ActiveKey(ctx, userID)
-	if errors.Is(err, storage.ErrNotFound) {
-		return Outcome{}, ErrNoKey
-	}
+	key, _, err := s.payer(ctx, userID)
 	if err != nil {
 		return Outcome{}, err
 	}
 	var changes []Change
-	if !time.Now().Before(p.ExpiresAt) {
+	left := s.draftLeft(p)
+	if left <= 0 {
 		changes = append(changes, ChangeExpired)
 	}
 	if key.ID != p.KeyID {
 		changes = append(changes, ChangeKey)
 	}
-	if len(changes) > 0 {
+	restored, err := s.db.DrawnBeforeRestoration(ctx, p.ID)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(changes) > 0 || restored {
 		return s.redrawDraft(ctx, p, changes, lang)
 	}
+	if now := time.Now(); !now.Before(p.ExpiresAt) { // the clock was set forward a moment ago
+		if err := s.db.MoveDrafts(ctx, map[int64]time.Time{p.ID: now.Add(left)}); err != nil {
+			return Outcome{}, err
+		}
+	}
 	claim, err := s.claim(ctx, p)
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrAllowanceLow):
+		return s.redrawDraft(ctx, p, []Change{ChangeAllowance}, lang)
+	case errors.Is(err, storage.ErrNoAllowance):
+		return s.redrawDraft(ctx, p, []Change{ChangeKey}, lang)
+	case errors.Is(err, storage.ErrNoOperatorKey):
+		return Outcome{}, ErrOperator
+	case errors.Is(err, storage.ErrKeyBusy):
+		return s.queueForTurn(ctx, p)
+	case err != nil:
 		return Outcome{}, err
 	}
 	if claim == nil {
 		return s.afterLostClaim(ctx, userID, purchaseID)
 	}
-	defer s.slotFreed.notify()
-	return claim.execute(ctx, key, lang)
+	return claim.run(ctx, key, lang)
 }
 
 // Outcome returns the present outcome of a purchase and changes nothing.
@@ -132,7 +178,7 @@ func (s *Service) outcomeOf(ctx context.Context, p storage.Purchase) (Outcome, e
 		if err != nil {
 			return Outcome{}, err
 		}
-		outcome.Result, outcome.Orders = Placed, orders
+		outcome.Result, outcome.Orders, outcome.Usual = Placed, orders, s.Usual(ctx, orders[0])
 	case storage.PurchaseRejected:
 		outcome.Result = Rejected
 	case storage.PurchaseOutcomeUnknown, storage.PurchaseDismissed:
@@ -145,8 +191,17 @@ func (s *Service) outcomeOf(ctx context.Context, p storage.Purchase) (Outcome, e
 			return Outcome{}, err
 		}
 		outcome.Result, outcome.Quote = Drafted, quote
+		if waits, err := s.waits(ctx, p); err != nil {
+			return Outcome{}, err
+		} else if waits {
+			outcome.Result = Waiting
+		}
 	default:
-		outcome.Result = Gone
+		restored, err := s.db.DrawnBeforeRestoration(ctx, p.ID)
+		if err != nil {
+			return Outcome{}, err
+		}
+		outcome.Result, outcome.Quote.Restored = Gone, restored
 	}
 	return outcome, nil
 }
@@ -164,20 +219,26 @@ func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) 
 
 // redrawDraft replaces an unclaimed draft by one on the present terms.
 func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes []Change, lang string) (Outcome, error) {
-	quote, err := s.Draft(ctx, intentOf(p, lang))
+	quote, err := s.DraftAgain(ctx, p, lang)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if quote.Purchase.Total().GreaterThan(p.Total()) {
+	if quote.Purchase.Shown().GreaterThan(p.Shown()) {
 		changes = append(changes, ChangePrice)
 	}
 	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
 }
 
-// purchaseClaim claims the purchase and its key's slot, and waits a few seconds for the slot.
-// It returns nil if the purchase can't be claimed.
+// claim claims the purchase and its key's slot, and waits a few seconds for the slot. It
+// returns nil if the purchase can't be claimed. For the slot of the operator's key it does
+// not wait, nor does it pass those who do: the error is storage.ErrKeyBusy.
 func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim, error) {
-	c := &purchaseClaim{s: s, p: p, owner: s.owner + "/" + fmt.Sprint(p.ID)}
+	c := &purchaseClaim{s: s, p: p, owner: s.leaseOwner(p.ID)}
+	if p.House {
+		if queue, err := s.db.Turns(ctx, 1); err != nil || len(queue) > 0 {
+			return nil, cmp.Or(err, storage.ErrKeyBusy)
+		}
+	}
 	timeout := time.NewTimer(slotTimeout)
 	defer timeout.Stop()
 	for {
@@ -188,10 +249,9 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim
 			if !claimed {
 				return nil, nil
 			}
-			s.checkpoint("claimed")
 			return c, nil
 		}
-		if !errors.Is(err, storage.ErrKeyBusy) {
+		if !errors.Is(err, storage.ErrKeyBusy) || p.House {
 			return nil, err
 		}
 		pause := time.NewTimer(slotRetry) // another process may hold the slot
@@ -209,15 +269,48 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim
 	}
 }
 
+func (s *Service) leaseOwner(purchaseID int64) string { return s.owner + "/" + fmt.Sprint(purchaseID) }
+
 // purchaseClaim is a purchase that only this call may send.
 type purchaseClaim struct {
-	s     *Service
-	p     storage.Purchase
-	owner string
+	s      *Service
+	p      storage.Purchase
+	owner  string
+	agreed bool // the person is not asked again: on worse terms it is rejected
+}
+
+// run executes the claim and frees the key's slot.
+func (c *purchaseClaim) run(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+	defer c.s.freeSlot(c.p)
+	ended := false
+	defer func() {
+		if !ended {
+			c.settlePanicked(ctx)
+		}
+	}()
+	outcome, err := c.execute(ctx, key, lang)
+	ended = true
+	return outcome, err
+}
+
+// settlePanicked settles a purchase whose handling has panicked, because the settle loop
+// does so only when the lease is over.
+func (c *purchaseClaim) settlePanicked(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if c.p.SentAt.IsZero() {
+		_, err = c.reject(ctx, ReasonInterrupted, "")
+	} else {
+		_, err = c.markOutcomeUnknown(ctx, "")
+	}
+	if err != nil {
+		c.s.log.Error("purchase not settled after a panic", "purchase", c.p.ID, "error", err)
+	}
 }
 
 // execute reads the terms once more, sends the one request, and records the outcome.
 func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang string) (Outcome, error) {
+	c.s.checkpoint("claimed")
 	terms, err := c.s.readTerms(ctx, key, intentOf(c.p, lang))
 	if err != nil {
 		return c.reject(ctx, reasonOf(err), refusalOf(err))
@@ -227,6 +320,9 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 		return c.reject(ctx, ReasonStock, "")
 	}
 	next := terms.apply(c.p)
+	if c.agreed && (next.Currency != c.p.Currency || next.Total().GreaterThan(c.p.Total())) {
+		return c.reject(ctx, ReasonPrice, "")
+	}
 	if next.Currency != c.p.Currency {
 		return c.redraw(ctx, next, ChangeCurrency)
 	}
@@ -244,6 +340,9 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 	now := time.Now()
 	sending, err := c.s.db.StartSending(ctx, c.p.ID, c.owner,
 		storage.Terms{Rate: next.Rate, Balance: next.Balance, Currency: next.Currency, Stock: next.Stock, Variants: next.Variants}, now, now.Add(purchaseLease))
+	if errors.Is(err, storage.ErrAmbiguous) {
+		return c.reject(ctx, ReasonNotSent, "") // from either state; nothing is sent
+	}
 	if err != nil {
 		return Outcome{}, err // still claimed: rejected when the lease is over
 	}
@@ -252,19 +351,20 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	placements, err := c.send(ctx, key.Secret)
+	placements, err := c.send(ctx, key.Secret, now.Add(purchaseLease-hstock.PurchaseTimeout))
 	c.s.checkpoint("answered")
 	return c.record(ctx, key, placements, err)
 }
 
-// send makes the one request.
-func (c *purchaseClaim) send(ctx context.Context, key redact.Secret) ([]storage.Placement, error) {
+// send makes the one request, unless it is later than before: then its lease could end
+// while it is in flight.
+func (c *purchaseClaim) send(ctx context.Context, key redact.Secret, before time.Time) ([]storage.Placement, error) {
 	if c.p.Kind != storage.KindSMS {
-		id, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link})
+		id, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link, SendBefore: before})
 		return []storage.Placement{{ExternalID: id}}, err
 	}
 	phones, err := c.s.market.AddSMS(ctx, key, hstock.AddSMSRequest{
-		ProjectID: c.p.Rental.Project, Quantity: int(c.p.Quantity), Country: c.p.Rental.Country, Phone: c.p.Rental.Phone,
+		ProjectID: c.p.Rental.Project, Quantity: int(c.p.Quantity), Country: c.p.Rental.Country, Phone: c.p.Rental.Phone, SendBefore: before,
 	})
 	placements := make([]storage.Placement, 0, len(phones))
 	for _, p := range phones {
@@ -276,6 +376,7 @@ func (c *purchaseClaim) send(ctx context.Context, key redact.Secret) ([]storage.
 // record stores the answer to the one request. It ignores the cancelling of ctx: an
 // order id that is not stored is lost.
 func (c *purchaseClaim) record(ctx context.Context, key storage.Key, placements []storage.Placement, err error) (Outcome, error) {
+	tap := ctx
 	ctx = context.WithoutCancel(ctx)
 	if err == nil {
 		return c.place(ctx, placements)
@@ -290,7 +391,7 @@ func (c *purchaseClaim) record(ctx context.Context, key storage.Key, placements 
 	case hstock.Refused:
 		return c.reject(ctx, ReasonRefused, refusalOf(err))
 	case hstock.RefusedOther:
-		if c.balanceUnchanged(ctx, key.Secret) {
+		if c.balanceUnchanged(tap, key.Secret) {
 			return c.reject(ctx, ReasonRefused, refusalOf(err))
 		}
 	}
@@ -298,13 +399,30 @@ func (c *purchaseClaim) record(ctx context.Context, key storage.Key, placements 
 	return c.markOutcomeUnknown(ctx, refusalOf(err))
 }
 
-// balanceUnchanged reports whether the balance has surely not fallen since before the
-// request. Then an undocumented refusal means that nothing was bought.
+// balanceUnchanged reports whether two readings prove that nothing was charged, the
+// second one when the marketplace has had time to charge. Then an undocumented refusal
+// means that nothing was bought.
 func (c *purchaseClaim) balanceUnchanged(ctx context.Context, key redact.Secret) bool {
+	if !c.readsUnchanged(ctx, key) {
+		return false
+	}
+	pause := time.NewTimer(checkIntervals[0])
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return c.readsUnchanged(ctx, key)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// readsUnchanged makes one reading of balanceUnchanged. A higher balance proves nothing: a
+// top-up may hide the charge.
+func (c *purchaseClaim) readsUnchanged(ctx context.Context, key redact.Secret) bool {
 	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
 	defer cancel()
 	balance, err := c.s.market.Balance(ctx, key)
-	if err != nil || balance.Currency != c.p.Currency || balance.Amount.LessThan(c.p.Balance) || !wouldShow(balance.Amount, smallestCharge(c.p)) {
+	if err != nil || balance.Currency != c.p.Currency || !balance.Amount.Equal(c.p.Balance) || !wouldShow(balance.Amount, smallestCharge(c.p)) {
 		return false
 	}
 	disturbed, err := c.s.db.BalanceMayHaveChanged(ctx, c.p, c.p.SentAt) // a refund may hide the charge
@@ -317,7 +435,7 @@ func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placemen
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		var err error
-		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, placements, now, now.Add(firstPoll(c.p.Kind)), announceRental)
+		orders, placed, err = c.s.db.PlacePurchase(ctx, c.p, placements, now, now.Add(c.s.firstPoll(c.p)), announceRental)
 		if err != nil && !logged {
 			// This process keeps trying to store them. If it ends before that, the outcome
 			// becomes unknown, and an operator finds the order ids in the log.
@@ -329,53 +447,28 @@ func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placemen
 		return err
 	})
 	if err != nil {
-		c.s.mu.Lock()
-		c.s.unrecorded[c.p.ID] = unrecorded{purchase: c.p, placements: placements}
-		c.s.mu.Unlock()
-		c.s.settleLoop.Wake()
+		c.s.keepUnrecorded(c.p, placements)
 		return Outcome{Result: InProgress, Purchase: c.p}, nil //nolint:nilerr // it is logged, and stored later
 	}
 	if !placed { // adopted or placed meanwhile
+		if err := c.s.importLate(ctx, c.p, placements); err != nil {
+			c.s.log.Error("late order not imported yet", "purchase", c.p.ID, "error", err)
+			c.s.keepUnrecorded(c.p, placements)
+		}
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
+	c.s.count(placedOutcome, "")
 	c.s.checkpoint("placed")
 	c.s.wakeOutbox()
-	c.s.pollLoop.Wake()
+	c.s.wakePolls()
 	c.p.State = storage.PurchasePlaced
-	return Outcome{Result: Placed, Purchase: c.p, Orders: orders}, nil
-}
-
-// unrecorded holds the orders of a purchase that the database did not accept yet.
-type unrecorded struct {
-	purchase   storage.Purchase
-	placements []storage.Placement
-}
-
-// recordUnrecorded tries to store the unrecorded orders, and notifies their people.
-func (s *Service) recordUnrecorded(ctx context.Context) error {
-	s.mu.Lock()
-	pending := maps.Clone(s.unrecorded)
-	s.mu.Unlock()
-	var failures []error
-	for id, u := range pending {
-		now := time.Now()
-		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.placements, now, now, announceRental)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		s.mu.Lock()
-		delete(s.unrecorded, id)
-		s.mu.Unlock()
-		if placed {
-			s.pollLoop.Wake()
-			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
-		}
-	}
-	return errors.Join(failures...)
+	return Outcome{Result: Placed, Purchase: c.p, Orders: orders, Usual: c.s.Usual(ctx, orders[0])}, nil
 }
 
 func (c *purchaseClaim) reject(ctx context.Context, reason, refusal string) (Outcome, error) {
+	if c.p.House {
+		reason, refusal = hideAccount(reason, refusal)
+	}
 	rejected := false
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		var err error
@@ -388,12 +481,16 @@ func (c *purchaseClaim) reject(ctx context.Context, reason, refusal string) (Out
 	if !rejected {
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
+	c.s.count(rejectedOutcome, reason)
 	c.s.checkpoint("rejected")
 	c.p.State, c.p.Reason, c.p.Refusal = storage.PurchaseRejected, reason, refusal
 	return Outcome{Result: Rejected, Purchase: c.p}, nil
 }
 
 func (c *purchaseClaim) markOutcomeUnknown(ctx context.Context, refusal string) (Outcome, error) {
+	if c.p.House {
+		_, refusal = hideAccount("", refusal)
+	}
 	err := c.retryWrite(ctx, func(ctx context.Context) error {
 		return c.s.markOutcomeUnknown(ctx, c.p, refusal)
 	})
@@ -405,7 +502,7 @@ func (c *purchaseClaim) markOutcomeUnknown(ctx context.Context, refusal string) 
 }
 
 func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
-	now := time.Now()
+	now, age := time.Now(), loop.StartStopwatch()
 	next.CreatedAt, next.ExpiresAt = now, now.Add(draftLifetime)
 	next, redrawn, err := c.s.db.ReplaceClaimed(ctx, c.p.ID, c.owner, next)
 	if err != nil {
@@ -414,6 +511,7 @@ func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, chang
 	if !redrawn {
 		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
 	}
+	c.s.keepDraftAge(next.ID, age)
 	quote, err := c.s.quote(ctx, next)
 	if err != nil {
 		return Outcome{}, err
@@ -446,6 +544,8 @@ func reasonOf(err error) string {
 	switch kind, _ := hstock.KindOf(err); {
 	case kind == hstock.InvalidKey:
 		return ReasonInvalidKey
+	case errors.Is(err, ErrOperator):
+		return ReasonOperator
 	case errors.Is(err, hstock.ErrServiceNotFound), errors.Is(err, ErrDelisted):
 		return ReasonGone
 	case kind == hstock.Refused, kind == hstock.RefusedOther:

@@ -188,7 +188,7 @@ func TestRejectedReasons(t *testing.T) {
 // TestUnreachableMarketplaceRejects: the request was not sent.
 func TestUnreachableMarketplaceRejects(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		gone := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+		gone := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
 			w.CutMarket() // between reading the terms and the request
 			return w.client.Add(ctx, key, request)
 		}})
@@ -239,6 +239,18 @@ func TestUnknownOutcomes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTopUpHidesTheCharge: a balance that has risen does not prove that nothing was bought.
+func TestTopUpHidesTheCharge(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 2)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Internal error", Commit: true})
+		w.at("answered", func() { testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "150")) })
+		if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
+		}
+	})
 }
 
 func TestKeyHasOneSlot(t *testing.T) {
@@ -360,5 +372,66 @@ func TestCurrencyChangeIsConfirmedAgain(t *testing.T) {
 			t.Errorf("got %+v, want the card redrawn because of the currency", outcome)
 		}
 		w.wantCalls("add", 0)
+	})
+}
+
+// TestPriceInAnotherCurrency: 1.25 EUR is not paid with 100 USD, and is not $1.25.
+func TestPriceInAnotherCurrency(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{
+			Action: "inventory", Kind: market.Answer, Times: market.Always,
+			Body: `{"service":1,"stock":50,"available":true,"rate":"1.25 EUR","min":1,"max":50,"entityType":"product"}`,
+		})
+		if outcome := w.confirm(p); outcome.Result != orders.Rejected {
+			t.Errorf("got %+v, want the purchase rejected", outcome)
+		}
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(market.GmailUSA), Quantity: 1})
+		if kind, _ := hstock.KindOf(err); kind != hstock.Unreadable {
+			t.Errorf("got %v, want an unreadable answer", err)
+		}
+		w.wantCalls("add", 0)
+	})
+}
+
+// TestPurchaseThatWakesUpLate: while a process sleeps, its purchase gets an unknown
+// outcome and a verdict. It must send nothing after that.
+func TestPurchaseThatWakesUpLate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		sleeper := orders.New(orders.Options{
+			DB: w.db, Market: w.client, SMMRatePer: 1000, Wake: w.outbox.Wake, Log: w.logger(),
+			Checkpoint: func(step string) {
+				if step == "sending" {
+					time.Sleep(6 * time.Minute)
+				}
+			},
+		})
+		outcome, err := sleeper.Confirm(t.Context(), anna, p.ID, "en")
+		testworld.Must(t, err)
+		if n := w.Market.Count("add"); n != 0 || outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("%d requests, result %d", n, outcome.Result)
+		}
+	})
+}
+
+// TestServicesThatNeedMoreAreNotDrafted: neither is an item whose kind has changed.
+func TestServicesThatNeedMoreAreNotDrafted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, kind := range []string{"Custom Comments", "Package", "mentions"} {
+			item := w.item(market.InstagramFollowers)
+			item.Type = kind
+			_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: item, Quantity: 100, Link: "https://instagram.com/anna"})
+			var needs *orders.NeedsMoreError
+			if !errors.As(err, &needs) || needs.Type != kind {
+				t.Errorf("%q: got %v", kind, err)
+			}
+		}
+		item := w.item(market.GmailUSA)
+		item.EntityType = hstock.EntitySMM
+		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: item, Quantity: 1, Link: "https://instagram.com/anna"})
+		if !errors.Is(err, orders.ErrDelisted) {
+			t.Errorf("a product as an SMM service: got %v", err)
+		}
 	})
 }

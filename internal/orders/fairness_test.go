@@ -2,10 +2,10 @@ package orders_test
 
 import (
 	"fmt"
-	"strconv"
 	"testing"
 	"time"
 
+	"hstockbot/internal/callrate"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/redact"
@@ -17,14 +17,14 @@ import (
 // TestFairnessBetweenKeys: at HSTOCK_RATE 5, one key has a hundred phones and nine keys
 // have one phone each. None of the nine waits for the hundred.
 //
-// Polls get 80 % of 5 calls, 4 a second for ten keys. A new phone needs one in 2.75 s,
-// 0.36 a second, and fewer later, which is less than the equal share of 0.4. So the nine
-// get all the polls they need, and the hundred the rest: at first 4 − 9·0.36 = 0.7 a
-// second, later the 2 a second of their key.
+// Nobody taps, so polls get all 5 calls a second, for ten keys. A new phone needs one in
+// 2.75 s, 0.36 a second, and fewer later, which is less than the equal share of 0.5. So the
+// nine get all the polls they need, and the hundred the rest: at first 5 − 9·0.36 = 1.7 a
+// second, later up to 4.
 func TestFairnessBetweenKeys(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const (
-			polls = 4 // a second
+			polls = 5 // a second
 			keys  = 10
 			// Between two polls of one of the nine phones are its interval, one poll of each
 			// key, and in the beginning the second calls of the first polls.
@@ -32,11 +32,12 @@ func TestFairnessBetweenKeys(t *testing.T) {
 		)
 		testworld.Must(t, w.service.Stop(t.Context()))
 		w.client.Close()
+		limiter := callrate.New(callrate.Options{Most: 5})
 		var err error
-		w.client, err = hstock.New(hstock.Options{URL: "http://market", Dial: w.Net.Dial, Rate: 5})
+		w.client, err = hstock.New(hstock.Options{URL: "http://market", Dial: w.Net.Dial, Limiter: limiter})
 		testworld.Must(t, err)
 		defer w.client.Close()
-		w.service = orders.New(orders.Options{DB: w.db, Market: w.client, SMMRatePer: 1000, Rate: 5, Wake: w.outbox.Wake, Log: w.logger()})
+		w.service = orders.New(orders.Options{DB: w.db, Market: w.client, SMMRatePer: 1000, Limiter: limiter, Wake: w.outbox.Wake, Log: w.logger()})
 		testworld.Must(t, w.Market.SetNumbers(market.ProjectTelegram, market.CountryUS, 200))
 		for range 10 {
 			w.rent(10)
@@ -49,7 +50,7 @@ func TestFairnessBetweenKeys(t *testing.T) {
 			quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: user, Rental: telegramUS, Quantity: 1})
 			testworld.Must(t, err)
 			order := w.confirm(quote.Purchase).Orders[0]
-			single[strconv.FormatInt(order.ExternalID, 10)] = order
+			single[order.ExternalID] = order
 		}
 
 		w.service.Start()
@@ -84,9 +85,9 @@ func TestFairnessBetweenKeys(t *testing.T) {
 		if len(polledAt) != 100+keys-1 {
 			t.Errorf("%d phones were polled, want all", len(polledAt))
 		}
-		// The hundred get what the nine leave: 60 s·0.7 and 180 s·2.
-		if left := all - 9*47; left < 300 {
-			t.Errorf("%d polls for the hundred phones, want about 400", left)
+		// The hundred get what the nine leave.
+		if left := all - 9*47; left < 600 {
+			t.Errorf("%d polls for the hundred phones, want about 700", left)
 		}
 		if most := polls * 240; all > most+2 {
 			t.Errorf("%d polls in four minutes, want at most %d", all, most)

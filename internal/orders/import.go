@@ -16,12 +16,13 @@ import (
 type externalOrder struct {
 	order     storage.Order
 	delivered []redact.Secret
-	sms       SMS
+	received  []SMS
 }
 
 // FindExternal fetches an order that is not stored here, with the person's own key.
-// hstock.ErrOrderNotFound: the key has no order with this id.
-func (s *Service) FindExternal(ctx context.Context, userID, externalID int64) (storage.Order, error) {
+// hstock.ErrOrderNotFound: the key has no order with this id. So it is with the operator's
+// key, for every id and without a request: orders of that account are other people's.
+func (s *Service) FindExternal(ctx context.Context, userID int64, externalID string) (storage.Order, error) {
 	found, err := s.fetchExternal(ctx, userID, externalID)
 	return found.order, err
 }
@@ -29,7 +30,7 @@ func (s *Service) FindExternal(ctx context.Context, userID, externalID int64) (s
 // Import stores an order that was placed outside the bot. From then on it is polled, and
 // what it has already delivered is sent. It is fetched again, because the id comes from
 // a button's data. An order that the person already has is returned as it is.
-func (s *Service) Import(ctx context.Context, userID, externalID int64) (storage.Order, error) {
+func (s *Service) Import(ctx context.Context, userID int64, externalID string) (storage.Order, error) {
 	found, err := s.fetchExternal(ctx, userID, externalID)
 	if err != nil {
 		return storage.Order{}, err
@@ -37,9 +38,9 @@ func (s *Service) Import(ctx context.Context, userID, externalID int64) (storage
 	now := time.Now().Add(cardDelay)
 	order, err := s.db.ImportOrder(ctx, found.order, found.delivered, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind != storage.KindSMS {
-			return orderMessages(o, o, fresh, now)
+			return orderMessages(o, o, fresh, found.delivered, now)
 		}
-		messages, err := rentalMessages(o, o, found.sms, len(fresh) > 0, now)
+		messages, err := rentalMessages(o, o, found.received, now, swapAfter)
 		if o.State == storage.OrderOpen {
 			messages = append(messages, announceRental(o)...)
 		}
@@ -52,19 +53,25 @@ func (s *Service) Import(ctx context.Context, userID, externalID int64) (storage
 		return storage.Order{}, err
 	}
 	s.wakeOutbox()
-	s.pollLoop.Wake()
+	s.wakePolls()
 	return order, nil
 }
 
 // fetchExternal fetches the id as an order of goods and as a phone in parallel. The
 // answer to another person's order is the same as to one that does not exist.
-func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (externalOrder, error) {
-	key, err := s.db.ActiveKey(ctx, userID)
+func (s *Service) fetchExternal(ctx context.Context, userID int64, externalID string) (externalOrder, error) {
+	key, err := s.db.OwnKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
+		if paying, err := s.db.ActiveKey(ctx, userID); err == nil && paying.House {
+			return externalOrder{}, hstock.ErrOrderNotFound
+		}
 		return externalOrder{}, ErrNoKey
 	}
 	if err != nil {
 		return externalOrder{}, err
+	}
+	if s.db.IsOperatorKey(key.Secret) {
+		return externalOrder{}, hstock.ErrOrderNotFound
 	}
 	var (
 		answer    rentalAnswer
@@ -74,7 +81,7 @@ func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (
 	go func() {
 		defer close(done)
 		answerErr = loop.Recover(s.log, "fetch a phone", func() (err error) {
-			answer, err = s.readRental(ctx, key.Secret, externalID, true, hstock.SMSUnknown)
+			answer, err = s.readRental(ctx, storage.DueOrder{Order: storage.Order{ExternalID: externalID}, Key: key.Secret}, true)
 			return err
 		})
 	}()
@@ -89,9 +96,9 @@ func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (
 	switch {
 	case answerErr == nil && !isProduct: // status may answer for phones too
 		order.Kind, order.Quantity, order.Rental.Phone = storage.KindSMS, 1, answer.phone
-		found := externalOrder{order: afterRental(order, answer, now), sms: answer.sms}
-		if !answer.sms.empty() {
-			found.delivered = []redact.Secret{answer.sms.record()}
+		found := externalOrder{order: afterRental(order, answer, nil, now), received: answer.received}
+		for _, sms := range answer.received {
+			found.delivered = append(found.delivered, sms.record())
 		}
 		return found, nil
 	// Without a type it may be a phone, unless the phone's actions refuse the id.
@@ -100,7 +107,7 @@ func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (
 		if isProduct {
 			order.Kind, order.Quantity = storage.KindProduct, quantityOf(status)
 		}
-		return externalOrder{order: afterStatus(order, status, now), delivered: status.Accounts}, nil
+		return externalOrder{order: afterStatus(order, status, nil, now), delivered: status.Accounts}, nil
 	case refused(err) && refused(answerErr):
 		return externalOrder{}, hstock.ErrOrderNotFound
 	case err == nil, refused(err):
@@ -108,6 +115,31 @@ func (s *Service) fetchExternal(ctx context.Context, userID, externalID int64) (
 	}
 	s.pauseRefusedKey(ctx, key.ID, key.UserID, err)
 	return externalOrder{}, err
+}
+
+// importLate imports orders whose ids came after their purchase was settled with others:
+// the person adopted another order meanwhile. They are real, so none may be lost: the
+// error is one that may pass.
+func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements []storage.Placement) error {
+	var failures []error
+	for _, placement := range placements {
+		if p.House { // nobody imports with the operator's key; an operator finds it in the log
+			s.log.Error("late order of the operator's key not stored", "purchase", p.ID, "order", placement.ExternalID)
+			continue
+		}
+		taken, err := s.db.ExternalIDTaken(ctx, p.UserID, p.Kind, placement.ExternalID)
+		if err == nil && !taken {
+			s.log.Warn("order placed after its purchase was settled", "purchase", p.ID, "order", placement.ExternalID)
+			_, err = s.Import(ctx, p.UserID, placement.ExternalID)
+		}
+		kind, _ := hstock.KindOf(err)
+		if errors.Is(err, ErrNoKey) || kind == hstock.InvalidKey || refused(err) {
+			s.log.Error("late order not imported", "purchase", p.ID, "order", placement.ExternalID, "error", err)
+			err = nil
+		}
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
 }
 
 // quantityOf returns how many pieces an order of goods is for, 0 if that is not known:

@@ -16,7 +16,7 @@ import (
 )
 
 // addExternal places an order outside the bot.
-func (w *world) addExternal(service, quantity int64, link string) int64 {
+func (w *world) addExternal(service, quantity int64, link string) string {
 	w.t.Helper()
 	id, err := w.client.Add(w.t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: service, Quantity: quantity, Link: link})
 	testworld.Must(w.t, err)
@@ -29,30 +29,30 @@ func TestImport(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		goods := w.addExternal(market.GmailUSA, 3, "")
-		testworld.Must(t, w.Market.Deliver(goods, 1))
+		testworld.Must(t, w.Market.Deliver(numberOf(goods), 1))
 		smm := w.addExternal(1, 1000, "https://instagram.com/anna")
 		phones, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
 		testworld.Must(t, err)
-		testworld.Must(t, w.Market.SendCode(phones[0].Order, "515151"))
+		testworld.Must(t, w.Market.SendCode(numberOf(phones[0].Order), "515151"))
 
-		for id, want := range map[int64]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, phones[0].Order: storage.KindSMS} {
+		for id, want := range map[string]storage.Kind{goods: storage.KindProduct, smm: storage.KindSMM, phones[0].Order: storage.KindSMS} {
 			found, err := w.service.FindExternal(t.Context(), anna, id)
 			testworld.Must(t, err)
 			if found.Kind != want || !found.Charge.Valid {
-				t.Errorf("%d is found as %+v", id, found)
+				t.Errorf("%s is found as %+v", id, found)
 			}
 			if n, err := w.db.CountOrders(t.Context(), anna, storage.FilterAll); err != nil || n != 0 {
 				t.Fatalf("FindExternal has stored %d orders, %v", n, err)
 			}
 		}
-		for _, id := range []int64{goods, smm, phones[0].Order} {
+		for _, id := range []string{goods, smm, phones[0].Order} {
 			order, err := w.service.Import(t.Context(), anna, id)
 			testworld.Must(t, err)
 			if again, err := w.service.Import(t.Context(), anna, id); err != nil || again.ID != order.ID {
 				t.Errorf("imported twice: %d and %d, %v", order.ID, again.ID, err)
 			}
 		}
-		testworld.Must(t, w.Market.Finish(goods))
+		testworld.Must(t, w.Market.Finish(numberOf(goods)))
 		testworld.Pass(2 * time.Hour)
 		if got, want := fmt.Sprint(w.accounts()), fmt.Sprint(w.Market.Orders()[0].Accounts); got != want {
 			t.Errorf("arrived %s, delivered %s", got, want)
@@ -79,7 +79,7 @@ func TestImportOfUnknownQuantity(t *testing.T) {
 	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
 	inWorld(t, func(t *testing.T, w *world) {
 		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
-		order, err := service.Import(t.Context(), anna, 77)
+		order, err := service.Import(t.Context(), anna, "77")
 		testworld.Must(t, err)
 		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 {
 			t.Errorf("imported as %+v", order)
@@ -101,17 +101,17 @@ func TestPhoneIsNotImportedAsSMM(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		status := hstock.Status{RawStatus: "Pending", State: hstock.StatePending}
 		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
-		if found, err := service.FindExternal(t.Context(), anna, 77); err != nil || found.Kind != storage.KindSMM {
+		if found, err := service.FindExternal(t.Context(), anna, "77"); err != nil || found.Kind != storage.KindSMM {
 			t.Errorf("refused as a phone, it is %q, %v", found.Kind, err)
 		}
 		for _, action := range []string{"sms_status", "sms_code"} {
 			w.Market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
 		}
-		if order, err := service.Import(t.Context(), anna, 77); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
+		if order, err := service.Import(t.Context(), anna, "77"); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("imported as %q, %v", order.Kind, err)
 		}
 		status.EntityType = hstock.EntitySMM // then it is certain
-		if order, err := service.Import(t.Context(), anna, 77); err != nil || order.Kind != storage.KindSMM {
+		if order, err := service.Import(t.Context(), anna, "77"); err != nil || order.Kind != storage.KindSMM {
 			t.Errorf("imported as %q, %v", order.Kind, err)
 		}
 	})
@@ -124,7 +124,7 @@ func TestFindExternalFails(t *testing.T) {
 		id := w.addExternal(market.GmailUSA, 1, "")
 		w.addBoris()
 		var answers []string
-		for _, n := range []int64{id, 99999, 0, -5} {
+		for _, n := range []string{id, "99999", "0", "-5", "x y"} {
 			_, err := w.service.FindExternal(t.Context(), boris, n)
 			_, takeErr := w.service.Import(t.Context(), boris, n)
 			answers = append(answers, fmt.Sprint(err), fmt.Sprint(takeErr))
@@ -151,9 +151,9 @@ func TestImportedOrderCanBeAdoptedByAnotherPerson(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 		p := w.draft(market.GmailUSA, 1)
 		w.confirm(p)
-		_, err := w.service.Import(t.Context(), boris, market.FirstOrder)
+		_, err := w.service.Import(t.Context(), boris, idOf(market.FirstOrder))
 		testworld.Must(t, err)
-		if _, err := w.service.Adopt(t.Context(), anna, p.ID, market.FirstOrder); err != nil {
+		if _, err := w.service.Adopt(t.Context(), anna, p.ID, idOf(market.FirstOrder)); err != nil {
 			t.Errorf("adopting: %v", err)
 		}
 	})

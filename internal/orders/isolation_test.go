@@ -20,7 +20,7 @@ func TestDamagedPurchaseDoesNotDelayOthers(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose, Times: 2})
 		w.confirm(w.draft(market.GmailUSA, 1))
 		w.confirm(w.draftFor(boris, market.GmailUSA, 1))
-		w.corrupt(`UPDATE purchases SET link_sealed = ? WHERE user_id = ?`, unreadable, anna)
+		w.Exec(`UPDATE purchases SET link_sealed = ? WHERE user_id = ?`, unreadable, anna)
 		testworld.Pass(20 * time.Minute)
 		if !w.notified(boris, orders.MessageVerdict) {
 			t.Error("Boris never gets a verdict")
@@ -34,8 +34,8 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.confirm(w.draft(market.GmailUSA, 1))
 		w.confirm(w.draftFor(boris, market.GmailUSA, 1))
-		w.corrupt(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, unreadable, anna)
-		w.corrupt(`UPDATE orders SET next_poll_at = (SELECT MIN(next_poll_at) FROM orders)`)
+		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, unreadable, anna)
+		w.Exec(`UPDATE orders SET next_poll_at = (SELECT MIN(next_poll_at) FROM orders)`)
 		testworld.Must(t, w.Market.Finish(market.FirstOrder+1))
 		testworld.Pass(20 * time.Minute)
 		if !w.notified(boris, orders.MessageGoods) {
@@ -48,16 +48,17 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 // stored is kept, stored later, and the person is notified.
 func TestOrderIsRecordedWhenTheDatabaseRecovers(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.restart(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+		var accept func()
+		w.restart(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
 			id, err := w.client.Add(ctx, key, request)
-			w.corrupt(`CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'disk full'); END`)
+			accept = w.Refuse(`INSERT ON orders FOR EACH ROW`)
 			return id, err
 		}}, 0)
 		p := w.draft(market.GmailUSA, 1)
 		if outcome := w.confirm(p); outcome.Result != orders.InProgress {
 			t.Errorf("got %v, want InProgress", outcome.Result)
 		}
-		w.corrupt(`DROP TRIGGER full`)
+		accept()
 		testworld.Pass(10 * time.Minute)
 		if again := w.confirm(p); again.Result != orders.Placed {
 			t.Errorf("later: %v, want Placed", again.Result)

@@ -38,19 +38,17 @@ func (l QuantityLimits) Allows(quantity int64) error {
 // LimitsOf returns the limits of an item. The live figures of the inventory come
 // first; it has none for SMM services, for which those of the catalogue are used.
 func LimitsOf(item hstock.Item, inventory hstock.Inventory) QuantityLimits {
-	limits := QuantityLimits{Min: max(item.Min, 1), Max: item.Max, SoldOut: !inventory.Available}
+	inventory.EntityType = item.EntityType
+	limits := QuantityLimits{Min: max(item.Min, 1), Max: item.Max, SoldOut: inventory.SoldOut()}
 	if inventory.Min > 0 {
 		limits.Min = inventory.Min
 	}
 	if inventory.Max > 0 {
 		limits.Max = inventory.Max
 	}
-	if kindOf(item) == storage.KindProduct {
-		if inventory.Stock <= 0 {
-			limits.SoldOut = true
-		} else if len(inventory.Subproducts) <= 1 && (limits.Max == 0 || inventory.Stock < limits.Max) {
-			limits.Max = inventory.Stock
-		}
+	oneStock := kindOf(item) == storage.KindProduct && !inventory.StockUnknown && len(inventory.Subproducts) <= 1
+	if oneStock && inventory.Stock > 0 && (limits.Max == 0 || inventory.Stock < limits.Max) {
+		limits.Max = inventory.Stock
 	}
 	if limits.Max > 0 && limits.Max < limits.Min {
 		limits.SoldOut = true // fewer are left than the smallest quantity

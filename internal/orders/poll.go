@@ -19,6 +19,13 @@ import (
 // pollOnce starts the due polls that the queue allows, all in parallel: a failing
 // order or a slow key delays no other.
 func (s *Service) pollOnce(ctx context.Context) (time.Duration, error) {
+	err := s.pollClock.AfterStep(func() error {
+		s.queue.readAllNext()
+		return errors.Join(s.savePollResults(ctx), s.db.PullPolls(ctx, time.Now(), maxPollPause, pollLease))
+	})
+	if err != nil {
+		return 0, err
+	}
 	now := time.Now()
 	if pause := s.queue.cooldown(now); pause > 0 {
 		return pause, nil
@@ -39,7 +46,7 @@ func (s *Service) pollOnce(ctx context.Context) (time.Duration, error) {
 		s.polls.Go(func() {
 			defer s.pollLoop.Wake()
 			tooMany := s.poll(ctx, order)
-			s.queue.done(order.PollKeyID, time.Now(), tooMany)
+			s.queue.done(order.Account, time.Now(), tooMany)
 		})
 	}
 	upcoming, err := s.db.NextPoll(ctx, now)
@@ -70,7 +77,7 @@ func (s *Service) leasePolls(ctx context.Context, picked []storage.DuePoll, now 
 	}
 	for _, due := range picked {
 		if !ids[due.OrderID] { // another process or a Refresh was quicker
-			s.queue.done(due.KeyID, now, false)
+			s.queue.done(due.Account, now, false)
 		}
 	}
 	return leased, err
@@ -91,8 +98,8 @@ func (s *Service) savePollResults(ctx context.Context) error {
 }
 
 // poll polls one order. It reports whether the answer was "too many requests".
-func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany bool) {
-	pollCtx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
+func (s *Service) poll(ctx context.Context, order storage.DueOrder) (throttled bool) {
+	pollCtx, cancel := context.WithTimeout(hstock.Background(hstock.SingleAttempt(ctx)), pollTimeout)
 	defer cancel()
 	err := loop.Recover(s.log, "poll an order", func() error {
 		u, err := s.fetch(pollCtx, order, false)
@@ -131,8 +138,13 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (tooMany boo
 	result.Failures++
 	result.NextAt = nextAfterFailure(order.Order, result.Failures, now)
 	s.addPollResults(result)
-	var failure *hstock.Error
-	return errors.As(err, &failure) && failure.Status == http.StatusTooManyRequests
+	return tooMany(err)
+}
+
+// tooMany reports whether an error is the answer "too many requests".
+func tooMany(err error) bool {
+	failure, ok := errors.AsType[*hstock.Error](err)
+	return ok && failure.Status == http.StatusTooManyRequests
 }
 
 // stopPolling closes an order that is too old, or a phone that the marketplace no
@@ -151,11 +163,11 @@ func (s *Service) stopPolling(ctx context.Context, order storage.Order) {
 	default:
 		last.State = storage.OrderStale
 	}
-	_, _, err := s.db.UpdateOrder(ctx, last, nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
+	_, _, err := s.db.UpdateOrder(ctx, last, deliveryTime(order, last, false), nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind == storage.KindSMS {
-			return rentalMessages(order, o, SMS{}, false, now)
+			return rentalMessages(order, o, nil, now, swapAfter)
 		}
-		return orderMessages(order, o, fresh, now)
+		return orderMessages(order, o, fresh, nil, now)
 	})
 	if err != nil {
 		s.log.Error("stale order not closed", "order", order.ExternalID, "error", err)
@@ -175,9 +187,15 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 	if err != nil {
 		return storage.Order{}, err
 	}
-	if order.Polls > 0 && time.Since(order.UpdatedAt) < refreshInterval {
+	// An answer from the future is one of before the clock was set back.
+	if age := time.Since(order.UpdatedAt); order.Polls > 0 && age >= 0 && age < refreshInterval {
 		return order, nil
 	}
+	return s.fetchNow(ctx, order)
+}
+
+// fetchNow is Refresh at any time.
+func (s *Service) fetchNow(ctx context.Context, order storage.Order) (storage.Order, error) {
 	key, err := s.keyFor(ctx, order)
 	if err != nil {
 		return order, err
@@ -213,17 +231,25 @@ func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.
 	return order, status.Accounts, nil
 }
 
-// keyFor returns the key that bought an order, or the owner's present key if that one
-// can no longer be used.
+// keyFor returns the key that bought an order, or the owner's present own key if that one
+// can no longer be used. An order that the operator's key has bought is fetched with that one
+// only.
 func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key, error) {
 	key, err := s.db.Key(ctx, order.KeyID)
+	key.Secret = s.db.UsableSecret(key)
 	if err == nil && key.State != storage.KeyRemoved && !key.Invalid && key.Secret != "" {
 		return key, nil
 	}
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return storage.Key{}, err
 	}
-	key, err = s.db.ActiveKey(ctx, order.UserID)
+	if key.House {
+		if key.Secret == "" {
+			err = ErrOperator
+		}
+		return key, err
+	}
+	key, err = s.db.OwnKey(ctx, order.UserID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Key{}, ErrNoKey
 	}
@@ -256,7 +282,7 @@ func (s *Service) changed(ctx context.Context, before storage.Order, u update) (
 func equalOrders(a, b storage.Order) bool {
 	return a.State == b.State && a.RawStatus == b.RawStatus && a.Charge.Valid == b.Charge.Valid && a.Charge.Decimal.Equal(b.Charge.Decimal) &&
 		a.Currency == b.Currency && equalCounts(a.Remains, b.Remains) && equalCounts(a.StartCount, b.StartCount) && a.AutoDelivery == b.AutoDelivery &&
-		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt)
+		a.ExpiresAt.Equal(b.ExpiresAt) && a.ClosedAt.Equal(b.ClosedAt) && a.Present == b.Present && a.IncompleteFor == b.IncompleteFor
 }
 
 func equalCounts(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
@@ -283,9 +309,9 @@ func (s *Service) fetchGoods(ctx context.Context, order storage.DueOrder) (updat
 	now := time.Now()
 	s.checkSMMRate(ctx, order.Order, status)
 	return update{
-		next: afterStatus(order.Order, status, now), delivered: status.Accounts,
+		next: afterStatus(order.Order, status, s.forecasts.of(ctx, order.Order), now), delivered: status.Accounts,
 		messages: func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-			return orderMessages(order.Order, o, fresh, now)
+			return orderMessages(order.Order, o, fresh, status.Accounts, now)
 		},
 	}, nil
 }
@@ -295,7 +321,7 @@ func (s *Service) fetchGoods(ctx context.Context, order storage.DueOrder) (updat
 func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (storage.Order, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	next, applied, err := s.db.UpdateOrder(ctx, u.next, u.delivered, u.messages)
+	next, applied, err := s.db.UpdateOrder(ctx, u.next, deliveryTime(order.Order, u.next, len(u.delivered) > 0), u.delivered, u.messages)
 	if err != nil {
 		return order.Order, err
 	}
@@ -307,9 +333,10 @@ func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (
 	return next, nil
 }
 
-// afterStatus returns the order after an answer. Its Delivered is counted by storage,
-// which knows what was delivered before.
-func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.Order {
+// afterStatus returns the order after an answer. f says when to poll it next. Its Delivered and Replaced are counted
+// by storage, which knows what was delivered before.
+func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Time) storage.Order {
+	sinceLast := now.Sub(o.UpdatedAt)
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
@@ -320,6 +347,7 @@ func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.O
 	if status.Currency != "" {
 		o.Currency = status.Currency
 	}
+	o.FeedbackDue = feedbackDue(o, now)
 	if status.Remains != nil {
 		o.Remains = status.Remains
 	}
@@ -331,6 +359,16 @@ func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.O
 	}
 	wasOpen := o.Open()
 	o.State = stateOf(o, status)
+	if have := int64(len(status.Accounts)); o.Kind == storage.KindProduct && (have > 0 || o.State == storage.OrderOpen || o.State == storage.OrderPartial) {
+		o.Present = have // an order that ended keeps what it delivered, also if the answer leaves that out
+	}
+	switch {
+	case o.IncompleteFor >= incompleteAfter: // reported, once
+	case completedWithFewer(o):
+		o.IncompleteFor += min(max(sinceLast, 0), incompleteMaxInterval)
+	default:
+		o.IncompleteFor = 0
+	}
 	switch o.State {
 	case storage.OrderOpen:
 		o.ClosedAt = time.Time{}
@@ -348,7 +386,7 @@ func afterStatus(o storage.Order, status hstock.Status, now time.Time) storage.O
 	if o.Open() && !now.Before(staleAt(o)) {
 		o.State, o.ClosedAt = storage.OrderStale, now
 	}
-	o.NextPollAt = nextPoll(o, now)
+	o.NextPollAt = nextPoll(o, f, now)
 	return o
 }
 
@@ -382,12 +420,25 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	}
 }
 
+// completedWithFewer reports whether the marketplace calls an order of goods completed
+// although it holds fewer accounts than were bought.
+func completedWithFewer(o storage.Order) bool {
+	return o.Kind == storage.KindProduct && hstock.ParseOrderState(o.RawStatus) == hstock.StateCompleted && o.Present < o.Quantity
+}
+
+// Incomplete reports whether the marketplace has called an open order completed for
+// minutes although it holds fewer accounts than were bought.
+func Incomplete(o storage.Order) bool {
+	return o.Open() && o.IncompleteFor >= incompleteAfter && completedWithFewer(o)
+}
+
 // orderMessages returns the messages about one answer: the new goods, then the end of
-// the order if it has just ended and the goods don't imply it.
-func orderMessages(before, after storage.Order, fresh []redact.Secret, now time.Time) ([]storage.Message, error) {
+// the order if it has just ended and the goods don't imply it, or that it is incomplete.
+// all is what the answer contains, fresh what of it was not sent before.
+func orderMessages(before, after storage.Order, fresh, all []redact.Secret, now time.Time) ([]storage.Message, error) {
 	var messages []storage.Message
 	if len(fresh) > 0 {
-		message, err := goodsMessage(after, fresh, now)
+		message, err := goodsMessage(after, fresh, all, after.Replaced-before.Replaced, now)
 		if err != nil {
 			return nil, err
 		}
@@ -398,13 +449,10 @@ func orderMessages(before, after storage.Order, fresh []redact.Secret, now time.
 		// After the goods of the same answer.
 		messages = append(messages, aboutOrder(after, MessageEnded, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
+	if before.IncompleteFor < incompleteAfter && Incomplete(after) {
+		messages = append(messages, aboutOrder(after, MessageIncomplete, outbox.PriorityStatus, now.Add(time.Millisecond)))
+	}
 	return messages, nil
-}
-
-// smmRateConfirmedSetting names the setting that says that a real charge has confirmed
-// the SMM rate to be for so many pieces.
-func smmRateConfirmedSetting(per int64) string {
-	return "smm_rate_per_" + strconv.FormatInt(per, 10) + "_confirmed"
 }
 
 // checkSMMRate compares the first charge of an SMM order with its price if the rate is
@@ -421,7 +469,7 @@ func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hsto
 	charge := status.Charge.Decimal
 	switch {
 	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
-		err = errors.Join(s.db.SetSetting(ctx, smmRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
+		err = errors.Join(s.db.SetSetting(ctx, storage.SMMRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
 	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
 		s.log.Error("SMM_RATE_PER does not match the charges", "order", o.ExternalID)
 		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // the monitor alerts the admins

@@ -40,12 +40,12 @@ func TestPartialDeliveries(t *testing.T) {
 		order := w.buy(market.GmailUSA, 5)
 		testworld.Pass(time.Minute)
 		w.wantNotified()
-		testworld.Must(t, w.Market.Deliver(order.ExternalID, 3))
+		testworld.Must(t, w.Market.Deliver(number(order), 3))
 		testworld.Pass(2 * time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderPartial || got.Delivered != 3 {
 			t.Errorf("after three: %s, %d delivered", got.State, got.Delivered)
 		}
-		testworld.Must(t, w.Market.Deliver(order.ExternalID, 2))
+		testworld.Must(t, w.Market.Deliver(number(order), 2))
 		testworld.Pass(2 * time.Minute)
 		w.wantNotified(orders.MessageGoods, orders.MessageGoods)
 		if got, want := w.accounts(), w.Market.Orders()[0].Accounts; !slices.Equal(got, want) {
@@ -58,13 +58,13 @@ func TestCompletedWithMissingAccountsStaysOpen(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		order := w.buy(market.GmailUSA, 2)
-		testworld.Must(t, w.Market.SetStatus(order.ExternalID, "Completed"))
+		testworld.Must(t, w.Market.SetStatus(number(order), "Completed"))
 		testworld.Pass(time.Minute)
 		if got := w.order(order.ID); !got.Open() {
 			t.Fatalf("closed as %s with nothing delivered", got.State)
 		}
-		testworld.Must(t, w.Market.SetStatus(order.ExternalID, "In progress"))
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.SetStatus(number(order), "In progress"))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		testworld.Pass(2 * time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderDelivered {
 			t.Errorf("after all came: %s", got.State)
@@ -84,7 +84,7 @@ func TestEqualAccountsAreCounted(t *testing.T) {
 			fresh := 0
 			var err error
 			var reported bool
-			order, reported, err = w.db.UpdateOrder(t.Context(), order, accounts, func(_ storage.Order, unsent []redact.Secret) ([]storage.Message, error) {
+			order, reported, err = w.db.UpdateOrder(t.Context(), order, nil, accounts, func(_ storage.Order, unsent []redact.Secret) ([]storage.Message, error) {
 				fresh = len(unsent)
 				return nil, nil
 			})
@@ -129,7 +129,7 @@ func TestEndsOfOrders(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				testworld.Must(t, w.Market.Hold(test.service, true))
 				order := w.buy(test.service, max(w.item(test.service).Min, 2))
-				testworld.Must(t, test.end(w, order.ExternalID))
+				testworld.Must(t, test.end(w, number(order)))
 				testworld.Pass(5 * time.Minute)
 				got := w.order(order.ID)
 				if got.State != test.want || got.Open() != (test.want == storage.OrderOpen) {
@@ -203,7 +203,7 @@ func TestNotFoundWithAnotherKeyEndsNothing(t *testing.T) {
 		}
 		_, err = w.db.SaveKey(t.Context(), anna, testworld.AnnaKey)
 		testworld.Must(t, err)
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		testworld.Pass(15 * time.Minute)
 		w.wantNotified(orders.MessageGoods)
 	})
@@ -216,7 +216,7 @@ func TestReplacedKeyIsRemovedAfterItsOrders(t *testing.T) {
 		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
 		testworld.Must(t, err)
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		testworld.Pass(10 * time.Minute)
 		w.wantNotified(orders.MessageGoods)
 		key, err := w.db.Key(t.Context(), order.KeyID)
@@ -241,7 +241,7 @@ func TestRefresh(t *testing.T) {
 		if got := w.Market.Count("status") - before; got > 1 {
 			t.Errorf("five taps made %d calls", got)
 		}
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		testworld.Pass(4 * time.Second)
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
@@ -259,15 +259,14 @@ func TestOldOrderGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.ChatGPTPlus, true))
 		order := w.buy(market.ChatGPTPlus, 1)
-		testworld.Must(t, w.service.Stop(t.Context())) // a month of idle loops would take a minute
+		w.stop() // a month of idle loops would take a minute
 		testworld.Pass(31 * 24 * time.Hour)
-		w.service = w.newService(w.client)
-		w.service.Start()
+		w.start()
 		testworld.Pass(time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderStale {
 			t.Fatalf("the order is %s", got.State)
 		}
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if got.State != storage.OrderDelivered {
@@ -286,9 +285,9 @@ func TestKeyRefusedByMistake(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "status", Kind: market.Refuse, Message: "Invalid API key"})
 		testworld.Pass(time.Minute)
 		w.wantNotified(orders.MessageInvalidKey)
-		testworld.Must(t, w.Market.Finish(order.ExternalID))
+		testworld.Must(t, w.Market.Finish(number(order)))
 		testworld.Pass(2 * time.Hour) // nobody does anything
-		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods)
+		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageFeedback)
 
 		w.Market.Fault(market.Fault{Action: "balance", Kind: market.Refuse, Message: "Invalid API key"})
 		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(market.GmailUSA), Quantity: 1}); err == nil {
@@ -297,6 +296,6 @@ func TestKeyRefusedByMistake(t *testing.T) {
 		w.buy(market.GmailUSA, 1) // as a person tries again
 		testworld.Must(t, w.Market.Finish(market.FirstOrder+1))
 		testworld.Pass(10 * time.Minute)
-		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageInvalidKey, orders.MessageGoods)
+		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageFeedback, orders.MessageInvalidKey, orders.MessageGoods)
 	})
 }

@@ -1,28 +1,31 @@
 package orders
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
+	"hstockbot/internal/callrate"
 	"hstockbot/internal/loop"
 	"hstockbot/storage"
 )
 
-// queue decides which due polls are made next. It is max-min fair across keys: the
-// key whose last poll is longest ago is next. Within a key the poll is next that has
-// waited longest in proportion to its interval, so that under load all intervals
-// grow by the same factor.
+// queue decides which due polls are made next. It is max-min fair across accounts: the
+// account whose last poll is longest ago is next. Within an account it is so across people,
+// who may use the same key. Of one person the poll is next that has waited longest in
+// proportion to its interval, so that under load all intervals grow by the same factor.
+// Phones that have had a code let all other orders pass, unless they have waited for long.
 //
-// It limits the polls in flight and their rate, for each key and for all keys. Each
-// process has its own queue.
+// It limits the polls in flight, for each account and for all, and the rate of each account;
+// that of all calls is found out by package callrate. Each process has its own queue.
 type queue struct {
-	limiter *rate.Limiter // of all keys; nil = no limit, also for each key
+	limiter *callrate.Limiter // of all calls; if it has no limit, no account has one
+	// room returns how many polls may be begun, and if there are none, when to ask again.
+	room func() (polls int, again time.Duration)
 
 	mu       sync.Mutex
-	keys     map[int64]*keyQueue
+	accounts map[string]*accountQueue
 	takes    int64     // polls taken so far
 	inFlight int       // polls
 	readTo   time.Time // orders that are due until then have been read
@@ -30,26 +33,20 @@ type queue struct {
 	takenAt  time.Time
 }
 
-// keyQueue holds the due polls of one key.
-type keyQueue struct {
+// accountQueue holds the due polls of one account.
+type accountQueue struct {
 	due         map[int64]storage.DuePoll // by order
 	inFlight    int                       // polls
-	limiter     *rate.Limiter             // nil = no limit
+	rate        *callrate.Polls           // nil = no limit
 	lastTake    int64
-	takenAt     time.Time // the last one
-	pausedUntil time.Time // after "too many requests"
-	throttled   int64     // answers "too many requests" in a row
+	lastTakes   map[int64]int64 // by person
+	takenAt     time.Time       // the last one
+	pausedUntil time.Time       // after "too many requests"
+	throttled   int64           // answers "too many requests" in a row
 }
 
-// newQueue returns a queue for a marketplace with a limit of calls per second; 0
-// means no limit.
-func newQueue(callsPerSecond float64) *queue {
-	q := &queue{keys: map[int64]*keyQueue{}}
-	if callsPerSecond > 0 {
-		share := callsPerSecond * pollShare
-		q.limiter = rate.NewLimiter(rate.Limit(share), max(1, int(share/4)))
-	}
-	return q
+func newQueue(limiter *callrate.Limiter) *queue {
+	return &queue{limiter: limiter, room: limiter.Room, accounts: map[string]*accountQueue{}}
 }
 
 // cooldown returns how long to wait before the next take, so that polls are leased
@@ -87,10 +84,10 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 	defer q.mu.Unlock()
 	if since.IsZero() {
 		q.readAll = now
-		for id, key := range q.keys {
-			clear(key.due)
-			if key.inFlight == 0 && now.Sub(key.takenAt) >= keyIdleLimit {
-				delete(q.keys, id)
+		for name, account := range q.accounts {
+			clear(account.due)
+			if account.inFlight == 0 && now.Sub(account.takenAt) >= accountIdleLimit {
+				delete(q.accounts, name)
 			}
 		}
 	}
@@ -99,20 +96,20 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 		q.readTo = due[len(due)-1].DueAt // the others are read next time
 	}
 	for _, d := range due {
-		q.key(d.KeyID, now).due[d.OrderID] = d
+		q.account(d.Account, now).due[d.OrderID] = d
 	}
 }
 
-func (q *queue) key(id int64, now time.Time) *keyQueue {
-	key := q.keys[id]
-	if key == nil {
-		key = &keyQueue{due: map[int64]storage.DuePoll{}, takenAt: now}
-		if q.limiter != nil {
-			key.limiter = rate.NewLimiter(keyRate, keyBurst)
+func (q *queue) account(name string, now time.Time) *accountQueue {
+	account := q.accounts[name]
+	if account == nil {
+		account = &accountQueue{due: map[int64]storage.DuePoll{}, lastTakes: map[int64]int64{}, takenAt: now}
+		if q.limiter.Most() > 0 {
+			account.rate = q.limiter.NewPolls(now)
 		}
-		q.keys[id] = key
+		q.accounts[name] = account
 	}
-	return key
+	return account
 }
 
 // take returns the polls to make now; each is in flight until done. next is when a
@@ -120,106 +117,107 @@ func (q *queue) key(id int64, now time.Time) *keyQueue {
 func (q *queue) take(now time.Time) (taken []storage.DuePoll, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var waiting []*keyQueue
-	for _, key := range q.keys {
-		if len(key.due) > 0 {
-			waiting = append(waiting, key)
+	var waiting []*accountQueue
+	for _, account := range q.accounts {
+		if len(account.due) > 0 {
+			waiting = append(waiting, account)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b *keyQueue) int { return int(a.lastTake - b.lastTake) })
-	for len(waiting) > 0 && q.inFlight < pollsAtOnce {
-		again := waiting[:0]
-		for _, key := range waiting {
-			if q.inFlight == pollsAtOnce {
-				break
+	if len(waiting) == 0 {
+		return nil, time.Time{}
+	}
+	room, again := q.room()
+	slices.SortFunc(waiting, func(a, b *accountQueue) int { return int(a.lastTake - b.lastTake) })
+	for _, urgent := range []bool{true, false} {
+		for left := slices.Clone(waiting); len(left) > 0 && q.inFlight < pollsAtOnce; {
+			rest := left[:0]
+			for _, account := range left {
+				if q.inFlight == pollsAtOnce {
+					break
+				}
+				if len(taken) == room {
+					return taken, earliest(next, now.Add(max(again, minTakeInterval)))
+				}
+				poll, at, ok := account.next(now, urgent)
+				if !ok {
+					next = earliest(next, at)
+					continue
+				}
+				q.takes++
+				q.inFlight++
+				account.take(poll, q.takes, now)
+				taken = append(taken, poll)
+				rest = append(rest, account)
 			}
-			if at := nextToken(q.limiter, now); at.After(now) {
-				return taken, earliest(next, at)
-			}
-			poll, at, ok := key.next(now)
-			if !ok {
-				next = earliest(next, at)
-				continue
-			}
-			takeToken(q.limiter, now)
-			takeToken(key.limiter, now)
-			delete(key.due, poll.OrderID)
-			q.takes++
-			q.inFlight++
-			key.lastTake, key.takenAt = q.takes, now
-			key.inFlight++
-			taken = append(taken, poll)
-			again = append(again, key)
+			left = rest
 		}
-		waiting = again
 	}
 	return taken, next
 }
 
-// next returns the first poll of a key, or when one may be made; the zero time means
-// when another poll is done.
-func (k *keyQueue) next(now time.Time) (best storage.DuePoll, at time.Time, ok bool) {
-	switch {
-	case k.inFlight >= pollsPerKey:
-		return best, time.Time{}, false
-	case k.pausedUntil.After(now):
-		return best, k.pausedUntil, false
+func (a *accountQueue) take(poll storage.DuePoll, number int64, now time.Time) {
+	if a.rate != nil {
+		a.rate.Take(now)
 	}
-	if at = nextToken(k.limiter, now); at.After(now) {
-		return best, at, false
+	delete(a.due, poll.OrderID)
+	a.lastTake, a.lastTakes[poll.UserID], a.takenAt = number, number, now
+	a.inFlight++
+}
+
+// next returns the first poll of an account, or of its urgent ones, or when one may be made;
+// the zero time means when another poll is done.
+func (a *accountQueue) next(now time.Time, urgent bool) (best storage.DuePoll, at time.Time, ok bool) {
+	switch {
+	case a.inFlight >= pollsPerAccount:
+		return best, time.Time{}, false
+	case a.pausedUntil.After(now):
+		return best, a.pausedUntil, false
+	}
+	if a.rate != nil {
+		if at = a.rate.Next(now); at.After(now) {
+			return best, at, false
+		}
 	}
 	at = time.Time{}
 	var longest float64
-	for _, d := range k.due {
+	for _, d := range a.due {
 		if d.LeasedUntil.After(now) { // by another process, or by one that was killed
 			at = earliest(at, d.LeasedUntil)
 			continue
 		}
 		ratio := now.Sub(d.LastPollAt).Seconds() / max(d.DueAt.Sub(d.LastPollAt).Seconds(), 0.001)
-		if !ok || ratio > longest || ratio == longest && d.CreatedAt.Before(best.CreatedAt) {
+		if urgent && d.HasCode && ratio < patience {
+			continue
+		}
+		order := cmp.Compare(a.lastTakes[best.UserID], a.lastTakes[d.UserID])
+		if order == 0 {
+			order = cmp.Or(cmp.Compare(ratio, longest), best.CreatedAt.Compare(d.CreatedAt))
+		}
+		if !ok || order > 0 {
 			best, longest, ok = d, ratio, true
 		}
 	}
 	return best, at, ok
 }
 
-// takeExtraToken counts a second call of one poll.
-func (q *queue) takeExtraToken() {
-	if q.limiter != nil {
-		q.limiter.ReserveN(time.Now(), 1) // later polls wait longer
-	}
-}
-
-// done ends a poll of a key. tooMany: the answer was "too many requests".
-func (q *queue) done(keyID int64, now time.Time, tooMany bool) {
+// done ends a poll of an account. tooMany: the answer was "too many requests".
+func (q *queue) done(name string, now time.Time, tooMany bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	key := q.key(keyID, now)
+	account := q.account(name, now)
 	q.inFlight--
-	key.inFlight--
+	account.inFlight--
 	if !tooMany {
-		key.throttled = 0
+		account.throttled = 0
+		if account.rate != nil {
+			account.rate.Accepted()
+		}
 		return
 	}
-	key.throttled++
-	key.pausedUntil = now.Add(loop.Jitter(loop.Backoff(throttleFirst, throttleMax, int(key.throttled))))
-}
-
-// nextToken returns when a limiter has its next token, now at the earliest.
-func nextToken(limiter *rate.Limiter, now time.Time) time.Time {
-	if limiter == nil {
-		return now
-	}
-	missing := 1 - limiter.TokensAt(now)
-	if missing <= 0 {
-		return now
-	}
-	return now.Add(time.Duration(missing/float64(limiter.Limit())*float64(time.Second)) + time.Millisecond)
-}
-
-func takeToken(limiter *rate.Limiter, now time.Time) {
-	if limiter != nil {
-		limiter.AllowN(now, 1)
+	account.throttled++
+	account.pausedUntil = now.Add(loop.Jitter(loop.Backoff(throttleFirst, throttleMax, int(account.throttled))))
+	if account.rate != nil {
+		account.rate.Refused(now)
 	}
 }
 

@@ -1,12 +1,14 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
@@ -68,6 +70,125 @@ func TestReminder(t *testing.T) {
 	})
 }
 
+// dateless is a marketplace whose answers do not say when they were made.
+type dateless struct{ *hstock.Client }
+
+func (m dateless) AllowCancel(ctx context.Context, key redact.Secret, externalIDs []string) ([]hstock.CancelAllowance, error) {
+	allowances, err := m.Client.AllowCancel(ctx, key, externalIDs)
+	for i := range allowances {
+		allowances[i].AnsweredAt = time.Time{}
+	}
+	return allowances, err
+}
+
+// TestReminderAfterAStepOfTheClock: it is sent when the marketplace allows the cancel,
+// at the latest a pause between two questions later if the marketplace sends no time.
+func TestReminderAfterAStepOfTheClock(t *testing.T) {
+	for _, step := range clockSteps {
+		for name, restarted := range map[string]bool{"running": false, "restarted": true} {
+			for date, late := range map[string]time.Duration{"": 30 * time.Second, " without Date": 11 * time.Minute} {
+				if date != "" && restarted {
+					continue
+				}
+				t.Run(step.String()+" "+name+date, func(t *testing.T) {
+					inWorld(t, func(t *testing.T, w *world) {
+						var m orders.Market = w.client
+						if date != "" {
+							m = dateless{w.client}
+							w.restart(m, 0)
+						}
+						testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+						w.Market.SetCancelAfter(time.Hour)
+						order := w.buy(market.GmailUSA, 1)
+						testworld.Pass(20 * time.Minute)
+						_, err := w.service.Remind(t.Context(), anna, order.ID)
+						testworld.Must(t, err)
+						if restarted {
+							testworld.Must(t, w.service.Stop(t.Context()))
+						}
+						w.stepClock(step)
+						if restarted {
+							w.service = w.newService(m)
+							w.service.Start()
+						}
+						testworld.Pass(39 * time.Minute)
+						if n := w.count(orders.MessageReminder); n != 0 {
+							t.Fatalf("%d reminders before the time", n)
+						}
+						testworld.Pass(time.Minute + late)
+						if n := w.count(orders.MessageReminder); n != 1 {
+							t.Errorf("%d reminders %v after the time, want 1", n, late)
+						}
+						if n := w.Market.Count("allowcancel"); n > 15 {
+							t.Errorf("the marketplace was asked %d times", n)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestReminderWithAWrongClock: the bot's clock is wrong from the beginning.
+func TestReminderWithAWrongClock(t *testing.T) {
+	for _, step := range clockSteps {
+		t.Run(step.String(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.stepClock(step)
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				w.Market.SetCancelAfter(time.Hour)
+				order := w.buy(market.GmailUSA, 1)
+				testworld.Pass(20 * time.Minute)
+				r, err := w.service.Remind(t.Context(), anna, order.ID)
+				testworld.Must(t, err)
+				if r.At.IsZero() {
+					t.Fatal("no reminder is set")
+				}
+				testworld.Pass(39 * time.Minute)
+				if n := w.count(orders.MessageReminder); n != 0 {
+					t.Fatalf("%d reminders before the time", n)
+				}
+				testworld.Pass(time.Minute + 30*time.Second)
+				if n := w.count(orders.MessageReminder); n != 1 {
+					t.Errorf("%d reminders, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// TestReminderWaitsForTheMarketplace: until it answers, and while it says that the order
+// can't be cancelled yet although it named an earlier time.
+func TestReminderWaitsForTheMarketplace(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		w.Market.SetCancelAfter(time.Hour)
+		order := w.buy(market.GmailUSA, 1)
+		_, err := w.service.Remind(t.Context(), anna, order.ID)
+		testworld.Must(t, err)
+		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.HTML502, Times: market.Always})
+		testworld.Pass(70 * time.Minute)
+		if n := w.count(orders.MessageReminder); n != 0 {
+			t.Fatalf("%d reminders without an answer", n)
+		}
+		w.Market.SetCancelAfter(3 * time.Hour)
+		w.Market.SetEligibleWord("2000-01-01T00:00:00.000Z")
+		w.Market.ClearFaults()
+		asked := w.Market.Count("allowcancel")
+		testworld.Pass(109 * time.Minute)
+		if n := w.count(orders.MessageReminder); n != 0 {
+			t.Fatalf("%d reminders although the order can't be cancelled", n)
+		}
+		if n := w.Market.Count("allowcancel") - asked; n < 9 || n > 15 {
+			t.Errorf("the marketplace was asked %d times in 109 minutes, want about one in 10 minutes", n)
+		}
+		testworld.Pass(12 * time.Minute)
+		if n := w.count(orders.MessageReminder); n != 1 {
+			t.Errorf("%d reminders, want 1", n)
+		}
+	})
+}
+
 // TestNoReminderAfterTheCode: the phone is still polled, but can no longer be cancelled.
 func TestNoReminderAfterTheCode(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -79,7 +200,7 @@ func TestNoReminderAfterTheCode(t *testing.T) {
 		if r.At.IsZero() {
 			t.Fatalf("got %+v", r)
 		}
-		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "3", "code 3"))
+		testworld.Must(t, w.Market.SendSMS(number(order), "3", "code 3"))
 		testworld.Pass(6 * time.Minute)
 		if got := w.order(order.ID); !got.Open() || got.State != storage.OrderDelivered {
 			t.Fatalf("the phone is %s", got.State)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -55,26 +56,37 @@ func announceRental(o storage.Order) []storage.Message {
 	return []storage.Message{aboutOrder(o, MessageRental, outbox.PriorityGoods, at.Add(cardDelay))}
 }
 
-// Code fetches the SMS that a phone has received. An SMS is not stored here after it was
-// sent.
-func (s *Service) Code(ctx context.Context, userID, orderID int64) (storage.Order, SMS, error) {
+// Codes fetches every SMS that a phone has received, in the marketplace's order. An SMS
+// is not stored here after it was sent.
+func (s *Service) Codes(ctx context.Context, userID, orderID int64) (storage.Order, []SMS, error) {
 	order, err := s.db.Order(ctx, userID, orderID)
 	if err != nil {
-		return storage.Order{}, SMS{}, err
+		return storage.Order{}, nil, err
 	}
 	key, err := s.keyFor(ctx, order)
 	if err != nil {
-		return order, SMS{}, err
+		return order, nil, err
 	}
 	code, err := s.market.SMSCode(ctx, key.Secret, order.ExternalID)
-	return order, SMS{Code: code.Code, Text: code.Content}, err
+	return order, receivedSMS(code), err
+}
+
+// receivedSMS returns each SMS of an answer once.
+func receivedSMS(code hstock.SMSCode) []SMS {
+	var received []SMS
+	for _, message := range append(slices.Clip(code.Earlier), hstock.SMS{Code: code.Code, Content: code.Content}) {
+		if sms := (SMS{Code: message.Code, Text: message.Content}); !sms.empty() && !slices.Contains(received, sms) {
+			received = append(received, sms)
+		}
+	}
+	return received
 }
 
 // rentalAnswer combines the answers of sms_code and sms_status.
 type rentalAnswer struct {
 	state     hstock.SMSState
 	rawStatus string
-	sms       SMS
+	received  []SMS // each once, in the marketplace's order
 	phone     string
 	charge    decimal.NullDecimal
 	currency  string
@@ -86,8 +98,8 @@ func (a *rentalAnswer) addStatus(status hstock.SMSStatus) {
 	if ended(status.State) || !ended(a.state) {
 		a.state, a.rawStatus = status.State, status.RawStatus
 	}
-	if a.sms.empty() {
-		a.sms.Code = status.Code
+	if len(a.received) == 0 && status.Code != "" {
+		a.received = []SMS{{Code: status.Code}}
 	}
 }
 
@@ -96,41 +108,50 @@ func (a *rentalAnswer) addCode(code hstock.SMSCode) {
 	if !ended(a.state) {
 		a.state, a.rawStatus = code.State, code.RawStatus
 	}
-	if sms := (SMS{Code: code.Code, Text: code.Content}); !sms.empty() {
-		a.sms = sms
+	if received := receivedSMS(code); len(received) > 0 {
+		a.received = received
 	}
 }
 
 func ended(state hstock.SMSState) bool {
-	return state == hstock.SMSExpired || state == hstock.SMSCanceled || state == hstock.SMSRefunded || state == hstock.SMSEnded
+	return expired(state) || state == hstock.SMSCanceled || state == hstock.SMSRefunded
 }
 
-// readRental reads the code, and with complete also charge and expiry. It reads
-// these in any case if the phone has ended and its state is not the known one. A
-// code from either action counts. An error means that both failed, or that the charge
-// of an ended phone is not known yet.
-func (s *Service) readRental(ctx context.Context, key redact.Secret, externalID int64, complete bool, known hstock.SMSState) (rentalAnswer, error) {
+func expired(state hstock.SMSState) bool {
+	return state == hstock.SMSExpired || state == hstock.SMSEnded
+}
+
+// readRental makes one call where that says enough: sms_status where needsStatus says so,
+// because only it has charge and expiry, and otherwise sms_code, because only it has the
+// texts. complete makes it call both, and so does the end of the phone or a code in
+// sms_status. A code from either action counts. An error means that both failed, or that
+// the charge of an ended phone is not known yet.
+func (s *Service) readRental(ctx context.Context, order storage.DueOrder, complete bool) (rentalAnswer, error) {
 	var a rentalAnswer
 	hasStatus := false
 	addStatus := func() error {
-		status, err := s.market.SMSStatus(ctx, key, externalID)
+		status, err := s.market.SMSStatus(ctx, order.Key, order.ExternalID)
 		if err == nil {
 			hasStatus = true
 			a.addStatus(status)
 		}
 		return err
 	}
-	if complete {
-		_ = addStatus() // a failure must not delay the code
+	if complete || needsStatus(order.Order, time.Now()) {
+		err := addStatus()
+		if !complete && (err == nil && a.state == hstock.SMSWaiting && len(a.received) == 0 || tooMany(err)) {
+			return a, err
+		} // another failure must not delay the code
 	}
-	code, err := s.market.SMSCode(ctx, key, externalID)
+	code, err := s.market.SMSCode(ctx, order.Key, order.ExternalID)
 	switch {
 	case err == nil:
 		a.addCode(code)
 	case !hasStatus:
 		return a, err
 	}
-	if a.sms.empty() && ended(a.state) && a.state != known && !hasStatus {
+	known := order.State == storage.OrderExpired && expired(a.state)
+	if len(a.received) == 0 && ended(a.state) && !known && !hasStatus {
 		if err := addStatus(); err != nil && !refused(err) {
 			return a, err // the message about the end waits until the charge is known
 		}
@@ -145,36 +166,43 @@ func refused(err error) bool {
 }
 
 func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, complete bool) (update, error) {
-	known := hstock.SMSUnknown
-	if order.State == storage.OrderExpired {
-		known = hstock.SMSExpired
-	}
-	if !complete && needsStatus(order.Order, time.Now()) {
-		complete = true
-		s.queue.takeExtraToken() // this poll makes two calls
-	}
-	answer, err := s.readRental(ctx, order.Key, order.ExternalID, complete, known)
+	answer, err := s.readRental(ctx, order, complete)
 	if err != nil {
 		return update{}, err
 	}
 	now := time.Now()
-	u := update{next: afterRental(order.Order, answer, now)}
-	codeSent := false // before its text was known
-	if !answer.sms.empty() {
-		u.delivered = []redact.Secret{answer.sms.record()}
-		if answer.sms.Text != "" {
-			if codeSent, err = s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: answer.sms.Code}.record()}); err != nil {
-				return update{}, err
-			}
+	f := s.forecasts.of(ctx, order.Order)
+	u := update{next: afterRental(order.Order, answer, f, now)}
+	var codesSent []redact.Secret // before their texts were known
+	for _, sms := range answer.received {
+		u.delivered = append(u.delivered, sms.record())
+		if sms.Text == "" {
+			continue
+		}
+		sent, err := s.db.Delivered(ctx, order.ID, []redact.Secret{SMS{Code: sms.Code}.record()})
+		if err != nil {
+			return update{}, err
+		}
+		if sent {
+			codesSent = append(codesSent, sms.record())
 		}
 	}
 	u.messages = func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
-		return rentalMessages(order.Order, o, answer.sms, len(fresh) > 0 && !codeSent, now)
+		isNew := func(sms SMS) bool {
+			return slices.Contains(fresh, sms.record()) && !slices.Contains(codesSent, sms.record())
+		}
+		var received []SMS
+		for _, sms := range answer.received {
+			if isNew(sms) {
+				received = append(received, sms)
+			}
+		}
+		return rentalMessages(order.Order, o, received, now, swapWait(f.usualTime()))
 	}
 	return u, nil
 }
 
-// firstStatusPolls is in how many polls sms_status is called until charge or expiry is
+// firstStatusPolls is in how many of the first polls sms_status is called until charge or expiry is
 // known.
 const firstStatusPolls = 5
 
@@ -188,16 +216,19 @@ func needsStatus(o storage.Order, now time.Time) bool {
 	return o.Polls == 0 || missing || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
-// afterRental returns the order of a phone after an answer.
-func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
+// afterRental returns the order of a phone after an answer. f says when to poll it next.
+func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) storage.Order {
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
 	if a.rawStatus != "" {
 		o.RawStatus = a.rawStatus
 	}
-	if a.charge.Valid {
+	switch {
+	case a.charge.Valid:
 		o.Charge = a.charge
+	case o.State == storage.OrderOpen && (a.state == hstock.SMSRefunded || a.state == hstock.SMSCanceled):
+		o.Charge = decimal.NullDecimal{} // the known charge is that of before the refund
 	}
 	if a.currency != "" {
 		o.Currency = a.currency
@@ -213,25 +244,27 @@ func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
 		o.State = storage.OrderRefunded
 	case a.state == hstock.SMSCanceled:
 		o.State = storage.OrderCancelled
-	case !a.sms.empty():
+	case len(a.received) > 0:
 		o.State = storage.OrderDelivered
 	case o.State == storage.OrderDelivered: // a code remains delivered
-	case a.state == hstock.SMSExpired, a.state == hstock.SMSEnded:
+	case expired(a.state):
 		o.State = storage.OrderExpired
 		if o.ExpiresAt.IsZero() || o.ExpiresAt.After(now) {
 			o.ExpiresAt = now
 		}
-	case o.State == storage.OrderOpen && reached(graceEnd(o), now):
+	// A phone that the marketplace still calls waiting is not over: the clock may have
+	// been set forward.
+	case o.State == storage.OrderOpen && a.state != hstock.SMSWaiting && reached(graceEnd(o), now):
 		o.State = storage.OrderExpired
 	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
 		o.State = storage.OrderStale
 	}
-	if closed := rentalClosed(o, now); !closed {
+	if closed := rentalClosed(o, now) || o.State == storage.OrderDelivered && ended(a.state); !closed {
 		o.ClosedAt = time.Time{}
 	} else if o.Open() {
 		o.ClosedAt = now
 	}
-	o.NextPollAt = nextPoll(o, now)
+	o.NextPollAt = nextPoll(o, f, now)
 	return o
 }
 
@@ -242,7 +275,7 @@ func rentalClosed(o storage.Order, now time.Time) bool {
 	case storage.OrderOpen:
 		return false
 	case storage.OrderDelivered:
-		return o.ExpiresAt.IsZero() || reached(o.ExpiresAt, now) || reached(o.CreatedAt.Add(rentalStaleAfter), now)
+		return reached(rentalEnd(o), now) || reached(o.CreatedAt.Add(rentalStaleAfter), now)
 	case storage.OrderExpired:
 		return reached(graceEnd(o), now)
 	default:
@@ -252,12 +285,12 @@ func rentalClosed(o storage.Order, now time.Time) bool {
 
 func reached(moment, now time.Time) bool { return !moment.IsZero() && !now.Before(moment) }
 
-// rentalMessages returns the messages about one answer: the code if it is new, the end
+// rentalMessages returns the messages about one answer: each new SMS, the end
 // of the phone once, and the redrawing of the message that shows the phone if its
-// content has changed.
-func rentalMessages(before, after storage.Order, sms SMS, fresh bool, now time.Time) ([]storage.Message, error) {
+// content has changed. A swap is offered after wait.
+func rentalMessages(before, after storage.Order, received []SMS, now time.Time, wait time.Duration) ([]storage.Message, error) {
 	var messages []storage.Message
-	if fresh {
+	for _, sms := range received {
 		message := aboutOrder(after, MessageCode, outbox.PriorityCode, now)
 		body, err := json.Marshal(smsBody{Code: []byte(sms.Code.Reveal()), Text: []byte(sms.Text.Reveal())})
 		if err != nil {
@@ -270,22 +303,28 @@ func rentalMessages(before, after storage.Order, sms SMS, fresh bool, now time.T
 	if changed && after.State != storage.OrderDelivered {
 		messages = append(messages, aboutOrder(after, MessageEnded, outbox.PriorityStatus, now))
 	}
-	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || redrawStage(after, before.UpdatedAt) != redrawStage(after, now) {
+	if changed || !before.ExpiresAt.Equal(after.ExpiresAt) || redrawStage(after, before.UpdatedAt, wait) != redrawStage(after, now, wait) {
 		messages = append(messages, aboutOrder(after, MessageRedraw, outbox.PriorityStatus, now.Add(time.Millisecond)))
 	}
 	return messages, nil
 }
 
 // redrawStage counts the passed moments at which the message of a waiting phone is
-// redrawn because of the time: half of it, two minutes before the end, and the end.
-func redrawStage(o storage.Order, at time.Time) int {
-	if o.State != storage.OrderOpen || o.ExpiresAt.IsZero() {
+// redrawn because of the time: when a swap is offered after wait, half of its time, two
+// minutes before the end, and the end.
+func redrawStage(o storage.Order, at time.Time, wait time.Duration) int {
+	if o.State != storage.OrderOpen {
 		return 0
 	}
+	var moments []time.Time
+	if !o.External && o.Rental.Project != "" {
+		moments = append(moments, o.CreatedAt.Add(wait))
+	}
+	if !o.ExpiresAt.IsZero() {
+		moments = append(moments, o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt)/2), o.ExpiresAt.Add(-rentalWarning), o.ExpiresAt)
+	}
 	passed := 0
-	for _, moment := range []time.Time{
-		o.CreatedAt.Add(o.ExpiresAt.Sub(o.CreatedAt) / 2), o.ExpiresAt.Add(-rentalWarning), o.ExpiresAt,
-	} {
+	for _, moment := range moments {
 		if !at.Before(moment) {
 			passed++
 		}

@@ -25,7 +25,7 @@ func TestEndsOfPhones(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order := w.rent(1)[0]
 				testworld.Pass(10 * time.Second)
-				testworld.Must(t, test.end(w, order.ExternalID))
+				testworld.Must(t, test.end(w, number(order)))
 				testworld.Pass(10 * time.Second)
 				if got := w.order(order.ID); got.State != test.want || !got.Charge.Valid || got.Charge.Decimal.Sign() != 0 {
 					t.Errorf("the order is %s, charged %v", got.State, got.Charge)
@@ -61,7 +61,7 @@ func TestCodeArrivesDespiteOddAnswers(t *testing.T) {
 				test.before(w)
 				order := w.rent(1)[0]
 				testworld.Pass(test.wait)
-				testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+				testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 				testworld.Pass(10 * time.Second)
 				if len(w.codes()) != 1 {
 					t.Errorf("codes %q", w.codes())
@@ -80,22 +80,26 @@ func TestOddAnswersForPhones(t *testing.T) {
 			if got := w.order(order.ID); got.State != storage.OrderOpen || !got.ExpiresAt.IsZero() {
 				t.Errorf("the order is %s, until %s", got.State, got.ExpiresAt)
 			}
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 			testworld.Pass(20 * time.Second)
-			if got := w.order(order.ID); len(w.codes()) != 1 || got.Open() {
-				t.Errorf("codes %q, open %v", w.codes(), got.Open())
+			if got := w.order(order.ID); len(w.codes()) != 1 || !got.Open() {
+				t.Errorf("codes %q, open %v before the usual time is over", w.codes(), got.Open())
+			}
+			testworld.Pass(6 * time.Minute)
+			if got := w.order(order.ID); got.Open() {
+				t.Error("it is polled after the usual time of a rental")
 			}
 		})
 	})
 	t.Run("an unknown status", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
-			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "parked"))
+			testworld.Must(t, w.Market.SetSMSStatus(number(order), "parked"))
 			testworld.Pass(time.Minute)
 			if got := w.order(order.ID); got.State != storage.OrderOpen || got.RawStatus != "parked" {
 				t.Errorf("the order is %s, status %q", got.State, got.RawStatus)
 			}
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 			testworld.Pass(10 * time.Second)
 			if len(w.codes()) != 1 {
 				t.Errorf("codes %q", w.codes())
@@ -106,9 +110,9 @@ func TestOddAnswersForPhones(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Pass(5 * time.Second)
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1234", ""))
+			testworld.Must(t, w.Market.SendSMS(number(order), "1234", ""))
 			testworld.Pass(5 * time.Second)
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1234", "code 1234"))
+			testworld.Must(t, w.Market.SendSMS(number(order), "1234", "code 1234"))
 			testworld.Pass(5 * time.Minute)
 			if got := w.codes(); len(got) != 1 {
 				t.Errorf("the code was pushed %d times: %q", len(got), got)
@@ -120,8 +124,8 @@ func TestOddAnswersForPhones(t *testing.T) {
 			w.Market.SetClock(70*365*24*time.Hour, false)
 			order := w.rent(1)[0]
 			testworld.Pass(5 * time.Second)
-			testworld.Must(t, w.Market.SetExpiry(order.ExternalID, time.Time{})) // it goes on
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Must(t, w.Market.SetExpiry(number(order), time.Time{})) // it goes on
+			testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 			testworld.Pass(25 * time.Hour)
 			if got := w.order(order.ID); got.Open() {
 				t.Error("it is polled forever")
@@ -148,10 +152,10 @@ func TestOddAnswersForPhones(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
 			testworld.Pass(10 * time.Second)
-			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "expired"))
+			testworld.Must(t, w.Market.SetSMSStatus(number(order), "expired"))
 			testworld.Pass(10 * time.Second)
-			testworld.Must(t, w.Market.SetSMSStatus(order.ExternalID, "")) // expired without money back, then
-			testworld.Must(t, w.Market.RefundSMS(order.ExternalID))
+			testworld.Must(t, w.Market.SetSMSStatus(number(order), "")) // expired without money back, then
+			testworld.Must(t, w.Market.RefundSMS(number(order)))
 			testworld.Pass(30 * time.Second)
 			if got := w.order(order.ID); got.State != storage.OrderRefunded || got.Charge.Decimal.Sign() != 0 {
 				t.Errorf("the order is %s, charged %s", got.State, got.Charge.Decimal)
@@ -161,7 +165,7 @@ func TestOddAnswersForPhones(t *testing.T) {
 	t.Run("sms_code refuses", func(t *testing.T) {
 		inWorld(t, func(t *testing.T, w *world) {
 			order := w.rent(1)[0]
-			testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+			testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 			w.Market.Fault(market.Fault{Action: "sms_code", Kind: market.Refuse, Message: "Order not found", Times: market.Always})
 			_, err := w.service.Refresh(t.Context(), anna, order.ID)
 			testworld.Must(t, err)
@@ -176,7 +180,7 @@ func TestOddAnswersForPhones(t *testing.T) {
 func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
-		testworld.Must(t, w.Market.SetExpiry(order.ExternalID, time.Time{}))
+		testworld.Must(t, w.Market.SetExpiry(number(order), time.Time{}))
 		testworld.Pass(5 * time.Second)
 		testworld.Must(t, w.service.Stop(t.Context())) // a day of polls would take a while
 		testworld.Pass(24 * time.Hour)
@@ -189,7 +193,7 @@ func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
 		if n := w.count(orders.MessageEnded); n != 1 {
 			t.Errorf("notified %d times", n)
 		}
-		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "2", "code 2"))
+		testworld.Must(t, w.Market.SendSMS(number(order), "2", "code 2"))
 		_, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if len(w.codes()) != 1 {

@@ -115,7 +115,7 @@ func TestRentingTheSamePhoneAgain(t *testing.T) {
 		if outcome.Result != orders.Rejected || outcome.Purchase.Refusal != "This phone number can not be reused" {
 			t.Errorf("while it waits: %v, %q", outcome.Result, outcome.Purchase.Refusal)
 		}
-		testworld.Must(t, w.Market.SendSMS(order.ExternalID, "1", "code 1"))
+		testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
 		testworld.Pass(10 * time.Second)
 		outcome = w.confirm(w.draftRentals(again, 1))
 		if outcome.Result != orders.Placed || outcome.Orders[0].Rental.Phone != order.Rental.Phone || outcome.Orders[0].ExternalID == order.ExternalID {

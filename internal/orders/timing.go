@@ -35,29 +35,28 @@ const (
 	pollTimeout = 15 * time.Second
 	pollLease   = 30 * time.Second
 	// Polls in flight: in all, enough for 10,000 new phones, which are 3,600 polls a
-	// second of 100 ms each; and of one key, so that a slow key does not delay others.
-	pollsAtOnce = 1024
-	pollsPerKey = 16
+	// second of 100 ms each; and of one account, so that a slow one does not delay others.
+	pollsAtOnce     = 1024
+	pollsPerAccount = 16
 	// Polls that end within this are stored in one durable commit.
 	minTakeInterval = 50 * time.Millisecond
 	// Due orders are read incrementally; all are read after this, because another
 	// process may have changed some.
 	fullReadInterval = 15 * time.Second
 	// An incremental read overlaps the one before by this: a row may have been
-	// committed a moment after the time at which it is due.
-	readOverlap = time.Second
+	// committed a moment after the time at which it is due, by a process whose clock is
+	// up to 4 s behind (package replica allows 2 s to either side).
+	readOverlap = 5 * time.Second
 	// Due orders in memory, some 2 MB; the others stay in the database.
 	maxDuePolls = 20_000
 
-	// Polls per second of one key. Requests of a person's taps are not counted.
-	keyRate  = 2
-	keyBurst = 5
-	// The polls' share of all calls: the rest is for people, who would wait otherwise.
-	pollShare = 0.8
-	// A key that was not polled for so long is removed from the queue. If it were
+	// A phone that has had a code waits for the polls of all others until so many of its
+	// intervals are over: people seldom need a second one.
+	patience = 4
+	// An account that was not polled for so long is removed from the queue. If it were
 	// removed sooner, it would gain a better place by being added again.
-	keyIdleLimit = 10 * time.Minute
-	// The pause of a key after "too many requests", doubling.
+	accountIdleLimit = 10 * time.Minute
+	// The pause of an account after "too many requests", doubling.
 	throttleFirst = 5 * time.Second
 	throttleMax   = time.Minute
 
@@ -66,13 +65,22 @@ const (
 	firstPollAfter  = time.Second
 	autoGrowth      = 1.5
 	autoMaxInterval = time.Minute
-	// Automatic goods that are later than this probably wait for a human.
+	// Automatic goods that are later than this probably wait for a human. The polls made
+	// show that the time has passed: the clock alone may have been set forward.
 	autoFastPeriod = time.Hour
+	autoFastPolls  = 60
 	// Manual goods and SMM: 5 % of the order's age, so that the delay stays small
 	// compared to the wait.
 	slowFraction    = 0.05
 	slowMinInterval = 30 * time.Second
 	slowMaxInterval = 10 * time.Minute
+	// A completed order with fewer accounts than were bought is reported after this, in
+	// polls at most so far apart. A longer pause counts as one such: the clock may have
+	// been set.
+	incompleteAfter       = 10 * time.Minute
+	incompleteMaxInterval = time.Minute
+	// The longest pause between two polls, also after failures, with its jitter.
+	maxPollPause = 11 * time.Minute
 	// After this an order is polled only when a person asks. For a phone it counts from
 	// the end of its time, or from the rental if that is not known.
 	staleAfter       = 30 * 24 * time.Hour
@@ -81,15 +89,27 @@ const (
 	rentalMaxLifetime = 8 * 24 * time.Hour
 
 	// Phones: people wait in front of a form at first. Then 0.5·√age s, so that the
-	// delay grows slower than the wait; after an hour a fraction of the age.
+	// delay grows slower than the wait; after an hour a fraction of the age. As for
+	// automatic goods, a number of polls must have been made as well.
 	rentalFastPeriod      = 2 * time.Minute
+	rentalFastPolls       = 40
 	rentalFastInterval    = 2 * time.Second
 	rentalFastSpread      = 1500 * time.Millisecond
 	rentalRootFactor      = 0.5
 	rentalMaxInterval     = 15 * time.Second
 	rentalSlowAfter       = time.Hour
+	rentalSlowAfterPolls  = 250
 	rentalSlowFraction    = 0.005
 	rentalSlowMaxInterval = time.Minute
+	// Where a forecast tells when an account or a code is likely: the lateness
+	// that a call is worth, to the power of forecastPower, and the shortest pause.
+	// BenchmarkPolls shows what comes of them. In front of a form people count seconds.
+	goodsCallCost    = 1.33
+	rentalCallCost   = 0.72
+	forecastMinPause = time.Second
+
+	// How long numbers are usually rented, where the marketplace gives no end.
+	rentalUsualTime = 20 * time.Minute
 	// How long a phone is polled after its time: a code may be late.
 	rentalGrace = 5 * time.Minute
 	// How long before the end of its time the message of a phone is redrawn.
@@ -114,8 +134,17 @@ const (
 	maxCancellable = 500
 	// Limits allowcancel, so that the minute of a tap leaves time for the one request.
 	allowTimeout = 20 * time.Second
-	// Reminders sent in one round.
+	// Reminders that are due in one round, and requests about them at the same time.
 	remindersAtOnce = 64
+	asksAtOnce      = 8
+	// The pauses between two questions whether the order of a reminder can be cancelled: the
+	// shortest, and the longest, because a clock may be wrong.
+	reminderMinPause = 30 * time.Second
+	reminderMaxPause = 10 * time.Minute
+	// How long after a delivery a person is asked whether the goods work, and for how long an
+	// adopted order counts as just bought.
+	feedbackAfter = 45 * time.Minute
+	adoptedLately = 24 * time.Hour
 	// Refused keys tried in one round, and how often: the time of rented phones runs.
 	keysAtOnce             = 50
 	keyRetryInterval       = time.Hour
@@ -124,6 +153,39 @@ const (
 	// Delays a message so that the card of the tap that caused it is drawn first, and
 	// for a phone so that the first poll has set its expiry.
 	cardDelay = time.Second
+
+	// How long a phone waits for its code until a swap is offered, where it is not known how
+	// long a code usually takes.
+	swapAfter = 2 * time.Minute
+	// The longest time until the marketplace takes a number back for which a swap is armed.
+	maxSwapDelay = 6 * time.Hour
+	// How long a swap waits for the marketplace, and the pause between two tries.
+	swapPatience = 10 * time.Minute
+	swapRetry    = 5 * time.Second
+	// The lease of the process that sends the cancel of a swap: the request and the reading of
+	// the order take less.
+	swapCancelLease = 90 * time.Second
+	// From the cancel of a swap to the renting, so that the refund is in the balance that is
+	// read before the request, and the message of the number was redrawn.
+	swapRefundPause = 1500 * time.Millisecond
+	// Due swaps read in one round.
+	swapsAtOnce = 64
+
+	// Due baskets read in one round, and the pause until a line is tried again that could not
+	// be begun: another purchase of the key is in flight.
+	basketsAtOnce = 64
+	basketRetry   = 2 * time.Second
+	// How long a confirmed purchase waits for its turn to use the operator's key, and the pause
+	// between two tries while the key is taken: another process may have freed it.
+	turnPatience = 30 * time.Minute
+	turnRetry    = time.Second
+	turnsAtOnce  = 16 // read in one round, of which one is begun
+	// How far back the ledger is checked at a start.
+	ledgerCheck = 62 * 24 * time.Hour
+	// From one line to the next, so that the card is drawn in between, and the person can stop.
+	basketPause = 1200 * time.Millisecond
+	// Stocks that are read at a time for the card of a basket.
+	basketReads = 8
 
 	// Purchases settled in one round.
 	purchasesAtOnce = 64
@@ -139,28 +201,39 @@ const (
 	sweepInterval = time.Hour
 )
 
-// balanceChecks is when the balance is read after an outcome became unknown, counted
-// from the request.
-var balanceChecks = [...]time.Duration{15 * time.Second, 60 * time.Second, 5 * time.Minute}
+// checkIntervals is how long after an outcome became unknown the balance is read, and
+// how long after each reading it is read again. Each is counted from the moment before
+// it: the time of the request may be one of a clock that was set since.
+var checkIntervals = [...]time.Duration{15 * time.Second, 45 * time.Second, 4 * time.Minute}
 
 // firstPoll returns how long after its purchase an order is first polled: a phone at
-// once, because only the poll tells until when it is rented.
-func firstPoll(kind storage.Kind) time.Duration {
-	if kind == storage.KindSMS {
+// once, because only the poll tells until when it is rented. It makes no query.
+func (s *Service) firstPoll(p storage.Purchase) time.Duration {
+	if p.Kind == storage.KindSMS {
 		return 0
 	}
-	return firstPollAfter
+	known, _ := s.forecasts.inMemory(storage.Order{Kind: p.Kind, Service: p.Service}.Subject())
+	if known.forecast == nil {
+		return firstPollAfter
+	}
+	return known.forecast.pause(0, goodsCallCost, firstPollAfter, autoMaxInterval)
 }
 
-// nextPoll returns when to poll o again after an answer at now.
-func nextPoll(o storage.Order, now time.Time) time.Time {
+// nextPoll returns when to poll o again after an answer at now. f is nil where nothing is
+// known about such orders.
+func nextPoll(o storage.Order, f *forecast, now time.Time) time.Time {
 	age := now.Sub(o.CreatedAt)
 	switch {
 	case o.Kind == storage.KindSMS && o.State != storage.OrderDelivered:
-		return nextRentalPoll(o, age, now)
-	case o.Kind == storage.KindProduct && o.AutoDelivery && age < autoFastPeriod:
+		return nextRentalPoll(o, f, age, now)
+	case o.Kind == storage.KindProduct && o.AutoDelivery && (age < autoFastPeriod || o.Polls < autoFastPolls):
+		if f != nil && o.State == storage.OrderOpen {
+			return now.Add(loop.Jitter(f.pause(age, goodsCallCost, forecastMinPause, autoMaxInterval)))
+		}
 		pause := time.Duration(float64(firstPollAfter) * math.Pow(autoGrowth, float64(min(o.Polls, 20))))
 		return now.Add(loop.Jitter(min(pause, autoMaxInterval)))
+	case o.IncompleteFor > 0 && o.IncompleteFor < incompleteAfter:
+		return now.Add(loop.Jitter(incompleteMaxInterval))
 	default:
 		return now.Add(loop.Jitter(min(max(time.Duration(float64(age)*slowFraction), slowMinInterval), slowMaxInterval)))
 	}
@@ -168,12 +241,14 @@ func nextPoll(o storage.Order, now time.Time) time.Time {
 
 // nextRentalPoll returns the time of the next poll of a phone. A poll always happens
 // at the end of the phone's time and at the end of the grace after it.
-func nextRentalPoll(o storage.Order, age time.Duration, now time.Time) time.Time {
+func nextRentalPoll(o storage.Order, f *forecast, age time.Duration, now time.Time) time.Time {
 	var pause time.Duration
 	switch {
-	case age < rentalFastPeriod:
+	case f != nil:
+		pause = min(loop.Jitter(f.pause(age, rentalCallCost, forecastMinPause, rentalSlowMaxInterval)), rentalSlowMaxInterval)
+	case age < rentalFastPeriod, o.Polls < rentalFastPolls:
 		pause = rentalFastInterval + rand.N(rentalFastSpread) //nolint:gosec // jitter needs no unpredictability
-	case age < rentalSlowAfter:
+	case age < rentalSlowAfter, o.Polls < rentalSlowAfterPolls:
 		pause = loop.Jitter(min(time.Duration(rentalRootFactor*math.Sqrt(age.Seconds())*float64(time.Second)), rentalMaxInterval))
 	default:
 		pause = loop.Jitter(min(max(time.Duration(float64(age)*rentalSlowFraction), rentalMaxInterval), rentalSlowMaxInterval))
@@ -185,6 +260,15 @@ func nextRentalPoll(o storage.Order, age time.Duration, now time.Time) time.Time
 		}
 	}
 	return next
+}
+
+// rentalEnd returns when the rental of a phone ends, or usually ends if that is not
+// known. An imported phone may have ended before its order was created here.
+func rentalEnd(o storage.Order) time.Time {
+	if o.ExpiresAt.IsZero() || o.ExpiresAt.Before(o.CreatedAt) && !o.External {
+		return o.CreatedAt.Add(rentalUsualTime)
+	}
+	return o.ExpiresAt
 }
 
 // graceEnd returns when a phone counts as expired, the zero time if that is not
@@ -217,7 +301,7 @@ func nextAfterFailure(o storage.Order, failures int64, now time.Time) time.Time 
 		return now.Add(loop.Jitter(loop.Backoff(rentalFailureFirst, rentalFailureMax, int(failures))))
 	}
 	at := now.Add(loop.Jitter(loop.Backoff(failureFirst, failureMax, int(failures))))
-	if next := nextPoll(o, now); next.After(at) {
+	if next := nextPoll(o, nil, now); next.After(at) {
 		return next
 	}
 	return at

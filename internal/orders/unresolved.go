@@ -35,7 +35,15 @@ var ErrKeyRemoved = errors.New("the key of this purchase was removed")
 // Evidence reads the balance now and returns the verdict on it. The reading is not one
 // of the scheduled ones, and nothing is stored.
 func (s *Service) Evidence(ctx context.Context, userID, purchaseID int64) (Evidence, error) {
-	p, key, err := s.unresolved(ctx, userID, purchaseID)
+	p, err := s.ownPurchase(ctx, userID, purchaseID)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return s.evidence(ctx, p)
+}
+
+func (s *Service) evidence(ctx context.Context, p storage.Purchase) (Evidence, error) {
+	key, err := s.unresolved(ctx, p)
 	if err != nil {
 		return Evidence{}, err
 	}
@@ -63,50 +71,72 @@ type Found struct {
 // LookUp reads the order with the given id from the marketplace, with the key that
 // bought. That it exists proves that it is the key's, not that it is this purchase:
 // the person decides. storage.ErrExternalIDTaken: it is stored here already.
-func (s *Service) LookUp(ctx context.Context, userID, purchaseID, externalID int64) (Found, error) {
-	p, key, err := s.unresolved(ctx, userID, purchaseID)
+func (s *Service) LookUp(ctx context.Context, userID, purchaseID int64, externalID string) (Found, error) {
+	p, err := s.ownPurchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Found{}, err
 	}
-	taken, err := s.db.ExternalIDTaken(ctx, userID, p.Kind, externalID)
+	return s.lookUp(ctx, p, externalID)
+}
+
+func (s *Service) lookUp(ctx context.Context, p storage.Purchase, externalID string) (Found, error) {
+	key, err := s.unresolved(ctx, p)
 	if err != nil {
 		return Found{}, err
-	}
-	if taken {
-		return Found{}, storage.ErrExternalIDTaken
 	}
 	now := time.Now()
 	order := storage.Order{
 		Kind: p.Kind, ExternalID: externalID, State: storage.OrderOpen, Quantity: p.Quantity, Currency: p.Currency, Rental: p.Rental, CreatedAt: p.SentAt,
 	}
-	if p.Kind != storage.KindSMS {
-		status, err := s.market.Status(ctx, key, externalID)
-		return Found{Purchase: p, Order: afterStatus(order, status, now)}, err
+	if p.Kind == storage.KindSMS {
+		var answer rentalAnswer
+		answer, err = s.readRental(ctx, storage.DueOrder{Order: order, Key: key}, true)
+		order.Rental.Phone = answer.phone
+		order = afterRental(order, answer, nil, now)
+	} else {
+		var status hstock.Status
+		status, err = s.market.Status(ctx, key, externalID)
+		order = afterStatus(order, status, nil, now)
 	}
-	answer, err := s.readRental(ctx, key, externalID, true, hstock.SMSUnknown)
-	order.Rental.Phone = answer.phone
-	return Found{Purchase: p, Order: afterRental(order, answer, now)}, err
+	if err != nil {
+		return Found{}, err
+	}
+	// Only now: another order's id must not show that somebody bought it here.
+	taken, err := s.db.ExternalIDTaken(ctx, p.UserID, p.Kind, externalID)
+	if taken {
+		err = storage.ErrExternalIDTaken
+	}
+	return Found{Purchase: p, Order: order}, err
 }
 
 // Adopt records that an unresolved purchase is the order with the given id. It looks
 // the order up again, because the id comes from a button's data.
-func (s *Service) Adopt(ctx context.Context, userID, purchaseID, externalID int64) (storage.Order, error) {
+func (s *Service) Adopt(ctx context.Context, userID, purchaseID int64, externalID string) (storage.Order, error) {
 	found, err := s.LookUp(ctx, userID, purchaseID, externalID)
 	if err != nil {
 		return storage.Order{}, err
 	}
+	return s.adopt(ctx, found, externalID)
+}
+
+func (s *Service) adopt(ctx context.Context, found Found, externalID string, entries ...storage.AuditEntry) (storage.Order, error) {
 	now := time.Now()
+	firstPoll := now
+	if found.Purchase.Kind != storage.KindSMS { // the message that shows a phone waits for its poll
+		firstPoll = now.Add(cardDelay)
+	}
 	placement := storage.Placement{ExternalID: externalID, Phone: found.Order.Rental.Phone, RawStatus: found.Order.RawStatus}
-	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, placement, now, now, announceRental)
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, placement, now, firstPoll, announceRental, entries...)
 	if err != nil {
 		return storage.Order{}, err
 	}
 	if !adopted {
 		return storage.Order{}, ErrOutcomeKnown
 	}
+	s.count(placedOutcome, "")
 	s.checkpoint("adopted")
 	s.wakeOutbox()
-	s.pollLoop.Wake()
+	s.wakePolls()
 	return order, nil
 }
 
@@ -114,10 +144,17 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID, externalID int6
 // outcome was unknown and some of its phones were adopted.
 func (s *Service) CountMissing(ctx context.Context, userID, purchaseID int64) (int64, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
-	if err != nil || p.Kind != storage.KindSMS || p.State != storage.PurchasePlaced {
+	if err != nil || p.House { // only admins adopt
 		return 0, err
 	}
-	orders, err := s.db.OrdersOfPurchase(ctx, userID, purchaseID)
+	return s.countMissing(ctx, p)
+}
+
+func (s *Service) countMissing(ctx context.Context, p storage.Purchase) (int64, error) {
+	if p.Kind != storage.KindSMS || p.State != storage.PurchasePlaced {
+		return 0, nil
+	}
+	orders, err := s.db.OrdersOfPurchase(ctx, p.UserID, p.ID)
 	if err != nil || slices.ContainsFunc(orders, func(o storage.Order) bool { return !o.Adopted }) {
 		return 0, err
 	}
@@ -125,46 +162,55 @@ func (s *Service) CountMissing(ctx context.Context, userID, purchaseID int64) (i
 }
 
 // Dismiss records that a person says an unresolved purchase was not placed. It can
-// still be adopted later.
+// still be adopted later. The error is ErrAdminsDecide where the operator's key has paid.
 func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
 	dismissed, err := s.db.DismissPurchase(ctx, userID, purchaseID, time.Now())
 	if err != nil {
 		return err
 	}
 	if !dismissed {
+		if _, err := s.ownPurchase(ctx, userID, purchaseID); errors.Is(err, ErrAdminsDecide) {
+			return err
+		}
 		return ErrOutcomeKnown
 	}
 	return nil
 }
 
-// unresolved returns a purchase whose outcome a person may still decide, and the key
-// that bought.
-func (s *Service) unresolved(ctx context.Context, userID, purchaseID int64) (storage.Purchase, redact.Secret, error) {
+// ownPurchase returns a purchase that the person's own key has paid, or ErrAdminsDecide.
+func (s *Service) ownPurchase(ctx context.Context, userID, purchaseID int64) (storage.Purchase, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
-	if err != nil {
-		return p, "", err
+	if err == nil && p.House {
+		err = ErrAdminsDecide
 	}
+	return p, err
+}
+
+// unresolved returns the key that bought, of a purchase whose outcome may still be decided.
+func (s *Service) unresolved(ctx context.Context, p storage.Purchase) (redact.Secret, error) {
 	if p.State != storage.PurchaseOutcomeUnknown && p.State != storage.PurchaseDismissed {
-		if missing, err := s.CountMissing(ctx, userID, purchaseID); err != nil || missing == 0 {
-			return p, "", errors.Join(ErrOutcomeKnown, err)
+		if missing, err := s.countMissing(ctx, p); err != nil || missing == 0 {
+			return "", errors.Join(ErrOutcomeKnown, err)
 		}
 	}
 	key, err := s.db.Key(ctx, p.KeyID)
 	if err != nil {
-		return p, "", err
+		return "", err
 	}
 	if key.Secret == "" {
-		return p, "", ErrKeyRemoved
+		return "", ErrKeyRemoved
 	}
-	return p, key.Secret, nil
+	return key.Secret, nil
 }
 
 // markOutcomeUnknown records that the outcome of a purchase that was being sent is
 // unknown, and notifies the person.
 func (s *Service) markOutcomeUnknown(ctx context.Context, p storage.Purchase, refusal string) error {
-	message := aboutPurchase(p.UserID, p.ID, MessageOutcomeUnknown, time.Now().Add(cardDelay))
-	marked, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, p.SentAt.Add(balanceChecks[0]), message)
+	now := time.Now()
+	message := aboutPurchase(p.UserID, p.ID, MessageOutcomeUnknown, now.Add(cardDelay))
+	marked, err := s.db.MarkOutcomeUnknown(ctx, p, refusal, now.Add(checkIntervals[0]), message)
 	if err == nil && marked {
+		s.count(unknownOutcome, "")
 		s.wakeOutbox()
 		s.settleLoop.Wake()
 	}
@@ -174,32 +220,43 @@ func (s *Service) markOutcomeUnknown(ctx context.Context, p storage.Purchase, re
 // settleOnce settles purchases whose lease is over and makes the due balance checks. A
 // failure of one purchase does not delay the others.
 func (s *Service) settleOnce(ctx context.Context) (time.Duration, error) {
+	err := s.settleClock.AfterStep(func() error {
+		now := time.Now()
+		return errors.Join(s.db.PullPurchases(ctx, now, draftLifetime, purchaseLease, checkIntervals[:]), s.db.MoveDrafts(ctx, s.draftExpiries(now)))
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.dropDraftAges()
 	now := time.Now()
-	failures := []error{s.recordUnrecorded(ctx)}
 	overdue, err := s.db.OverdueLeases(ctx, now, purchasesAtOnce)
-	failures = append(failures, err)
+	failures := []error{err}
 	for _, p := range overdue {
 		failures = append(failures, loop.Recover(s.log, "settle a purchase", func() error { return s.settleOverdue(ctx, p) }))
 	}
 	due, err := s.db.DueChecks(ctx, now, purchasesAtOnce)
 	failures = append(failures, err)
-	checked := s.parallel(len(due), checksAtOnce, "check a balance", func(i int) error { return s.checkBalance(ctx, due[i]) })
+	checked := loop.Parallel(s.log, len(due), checksAtOnce, "check a balance", func(i int) error { return s.checkBalance(ctx, due[i]) })
 	next, err := s.db.NextPurchaseEvent(ctx)
 	failures = append(append(failures, err), checked...)
 	return pauseUntil(next, time.Now()), errors.Join(failures...)
 }
 
-// settleOverdue settles a purchase whose lease is over: a claimed one was not sent, a
-// sending one may have been.
+// settleOverdue settles a purchase whose lease is over: a claimed one was not sent unless
+// the database was restored since, a sending one may have been.
 func (s *Service) settleOverdue(ctx context.Context, p storage.Purchase) error {
-	defer s.slotFreed.notify()
+	defer s.freeSlot(p)
 	if p.State == storage.PurchaseSending {
 		return s.markOutcomeUnknown(ctx, p, "")
 	}
 	now := time.Now()
 	rejected, err := s.db.RejectOverdue(ctx, p.ID, ReasonInterrupted, now, aboutPurchase(p.UserID, p.ID, MessageOutcome, now))
 	if rejected {
+		s.count(rejectedOutcome, ReasonInterrupted)
 		s.wakeOutbox()
+	}
+	if err == nil && !rejected {
+		err = s.markOutcomeUnknown(ctx, p, "")
 	}
 	return err
 }
@@ -214,8 +271,8 @@ func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	previous := p.Checks
 	p.Checks++
 	p.NextCheckAt = time.Time{}
-	if p.Checks < len(balanceChecks) {
-		p.NextCheckAt = p.SentAt.Add(balanceChecks[p.Checks])
+	if p.Checks < len(checkIntervals) {
+		p.NextCheckAt = time.Now().Add(checkIntervals[p.Checks])
 	}
 	last := p.NextCheckAt.IsZero()
 
@@ -266,6 +323,9 @@ func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Ba
 func (s *Service) judge(ctx context.Context, p storage.Purchase, balance hstock.Balance) (storage.Verdict, error) {
 	if p.Damaged != nil || isEstimate(p) || balance.Currency != p.Currency {
 		return storage.VerdictUnclear, nil //nolint:nilerr // the charge is not known, so no fall can prove it
+	}
+	if p.SentAt.After(time.Now()) { // the clock was set back: what happened since then is not known
+		return storage.VerdictUnclear, nil
 	}
 	disturbed, err := s.db.BalanceMayHaveChanged(ctx, p, p.SentAt)
 	if err != nil {

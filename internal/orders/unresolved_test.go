@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -84,12 +85,12 @@ func TestAdopt(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		known := w.buy(market.GmailUSA, 1)
 		p := w.unresolved(market.GmailUSA, true)
-		external := w.Market.Orders()[1].Number
+		external := idOf(w.Market.Orders()[1].Number)
 
 		if _, err := w.service.LookUp(t.Context(), anna, p.ID, known.ExternalID); !errors.Is(err, storage.ErrExternalIDTaken) {
 			t.Errorf("an order that is stored already: %v, want ErrExternalIDTaken", err)
 		}
-		if _, err := w.service.LookUp(t.Context(), anna, p.ID, 999999); !errors.Is(err, hstock.ErrOrderNotFound) {
+		if _, err := w.service.LookUp(t.Context(), anna, p.ID, "999999"); !errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("an order that does not exist: %v, want ErrOrderNotFound", err)
 		}
 		if _, err := w.service.LookUp(t.Context(), boris, p.ID, external); !errors.Is(err, storage.ErrNotFound) {
@@ -113,6 +114,7 @@ func TestAdopt(t *testing.T) {
 			t.Errorf("%d accounts arrived, want 3", got)
 		}
 		w.wantCalls("add", 2)
+		w.wantCounted(map[string]int64{"placed": 2, "outcome_unknown": 1})
 	})
 }
 
@@ -120,7 +122,7 @@ func TestOrderIsAdoptedOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		first := w.unresolved(market.GmailUSA, true)
 		second := w.unresolved(market.GmailUSA, false)
-		externalID := w.Market.Orders()[0].Number
+		externalID := idOf(w.Market.Orders()[0].Number)
 		_, err := w.service.Adopt(t.Context(), anna, first.ID, externalID)
 		testworld.Must(t, err)
 		if _, err := w.service.Adopt(t.Context(), anna, second.ID, externalID); !errors.Is(err, storage.ErrExternalIDTaken) {
@@ -140,7 +142,7 @@ func TestDismiss(t *testing.T) {
 		if err := w.service.Dismiss(t.Context(), anna, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
 			t.Errorf("twice: %v, want ErrOutcomeKnown", err)
 		}
-		_, err := w.service.Adopt(t.Context(), anna, p.ID, w.Market.Orders()[0].Number)
+		_, err := w.service.Adopt(t.Context(), anna, p.ID, idOf(w.Market.Orders()[0].Number))
 		testworld.Must(t, err)
 	})
 }
@@ -168,6 +170,7 @@ func TestOverdueLeasesAreSettled(t *testing.T) {
 		testworld.Pass(80 * time.Second)
 		w.wantNotified(orders.MessageOutcome, orders.MessageOutcomeUnknown)
 		w.wantCalls("add", 0)
+		w.wantCounted(map[string]int64{"rejected interrupted": 1, "outcome_unknown": 1})
 	})
 }
 
@@ -203,9 +206,9 @@ func TestSumBelowTheBalancesDecimals(t *testing.T) {
 						return hstock.Inventory{Service: service, Stock: 50, Available: true, Rate: price, Min: 1, Max: 50}, nil
 					},
 					balance: func() (hstock.Balance, error) { return hstock.Balance{Amount: balance.Round(2), Currency: "USD"}, nil },
-					add: func(context.Context, redact.Secret, hstock.AddRequest) (int64, error) {
+					add: func(context.Context, redact.Secret, hstock.AddRequest) (string, error) {
 						balance = balance.Sub(price)
-						return 0, answer
+						return "", answer
 					},
 				}, 0)
 				p := w.draft(market.GmailUSA, 1)
@@ -223,6 +226,112 @@ func TestSumBelowTheBalancesDecimals(t *testing.T) {
 	}
 }
 
+// TestUndocumentedRefusalAndABalanceThatFallsLater: one reading does not prove that
+// nothing was charged, and two do.
+func TestUndocumentedRefusalAndABalanceThatFallsLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		charged bool
+		want    orders.Result
+	}{
+		"charged after 5 s": {true, orders.OutcomeUnknown},
+		"not charged":       {false, orders.Rejected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var refusedAt time.Time
+				w.restart(&stub{
+					Client: w.client,
+					balance: func() (hstock.Balance, error) {
+						amount := decimal.RequireFromString("100.00")
+						if test.charged && !refusedAt.IsZero() && time.Since(refusedAt) > 5*time.Second {
+							amount = decimal.RequireFromString("98.75")
+						}
+						return hstock.Balance{Amount: amount, Currency: "USD"}, nil
+					},
+					add: func(context.Context, redact.Secret, hstock.AddRequest) (string, error) {
+						refusedAt = time.Now()
+						return "", &hstock.Error{Action: "add", Kind: hstock.RefusedOther, Refusal: "Temporary problem", Status: 200}
+					},
+				}, 0)
+				if outcome := w.confirm(w.draft(market.GmailUSA, 1)); outcome.Result != test.want {
+					t.Errorf("got %v, want %v", outcome.Result, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestOrderIDThatComesAfterAnotherWasAdopted: both are orders.
+func TestOrderIDThatComesAfterAnotherWasAdopted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		other, err := w.client.Add(t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
+		testworld.Must(t, err)
+		late := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, r hstock.AddRequest) (string, error) {
+			testworld.Pass(80 * time.Second) // longer than the lease
+			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+			testworld.Must(t, err)
+			r.SendBefore = time.Time{} // it had left
+			return w.client.Add(ctx, key, r)
+		}})
+		_, err = late.Confirm(t.Context(), anna, p.ID, "en")
+		testworld.Must(t, err)
+		for _, placed := range w.Market.Orders() {
+			if _, err := w.db.OrderByExternalID(t.Context(), anna, strconv.FormatInt(placed.Number, 10)); err != nil {
+				t.Errorf("order %d: %v", placed.Number, err)
+			}
+		}
+	})
+}
+
+// TestLateOrderIDIsKeptUntilItIsImported: the marketplace does not answer for a while.
+func TestLateOrderIDIsKeptUntilItIsImported(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		other, err := w.client.Add(t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
+		testworld.Must(t, err)
+		late := ""
+		w.restart(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, r hstock.AddRequest) (string, error) {
+			testworld.Pass(80 * time.Second) // longer than the lease
+			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+			testworld.Must(t, err)
+			r.SendBefore = time.Time{} // it had left
+			late, err = w.client.Add(ctx, key, r)
+			w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
+			return late, err
+		}}, 0)
+		w.confirm(p)
+		if _, err := w.db.OrderByExternalID(t.Context(), anna, late); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("imported during the outage: %v", err)
+		}
+		w.Market.ClearFaults()
+		testworld.Pass(5 * time.Minute)
+		if _, err := w.db.OrderByExternalID(t.Context(), anna, late); err != nil {
+			t.Errorf("order %s: %v", late, err)
+		}
+		if n := w.Market.Count("add"); n != 2 {
+			t.Errorf("%d requests to buy, want 2", n)
+		}
+	})
+}
+
+// TestLookUpAsksTheMarketplaceFirst: whether an order of another person was bought here
+// is not shown.
+func TestLookUpAsksTheMarketplaceFirst(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addUser(boris, borisKey)
+		order := w.buy(market.GmailUSA, 1)
+		p := w.draft(market.GmailUSA, 1)
+		_, err := w.db.SaveKey(t.Context(), anna, testworld.PoorKey)
+		testworld.Must(t, err)
+		w.Exec(`UPDATE orders SET user_id = ? WHERE external_id = ?`, boris, order.ExternalID)
+		w.Exec(`UPDATE purchases SET state = 'outcome_unknown', key_id = (SELECT id FROM api_keys WHERE user_id = ?) WHERE id = ?`, boris, p.ID)
+		if _, err := w.service.LookUp(t.Context(), anna, p.ID, order.ExternalID); !errors.Is(err, hstock.ErrOrderNotFound) {
+			t.Errorf("got %v, want ErrOrderNotFound", err)
+		}
+	})
+}
+
 // TestAdoptAfterDismissAndANewKey: an order id settles a dismissed purchase,
 // also after the key that bought was replaced.
 func TestAdoptAfterDismissAndANewKey(t *testing.T) {
@@ -231,7 +340,7 @@ func TestAdoptAfterDismissAndANewKey(t *testing.T) {
 		testworld.Must(t, w.service.Dismiss(t.Context(), anna, p.ID))
 		_, err := w.db.SaveKey(t.Context(), anna, testworld.PoorKey)
 		testworld.Must(t, err)
-		_, err = w.service.Adopt(t.Context(), anna, p.ID, market.FirstOrder)
+		_, err = w.service.Adopt(t.Context(), anna, p.ID, idOf(market.FirstOrder))
 		testworld.Must(t, err)
 	})
 }
@@ -252,19 +361,19 @@ func TestAdoptPhonesOneByOne(t *testing.T) {
 			t.Errorf("two of three were charged, and the verdict is %q", evidence.Verdict)
 		}
 		for i, phone := range w.Market.Numbers() {
-			found, err := w.service.LookUp(t.Context(), anna, draft.ID, phone.Number)
+			found, err := w.service.LookUp(t.Context(), anna, draft.ID, idOf(phone.Number))
 			testworld.Must(t, err)
 			if found.Order.Rental.Phone != phone.Phone {
 				t.Errorf("found %q, want %q", found.Order.Rental.Phone, phone.Phone)
 			}
-			_, err = w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
+			_, err = w.service.Adopt(t.Context(), anna, draft.ID, idOf(phone.Number))
 			testworld.Must(t, err)
 			missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
 			testworld.Must(t, err)
 			if want := int64(2 - i); missing != want {
 				t.Errorf("%d missing, want %d", missing, want)
 			}
-			if _, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number); !errors.Is(err, storage.ErrExternalIDTaken) {
+			if _, err := w.service.Adopt(t.Context(), anna, draft.ID, idOf(phone.Number)); !errors.Is(err, storage.ErrExternalIDTaken) {
 				t.Errorf("adopted twice: %v", err)
 			}
 		}
@@ -288,7 +397,7 @@ func TestAdoptUntilNoPhoneIsMissing(t *testing.T) {
 			t.Fatalf("got %v", outcome.Result)
 		}
 		for _, phone := range w.Market.Numbers() {
-			_, err := w.service.Adopt(t.Context(), anna, draft.ID, phone.Number)
+			_, err := w.service.Adopt(t.Context(), anna, draft.ID, idOf(phone.Number))
 			testworld.Must(t, err)
 		}
 		missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)

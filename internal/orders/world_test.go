@@ -2,10 +2,13 @@ package orders_test
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +36,9 @@ type world struct {
 	service  *orders.Service
 	outbox   *outbox.Outbox
 	recorder testworld.Recorder
+	counted  sync.Map                          // *atomic.Int64 by outcome and reason of purchases
+	onStep   atomic.Pointer[func(step string)] // called at each checkpoint
+	set      atomic.Int64                      // by how many nanoseconds stepClock has set the clock
 }
 
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
@@ -40,15 +46,11 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	testworld.Run(t, func(tw *testworld.World) {
 		w := &world{World: tw, t: tw.T, client: tw.Client(), db: tw.OpenDB()}
 		w.addUser(anna, testworld.AnnaKey)
-		w.outbox = outbox.New(outbox.Options{DB: w.db, Log: w.logger()})
-		w.outbox.Start(&w.recorder)
-		w.service = w.newService(w.client)
-		w.service.Start()
+		w.start()
 
 		test(w.t, w)
 
-		testworld.Must(t, w.service.Stop(w.t.Context()))
-		testworld.Must(t, w.outbox.Stop(w.t.Context()))
+		w.stop()
 		testworld.Must(t, w.db.Close(w.T.Context()))
 		if strings.Contains(w.Log.String(), "canary") {
 			t.Error("a key is in the log")
@@ -56,13 +58,48 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
+func (w *world) start() {
+	w.outbox = outbox.New(outbox.Options{DB: w.db, Log: w.logger(), Wall: w.wall})
+	w.outbox.Start(&w.recorder)
+	w.service = w.newService(w.client)
+	w.service.Start()
+}
+
+func (w *world) stop() {
+	w.t.Helper()
+	testworld.Must(w.t, w.service.Stop(w.t.Context()))
+	testworld.Must(w.t, w.outbox.Stop(w.t.Context()))
+}
+
 func (w *world) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w.Log, nil)) }
 
 // newService returns a Service that is not started.
 func (w *world) newService(market orders.Market) *orders.Service {
 	return orders.New(orders.Options{
-		DB: w.db, Market: market, SMMRatePer: 1000, Rate: 20, Wake: w.outbox.Wake, Log: w.logger(),
+		DB: w.db, Market: market, SMMRatePer: 1000, Wake: w.outbox.Wake, Log: w.logger(), Wall: w.wall,
+		Checkpoint: func(step string) {
+			if do := w.onStep.Load(); do != nil {
+				(*do)(step)
+			}
+		},
+		CountPurchase: func(outcome, reason string) {
+			n, _ := w.counted.LoadOrStore(strings.TrimSuffix(outcome+" "+reason, " "), new(atomic.Int64))
+			n.(*atomic.Int64).Add(1)
+		},
 	})
+}
+
+// wantCounted checks how many purchases of each outcome and reason were counted.
+func (w *world) wantCounted(want map[string]int64) {
+	w.t.Helper()
+	got := map[string]int64{}
+	w.counted.Range(func(outcome, n any) bool {
+		got[outcome.(string)] = n.(*atomic.Int64).Load()
+		return true
+	})
+	if !maps.Equal(got, want) {
+		w.t.Errorf("counted %v, want %v", got, want)
+	}
 }
 
 // restart replaces the Service by one that uses the given marketplace, after a while.
@@ -167,16 +204,6 @@ func (w *world) order(id int64) storage.Order {
 	return order
 }
 
-// corrupt changes the database file without the storage package.
-func (w *world) corrupt(query string, args ...any) {
-	w.t.Helper()
-	raw, err := sql.Open("sqlite", "file:"+w.DatabasePath()+"?_pragma=busy_timeout(5000)")
-	testworld.Must(w.t, err)
-	_, err = raw.ExecContext(w.t.Context(), query, args...)
-	testworld.Must(w.t, err)
-	testworld.Must(w.t, raw.Close())
-}
-
 const unreadable = "v1.00000000.AAAA" // sealed with a key that does not exist
 
 func (w *world) wantNotified(kinds ...string) {
@@ -200,7 +227,7 @@ type stub struct {
 	*hstock.Client
 	inventory func(service int64) (hstock.Inventory, error)
 	balance   func() (hstock.Balance, error)
-	add       func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error)
+	add       func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error)
 	status    func() (hstock.Status, error)
 }
 
@@ -218,16 +245,30 @@ func (s *stub) Balance(ctx context.Context, key redact.Secret) (hstock.Balance, 
 	return s.Client.Balance(ctx, key)
 }
 
-func (s *stub) Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (int64, error) {
+func (s *stub) Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
 	if s.add != nil {
 		return s.add(ctx, key, request)
 	}
 	return s.Client.Add(ctx, key, request)
 }
 
-func (s *stub) Status(ctx context.Context, key redact.Secret, order int64) (hstock.Status, error) {
+func (s *stub) Status(ctx context.Context, key redact.Secret, order string) (hstock.Status, error) {
 	if s.status != nil {
 		return s.status()
 	}
 	return s.Client.Status(ctx, key, order)
 }
+
+// number is the marketplace's number of an order.
+func number(order storage.Order) int64 { return numberOf(order.ExternalID) }
+
+func numberOf(externalID string) int64 {
+	n, err := strconv.ParseInt(externalID, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// idOf is the external id of an order that the marketplace numbers.
+func idOf(number int64) string { return strconv.FormatInt(number, 10) }

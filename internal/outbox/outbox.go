@@ -13,11 +13,12 @@
 // whether a more urgent one has been stored, which then goes first.
 //
 // Delivery is at least once: a crash between sending a message and marking it
-// sends it again when its lease is over, because a repeat is better than a loss.
+// sends it again after the next start, because a repeat is better than a loss.
 // A failure is retried after 2 s, doubling up to 10 min, or after the time that
-// Telegram asked for; the messages of the same claim wait with it. Messages to a
-// person who can't be reached are held for 30 days; an update from them releases
-// the messages.
+// Telegram asked for; the messages of the same claim wait with it. After a start
+// and after a step of the clock all pending messages are due. Messages to a person
+// who can't be reached are held for 30 days; an update from them releases the
+// messages.
 package outbox
 
 import (
@@ -51,10 +52,36 @@ var (
 	ErrUnreachable = errors.New("the person can't be reached")
 	// ErrRejected: this message will never be accepted.
 	ErrRejected = errors.New("the message is rejected")
+	// ErrUnknownKind: a newer program that uses the same database has stored the
+	// message. It waits until such a program sends it; the messages behind it don't.
+	ErrUnknownKind = errors.New("the kind of the message is not known")
 	// ErrUncertain: the request left and no answer came back, so the message may
 	// have been sent.
 	ErrUncertain = errors.New("it is not known whether the message was sent")
 )
+
+// How a message in a group or a channel failed, for errors.Is, beside those above.
+// ErrUnreachable is then that the bot is not there.
+var (
+	// ErrNoRights: the bot is there, but may not do this.
+	ErrNoRights = errors.New("the bot has no right to do this in the chat")
+	// ErrNoTopic: the topic no longer exists, or is closed.
+	ErrNoTopic = errors.New("the topic of the chat no longer exists")
+	// ErrGone: the message to edit no longer exists, or can't be edited.
+	ErrGone = errors.New("the message can't be edited")
+)
+
+// MovedError says that a group has become a supergroup, which has another id. Nothing was
+// sent.
+type MovedError struct {
+	To  int64
+	Err error
+}
+
+func (e *MovedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *MovedError) Unwrap() error { return e.Err }
 
 // RetryAfterError is a transient error that says how long to wait.
 type RetryAfterError struct {
@@ -77,23 +104,44 @@ type Sender interface {
 }
 
 const (
-	peopleAtOnce  = 64
-	lease         = 2 * time.Minute
-	sendTimeout   = 60 * time.Second
-	recordTimeout = 10 * time.Second // to mark a message, also while stopping
-	firstRetry    = 2 * time.Second
-	maxRetry      = 10 * time.Minute
-	idlePause     = 15 * time.Second       // between looks at what other processes may have stored
-	minPause      = 250 * time.Millisecond // due work that can't be claimed yet must not spin
+	peopleAtOnce = 64
+	lease        = 2 * time.Minute
+	sendTimeout  = 60 * time.Second
+	markTimeout  = 50 * time.Second // to record the outcome, also while stopping; the lease is longer than sendTimeout and this
+	firstRetry   = 2 * time.Second
+	maxRetry     = 10 * time.Minute
+	unknownRetry = 30 * time.Second       // of ErrUnknownKind
+	firstMark    = 100 * time.Millisecond // after a failure to mark a sent message
+	maxMark      = 2 * time.Second
+	firstPause   = 2 * time.Second        // the longest delay of a new message
+	idlePause    = 15 * time.Second       // between looks at what other processes may have stored
+	minPause     = 250 * time.Millisecond // due work that can't be claimed yet must not spin
 )
 
-// Options configures an Outbox. Checkpoint may be nil.
+// priorityName returns the name of a priority for Options.ObserveSent.
+func priorityName(p Priority) string {
+	names := [...]string{PriorityCode: "code", PriorityGoods: "goods", PriorityReply: "reply", PriorityStatus: "status", PriorityNews: "news"}
+	if p < 0 || int(p) >= len(names) {
+		return "other"
+	}
+	return names[p]
+}
+
+// Options configures an Outbox. Checkpoint, Share and ObserveSent may be nil.
 type Options struct {
 	DB  *storage.DB
 	Log *slog.Logger
 	// Checkpoint is called with "sent" after a message was sent and before it is
 	// marked. Tests end the process there.
 	Checkpoint func(step string)
+	// Share makes Wake concern all processes on the database.
+	Share loop.Share
+	// ObserveSent is called for each message that was sent with the name of its priority
+	// ("code", "goods", "reply", "status", "news") and the time since it was stored.
+	ObserveSent func(priority string, delay time.Duration)
+	// Wall returns the wall time that steps of the clock are noticed by; nil: the
+	// system's. Tests replace it.
+	Wall func() time.Time
 }
 
 // Outbox sends the stored messages of one process. Several processes may share a
@@ -101,11 +149,15 @@ type Options struct {
 type Outbox struct {
 	Options
 	loop  *loop.Loop
+	wake  func() // wakes the loops of all processes
+	clock loop.Clock
 	slots chan struct{}
 	sends sync.WaitGroup // in flight
 
 	mu     sync.Mutex
 	sender Sender // nil before Start
+
+	lostClaim string // the owner of a claim that is perhaps in the database; of sendDue
 
 	draining chan struct{} // holds a token while a Stop sends
 	drained  bool          // a Stop has sent what was due
@@ -116,8 +168,12 @@ func New(o Options) *Outbox {
 	if o.Checkpoint == nil {
 		o.Checkpoint = func(string) {}
 	}
-	b := &Outbox{Options: o, slots: make(chan struct{}, peopleAtOnce), draining: make(chan struct{}, 1)}
+	if o.ObserveSent == nil {
+		o.ObserveSent = func(string, time.Duration) {}
+	}
+	b := &Outbox{Options: o, clock: loop.Clock{Wall: o.Wall}, slots: make(chan struct{}, peopleAtOnce), draining: make(chan struct{}, 1)}
 	b.loop = loop.New("outbox", o.Log, b.sendDue)
+	b.wake = o.Share.Of("outbox", b.loop.Wake)
 	return b
 }
 
@@ -158,9 +214,9 @@ func (b *Outbox) started() bool {
 	return b.sender != nil
 }
 
-// Wake sends due messages now. Call it after messages were stored, or when a
-// person became reachable.
-func (b *Outbox) Wake() { b.loop.Wake() }
+// Wake sends due messages now, in whatever process sends them. Call it after messages
+// were stored, or when a person became reachable.
+func (b *Outbox) Wake() { b.wake() }
 
 // sendDue sends what is due, as far as there are free slots: people in parallel,
 // each person's messages in order. Cancelling ctx does not cut off a send in
@@ -170,15 +226,28 @@ func (b *Outbox) sendDue(ctx context.Context) (time.Duration, error) {
 	if free == 0 {
 		return idlePause, nil // the next person who is done wakes the loop
 	}
+	err := b.clock.AfterStep(func() error { return b.DB.PullMessages(ctx, time.Now(), firstPause, lease) })
+	if err != nil {
+		return 0, err
+	}
+	if b.lostClaim != "" {
+		if err := b.DB.ReleaseMessages(ctx, b.lostClaim); err != nil {
+			return 0, err
+		}
+		b.lostClaim = ""
+	}
 	now := time.Now()
 	// Each claim has an owner of its own: when a goroutine has lost its lease,
 	// another goroutine of this process may hold the message.
 	owner := rand.Text()
 	messages, claimErr := b.DB.ClaimMessages(ctx, owner, now, now.Add(lease), free)
+	if errors.Is(claimErr, storage.ErrAmbiguous) {
+		b.lostClaim = owner
+	}
 	for _, ofPerson := range byPerson(messages) {
 		b.slots <- struct{}{}
 		b.sends.Go(func() {
-			defer b.Wake()
+			defer b.loop.Wake()
 			defer func() { <-b.slots }()
 			b.serve(context.WithoutCancel(ctx), owner, ofPerson)
 		})
@@ -205,6 +274,10 @@ func (b *Outbox) serve(ctx context.Context, owner string, messages []storage.Mes
 			if err = errors.Join(err, leaseErr); err != nil {
 				b.Log.Error("lease of a message not renewed", "message", message.ID, "error", err)
 			}
+			if leaseErr != nil {
+				b.release(ctx, messages[i:], time.Now()) // else they wait for the end of the lease
+				return
+			}
 			if !held {
 				return
 			}
@@ -219,8 +292,29 @@ func (b *Outbox) serve(ctx context.Context, owner string, messages []storage.Mes
 // release makes claimed messages due at the given time.
 func (b *Outbox) release(ctx context.Context, messages []storage.Message, at time.Time) {
 	for _, message := range messages {
-		if err := b.DB.RetryMessage(ctx, message.ID, at); err != nil {
-			b.Log.Error("message not released", "message", message.ID, "error", err)
+		b.insist(ctx, message, func(ctx context.Context) error { return b.DB.RetryMessage(ctx, message.ID, at) })
+	}
+}
+
+// insist records what became of a message. A failure is retried: a message that is not
+// recorded waits for the end of its lease, or is sent again.
+func (b *Outbox) insist(ctx context.Context, message storage.Message, record func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	defer cancel()
+	for failures := 1; ; failures++ {
+		err := record(ctx)
+		if err == nil {
+			return
+		}
+		b.Log.Error("message not marked", "message", message.ID, "error", err)
+		retry := time.NewTimer(loop.Jitter(loop.Backoff(firstMark, maxMark, failures)))
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+		}
+		retry.Stop()
+		if ctx.Err() != nil || errors.Is(err, storage.ErrClosed) {
+			return
 		}
 	}
 }
@@ -240,7 +334,7 @@ func byPerson(messages []storage.Message) [][]storage.Message {
 	return people
 }
 
-// deliver sends one message and marks it. A message that can't be marked now is
+// deliver sends one message and marks it. A message that can't be marked in time is
 // sent again when its lease is over. proceed reports whether the person's next
 // message may follow at once; otherwise it is due at retryAt, or held because the
 // person can't be reached.
@@ -253,20 +347,27 @@ func (b *Outbox) deliver(ctx context.Context, message storage.Message) (retryAt 
 	})
 	cancel()
 	b.Checkpoint("sent")
-	ctx, cancel = context.WithTimeout(ctx, recordTimeout)
-	defer cancel()
+	if err == nil {
+		b.ObserveSent(priorityName(message.Priority), time.Since(message.CreatedAt))
+		sentAt := time.Now()
+		b.insist(ctx, message, func(ctx context.Context) error { return b.DB.MarkSent(ctx, message, messageID, sentAt) })
+		return time.Time{}, true
+	}
 
 	var retryAfter *RetryAfterError
+	record := func(ctx context.Context) error { return b.DB.RetryMessage(ctx, message.ID, retryAt) }
 	switch {
-	case err == nil:
-		proceed = true
-		err = b.DB.MarkSent(ctx, message, messageID, time.Now())
 	case errors.Is(err, ErrUnreachable):
-		err = b.DB.SetUnreachable(ctx, message.UserID) // holds the messages behind it too
+		record = func(ctx context.Context) error { return b.DB.SetUnreachable(ctx, message.UserID) } // holds the messages behind it too
 	case errors.Is(err, ErrRejected):
 		b.Log.Error("message rejected", "message", message.ID, "kind", message.Kind, "error", err)
 		proceed = true
-		err = b.DB.MarkRejected(ctx, message.ID)
+		record = func(ctx context.Context) error { return b.DB.MarkRejected(ctx, message.ID) }
+	case errors.Is(err, ErrUnknownKind):
+		b.Log.Warn("message not sent yet", "message", message.ID, "kind", message.Kind, "attempts", message.Tries, "error", err)
+		proceed = true
+		later := time.Now().Add(unknownRetry)
+		record = func(ctx context.Context) error { return b.DB.RetryMessage(ctx, message.ID, later) }
 	default:
 		pause := loop.Jitter(loop.Backoff(firstRetry, maxRetry, message.Tries))
 		if errors.As(err, &retryAfter) {
@@ -274,10 +375,7 @@ func (b *Outbox) deliver(ctx context.Context, message storage.Message) (retryAt 
 		}
 		b.Log.Warn("message not sent yet", "message", message.ID, "kind", message.Kind, "attempts", message.Tries, "error", err)
 		retryAt = time.Now().Add(pause)
-		err = b.DB.RetryMessage(ctx, message.ID, retryAt)
 	}
-	if err != nil {
-		b.Log.Error("message not marked", "message", message.ID, "error", err)
-	}
+	b.insist(ctx, message, record)
 	return retryAt, proceed
 }

@@ -2,12 +2,12 @@ package outbox_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +34,9 @@ type world struct {
 	outbox *outbox.Outbox
 	sender sender
 	stored int // messages
+
+	mu    sync.Mutex
+	delay map[string]time.Duration // of the last message of a priority
 }
 
 // sender is a Recorder that can take its time.
@@ -52,7 +55,7 @@ func (s *sender) Send(ctx context.Context, message storage.Message) (int64, erro
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	testworld.Run(t, func(tw *testworld.World) {
-		w := &world{World: tw, t: tw.T, db: tw.OpenDB()}
+		w := &world{World: tw, t: tw.T, db: tw.OpenDB(), delay: map[string]time.Duration{}}
 		for _, user := range []int64{anna, boris} {
 			_, _, err := w.db.TouchUser(w.t.Context(), user, "Somebody", "en", true)
 			testworld.Must(w.t, err)
@@ -69,7 +72,14 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 }
 
 func (w *world) newOutbox() *outbox.Outbox {
-	return outbox.New(outbox.Options{DB: w.db, Log: slog.New(slog.NewTextHandler(w.Log, nil))})
+	return outbox.New(outbox.Options{
+		DB: w.db, Log: slog.New(slog.NewTextHandler(w.Log, nil)),
+		ObserveSent: func(priority string, delay time.Duration) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.delay[priority] = delay
+		},
+	})
 }
 
 // store stores messages for a person, in this order. Each kind is a name.
@@ -99,16 +109,6 @@ func (w *world) wantSent(user int64, kinds ...string) {
 	if got := w.sentTo(user); !slices.Equal(got, kinds) {
 		w.t.Errorf("person %d received %q, want %q", user, got, kinds)
 	}
-}
-
-// corrupt changes the database file without the storage package.
-func (w *world) corrupt(query string, args ...any) {
-	w.t.Helper()
-	raw, err := sql.Open("sqlite", "file:"+w.DatabasePath()+"?_pragma=busy_timeout(5000)")
-	testworld.Must(w.t, err)
-	_, err = raw.ExecContext(w.t.Context(), query, args...)
-	testworld.Must(w.t, err)
-	testworld.Must(w.t, raw.Close())
 }
 
 // TestOrderPerPerson: one person's messages arrive in order, and a slow chat delays
@@ -266,6 +266,26 @@ func TestRejectedMessageIsNotRepeated(t *testing.T) {
 }
 
 // TestPanicOfTheSenderIsRetried, and delays no other person.
+// TestUnknownKindWaits: the messages behind it arrive, and so does this one from a
+// program that knows its kind.
+func TestUnknownKindWaits(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		w.sender.FailWith(func(m storage.Message) error {
+			if m.Kind == "new" {
+				return outbox.ErrUnknownKind
+			}
+			return nil
+		})
+		w.store(anna, outbox.PriorityCode, "new", "goods")
+		w.outbox.Wake()
+		testworld.Pass(time.Hour)
+		w.wantSent(anna, "goods")
+		w.sender.FailWith(nil)
+		testworld.Pass(30 * time.Second)
+		w.wantSent(anna, "goods", "new")
+	})
+}
+
 func TestPanicOfTheSenderIsRetried(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.sender.before = func(_ context.Context, message storage.Message) {
@@ -290,7 +310,7 @@ func TestDamagedMessageDoesNotDelayOthers(t *testing.T) {
 	inWorld(t, func(_ *testing.T, w *world) {
 		w.store(anna, outbox.PriorityGoods, "a1")
 		w.store(boris, outbox.PriorityGoods, "b1")
-		w.corrupt(`UPDATE outbox SET body_sealed = 'v1.00000000.AAAA' WHERE user_id = ?`, anna)
+		w.Exec(`UPDATE outbox SET body_sealed = 'v1.00000000.AAAA' WHERE user_id = ?`, anna)
 		w.outbox.Wake()
 		testworld.Pass(20 * time.Minute)
 		w.wantSent(boris, "b1")
@@ -331,6 +351,73 @@ func TestMessageIsSentAgainWhenItWasNotMarked(t *testing.T) {
 		w.wantSent(anna)
 		testworld.Pass(2 * time.Second)
 		w.wantSent(anna, "goods")
+	})
+}
+
+// TestMarkingASentMessageIsRetried: the message arrives once, although the database
+// accepts nothing for half a minute.
+func TestMarkingASentMessageIsRetried(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		accept := w.Refuse(`UPDATE ON outbox FOR EACH ROW WHEN (NEW.state = 'sent')`)
+		w.store(anna, outbox.PriorityGoods, "goods")
+		w.outbox.Wake()
+		testworld.Pass(30 * time.Second)
+		accept()
+		testworld.Pass(10 * time.Minute)
+		w.wantSent(anna, "goods")
+	})
+}
+
+// TestLeaseThatCanNotBeRenewedIsGivenBack: the next message does not wait for its end.
+func TestLeaseThatCanNotBeRenewedIsGivenBack(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		w.sender.before = func(context.Context, storage.Message) { time.Sleep(time.Second) }
+		w.store(anna, outbox.PriorityGoods, "first", "second")
+		w.outbox.Wake()
+		testworld.Pass(500 * time.Millisecond) // the first one is being sent
+		accept := w.Refuse(`UPDATE OF lease_until ON outbox FOR EACH ROW WHEN (NEW.lease_until > 0)`)
+		testworld.Pass(5 * time.Second)
+		accept()
+		testworld.Pass(20 * time.Second)
+		w.wantSent(anna, "first", "second")
+	})
+}
+
+// TestWakeReachesAnotherProcess: one process stores a message, and another one sends it.
+func TestWakeReachesAnotherProcess(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.outbox.Stop(t.Context()))
+		wakes := testworld.Wakes{}
+		options := outbox.Options{DB: w.db, Log: slog.New(slog.NewTextHandler(w.Log, nil)), Share: wakes.Share}
+		storing, sending := outbox.New(options), outbox.New(options)
+		sending.Start(&w.sender)
+		testworld.Pass(time.Second)
+		w.store(anna, outbox.PriorityReply, "reply")
+		storing.Wake()
+		w.wantSent(anna, "reply")
+		testworld.Must(t, sending.Stop(t.Context()))
+	})
+}
+
+// TestObservesDelays: a message counts once, from when it was stored to its arrival.
+func TestObservesDelays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		failures := 0
+		w.sender.FailWith(func(message storage.Message) error {
+			if failures++; message.UserID == boris && failures < 5 {
+				return &outbox.RetryAfterError{After: time.Minute, Err: errors.New("too many requests")}
+			}
+			return nil
+		})
+		w.store(anna, outbox.PriorityCode, "code") // a second ago
+		w.store(boris, outbox.PriorityStatus, "status")
+		w.outbox.Wake()
+		testworld.Pass(10 * time.Minute)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if code, status := w.delay["code"].Round(time.Second), w.delay["status"].Round(time.Minute); code != time.Second || status < 3*time.Minute || len(w.delay) != 2 {
+			t.Errorf("got %v", w.delay)
+		}
 	})
 }
 

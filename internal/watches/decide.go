@@ -21,15 +21,18 @@ const (
 // observation is what an answer of the marketplace says about a service. The zero
 // value is a service that is out of stock.
 type observation struct {
-	inStock bool // the smallest order can be filled
-	stock   int64
-	rate    decimal.Decimal
+	inStock      bool // the smallest order can be filled
+	stock        int64
+	stockUnknown bool
+	rate         decimal.Decimal
+	currency     string // of rate
 }
 
 // decide returns the change that an observation makes to a watch, if any. The
 // package comment has the table of changes.
 func decide(watch storage.Watch, seen observation, now time.Time) (change storage.WatchChange, changed bool, err error) {
 	change.Watch = watch
+	seen.rate = storage.ShownRate(seen.rate, watch.Markup) // what the person would pay
 	kind := ""
 	switch watch.Kind {
 	case storage.WatchRestock:
@@ -42,7 +45,7 @@ func decide(watch storage.Watch, seen observation, now time.Time) (change storag
 		}
 	case storage.WatchPrice:
 		// A price of zero is an error of the marketplace and not an offer.
-		if seen.inStock && seen.rate.IsPositive() && seen.rate.LessThanOrEqual(watch.Price) {
+		if seen.inStock && seen.currency == watch.Currency && seen.rate.IsPositive() && seen.rate.LessThanOrEqual(watch.Price) {
 			kind, change.End = MessagePrice, true
 		}
 	}
@@ -50,7 +53,8 @@ func decide(watch storage.Watch, seen observation, now time.Time) (change storag
 		return change, false, nil
 	}
 	body, err := json.Marshal(Notification{
-		Service: watch.Service, SMM: watch.SMM, Name: watch.Name, Stock: seen.stock, Rate: seen.rate, Target: watch.Price, Currency: watch.Currency,
+		Service: watch.Service, SMM: watch.SMM, Name: watch.Name, Stock: seen.stock, StockUnknown: seen.stockUnknown,
+		Rate: seen.rate, Target: watch.Price, Currency: seen.currency,
 	})
 	if err != nil {
 		return change, false, fmt.Errorf("encode watch notification: %w", err)
@@ -67,8 +71,10 @@ type Notification struct {
 	Name     string          `json:"name"` // when the watch was set
 	Stock    int64           `json:"stock"`
 	Rate     decimal.Decimal `json:"rate"`
-	Target   decimal.Decimal `json:"named"` // the target price; zero in a MessageRestock
-	Currency string          `json:"currency"`
+	Target   decimal.Decimal `json:"named"`    // the target price; zero in a MessageRestock
+	Currency string          `json:"currency"` // of both
+
+	StockUnknown bool `json:"stock_unknown,omitempty"` // then Stock is 0
 }
 
 // DecodeNotification reads the body of a message of this package. Its error does

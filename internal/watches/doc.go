@@ -15,6 +15,10 @@
 // Watches of people who have blocked the bot, or whom an admin has blocked, stay
 // stored but are skipped.
 //
+// Prices are compared only in the currency in which the watch was set. If the answer
+// is in another one, the marketplace is asked again with a key of somebody who
+// watches in that currency.
+//
 //	watch              the marketplace says              then
 //	restock, armed     in stock                          it fires and is disarmed
 //	restock, disarmed  out of stock                      it is re-armed
@@ -28,7 +32,9 @@
 // A watch fires once. Its change is a compare-and-set in the transaction that
 // also stores its message, so a process that is killed in between leaves the watch
 // unchanged for the next round. Of several processes, one makes each round: a
-// setting in the database holds the time of the next.
+// setting in the database holds the time of the next. Because the clock may be set, a
+// process goes by the time that has passed since it read the setting, and makes a
+// round at its start.
 //
 // While the marketplace is unreachable, watches neither fire nor re-arm.
 //

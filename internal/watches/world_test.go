@@ -1,10 +1,10 @@
 package watches_test
 
 import (
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +38,7 @@ type world struct {
 	outbox      *outbox.Outbox
 	recorder    testworld.Recorder
 	wakes       int
+	set         atomic.Int64 // by how many nanoseconds the clock of all processes was set
 	processes   []*watches.Service
 }
 
@@ -76,6 +77,7 @@ func (w *world) startProcess() {
 			w.wakes++
 			w.outbox.Wake()
 		},
+		Wall: func() time.Time { return time.Now().Add(time.Duration(w.set.Load())) },
 	})
 	service.Start()
 	w.processes = append(w.processes, service)
@@ -131,16 +133,6 @@ func (w *world) setStock(service, n int64) {
 func (w *world) setRate(service int64, rate string) {
 	w.T.Helper()
 	w.must(w.Market.SetRate(service, rate))
-}
-
-// exec changes the database past the storage package.
-func (w *world) exec(query string) {
-	w.T.Helper()
-	raw, err := sql.Open("sqlite", "file:"+w.DatabasePath()+"?_pragma=busy_timeout(5000)")
-	w.must(err)
-	_, err = raw.ExecContext(w.T.Context(), query)
-	w.must(err)
-	w.must(raw.Close())
 }
 
 // passRounds lets the time of so many rounds pass.

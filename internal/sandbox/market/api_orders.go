@@ -18,7 +18,29 @@ const (
 )
 
 type addAnswer struct {
-	Order int64 `json:"order"`
+	Order any `json:"order"`
+}
+
+// answeredID returns the id of an order as answers contain it.
+func (s *Server) answeredID(number int64) any {
+	if s.orderID == nil {
+		return number
+	}
+	return s.orderID(number)
+}
+
+// requestedID returns the order that a request names.
+func (s *Server) requestedID(text string) (number int64, ok bool) {
+	if s.orderID == nil {
+		number, err := strconv.ParseInt(text, 10, 64)
+		return number, err == nil
+	}
+	for number := FirstOrder; number < s.nextOrder; number++ {
+		if s.orderID(number) == text {
+			return number, true
+		}
+	}
+	return 0, false
 }
 
 func (s *Server) add(q *request) (any, error) {
@@ -62,7 +84,7 @@ func (s *Server) add(q *request) (any, error) {
 	}
 	s.nextOrder++
 	s.orders[o.ID] = o
-	return addAnswer{Order: o.ID}, nil
+	return addAnswer{Order: s.answeredID(o.ID)}, nil
 }
 
 // fill chooses the first variant that has enough stock (HStockPlus: inventory).
@@ -105,9 +127,9 @@ type statusAnswer struct {
 }
 
 func (s *Server) status(q *request) (any, error) {
-	id, err := strconv.ParseInt(q.get("order"), 10, 64)
+	id, ok := s.requestedID(q.get("order"))
 	o := s.orders[id]
-	if err != nil || o == nil || o.account != q.account {
+	if !ok || o == nil || o.account != q.account {
 		return nil, orderNotFound
 	}
 	o.settle(s, q.now)
@@ -124,7 +146,7 @@ func (s *Server) status(q *request) (any, error) {
 // eligibility is whether an order can be cancelled now. The conditions are this
 // package's own, since the document has none.
 type eligibility struct {
-	id     any     // a number, or the text in the request that is none
+	id     any     // as in an answer, or the text in the request that is none
 	err    refusal // "": it can be cancelled
 	reason string
 	after  time.Time
@@ -150,12 +172,14 @@ func (s *Server) eligibilities(q *request, answer func(eligibility)) error {
 }
 
 func (s *Server) eligibility(q *request, text string) eligibility {
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		q.violation("orders contains something that is not a number")
+	id, ok := s.requestedID(text)
+	if !ok {
+		if s.orderID == nil {
+			q.violation("orders contains something that is not a number")
+		}
 		return eligibility{id: text, err: incorrectOrder}
 	}
-	e := eligibility{id: id}
+	e := eligibility{id: s.answeredID(id)}
 	var open, cancellable bool
 	var created time.Time
 	if o, n := s.orders[id], s.rentals[id]; o != nil && o.account == q.account {
@@ -165,7 +189,7 @@ func (s *Server) eligibility(q *request, text string) eligibility {
 	} else if n != nil && n.account == q.account {
 		n.settle(s, q.now)
 		open, cancellable, created = n.Open, true, n.Created
-		e.refund, e.cancel = n.Charge, func() { n.end(smsCanceled) }
+		e.refund, e.cancel = n.Charge, n.cancel
 	} else {
 		e.err = incorrectOrder
 		return e
@@ -221,7 +245,7 @@ func (s *Server) allowCancel(q *request) (any, error) {
 			answer.AllowCancel, answer.RefundAmount = 1, json.Number(money(e.refund, 2))
 		}
 		if !e.after.IsZero() {
-			answer.EligibleAfter = cmp.Or(s.eligibleAfter, e.after.UTC().Format(timeFormat))
+			answer.EligibleAfter = cmp.Or(s.eligibleAfter, e.after.Add(s.clockOffset).UTC().Format(timeFormat))
 		}
 		answers = append(answers, answer)
 	})

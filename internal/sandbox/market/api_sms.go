@@ -18,8 +18,19 @@ type projectAnswer struct {
 
 func (s *Server) smsProjects(q *request) (any, error) {
 	country := q.get("country")
+	countries := s.countries
+	if country == "" {
+		switch s.allProjects {
+		case OneCountry:
+			countries = countries[:1]
+		case NoProjects:
+			countries = nil
+		case CountryRequired:
+			return nil, refusal("Country is required")
+		}
+	}
 	answer := []projectAnswer{}
-	for _, c := range s.countries {
+	for _, c := range countries {
 		if country != "" && c.Code != country {
 			continue
 		}
@@ -29,6 +40,11 @@ func (s *Server) smsProjects(q *request) (any, error) {
 				ProjectID: o.project.id, Name: s.translate(q.lang, o.project.Name), Price: money(q.account.priced(o.price), 4),
 				CountryID: c.Code, CountryTitle: title,
 			})
+		}
+	}
+	if country == "" && s.allProjects == WithoutCountries {
+		for i := range answer {
+			answer[i].CountryID, answer[i].CountryTitle = "", ""
 		}
 	}
 	return answer, nil
@@ -52,7 +68,7 @@ type addSMSAnswer struct {
 }
 
 type rentalAnswer struct {
-	Order   int64  `json:"order"`
+	Order   any    `json:"order"`
 	Phone   string `json:"phone"`
 	Country string `json:"country"`
 	Status  string `json:"status"`
@@ -97,7 +113,7 @@ func (s *Server) addSMS(q *request) (any, error) {
 	answer := addSMSAnswer{}
 	for range quantity {
 		n := s.rent(q, o, phone)
-		answer.Orders = append(answer.Orders, rentalAnswer{n.ID, n.Phone, n.Country, n.answered(n.Status)})
+		answer.Orders = append(answer.Orders, rentalAnswer{s.answeredID(n.ID), n.Phone, n.Country, n.answered(n.Status)})
 	}
 	return answer, nil
 }
@@ -203,9 +219,9 @@ func (s *Server) smsStatus(q *request) (any, error) {
 
 // requestedRental returns the rental that the parameter order names.
 func (s *Server) requestedRental(q *request) (*rental, error) {
-	id, err := strconv.ParseInt(q.get("order"), 10, 64)
+	id, ok := s.requestedID(q.get("order"))
 	n := s.rentals[id]
-	if err != nil || n == nil || n.account != q.account {
+	if !ok || n == nil || n.account != q.account {
 		return nil, orderNotFound
 	}
 	n.settle(s, q.now)

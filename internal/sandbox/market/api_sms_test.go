@@ -8,9 +8,15 @@ import (
 	"time"
 )
 
-func addSMS(t *testing.T, s *Server, form ...string) []rentalAnswer {
+// numbered is an element of the answer to add_sms, with a number as its id.
+type numbered struct {
+	Order                  int64
+	Phone, Country, Status string
+}
+
+func addSMS(t *testing.T, s *Server, form ...string) []numbered {
 	t.Helper()
-	return read[addSMSAnswer](t, s, "add_sms", form...).Orders
+	return read[struct{ Orders []numbered }](t, s, "add_sms", form...).Orders
 }
 
 func TestAddSMS(t *testing.T) {
@@ -51,6 +57,31 @@ func TestAddSMS(t *testing.T) {
 			must(t, s.SetBalance(alice, "4.99"))
 		}
 		exact(t, name, ask(t, s, "add_sms", tt.form...), `{"error":"`+tt.want+`"}`)
+	}
+}
+
+// TestAllProjects: without a country the marketplace may answer in several ways. With one
+// the answer is always the same.
+func TestAllProjects(t *testing.T) {
+	s := open(t, Options{})
+	ofUS := len(read[[]projectAnswer](t, s, "sms_projects", "country", CountryUS))
+	for answer, want := range map[AllProjects]struct{ countries, least int }{
+		EveryCountry: {60, 1000}, OneCountry: {1, ofUS}, NoProjects: {0, 0}, WithoutCountries: {1, 1000},
+	} {
+		s.SetAllProjects(answer)
+		all := read[[]projectAnswer](t, s, "sms_projects")
+		countries := map[string]bool{}
+		for _, p := range all {
+			countries[p.CountryID+p.CountryTitle] = true
+		}
+		if len(countries) < want.countries || want.countries < 2 && len(countries) != want.countries || len(all) < want.least {
+			t.Errorf("%d: %d projects of %d countries, want %+v", answer, len(all), len(countries), want)
+		}
+	}
+	s.SetAllProjects(CountryRequired)
+	exact(t, "without a country", ask(t, s, "sms_projects"), `{"error":"Country is required"}`)
+	if n := len(read[[]projectAnswer](t, s, "sms_projects", "country", CountryUS)); n != ofUS {
+		t.Errorf("%d projects of one country, want %d", n, ofUS)
 	}
 }
 
@@ -241,5 +272,28 @@ func TestCancelSMSNumbers(t *testing.T) {
 			exact(t, "cancel", ask(t, s, "cancel", "orders", "23501,23502"), tt.want)
 			exact(t, "status of a number", ask(t, s, "status", "order", "23501"), `{"error":"Order not found"}`)
 		})
+	}
+}
+
+// TestCancelPaysBackLess: allowcancel promises the charge, and the cancel pays back less.
+func TestCancelPaysBackLess(t *testing.T) {
+	s := open(t, Options{})
+	addSMS(t, s, "project_id", ProjectOpenAI, "country", "us")
+	must(t, s.SetCancelRefund(23501, "0.30"))
+	exact(t, "allowcancel", ask(t, s, "allowcancel", "orders", "23501"), `[{"order":23501,"allowcancel":1,"refundAmount":0.50}]`)
+	exact(t, "cancel", ask(t, s, "cancel", "orders", "23501"), `[{"order":23501,"cancel":1}]`)
+	if got := read[smsStatusAnswer](t, s, "sms_status", "order", "23501"); got.Charge != "0.2000" || got.Status != "canceled" {
+		t.Errorf("sms_status: %+v", got)
+	}
+	if got := s.Balance(alice).String(); got != "99.8" {
+		t.Errorf("balance %s", got)
+	}
+	for order, want := range map[int64]error{23501: ErrClosed, 1: ErrUnknown} {
+		if err := s.SetCancelRefund(order, "0.30"); !errors.Is(err, want) {
+			t.Errorf("%d: %v, want %v", order, err, want)
+		}
+	}
+	if err := s.SetCancelRefund(23501, "x"); !errors.Is(err, ErrAmount) {
+		t.Errorf("a word: %v", err)
 	}
 }

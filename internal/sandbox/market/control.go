@@ -193,14 +193,35 @@ func (s *Server) SetRate(service int64, rate string) error {
 // Remove removes a row from the catalogue. Its orders continue.
 func (s *Server) Remove(service int64) error {
 	return s.changeRow(service, func(removed *row) {
+		s.removed[service] = removed
 		delete(s.byService, service)
 		s.rows = slices.DeleteFunc(s.rows, func(r *row) bool { return r == removed })
 	})
 }
 
+// Return puts a removed row back into the catalogue, as it was.
+func (s *Server) Return(service int64) error {
+	return changeFound(s, func() *row { return s.removed[service] }, func(returned *row) {
+		delete(s.removed, service)
+		s.byService[service] = returned
+		at, _ := slices.BinarySearchFunc(s.rows, service, func(r *row, service int64) int { return cmp.Compare(r.service, service) })
+		s.rows = slices.Insert(s.rows, at, returned)
+	})
+}
+
+// SetName changes the name of a row.
+func (s *Server) SetName(service int64, name string) error {
+	return s.changeRow(service, func(r *row) { r.name = name })
+}
+
 // SetImage changes the imageUrl of a row.
 func (s *Server) SetImage(service int64, address string) error {
 	return s.changeRow(service, func(r *row) { r.image = address })
+}
+
+// SetDescription changes the description of a row of a product.
+func (s *Server) SetDescription(service int64, text string) error {
+	return s.changeRow(service, func(r *row) { r.text = text })
 }
 
 // SetType changes the type of a row ("Custom Comments").
@@ -254,17 +275,41 @@ func (s *Server) RemoveProject(id string) error {
 	return changeFound(s, lookup, s.removeProject)
 }
 
+// AllProjects is the answer to sms_projects without a country. The document does not say
+// which of them it is.
+type AllProjects int
+
+const (
+	// EveryCountry lists the projects of all countries.
+	EveryCountry AllProjects = iota
+	// OneCountry lists those of the first country.
+	OneCountry
+	// NoProjects is an empty list.
+	NoProjects
+	// WithoutCountries lists all, and says of none where it is.
+	WithoutCountries
+	// CountryRequired is a refusal.
+	CountryRequired
+)
+
+// SetAllProjects changes the answer to sms_projects without a country.
+func (s *Server) SetAllProjects(answer AllProjects) { s.change(func() { s.allProjects = answer }) }
+
 // SetCancelAfter changes Options.CancelAfter.
 func (s *Server) SetCancelAfter(d time.Duration) { s.change(func() { s.opt.CancelAfter = d }) }
 
 // SetCodeAfter changes Options.CodeAfter for later rentals.
 func (s *Server) SetCodeAfter(d time.Duration) { s.change(func() { s.opt.CodeAfter = d }) }
 
+// SetOrderIDs makes texts the ids of all orders in requests and answers, as id makes them
+// of the numbers; nil restores the numbers.
+func (s *Server) SetOrderIDs(id func(number int64) string) { s.change(func() { s.orderID = id }) }
+
 // SetEligibleWord makes eligibleAfter answer this text; "" restores the time.
 func (s *Server) SetEligibleWord(word string) { s.change(func() { s.eligibleAfter = word }) }
 
-// SetClock shifts the times in sms_status by offset, as if the marketplace's
-// clock were wrong, or hides them.
+// SetClock shifts the times in answers and their Date by offset, as if the marketplace's
+// clock were wrong, or hides those in sms_status.
 func (s *Server) SetClock(offset time.Duration, hidden bool) {
 	s.change(func() { s.clockOffset, s.clockHidden = offset, hidden })
 }

@@ -2,6 +2,7 @@ package market
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,11 @@ func TestChangeRows(t *testing.T) {
 	exact(t, "removed row", ask(t, s, "inventory", "service", "2"), `{"error":"Service not found"}`)
 	if _, found := s.Row(GmailUSA); found {
 		t.Error("the row is still there")
+	}
+	must(t, s.Return(GmailUSA))
+	must(t, s.SetName(GmailUSA, "Mail"))
+	if row := s.Rows()[GmailUSA-1]; row.Service != GmailUSA || row.Name != "Mail" {
+		t.Errorf("the row that returned is %+v", row)
 	}
 }
 
@@ -58,6 +64,7 @@ func TestControlErrors(t *testing.T) {
 		"rate of zero":                   {s.SetRate(GmailUSA, "0"), ErrAmount},
 		"unknown service":                {s.SetStock(999, 1), ErrUnknown},
 		"unknown row":                    {s.Remove(999), ErrUnknown},
+		"a row that is there":            {s.Return(GmailUSA), ErrUnknown},
 		"unknown order":                  {s.Deliver(1, 1), ErrUnknown},
 		"a number as an order":           {s.Finish(23501), ErrUnknown},
 		"unknown number":                 {s.SendCode(1, "1234"), ErrUnknown},
@@ -118,6 +125,23 @@ func TestPricesOfAnAccount(t *testing.T) {
 	askAs(t, s, bob, "add", "service", "2", "quantity", "1")
 	if paid := balance.Sub(s.Balance(bob)); !paid.Equal(half) {
 		t.Errorf("paid %s, want %s", paid, half)
+	}
+}
+
+func TestOrderIDsOfText(t *testing.T) {
+	s := open(t, Options{})
+	s.SetOrderIDs(func(number int64) string { return fmt.Sprint("order-", number) })
+	must(t, s.Hold(2, true))
+	if answer := ask(t, s, "add", "service", "2", "quantity", "1"); answer != `{"order":"order-23501"}` {
+		t.Errorf("add answers %s", answer)
+	}
+	for _, form := range [][]string{{"status", "order", "order-23501"}, {"cancel", "orders", "order-23501"}} {
+		if answer := ask(t, s, form[0], form[1:]...); strings.Contains(answer, "error") {
+			t.Errorf("%s answers %s", form[0], answer)
+		}
+	}
+	if answer := ask(t, s, "status", "order", "23501"); !strings.Contains(answer, "Order not found") {
+		t.Errorf("status of the number answers %s", answer)
 	}
 }
 

@@ -17,6 +17,8 @@ func credential(seed, serial uint64, kind string) string {
 	switch kind {
 	case "mail":
 		return user + "@" + domain + ":" + password(r, awkward)
+	case "factor": // with the secret of a second factor, and a recovery e-mail
+		return user + "@" + domain + ":" + password(r, false) + "|" + base32Letters(r, 32) + "|" + user + "@mail.example"
 	case "social":
 		return user + ":" + password(r, awkward) + ":" + user + "@mail.example:" + password(r, false)
 	case "cookies":
@@ -37,6 +39,16 @@ func credential(seed, serial uint64, kind string) string {
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
 func letters(r *prng, n int) string {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = alphabet[r.below(len(alphabet))]
+	}
+	return string(out)
+}
+
+// base32Letters makes the secret of a second factor.
+func base32Letters(r *prng, n int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 	out := make([]byte, n)
 	for i := range out {
 		out[i] = alphabet[r.below(len(alphabet))]

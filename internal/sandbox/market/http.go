@@ -142,6 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, body = fault.apply(w, status, body)
 
 	s.mu.Lock()
+	w.Header().Set("Date", time.Now().Add(s.clockOffset).UTC().Format(http.TimeFormat))
 	call.Took, call.Size, call.Answer = time.Since(start), len(body), slices.Clone(body[:min(len(body), maxAnswer)])
 	if !fault.losesAnswer() {
 		call.Status = status

@@ -43,9 +43,11 @@ type Server struct {
 	calls         callLog
 	violations    []string
 	subscribers   map[chan struct{}]struct{}
-	eligibleAfter string        // answered as eligibleAfter instead of the time; "": the time
-	clockOffset   time.Duration // of the times in sms_status
-	clockHidden   bool          // sms_status contains no times
+	orderID       func(number int64) string // of an order in requests and answers; nil: its number
+	eligibleAfter string                    // answered as eligibleAfter instead of the time; "": the time
+	clockOffset   time.Duration             // of the times in answers
+	clockHidden   bool                      // sms_status contains no times
+	allProjects   AllProjects
 	nextOrder     int64
 	goodsMade     uint64
 }

@@ -33,7 +33,8 @@ const (
 
 // Number is a rented phone number of the action add_sms.
 type Number struct {
-	Number           int64  // of the order
+	Number           int64 // of the order
+	Key              string
 	Project          string // English
 	Country          string
 	Phone            string // "+12025550123"
@@ -80,6 +81,8 @@ type rentalState struct {
 	CodeAt   time.Time       `json:"code_at"` // of the automatic code; zero: none
 	Next     *SMS            `json:"next"`    // the follow-up
 	NextAt   time.Time       `json:"next_at"` // zero: sms_code was not called yet
+	// Refund is what a cancel pays back although allowcancel promises the charge; invalid: the charge.
+	Refund decimal.NullDecimal `json:"refund"`
 }
 
 // settle receives what is due and expires the rental.
@@ -127,12 +130,24 @@ func (n *rental) last() SMS {
 }
 
 // end closes a rental and refunds it.
-func (n *rental) end(status string) {
+func (n *rental) end(status string) { n.endWith(status, n.Charge) }
+
+// endWith closes a rental and refunds it up to a sum.
+func (n *rental) endWith(status string, refund decimal.Decimal) {
 	n.Next, n.NextAt = nil, time.Time{}
-	n.account.Balance = n.account.Balance.Add(n.Charge.Sub(n.Refunded))
-	n.Refunded = n.Charge
+	n.account.Balance = n.account.Balance.Add(refund.Sub(n.Refunded))
+	n.Refunded = refund
 	n.Status = status
 	n.close()
+}
+
+// cancel ends a rental as the action cancel does.
+func (n *rental) cancel() {
+	if n.Refund.Valid {
+		n.endWith(smsCanceled, n.Refund.Decimal)
+		return
+	}
+	n.end(smsCanceled)
 }
 
 func (n *rental) close() {
@@ -162,7 +177,7 @@ func (n *rental) parse(text string) SMS {
 
 func (n *rental) snapshot() Number {
 	snapshot := Number{
-		Number: n.ID, Project: n.offer.project.Name, Country: n.Country, Phone: n.Phone,
+		Number: n.ID, Key: n.Key, Project: n.offer.project.Name, Country: n.Country, Phone: n.Phone,
 		Status: n.answered(n.Status), Open: n.Open, SMS: n.last(), Received: slices.Clone(n.SMS),
 		Charge: n.Charge, Refunded: n.Refunded, Currency: n.account.Currency,
 		CreatedAt: n.Created, ExpiresAt: n.Expires, Follows: n.Next != nil,
@@ -247,6 +262,16 @@ func (s *Server) RefundSMS(order int64) error {
 // SetSMSStatus makes sms_code and sms_status answer any status.
 func (s *Server) SetSMSStatus(order int64, status string) error {
 	return s.controlRental(order, func(n *rental) { n.Override = status })
+}
+
+// SetCancelRefund makes a cancel of a number pay back this sum, less than allowcancel
+// promises.
+func (s *Server) SetCancelRefund(order int64, refund string) error {
+	amount, err := parsePrice(refund)
+	if err != nil {
+		return err
+	}
+	return s.controlOpenRental(order, func(n *rental) { n.Refund = decimal.NewNullDecimal(amount) })
 }
 
 // SetExpiry moves the expiry of an open number. With the zero time it never

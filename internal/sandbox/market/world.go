@@ -25,6 +25,7 @@ type world struct {
 	categoryList []*category
 	rows         []*row // ordered by service
 	byService    map[int64]*row
+	removed      map[int64]*row
 	shops        []*Shop // without Goods
 	countries    []*country
 	projects     []*project
@@ -132,6 +133,7 @@ func (w *world) shopList() []Shop {
 func newWorld(seed uint64) world {
 	w := world{
 		byService:    make(map[int64]*row),
+		removed:      make(map[int64]*row),
 		translations: make(map[string]map[string]string),
 		seed:         seed,
 	}

@@ -229,6 +229,7 @@ func TestCredentials(t *testing.T) {
 		"awkward proton.me": regexp.MustCompile(`^[a-z]+_[a-z2-9]{5}@proton\.me:Pa.+$`),
 		"login":             regexp.MustCompile(`^[a-z]+_[a-z2-9]{5}:.{10,}$`),
 		"social":            regexp.MustCompile(`^[a-z]+_[a-z2-9]{5}:.{10,}:[a-z2-9_]+@mail\.example:.+$`),
+		"factor gmail.com":  regexp.MustCompile(`^[a-z]+_[a-z2-9]{5}@gmail\.com:P\w{9}!\|[A-Z2-7]{32}\|[a-z2-9_]+@mail\.example$`),
 		"cookies":           regexp.MustCompile(`^.+:\[\{"domain".{300,}\]$`),
 		"code":              regexp.MustCompile(`^[A-Z2-9]{5}(-[A-Z2-9]{4}){3}$`),
 		"key":               regexp.MustCompile(`^[A-Z2-9]{5}(-[A-Z2-9]{5}){4}$`),

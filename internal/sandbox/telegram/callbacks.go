@@ -19,6 +19,7 @@ const (
 type callbackQuery struct {
 	id      string
 	chat    *chat
+	by      Person
 	message int
 	data    string
 	at      time.Time
@@ -55,23 +56,23 @@ type wireCallbackQuery struct {
 	Data     string   `json:"data"`
 }
 
-// tap sends the bot a callback query. The history shows note after the person's
+// tap sends the bot a callback query of a person. The history shows note after their
 // name.
-func (c *chat) tap(messageID int, data, note string) {
+func (c *chat) tap(by Person, messageID int, data, note string) {
 	s := c.s
 	s.callbacks.sweep()
-	tap := &callbackQuery{id: s.nextQueryID(), chat: c, message: messageID, data: data, at: time.Now()}
+	tap := &callbackQuery{id: s.nextQueryID(), chat: c, by: by, message: messageID, data: data, at: time.Now()}
 	s.callbacks.open[tap.id] = tap
 	c.lastTap = tap
-	c.log(event{kind: eventTapped, actor: c.person.FirstName, text: note, message: Message{ID: messageID}, tap: tap})
+	c.log(event{kind: eventTapped, actor: by.FirstName, text: note, message: Message{ID: messageID}, tap: tap})
 
-	w := wireCallbackQuery{ID: tap.id, From: c.person.wire(false), Instance: strconv.FormatInt(c.id^0x5bd1e995, 10), Data: data}
+	w := wireCallbackQuery{ID: tap.id, From: by.wire(false), Instance: strconv.FormatInt(c.id^0x5bd1e995, 10), Data: data}
 	if m := c.message(messageID); m != nil {
 		w.Message = m.wire(c)
 	} else {
 		w.Message = wireInaccessible{Chat: c.wire(), ID: messageID}
 	}
-	s.enqueue("callback_query", w)
+	s.enqueue("callback_query", by.ID, w)
 }
 
 func (s *Server) answerCallbackQuery(a args) (any, *apiError) {
@@ -90,7 +91,7 @@ func (s *Server) answerCallbackQuery(a args) (any, *apiError) {
 	}
 	delete(s.callbacks.open, tap.id) // a second answer is refused
 	tap.answer = &Answer{
-		MessageID: tap.message, Data: tap.data, Text: text, Alert: a.flag("show_alert"),
+		Person: tap.by.ID, MessageID: tap.message, Data: tap.data, Text: text, Alert: a.flag("show_alert"),
 		URL: link, At: time.Now(),
 	}
 	c := tap.chat

@@ -46,7 +46,7 @@ func (s *Server) startCall(method string, a args) (*Call, Fault) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fault := s.takeFault(method, a.integer("chat_id"))
+	fault := s.takeFault(method, a.integer("chat_id"), a["text"].text)
 	l := &s.calls
 	l.total++
 	l.counts[method]++

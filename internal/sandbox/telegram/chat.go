@@ -7,29 +7,34 @@ import (
 	"time"
 )
 
-// chat is a private chat or a group. Server.mu guards it.
+// chat is a private chat, a group or a channel. Server.mu guards it.
 type chat struct {
 	s          *Server
 	id         int64
-	kind       string    // "private", "group" or "supergroup"
-	title      string    // of a group
-	person     Person    // of a private chat
-	kicked     bool      // the person blocked the bot, or a group removed it
-	messages   []Message // the message with ID n is at n-1
+	kind       string           // "private", "group", "supergroup" or "channel"
+	title      string           // of a group or a channel
+	forum      bool             // a supergroup with topics
+	person     Person           // of a private chat
+	status     string           // the bot's: "member", "administrator", "restricted", "left" or "kicked" (also by a person who blocked it)
+	rights     []string         // of the bot as an administrator, "can_manage_topics"
+	people     map[int64]member // of a group or a channel, by user id
+	migratedTo int64            // the supergroup that the group has become; 0: none
+	messages   []Message        // the message with ID n is at n-1
 	history    []event
 	answers    []Answer
 	lastTap    *callbackQuery
 	inline     *InlineAnswer // what the person sees above the text field; nil: nothing
 	lastInline *inlineQuery
+	received   []Message // from other people, in chats that the bot does not see
 	typing     time.Time // when the bot's last chat action ends
 	watchers   watchers
 	flood      bucket
-	topics     map[int]bool // by message_thread_id
+	topics     map[int]*topic // by message_thread_id
 }
 
 // addChat adds an empty chat. The caller holds mu.
 func (s *Server) addChat(id int64, kind string) *chat {
-	c := &chat{s: s, id: id, kind: kind, watchers: watchers{}, topics: map[int]bool{}}
+	c := &chat{s: s, id: id, kind: kind, status: "member", watchers: watchers{}, people: map[int64]member{}, topics: map[int]*topic{}}
 	s.chats[id] = c
 	return c
 }
@@ -38,8 +43,14 @@ func (c *chat) wire() wireChat {
 	if c.kind == "private" {
 		return wireChat{ID: c.id, Type: c.kind, Username: c.person.Username, FirstName: c.person.FirstName, LastName: c.person.LastName}
 	}
-	return wireChat{ID: c.id, Type: c.kind, Title: c.title}
+	return wireChat{ID: c.id, Type: c.kind, Title: c.title, Forum: c.forum}
 }
+
+// gone reports whether the bot can't write to the chat because it is not there.
+func (c *chat) gone() bool { return c.status == "left" || c.status == "kicked" }
+
+// can reports whether the bot is an administrator with this right.
+func (c *chat) can(right string) bool { return slices.Contains(c.rights, right) }
 
 // message returns nil if the message does not exist or is deleted.
 func (c *chat) message(id int) *Message {
@@ -69,8 +80,8 @@ func (c *chat) addTyped(p Person, text string) *Message {
 // addComposed adds a message that a person composed.
 func (c *chat) addComposed(p Person, m Message) *Message {
 	text, _ := trim(cleanText(m.Text), nil)
-	if m.Thread != 0 {
-		c.topics[m.Thread] = true
+	if m.Thread != 0 && c.topics[m.Thread] == nil {
+		c.topics[m.Thread] = &topic{}
 	}
 	return c.add(Message{
 		From: p, Text: text, Entities: detectEntities(text, nil), Photo: m.Photo, Sticker: m.Sticker,
@@ -116,13 +127,6 @@ func (v chatView) visible() []Message {
 		}
 	}
 	return shown
-}
-
-// DeleteTopic deletes a topic. The bot can no longer write there.
-func (v chatView) DeleteTopic(thread int) {
-	v.s.mu.Lock()
-	defer v.s.mu.Unlock()
-	delete(v.chat.topics, thread)
 }
 
 // Message returns one message, also a deleted one (with Deleted set), and false
@@ -184,76 +188,20 @@ func (v chatView) await(ctx context.Context, done func() bool) error {
 	return nil
 }
 
-// Group is a group chat in which the bot is a member with privacy mode on.
-type Group struct{ chatView }
-
-// Group returns the group with this id. It creates a missing group, and the bot
-// gets a my_chat_member update. Ids are negative; an id below -1,000,000,000,000
-// makes a supergroup.
-func (s *Server) Group(id int64, title string) *Group {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.chats[id]
-	if c == nil {
-		kind := "group"
-		if id < -1_000_000_000_000 {
-			kind = "supergroup"
-		}
-		c = s.addChat(id, kind)
-		c.title = title
-		s.enqueueMembership(c, Person{ID: 777_000, FirstName: "Owner"}, "left", "member")
-	}
-	return &Group{chatView{s, c}}
+// Answers returns the bot's answers to taps in the chat, oldest first, also
+// those without a text.
+func (v chatView) Answers() []Answer {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	return slices.Clone(v.chat.answers)
 }
 
-// Type sends text to the group as p and returns the message's ID. The bot gets
-// the message only if it begins with a command that names no other bot.
-func (g *Group) Type(p *Client, text string) int { return g.Send(p, Message{Text: text}) }
-
-// Send is Type with the Text, Thread and Anonymous of m. A Thread creates the topic.
-func (g *Group) Send(p *Client, composed Message) int {
-	s, c := g.s, g.chat
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := c.addComposed(p.chat.person, composed)
-	if !c.kicked && s.visibleToBot(m) {
-		s.enqueue("message", m.wire(c))
-	}
-	return m.ID
+// Toasts returns the Answers with a text, including alerts.
+func (v chatView) Toasts() []Answer {
+	return slices.DeleteFunc(v.Answers(), func(a Answer) bool { return a.Text == "" })
 }
 
-// Remove removes the bot from the group. The bot gets a my_chat_member update.
-func (g *Group) Remove(by *Client) {
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	g.chat.setKicked(true, by.chat.person, "removes the bot")
-}
-
-// setKicked changes the bot's membership and sends it a my_chat_member update.
-func (c *chat) setKicked(kicked bool, by Person, note string) {
-	if c.kicked == kicked {
-		return
-	}
-	c.kicked = kicked
-	c.log(event{kind: eventNote, actor: by.FirstName, text: note})
-	before, after := "kicked", "member"
-	if kicked {
-		before, after = after, before
-	}
-	c.s.enqueueMembership(c, by, before, after)
-}
-
-// enqueueMembership adds a my_chat_member update.
-func (s *Server) enqueueMembership(c *chat, by Person, before, after string) {
-	member := func(status string) map[string]any {
-		m := map[string]any{"user": s.bot.wire(true), "status": status}
-		if status == "kicked" {
-			m["until_date"] = 0
-		}
-		return m
-	}
-	s.enqueue("my_chat_member", map[string]any{
-		"chat": c.wire(), "from": by.wire(false), "date": time.Now().Unix(),
-		"old_chat_member": member(before), "new_chat_member": member(after),
-	})
+// AwaitAnswers is Await for Answers.
+func (v chatView) AwaitAnswers(ctx context.Context, done func([]Answer) bool) error {
+	return v.await(ctx, func() bool { return done(v.Answers()) })
 }

@@ -1,7 +1,6 @@
 package telegram
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +43,7 @@ func (c *Client) Type(text string) int {
 }
 
 func (c *Client) typeText(text string) int {
-	if c.chat.kicked || strings.TrimSpace(text) == "" {
+	if c.chat.gone() || strings.TrimSpace(text) == "" {
 		return 0
 	}
 	return c.send(c.chat.addTyped(c.chat.person, text))
@@ -55,7 +54,7 @@ func (c *Client) typeText(text string) int {
 func (c *Client) Send(m Message) int {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.chat.kicked {
+	if c.chat.gone() {
 		return 0
 	}
 	return c.send(c.chat.addComposed(c.chat.person, m))
@@ -65,14 +64,14 @@ func (c *Client) Send(m Message) int {
 func (c *Client) Sticker() int {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.chat.kicked {
+	if c.chat.gone() {
 		return 0
 	}
 	return c.send(c.chat.add(Message{From: c.chat.person, Sticker: "👋"}))
 }
 
 func (c *Client) send(m *Message) int {
-	c.s.enqueue("message", m.wire(c.chat))
+	c.s.enqueue("message", c.chat.id, m.wire(c.chat))
 	return m.ID
 }
 
@@ -82,13 +81,13 @@ func (c *Client) EditOwn(messageID int, text string) error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	m := c.chat.message(messageID)
-	if m == nil || m.FromBot || m.Sticker != "" || c.chat.kicked {
+	if m == nil || m.FromBot || m.Sticker != "" || m.Service != nil || c.chat.gone() {
 		return fmt.Errorf("message %d can't be edited", messageID)
 	}
 	m.Text, _ = trim(cleanText(text), nil)
 	m.Entities, m.EditDate = detectEntities(m.Text, nil), time.Now()
 	c.chat.log(event{kind: eventEdited, message: *m})
-	c.s.enqueue("edited_message", m.wire(c.chat))
+	c.s.enqueue("edited_message", c.chat.id, m.wire(c.chat))
 	return nil
 }
 
@@ -145,14 +144,14 @@ func (c *Client) TapButton(messageID int, data string) error {
 	if messageID < 1 || messageID > len(c.chat.messages) || data == "" {
 		return fmt.Errorf("message %d has no such button", messageID)
 	}
-	if c.chat.kicked {
+	if c.chat.gone() {
 		return errBlocked
 	}
 	m := &c.chat.messages[messageID-1]
 	if b, ok := m.button(func(b Button) bool { return b.CallbackData == data }); ok {
 		return c.tap(m, b)
 	}
-	c.chat.tap(messageID, data, "taps a button of before, "+strconv.Quote(data))
+	c.chat.tap(c.chat.person, messageID, data, "taps a button of before, "+strconv.Quote(data))
 	return nil
 }
 
@@ -161,7 +160,7 @@ func (c *Client) TapButton(messageID int, data string) error {
 func (c *Client) TapData(messageID int, data string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	c.chat.tap(messageID, data, "forges "+strconv.Quote(data))
+	c.chat.tap(c.chat.person, messageID, data, "forges "+strconv.Quote(data))
 }
 
 // RepeatTap sends the last callback again, as an app does that got no answer: the
@@ -173,26 +172,8 @@ func (c *Client) RepeatTap() error {
 	if last == nil {
 		return errors.New("nothing has been tapped yet")
 	}
-	c.chat.tap(last.message, last.data, "sends the tap again")
+	c.chat.tap(c.chat.person, last.message, last.data, "sends the tap again")
 	return nil
-}
-
-// Answers returns the bot's answers to the person's taps, oldest first, also
-// those without a text.
-func (c *Client) Answers() []Answer {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return slices.Clone(c.chat.answers)
-}
-
-// Toasts returns the Answers with a text, including alerts.
-func (c *Client) Toasts() []Answer {
-	return slices.DeleteFunc(c.Answers(), func(a Answer) bool { return a.Text == "" })
-}
-
-// AwaitAnswers is Await for Answers.
-func (c *Client) AwaitAnswers(ctx context.Context, done func([]Answer) bool) error {
-	return c.await(ctx, func() bool { return done(c.Answers()) })
 }
 
 // Block blocks the bot. The bot gets a my_chat_member update, and its calls for
@@ -200,32 +181,32 @@ func (c *Client) AwaitAnswers(ctx context.Context, done func([]Answer) bool) err
 func (c *Client) Block() {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	c.chat.setKicked(true, c.chat.person, "blocks the bot")
+	c.chat.setStatus(c.chat.person, "kicked", nil, "blocks the bot")
 }
 
 // Unblock ends Block. The bot gets a my_chat_member update.
 func (c *Client) Unblock() {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	c.chat.setKicked(false, c.chat.person, "unblocks the bot")
+	c.chat.setStatus(c.chat.person, "member", nil, "unblocks the bot")
 }
 
 // Blocked reports whether the person has blocked the bot.
 func (c *Client) Blocked() bool {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	return c.chat.kicked
+	return c.chat.gone()
 }
 
 // tap does what tapping the button does. The caller holds mu.
 func (c *Client) tap(m *Message, b Button) error {
-	if c.chat.kicked {
+	if c.chat.gone() {
 		return errBlocked
 	}
 	note := event{kind: eventNote, actor: c.chat.person.FirstName}
 	switch {
 	case b.CallbackData != "":
-		c.chat.tap(m.ID, b.CallbackData, "taps [ "+b.Text+" ]")
+		c.chat.tap(c.chat.person, m.ID, b.CallbackData, "taps [ "+b.Text+" ]")
 		return nil
 	case b.CopyText != "":
 		note.text = "copies " + strconv.Quote(b.CopyText)
@@ -235,6 +216,10 @@ func (c *Client) tap(m *Message, b Button) error {
 			return nil
 		}
 		note.text = "opens " + b.URL
+	case b.Other == switchInline: // the person chooses a chat, in which the app types the query
+		c.chat.inline = nil
+		c.startInlineQuery(b.Query, "")
+		return nil
 	default:
 		return fmt.Errorf("a %s button can't be tapped in the sandbox", b.Other)
 	}

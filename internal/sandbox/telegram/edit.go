@@ -24,7 +24,7 @@ func (s *Server) editTarget(a args) (*chat, *Message, *apiError) {
 		return nil, nil, badRequest("message identifier is not specified")
 	case m == nil:
 		return nil, nil, badRequest("message to edit not found")
-	case !m.FromBot || m.Reply != nil:
+	case !m.FromBot || m.Reply != nil || m.Service != nil || c.checkWritable() != nil:
 		return nil, nil, badRequest("message can't be edited")
 	}
 	return c, m, nil
@@ -41,8 +41,8 @@ func (s *Server) applyEdit(c *chat, m *Message, edited Message, a args) (any, *a
 	if other != nil {
 		return nil, badRequest("inline keyboard expected")
 	}
-	if s.opts.NoCopyButtons && edited.hasCopyButton() {
-		return nil, badRequest(textButton)
+	if err := s.unknownToOld(&edited, a); err != nil {
+		return nil, err
 	}
 	if edited.Text == m.Text && slices.Equal(edited.source, m.source) &&
 		sameKeyboard(&edited, m) && edited.LinkPreview == m.LinkPreview {
@@ -142,13 +142,18 @@ func (s *Server) deleteMessages(a args) (any, *apiError) {
 	return true, nil
 }
 
-// checkDeletable refuses messages older than 48 hours and, in groups, messages of
-// people.
+// checkDeletable refuses messages older than 48 hours, messages of people in groups and
+// channels unless the bot may delete them, and the bot's own posts in a channel where it
+// may no longer post (Bot API: deleteMessage).
 func (m *Message) checkDeletable(c *chat) *apiError {
 	switch {
+	case m.Service != nil && m.Service.TopicCreated != nil:
+		return badRequest("message can't be deleted")
+	case c.can("can_delete_messages"):
+		return nil
 	case time.Since(m.Date) > deletableFor:
 		return badRequest("message can't be deleted for everyone")
-	case !m.FromBot && c.kind != "private":
+	case c.kind != "private" && (!m.FromBot || c.checkWritable() != nil):
 		return badRequest("message can't be deleted")
 	}
 	return nil

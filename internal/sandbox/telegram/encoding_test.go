@@ -3,6 +3,7 @@ package telegram
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -202,6 +203,9 @@ func TestSendPhoto(t *testing.T) {
 func TestResponsesMatchSchema(t *testing.T) {
 	t.Parallel()
 	s, ann := withText(t, Options{})
+	forum, channel := ann.CreateForum(forumID, "Team"), ann.CreateChannel(channelID, "News")
+	forum.Promote(ann, "can_manage_topics")
+	channel.Promote(ann, "can_post_messages")
 	matches := func(raw json.RawMessage, kinds []*kind) {
 		t.Helper()
 		node, err := decodeJSON(raw)
@@ -222,12 +226,18 @@ func TestResponsesMatchSchema(t *testing.T) {
 		{"getMyCommands", nil},
 		{"getMyDescription", nil},
 		{"getMyShortDescription", nil},
-		{"sendMessage", params{"chat_id": 7, "text": "<a href='https://a.example'>x</a> <code>y</code> /z", "parse_mode": "html", "reply_parameters": params{"message_id": 3}, "link_preview_options": params{"is_disabled": true}}},
+		{"sendMessage", params{"chat_id": 7, "text": "<a href='https://a.example'>x</a> <code>y</code> /z", "parse_mode": "html", "reply_parameters": params{"message_id": 3}, "message_effect_id": "5046509860389126442", "link_preview_options": params{"is_disabled": true}}},
 		{"sendPhoto", params{"chat_id": 7, "photo": "https://a.example/x.png", "reply_markup": inlineKeyboard(row(callbackButton("Go", "go")))}},
 		{"sendDocument", params{"chat_id": 7, "document": "pretend-document-1"}},
 		{"getFile", params{"file_id": "pretend-document-1"}},
 		{"editMessageText", params{"chat_id": 7, "message_id": 1, "text": "new"}},
 		{"deleteMessage", params{"chat_id": 7, "message_id": 1}},
+		{"getChat", params{"chat_id": forumID}},
+		{"createForumTopic", params{"chat_id": forumID, "name": "Orders"}},
+		{"sendMessage", params{"chat_id": forumID, "message_thread_id": 1, "text": "x"}},
+		{"sendMessage", params{"chat_id": channelID, "text": "x"}},
+		{"getChatMember", params{"chat_id": forumID, "user_id": 7}},
+		{"getChatMember", params{"chat_id": channelID, "user_id": s.bot.ID}},
 	} {
 		matches(must(t, s, c.method, c.p), tables().method(c.method).returns)
 	}
@@ -242,9 +252,18 @@ func TestResponsesMatchSchema(t *testing.T) {
 	}
 	ann.TapData(1, "data of a deleted message")
 	s.Group(-5, "Friends").Type(ann, "/start@sandbox_bot")
+	forum.CloseTopic(ann, 1)
+	forum.ReopenTopic(ann, 1)
+	channel.Type(ann, "a post")
+	forum.Mute(ann)
+	must(t, s, "sendMessage", params{"chat_id": 7, "text": "x", "reply_markup": replyKeyboard(requestChat(1, nil), requestUsers(2, params{"request_name": true}))})
+	if err := errors.Join(ann.ShareChat(1, forumID), ann.ShareUsers(2, 7)); err != nil {
+		t.Fatal(err)
+	}
+	s.Group(-5, "Friends").Upgrade(ann, -1_000_000_000_005)
 	updates := must(t, s, "getUpdates", nil)
 	matches(updates, tables().method("getUpdates").returns)
-	for _, kind := range []string{`"message"`, `"edited_message"`, `"callback_query"`, `"my_chat_member"`, `"date":0`} {
+	for _, kind := range []string{`"message"`, `"edited_message"`, `"callback_query"`, `"my_chat_member"`, `"date":0`, `"channel_post"`, `"migrate_from_chat_id"`, `"forum_topic_closed"`, `"chat_shared"`, `"users_shared"`, `"restricted"`} {
 		if !strings.Contains(string(updates), kind) {
 			t.Errorf("the updates have no %s", kind)
 		}

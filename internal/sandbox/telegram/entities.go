@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -88,6 +89,11 @@ func formatted(a args, textField, entitiesField string, limit int, name string) 
 	if utf16Len(text) > limit {
 		return "", nil, badRequest("%s is too long", name)
 	}
+	for _, e := range entities {
+		if e.Type == "date_time" && time.Unix(e.UnixTime, 0).After(time.Now().AddDate(3, 0, 0)) {
+			return "", nil, badRequest("ENTITY_DATE_INVALID")
+		}
+	}
 	return text, entities, nil
 }
 
@@ -119,6 +125,10 @@ func givenEntities(v value, length int) ([]Entity, *apiError) {
 			return nil, badRequest("entity beginning at UTF-16 offset %d has a wrong length", e.Offset)
 		case e.Offset+e.Length > length:
 			return nil, badRequest("entity beginning at UTF-16 offset %d ends after the end of the text at UTF-16 offset %d", e.Offset, e.Offset+e.Length)
+		case e.Type == "date_time" && e.UnixTime <= 0:
+			return nil, badRequest("Invalid date specified")
+		case e.Type == "date_time" && !timeFormat.MatchString(e.DateTimeFormat):
+			return nil, badRequest("Invalid date format used")
 		case allowed:
 			kept = append(kept, e)
 		}

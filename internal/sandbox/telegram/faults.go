@@ -15,6 +15,7 @@ const Always = -1
 type Fault struct {
 	Method      string // "sendMessage"; "": all but getUpdates
 	Chat        int64  // matches only this chat_id; 0: all
+	Text        string // matches only a text that contains this
 	Times       int    // number of calls; 0: one; Always
 	Delay       time.Duration
 	Code        int    // error_code of the refusal; nothing is done
@@ -65,10 +66,10 @@ func (s *Server) ClearFault(match func(Fault) bool) {
 
 // takeFault returns the fault for this call, and uses up one of its Times. The
 // caller holds mu.
-func (s *Server) takeFault(method string, chat int64) Fault {
+func (s *Server) takeFault(method string, chat int64, text string) Fault {
 	for i, f := range s.faults {
 		matches := f.Method == method || (f.Method == "" && method != "getUpdates")
-		if !matches || (f.Chat != 0 && f.Chat != chat) {
+		if !matches || (f.Chat != 0 && f.Chat != chat) || !strings.Contains(text, f.Text) {
 			continue
 		}
 		taken := *f

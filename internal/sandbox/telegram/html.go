@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -306,11 +307,13 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 		}
 		e.CustomEmojiID = id
 	case "tg-time":
-		unix, err := strconv.ParseInt(tag.attrs["unix"], 10, 64)
-		if err != nil {
-			return atOffset(`Tag "tg-time" must have a valid attribute "unix"`, begin)
+		unix, err := strconv.ParseInt(tag.attrs["unix"], 10, 32)
+		if err != nil || unix <= 0 {
+			return atOffset(`Tag "tg-time" must have a valid attribute "unix" (strict: Telegram shows plain text)`, begin)
 		}
-		e.UnixTime, e.DateTimeFormat = unix, tag.attrs["format"]
+		if e.UnixTime, e.DateTimeFormat = unix, tag.attrs["format"]; !timeFormat.MatchString(e.DateTimeFormat) {
+			return fmt.Errorf("Invalid date format used") //nolint:staticcheck // Telegram's wording
+		}
 	case "blockquote":
 		if _, ok := tag.attrs["expandable"]; ok {
 			e.Type = "expandable_blockquote"
@@ -330,6 +333,10 @@ func (p *htmlParser) close(tag openTag, begin int) error {
 	p.entities = append(p.entities, e)
 	return nil
 }
+
+// timeFormat is what the attribute format of <tg-time> may be (Bot API: "Date-time
+// entity formatting"). Telegram also accepts the letters in another order.
+var timeFormat = regexp.MustCompile(`^(r|w?[dD]?[tT]?)$`)
 
 // normalizeURL returns the link as Telegram stores it, "" if Telegram rejects it.
 func normalizeURL(link string) string {

@@ -1,8 +1,10 @@
 package telegram
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -43,6 +45,7 @@ func TestParseHTML(t *testing.T) {
 		{"<blockquote>a<blockquote>b</blockquote></blockquote>", "ab", []Entity{{Type: "blockquote", Length: 2}}},
 		{`<tg-emoji emoji-id="5368324170671202286">👍</tg-emoji>`, "👍", []Entity{{Type: "custom_emoji", Length: 2, CustomEmojiID: "5368324170671202286"}}},
 		{`<tg-time unix="1647531900" format="wDT">then</tg-time>`, "then", []Entity{{Type: "date_time", Length: 4, UnixTime: 1647531900, DateTimeFormat: "wDT"}}},
+		{`<tg-time unix="5" format="r">a</tg-time><tg-time unix="5">b</tg-time>`, "ab", []Entity{{Type: "date_time", Length: 1, UnixTime: 5, DateTimeFormat: "r"}, {Type: "date_time", Offset: 1, Length: 1, UnixTime: 5}}},
 	} {
 		text, got, err := parseHTML(c.in)
 		if err != nil || text != c.text {
@@ -56,6 +59,7 @@ func TestParseHTML(t *testing.T) {
 
 func TestParseHTMLErrors(t *testing.T) {
 	t.Parallel()
+	const invalidUnix = `Tag "tg-time" must have a valid attribute "unix" (strict: Telegram shows plain text) at byte offset `
 	for in, want := range map[string]string{
 		"a <b>b":                      `Can't find end tag corresponding to start tag "b"`,
 		"a <b>b<i>c</i>":              `Can't find end tag corresponding to start tag "b"`,
@@ -76,7 +80,14 @@ func TestParseHTMLErrors(t *testing.T) {
 		`<a href=a_b>x</a>`:           "Unexpected end of name token at byte offset 8",
 		"<span>x</span>":              `Tag "span" must have class "tg-spoiler" at byte offset 0`,
 		"<tg-emoji>x</tg-emoji>":      "Invalid custom emoji identifier specified",
-		"<tg-time unix=x>y</tg-time>": `Tag "tg-time" must have a valid attribute "unix" at byte offset 17`,
+		"<tg-time unix=x>y</tg-time>": invalidUnix + "17",
+		"<tg-time>y</tg-time>":        invalidUnix + "10",
+		"<tg-time unix=0>y</tg-time>": invalidUnix + "17",
+		`<tg-time unix="3822122018" format="t">y</tg-time>`:  invalidUnix + "39",
+		`<tg-time unix="1647531900" format="x">y</tg-time>`:  "Invalid date format used",
+		`<tg-time unix="1647531900" format="rt">y</tg-time>`: "Invalid date format used",
+		`<tg-time unix="1647531900" format="td">y</tg-time>`: "Invalid date format used",
+		`<tg-time unix="1647531900" format="Tt">y</tg-time>`: "Invalid date format used",
 	} {
 		if _, _, err := parseHTML(in); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", in, err, want)
@@ -174,5 +185,32 @@ func TestCleanAndTrim(t *testing.T) {
 	text, entities := trim("  <ab>  ", []Entity{{Type: "bold", Offset: 1, Length: 7}, {Type: "code", Offset: 6, Length: 2}})
 	if want := []Entity{{Type: "bold", Length: 5}}; text != " <ab>" || !cmp.Equal(entities, want) {
 		t.Errorf("got %q %v", text, entities)
+	}
+}
+
+// A time far ahead is refused as by Telegram, and <tg-time> by a server that is too old.
+func TestRefusedTimes(t *testing.T) {
+	t.Parallel()
+	tag := func(at time.Time) string {
+		return fmt.Sprintf(`at <tg-time unix="%d" format="t">noon</tg-time>`, at.Unix())
+	}
+	far, soon := tag(time.Now().AddDate(3, 0, 1)), tag(time.Now().AddDate(2, 0, 0))
+	for _, c := range []struct {
+		old        bool
+		text, want string
+	}{
+		{false, soon, ""},
+		{false, far, "Bad Request: ENTITY_DATE_INVALID"},
+		{true, soon, `Bad Request: can't parse entities: Unsupported start tag "tg-time" at byte offset 3`},
+		{true, "at noon", ""},
+	} {
+		s, _ := withText(t, Options{NoLocalTimes: c.old})
+		text := params{"chat_id": annID, "text": c.text, "parse_mode": "HTML"}
+		sent := call(t, s, "sendMessage", text)
+		text["message_id"], text["text"] = 1, c.text+" sharp"
+		edited := call(t, s, "editMessageText", text)
+		if sent.Description != c.want || edited.Description != c.want {
+			t.Errorf("old %v, %s: %q and %q, want %q", c.old, c.text, sent.Description, edited.Description, c.want)
+		}
 	}
 }

@@ -121,25 +121,68 @@ func (c *Client) InlineAnswer() (InlineAnswer, bool) {
 func (c *Client) Choose(title string, in *Group) error {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.chat.inline == nil {
-		return errors.New("there are no results")
-	}
-	i := slices.IndexFunc(c.chat.inline.Results, func(r InlineResult) bool { return r.Title == title })
-	if i < 0 {
-		return fmt.Errorf("no result has the title %q", title)
+	m, err := c.take(func(r InlineResult) bool { return r.Title == title })
+	if err != nil {
+		return fmt.Errorf("the title %q: %w", title, err)
 	}
 	to := c.chat
 	if in != nil {
 		to = in.chat
 	}
+	to.addChosen(m)
+	return nil
+}
+
+// Share taps the result with this ID. The person sends its message to another person,
+// in a chat of the two that the bot does not see (Received), or to the private chat with
+// the bot if to is the person themselves.
+func (c *Client) Share(id string, to *Client) error {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	m, err := c.take(func(r InlineResult) bool { return r.ID == id })
+	if err != nil {
+		return fmt.Errorf("the ID %q: %w", id, err)
+	}
+	if to.chat == c.chat {
+		c.chat.addChosen(m)
+		return nil
+	}
+	m.ID, m.Chat, m.Date = len(to.chat.received)+1, c.chat.id, time.Now()
+	to.chat.received = append(to.chat.received, m)
+	c.s.changed(to.chat)
+	return nil
+}
+
+// Received returns what other people have sent to this person with Share, oldest first.
+func (c *Client) Received() []Message {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return slices.Clone(c.chat.received)
+}
+
+// take ends the choice and returns the message of the first result that matches. The
+// caller holds mu.
+func (c *Client) take(matches func(InlineResult) bool) (Message, error) {
+	if c.chat.inline == nil {
+		return Message{}, errors.New("there are no results")
+	}
+	i := slices.IndexFunc(c.chat.inline.Results, matches)
+	if i < 0 {
+		return Message{}, errors.New("no result has it")
+	}
 	m := c.chat.inline.Results[i].Message
 	m.From, m.Via = c.chat.person, c.s.bot.Username
 	c.chat.inline = nil
-	sent := to.add(m)
-	if !to.kicked {
-		c.s.enqueue("message", sent.wire(to))
+	c.s.changed(c.chat)
+	return m, nil
+}
+
+// addChosen adds the message of a chosen result. The bot gets it, unless it is blocked.
+func (c *chat) addChosen(m Message) {
+	sent := c.add(m)
+	if !c.gone() {
+		c.s.enqueue("message", c.id, sent.wire(c))
 	}
-	return nil
 }
 
 // TapInlineButton taps the button above the results. It opens the private chat with
@@ -174,7 +217,7 @@ func (c *Client) startInlineQuery(query, offset string) {
 	q.id = s.nextQueryID()
 	s.inline.sweep()
 	s.inline.open[q.id] = q
-	s.enqueue("inline_query", wireInlineQuery{ID: q.id, From: c.chat.person.wire(false), Query: query, Offset: offset, ChatType: "sender"})
+	s.enqueue("inline_query", c.chat.id, wireInlineQuery{ID: q.id, From: c.chat.person.wire(false), Query: query, Offset: offset, ChatType: "sender"})
 }
 
 // sweep removes expired queries and answers.

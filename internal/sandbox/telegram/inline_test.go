@@ -119,6 +119,31 @@ func TestInlineQueries(t *testing.T) {
 			t.Errorf("the bot got %s", via)
 		}
 
+		// To a person: the bot gets nothing of it.
+		ann.Inline("gmail")
+		if err := ann.Share("9", bo); err == nil {
+			t.Error("an unknown result is shared")
+		}
+		if err := ann.Share("1", bo); err != nil {
+			t.Fatal(err)
+		}
+		if got := bo.Received(); len(got) != 1 || got[0].From.FirstName != "Ann" || got[0].Via != "shop_bot" || got[0].Text != "Text 1" || len(bo.Messages()) != 0 || s.Pending() != 0 {
+			t.Errorf("Bo received %+v; %d updates are pending", got, s.Pending())
+		}
+		if _, ok := ann.InlineAnswer(); ok {
+			t.Error("the results are still shown")
+		}
+		ann.Inline("gmail")
+		if err := ann.Share("1", ann); err != nil || ann.Last().Via != "shop_bot" || len(drain(t, s)) != 1 {
+			t.Errorf("%v; in the chat with the bot: %+v", err, ann.Last())
+		}
+
+		// A button types the query.
+		must(t, s, "sendMessage", params{"chat_id": 7, "text": "x", "reply_markup": inlineKeyboard(row(params{"text": "Share", "switch_inline_query": "gmail"}))})
+		if err := ann.Tap("Share"); err != nil || !strings.HasSuffix(ann.History(), "[ Share @ gmail ]\nAnn types @shop_bot gmail (answered from the cache)\n   ▫ Title 1\n      cheap\n   …\n") {
+			t.Errorf("%v; the history is\n%s", err, ann.History())
+		}
+
 		// A personal answer is cached for Ann only, and expires.
 		before := s.Pending()
 		ann.Inline("gmail")

@@ -25,9 +25,11 @@ func (m *Message) hasCopyButton() bool {
 	return found
 }
 
+const switchInline = "switch_inline_query"
+
 // inlineActions are the fields of an InlineKeyboardButton that set its action.
 var inlineActions = []string{
-	"callback_data", "url", "copy_text", "web_app", "login_url", "switch_inline_query",
+	"callback_data", "url", "copy_text", "web_app", "login_url", switchInline,
 	"switch_inline_query_current_chat", "switch_inline_query_chosen_chat", "callback_game", "pay",
 }
 
@@ -118,6 +120,9 @@ func inlineButton(fields map[string]any) (Button, *apiError) {
 		}
 	default:
 		b.Other = actions[0]
+		if b.Other == switchInline {
+			b.Query, _ = fields[switchInline].(string)
+		}
 	}
 	return b, nil
 }

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -148,4 +149,76 @@ func TestLibraryInSynctestBubble(t *testing.T) {
 		s.Close()
 		transport.CloseIdleConnections()
 	})
+}
+
+// TestLibraryInRooms makes the calls of a shop's room with the library. It names a right
+// of an administrator that Bot API 10.1 does not have, so a bot writes such rights itself.
+func TestLibraryInRooms(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	web := httptest.NewServer(s)
+	updates := make(chan *models.Update, 10)
+	b, err := bot.New(DefaultToken, bot.WithServerURL(web.URL), bot.WithNotAsyncHandlers(), bot.WithDefaultHandler(func(_ context.Context, _ *bot.Bot, u *models.Update) { updates <- u }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { b.Start(ctx); close(ended) }()
+	t.Cleanup(func() { stop(); <-ended; s.Close(); web.Close() })
+
+	ann := s.Join(Person{ID: annID, FirstName: "Ann"})
+	forum := ann.CreateForum(forumID, "Team")
+	forum.Promote(ann, "can_manage_topics")
+	rights := (<-updates).MyChatMember.NewChatMember.Administrator
+	if rights == nil || !rights.CanManageTopics || rights.CanPinMessages {
+		t.Errorf("rights %+v", rights)
+	}
+	topic, err := b.CreateForumTopic(ctx, &bot.CreateForumTopicParams{ChatID: forumID, Name: "Orders"})
+	if err != nil || topic.MessageThreadID != 1 {
+		t.Fatalf("topic %+v, %v", topic, err)
+	}
+	sent, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: forumID, MessageThreadID: topic.MessageThreadID, Text: "sold"})
+	if err != nil || !sent.IsTopicMessage || !sent.Chat.IsForum {
+		t.Errorf("sent %+v, %v", sent, err)
+	}
+
+	ask := func(request *models.KeyboardButtonRequestChat) error {
+		_, err := b.SendMessage(ctx, &bot.SendMessageParams{ChatID: annID, Text: "Which?", ReplyMarkup: &models.ReplyKeyboardMarkup{
+			OneTimeKeyboard: true, Keyboard: [][]models.KeyboardButton{{
+				{Text: "A group", RequestChat: request}, {Text: "People", RequestUsers: &models.KeyboardButtonRequestUsers{RequestID: 2, RequestName: true}},
+			}},
+		}})
+		return err
+	}
+	if err := ask(&models.KeyboardButtonRequestChat{RequestID: 1, BotAdministratorRights: &models.ChatAdministratorRights{}}); err == nil || !strings.Contains(err.Error(), `unknown field "can_send_welcome_messages"`) {
+		t.Errorf("asked with the library's rights: %v", err)
+	}
+	if err := ask(&models.KeyboardButtonRequestChat{RequestID: 1, BotIsMember: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.ShareChat(1, forumID); err != nil {
+		t.Fatal(err)
+	}
+	if got := (<-updates).Message.ChatShared; got == nil || got.ChatID != forumID || got.RequestID != 1 {
+		t.Errorf("chat_shared %+v", got)
+	}
+	if err := ann.ShareUsers(2, annID); err != nil {
+		t.Fatal(err)
+	}
+	if got := (<-updates).Message.UsersShared; got == nil || len(got.Users) != 1 || got.Users[0].FirstName != "Ann" {
+		t.Errorf("users_shared %+v", got)
+	}
+
+	group := s.Group(groupID, "Friends")
+	<-updates
+	group.Upgrade(ann, -1_000_000_000_077)
+	if got := (<-updates).Message.MigrateToChatID; got != -1_000_000_000_077 {
+		t.Errorf("migrate_to_chat_id %d", got)
+	}
+	_, err = b.SendMessage(ctx, &bot.SendMessageParams{ChatID: int64(groupID), Text: "x"})
+	var migrated *bot.MigrateError
+	if !errors.As(err, &migrated) || migrated.MigrateToChatID != -1_000_000_000_077 {
+		t.Errorf("a message to the group: %v", err)
+	}
 }

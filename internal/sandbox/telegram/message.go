@@ -32,14 +32,16 @@ type Message struct {
 	Sticker     string          // its emoji; "": none
 	Via         string          // username of the bot whose inline result it is; "": none
 	LinkPreview LinkPreview
-	Unloaded    bool   // there is no preview, because its URL can't be loaded
-	ReplyTo     int    // ID of the message this one replies to; 0: none
-	Protected   bool   // protect_content
-	Silent      bool   // disable_notification
-	Thread      int    // the topic it is in; 0: none
-	Album       string // media_group_id: pictures that were sent together; "": none
-	Anonymous   bool   // in a group: an admin sent it in the group's name
-	Deleted     bool   // for both sides
+	Unloaded    bool     // there is no preview, because its URL can't be loaded
+	ReplyTo     int      // ID of the message this one replies to; 0: none
+	Effect      string   // emoji of the message effect; "": none
+	Protected   bool     // protect_content
+	Silent      bool     // disable_notification
+	Thread      int      // the topic it is in; 0: none
+	Album       string   // media_group_id: pictures that were sent together; "": none
+	Anonymous   bool     // in a group: an admin sent it in the group's name
+	Deleted     bool     // for both sides
+	Service     *Service // of a service message; nil: it is none
 
 	markup json.RawMessage // the InlineKeyboardMarkup as sent; nil: none
 	source []Entity        // Entities without those that Telegram detects
@@ -65,6 +67,7 @@ type Button struct {
 	URL          string
 	CopyText     string
 	Other        string // the name of another action, "web_app"
+	Query        string // of the action switch_inline_query
 	Style        string // "danger", "success", "primary" or ""
 	Icon         string // icon_custom_emoji_id
 }
@@ -92,6 +95,7 @@ type Document struct {
 
 // Answer is the bot's answer to a tap; Text is "" if it shows nothing.
 type Answer struct {
+	Person    int64  // who tapped
 	MessageID int    // the tapped message
 	Data      string // the button's
 	Text      string
@@ -126,9 +130,11 @@ type wireChat struct {
 	Username  string `json:"username,omitempty"`
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
+	Forum     bool   `json:"is_forum,omitempty"`
 }
 
 type wireMessage struct {
+	*Service
 	ID          int             `json:"message_id"`
 	From        *wireUser       `json:"from,omitempty"`
 	Via         *wireUser       `json:"via_bot,omitempty"`
@@ -141,6 +147,7 @@ type wireMessage struct {
 	EditDate    int64           `json:"edit_date,omitempty"`
 	Protected   bool            `json:"has_protected_content,omitempty"`
 	ReplyTo     *wireMessage    `json:"reply_to_message,omitempty"`
+	Effect      string          `json:"effect_id,omitempty"`
 	Text        string          `json:"text,omitempty"`
 	Entities    []Entity        `json:"entities,omitempty"`
 	Caption     string          `json:"caption,omitempty"`
@@ -192,12 +199,15 @@ func (m *Message) wire(c *chat) *wireMessage {
 	from := m.From.wire(m.FromBot)
 	w := &wireMessage{
 		ID: m.ID, From: &from, Chat: c.wire(), Date: m.Date.Unix(),
-		Protected: m.Protected, Markup: m.markup, Thread: m.Thread, InTopic: m.Thread != 0, Album: m.Album,
+		Protected: m.Protected, Markup: m.markup, Service: m.Service, Thread: m.Thread, InTopic: m.Thread != 0, Album: m.Album,
 	}
 	if m.Anonymous {
 		*w.From = anonymousAdmin.wire(true)
 		group := c.wire()
 		w.SenderChat = &group
+	}
+	if c.kind == "channel" { // posts are the channel's own
+		w.From, w.SenderChat = nil, &w.Chat
 	}
 	if m.Via != "" {
 		via := c.s.bot.wire(true)
@@ -205,6 +215,11 @@ func (m *Message) wire(c *chat) *wireMessage {
 	}
 	if !m.EditDate.IsZero() {
 		w.EditDate = m.EditDate.Unix()
+	}
+	for id, emoji := range effects {
+		if m.Effect == emoji {
+			w.Effect = id
+		}
 	}
 	if reply := c.message(m.ReplyTo); reply != nil {
 		inner := *reply

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 func TestParameterValidation(t *testing.T) {
 	t.Parallel()
 	s, _ := withText(t, Options{})
+	s.Group(-5, "Friends")
+	s.Join(Person{ID: 9, FirstName: "Bo"}).Type("mine")
 	send := func(more params) params {
 		p := params{"chat_id": annID, "text": "hi"}
 		for name, v := range more {
@@ -19,6 +22,7 @@ func TestParameterValidation(t *testing.T) {
 		}
 		return p
 	}
+	reply := func(to params) params { return send(params{"reply_parameters": to}) }
 	html := func(text string) params { return send(params{"text": text, "parse_mode": "HTML"}) }
 	keys := func(rows ...[]params) params { return send(params{"reply_markup": inlineKeyboard(rows...)}) }
 	edit := func(id int, text string) params { return params{"chat_id": annID, "message_id": id, "text": text} }
@@ -52,6 +56,9 @@ func TestParameterValidation(t *testing.T) {
 		{"text of 2048 emoji", "sendMessage", send(params{"text": strings.Repeat("😀", 2048)}), ""},
 		{"text of 2049 emoji", "sendMessage", send(params{"text": strings.Repeat("😀", 2049)}), "message is too long"},
 		{"text of 4096 with tags", "sendMessage", html("<b>" + strings.Repeat("&amp;", 4096) + "</b>"), ""},
+		{"time as entity", "sendMessage", send(params{"entities": []params{{"type": "date_time", "offset": 0, "length": 2, "unix_time": 5, "date_time_format": "wdt"}}}), ""},
+		{"time as entity in a wrong form", "sendMessage", send(params{"entities": []params{{"type": "date_time", "offset": 0, "length": 2, "unix_time": 5, "date_time_format": "tw"}}}), "Invalid date format used"},
+		{"time as entity without a time", "sendMessage", send(params{"entities": []params{{"type": "date_time", "offset": 0, "length": 2}}}), "Invalid date specified"},
 		{"empty", "sendMessage", send(params{"text": ""}), "Bad Request: message text is empty"},
 		{"blank", "sendMessage", send(params{"text": " \n\t "}), "message text is empty"},
 		{"only tags", "sendMessage", html("<b> </b>"), "message text is empty"},
@@ -62,7 +69,13 @@ func TestParameterValidation(t *testing.T) {
 		{"unknown parameter", "sendMessage", send(params{"txt": "x"}), `unknown parameter "txt"`},
 		{"parameter of a newer Bot API", "sendMessage", send(params{"receiver_user_id": 1}), "unknown parameter"},
 		{"wrong type", "sendMessage", send(params{"disable_notification": "perhaps"}), "must be of type Boolean"},
-		{"not implemented parameter", "sendMessage", send(params{"message_effect_id": "1"}), "not implemented in the sandbox"},
+		{"not implemented parameter", "sendMessage", send(params{"allow_paid_broadcast": true}), "not implemented in the sandbox"},
+		{"effect", "sendMessage", send(params{"message_effect_id": "5046509860389126442"}), ""},
+		{"effect of a photo", "sendPhoto", params{"chat_id": annID, "photo": "https://a.example/b.png", "message_effect_id": "5046509860389126442"}, ""},
+		{"unknown effect", "sendMessage", send(params{"message_effect_id": "5046509860389126443"}), "Bad Request: EFFECT_ID_INVALID"},
+		{"effect by emoji", "sendMessage", send(params{"message_effect_id": "🎉"}), "EFFECT_ID_INVALID"},
+		{"effect in a group", "sendMessage", params{"chat_id": -5, "text": "hi", "message_effect_id": "5046509860389126442"}, "Bad Request: can't use message effects in the chat"},
+		{"effect of an edit", "editMessageText", params{"chat_id": annID, "message_id": 1, "text": "x", "message_effect_id": "5046509860389126442"}, "unknown parameter"},
 		{"wrong parse_mode", "sendMessage", send(params{"parse_mode": "HTLM"}), "unsupported parse_mode"},
 		{"markdown", "sendMessage", send(params{"parse_mode": "MarkdownV2"}), "not implemented in the sandbox"},
 		{"open tag", "sendMessage", html("a <b>b"), `Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`},
@@ -74,6 +87,14 @@ func TestParameterValidation(t *testing.T) {
 		{"preview of no link", "sendMessage", send(params{"link_preview_options": params{"url": "nowhere"}}), "Wrong HTTP URL specified"},
 		{"reply to nothing", "sendMessage", send(params{"reply_parameters": params{"message_id": 99}}), "message to be replied not found"},
 		{"reply", "sendMessage", send(params{"reply_parameters": params{"message_id": 3}}), ""},
+		{"reply to zero", "sendMessage", reply(params{"message_id": 0}), "message to be replied not found"},
+		{"reply without an id", "sendMessage", reply(params{"allow_sending_without_reply": true}), `can't find field "message_id"`},
+		{"reply to nothing, or none", "sendMessage", reply(params{"message_id": 99, "allow_sending_without_reply": true}), ""},
+		{"reply in the chat by its id", "sendMessage", reply(params{"message_id": 3, "chat_id": annID}), ""},
+		{"reply to another chat", "sendMessage", reply(params{"message_id": 1, "chat_id": 9}), "Bad Request: message to be replied not found"},
+		{"reply to another chat, or none", "sendMessage", reply(params{"message_id": 1, "chat_id": 9, "allow_sending_without_reply": true}), "message to be replied not found"},
+		{"reply to an unknown chat", "sendMessage", reply(params{"message_id": 1, "chat_id": 8}), "Bad Request: chat not found"},
+		{"reply with a quote", "sendMessage", reply(params{"message_id": 3, "quote": "h"}), "not implemented in the sandbox"},
 
 		{"data of 64", "sendMessage", keys(row(callbackButton("b", strings.Repeat("a", 64)))), ""},
 		{"data of 65", "sendMessage", keys(row(callbackButton("b", strings.Repeat("a", 65)))), "Bad Request: BUTTON_DATA_INVALID"},
@@ -91,6 +112,7 @@ func TestParameterValidation(t *testing.T) {
 		{"button with bad URL", "sendMessage", keys(row(params{"text": "b", "url": "nowhere"})), "is invalid: Wrong HTTP URL"},
 		{"button", "sendMessage", keys(row(params{"text": "b", "url": "https://a.example/x"})), ""},
 		{"style", "sendMessage", keys(row(params{"text": "b", "callback_data": "x", "style": "loud"})), "style"},
+		{"style primary", "sendMessage", keys(row(params{"text": "b", "callback_data": "x", "style": "primary"})), ""},
 		{"96 buttons", "sendMessage", keys(ninetySix...), ""},
 		{"101 buttons", "sendMessage", keys(hundredAndOne...), "reply markup is too long"},
 		{"9 in a row", "sendMessage", keys(nine), "too many buttons in a row"},
@@ -168,6 +190,36 @@ func TestParameterValidation(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %q", c.name, got.Code, got.Description, c.description)
 		}
 	}
+}
+
+// TestRepliesAndEffects covers what a reply and an effect leave in the chat.
+func TestRepliesAndEffects(t *testing.T) {
+	t.Parallel()
+	s, ann := withText(t, Options{})
+	reply := func(id int, more params) params {
+		p := params{"chat_id": annID, "text": "re", "reply_parameters": params{"message_id": id, "allow_sending_without_reply": true}}
+		maps.Copy(p, more)
+		return p
+	}
+	got := must(t, s, "sendMessage", reply(1, params{"message_effect_id": "5046509860389126442"}))
+	for _, want := range []string{`"reply_to_message":{"message_id":1,`, `"effect_id":"5046509860389126442"`} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("%s has no %s", got, want)
+		}
+	}
+	must(t, s, "editMessageText", params{"chat_id": annID, "message_id": 4, "text": "edited"})
+	must(t, s, "deleteMessage", params{"chat_id": annID, "message_id": 1})
+	if got := must(t, s, "sendMessage", reply(1, nil)); strings.Contains(string(got), "reply_to") {
+		t.Errorf("a reply to a deleted message: %s", got)
+	}
+	must(t, s, "sendMessage", reply(4, nil))
+	for _, want := range []string{"#4 Bot replies to #1 with 🎉: re\n", "#4 Bot edits: edited\n", "#5 Bot: re\n", "#6 Bot replies to #4: re\n"} {
+		if !strings.Contains(ann.History(), want) {
+			t.Errorf("%q is missing in\n%s", want, ann.History())
+		}
+	}
+	old, _ := withText(t, Options{NoEffects: true})
+	wantRefusal(t, old, "sendMessage", reply(1, params{"message_effect_id": "5046509860389126442"}), 400, "EFFECT_ID_INVALID")
 }
 
 func TestURLPaths(t *testing.T) {

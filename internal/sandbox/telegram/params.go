@@ -63,7 +63,7 @@ func parseBool(text string) (on, ok bool) {
 func (a args) unsupported() string {
 	for _, name := range []string{
 		"business_connection_id", "direct_messages_topic_id",
-		"suggested_post_parameters", "message_effect_id", "inline_message_id", "rich_message",
+		"suggested_post_parameters", "inline_message_id", "rich_message",
 		"allow_paid_broadcast", "certificate",
 	} {
 		if _, ok := a[name]; ok {

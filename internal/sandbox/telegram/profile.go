@@ -212,7 +212,7 @@ func (s *Server) getMe(args) (any, *apiError) {
 		Inline      bool `json:"supports_inline_queries"`
 		Business    bool `json:"can_connect_to_business"`
 		WebApp      bool `json:"has_main_web_app"`
-	}{wireUser: s.bot.wire(true), JoinsGroups: true, Inline: true}, nil
+	}{wireUser: s.bot.wire(true), JoinsGroups: true, Inline: !s.opts.NoInline}, nil
 }
 
 func (s *Server) getChat(a args) (any, *apiError) {

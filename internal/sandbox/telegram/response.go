@@ -8,11 +8,12 @@ import (
 	"strconv"
 )
 
-// apiError is a refusal: error_code, description and retry_after of the response.
+// apiError is a refusal: error_code, description and parameters of the response.
 type apiError struct {
 	Code        int
 	Description string
-	RetryAfter  int // seconds; 0: none
+	RetryAfter  int   // seconds; 0: none
+	MigrateTo   int64 // the supergroup that a group has become; 0: none
 }
 
 // errNoResponse closes the connection without a response, because the caller left
@@ -45,7 +46,8 @@ type envelope struct {
 }
 
 type parameters struct {
-	RetryAfter int `json:"retry_after,omitempty"`
+	RetryAfter int   `json:"retry_after,omitempty"`
+	MigrateTo  int64 `json:"migrate_to_chat_id,omitempty"`
 }
 
 func writeResponse(w http.ResponseWriter, result any, err *apiError) {
@@ -54,8 +56,8 @@ func writeResponse(w http.ResponseWriter, result any, err *apiError) {
 	if err != nil {
 		status = err.Code
 		body = envelope{ErrorCode: err.Code, Description: err.Description}
-		if err.RetryAfter > 0 {
-			body.Parameters = &parameters{RetryAfter: err.RetryAfter}
+		if p := (parameters{err.RetryAfter, err.MigrateTo}); p != (parameters{}) {
+			body.Parameters = &p
 		}
 	}
 	data, marshalErr := json.Marshal(body)

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,12 +31,26 @@ func (s *Server) targetChat(a args) (*chat, *apiError) {
 	switch {
 	case err != nil || c == nil:
 		return nil, badRequest("chat not found")
-	case c.kicked && c.kind == "private":
+	case c.migratedTo != 0:
+		return nil, &apiError{
+			Code: http.StatusBadRequest, Description: "Bad Request: group chat was upgraded to a supergroup chat", MigrateTo: c.migratedTo,
+		}
+	case c.status == "kicked" && c.kind == "private":
 		return nil, refuse(http.StatusForbidden, "Forbidden: bot was blocked by the user")
-	case c.kicked:
+	case c.status == "kicked":
 		return nil, refuse(http.StatusForbidden, "Forbidden: bot was kicked from the "+c.kind+" chat")
+	case c.status == "left":
+		return nil, refuse(http.StatusForbidden, "Forbidden: bot is not a member of the "+c.kind+" chat")
 	}
 	return c, nil
+}
+
+// checkWritable refuses what a bot writes in a channel without the right to post.
+func (c *chat) checkWritable() *apiError {
+	if c.kind == "channel" && !c.can("can_post_messages") {
+		return badRequest("need administrator rights in the channel chat")
+	}
+	return nil
 }
 
 func (s *Server) sendMessage(a args) (any, *apiError) {
@@ -76,6 +91,18 @@ func (m *Message) setCaption(a args) (err *apiError) {
 	return err
 }
 
+// unknownToOld returns the refusal of what the server is too old for (Options).
+func (s *Server) unknownToOld(m *Message, a args) *apiError {
+	isTime := func(e Entity) bool { return e.Type == "date_time" }
+	switch {
+	case s.opts.NoLocalTimes && slices.ContainsFunc(m.source, isTime):
+		return badRequest(`can't parse entities: Unsupported start tag "tg-time" at byte offset %d`, strings.Index(a.str("text")+a.str("caption"), "<tg-time"))
+	case s.opts.NoCopyButtons && m.hasCopyButton():
+		return badRequest(textButton)
+	}
+	return nil
+}
+
 func (s *Server) setPreview(m *Message, a args) (err *apiError) {
 	m.LinkPreview, err = a.preview()
 	m.Unloaded = s.unloadable[m.LinkPreview.URL]
@@ -85,17 +112,36 @@ func (s *Server) setPreview(m *Message, a args) (err *apiError) {
 // post adds the parameters that all kinds of messages have, and adds the message
 // to the chat.
 func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
-	var err *apiError
+	err := c.checkWritable()
+	if err != nil {
+		return nil, err
+	}
+	if c.status == "restricted" {
+		what := "text messages"
+		if m.Photo != nil {
+			what = "photos"
+		} else if m.Document != nil {
+			what = "documents"
+		}
+		return nil, badRequest("not enough rights to send %s to the chat", what)
+	}
 	if m.Keyboard, m.markup, m.Reply, err = a.markup(); err != nil {
 		return nil, err
 	}
-	if s.opts.NoCopyButtons && m.hasCopyButton() {
-		return nil, badRequest(textButton)
+	if err := c.checkReply(m.Reply); err != nil {
+		return nil, err
 	}
-	if m.Thread = int(a.integer("message_thread_id")); m.Thread != 0 && !c.topics[m.Thread] {
-		return nil, badRequest("message thread not found")
+	if err := s.unknownToOld(&m, a); err != nil {
+		return nil, err
 	}
-	if m.ReplyTo, err = replyTo(c, a); err != nil {
+	m.Thread = int(a.integer("message_thread_id"))
+	if err := c.checkTopic(m.Thread); err != nil {
+		return nil, err
+	}
+	if m.ReplyTo, err = s.replyTo(c, a); err != nil {
+		return nil, err
+	}
+	if m.Effect, err = s.effect(c, a); err != nil {
 		return nil, err
 	}
 	if s.opts.Flood {
@@ -108,19 +154,56 @@ func (s *Server) post(c *chat, m Message, a args) (any, *apiError) {
 	return c.add(m).wire(c), nil
 }
 
-func replyTo(c *chat, a args) (int, *apiError) {
+// replyTo returns the ID of the message that reply_parameters names, 0 for none
+// (Bot API: ReplyParameters). A message of another chat is refused, although
+// Telegram accepts some: what one person got is not shown to another.
+func (s *Server) replyTo(c *chat, a args) (int, *apiError) {
 	object, ok := a["reply_parameters"].node.(map[string]any)
 	if !ok {
 		return 0, nil
 	}
-	id, err := strconv.Atoi(fmt.Sprint(object["message_id"]))
-	if err == nil && c.message(id) != nil {
+	for name := range object {
+		if name != "message_id" && name != "chat_id" && name != "allow_sending_without_reply" {
+			return 0, badRequest("%q of reply_parameters is not implemented in the sandbox", name)
+		}
+	}
+	in := c
+	if id := object["chat_id"]; id != nil {
+		n, _ := strconv.ParseInt(fmt.Sprint(id), 10, 64)
+		if in = s.chats[n]; in == nil {
+			return 0, badRequest("chat not found")
+		}
+	}
+	id := int(nodeInteger(object["message_id"]))
+	if in == c && c.message(id) != nil {
 		return id, nil
 	}
-	if anyway, _ := object["allow_sending_without_reply"].(bool); anyway {
+	// Bot API: allow_sending_without_reply is "always False for replies in another chat".
+	if anyway, _ := object["allow_sending_without_reply"].(bool); anyway && in == c {
 		return 0, nil
 	}
 	return 0, badRequest("message to be replied not found")
+}
+
+// effects are the message effects that every account has, by message_effect_id.
+var effects = map[string]string{
+	"5046509860389126442": "🎉", "5104841245755180586": "🔥", "5107584321108051014": "👍",
+	"5104858069142078462": "👎", "5159385139981059251": "❤️", "5046589136895476101": "💩",
+}
+
+// effect returns the emoji of message_effect_id, "" for none.
+func (s *Server) effect(c *chat, a args) (string, *apiError) {
+	v, ok := a["message_effect_id"]
+	switch emoji := effects[v.text]; {
+	case !ok:
+		return "", nil
+	case c.kind != "private":
+		return "", badRequest("can't use message effects in the chat")
+	case emoji == "" || s.opts.NoEffects:
+		return "", badRequest("EFFECT_ID_INVALID")
+	default:
+		return emoji, nil
+	}
 }
 
 // preview reads link_preview_options.
@@ -262,6 +345,12 @@ func (s *Server) sendChatAction(a args) (any, *apiError) {
 	action := a.str("action")
 	if !chatActions[action] {
 		return nil, badRequest("wrong parameter action in request")
+	}
+	if err := c.checkWritable(); err != nil {
+		return nil, err
+	}
+	if err := c.checkTopic(int(a.integer("message_thread_id"))); err != nil {
+		return nil, err
 	}
 	c.typing = time.Now().Add(typingSeconds * time.Second)
 	c.log(event{kind: eventAction, text: action})

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"strconv"
@@ -27,12 +28,24 @@ type Options struct {
 	// NoCopyButtons makes it a server from before Bot API 7.11, without copy_text.
 	NoCopyButtons bool
 
+	// NoLocalTimes makes it a server from before Bot API 9.5, without <tg-time>.
+	NoLocalTimes bool
+
+	// NoEffects makes it a server that refuses all message effects.
+	NoEffects bool
+
+	// NoInline makes it a bot whose inline mode is off.
+	NoInline bool
+
 	// NoLog keeps neither calls nor history, for long runs and benchmarks.
 	NoLog bool
 
 	// Dial connects to the webhook; nil: the network. With Dial, or on loopback,
 	// the webhook's URL may be plain http.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Roots are the authorities that may certify the webhook; nil: the system's.
+	Roots *x509.CertPool
 }
 
 // Server is the pretend Telegram. Its methods are safe for concurrent use.
@@ -247,6 +260,7 @@ func (s *Server) execute(ctx context.Context, name string, a args, c *Call) (any
 var methods = map[string]func(*Server, args) (any, *apiError){
 	"answerCallbackQuery":    (*Server).answerCallbackQuery,
 	"answerInlineQuery":      (*Server).answerInlineQuery,
+	"createForumTopic":       (*Server).createForumTopic,
 	"deleteMessage":          (*Server).deleteMessage,
 	"deleteMessages":         (*Server).deleteMessages,
 	"deleteMyCommands":       (*Server).deleteMyCommands,
@@ -254,6 +268,7 @@ var methods = map[string]func(*Server, args) (any, *apiError){
 	"editMessageReplyMarkup": (*Server).editMessageReplyMarkup,
 	"editMessageText":        (*Server).editMessageText,
 	"getChat":                (*Server).getChat,
+	"getChatMember":          (*Server).getChatMember,
 	"getFile":                (*Server).getFile,
 	"getMe":                  (*Server).getMe,
 	"getMyCommands":          (*Server).getMyCommands,

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// A snapshot holds private chats with their files, the bot's profile, and the
-// updates that the bot has not acknowledged. It holds no histories, calls, faults,
-// groups, webhook or open taps; a tap from before is answered with expiredQuery.
+// A snapshot holds chats with their files, the bot's profile, and the updates that the
+// bot has not acknowledged. It holds no histories, calls, faults, webhook, open taps or
+// what people have sent to each other; a tap from before is answered with expiredQuery.
 type snapshot struct {
 	Chats             []savedChat       `json:"chats"`
 	Next              int64             `json:"next_update"`
@@ -24,9 +24,23 @@ type snapshot struct {
 }
 
 type savedChat struct {
-	Person   Person         `json:"person"`
-	Kicked   bool           `json:"gone"`
+	Person   Person         `json:"person"` // of a private chat
+	Kicked   bool           `json:"gone"`   // a private chat's person blocked the bot
+	Topics   map[int]*topic `json:"topics,omitempty"`
+	Group    *savedGroup    `json:"group,omitempty"`
 	Messages []savedMessage `json:"messages"`
+}
+
+// savedGroup is what only groups and channels have.
+type savedGroup struct {
+	ID         int64            `json:"id"`
+	Kind       string           `json:"kind"`
+	Title      string           `json:"title"`
+	Forum      bool             `json:"forum,omitempty"`
+	Status     string           `json:"status"` // of the bot
+	Rights     []string         `json:"rights,omitempty"`
+	People     map[int64]member `json:"people"`
+	MigratedTo int64            `json:"migrated_to,omitempty"`
 }
 
 type savedMessage struct {
@@ -41,6 +55,13 @@ type savedCommands struct {
 	Scope string    `json:"scope"`
 	Lang  string    `json:"lang"`
 	List  []Command `json:"list"`
+}
+
+func (c *savedChat) id() int64 {
+	if c.Group != nil {
+		return c.Group.ID
+	}
+	return c.Person.ID
 }
 
 // Keep returns the server's state as JSON for Restore.
@@ -58,10 +79,12 @@ func (s *Server) Keep() ([]byte, error) {
 		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Lang, b.Lang))
 	})
 	for _, c := range s.chats {
-		if c.kind != "private" {
-			continue
+		chat := savedChat{Person: c.person, Topics: c.topics}
+		if c.kind == "private" {
+			chat.Kicked = c.gone()
+		} else {
+			chat.Group = &savedGroup{c.id, c.kind, c.title, c.forum, c.status, c.rights, c.people, c.migratedTo}
 		}
-		chat := savedChat{Person: c.person, Kicked: c.kicked}
 		for _, m := range c.messages {
 			message := savedMessage{Message: m, Markup: m.markup, Source: m.source}
 			if d := m.file(); d != nil {
@@ -71,7 +94,7 @@ func (s *Server) Keep() ([]byte, error) {
 		}
 		saved.Chats = append(saved.Chats, chat)
 	}
-	slices.SortFunc(saved.Chats, func(a, b savedChat) int { return cmp.Compare(a.Person.ID, b.Person.ID) })
+	slices.SortFunc(saved.Chats, func(a, b savedChat) int { return cmp.Compare(a.id(), b.id()) })
 	data, err := json.Marshal(saved)
 	if err != nil {
 		return nil, fmt.Errorf("save the pretend Telegram: %w", err)
@@ -96,8 +119,18 @@ func (s *Server) Restore(data []byte) error {
 	maps.Copy(s.profile.texts["description"], saved.Descriptions)
 	maps.Copy(s.profile.texts["short_description"], saved.ShortDescriptions)
 	for _, chat := range saved.Chats {
-		c := s.addChat(chat.Person.ID, "private")
-		c.person, c.kicked = chat.Person, chat.Kicked
+		c := s.addChat(chat.id(), "private")
+		c.person = chat.Person
+		if chat.Kicked {
+			c.status = "kicked"
+		}
+		if chat.Topics != nil {
+			c.topics = chat.Topics
+		}
+		if g := chat.Group; g != nil {
+			c.kind, c.title, c.forum, c.status, c.rights = g.Kind, g.Title, g.Forum, g.Status, g.Rights
+			c.people, c.migratedTo = g.People, g.MigratedTo
+		}
 		for _, message := range chat.Messages {
 			m := message.Message
 			m.markup, m.source = message.Markup, message.Source

@@ -26,6 +26,11 @@ func TestKeepAndRestore(t *testing.T) {
 	getUpdates(t, s, params{"timeout": 0, "offset": ids[0] + 1})
 	anna.Type("not acknowledged")
 	bo.Block()
+	forum := anna.CreateForum(forumID, "Team")
+	forum.Promote(bo, "can_manage_topics")
+	must(t, s, "createForumTopic", params{"chat_id": forumID, "name": "Orders"})
+	must(t, s, "sendMessage", params{"chat_id": forumID, "message_thread_id": 1, "text": "sold"})
+	s.Group(groupID, "Friends").Upgrade(bo, -1_000_000_000_077)
 
 	data, err := s.Keep()
 	if err != nil {
@@ -50,7 +55,13 @@ func TestKeepAndRestore(t *testing.T) {
 		t.Errorf("the description: %q", about)
 	}
 	pending, _ := getUpdates(t, other, nil)
-	if len(pending) != 2 || pending[0] != ids[0]+1 { // the message of Anna and the block by Bo
+	if got, want := other.Group(forumID, "").Transcript(), forum.Transcript(); got != want || !strings.Contains(got, "Bot in Orders: sold") {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	must(t, other, "sendMessage", params{"chat_id": forumID, "message_thread_id": 1, "text": "sold"})
+	must(t, other, "createForumTopic", params{"chat_id": forumID, "name": "Daily"})
+	wantRefusal(t, other, "sendMessage", params{"chat_id": groupID, "text": "x"}, 400, "upgraded")
+	if len(pending) != 7 || pending[0] != ids[0]+1 { // the message of Anna and the block by Bo
 		t.Errorf("updates %v are pending, %d was acknowledged", pending, ids[0])
 	}
 	// Ids continue, and an edit compares with the restored message.

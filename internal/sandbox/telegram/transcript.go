@@ -43,6 +43,10 @@ const (
 //	#4 Bot: 📄 order-7.txt (12 bytes, text/plain)
 //	   | first@line
 //	   > A caption is shown like a text.
+//	#5 Bot replies to #4 with 🎉: A reply with a message effect.
+//	#6 Bot in Orders: A message in a topic of a forum.
+//	#7 Bot: A message with a keyboard below the text field.
+//	   keyboard: [ Choose a group (request_chat 1) ] [ Cancel ]
 //
 // *bold* _italic_ __underlined__ ~struck~ ||spoiler|| `code` [text](link), pre
 // between lines of ```, quotes after ">". Deleted messages are left out and edited
@@ -56,7 +60,7 @@ func (v chatView) Transcript() string {
 		if !m.EditDate.IsZero() {
 			suffix = " (edited)"
 		}
-		writeMessage(&b, &m, suffix)
+		writeMessage(&b, v.chat, &m, suffix)
 	}
 	return b.String()
 }
@@ -72,9 +76,9 @@ func (v chatView) History() string {
 	for i, e := range v.chat.history {
 		switch e.kind {
 		case eventSent:
-			writeMessage(&b, &e.message, "")
+			writeMessage(&b, v.chat, &e.message, "")
 		case eventEdited:
-			writeMessage(&b, &e.message, " edits")
+			writeMessage(&b, v.chat, &e.message, edits)
 		case eventDeleted:
 			fmt.Fprintf(&b, "%s deletes #%d\n", cmp.Or(e.actor, "Bot"), e.message.ID)
 		case eventTapped:
@@ -107,21 +111,35 @@ func (c *callbackQuery) answerSuffix() string {
 	}
 }
 
-const indent = "   "
+const (
+	indent = "   "
+	edits  = " edits" // the suffix of an edit
+)
 
 // writeMessage writes "#2 Bot: text"; further lines and the keyboard are indented.
 // suffix follows the name.
-func writeMessage(b *strings.Builder, m *Message, suffix string) {
+func writeMessage(b *strings.Builder, c *chat, m *Message, suffix string) {
 	name := m.From.FirstName
 	if m.FromBot {
 		name = "Bot"
 	}
+	if topic := c.topicName(m.Thread); topic != "" && m.ID != m.Thread {
+		name += " in " + topic
+	}
 	if m.Via != "" {
 		name += " via @" + m.Via
+	}
+	if suffix != edits && m.ReplyTo != 0 {
+		name += fmt.Sprintf(" replies to #%d", m.ReplyTo)
+	}
+	if suffix != edits && m.Effect != "" {
+		name += " with " + m.Effect
 	}
 	fmt.Fprintf(b, "#%d %s%s:", m.ID, name, suffix)
 	var lines []string
 	switch {
+	case m.Service != nil:
+		lines = append(lines, m.Service.String())
 	case m.Document != nil:
 		lines = append(lines, fmt.Sprintf("📄 %s (%s)", m.Document.Name, fileInfo(m.Document)))
 		lines = append(lines, fileLines(m.Document.Data)...)
@@ -144,7 +162,7 @@ func writeMessage(b *strings.Builder, m *Message, suffix string) {
 		lines = append(lines, preview)
 	}
 	if m.Reply != nil {
-		lines = append(lines, "keyboard: "+string(m.Reply))
+		lines = append(lines, replyLines(m.Reply)...)
 	}
 	for _, row := range m.Keyboard {
 		var cells []string
@@ -210,6 +228,8 @@ func (b Button) String() string {
 		return "[ " + b.Text + " ↗ " + b.URL + " ]"
 	case b.CopyText != "":
 		return "[ " + b.Text + " ⧉ " + strings.ReplaceAll(b.CopyText, "\n", "⏎") + " ]"
+	case b.Other == switchInline:
+		return "[ " + b.Text + " @ " + b.Query + " ]"
 	case b.Other != "":
 		return "[ " + b.Text + " (" + b.Other + ") ]"
 	}

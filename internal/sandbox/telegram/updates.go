@@ -25,9 +25,28 @@ const (
 
 // update is a Bot API Update. Body is its JSON as sent.
 type update struct {
-	ID   int64           `json:"id"`
-	At   time.Time       `json:"at"`
-	Body json.RawMessage `json:"body"`
+	ID    int64           `json:"id"`
+	At    time.Time       `json:"at"`
+	Queue queue           `json:"queue"`
+	Body  json.RawMessage `json:"body"`
+}
+
+// queue is what a webhook delivers in order (tdlib/telegram-bot-api: Client::add_update):
+// the messages of a chat, the taps of a person, or their inline queries.
+type queue struct {
+	Kind string `json:"kind"`
+	ID   int64  `json:"id"`
+}
+
+// queueOf returns the queue of an update of a kind ("message"), whose chat, or for taps
+// and inline queries whose person, has this id.
+func queueOf(kind string, id int64) queue {
+	switch kind {
+	case "callback_query", "inline_query":
+		return queue{kind, id}
+	default:
+		return queue{"chat", id}
+	}
 }
 
 // updates holds the updates that the bot has not acknowledged, and the last ones
@@ -47,9 +66,9 @@ type poll struct {
 	terminated chan *apiError
 }
 
-// enqueue adds an update of a kind ("message") and wakes the receiver. The caller
-// holds mu.
-func (s *Server) enqueue(kind string, content any) {
+// enqueue adds an update of a kind ("message"), whose chat, or for taps and inline queries
+// whose person, has this id, and wakes the receiver. The caller holds mu.
+func (s *Server) enqueue(kind string, id int64, content any) {
 	u := &s.updates
 	if len(u.allowed) > 0 && !slices.Contains(u.allowed, kind) {
 		return
@@ -66,7 +85,7 @@ func (s *Server) enqueue(kind string, content any) {
 	body = append(body, `":`...)
 	body = append(body, payload...)
 	body = append(body, '}')
-	u.queue = append(u.queue, update{ID: u.next, At: time.Now(), Body: body})
+	u.queue = append(u.queue, update{ID: u.next, At: time.Now(), Queue: queueOf(kind, id), Body: body})
 	u.next++
 	s.wakeReceiver()
 }
@@ -120,6 +139,16 @@ func (u *updates) acknowledge(n int) {
 	}
 	clear(u.queue[:n]) // frees the bodies
 	u.queue = u.queue[n:]
+}
+
+// acknowledgeOne drops one update of the queue.
+func (u *updates) acknowledgeOne(id int64) {
+	i := slices.IndexFunc(u.queue, func(one update) bool { return one.ID == id })
+	if i < 0 {
+		return // dropped during the delivery
+	}
+	u.acknowledged = append(u.acknowledged, u.queue[i])
+	u.queue = slices.Delete(u.queue, i, i+1)
 }
 
 // expire drops updates that the bot has not fetched for a day.

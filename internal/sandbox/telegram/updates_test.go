@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,7 @@ func TestWebhookDelivery(t *testing.T) {
 		}
 		var got []delivery
 		began := time.Now()
-		fail := 0
+		fail, retryAfter := 0, ""
 		bot := listenPipes(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var u struct {
 				ID int64 `json:"update_id"`
@@ -139,6 +140,7 @@ func TestWebhookDelivery(t *testing.T) {
 			got = append(got, delivery{u.ID - firstUpdateID, r.Header.Get("X-Telegram-Bot-Api-Secret-Token"), time.Since(began)})
 			if fail > 0 {
 				fail--
+				w.Header().Set("Retry-After", retryAfter)
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}))
@@ -176,6 +178,15 @@ func TestWebhookDelivery(t *testing.T) {
 			t.Errorf("delivered\n%v, want\n%v", got, want)
 		}
 
+		fail, retryAfter, began, got = 3, "2", time.Now(), nil
+		ann.Type("three")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want = []delivery{{3, "s-3", 0}, {3, "s-3", 2 * time.Second}, {3, "s-3", 4 * time.Second}, {3, "s-3", 6 * time.Second}}
+		if !slices.Equal(got, want) {
+			t.Errorf("delivered with Retry-After\n%v, want\n%v", got, want)
+		}
+
 		fail = 1 << 30
 		ann.Type("never")
 		synctest.Wait()
@@ -186,6 +197,48 @@ func TestWebhookDelivery(t *testing.T) {
 		ann.Type("polled")
 		if ids, _ := getUpdates(t, s, nil); len(ids) != 1 {
 			t.Errorf("polled %v", ids)
+		}
+	})
+}
+
+// TestWebhookQueues: the messages of a chat wait for each other, those of other chats and
+// a tap don't, and no more than max_connections are under way.
+func TestWebhookQueues(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var got []int64
+		bot := listenPipes(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			var u struct {
+				ID int64 `json:"update_id"`
+			}
+			if err := json.NewDecoder(r.Body).Decode(&u); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			got = append(got, u.ID-firstUpdateID)
+			mu.Unlock()
+			time.Sleep(time.Second)
+		}))
+		s := New(Options{Dial: bot.dial})
+		defer s.Close()
+		must(t, s, "setWebhook", params{"url": "http://shop.example/hook", "max_connections": 3})
+		ann, ben := s.Join(Person{ID: annID, FirstName: "Ann"}), s.Join(Person{ID: annID + 1, FirstName: "Ben"})
+		cleo := s.Join(Person{ID: annID + 2, FirstName: "Cleo"})
+		first := ann.Type("0")
+		ann.Type("1")
+		ann.TapData(first, "2")
+		ben.Type("3")
+		cleo.Type("4")
+		for _, want := range [][]int64{{0, 2, 3}, {0, 1, 2, 3, 4}} {
+			synctest.Wait()
+			mu.Lock()
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("delivered %v, want %v", got, want)
+			}
+			mu.Unlock()
+			time.Sleep(time.Second)
 		}
 	})
 }

@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -54,11 +52,10 @@ type World struct {
 // something that its document does not allow.
 func Run(t *testing.T, test func(w *World)) {
 	t.Helper()
-	database, err := emptyDatabase()
-	Must(t, err)
+	create := prepareDatabase(t)
 	synctest.Test(t, func(t *testing.T) {
 		w := &World{T: t, Dir: t.TempDir(), Net: memnet.New(), Log: &Log{}}
-		Must(t, os.WriteFile(w.DatabasePath(), database, 0o600))
+		create(w.DatabasePath())
 		w.Market = market.New(market.Options{})
 		_, w.stopMarket = w.Net.Serve("market", w.Market)
 		w.Telegram = telegram.New(telegram.Options{Token: Token, Username: "shop_bot", Name: "Shop"})
@@ -80,29 +77,6 @@ func Run(t *testing.T, test func(w *World)) {
 	})
 }
 
-// emptyDatabase returns a database after all migrations. They take longer than many a
-// test, so they are made once for all worlds.
-var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "testworld")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	keys, err := storage.ParseKeys(SecretKey)
-	if err != nil {
-		return nil, err
-	}
-	path := filepath.Join(dir, "bot.db")
-	db, err := storage.Open(context.Background(), storage.Options{URL: "sqlite:" + path, Keys: keys})
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Close(context.Background()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path) //nolint:gosec // written above
-})
-
 // CutMarket takes the marketplace off the network for good.
 func (w *World) CutMarket() { w.stopMarket() }
 
@@ -113,25 +87,6 @@ func (w *World) Client() *hstock.Client {
 	Must(w.T, err)
 	w.T.Cleanup(client.Close)
 	return client
-}
-
-// DatabasePath is that of the world's database.
-func (w *World) DatabasePath() string { return filepath.Join(w.Dir, "bot.db") }
-
-// OpenDB opens the world's database. The caller closes it.
-func (w *World) OpenDB() *storage.DB {
-	w.T.Helper()
-	return OpenDB(w.T, w.DatabasePath())
-}
-
-// OpenDB opens a database with SecretKey.
-func OpenDB(t testing.TB, path string) *storage.DB {
-	t.Helper()
-	keys, err := storage.ParseKeys(SecretKey)
-	Must(t, err)
-	db, err := storage.Open(t.Context(), storage.Options{URL: "sqlite:" + path, Keys: keys})
-	Must(t, err)
-	return db
 }
 
 type (
@@ -146,17 +101,17 @@ type (
 // Config is that of a program in this world: 30 messages and 20 calls a second, no
 // admins, and no page for operators.
 func (w *World) Config() Config {
-	cfg := baseConfig(w.DatabasePath())
+	cfg := BaseConfig(DatabaseURL(w.T, w.DatabasePath()))
 	cfg.TelegramAPIURL, cfg.HStockAPIURL = "http://telegram", "http://market"
 	cfg.TelegramRate, cfg.HStockAPIKey = 30, OperatorKey
 	return cfg
 }
 
-// baseConfig is a configuration without addresses.
-func baseConfig(path string) Config {
+// BaseConfig is a configuration without addresses.
+func BaseConfig(databaseURL string) Config {
 	return Config{
 		TelegramToken: Token, HStockRate: 20, CatalogTTL: 5 * time.Minute, SMMRatePer: 1000,
-		DatabaseURL: "sqlite:" + path, SecretKey: SecretKey, DefaultLang: "en", SupportText: "support@hstockplus.net",
+		DatabaseURL: databaseURL, SecretKey: SecretKey, DefaultLang: "en", SupportText: "support@hstockplus.net",
 	}
 }
 
@@ -166,6 +121,7 @@ func (w *World) Build(cfg Config, o Options) (*App, error) {
 	w.T.Helper()
 	var err error
 	o.Dial = w.Net.Dial
+	o.Alone = true // beats every few seconds would make simulated days slow
 	o.Log = slog.New(redact.New(cfg.Secrets()...).Handler(slog.NewTextHandler(w.Log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	o.Bundle, err = Languages()
 	Must(w.T, err)
@@ -217,6 +173,13 @@ func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
+}
+
+// Reset forgets what was logged.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
 }
 
 // Recorder is an outbox.Sender that keeps the messages instead of sending them.

@@ -284,6 +284,75 @@ func showAlert(t *testing.T, _ *testDemo, p *tab) {
 	}
 }
 
+// showLocalTimes shows times in the zone of the browser; relative ones go on by
+// themselves.
+func showLocalTimes(t *testing.T, _ *testDemo, p *tab) {
+	anna := p.openAs("Anna")
+	p.run("move to India", func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kolkata"})
+		return err
+	})
+	const unix = 1_793_966_700 // 2026-11-06 12:05:00 UTC
+	tag := func(unix int64, format, text string) string {
+		return fmt.Sprintf(`<tg-time unix="%d" format="%s">%s</tg-time>`, unix, format, text)
+	}
+	anna.send("at " + tag(unix, "t", "12:05 UTC") + " on " + tag(unix, "d", "6 Nov") + ", " + tag(unix, "wDT", "long") + " <b>" + tag(unix, "", "as it is") + "</b>")
+	anna.awaitMessage("at 17:35 on 06/11/2026, Friday, 6 November 2026, 17:35:00 as it is")
+	if title := eval[string](p, `messages(`+js(anna.id)+`).at(-1).querySelector('time').title`); title != "12:05 UTC" {
+		t.Errorf("the title of the time is %q", title)
+	}
+	soon := time.Now().Unix()
+	anna.send("code " + tag(soon+14*60, "r", "in 14 min") + ", " + tag(soon-3*3600, "r", "3 h ago") + ", " + tag(soon+72*3600, "r", "in 3 days"))
+	anna.awaitMessage("code in 14 minutes, 3 hours ago, in 3 days")
+	p.do("let ten minutes pass", chromedp.Evaluate[chromedp.Void](`{ const now = Date.now; Date.now = () => now() + 600_000; }`))
+	anna.awaitMessage("code in 4 minutes, 3 hours ago, in 3 days")
+}
+
+// showColours shows the styles of buttons, readable in both themes.
+func showColours(t *testing.T, _ *testDemo, p *tab) {
+	anna := p.openAs("Anna")
+	anna.send("/colours")
+	anna.awaitMessage("/colours")
+	seen := map[string]string{}
+	for _, scheme := range []string{"light", "dark"} {
+		p.setViewport(390, scheme)
+		for _, style := range []string{"primary", "success", "danger"} {
+			for _, state := range []string{"", ":hover"} {
+				// The colours are drawn on a canvas, because the computed ones have several notations.
+				got := eval[struct {
+					Background, Text string
+					Contrast         float64
+				}](p, `((label, state) => {
+					const key = button(chat(`+js(anna.id)+`), label);
+					const style = getComputedStyle(key);
+					const paint = (colour) => {
+						const canvas = new OffscreenCanvas(1, 1).getContext('2d');
+						canvas.fillStyle = colour;
+						canvas.fillRect(0, 0, 1, 1);
+						return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+					};
+					const light = (rgb) => {
+						const [r, g, b] = rgb.map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+						return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+					};
+					if (state) key.style.backgroundColor = 'var(--key-hover)';
+					const [background, text] = [paint(style.backgroundColor), paint(style.color)];
+					key.style.backgroundColor = '';
+					const [low, high] = [light(background), light(text)].sort((a, b) => a - b);
+					return { Background: background.join(), Text: text.join(), Contrast: (high + 0.05) / (low + 0.05) };
+				})(`+js(style)+`, `+js(state)+`)`)
+				if got.Contrast < 4.5 {
+					t.Errorf("%s%s in the %s theme: text %s on %s has a contrast of %.1f", style, state, scheme, got.Text, got.Background, got.Contrast)
+				}
+				if other := seen[scheme+got.Background]; state == "" && other != "" {
+					t.Errorf("%s looks like %s in the %s theme", style, other, scheme)
+				}
+				seen[scheme+got.Background] = style
+			}
+		}
+	}
+}
+
 // showThousandMessages fills a chat, half by the person and half by the bot, and logs
 // the performance of the page.
 func showThousandMessages(t *testing.T, demo *testDemo, p *tab) {

@@ -20,7 +20,7 @@ func rent(p *tab) (anna *user, first, second rentedNumber) {
 	if eval[bool](p, `document.querySelector('#rented').open`) {
 		p.t.Error("the empty section of rented numbers is open")
 	}
-	anna.tapAll("📱 SMS numbers", "🇺🇸 United States", "OpenAI / ChatGPT", "2")
+	anna.tapAll("📱 SMS numbers", "🌍 By country", "🇺🇸 United States", "OpenAI / ChatGPT", "2")
 	anna.awaitMessage("Please confirm")
 	anna.tap("✅ Confirm")
 	rented := func(order int) rentedNumber {

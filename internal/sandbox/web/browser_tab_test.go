@@ -275,7 +275,8 @@ func eval[T any](p *tab, expression string) T {
 }
 
 // click clicks the middle of an element with the mouse as soon as the element is
-// visible, enabled and does not move. It tries again if the element has moved.
+// visible, enabled and does not move. If the element moves away meanwhile, what lies
+// there instead gets no click, and click tries again.
 func (p *tab) click(what, element string) {
 	p.t.Helper()
 	for range 5 {
@@ -290,12 +291,23 @@ func (p *tab) click(what, element string) {
 			const X = box.x + box.width / 2, Y = box.y + box.height / 2;
 			const top = document.elementFromPoint(X, Y);
 			if (!top || !el.contains(top)) return false;
-			globalThis.click = { hit: false };
-			el.addEventListener('click', ((click) => () => { click.hit = true; })(globalThis.click), { capture: true, once: true });
+			const click = { hit: false };
+			click.guard = (event) => {
+				click.hit = el.contains(event.target);
+				if (click.hit) return;
+				event.stopImmediatePropagation();
+				event.preventDefault();
+			};
+			click.end = () => {
+				removeEventListener('click', click.guard, true);
+				return click.hit;
+			};
+			addEventListener('click', click.guard, true);
+			globalThis.click = click;
 			return { X, Y };
 		})(`+element+`)`)
 		p.do("click "+what, chromedp.MouseClickXY(at.X, at.Y))
-		if eval[bool](p, `click.hit`) {
+		if eval[bool](p, `click.end()`) {
 			return
 		}
 	}

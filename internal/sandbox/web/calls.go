@@ -146,8 +146,11 @@ func (p *page) viewTelegramCall(c telegram.Call) callView {
 		Note:    strings.TrimSpace(telegramNotes[c.Method] + " " + faultNotes[telegramSide+c.Fault]),
 		Request: shorten(p.secrets.redact(telegramRequest(c))),
 	}
-	if id, err := strconv.ParseInt(c.Fields["chat_id"], 10, 64); err == nil && p.people[id] != nil {
-		view.Person = p.people[id].Person().FirstName
+	id, _ := strconv.ParseInt(c.Fields["chat_id"], 10, 64) // 0 if there is none
+	if person, room := p.people[id], p.room(id); person != nil {
+		view.Person = person.Person().FirstName
+	} else if room != nil {
+		view.Person = room.Name
 	}
 	if !view.setTiming(c.At, c.Took) {
 		return view
@@ -226,6 +229,9 @@ var telegramNotes = map[string]string{
 	"setMyDescription":       "Sets the text of an empty chat.",
 	"setMyShortDescription":  "Sets the text of the bot’s profile.",
 	"getMe":                  "Reads the bot’s own name.",
+	"createForumTopic":       "Makes a topic in a group.",
+	"getChat":                "Reads the name and the kind of a chat.",
+	"getChatMember":          "Asks for somebody’s rights in a group.",
 	"deleteWebhook":          "Removes the webhook, because the bot polls for updates.",
 	"getWebhookInfo":         "Asks how updates are delivered.",
 }

@@ -215,11 +215,19 @@ func TestChangesItemsAndBalance(t *testing.T) {
 }
 
 // The log of calls contains neither the token nor keys, goods or codes.
+// withSecondFactor is the service of accounts that have one.
+func withSecondFactor(p *page) string {
+	rows := p.market.Rows()
+	i := slices.IndexFunc(rows, func(r market.Row) bool { return r.Name == "Gmail + YouTube Channel - 2012" })
+	return strconv.FormatInt(rows[i].Service, 10)
+}
+
 func TestLogHidesSecrets(t *testing.T) {
 	p, handler := newTestPage(t)
 	callMarket(t, p, url.Values{"action": {"add"}, "service": {strconv.FormatInt(market.AwkwardGoods, 10)}, "quantity": {"5"}})
 	callMarket(t, p, url.Values{"action": {"add"}, "service": {strconv.FormatInt(market.LongGoods, 10)}, "quantity": {"5"}})
 	callMarket(t, p, url.Values{"action": {"add_sms"}, "project_id": {market.ProjectOpenAI}})
+	callMarket(t, p, url.Values{"action": {"add"}, "service": {withSecondFactor(p)}, "quantity": {"1"}})
 	mustPost(t, handler, "/number", `{"number":23503,"do":"code","text":"777123 is your code"}`)
 	s := p.newStream()
 	s.marketCalls.last, s.telegramCalls.last = 0, 0
@@ -233,6 +241,11 @@ func TestLogHidesSecrets(t *testing.T) {
 	mustPost(t, handler, "/number", `{"number":23503,"do":"code","text":"888123 is your code"}`) // as long as the previous one
 	for _, o := range p.market.Orders() {
 		for _, account := range o.Accounts {
+			if _, parts, found := strings.Cut(account, "|"); found {
+				password := strings.TrimSuffix(strings.Split(account, ":")[1], "|"+parts)
+				secrets = append(secrets, password)
+				callTelegram(t, p, "sendMessage", map[string]any{"chat_id": anna, "text": "Here: " + password})
+			}
 			secrets = append(secrets, account, strings.Split(account, ":")[0], strings.Split(account, ":")[1])
 			for _, text := range []string{account, telegramEscape.Replace(account), "<code>" + telegramEscape.Replace(account) + "</code>", "<tg-spoiler>" + account} {
 				callTelegram(t, p, "sendMessage", map[string]any{

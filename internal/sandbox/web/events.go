@@ -83,7 +83,7 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 type stream struct {
 	page          *page
 	started       bool
-	chats         map[int64]*chatState // by user id
+	chats         map[int64]*chatState // by user id, or chat id of a room
 	bot           botView
 	keys          []byte
 	faults        []byte
@@ -96,12 +96,16 @@ type stream struct {
 
 // chatState holds the state of one chat that one browser has received.
 type chatState struct {
-	person   *telegram.Client
+	person   *telegram.Client  // nil: it is a room
+	room     *room             // nil: it is a person's
 	messages map[int]time.Time // last edit, by message id
 	answers  int               // number of answers
 	typing   bool
 	blocked  bool
 	profile  []byte
+	inline   []byte
+	reply    []byte
+	place    string
 }
 
 // newStream returns a stream that starts with the whole state. It omits earlier
@@ -113,6 +117,9 @@ func (p *page) newStream() *stream {
 	}
 	for id, person := range p.people {
 		s.chats[id] = &chatState{person: person, messages: map[int]time.Time{}, answers: len(person.Answers())}
+	}
+	for _, r := range p.rooms {
+		s.chats[r.ID] = &chatState{room: r, messages: map[int]time.Time{}, answers: len(r.Answers())}
 	}
 	return s
 }
@@ -135,7 +142,11 @@ func (s *stream) refreshAfter() time.Duration {
 func (s *stream) update() ([]byte, error) {
 	u := update{Chats: map[int64]chatUpdate{}}
 	for id, c := range s.chats {
-		chat, err := s.page.updateChat(c)
+		update := s.page.updateChat
+		if c.room != nil {
+			update = s.page.updateRoom
+		}
+		chat, err := update(c)
 		if err != nil {
 			return nil, err
 		}
@@ -153,6 +164,9 @@ func (s *stream) update() ([]byte, error) {
 	if !s.started {
 		s.started = true
 		u.All = &allView{Username: botUsername, Name: botName}
+		for _, r := range s.page.rooms {
+			u.All.Rooms = append(u.All.Rooms, r.roomView)
+		}
 		for _, person := range demoPeople() {
 			u.All.People = append(u.All.People, personView{person.ID, person.FirstName, person.LanguageCode, person.about})
 		}
@@ -163,20 +177,77 @@ func (s *stream) update() ([]byte, error) {
 	return json.Marshal(u)
 }
 
-// updateChat returns the changes of one chat. It encodes only messages whose edit
-// date has changed, and new ones.
-func (p *page) updateChat(c *chatState) (chatUpdate, error) {
-	var u chatUpdate
+// updateRoom returns the changes of a room.
+func (p *page) updateRoom(c *chatState) (u chatUpdate, err error) {
+	if err := c.updateMessages(&u, c.room.Messages(), c.room.viewMessage); err != nil {
+		return u, err
+	}
+	c.updateAnswers(&u, c.room.Answers())
+	c.updateTyping(&u, c.room.Typing())
+	if place := c.room.BotStatus(); place != c.place {
+		c.place, u.Place = place, place
+	}
+	return u, nil
+}
+
+func (c *chatState) updateAnswers(u *chatUpdate, answers []telegram.Answer) {
+	for _, a := range answers[min(c.answers, len(answers)):] {
+		u.Answers = append(u.Answers, answerView{Message: a.MessageID, Data: a.Data, Text: a.Text, Alert: a.Alert})
+	}
+	c.answers = len(answers)
+}
+
+func (c *chatState) updateTyping(u *chatUpdate, typing bool) {
+	if typing != c.typing {
+		c.typing, u.Typing = typing, &typing
+	}
+}
+
+// updateChat returns the changes of one person's chat.
+func (p *page) updateChat(c *chatState) (u chatUpdate, err error) {
 	messages := c.person.Messages()
+	for i, m := range c.person.Received() {
+		m.ID = -1 - i // no id of the chat with the bot
+		messages = append(messages, m)
+	}
+	slices.SortStableFunc(messages, func(a, b telegram.Message) int { return a.Date.Compare(b.Date) })
+	err = c.updateMessages(&u, messages, func(m telegram.Message) messageView {
+		shown := viewMessage(m)
+		if m.ID < 0 {
+			shown.Own, shown.From = false, m.From.FirstName
+		}
+		return shown
+	})
+	if err != nil {
+		return u, err
+	}
+	c.updateAnswers(&u, c.person.Answers())
+	c.updateTyping(&u, c.person.Typing())
+	if blocked := c.person.Blocked(); blocked != c.blocked {
+		c.blocked, u.Blocked = blocked, &blocked
+	}
+	if u.Profile, err = changed(&c.profile, p.viewProfile(c.person)); err != nil {
+		return u, err
+	}
+	if u.Reply, err = changed(&c.reply, p.viewReply(c.person)); err != nil {
+		return u, err
+	}
+	u.Inline, err = changed(&c.inline, viewInline(c.person))
+	return u, err
+}
+
+// updateMessages adds new messages, those whose edit date has changed, and the ids of
+// deleted ones.
+func (c *chatState) updateMessages(u *chatUpdate, messages []telegram.Message, show func(telegram.Message) messageView) error {
 	present := make(map[int]bool, len(messages))
 	for _, m := range messages {
 		present[m.ID] = true
 		if edited, known := c.messages[m.ID]; known && edited.Equal(m.EditDate) {
 			continue
 		}
-		view, err := json.Marshal(viewMessage(m))
+		view, err := json.Marshal(show(m))
 		if err != nil {
-			return u, fmt.Errorf("encode message %d: %w", m.ID, err)
+			return fmt.Errorf("encode message %d: %w", m.ID, err)
 		}
 		c.messages[m.ID] = m.EditDate
 		u.Messages = append(u.Messages, view)
@@ -188,20 +259,7 @@ func (p *page) updateChat(c *chatState) (chatUpdate, error) {
 		}
 	}
 	slices.Sort(u.Deleted)
-	answers := c.person.Answers()
-	for _, a := range answers[min(c.answers, len(answers)):] {
-		u.Answers = append(u.Answers, answerView{Message: a.MessageID, Data: a.Data, Text: a.Text, Alert: a.Alert})
-	}
-	c.answers = len(answers)
-	if typing := c.person.Typing(); typing != c.typing {
-		c.typing, u.Typing = typing, &typing
-	}
-	if blocked := c.person.Blocked(); blocked != c.blocked {
-		c.blocked, u.Blocked = blocked, &blocked
-	}
-	var err error
-	u.Profile, err = changed(&c.profile, p.viewProfile(c.person))
-	return u, err
+	return nil
 }
 
 // updateControl adds the changes of the back room.

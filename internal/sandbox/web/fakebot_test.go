@@ -86,6 +86,12 @@ func fakeBot() int {
 					Chat struct {
 						ID int64 `json:"id"`
 					} `json:"chat"`
+					ChatShared struct {
+						ID int64 `json:"chat_id"`
+					} `json:"chat_shared"`
+					UsersShared struct {
+						Users []any `json:"users"`
+					} `json:"users_shared"`
 				} `json:"message"`
 				Tap struct {
 					ID      string `json:"id"`
@@ -110,13 +116,40 @@ func fakeBot() int {
 				continue
 			}
 			chat, message := u.Message.Chat.ID, u.Message.ID
+			if chat == 0 {
+				continue // another kind of update
+			}
 			text, keyboard := u.Message.Text, []any{}
+			if shared := u.Message.ChatShared.ID; shared != 0 {
+				chat, text = shared, "New in stock"
+				keyboard = []any{[]any{map[string]any{"text": "Seen", "callback_data": "seen"}, map[string]any{"text": "Buy", "url": "https://t.me/" + botUsername + "?start=p_1"}}}
+			}
+			if n := len(u.Message.UsersShared.Users); n > 0 {
+				text = fmt.Sprintf("%d people", n)
+			}
 			switch text {
 			case "/start":
 				text = "<b>Hello</b> &lt;img src=x onerror=alert(1)&gt; <code>a&amp;b</code>"
 				keyboard = []any{[]any{map[string]any{"text": "Tap me", "callback_data": "t1"}}}
+			case "/colours":
+				for _, style := range []string{"primary", "success", "danger"} {
+					keyboard = append(keyboard, []any{map[string]any{"text": style, "callback_data": style, "style": style}})
+				}
+			case "/rooms":
+				call(ctx, "sendMessage", map[string]any{"chat_id": chat, "text": "Which?", "reply_markup": map[string]any{"keyboard": roomButtons()}})
+				continue
+			case "/done":
+				call(ctx, "sendMessage", map[string]any{"chat_id": chat, "text": "Done", "reply_markup": map[string]any{"remove_keyboard": true}})
+				continue
+			case "/here":
+				call(ctx, "createForumTopic", map[string]any{"chat_id": chat, "name": "Orders"})
+				call(ctx, "sendMessage", map[string]any{"chat_id": chat, "message_thread_id": message + 1, "text": "Order #7: 2 × Gmail"})
+				continue
 			case "/forget":
 				call(ctx, "deleteMessage", map[string]any{"chat_id": chat, "message_id": message})
+				continue
+			case "/forget 1":
+				call(ctx, "deleteMessage", map[string]any{"chat_id": chat, "message_id": 1})
 				continue
 			case "/file":
 				sendFile(ctx, api, chat)
@@ -133,6 +166,10 @@ func fakeBot() int {
 				text = "<pre>" + strings.Join(env, "\n") + "</pre>"
 			}
 			params := map[string]any{"chat_id": chat, "text": text, "parse_mode": "HTML"}
+			if id, ok := strings.CutPrefix(text, "/reply "); ok {
+				params["reply_parameters"] = map[string]any{"message_id": json.Number(id)}
+				params["message_effect_id"], params["disable_notification"] = "5046509860389126442", true
+			}
 			if len(keyboard) > 0 {
 				params["reply_markup"] = map[string]any{"inline_keyboard": keyboard}
 			}
@@ -143,6 +180,30 @@ func fakeBot() int {
 	}
 	fmt.Fprintln(os.Stderr, "stopped by SIGTERM")
 	return 0
+}
+
+// roomButtons requests a group, a channel or people.
+func roomButtons() []any {
+	rights := func(right string) map[string]any {
+		all := map[string]any{right: true}
+		for _, name := range []string{
+			"is_anonymous", "can_manage_chat", "can_delete_messages", "can_manage_video_chats", "can_restrict_members", "can_promote_members",
+			"can_change_info", "can_invite_users", "can_post_stories", "can_edit_stories", "can_delete_stories",
+		} {
+			all[name] = false
+		}
+		return all
+	}
+	chat := func(text string, id int, channel bool, right string) map[string]any {
+		return map[string]any{"text": text, "request_chat": map[string]any{
+			"request_id": id, "chat_is_channel": channel, "bot_administrator_rights": rights(right), "user_administrator_rights": rights(right),
+		}}
+	}
+	return []any{
+		[]any{chat("Choose a group", 0, false, "can_manage_topics"), chat("Choose a channel", 1, true, "can_post_messages")},
+		[]any{map[string]any{"text": "Choose people", "request_users": map[string]any{"request_id": 2, "max_quantity": 2}}, map[string]any{"text": "Phone", "request_contact": true}},
+		[]any{map[string]any{"text": "/done"}},
+	}
 }
 
 func sendFile(ctx context.Context, api string, chat int64) {

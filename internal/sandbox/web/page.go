@@ -28,10 +28,16 @@ const (
 //
 //	GET  /                          the static files
 //	GET  /events                    the whole state, then every change (events.go)
-//	GET  /file/{person}/{message}   the file of a message
+//	GET  /file/{chat}/{message}     the file of a message
 //	POST /type                      {person, text}
 //	POST /sticker                   {person}
-//	POST /tap                       {person, message, data}
+//	POST /tap                       {person, message, data}, in a room with {room}
+//	POST /inline                    {person, query, more}
+//	POST /inline/choose             {person, result, to}
+//	POST /inline/button             {person}
+//	POST /room/type                 {person, room, text}
+//	POST /room/bot                  {room, on}
+//	POST /share                     {person, request, kind, ids}
 //
 // and the endpoints of the back room (control.go). A POST is answered with 204, or
 // with a 4xx and one sentence, which the page shows.
@@ -39,6 +45,7 @@ type page struct {
 	market   *market.Server
 	telegram *telegram.Server
 	people   map[int64]*telegram.Client // by user id
+	rooms    []*room                    // in the order of the page
 	bot      *child
 	secrets  *secrets
 	log      *slog.Logger
@@ -52,6 +59,7 @@ func newPage(marketServer *market.Server, telegramServer *telegram.Server, bot *
 	for _, person := range demoPeople() {
 		p.people[person.ID] = telegramServer.Join(person.Person)
 	}
+	p.createRooms()
 	return p
 }
 
@@ -64,10 +72,16 @@ func (p *page) handler(addr net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /events", p.events)
-	mux.HandleFunc("GET /file/{person}/{message}", p.file)
+	mux.HandleFunc("GET /file/{chat}/{message}", p.file)
 	mux.Handle("POST /type", post(p.typeText))
 	mux.Handle("POST /sticker", post(p.sticker))
 	mux.Handle("POST /tap", post(p.tap))
+	mux.Handle("POST /inline", post(p.inline))
+	mux.Handle("POST /inline/choose", post(p.choose))
+	mux.Handle("POST /inline/button", post(p.inlineButton))
+	mux.Handle("POST /room/type", post(p.typeInRoom))
+	mux.Handle("POST /room/bot", post(p.placeBot))
+	mux.Handle("POST /share", post(p.share))
 	p.handleControl(mux)
 	return guard(addr, mux)
 }
@@ -137,6 +151,7 @@ func (p *page) sticker(req struct {
 // do: the message may have been edited since.
 func (p *page) tap(req struct {
 	Person  int64  `json:"person"`
+	Room    int64  `json:"room"` // 0: the person's chat
 	Message int    `json:"message"`
 	Data    string `json:"data"`
 },
@@ -145,16 +160,26 @@ func (p *page) tap(req struct {
 	if err != nil {
 		return err
 	}
-	return person.TapButton(req.Message, req.Data)
+	switch r := p.room(req.Room); {
+	case req.Room == 0:
+		return person.TapButton(req.Message, req.Data)
+	case r == nil:
+		return errNoRoom
+	default:
+		return r.TapButton(person, req.Message, req.Data)
+	}
 }
 
-// file serves the file of a message as a download. Browsers never display it.
+// file serves the file of a message: a photo, which the sandbox has decoded, as a
+// picture, and anything else as a download that browsers never display.
 func (p *page) file(w http.ResponseWriter, r *http.Request) {
-	personID, _ := strconv.ParseInt(r.PathValue("person"), 10, 64)
+	chatID, _ := strconv.ParseInt(r.PathValue("chat"), 10, 64)
 	messageID, _ := strconv.Atoi(r.PathValue("message"))
 	var message telegram.Message
-	if person := p.people[personID]; person != nil {
+	if person := p.people[chatID]; person != nil {
 		message, _ = person.Message(messageID)
+	} else if room := p.room(chatID); room != nil {
+		message, _ = room.Message(messageID)
 	}
 	file := document(message)
 	if message.Deleted || file == nil {
@@ -162,8 +187,12 @@ func (p *page) file(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header := w.Header()
-	header.Set("Content-Type", "application/octet-stream")
-	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": file.Name}))
+	kind, disposition := "application/octet-stream", "attachment"
+	if message.Photo != nil {
+		kind, disposition = http.DetectContentType(file.Data), "inline"
+	}
+	header.Set("Content-Type", kind)
+	header.Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": file.Name}))
 	header.Set("Content-Length", strconv.Itoa(len(file.Data)))
 	if _, err := w.Write(file.Data); err != nil {
 		p.log.Debug("download interrupted", "error", err)

@@ -115,6 +115,26 @@ func TestRejectsInvalidPosts(t *testing.T) {
 		{"tap of an unknown person", "/tap", `{"person":1,"message":1,"data":"x"}`, 422},
 		{"longest text", "/type", `{"person":7000001,"text":"` + strings.Repeat("😀", maxMessage/2) + `"}`, 204},
 		{"spaces", "/type", `{"person":7000001,"text":"  "}`, 422},
+		{"inline query of an unknown person", "/inline", `{"person":1,"query":"x"}`, 422},
+		{"inline query", "/inline", `{"person":7000001,"query":"x"}`, 204},
+		{"next page of nothing", "/inline", `{"person":7000001,"more":true}`, 422},
+		{"choice of nothing", "/inline/choose", `{"person":7000001,"result":"1","to":7000001}`, 422},
+		{"choice for an unknown person", "/inline/choose", `{"person":7000001,"result":"1","to":1}`, 422},
+		{"button of nothing", "/inline/button", `{"person":7000001}`, 422},
+		{"text in an unknown room", "/room/type", `{"person":7000001,"room":1,"text":"x"}`, 422},
+		{"text of an unknown person in a room", "/room/type", `{"person":1,"room":-1007000000001,"text":"x"}`, 422},
+		{"text in the channel", "/room/type", `{"person":7000004,"room":-1007000000002,"text":"x"}`, 422},
+		{"text too long for a room", "/room/type", `{"person":7000001,"room":-1007000000001,"text":"` + strings.Repeat("😀", maxMessage/2+1) + `"}`, 422},
+		{"text in the group", "/room/type", `{"person":7000001,"room":-1007000000001,"text":"x"}`, 204},
+		{"bot in an unknown room", "/room/bot", `{"room":7000001,"on":true}`, 422},
+		{"bot in the channel", "/room/bot", `{"room":-1007000000002,"on":true}`, 204},
+		{"choice of an unknown person", "/share", `{"person":1,"request":1,"kind":"chat","ids":[1]}`, 422},
+		{"chat without a keyboard", "/share", `{"person":7000001,"request":1,"kind":"chat","ids":[-1007000000001]}`, 422},
+		{"people without a keyboard", "/share", `{"person":7000001,"request":1,"kind":"people","ids":[7000001]}`, 422},
+		{"no chat", "/share", `{"person":7000001,"request":1,"kind":"chat"}`, 422},
+		{"two chats", "/share", `{"person":7000001,"request":1,"kind":"chat","ids":[1,2]}`, 422},
+		{"tap in an unknown room", "/tap", `{"person":7000001,"room":1,"message":1,"data":"x"}`, 422},
+		{"unknown message in a room", "/tap", `{"person":7000001,"room":-1007000000001,"message":1,"data":"x"}`, 422},
 		{"unknown message", "/tap", `{"person":7000001,"message":9,"data":"x"}`, 422},
 		{"no data", "/tap", `{"person":7000001,"message":1}`, 422},
 		{"unknown order", "/order", `{"order":1,"do":"deliver"}`, 422},
@@ -152,7 +172,7 @@ func TestRejectsInvalidPosts(t *testing.T) {
 func TestUnknownFiles(t *testing.T) {
 	p, handler := newTestPage(t)
 	p.people[anna].Type("no file")
-	for _, name := range []string{"7000001/0", "7000001/1", "7000001/2", "7000001/-1", "7000001/x", "7000001/99999999999999999999", "1/1", "x/1"} {
+	for _, name := range []string{"7000001/0", "7000001/1", "7000001/2", "7000001/-1", "7000001/x", "7000001/99999999999999999999", "1/1", "x/1", "-1007000000001/1", "-1007000000003/1"} {
 		if w := serve(t, handler, http.MethodGet, "http://127.0.0.1:8090/file/"+name, "", nil); w.Code != http.StatusNotFound {
 			t.Errorf("/file/%s: %d", name, w.Code)
 		}

@@ -47,7 +47,7 @@ func (s *secrets) update(orders []market.Order, numbers []market.Number) {
 		values = append(values, redact.Secret(k.key))
 	}
 	add := func(text string) {
-		for _, part := range append(strings.Split(text, ":"), text) {
+		for _, part := range append(strings.FieldsFunc(text, func(r rune) bool { return r == ':' || r == '|' }), text) {
 			values = append(values, redact.Secret(part), redact.Secret(html.EscapeString(part)), redact.Secret(telegramEscape.Replace(part)))
 		}
 	}

@@ -108,6 +108,7 @@ func Run(ctx context.Context, opts Options) (err error) {
 		"TELEGRAM_API_URL": "http://" + telegramAddr.String(),
 		"HSTOCK_API_URL":   "http://" + marketAddr.String() + "/api/v2",
 		"HSTOCK_API_KEY":   keyOperator,
+		"TOPUP_URL":        "https://example.com/top-up",
 		"ADMIN_IDS":        strconv.FormatInt(olga, 10),
 		"DATABASE_URL":     "sqlite:" + filepath.Join(dir, "bot.db"),
 		"HTTP_ADDR":        "",

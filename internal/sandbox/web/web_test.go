@@ -151,7 +151,7 @@ type streamReader struct {
 	lines    *bufio.Scanner
 	people   []personView
 	messages map[int]messageView           // Anna's, by id
-	others   map[int64]map[int]messageView // of the other people, by user id
+	others   map[int64]map[int]messageView // of the other people and the rooms, by user id or chat id
 	answers  []answerView
 	bot      []string // its states in order
 	keys     []keyView

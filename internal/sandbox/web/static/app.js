@@ -4,9 +4,10 @@ import { Chat, timing } from './chat.js';
 import { arrowKeys, button, byId, element, setText } from './dom.js';
 import { showCalls } from './log.js';
 import { control } from './control.js';
+import { Room } from './room.js';
 
-const bot = { username: '', name: 'Bot', running: true };
-const chats = new Map(); // by user id
+const bot = { username: '', name: 'Bot', running: true, people: [], openChat: (id) => openIn(active, chats.get(id)) };
+const chats = new Map(); // by user id, or chat id of a group or channel
 const panes = [
   { box: byId('pane'), people: byId('people'), chat: null },
   { box: byId('pane2'), people: byId('people2'), chat: null },
@@ -44,17 +45,18 @@ function showStatus(text, ok) {
 function reset(all) {
   bot.username = all.username;
   bot.name = all.name;
-  for (const person of all.people) {
+  bot.people = all.people;
+  for (const person of [...all.people, ...all.rooms]) {
     const chat = chats.get(person.id);
     if (chat) {
       chat.clear();
       continue;
     }
-    const added = new Chat(person, bot);
+    const added = person.kind ? new Room(person, bot) : new Chat(person, bot);
     added.onUnread = () => showUnread(added);
     chats.set(person.id, added);
   }
-  control.addPeople([...chats.values()], (chat) => openIn(active, chat));
+  control.addPeople([...chats.values()].filter((chat) => !chat.room), (chat) => openIn(active, chat));
   if (panes[0].chat) return;
   for (const pane of panes) fillPeople(pane);
   openIn(panes[0], chats.values().next().value);
@@ -62,9 +64,9 @@ function reset(all) {
 
 function fillPeople(pane) {
   pane.people.replaceChildren(...[...chats.values()].map((chat) => {
-    const { id, name, lang, about } = chat.person;
+    const { id, name, lang = '', about } = chat.person;
     const item = button('', 'person', () => openIn(pane, chat));
-    item.append(element('span', '', name), element('small', '', lang.split('-')[0]));
+    item.append(element('span', '', name), element('small', '', chat.room ? chat.icon : lang.split('-')[0]));
     item.dataset.person = id;
     item.title = about;
     item.setAttribute('role', 'radio');

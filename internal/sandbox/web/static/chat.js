@@ -1,7 +1,9 @@
-// One person's chat: its state, and its view while it is open.
+// One person's chat: its state, and its view while it is open. room.js has groups.
 
+import { InlineResults } from './inline.js';
 import { alertBox, arrowKeys, button, element, post, setText, toast } from './dom.js';
-import { bubble, dayOf, endWaiting } from './message.js';
+import { bubble, dayOf, endWaiting, fillQuote } from './message.js';
+import { showReply } from './reply.js';
 
 // Measurements of rendering, which the browser tests log.
 export const timing = { renders: 0, lastMs: 0, maxMs: 0, totalMs: 0, messages: 0, updates: 0 };
@@ -14,19 +16,34 @@ const REMOVE_MS = 160;
 export class Chat {
   constructor(person, bot) {
     this.person = person;
-    this.bot = bot; // {username, name, running}
+    this.bot = bot; // {username, name, running, people, openChat}
+    this.icon = '🛍';
+    this.title = `${person.name}’s chat with the bot`;
+    this.logLabel = `Messages of ${person.name}`;
     this.messages = new Map(); // by id, ascending
     this.profile = { about: '', commands: [] };
     this.typing = false;
     this.blocked = false;
     this.unread = 0;
     this.draft = '';
+    this.inline = null; // the answer to an inline query
+    this.reply = null; // the reply keyboard
     this.view = null; // set while the chat is open
     this.onUnread = () => {};
   }
 
   send(text) {
     return post('/type', { person: this.person.id, text });
+  }
+
+  // actor names who taps, for a request.
+  actor() {
+    return { person: this.person.id };
+  }
+
+  // sendToBot sends a text to the bot in private.
+  sendToBot(text) {
+    return this.send(text);
   }
 
   // open draws the chat into a pane.
@@ -36,6 +53,7 @@ export class Chat {
     this.render([...this.messages.values()], [], false);
     this.view.input.value = this.draft;
     this.showProfile();
+    showReply(this.view.reply, this);
     this.showStatus();
     this.unread = 0;
     this.onUnread();
@@ -66,6 +84,8 @@ export class Chat {
     if (update.typing !== undefined) this.typing = update.typing;
     if (update.blocked !== undefined) this.blocked = update.blocked;
     if (update.profile) this.profile = update.profile;
+    if (update.inline !== undefined) this.inline = update.inline;
+    if (update.reply !== undefined) this.reply = update.reply;
     const received = initial ? 0 : added.filter((m) => !m.own).length;
     if (!this.view) {
       this.unread += received;
@@ -81,6 +101,8 @@ export class Chat {
       else toast(answer.text);
     }
     if (update.profile) this.showProfile();
+    if (update.inline) this.view.inline.show();
+    if (update.reply !== undefined) showReply(this.view.reply, this);
     this.showStatus();
     if (follow) toEnd(this.view);
     else this.view.missed += received;
@@ -91,7 +113,10 @@ export class Chat {
   render(changed, deleted, mark) {
     const startedAt = performance.now();
     const { log } = this.view;
-    for (const id of deleted) this.remove(id);
+    for (const id of deleted) {
+      this.remove(id);
+      this.requote(id);
+    }
     const batch = document.createDocumentFragment();
     for (const message of changed) {
       const drawn = bubble(message, this);
@@ -104,12 +129,25 @@ export class Chat {
       if (mark) highlight(drawn);
       if (before.dataset.first) drawn.dataset.first = before.dataset.first;
       replace(before, drawn, this.view);
+      this.requote(message.id);
     }
     const first = batch.firstElementChild;
     log.append(batch);
     for (let node = first; node; node = node.nextElementSibling) markDay(node);
     this.view.empty.hidden = this.messages.size > 0;
     measure(performance.now() - startedAt, changed.length);
+  }
+
+  // requote draws the quotes of a changed message again.
+  requote(id) {
+    for (const box of this.view.log.querySelectorAll(`[data-quotes="${id}"]`)) fillQuote(box, this);
+  }
+
+  scrollTo(id) {
+    const node = this.view.nodes.get(id);
+    if (!node) return;
+    node.scrollIntoView({ block: 'center', behavior: 'instant' });
+    highlight(node);
   }
 
   remove(id) {
@@ -171,12 +209,12 @@ function draw(chat) {
   const { person, bot } = chat;
   const section = element('section', 'chat');
   section.dataset.person = person.id;
-  section.setAttribute('aria-label', `${person.name}’s chat with the bot`);
+  section.setAttribute('aria-label', chat.title);
 
   const status = element('span', 'status', '');
-  const head = element('div', 'head', element('span', 'avatar', '🛍'),
-    element('div', 'who', element('b', '', bot.name), status),
-    element('span', 'dim lang', `${person.name} · ${person.about}`));
+  const head = element('div', 'head', element('span', 'avatar', chat.icon),
+    element('div', 'who', element('b', '', chat.room ? person.name : bot.name), status),
+    element('span', 'dim lang', chat.room ? person.about : `${person.name} · ${person.about}`));
   head.firstChild.setAttribute('aria-hidden', 'true');
 
   const about = element('p', 'about', '');
@@ -188,7 +226,7 @@ function draw(chat) {
   const empty = element('div', 'empty', about, start);
   const log = element('div', 'messages', '');
   log.setAttribute('role', 'log');
-  log.setAttribute('aria-label', `Messages of ${person.name}`);
+  log.setAttribute('aria-label', chat.logLabel);
   log.tabIndex = -1;
   const typing = element('p', 'typing', element('span', 'dots', '•••'));
   typing.setAttribute('aria-label', 'The bot is typing');
@@ -226,14 +264,20 @@ function draw(chat) {
   sender.setAttribute('aria-label', 'Send');
   const form = element('form', 'write', commands, input, sticker, sender);
 
-  section.append(head, scroll, jump, menu, note, form);
-  const view = { section, status, about, empty, log, typing, scroll, jump, note, menu, commands, input, nodes: new Map(), missed: 0 };
+  const inline = new InlineResults(chat, input);
+  const reply = element('div', 'keyboard reply');
+  reply.setAttribute('role', 'group');
+  reply.setAttribute('aria-label', 'Keyboard');
+  chat.dress?.({ head, form, commands, sticker, input, start });
+  section.append(head, scroll, jump, menu, inline.box, note, reply, form);
+  const view = { section, status, about, reply, empty, log, typing, scroll, jump, note, menu, inline, commands, input, nodes: new Map(), missed: 0 };
 
   const send = async () => {
     const text = input.value;
     if (!text.trim()) return;
     input.value = '';
     openMenu(view, false);
+    inline.close();
     if (!(await chat.send(text)) && input.value === '') input.value = text;
   };
   form.addEventListener('submit', (event) => {
@@ -248,6 +292,9 @@ function draw(chat) {
     } else if (!menu.hidden && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
       event.preventDefault();
       visibleItems(view).at(event.key === 'ArrowUp' ? -1 : 0)?.focus();
+    } else if (!inline.box.hidden && event.key === 'ArrowUp') {
+      event.preventDefault();
+      inline.focus();
     }
   });
   // The menu shows the commands that start with the typed text.
@@ -257,8 +304,9 @@ function draw(chat) {
     showMenu(view, prefix !== null && visibleItems(view).length > 0);
   });
   section.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !menu.hidden) {
+    if (event.key === 'Escape' && !(menu.hidden && inline.box.hidden)) {
       openMenu(view, false);
+      inline.close();
       input.focus();
     }
   });

@@ -80,7 +80,7 @@ const showKeys = keyed(byId('keys'), (first) => {
   const form = element('form', 'row', button('Copy', '', () => copy(key)),
     titled(button('Send', '', () => {
       control.showChat();
-      control.activeChat?.send(key);
+      control.activeChat?.sendToBot(key);
     }), 'Sends the key in the open chat'),
     amount, element('button', '', 'Set'));
   form.addEventListener('submit', (event) => {
@@ -249,7 +249,7 @@ function addPeople(chats, open) {
       element('div', 'row', named(button('Open', '', () => {
         control.showChat();
         if (!control.activeChat) open(chats[0]);
-        control.activeChat.send(`/start ${start}`);
+        control.activeChat.sendToBot(`/start ${start}`);
       }), `Open the link to ${target}`), named(button('Copy', '', () => copy(`https://${address}`)), `Copy the link to ${target}`)));
   }));
 }

@@ -1,18 +1,23 @@
 // Draws messages.
 
-import { button, copy, element, post } from './dom.js';
+import { button, copy, element, post, setText } from './dom.js';
 
 // bubble draws one message of a chat.
 export function bubble(message, chat) {
   const article = element('article', message.own ? 'message own' : 'message');
   article.dataset.id = message.id;
   article.dataset.when = message.at;
-  article.setAttribute('aria-label', message.own ? chat.person.name : 'Bot');
+  article.setAttribute('aria-label', message.own ? chat.person.name : message.from ?? 'Bot');
 
   const body = element('div', 'body');
+  if (message.via) body.append(via(message, chat));
+  else if (message.from) body.append(element('b', 'from', message.from));
+  if (message.topic) body.append(element('span', 'topic dim', element('bdi', '', `# ${message.topic}`)));
+  if (message.replyTo) body.append(quote(message.replyTo, chat));
   if (message.preview?.above) body.append(preview(message.preview));
   if (message.sticker) body.append(element('div', 'sticker', message.sticker));
   if (message.file) body.append(file(message, chat));
+  if (message.service) body.append(element('div', 'service dim', element('bdi', '', message.service)));
   if (message.text) {
     const text = element('div', 'text');
     text.dir = 'auto';
@@ -41,6 +46,32 @@ export function bubble(message, chat) {
   return article;
 }
 
+// via tells whose inline result a message is. A message of another person stands here
+// for one in a chat that is not on the page.
+function via({ from, via: bot }, chat) {
+  const line = element('div', 'via', `via @${bot}`);
+  if (from) line.prepend(element('b', '', `${from} to ${chat.person.name}`), ' in their own chat, ');
+  return line;
+}
+
+// quote draws what a message replies to. A press scrolls to it.
+function quote(id, chat) {
+  const box = button('', 'quote', () => chat.scrollTo(id));
+  box.dataset.quotes = id;
+  fillQuote(box, chat);
+  return box;
+}
+
+// fillQuote fills a quote with the name and the first line of its message, as they are now.
+export function fillQuote(box, chat) {
+  const message = chat.messages.get(Number(box.dataset.quotes));
+  const name = message?.own ? chat.person.name : message?.from ?? chat.bot.name;
+  const line = message?.text?.trimStart().split('\n', 1)[0] || message?.sticker || message?.file?.name || message?.service || 'Deleted message';
+  box.replaceChildren(...(message ? [element('b', '', name)] : []), element('bdi', '', line));
+  box.setAttribute('aria-label', message ? `In reply to ${name}: ${line}` : 'In reply to a deleted message');
+  box.disabled = !message;
+}
+
 // endWaiting ends the waiting state of a tapped button.
 export function endWaiting(log, messageId, data) {
   for (const key of log.querySelectorAll(`[data-id="${Number(messageId)}"] .keys .waiting`)) {
@@ -58,12 +89,13 @@ function inlineButton(messageId, key, chat) {
   if (key.data) {
     item = button(key.text, '', async () => {
       item.classList.add('waiting');
-      const person = chat.person.id;
-      if (!(await post('/tap', { person, message: messageId, data: key.data }))) item.classList.remove('waiting');
+      if (!(await post('/tap', { ...chat.actor(), message: messageId, data: key.data }))) item.classList.remove('waiting');
     });
     item.dataset.data = key.data;
   } else if (key.copy) {
     item = button(key.text, 'copy', () => copy(key.copy));
+  } else if (key.query) {
+    item = button(key.text, '', () => chat.view.inline.type(key.query));
   } else if (key.url) {
     item = button(key.text, 'link', () => open(key.url, chat));
   } else {
@@ -83,6 +115,7 @@ function preview({ url }) {
 }
 
 function file(message, chat) {
+  if (message.file.width) return photo(message, chat);
   const link = element('a', '', element('span', 'icon', '📄'),
     element('span', '', element('bdi', 'name', message.file.name), element('span', 'dim', size(message.file.size))));
   link.firstChild.setAttribute('aria-hidden', 'true');
@@ -90,6 +123,20 @@ function file(message, chat) {
   link.download = message.file.name;
   link.setAttribute('aria-label', `Download ${message.file.name}, ${size(message.file.size)}`);
   return element('div', 'document', link);
+}
+
+// photo draws a picture as wide as the message, and opens it at a press. Its width and
+// height keep its place until it is loaded.
+function photo({ id, file: { name, width, height } }, chat) {
+  const picture = element('img', '');
+  picture.src = `/file/${chat.person.id}/${id}`;
+  picture.alt = `Picture ${name}`;
+  picture.width = width;
+  picture.height = height;
+  const link = element('a', 'photo', picture);
+  link.href = picture.src;
+  link.target = '_blank';
+  return link;
 }
 
 function size(bytes) {
@@ -102,8 +149,18 @@ function when(message) {
   const at = new Date(message.at);
   const time = element('time', '', clock.format(at));
   if (message.edited) time.prepend(element('span', 'edited', 'edited'), ' ');
+  if (message.silent) time.prepend(mark('🔕', 'Sent without a sound'), ' ');
+  if (message.effect) time.prepend(mark(message.effect, 'Sent with this effect'), ' ');
   time.dateTime = at.toISOString();
   return time;
+}
+
+function mark(emoji, meaning) {
+  const shown = element('span', '', emoji);
+  shown.title = meaning;
+  shown.setAttribute('role', 'img');
+  shown.setAttribute('aria-label', meaning);
+  return shown;
 }
 
 // inOrder sorts entities (Bot API: MessageEntity) so that nested ones follow the outer
@@ -124,7 +181,7 @@ function drawText(into, text, start, end, entities, chat) {
     if (to > from) {
       into.append(text.slice(at, from));
       const inner = styled(entity, text.slice(from, to), chat);
-      drawText(inner, text, from, to, entities.slice(i + 1, next), chat);
+      if (inner.localName !== 'time') drawText(inner, text, from, to, entities.slice(i + 1, next), chat);
       into.append(inner);
       at = to;
       if (blocks.has(inner.localName) && text[at] === '\n') at++; // a block element already ends the line
@@ -160,6 +217,8 @@ function styled(entity, covered, chat) {
       return anchor(/^[a-z][a-z0-9+.-]*:/i.test(covered) ? covered : `https://${covered}`, chat);
     case 'email':
       return anchor(`mailto:${covered}`, chat);
+    case 'date_time':
+      return entity.date_time_format ? localTime(entity, covered) : element('span', '');
     case 'bot_command': {
       const command = element('a', '');
       command.href = '#';
@@ -172,6 +231,49 @@ function styled(entity, covered, chat) {
     default:
       return element(tags[entity.type] ?? 'span', '');
   }
+}
+
+// localTime shows a time (Bot API: date_time) in the browser's zone, in place of the
+// text that it covers.
+function localTime(entity, covered) {
+  const time = element('time', '');
+  const at = new Date(entity.unix_time * 1000);
+  time.dateTime = at.toISOString();
+  time.title = covered;
+  const draw = () => setText(time, formatLocal(at, entity.date_time_format));
+  draw();
+  if (entity.date_time_format === 'r') relativeTimes.set(time, draw);
+  return time;
+}
+
+// relativeTimes holds the shown relative times; each is drawn again as time passes.
+const relativeTimes = new Map();
+
+setInterval(() => {
+  for (const [time, draw] of relativeTimes) {
+    if (time.isConnected) draw();
+    else relativeTimes.delete(time);
+  }
+}, 10_000);
+
+const relative = new Intl.RelativeTimeFormat('en-GB', { numeric: 'auto' });
+
+// formatLocal formats a time (Bot API: "Date-time entity formatting").
+function formatLocal(at, format) {
+  if (format === 'r') {
+    const minutes = Math.round((at - Date.now()) / 60_000);
+    if (minutes === 0) return relative.format(0, 'second');
+    if (Math.abs(minutes) < 120) return relative.format(minutes, 'minute');
+    const hours = Math.round(minutes / 60);
+    return Math.abs(hours) < 48 ? relative.format(hours, 'hour') : relative.format(Math.round(hours / 24), 'day');
+  }
+  const has = (letter) => format.includes(letter);
+  const options = [
+    has('w') && { weekday: 'long' },
+    has('d') && { dateStyle: 'short' }, has('D') && { dateStyle: 'long' },
+    has('t') && { timeStyle: 'short' }, has('T') && { timeStyle: 'medium' },
+  ];
+  return options.filter(Boolean).map((part) => new Intl.DateTimeFormat('en-GB', part).format(at)).join(', ');
 }
 
 // pressable makes a node act as a button.
@@ -246,7 +348,7 @@ function anchor(address, chat) {
     const command = deepLinkCommand(url, chat);
     if (!command) return;
     event.preventDefault();
-    chat.send(command);
+    chat.sendToBot(command);
   });
   return link;
 }
@@ -255,6 +357,6 @@ function open(address, chat) {
   const url = safeURL(address);
   if (!url) return;
   const command = deepLinkCommand(url, chat);
-  if (command) chat.send(command);
+  if (command) chat.sendToBot(command);
   else window.open(url.href, '_blank', 'noopener,noreferrer');
 }

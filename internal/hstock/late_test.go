@@ -1,0 +1,57 @@
+package hstock
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestPurchaseIsNotSentLate: a deadline that is over before the request, or passes while
+// the connection is made, lets no body out.
+func TestPurchaseIsNotSentLate(t *testing.T) {
+	for action, call := range map[string]func(ctx context.Context, c *Client, before time.Time) error{
+		"add": func(ctx context.Context, c *Client, before time.Time) error {
+			_, err := c.Add(ctx, secretKey, AddRequest{Service: 2, Quantity: 1, SendBefore: before})
+			return err
+		},
+		"add_sms": func(ctx context.Context, c *Client, before time.Time) error {
+			_, err := c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "tg", SendBefore: before})
+			return err
+		},
+	} {
+		for name, test := range map[string]struct {
+			before, dialing time.Duration
+			sent            bool
+		}{
+			"over before":   {before: -time.Second},
+			"while dialing": {before: time.Second, dialing: 2 * time.Second},
+			"in time":       {before: 3 * time.Second, dialing: 2 * time.Second, sent: true},
+		} {
+			t.Run(action+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var sent bytes.Buffer
+					c := newClient(t, Options{URL: "http://market.test", Dial: func(context.Context, string, string) (net.Conn, error) {
+						time.Sleep(test.dialing)
+						client, server := net.Pipe()
+						go func() {
+							_ = server.SetReadDeadline(time.Now().Add(time.Second))
+							_, _ = io.Copy(&sent, server)
+							_ = server.Close()
+						}()
+						return client, nil
+					}})
+					err := call(t.Context(), c, time.Now().Add(test.before))
+					kind, _ := KindOf(err)
+					synctest.Wait()
+					if left := bytes.Contains(sent.Bytes(), []byte("action=")); left != test.sent || (kind == NotSent) == test.sent {
+						t.Errorf("got %v, body sent: %v", err, left)
+					}
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package loop_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hstockbot/internal/loop"
+)
+
+// TestClockNoticesSteps: in the first call, and after each step.
+func TestClockNoticesSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var set time.Duration
+		clock := loop.Clock{Wall: func() time.Time { return time.Now().Add(set) }}
+		for _, call := range []struct {
+			name   string
+			passes time.Duration
+			step   time.Duration
+			want   bool
+		}{
+			{name: "start", want: true},
+			{name: "nothing", passes: 15 * time.Second},
+			{name: "slewed", passes: 15 * time.Second, step: 4 * time.Second},
+			{name: "long idle", passes: 24 * time.Hour},
+			{name: "set back by a day", passes: time.Second, step: -24 * time.Hour, want: true},
+			{name: "right after it", passes: time.Second},
+			{name: "later", passes: time.Minute},
+			{name: "set forward by 6 s", passes: time.Second, step: 6 * time.Second, want: true},
+			{name: "set back by 6 s", passes: time.Second, step: -6 * time.Second, want: true},
+		} {
+			time.Sleep(call.passes)
+			set += call.step
+			noticed := false
+			err := clock.AfterStep(func() error { noticed = true; return nil })
+			if err != nil || noticed != call.want {
+				t.Errorf("%s: %v, %v, want %v", call.name, noticed, err, call.want)
+			}
+		}
+		var system loop.Clock
+		calls := 0
+		for _, result := range []error{errors.New("disk full"), nil, nil} {
+			err := system.AfterStep(func() error { calls++; return result })
+			if !errors.Is(err, result) {
+				t.Errorf("got %v, want %v", err, result)
+			}
+		}
+		if calls != 2 {
+			t.Errorf("%d calls after one that failed and one that did not, want 2", calls)
+		}
+	})
+}

@@ -1,0 +1,270 @@
+package orders_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
+)
+
+// fillBasket adds lines to Anna's basket and draws its card.
+func (w *world) fillBasket(intents ...orders.Intent) orders.BasketQuote {
+	w.t.Helper()
+	testworld.Must(w.t, w.service.AddToBasket(w.t.Context(), anna, intents))
+	return w.priceBasket()
+}
+
+func (w *world) priceBasket() orders.BasketQuote {
+	w.t.Helper()
+	b, err := w.db.Basket(w.t.Context(), anna, 0)
+	testworld.Must(w.t, err)
+	items := map[int64]hstock.Item{}
+	for _, row := range w.Market.Rows() {
+		items[row.Service] = w.item(row.Service)
+	}
+	quote, err := w.service.PriceBasket(w.t.Context(), b, items, "en")
+	testworld.Must(w.t, err)
+	return quote
+}
+
+func (w *world) startBasket(quote orders.BasketQuote) {
+	w.t.Helper()
+	started, err := w.service.StartBasket(w.t.Context(), anna, quote.ID, quote.Revision, 0, 0)
+	testworld.Must(w.t, err)
+	if !started {
+		w.t.Fatal("the basket was not started")
+	}
+}
+
+// wantBasket checks why a basket has ended, and how many lines are bought and offered again.
+func (w *world) wantBasket(id int64, reason string, bought, rest int) (ended, again storage.Basket) {
+	w.t.Helper()
+	ended, err := w.db.Basket(w.t.Context(), anna, id)
+	testworld.Must(w.t, err)
+	again, err = w.db.Basket(w.t.Context(), anna, 0)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		w.t.Fatal(err)
+	}
+	if ended.State != storage.BasketEnded || ended.Reason != reason {
+		w.t.Errorf("the basket is %s %q, want %q", ended.State, ended.Reason, reason)
+	}
+	if n := len(w.Market.Orders()); n != bought || len(again.Lines) != rest {
+		w.t.Errorf("%d lines were bought, want %d, and %d are offered again, want %d", n, bought, len(again.Lines), rest)
+	}
+	if n := w.count(orders.MessageBasketEnded); n != 1 {
+		w.t.Errorf("%d messages say that it has ended", n)
+	}
+	return ended, again
+}
+
+func goods(n int64) orders.Intent {
+	return orders.Intent{Item: hstock.Item{Service: market.GmailUSA, Name: "Gmail", EntityType: hstock.EntityProduct}, Quantity: n}
+}
+
+func threeLikes() []orders.Intent {
+	return []orders.Intent{likes(basketLinks[0]), likes(basketLinks[1]), likes(basketLinks[2])}
+}
+
+// atLine calls do once, right after the nth line of a basket was settled.
+func (w *world) atLine(nth int, do func()) {
+	w.atStep("basket line", nth, do)
+}
+
+func (w *world) atStep(step string, nth int, do func()) {
+	f := func(at string) {
+		if at != step {
+			return
+		}
+		if nth--; nth == 0 {
+			do()
+		}
+	}
+	w.onStep.Store(&f)
+}
+
+func TestBuysBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(append(threeLikes(), goods(2))...)
+		if !quote.Estimate || quote.Blocked || len(quote.Lines) != 4 || !quote.Total.Equal(quote.Lines[0].Total().Mul(decimal.New(3, 0)).Add(quote.Lines[3].Total())) {
+			t.Errorf("the card says %+v", quote)
+		}
+		w.startBasket(quote)
+		if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
+			t.Errorf("a double tap: %v, %v", started, err)
+		}
+		testworld.Pass(time.Minute)
+		ended, _ := w.wantBasket(quote.ID, "", 4, 0)
+		for _, line := range ended.Lines {
+			if line.State != storage.PurchasePlaced || line.ExternalID == "" {
+				t.Errorf("a line is %+v", line)
+			}
+		}
+		w.wantCalls("add", 4)
+	})
+}
+
+// TestBasketStops: what was not begun was not bought, and is offered again.
+func TestBasketStops(t *testing.T) {
+	for name, test := range map[string]struct {
+		before       func(w *world)
+		atLine1      func(w *world, id int64)
+		reason       string
+		bought, rest int
+	}{
+		"unknown outcome": {reason: orders.BasketUnknown, bought: 2, rest: 1, atLine1: func(w *world, _ int64) {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+		}},
+		"too little money": {reason: orders.BasketMoney, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+		}},
+		"refused key": {reason: orders.BasketKey, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			w.Market.RemoveKey(testworld.AnnaKey.Reveal())
+		}},
+		"other key": {reason: orders.BasketKey, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			_, err := w.db.SaveKey(w.t.Context(), anna, testworld.OperatorKey)
+			testworld.Must(w.t, err)
+		}},
+		"maintenance": {reason: orders.BasketPaused, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: 1}))
+		}},
+		"stop": {reason: orders.BasketStopped, bought: 1, rest: 2, atLine1: func(w *world, id int64) {
+			testworld.Must(w.t, w.service.StopBasket(w.t.Context(), anna, id))
+		}},
+		"marketplace down": {reason: orders.BasketUnreachable, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			w.Market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
+		}},
+		"restored database": {reason: orders.BasketRestored, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			w.Exec(`INSERT INTO settings (name, value) VALUES ('epoch', '7') ON CONFLICT (name) DO UPDATE SET value = '7'`)
+		}},
+		"last line is stopped": {bought: 3, atLine1: func(w *world, id int64) {
+			w.atLine(2, func() { testworld.Must(w.t, w.service.StopBasket(w.t.Context(), anna, id)) })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(_ *testing.T, w *world) {
+				quote := w.fillBasket(threeLikes()...)
+				w.atLine(1, func() { test.atLine1(w, quote.ID) })
+				w.startBasket(quote)
+				testworld.Pass(2 * time.Minute)
+				w.wantBasket(quote.ID, test.reason, test.bought, test.rest)
+			})
+		})
+	}
+}
+
+// TestBasketLeavesOutLines: a line that got dearer, is sold out or has vanished is offered
+// again, and the others are bought.
+func TestBasketLeavesOutLines(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(w *world) error
+		reason string
+		fault  string // on the next card
+	}{
+		"dearer":   {func(w *world) error { return w.Market.SetRate(market.GmailUSA, "9.99") }, orders.ReasonPrice, ""},
+		"sold out": {func(w *world) error { return w.Market.SetStock(market.GmailUSA, 0) }, orders.ReasonStock, orders.FaultSoldOut},
+		"vanished": {func(w *world) error { return w.Market.Remove(market.GmailUSA) }, orders.ReasonGone, orders.FaultGone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				quote := w.fillBasket(likes(basketLinks[0]), goods(1), likes(basketLinks[1]))
+				w.atLine(1, func() { testworld.Must(w.t, test.change(w)) })
+				w.startBasket(quote)
+				testworld.Pass(time.Minute)
+				ended, again := w.wantBasket(quote.ID, "", 2, 1)
+				if ended.Lines[1].Reason != test.reason {
+					t.Errorf("the line is %+v", ended.Lines[1])
+				}
+				next := w.priceBasket()
+				if next.ID != again.ID || next.Lines[0].Fault != test.fault || test.fault == "" && next.Lines[0].Rate.String() != "9.99" {
+					t.Errorf("the next card says %+v", next.Lines)
+				}
+			})
+		})
+	}
+}
+
+// TestCardOfBasket: lines that can't be bought are said and left out; warnings block
+// nothing.
+func TestCardOfBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.SetType(market.InstagramFollowers, "Default"))
+		unknown := goods(1)
+		unknown.Item.Service = 987654
+		tooMany := goods(1_000_000)
+		w.buy(market.GmailUSA, 1)
+		quote := w.fillBasket(likes(basketLinks[0]), likes(basketLinks[0]), unknown, tooMany, goods(1))
+		for i, want := range []string{"", "", orders.FaultGone, orders.FaultLimits, ""} {
+			if got := quote.Lines[i].Fault; got != want {
+				t.Errorf("line %d has the fault %q, want %q", i+1, got, want)
+			}
+		}
+		if w := quote.Warnings[quote.Lines[1].ID]; w.Twin != 1 || quote.Warnings[quote.Lines[0].ID].Any() {
+			t.Errorf("the same line twice: %+v", quote.Warnings)
+		}
+		if quote.Warnings[quote.Lines[4].ID].Repeated.Purchase == 0 {
+			t.Error("a repeated purchase is not said")
+		}
+		w.startBasket(quote)
+		testworld.Pass(time.Minute)
+		w.wantBasket(quote.ID, "", 4, 2) // with the one before
+	})
+}
+
+func TestBasketIsBlockedWithoutMoney(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.01"))
+		if quote := w.fillBasket(goods(1)); !quote.Blocked || !quote.Short.IsPositive() {
+			t.Errorf("the card says %+v", quote)
+		}
+	})
+}
+
+// TestOldCardOfBasket: nothing is bought on terms that the person does not see.
+func TestOldCardOfBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(likes(basketLinks[0]))
+		newer := w.fillBasket(likes(basketLinks[1]))
+		if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
+			t.Errorf("an older card: %v, %v", started, err)
+		}
+		testworld.Pass(11 * time.Minute)
+		if started, err := w.service.StartBasket(t.Context(), anna, newer.ID, newer.Revision, 0, 0); started || err != nil {
+			t.Errorf("a card of before: %v, %v", started, err)
+		}
+		w.wantCalls("add", 0)
+	})
+}
+
+// TestTwoProcessesBuyOneBasket: each line is bought once, by one of the processes.
+func TestTwoProcessesBuyOneBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		other := w.newService(w.client)
+		other.Start()
+		quote := w.fillBasket(threeLikes()...)
+		w.startBasket(quote)
+		testworld.Pass(2 * time.Minute)
+		testworld.Must(t, other.Stop(t.Context()))
+		w.wantBasket(quote.ID, "", 3, 0)
+		w.wantCalls("add", 3)
+	})
+}
+
+// TestBasketGoesOnBesideAnotherPurchase of the same key, which takes its turn.
+func TestBasketGoesOnBesideAnotherPurchase(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		draft := w.draft(market.GmailUSA, 1)
+		quote := w.fillBasket(threeLikes()...)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow})
+		w.startBasket(quote)
+		w.confirm(draft)
+		testworld.Pass(2 * time.Minute)
+		w.wantBasket(quote.ID, "", 4, 0)
+	})
+}

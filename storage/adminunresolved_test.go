@@ -2,10 +2,13 @@ package storage
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/sandbox/pgtest"
 )
 
 // insertUnresolved stores a purchase of unknown outcome, whose balance was read again.
@@ -153,5 +156,24 @@ func TestAdminUnresolvedHouse(t *testing.T) {
 	wantListed("an old one, dismissed")
 	if _, err := db.AdminUnresolvedPurchase(ctx, old.ID); err != nil {
 		t.Errorf("an old one: %v", err)
+	}
+}
+
+// The list reads the purchases of unknown outcome and those of the operator's key, not all.
+func TestUnresolvedUsesIndexes(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	db := openTest(t)
+	condition, args := db.unresolvedOf(AdminOrderFilter{})
+	var plan []struct {
+		ID, Parent, Notused int
+		Detail              string
+	}
+	if err := db.reader.SelectContext(t.Context(), &plan, "EXPLAIN QUERY PLAN SELECT COUNT(*) FROM purchases "+condition, args...); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range plan {
+		if strings.HasPrefix(step.Detail, "SCAN purchases") {
+			t.Errorf("all purchases are read: %+v", plan)
+		}
 	}
 }

@@ -123,7 +123,7 @@ func TestRefusedLine(t *testing.T) {
 					w.setRate(service, "0.0500")
 				}
 				w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Chat: channelID, Text: "Refused", Times: telegram.Always, Code: 413})
-				pass(2 * time.Hour)
+				pass(time.Hour)
 				text := channel.Transcript()
 				if strings.Count(text, "→") != len(services)-1 || strings.Contains(text, "Refused") || countPosts(channel) > 3 {
 					w.T.Errorf("the posts are\n%s", text)

@@ -69,7 +69,7 @@ func TestAllWork(t *testing.T) {
 		if rows := w.exportedTable(); rows[1][11] != "✅ You said that all work" {
 			w.T.Errorf("the table is %q", rows)
 		}
-		pass(5 * time.Hour)
+		pass(time.Hour)
 		if count(w.chat, "Does everything work?") != 0 {
 			w.T.Error("the person is asked after an answer")
 		}
@@ -221,7 +221,7 @@ func TestClaimOfRefundedOrder(t *testing.T) {
 		if n := count(w.chat, "was refunded, so there’s nothing to claim") + strings.Count(strings.Join(toasts(w.chat), "\n"), "nothing to claim"); n == 0 {
 			w.T.Errorf("the person is not told:\n%s", w.chat.History())
 		}
-		pass(5 * time.Hour)
+		pass(time.Hour)
 		if count(w.chat, "Does everything work?") != 0 {
 			w.T.Error("the person is asked about a refunded order")
 		}

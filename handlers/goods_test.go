@@ -44,7 +44,7 @@ func TestCompletedWithFewerAccounts(t *testing.T) {
 		w.buyGmail("5")
 		pass(15 * time.Minute)
 		w.says("HStockPlus says this order is complete, but 1 of 5 came")
-		pass(24 * time.Hour)
+		pass(4 * time.Hour)
 		if n := count(w.chat, "is complete, but"); n != 1 {
 			w.T.Errorf("%d messages say that the order is incomplete, want 1", n)
 		}
@@ -55,7 +55,7 @@ func TestCompletedWithFewerAccounts(t *testing.T) {
 			w.T.Errorf("%d messages say that the order is incomplete, want the first and the card", n)
 		}
 		w.answers("status", `{"status":"Completed","charge":"3.75","remains":0,"currency":"USD","accounts":["first","late"]}`)
-		pass(2 * time.Hour)
+		pass(time.Hour)
 		w.says("2 of 5 so far")
 	})
 }

@@ -116,7 +116,7 @@ func (b *Bot) answerInline(ctx context.Context, query string, answer InlineAnswe
 		params.Results = append(params.Results, &models.InlineQueryResultArticle{
 			ID: r.ID, Title: r.Title, Description: r.Description, ThumbnailURL: r.Picture,
 			InputMessageContent: &models.InputTextMessageContent{
-				MessageText: r.Message.Text, ParseMode: models.ParseModeHTML, LinkPreviewOptions: r.Message.preview(),
+				MessageText: r.Message.html(), ParseMode: models.ParseModeHTML, LinkPreviewOptions: r.Message.preview(),
 			},
 			ReplyMarkup: r.Message.markup(),
 		})

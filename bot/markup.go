@@ -15,6 +15,9 @@ import (
 // sendMessage).
 const MaxText = 4096
 
+// maxCaption is MaxText for the text of a message with a file (Bot API: sendDocument).
+const maxCaption = 1024
+
 // maxPiece is the maximum length of MarkupError.Piece in characters.
 const maxPiece = 40
 

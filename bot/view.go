@@ -8,6 +8,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/go-telegram/bot/models"
+
+	"hstockbot/locales"
 )
 
 // View is what a handler returns to be shown. A View without Text, Document and Photo
@@ -75,6 +77,19 @@ func (v View) empty() bool { return v.Text == "" && !v.file() }
 // file reports whether the view has a file. Then it is always a new message.
 func (v View) file() bool { return v.Document != nil || v.Photo != nil }
 
+// html returns the text with the marks of direction that its lines need, unless it is too
+// long for them.
+func (v View) html() string {
+	marked, most := locales.MarkLines(v.Text), MaxText
+	if v.file() {
+		most = maxCaption
+	}
+	if Length(marked) > most {
+		return v.Text
+	}
+	return marked
+}
+
 // method returns the Bot API method that sends the view.
 func (v View) method() string {
 	switch {
@@ -98,7 +113,7 @@ func (v View) markup() models.ReplyMarkup {
 	if len(v.Keyboard) == 0 {
 		return nil
 	}
-	return &models.InlineKeyboardMarkup{InlineKeyboard: v.Keyboard}
+	return &models.InlineKeyboardMarkup{InlineKeyboard: fitRows(v.Keyboard)}
 }
 
 // withoutCopyButtons returns the view without its copy buttons, and whether it has any.

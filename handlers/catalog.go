@@ -228,23 +228,11 @@ func (s *Screens) itemEntry(l *locales.Localizer, item hstock.Item, data string)
 	if item.SoldOut() {
 		return keyboards.Item{Icon: "✖", Name: item.Name, Data: data}
 	}
-	rest := " · " + l.Money(item.Rate, item.Currency) + perPieces(l, ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer))
+	rest := " · " + priceOf(l, item.Rate, item.Currency, ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer))
 	if !item.StockUnknown {
 		rest += " · " + l.Number(item.Stock)
 	}
 	return keyboards.Item{Name: item.Name, Rest: rest, Data: data}
-}
-
-// perPieces says behind a price in a list how many pieces it is for, "" for one.
-func perPieces(l *locales.Localizer, per int64) string {
-	switch per {
-	case 1:
-		return ""
-	case 1000:
-		return l.Label("list_per_thousand")
-	default:
-		return "/" + l.Number(per)
-	}
 }
 
 // inStockFirst moves sold-out items to the end and otherwise keeps the order.

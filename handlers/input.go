@@ -18,8 +18,8 @@ import (
 )
 
 // parseAmount parses a whole number of at most 18 digits of any script. Spaces,
-// commas and dots are accepted as separators of groups of three digits: "1,500" is
-// 1500, and "1.5" is not accepted.
+// commas and dots are accepted as separators of groups of three digits, or of two before
+// the last three, as in India: "1,500" is 1500, "1,50,000" is 150000, and "1.5" is not accepted.
 func parseAmount(text string) (int64, bool) {
 	var groups []string
 	group := strings.Builder{}
@@ -35,10 +35,8 @@ func parseAmount(text string) (int64, bool) {
 		}
 	}
 	groups = append(groups, group.String())
-	for i, g := range groups {
-		if g == "" || i > 0 && len(g) != 3 || i == 0 && len(groups) > 1 && len(g) > 3 {
-			return 0, false
-		}
+	if !areGroups(groups, 3) && !areGroups(groups, 2) {
+		return 0, false
 	}
 	digits := strings.Join(groups, "")
 	if len(digits) > 18 {
@@ -46,6 +44,29 @@ func parseAmount(text string) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	return n, err == nil
+}
+
+// areGroups reports whether these are the groups of a number: the last one of three digits,
+// those before of size. A single one has any length.
+func areGroups(groups []string, size int) bool {
+	if len(groups) == 1 {
+		return groups[0] != ""
+	}
+	for i, g := range groups {
+		switch {
+		case i == 0:
+			if g == "" || len(g) > size {
+				return false
+			}
+		case i == len(groups)-1:
+			if len(g) != 3 {
+				return false
+			}
+		case len(g) != size:
+			return false
+		}
+	}
+	return true
 }
 
 // parseExternalID parses the id of an order, with or without # before it: a number of any
@@ -76,11 +97,16 @@ func asciiDigits(text string) string {
 }
 
 // parsePrice parses an amount of money above 0 with at most 18 digits of any script,
-// a comma or a point before the decimals, and optional currency signs around it.
+// a comma or a point before the decimals, and optional currency signs around it, also
+// "US$".
 // "1,500" is 1.5: the answer shows the price that was understood.
 func parsePrice(text string) (decimal.Decimal, bool) {
 	const maxDigits = 18
-	text = strings.TrimFunc(norm.NFKC.String(text), func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Sc, r) })
+	text = strings.TrimSpace(norm.NFKC.String(text))
+	if strings.HasPrefix(text, "US$") {
+		text = strings.TrimPrefix(text, "US")
+	}
+	text = strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Sc, r) })
 	amount, digits, marks := strings.Builder{}, 0, 0
 	for _, r := range text {
 		switch value, isDigit := digit(r); {

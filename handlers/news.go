@@ -71,7 +71,7 @@ func (s *Screens) news(ctx context.Context, req *bot.Request, args keyboards.New
 func (s *Screens) newsEntry(l *locales.Localizer, n storage.News, item hstock.Item, data string) keyboards.Item {
 	entry := s.itemEntry(l, item, data)
 	if n.Kind == storage.NewsDrop && !item.SoldOut() && item.Currency == n.Currency && item.Rate.LessThan(n.OldPrice) {
-		entry.Rest = " · " + l.Money(n.OldPrice, n.Currency) + " → " + l.Money(item.Rate, item.Currency) + perPieces(l, ratePer(n.SMM, s.SMMRatePer))
+		entry.Rest = " · " + l.Money(n.OldPrice, n.Currency) + " → " + priceOf(l, item.Rate, item.Currency, ratePer(n.SMM, s.SMMRatePer))
 	}
 	return entry
 }

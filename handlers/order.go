@@ -253,19 +253,49 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 		if !endedInOtherWords(o) {
 			return l.Label("state_expired")
 		}
-		return locales.Shorten(o.RawStatus, wordLength)
+		return l.Label("state_ended")
 	}
-	if o.Kind == storage.KindSMS && (o.RawStatus == "" || hstock.ParseSMSState(o.RawStatus) != hstock.SMSUnknown) {
-		return l.Label("state_waiting_code")
+	return openStateWord(l, o)
+}
+
+// openStateWord translates the status that the marketplace gave last, for an order that is
+// still followed.
+func openStateWord(l *locales.Localizer, o storage.Order) string {
+	if o.Kind == storage.KindSMS {
+		switch hstock.ParseSMSState(o.RawStatus) {
+		case hstock.SMSExpired:
+			return l.Label("state_expired")
+		case hstock.SMSCanceled:
+			return l.Label("state_cancelled")
+		case hstock.SMSRefunded:
+			return l.Label("state_refunded")
+		case hstock.SMSWaiting, hstock.SMSReceived, hstock.SMSEnded: // the code is still asked for
+			return l.Label("state_waiting_code")
+		case hstock.SMSUnknown:
+			if o.RawStatus == "" {
+				return l.Label("state_waiting_code")
+			}
+		}
 	}
 	switch hstock.ParseOrderState(o.RawStatus) {
 	case hstock.StatePending:
 		return l.Label("state_pending")
 	case hstock.StateInProgress:
 		return l.Label("state_in_progress")
-	}
-	if o.RawStatus == "" {
-		return l.Label("state_placed")
+	case hstock.StateCompleted:
+		return l.Label("state_completed")
+	case hstock.StatePartial:
+		return l.Label("state_partial")
+	case hstock.StateCanceled:
+		return l.Label("state_cancelled")
+	case hstock.StateRefunded:
+		return l.Label("state_refunded")
+	case hstock.StateFailed:
+		return l.Label("state_failed")
+	case hstock.StateUnknown:
+		if o.RawStatus == "" {
+			return l.Label("state_placed")
+		}
 	}
 	return locales.Shorten(o.RawStatus, wordLength)
 }

@@ -1,6 +1,8 @@
 package handlers
 
 import (
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/hstock"
 	"hstockbot/locales"
 )
@@ -17,6 +19,23 @@ func ratePer(smm bool, smmRatePer int64) int64 {
 		return smmRatePer
 	}
 	return 1
+}
+
+// priceOf states a price for so many pieces within a line: "$1.50", "$1.50/1k".
+func priceOf(l *locales.Localizer, price decimal.Decimal, currency string, per int64) string {
+	return l.Money(price, currency) + perPieces(l, per)
+}
+
+// perPieces says behind a price how many pieces it is for, "" for one.
+func perPieces(l *locales.Localizer, per int64) string {
+	switch per {
+	case 1:
+		return ""
+	case 1000:
+		return l.Label("list_per_thousand")
+	default:
+		return "/" + l.Number(per)
+	}
 }
 
 // priceMessage returns the message that states a price for so many pieces, and its

@@ -321,6 +321,8 @@ func (w *world) checkScreen(b button) {
 		}
 	}
 	tapped, ok := w.chat.Message(b.message)
+	w.checkWidths(tapped)
+	w.checkWidths(last)
 	leads := slices.ContainsFunc(waysOn, func(id string) bool { return buttonData(tapped, w.l.Label(id)) != "" })
 	if ok && !leads && tapped.Document == nil && !strings.HasPrefix(tapped.Text, "⏳") {
 		w.T.Errorf("behind %q (%s) is no way on: %q", b.label, b.data, tapped.Text)

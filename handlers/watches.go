@@ -39,7 +39,7 @@ func (s *Screens) watches(ctx context.Context, req *bot.Request, args keyboards.
 		list := keyboards.ProductList{From: keyboards.FromWatches, Page: page}
 		entry := keyboards.Item{Icon: "🔔", Name: w.Name, Data: keyboards.Product.Data(keyboards.ProductArgs{Service: w.Service, ProductList: list})}
 		if w.Kind == storage.WatchPrice {
-			entry.Icon, entry.Rest = "🏷", " · "+req.L.Money(w.Price, w.Currency)
+			entry.Icon, entry.Rest = "🏷", " · "+priceOf(req.L, w.Price, w.Currency, ratePer(w.SMM, s.SMMRatePer))
 		}
 		if item, ok := items[w.Service]; ok {
 			entry.Name = item.Name
@@ -144,15 +144,16 @@ func (s *Screens) priceTyped(ctx context.Context, req *bot.Request) (bot.View, e
 	if err != nil {
 		return bot.View{}, err
 	}
+	per := ratePer(item.EntityType == hstock.EntitySMM, s.SMMRatePer)
 	if price.GreaterThanOrEqual(inventory.Rate) {
-		return askAgain(req.L.T("watch_price_high", locales.Args{"Now": req.L.Money(inventory.Rate, inventory.Currency)}), foot), nil
+		return askAgain(req.L.T("watch_price_high", locales.Args{"Now": priceOf(req.L, inventory.Rate, inventory.Currency, per)}), foot), nil
 	}
 	if err := s.setWatch(ctx, req, item, storage.WatchPrice, price, inventory.Currency); err != nil {
 		return bot.View{}, err
 	}
 	return bot.View{
 		Text: req.L.T("watch_price_set", locales.Args{
-			"Name": title(req.L, item.Name), "Price": req.L.Money(price, inventory.Currency),
+			"Name": title(req.L, item.Name), "Price": priceOf(req.L, price, inventory.Currency, per),
 		}),
 		Keyboard: foot,
 	}, nil
@@ -171,7 +172,7 @@ func (s *Screens) productMarks(ctx context.Context, l *locales.Localizer, userID
 	}
 	for _, watch := range set {
 		if watch.Kind == storage.WatchPrice {
-			marks.Price = l.Money(watch.Price, watch.Currency)
+			marks.Price = priceOf(l, watch.Price, watch.Currency, ratePer(watch.SMM, s.SMMRatePer))
 			lines = append(lines, l.T("watch_price_on", locales.Args{"Price": marks.Price}))
 			continue
 		}
@@ -200,12 +201,13 @@ func (n *Notifier) watchView(ctx context.Context, l *locales.Localizer, message 
 		}
 		cancel()
 	}
-	args := locales.Args{"Name": title(l, name), "Price": l.Money(fired.Target, fired.Currency)}
+	per := ratePer(fired.SMM, n.SMMRatePer)
+	args := locales.Args{"Name": title(l, name), "Price": priceOf(l, fired.Target, fired.Currency, per)}
 	first, last := l.T("watch_fired_back", args), l.T("watch_fired_back_again")
 	if message.Kind == watches.MessagePrice {
 		first, last = l.T("watch_fired_price", args), l.T("watch_fired_price_off")
 	}
-	lines := []string{first, "", l.T(priceMessage(l, l.Money(fired.Rate, fired.Currency), ratePer(fired.SMM, n.SMMRatePer)))}
+	lines := []string{first, "", l.T(priceMessage(l, l.Money(fired.Rate, fired.Currency), per))}
 	if !fired.StockUnknown {
 		lines = append(lines, l.T("product_stock", locales.Args{"Stock": l.Number(fired.Stock)}))
 	}

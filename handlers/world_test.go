@@ -65,6 +65,8 @@ type world struct {
 	chat   *telegram.Client // of the person whom the scenario is about, at first Anna
 	bundle *locales.Bundle
 	l      *locales.Localizer // of the chat
+
+	tooWide []string // labels that do not fit
 }
 
 // inWorld runs a scenario with a person whose Telegram speaks lang. A secret in
@@ -82,6 +84,9 @@ func inWorld(t *testing.T, lang string, scenario func(w *world)) {
 		defer func() { // also after a scenario that ended early
 			w.stop()
 			w.checkSecrets()
+			for _, m := range w.chat.Messages() {
+				w.checkWidths(m)
+			}
 		}()
 		person := anna
 		person.LanguageCode = lang

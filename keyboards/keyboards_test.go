@@ -27,15 +27,15 @@ func TestFit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.String().Draw(t, "name")
 		rest := rapid.StringN(0, 20, -1).Draw(t, "rest")
-		label := fit(l, name, rest, oneColumn)
+		label := fit(l, name, rest, labelLength)
 		shown := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(label) // isolates take no room
-		if n := utf8.RuneCountInString(shown); n > oneColumn {
+		if n := utf8.RuneCountInString(shown); n > labelLength {
 			t.Fatalf("%q has %d characters", label, n)
 		}
 		if !strings.HasSuffix(label, rest) {
 			t.Fatalf("%q lost %q", label, rest)
 		}
-		if utf8.RuneCountInString(name+rest) <= oneColumn && label != l.Name(name)+rest {
+		if utf8.RuneCountInString(name+rest) <= labelLength && label != l.Name(name)+rest {
 			t.Fatalf("%q was cut without need", name)
 		}
 	})
@@ -47,7 +47,7 @@ func TestFitCutsAtAWord(t *testing.T) {
 		{"Gmail account with recovery e-mail and phone verified", "Gmail account with recovery e-mail and… · $1.25"},
 		{strings.Repeat("x", 60), strings.Repeat("x", 39) + "… · $1.25"},
 	} {
-		if got := fit(english(t), test.name, " · $1.25", oneColumn); got != test.want {
+		if got := fit(english(t), test.name, " · $1.25", labelLength); got != test.want {
 			t.Errorf("fit(%q) = %q, want %q", test.name, got, test.want)
 		}
 	}

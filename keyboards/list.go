@@ -13,10 +13,9 @@ import (
 const (
 	// PageSize is the number of entries on a page of a list.
 	PageSize = 8
-	// oneColumn and twoColumns are the numbers of characters of a label that a
-	// phone shows where a button has the whole row, and where it has half of it.
-	oneColumn  = 48
-	twoColumns = 28
+	// labelLength is the number of characters of a label that a phone shows where a
+	// button has the whole row. The bot gives it one where it does not fit beside another.
+	labelLength = 48
 )
 
 // PageArgs is a page of a list, counted from 0.
@@ -26,28 +25,28 @@ type PageArgs struct{ Page uint16 }
 // in full, Name is cut to fit. Data is the callback data of the button.
 type Item struct{ Icon, Name, Rest, Data string }
 
-func (i Item) button(l *locales.Localizer, limit int) Button {
+func (i Item) button(l *locales.Localizer) Button {
 	icon := ""
 	if i.Icon != "" {
 		icon = i.Icon + " "
 	}
-	return Tap(icon+fit(l, i.Name, i.Rest, limit-utf8.RuneCountInString(icon)), i.Data)
+	return Tap(icon+fit(l, i.Name, i.Rest, labelLength-utf8.RuneCountInString(icon)), i.Data)
 }
 
 // column returns one row per item.
 func column(l *locales.Localizer, items []Item) Rows {
 	var rows Rows
 	for _, item := range items {
-		rows = append(rows, []Button{item.button(l, oneColumn)})
+		rows = append(rows, []Button{item.button(l)})
 	}
 	return rows
 }
 
-// grid returns rows of two items.
+// grid returns rows of two items, as far as they fit.
 func grid(l *locales.Localizer, items []Item) Rows {
 	var buttons []Button
 	for _, item := range items {
-		buttons = append(buttons, item.button(l, twoColumns))
+		buttons = append(buttons, item.button(l))
 	}
 	return inRows(2, buttons)
 }

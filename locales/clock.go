@@ -65,7 +65,10 @@ func (l *Localizer) relative(offset time.Duration) string {
 	minutes, hours, days := roundTo(offset, time.Minute), roundTo(offset, time.Hour), roundTo(offset, day)
 	switch {
 	case minutes == 0:
-		return l.Label("clock_now")
+		if future {
+			return l.Label("clock_now")
+		}
+		return l.Label("clock_just_now")
 	case minutes < 120:
 		return l.inOrAgo(future, "clock_in_minutes", "clock_minutes_ago", minutes)
 	case hours < 48:

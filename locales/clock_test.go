@@ -22,7 +22,8 @@ func TestClock(t *testing.T) {
 		{"en", 14 * time.Minute, "12:05 UTC (in 14 min)"},
 		{"en", 14*time.Minute - time.Second, "12:04 UTC (in 14 min)"},
 		{"en", -3 * time.Minute, "11:48 UTC (3 min ago)"},
-		{"en", 0, "11:51 UTC (now)"},
+		{"en", 0, "11:51 UTC (just now)"},
+		{"en", -29 * time.Second, "11:50 UTC (just now)"},
 		{"en", 29 * time.Second, "11:51 UTC (now)"},
 		{"en", -time.Minute, "11:50 UTC (1 min ago)"},
 		{"en", 119 * time.Minute, "13:50 UTC (in 119 min)"},
@@ -99,7 +100,7 @@ func TestLocalClockHasTheTextOfClock(t *testing.T) {
 }
 
 func TestClockIsolates(t *testing.T) {
-	b := mustLoadText(t, map[string]string{"en": `language_name = "x"`, "ur": "clock_today = \"{{.Relative}} {{.Time}}\"\nclock_now = \"now\""})
+	b := mustLoadText(t, map[string]string{"en": `language_name = "x"`, "ur": "clock_today = \"{{.Relative}} {{.Time}}\"\nclock_just_now = \"now\""})
 	at := time.Date(2026, 1, 2, 12, 5, 0, 0, time.UTC)
 	if got, want := b.Localizer("ur").Clock(at, at), "now \u206612:05 UTC\u2069"; got != want {
 		t.Errorf("got %q, want %q", got, want)

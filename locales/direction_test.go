@@ -37,3 +37,34 @@ func TestNameIsolatesOtherDirection(t *testing.T) {
 		}
 	}
 }
+
+func TestMarkLines(t *testing.T) {
+	const (
+		mark  = rightToLeftMark
+		name  = firstStrongIsolate + "Netflix" + popIsolate
+		price = leftToRightIsolate + "$5" + popIsolate
+	)
+	for text, want := range map[string]string{
+		"مرحبا " + name:           "مرحبا " + name,
+		name + " مرحبا":           name + " مرحبا", // its first letter outside of the isolate
+		"مرحبا\n🛍 " + name:        "مرحبا\n" + mark + "🛍 " + name,
+		"💵 " + price:              mark + "💵 " + price,
+		name + "\nمرحبا\n" + name: mark + name + "\nمرحبا\n" + mark + name,
+		"":                        "",
+		"مرحبا\n\nمرحبا":          "مرحبا\n\nمرحبا",
+		"مرحبا\nHStockPlus لا يستجيب":                                "مرحبا\n" + mark + "HStockPlus لا يستجيب",
+		"مرحبا\n<b>" + name + "</b> × 5":                             "مرحبا\n" + mark + "<b>" + name + "</b> × 5",
+		"مرحبا\nA text of the seller’s":                              "مرحبا\nA text of the seller’s",
+		"مرحبا\n&lt;5&gt;":                                           "مرحبا\n" + mark + "&lt;5&gt;",
+		"مرحبا\n<pre>1\n2</pre>\n3":                                  "مرحبا\n" + mark + "<pre>1\n2</pre>\n" + mark + "3", // what is copied has no mark
+		"مرحبا\n1 <code>2\n3</code> 4\n5":                            "مرحبا\n" + mark + "1 <code>2\n3</code> 4\n" + mark + "5",
+		"مرحبا\n" + mark + "🛍 " + name:                               "مرحبا\n" + mark + "🛍 " + name,
+		"مرحبا\n<tg-time unix=\"1\">5</tg-time>":                     "مرحبا\n" + mark + "<tg-time unix=\"1\">5</tg-time>",
+		"Hello " + firstStrongIsolate + "مرحبا" + popIsolate + "\n5": "Hello " + firstStrongIsolate + "مرحبا" + popIsolate + "\n5",
+		"Hello\n5": "Hello\n5",
+	} {
+		if got := MarkLines(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

@@ -14,7 +14,11 @@
 // that ends with an underscore ("clock_month_" + n), so that the tests of this
 // package find ids that are missing or unused. Those tests also report wrong
 // placeholders and plural forms, HTML that is escaped twice, English left in a
-// translation, letters of another script, and labels too long for a phone.
+// translation, letters of another script, labels too wide for a phone, names without
+// quotation marks, and buttons that a message calls by another name than theirs.
+//
+// terms.md has the words of the shop in each language, one for one thing. Words that it
+// lists as wrong are found by a test.
 //
 // # Messages
 //
@@ -33,9 +37,10 @@
 // # Formats
 //
 // Money is exact and never rounded. Digits are 0-9 and the decimal mark is a
-// point in every language. In Arabic and Urdu, which are written from right to
-// left, prices, numbers, ids and codes are isolated (Localizer.Isolate), and
-// names are isolated in their own direction (Localizer.Name). Flags and country
+// point in every language; numberrules.go has what differs. In Arabic and Urdu, which are written from right to
+// left, prices, numbers, ids and codes are isolated (Localizer.Isolate),
+// names are isolated in their own direction (Localizer.Name), and lines that would
+// run from left to right begin with a mark (MarkLines). Flags and country
 // names come from ISO 3166 and CLDR.
 //
 // The package contains nothing of Telegram but its HTML, and no shop logic.

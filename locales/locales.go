@@ -1,6 +1,7 @@
 package locales
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -77,10 +78,14 @@ func load(fsys fs.FS) (*Bundle, error) {
 	return b, nil
 }
 
+// regionalTags are the tags of codes whose country is not that of most speakers: "pt" is
+// Portugal's, because Brazil has a file of its own. Their plurals differ.
+var regionalTags = map[string]string{"pt": "pt-PT"}
+
 // loadFile uses a separate go-i18n bundle for each language: in a shared one the
 // matcher may return "pt-BR" for "pt", depending on the order of loading.
 func loadFile(fsys fs.FS, name, code string) (*Localizer, error) {
-	tag, err := language.Parse(code)
+	tag, err := language.Parse(cmp.Or(regionalTags[code], code))
 	if err != nil {
 		return nil, err
 	}

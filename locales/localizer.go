@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
-	"golang.org/x/text/message"
 )
 
 // Args are the values of a message's placeholders by name. T and N escape
@@ -25,7 +24,7 @@ type Localizer struct {
 	rightToLeft bool
 	messages    map[string]*text
 	plurals     *pluralRule
-	printer     *message.Printer
+	numbers     numberRule
 	regions     display.Namer
 	english     *Localizer // nil in English itself
 }
@@ -91,7 +90,7 @@ func newLocalizer(code string, tag language.Tag, messages map[string]*text, plur
 		rightToLeft: script.String() == "Arab",
 		messages:    messages,
 		plurals:     plurals,
-		printer:     newPrinter(tag),
+		numbers:     numberRules[code],
 		regions:     newRegions(tag),
 	}
 }

@@ -1,6 +1,7 @@
 package locales
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,28 +9,27 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
 	"golang.org/x/text/language"
+
+	"hstockbot/internal/sandbox/labels"
 )
 
-// The limits of labels, in characters. Those of buttons are what a phone shows,
-// that of a toast is Telegram's (Bot API: answerCallbackQuery, "0-200
-// characters").
-const (
-	maxHalfRow = 28 // a button in two columns
-	maxFullRow = 48
-	maxToast   = 200
-)
+// maxToast limits toasts, in characters (Bot API: answerCallbackQuery, "0-200 characters").
+const maxToast = 200
 
-// fullRowButtons are the buttons that always have a row of their own.
-var fullRowButtons = map[string]bool{
-	"unresolved_button_balance": true,
-	"unresolved_button_dismiss": true,
-	"unresolved_button_id":      true,
-}
+// ruler measures labels of buttons.
+var ruler = sync.OnceValue(func() *labels.Ruler {
+	ruler, err := labels.NewRuler()
+	if err != nil {
+		panic(err)
+	}
+	return ruler
+})
 
 // file is the content of a message file.
 type file struct {
@@ -192,17 +192,13 @@ func checkText(id, text string, label bool, report func(string, ...any)) {
 	} else if err := checkHTML(text); err != nil {
 		report("%v: %q", err, text)
 	}
-	switch length := visibleLength(text); {
-	case strings.Contains(id, "_button_") && fullRowButtons[id]:
-		if length > maxFullRow {
-			report("%d characters, more than the %d of a button", length, maxFullRow)
-		}
+	switch {
 	case strings.Contains(id, "_button_"):
-		if length > maxHalfRow {
-			report("%d characters, more than the %d of a button in two columns", length, maxHalfRow)
+		if width := ruler().Width(placeholder.ReplaceAllString(text, "123")); width > labels.Whole {
+			report("%.0f points wide, more than the %d of a button that has its row: %q", width, labels.Whole, text)
 		}
 	case strings.HasSuffix(id, "_toast"):
-		if length > maxToast {
+		if length := visibleLength(text); length > maxToast {
 			report("%d characters, more than the %d of a toast", length, maxToast)
 		}
 	}
@@ -264,7 +260,7 @@ func checkHTML(text string) error {
 // each with the number of sampled counts that have it.
 func categoriesOf(t *testing.T, code string) map[string]int {
 	t.Helper()
-	rule, err := newPluralRule(language.MustParse(code))
+	rule, err := newPluralRule(language.MustParse(cmp.Or(regionalTags[code], code)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,7 +356,7 @@ list_left.other = "{{.Count}} things of {{.Name}}"
 		{"bad markup", "de", change("</b>", ""), "list_text: other: [b] is not closed"},
 		{"markup in a label", "de", change("& more", "<b>&</b>"), "list_button_all: other: a label must be plain"},
 		{"entity in a label", "de", change("& more", "&amp; more"), "list_button_all: other: a label must be plain"},
-		{"long button", "de", change("All", strings.Repeat("ü", 20)), "list_button_all: other: 29 characters"},
+		{"long button", "de", change("All", strings.Repeat("ü", 40)), "list_button_all: other: 404 points wide"},
 		{"long toast", "de", change("Removed", strings.Repeat("ü", 201)), "list_removed_toast: other: 201 characters"},
 		{"space at the end", "de", change("Removed", "Removed "), "list_removed_toast: other: empty, or begins"},
 		{"empty", "de", change("Removed", ""), "list_removed_toast: other: empty, or begins"},

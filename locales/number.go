@@ -1,25 +1,34 @@
 package locales
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 )
 
-// Number returns n with the thousands separators of the language. The digits are
-// 0-9 in every language, as in prices, order ids and codes.
+// Number returns n with the thousands separators of the language.
 func (l *Localizer) Number(n int64) string {
-	if -1000 < n && n < 1000 {
-		return strconv.FormatInt(n, 10)
+	digits := strconv.FormatInt(n, 10)
+	sign := digits[:len(digits)-len(strings.TrimPrefix(digits, "-"))]
+	digits = digits[len(sign):]
+	size := 3
+	var groups []string
+	for len(digits) > size {
+		groups = append(groups, digits[len(digits)-size:])
+		digits = digits[:len(digits)-size]
+		if l.numbers.indian {
+			size = 2
+		}
 	}
-	return l.printer.Sprint(n)
+	groups = append(groups, sign+digits)
+	slices.Reverse(groups)
+	return strings.Join(groups, l.numbers.thousands)
 }
 
-// Money returns an amount in the marketplace's format: "$25.00" for USD, "25.00
-// EUR" for other currencies. It is exact: at least two decimals, more if the
+// Money returns an amount in the marketplace's format: "$25.00" for USD ("US$25.00" where
+// "$" is another currency), "25.00 EUR" for other currencies. It is exact: at least two decimals, more if the
 // amount has more, never rounded. The decimal mark is a point in every language
 // and thousands are not separated, so the two can't be confused. In
 // right-to-left languages the result is isolated.
@@ -37,18 +46,10 @@ func (l *Localizer) Money(amount decimal.Decimal, currency string) string {
 	}
 	switch currency {
 	case "USD":
-		return l.Isolate(sign + "$" + digits)
+		return l.Isolate(sign + l.numbers.dollar + digits)
 	case "":
 		return l.Isolate(sign + digits)
 	default:
 		return l.Isolate(sign + digits + " " + currency)
 	}
-}
-
-func newPrinter(tag language.Tag) *message.Printer {
-	// The error is for a malformed key or type only.
-	if latin, err := tag.SetTypeForKey("nu", "latn"); err == nil {
-		tag = latin
-	}
-	return message.NewPrinter(tag)
 }

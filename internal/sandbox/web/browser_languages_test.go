@@ -29,7 +29,7 @@ func checkLanguages(t *testing.T, _ *testDemo, p *tab) {
 	anna := openWithKey(p)
 	confirm := "confirm_button_confirm"
 	for _, lang := range []struct{ code, direction string }{
-		{"ar", "rtl"}, {"ur", "rtl"}, {"hi", "ltr"}, {"bn-BD", "ltr"}, {"ja", "ltr"},
+		{"ar", "rtl"}, {"ur", "rtl"}, {"hi", "ltr"}, {"bn-BD", "ltr"}, {"ja", "ltr"}, {"ru", "ltr"},
 	} {
 		message := func(id string) string { return botMessage(t, lang.code, id) }
 		anna.send("/language")
@@ -46,6 +46,10 @@ func checkLanguages(t *testing.T, _ *testDemo, p *tab) {
 		waitFor[bool](p, "the delivery", `messages(`+js(anna.id)+`).filter((m) => !m.classList.contains('own')).at(-1).querySelector('code') !== null`)
 		anna.checkDirection(lang.code, lang.direction)
 		p.checkLayout(lang.code + "-delivered")
+		anna.send("/sms")
+		anna.tapFirst()
+		anna.checkDirection(lang.code, lang.direction)
+		p.checkLayout(lang.code + "-numbers")
 		anna.send("/menu")
 		anna.tapAll(message("menu_button_help"))
 		anna.checkDirection(lang.code, lang.direction)
@@ -80,7 +84,7 @@ func (p *tab) checkLayout(name string) {
 	for _, screen := range []struct {
 		name  string
 		width int64
-	}{{"phone", 390}, {"wide", 1280}} {
+	}{{"phone", 360}, {"wide", 1280}} {
 		p.setViewport(screen.width, "light")
 		p.settle()
 		p.checkWidth(screen.width)

@@ -336,7 +336,7 @@ func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 		err = req.draw(ctx, b.errorView(ctx, req, err))
 	}
 	if err == nil && late {
-		_, err = b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast)})
+		_, err = b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast), L: req.L})
 	}
 	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
 		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)

@@ -103,6 +103,7 @@ func (r *Request) draw(ctx context.Context, v View) error {
 	if v.empty() {
 		return nil
 	}
+	v.L = r.L
 	if r.ScreenMessageID != 0 && !v.AsNewMessage && !v.file() && v.Ask == nil {
 		err := r.bot.edit(ctx, r.Chat, r.ScreenMessageID, v, replyTimeout, true)
 		if !errors.Is(err, outbox.ErrGone) {

@@ -1,15 +1,10 @@
 package bot
 
 import (
-	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/BurntSushi/toml"
 	"github.com/go-telegram/bot/models"
 	"github.com/google/go-cmp/cmp"
-
-	"hstockbot/internal/sandbox/labels"
 )
 
 func TestFitRows(t *testing.T) {
@@ -40,55 +35,6 @@ func TestFitRows(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
-		}
-	}
-}
-
-// The estimated widths of the labels of all languages are near those of a phone's fonts.
-func TestLabelWidth(t *testing.T) {
-	ruler, err := labels.NewRuler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := regexp.MustCompile(`_button`)
-	for _, code := range []string{"ar", "bn-BD", "de", "en", "es", "fr", "hi", "ja", "ko", "pt", "pt-BR", "ru", "ur", "vi", "zh"} {
-		var messages map[string]any
-		if _, err := toml.DecodeFile("../locales/"+code+".toml", &messages); err != nil {
-			t.Fatal(err)
-		}
-		checked := 0
-		for id, text := range messages {
-			label, ok := text.(string)
-			if !ok || !names.MatchString(id) {
-				continue
-			}
-			checked++
-			if width, estimated := ruler.Width(label), labelWidth(label); estimated < 0.95*width-4 || estimated > 1.25*width+8 {
-				t.Errorf("%s: %q is %.0f points wide, estimated as %.0f", code, label, width, estimated)
-			}
-		}
-		if checked < 100 {
-			t.Errorf("%s has %d labels", code, checked)
-		}
-	}
-}
-
-// Lines without a letter of an Arabic message run from right to left, unless the message is
-// too long for the marks.
-func TestLinesOfArabic(t *testing.T) {
-	const mark, line = "\u200f", "مرحبا\n5"
-	for name, test := range map[string]struct {
-		view View
-		want string
-	}{
-		"Arabic":            {View{Text: line}, "مرحبا\n" + mark + "5"},
-		"English":           {View{Text: "Hello\n5"}, "Hello\n5"},
-		"as long as may be": {View{Text: strings.Repeat("م", MaxText-3) + "\n5"}, strings.Repeat("م", MaxText-3) + "\n" + mark + "5"},
-		"too long":          {View{Text: strings.Repeat("م", MaxText-2) + "\n5"}, strings.Repeat("م", MaxText-2) + "\n5"},
-		"a long caption":    {View{Text: strings.Repeat("م", maxCaption-2) + "\n5", Document: &Document{}}, strings.Repeat("م", maxCaption-2) + "\n5"},
-	} {
-		if got := test.view.html(); got != test.want {
-			t.Errorf("%s: %d bytes, want %d", name, len(got), len(test.want))
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 // View is what a handler returns to be shown. A View without Text, Document and Photo
 // draws nothing; its Toast still answers the tap.
 type View struct {
-	Text         string // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
+	Text         string             // HTML, at most 4096 UTF-16 units after entities (1024 with a file)
+	L            *locales.Localizer // the language of Text; nil: that of the request, or none
 	Keyboard     [][]models.InlineKeyboardButton
 	Picture      string    // URL, shown as a link preview above the text; "" = no preview
 	Document     *Document // sent as a new message with Text as its caption (Bot API: sendDocument)
@@ -80,11 +81,14 @@ func (v View) file() bool { return v.Document != nil || v.Photo != nil }
 // html returns the text with the marks of direction that its lines need, unless it is too
 // long for them.
 func (v View) html() string {
-	marked, most := locales.MarkLines(v.Text), MaxText
-	if v.file() {
-		most = maxCaption
+	if v.L == nil {
+		return v.Text
 	}
-	if Length(marked) > most {
+	marked, limit := v.L.MarkLines(v.Text), MaxText
+	if v.file() {
+		limit = maxCaption
+	}
+	if len(marked) > len(v.Text) && Length(marked) > limit {
 		return v.Text
 	}
 	return marked

@@ -326,7 +326,7 @@ func (n *Notifier) drawBasket(ctx context.Context, l *locales.Localizer, message
 	if err != nil || b.State != storage.BasketRunning || b.MessageID == 0 {
 		return err
 	}
-	return n.editBasket(ctx, b, basketView(l, b))
+	return n.editBasket(ctx, l, b, basketView(l, b))
 }
 
 func (n *Notifier) basketOf(ctx context.Context, message storage.Message) (storage.Basket, error) {
@@ -342,8 +342,8 @@ func (n *Notifier) basketOf(ctx context.Context, message storage.Message) (stora
 }
 
 // editBasket draws the card of a basket. One that the person has deleted is skipped.
-func (n *Notifier) editBasket(ctx context.Context, b storage.Basket, view bot.View) error {
-	err := n.Bot.Edit(ctx, b.UserID, int(b.MessageID), view)
+func (n *Notifier) editBasket(ctx context.Context, l *locales.Localizer, b storage.Basket, view bot.View) error {
+	err := n.edit(ctx, l, b.UserID, b.MessageID, view)
 	if errors.Is(err, outbox.ErrRejected) || errors.Is(err, outbox.ErrUncertain) {
 		return nil
 	}
@@ -358,7 +358,7 @@ func (n *Notifier) sendBasket(ctx context.Context, l *locales.Localizer, message
 	}
 	view := basketView(l, b)
 	if b.MessageID != 0 {
-		if err := n.editBasket(ctx, b, view); err != nil {
+		if err := n.editBasket(ctx, l, b, view); err != nil {
 			return err
 		}
 	}
@@ -367,7 +367,7 @@ func (n *Notifier) sendBasket(ctx context.Context, l *locales.Localizer, message
 		Text: title, Keyboard: view.Keyboard, Thread: b.Thread,
 		Document: &bot.Document{Name: "basket-" + b.ChangedAt.UTC().Format(time.DateOnly) + ".csv", Data: basketTable(l, b)},
 	}
-	_, err = n.Bot.Send(ctx, b.UserID, message.Priority, file)
+	_, err = n.send(ctx, l, message, file)
 	return err
 }
 

@@ -50,7 +50,7 @@ func (n *Notifier) DrawBroadcast(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	view := bot.View{Text: text, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isRunning(b))}
+	view := bot.View{Text: text, L: l, Keyboard: keyboards.BroadcastProgressKeyboard(l, b.ID, isRunning(b))}
 	err = n.Bot.Edit(ctx, b.ChatID, int(b.MessageID), view)
 	if errors.Is(err, outbox.ErrRejected) && !isRunning(b) {
 		// The author has deleted the message. The result is sent all the same.

@@ -85,7 +85,7 @@ func postView(l *locales.Localizer, username string, post news.Post, ratePer int
 	if post.More > 0 {
 		lines = append(lines, "", `<a href="`+start(startNews)+`">`+l.N("channel_post_more", post.More)+"</a>")
 	}
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.PostKeyboard(l, goods)}
+	return bot.View{Text: strings.Join(lines, "\n"), L: l, Keyboard: keyboards.PostKeyboard(l, goods)}
 }
 
 func postLink(address, name string) locales.HTML {

@@ -141,6 +141,7 @@ func (s *Screens) inlineCard(l *locales.Localizer, username string, item hstock.
 		Description: description,
 		Picture:     picture(item.ImageURL),
 		Message: bot.View{
+			L:        l,
 			Text:     "<b>" + locales.Escape(name) + "</b>\n" + l.T(id, args),
 			Keyboard: keyboards.CardKeyboard(l, username, item.Service),
 			Picture:  picture(item.ImageURL),

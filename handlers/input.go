@@ -17,25 +17,26 @@ import (
 	"hstockbot/internal/hstock"
 )
 
-// parseAmount parses a whole number of at most 18 digits of any script. Spaces,
-// commas and dots are accepted as separators of groups of three digits, or of two before
+// parseAmount parses a whole number of at most 18 digits of any script. Spaces, commas and
+// dots are accepted as separators of groups of three digits, and commas of groups of two before
 // the last three, as in India: "1,500" is 1500, "1,50,000" is 150000, and "1.5" is not accepted.
 func parseAmount(text string) (int64, bool) {
 	var groups []string
-	group := strings.Builder{}
-	for _, r := range norm.NFKC.String(strings.TrimSpace(text)) {
+	group, commas := strings.Builder{}, true
+	for _, r := range norm.NFKC.String(strings.TrimSpace(withoutDirections(text))) {
 		switch value, isDigit := digit(r); {
 		case isDigit:
 			group.WriteByte(value)
 		case r == ' ' || r == ',' || r == '.' || r == '\'' || r == '’' || r == '٬' || r == '，':
 			groups = append(groups, group.String())
 			group.Reset()
+			commas = commas && r == ','
 		default:
 			return 0, false
 		}
 	}
 	groups = append(groups, group.String())
-	if !areGroups(groups, 3) && !areGroups(groups, 2) {
+	if !isGrouped(groups, 3) && !(commas && isGrouped(groups, 2)) {
 		return 0, false
 	}
 	digits := strings.Join(groups, "")
@@ -46,37 +47,40 @@ func parseAmount(text string) (int64, bool) {
 	return n, err == nil
 }
 
-// areGroups reports whether these are the groups of a number: the last one of three digits,
+// isGrouped reports whether these are the groups of a number: the last one of three digits,
 // those before of size. A single one has any length.
-func areGroups(groups []string, size int) bool {
-	if len(groups) == 1 {
+func isGrouped(groups []string, size int) bool {
+	last := len(groups) - 1
+	if last == 0 {
 		return groups[0] != ""
 	}
-	for i, g := range groups {
-		switch {
-		case i == 0:
-			if g == "" || len(g) > size {
-				return false
-			}
-		case i == len(groups)-1:
-			if len(g) != 3 {
-				return false
-			}
-		case len(g) != size:
+	for _, g := range groups[1:last] {
+		if len(g) != size {
 			return false
 		}
 	}
-	return true
+	return groups[0] != "" && len(groups[0]) <= size && len(groups[last]) == 3
+}
+
+// withoutDirections removes the marks of direction that a message in Arabic or Urdu has, and
+// what is copied from one.
+func withoutDirections(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // parseExternalID parses the id of an order, with or without # before it: a number of any
 // script, also with separators, or another text with a digit and without spaces.
 func parseExternalID(text string) (string, bool) {
-	id := hstock.ParseOrderID(asciiDigits(text))
+	id := hstock.ParseOrderID(asciiDigits(withoutDirections(text)))
 	if id != "" && isDigits(id) {
 		return id, true
 	}
-	if n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(text), "#")); ok && n > 0 {
+	if n, ok := parseAmount(strings.TrimPrefix(strings.TrimSpace(withoutDirections(text)), "#")); ok && n > 0 {
 		return strconv.FormatInt(n, 10), true
 	}
 	return id, id != ""
@@ -97,12 +101,12 @@ func asciiDigits(text string) string {
 }
 
 // parsePrice parses an amount of money above 0 with at most 18 digits of any script,
-// a comma or a point before the decimals, and optional currency signs around it, also
-// "US$".
+// a comma or a point before the decimals, and optional currency signs around it, and
+// "US$" before it.
 // "1,500" is 1.5: the answer shows the price that was understood.
 func parsePrice(text string) (decimal.Decimal, bool) {
 	const maxDigits = 18
-	text = strings.TrimSpace(norm.NFKC.String(text))
+	text = strings.TrimSpace(norm.NFKC.String(withoutDirections(text)))
 	if strings.HasPrefix(text, "US$") {
 		text = strings.TrimPrefix(text, "US")
 	}

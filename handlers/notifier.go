@@ -95,14 +95,14 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 		return 0, err
 	}
 	view.Thread, view.Silent = thread, n.silent(message.Kind)
-	sent, err := n.Bot.Send(ctx, message.UserID, message.Priority, view)
+	sent, err := n.send(ctx, l, message, view)
 	if errors.Is(err, outbox.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
 		// Telegram may reject what is in the text, but not the bytes of a file.
 		if view, err = n.view(ctx, l, message, true); err != nil {
 			return 0, err
 		}
 		view.Thread = thread
-		_, err = n.Bot.Send(ctx, message.UserID, message.Priority, view)
+		_, err = n.send(ctx, l, message, view)
 	}
 	if err == nil && message.Kind == orders.MessageGoods && view.Document != nil {
 		n.sendColumns(ctx, l, message, thread)
@@ -114,6 +114,18 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 		messageID = int64(sent)
 	}
 	return messageID, err
+}
+
+// send sends a view of a message in the language of its person.
+func (n *Notifier) send(ctx context.Context, l *locales.Localizer, message storage.Message, view bot.View) (messageID int, err error) {
+	view.L = l
+	return n.Bot.Send(ctx, message.UserID, message.Priority, view)
+}
+
+// edit draws a message of a person's in their language.
+func (n *Notifier) edit(ctx context.Context, l *locales.Localizer, userID, messageID int64, view bot.View) error {
+	view.L = l
+	return n.Bot.Edit(ctx, userID, int(messageID), view)
 }
 
 // getsReport reports whether a person may still get a message about alerts.
@@ -167,7 +179,7 @@ func (n *Notifier) sendColumns(ctx context.Context, l *locales.Localizer, messag
 	}
 	if err == nil && view.Document != nil {
 		view.Thread, view.ReplyTo = thread, order.MessageID
-		_, err = n.Bot.Send(ctx, message.UserID, message.Priority, view)
+		_, err = n.send(ctx, l, message, view)
 	}
 	if err != nil {
 		n.Log.Warn("columns of goods not sent", "order", order.ExternalID, "error", err)
@@ -199,7 +211,7 @@ func (n *Notifier) drawPhone(ctx context.Context, l *locales.Localizer, phone or
 	if phone.MessageID == 0 {
 		return nil
 	}
-	err := n.Bot.Edit(ctx, phone.UserID, int(phone.MessageID), phoneView(l, phone))
+	err := n.edit(ctx, l, phone.UserID, phone.MessageID, phoneView(l, phone))
 	if errors.Is(err, outbox.ErrRejected) || errors.Is(err, outbox.ErrUncertain) {
 		return nil
 	}
@@ -220,7 +232,7 @@ func (n *Notifier) redrawCard(ctx context.Context, l *locales.Localizer, message
 			return ignore(err, storage.ErrNotFound)
 		}
 	}
-	err = n.Bot.Edit(ctx, message.UserID, messageID, view)
+	err = n.edit(ctx, l, message.UserID, int64(messageID), view)
 	if errors.Is(err, outbox.ErrRejected) {
 		return nil
 	}

@@ -232,8 +232,7 @@ func stateText(l *locales.Localizer, o storage.Order) string {
 	return stateIcon(o.State) + " " + stateWord(l, o)
 }
 
-// stateWord translates an order's state. A state that is not documented is shown in
-// the marketplace's own words.
+// stateWord translates an order's state.
 func stateWord(l *locales.Localizer, o storage.Order) string {
 	switch o.State {
 	case storage.OrderPartial:
@@ -259,7 +258,7 @@ func stateWord(l *locales.Localizer, o storage.Order) string {
 }
 
 // openStateWord translates the status that the marketplace gave last, for an order that is
-// still followed.
+// still followed. A status that is not known is shown in the marketplace's own words.
 func openStateWord(l *locales.Localizer, o storage.Order) string {
 	if o.Kind == storage.KindSMS {
 		switch hstock.ParseSMSState(o.RawStatus) {

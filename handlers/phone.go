@@ -134,8 +134,8 @@ func endedID(o storage.Order) string {
 	}
 }
 
-// endedInOtherWords reports whether a rental has ended in a word of the marketplace's
-// that has no translation ("BANNED").
+// endedInOtherWords reports whether a rental has ended for a reason that only the
+// marketplace's word tells ("BANNED").
 func endedInOtherWords(o storage.Order) bool {
 	return o.Kind == storage.KindSMS && o.State == storage.OrderExpired && hstock.ParseSMSState(o.RawStatus) == hstock.SMSEnded
 }

@@ -59,7 +59,7 @@ func (n *Notifier) PostReport(ctx context.Context, chat, thread int64, m storage
 	if err != nil {
 		return err
 	}
-	view.Keyboard, view.Thread = nil, thread
+	view.Keyboard, view.Thread, view.L = nil, thread, n.roomLocalizer()
 	_, err = n.Bot.Post(ctx, chat, outbox.PriorityStatus, view)
 	return err
 }
@@ -67,7 +67,7 @@ func (n *Notifier) PostReport(ctx context.Context, chat, thread int64, m storage
 // PostLine implements room.Poster. The line makes no sound. A stop does not cut it off: it
 // would be posted again.
 func (n *Notifier) PostLine(ctx context.Context, chat, thread int64, p storage.RoomPurchase) (messageID int64, err error) {
-	view := bot.View{Text: roomLine(n.roomLocalizer(), p), Thread: thread, Silent: true}
+	view := bot.View{Text: roomLine(n.roomLocalizer(), p), L: n.roomLocalizer(), Thread: thread, Silent: true}
 	if p.MessageID != 0 {
 		return p.MessageID, n.Bot.EditPost(ctx, chat, int(p.MessageID), view)
 	}
@@ -148,7 +148,7 @@ func (n *Notifier) PostDaily(ctx context.Context, chat, thread int64, day time.T
 			ofDay = append(ofDay, c)
 		}
 	}
-	view := bot.View{Text: l.T("room_daily", locales.Args{"Day": isoDay(l, day), "Orders": l.Number(int64(bought)), "Sum": sums(l, spentSince(ofDay, day))}), Thread: thread}
+	view := bot.View{Text: l.T("room_daily", locales.Args{"Day": isoDay(l, day), "Orders": l.Number(int64(bought)), "Sum": sums(l, spentSince(ofDay, day))}), L: l, Thread: thread}
 	if len(spentSince(ofDay, day)) == 0 {
 		view.Text = l.T("room_daily_none", locales.Args{"Day": isoDay(l, day), "Orders": l.Number(int64(bought))})
 	}

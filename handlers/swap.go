@@ -190,7 +190,7 @@ func (n *Notifier) sendSwap(ctx context.Context, l *locales.Localizer, message s
 	if view.Thread, err = n.DB.ThreadOf(ctx, message.UserID, message.PurchaseID, message.OrderID); err != nil {
 		return err
 	}
-	_, err = n.Bot.Send(ctx, message.UserID, message.Priority, view)
+	_, err = n.send(ctx, l, message, view)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"hstockbot/internal/labelwidth"
 	"hstockbot/locales"
 )
 
@@ -42,13 +43,17 @@ func column(l *locales.Localizer, items []Item) Rows {
 	return rows
 }
 
-// grid returns rows of two items, as far as they fit.
-func grid(l *locales.Localizer, items []Item) Rows {
-	var buttons []Button
+// grid returns rows of two items, or of one where two do not fit beside each other.
+func grid(l *locales.Localizer, items []Item) (rows Rows) {
 	for _, item := range items {
-		buttons = append(buttons, item.button(l))
+		button, last := item.button(l), len(rows)-1
+		if last >= 0 && len(rows[last]) == 1 && labelwidth.Fit(rows[last][0].Text, button.Text) {
+			rows[last] = append(rows[last], button)
+			continue
+		}
+		rows = append(rows, []Button{button})
 	}
-	return inRows(2, buttons)
+	return rows
 }
 
 func inRows(perRow int, buttons []Button) Rows { return slices.Collect(slices.Chunk(buttons, perRow)) }

@@ -2,6 +2,7 @@ package locales
 
 import (
 	"html"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -44,14 +45,14 @@ func changesDirection(r rune) bool {
 	return unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko)
 }
 
-// MarkLines begins lines of a message in a right-to-left language with a mark where their
-// direction would be another one: Telegram's apps take it from the first letter outside of
-// isolates (as Unicode's bidirectional algorithm does). These are the lines that have no
+// MarkLines begins lines of HTML with a mark where they would not have the direction of the
+// language: Telegram's apps take it from the first letter outside of isolates (as Unicode's
+// bidirectional algorithm does). In a right-to-left language these are the lines that have no
 // letter there, such as a price, and those of the language that begin with a name in Latin
-// letters. A line of other scripts only keeps its direction. What people copy (code, pre), and
-// messages in other languages, stay as they are.
-func MarkLines(text string) string {
-	if !isRightToLeft(text) {
+// letters. A line of other scripts only keeps its direction. What people copy (code, pre)
+// stays as it is.
+func (l *Localizer) MarkLines(text string) string {
+	if !l.rightToLeft {
 		return text
 	}
 	var result strings.Builder
@@ -61,7 +62,11 @@ func MarkLines(text string) string {
 			result.WriteByte('\n')
 		}
 		visible, endsCopied := visibleText(line, copied)
-		if !copied && needsMark(visible) {
+		if !copied && !strings.HasPrefix(line, "<pre") && needsMark(visible) {
+			if quote := blockquote.FindString(line); quote != "" { // a mark before it would be a line of its own
+				result.WriteString(quote)
+				line = line[len(quote):]
+			}
 			result.WriteString(rightToLeftMark)
 		}
 		copied = endsCopied
@@ -70,23 +75,7 @@ func MarkLines(text string) string {
 	return result.String()
 }
 
-// isRightToLeft reports whether a message is in a right-to-left language: only there
-// Isolate isolates, or a line begins with one of its letters.
-func isRightToLeft(html string) bool {
-	if strings.Contains(html, leftToRightIsolate) {
-		return true
-	}
-	if !strings.ContainsFunc(html, changesDirection) {
-		return false
-	}
-	for line := range strings.SplitSeq(html, "\n") {
-		visible, _ := visibleText(line, false)
-		if first, _ := directions(visible); first == bidi.R || first == bidi.AL {
-			return true
-		}
-	}
-	return false
-}
+var blockquote = regexp.MustCompile(`^<blockquote[^>]*>`)
 
 // visibleText returns the text of a line of HTML, and whether it ends within a code or pre.
 func visibleText(line string, copied bool) (text string, endsCopied bool) {

@@ -44,6 +44,7 @@ func TestMarkLines(t *testing.T) {
 		name  = firstStrongIsolate + "Netflix" + popIsolate
 		price = leftToRightIsolate + "$5" + popIsolate
 	)
+	b := loadAll(t)
 	for text, want := range map[string]string{
 		"مرحبا " + name:           "مرحبا " + name,
 		name + " مرحبا":           name + " مرحبا", // its first letter outside of the isolate
@@ -52,19 +53,23 @@ func TestMarkLines(t *testing.T) {
 		name + "\nمرحبا\n" + name: mark + name + "\nمرحبا\n" + mark + name,
 		"":                        "",
 		"مرحبا\n\nمرحبا":          "مرحبا\n\nمرحبا",
-		"مرحبا\nHStockPlus لا يستجيب":                                "مرحبا\n" + mark + "HStockPlus لا يستجيب",
-		"مرحبا\n<b>" + name + "</b> × 5":                             "مرحبا\n" + mark + "<b>" + name + "</b> × 5",
-		"مرحبا\nA text of the seller’s":                              "مرحبا\nA text of the seller’s",
-		"مرحبا\n&lt;5&gt;":                                           "مرحبا\n" + mark + "&lt;5&gt;",
-		"مرحبا\n<pre>1\n2</pre>\n3":                                  "مرحبا\n" + mark + "<pre>1\n2</pre>\n" + mark + "3", // what is copied has no mark
-		"مرحبا\n1 <code>2\n3</code> 4\n5":                            "مرحبا\n" + mark + "1 <code>2\n3</code> 4\n" + mark + "5",
-		"مرحبا\n" + mark + "🛍 " + name:                               "مرحبا\n" + mark + "🛍 " + name,
-		"مرحبا\n<tg-time unix=\"1\">5</tg-time>":                     "مرحبا\n" + mark + "<tg-time unix=\"1\">5</tg-time>",
-		"Hello " + firstStrongIsolate + "مرحبا" + popIsolate + "\n5": "Hello " + firstStrongIsolate + "مرحبا" + popIsolate + "\n5",
-		"Hello\n5": "Hello\n5",
+		"مرحبا\nHStockPlus لا يستجيب":              "مرحبا\n" + mark + "HStockPlus لا يستجيب",
+		"مرحبا\n<b>" + name + "</b> × 5":           "مرحبا\n" + mark + "<b>" + name + "</b> × 5",
+		"مرحبا\nA text of the seller’s":            "مرحبا\nA text of the seller’s",
+		"مرحبا\n&lt;5&gt;":                         "مرحبا\n" + mark + "&lt;5&gt;",
+		"مرحبا\n<pre>1\n2</pre>\n3":                "مرحبا\n<pre>1\n2</pre>\n" + mark + "3", // what is copied has no mark, and no line before it
+		"مرحبا\n1 <code>2\n3</code> 4\n5":          "مرحبا\n" + mark + "1 <code>2\n3</code> 4\n" + mark + "5",
+		"<blockquote expandable>5\n6</blockquote>": "<blockquote expandable>" + mark + "5\n" + mark + "6</blockquote>",
+		"مرحبا\n" + mark + "🛍 " + name:             "مرحبا\n" + mark + "🛍 " + name,
+		"مرحبا\n<tg-time unix=\"1\">5</tg-time>":   "مرحبا\n" + mark + "<tg-time unix=\"1\">5</tg-time>",
 	} {
-		if got := MarkLines(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
+		for _, code := range []string{"ar", "ur"} {
+			if got := b.Localizer(code).MarkLines(text); got != want {
+				t.Errorf("%s: %q becomes %q, want %q", code, text, got, want)
+			}
+		}
+		if got := b.Localizer("en").MarkLines(text); got != text {
+			t.Errorf("English: %q becomes %q", text, got)
 		}
 	}
 }

@@ -37,10 +37,11 @@
 // # Formats
 //
 // Money is exact and never rounded. Digits are 0-9 and the decimal mark is a
-// point in every language; numberrules.go has what differs. In Arabic and Urdu, which are written from right to
-// left, prices, numbers, ids and codes are isolated (Localizer.Isolate),
-// names are isolated in their own direction (Localizer.Name), and lines that would
-// run from left to right begin with a mark (MarkLines). Flags and country
+// point in every language; numberrules.go has what differs. In Arabic and Urdu,
+// which are written from right to left, prices, numbers, ids and codes are
+// isolated (Localizer.Isolate), names are isolated in their own direction
+// (Localizer.Name), and lines that would run from left to right begin with a
+// mark (Localizer.MarkLines). Flags and country
 // names come from ISO 3166 and CLDR.
 //
 // The package contains nothing of Telegram but its HTML, and no shop logic.

@@ -3,6 +3,7 @@ package locales
 import (
 	"cmp"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -88,6 +89,9 @@ func loadFile(fsys fs.FS, name, code string) (*Localizer, error) {
 	tag, err := language.Parse(cmp.Or(regionalTags[code], code))
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := numberRules[code]; !ok {
+		return nil, errors.New("its language has no number rule")
 	}
 	bundle := i18n.NewBundle(tag)
 	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)

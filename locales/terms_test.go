@@ -23,12 +23,17 @@ var quoted = regexp.MustCompile(`“\{\{\.([A-Za-z]+)\}\}”`)
 func TestQuotedNames(t *testing.T) {
 	all := readFiles(t)
 	others, code := regexp.MustCompile(`[“”„«»「」『』"]`), regexp.MustCompile(`<code>.*?</code>|<[^>]*>`)
+	found := 0
 	for _, f := range all {
 		open, end := quotes[f.code][0], quotes[f.code][1]
+		if open == "" {
+			t.Errorf("%s has no quotation marks", f.code)
+		}
 		for _, id := range f.ids {
 			names := quoted.FindAllStringSubmatch(all[0].messages[id][forms[other]], -1)
 			for form, text := range f.messages[id] {
 				for _, name := range names {
+					found++
 					if want := open + "{{." + name[1] + "}}" + end; !strings.Contains(text, want) {
 						t.Errorf("%s: %s.%s has no %s", f.code, id, form, want)
 					}
@@ -40,6 +45,9 @@ func TestQuotedNames(t *testing.T) {
 				}
 			}
 		}
+	}
+	if found < 20*len(all) {
+		t.Errorf("only %d names are quoted", found)
 	}
 }
 

@@ -163,6 +163,38 @@ func TestDocumentCommandsAndTests(t *testing.T) {
 	}
 }
 
+// TestSecurityPromises: each promise names tests, and each of them is in the package of its
+// row. Rows without a promise or a package have those of the row above.
+func TestSecurityPromises(t *testing.T) {
+	t.Chdir(repository)
+	folder, rows := "", 0
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) ?\| (.*?) ?\| (.*?) ?\|$`).FindAllStringSubmatch(readFile(t, "SECURITY.md"), -1) {
+		promise, tests := row[1], matches(row[3], "`(Test[A-Z]\\w*)`")
+		if packages := matches(row[2], "`(.*)`"); len(packages) > 0 {
+			folder = strings.Replace(packages[0], "main", ".", 1)
+		}
+		if len(tests) == 0 {
+			if row[2] != "" && promise != "promise" {
+				t.Errorf("%q has no test", promise)
+			}
+			continue
+		}
+		rows++
+		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var source strings.Builder
+		for _, file := range files {
+			source.WriteString(readFile(t, file))
+		}
+		checkNames(t, "SECURITY.md, "+folder, "test", tests, matches(source.String(), `(?m)^func (Test\w+)\(`))
+	}
+	if rows < 60 {
+		t.Errorf("%d promises have tests", rows)
+	}
+}
+
 func TestDocumentSettings(t *testing.T) {
 	t.Chdir(repository)
 	var names []string

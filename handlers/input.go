@@ -36,7 +36,7 @@ func parseAmount(text string) (int64, bool) {
 		}
 	}
 	groups = append(groups, group.String())
-	if !isGrouped(groups, 3) && !(commas && isGrouped(groups, 2)) {
+	if !isGrouped(groups, 3) && (!commas || !isGrouped(groups, 2)) {
 		return 0, false
 	}
 	digits := strings.Join(groups, "")

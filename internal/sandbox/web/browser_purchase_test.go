@@ -134,7 +134,7 @@ func loseAnswer(t *testing.T, _ *testDemo, p *tab) {
 	anna.send("999999")
 	anna.awaitMessage("can’t find an order with this number")
 	anna.send(order)
-	anna.awaitMessage("Is this your order for Gmail Account - USA × 2?")
+	anna.awaitMessage("Is this your order for “Gmail Account - USA” × 2?")
 	anna.tap("✅ Yes, this is it")
 	p.awaitToast("Added to your orders")
 	if goods := anna.goods(anna.awaitMessage("Order #" + order + " delivered")); len(goods) != 2 {

@@ -26,11 +26,6 @@ import (
 const (
 	hookSecret = "hook-secret-0123"
 	copies     = 3
-	// copiesDeadline is the longest time until everything is told after the last kill.
-	copiesDeadline = 25 * time.Second
-	// failoverDeadline is that after the database's server was lost: a purchase whose
-	// outcome could not be stored then waits for the end of its lease.
-	failoverDeadline = 90 * time.Second
 )
 
 // copyOf is one copy of the program, which is started again when it ends.
@@ -117,7 +112,7 @@ func freeAddress(t *testing.T) string {
 func (c *crashWorld) awaitChanges(times int) {
 	changes, cancel := c.telegram.Subscribe()
 	defer cancel()
-	deadline := time.NewTimer(copiesDeadline)
+	deadline := time.NewTimer(crashDeadline)
 	defer deadline.Stop()
 	for range times {
 		select {
@@ -147,7 +142,6 @@ func TestCopiesKilledUnderLoad(t *testing.T) {
 		stopped = time.Minute
 	}
 	c := newCrashWorld(t)
-	c.deadline = copiesDeadline
 	for _, b := range c.people {
 		b.mayFail = true
 	}
@@ -201,10 +195,10 @@ func TestCopiesKilledUnderLoad(t *testing.T) {
 		one.signal(t, syscall.SIGKILL)
 	}
 	began := time.Now()
-	timeout := time.AfterFunc(failoverDeadline, cancel)
+	timeout := time.AfterFunc(crashDeadline, cancel)
 	end()
-	c.awaitDeliveries(began.Add(failoverDeadline))
-	c.awaitOutcomes(began.Add(failoverDeadline))
+	c.awaitDeliveries(began.Add(crashDeadline))
+	c.awaitOutcomes(began.Add(crashDeadline))
 	timeout.Stop()
 	c.check()
 	c.report(kills, append(takeovers, time.Since(began)), time.Since(began))

@@ -34,7 +34,7 @@ func TestFailoverUnderLoad(t *testing.T) {
 		b.mayFail = true
 	}
 	c.start()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), crashDeadline)
 	defer cancel()
 	end := c.buy(ctx)
 	c.awaitAdds(ctx, purchases/2)
@@ -43,8 +43,8 @@ func TestFailoverUnderLoad(t *testing.T) {
 	answered := c.awaitAnswers(time.Now())
 	c.awaitAdds(ctx, purchases)
 	end()
-	c.awaitDeliveries(time.Now().Add(failoverDeadline))
-	c.awaitOutcomes(time.Now().Add(failoverDeadline))
+	c.awaitDeliveries(time.Now().Add(crashDeadline))
+	c.awaitOutcomes(time.Now().Add(crashDeadline))
 	c.check()
 	keys, err := storage.ParseKeys(testworld.SecretKey)
 	testworld.Must(t, err)

@@ -113,7 +113,7 @@ func (r *release) start(t *testing.T) {
 	case err := <-r.ended:
 		r.command = nil
 		t.Fatalf("the program ends at its start: %v", err)
-	case <-time.After(copiesDeadline):
+	case <-time.After(crashDeadline):
 		t.Fatal("the program does not start")
 	}
 }
@@ -204,7 +204,6 @@ func TestRollingUpgrade(t *testing.T) {
 	older, present := &release{program: buildProgramBefore(t)}, &release{program: buildProgram(t)}
 	database := pgtest.Empty(t)
 	c := newCrashWorld(t)
-	c.deadline = copiesDeadline
 	deal := &dealer{client: http.Client{Timeout: time.Second}}
 	hook := httptest.NewTLSServer(deal)
 	t.Cleanup(func() {
@@ -256,11 +255,11 @@ func TestRollingUpgrade(t *testing.T) {
 			return
 		}
 	}
-	timeout := time.AfterFunc(copiesDeadline, cancel)
+	timeout := time.AfterFunc(crashDeadline, cancel)
 	endReading()
 	endBuying()
 	timeout.Stop()
-	c.awaitDeliveries(time.Now().Add(copiesDeadline))
+	c.awaitDeliveries(time.Now().Add(crashDeadline))
 	older.end(t, syscall.SIGTERM)
 	c.check()
 	for _, b := range c.people {

@@ -2,6 +2,8 @@ package broadcasts_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,15 +17,17 @@ import (
 func (w *world) stepClock(by time.Duration) {
 	w.T.Helper()
 	synctest.Wait()
+	var steps strings.Builder
 	for table, columns := range map[string][]string{
 		"broadcasts":           {"created_at", "confirmed_at", "started_at", "lease_until"},
 		"broadcast_recipients": {"next_try_at"},
 		"users":                {"created_at"},
 	} {
 		for _, column := range columns {
-			w.Exec(`UPDATE `+table+` SET `+column+` = `+column+` - ? WHERE `+column+` > 0`, by.Milliseconds())
+			fmt.Fprintf(&steps, "UPDATE %[1]s SET %[2]s = %[2]s - %[3]d WHERE %[2]s > 0;\n", table, column, by.Milliseconds())
 		}
 	}
+	w.Exec(steps.String())
 	w.set.Add(int64(by))
 }
 

@@ -1,6 +1,8 @@
 package orders_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +20,7 @@ func (w *world) wall() time.Time { return time.Now().Add(time.Duration(w.set.Loa
 func (w *world) stepClock(by time.Duration) {
 	w.t.Helper()
 	synctest.Wait()
+	var steps strings.Builder
 	for table, columns := range map[string][]string{
 		"orders":    {"created_at", "updated_at", "closed_at", "next_poll_at", "last_poll_at", "lease_until", "expires_at", "notified_at", "delivered_at", "cancel_sent_at"},
 		"purchases": {"created_at", "expires_at", "sent_at", "settled_at", "lease_until", "next_check_at"},
@@ -27,9 +30,10 @@ func (w *world) stepClock(by time.Duration) {
 		"outbox":    {"created_at", "next_try_at", "lease_until", "sent_at"},
 	} {
 		for _, column := range columns {
-			w.Exec(`UPDATE `+table+` SET `+column+` = `+column+` - ? WHERE `+column+` > 0`, by.Milliseconds())
+			fmt.Fprintf(&steps, "UPDATE %[1]s SET %[2]s = %[2]s - %[3]d WHERE %[2]s > 0;\n", table, column, by.Milliseconds())
 		}
 	}
+	w.Exec(steps.String())
 	w.set.Add(int64(by))
 	w.Market.SetClock(-time.Duration(w.set.Load()), false)
 }

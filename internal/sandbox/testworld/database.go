@@ -101,13 +101,32 @@ func OpenDB(t testing.TB, path string) *storage.DB {
 // raw calls do with the database at a path, without the storage package.
 func raw(tb testing.TB, path string, do func(db *sqlx.DB) error) {
 	tb.Helper()
-	driver, source := "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)"
 	if pgtest.Wanted() {
-		driver, source = "pgx", DatabaseURL(tb, path)
+		Must(tb, do(rawPostgres(tb, path)))
+		return
 	}
-	db, err := sqlx.Open(driver, source)
+	db, err := sqlx.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	Must(tb, err)
 	Must(tb, errors.Join(do(db), db.Close()))
+}
+
+// rawPools are open until their tests end: PostgreSQL needs longer for a new connection
+// than for most of what tests ask it.
+var rawPools sync.Map // *sqlx.DB, by the path of the database
+
+func rawPostgres(tb testing.TB, path string) *sqlx.DB {
+	tb.Helper()
+	if db, ok := rawPools.Load(path); ok {
+		return db.(*sqlx.DB)
+	}
+	db, err := sqlx.Open("pgx", DatabaseURL(tb, path))
+	Must(tb, err)
+	rawPools.Store(path, db)
+	tb.Cleanup(func() {
+		rawPools.Delete(path)
+		Must(tb, db.Close())
+	})
+	return db
 }
 
 // Exec changes the world's database without the storage package.

@@ -278,12 +278,14 @@ func (c *smsCode) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// phone is a phone number, in the marketplace's spelling.
+// phone is a phone number, in the marketplace's spelling. It is empty if a character could
+// not be read: without it, it would be another number.
 type phone string
 
 func (p *phone) UnmarshalJSON(data []byte) error {
-	s := sanitize(plainDigits(strings.TrimSpace(scalar(data))))
-	if *p = phone(s); isPlaceholder(s) {
+	given := scalar(data)
+	s := sanitize(plainDigits(strings.TrimSpace(given)))
+	if *p = phone(s); isPlaceholder(s) || strings.ContainsRune(given, utf8.RuneError) {
 		*p = ""
 	}
 	return nil

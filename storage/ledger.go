@@ -157,23 +157,13 @@ func (o ledgerOrder) reported(currency string) (decimal.Decimal, bool) {
 	return decimal.Max(o.Charge.Decimal, decimal.Zero), true
 }
 
-// givesBack reports whether the marketplace refunds what was not delivered.
-func (o ledgerOrder) givesBack() bool {
-	switch o.State {
-	case OrderCancelled, OrderRefunded, OrderExpired, OrderFailed, OrderPartial:
-		return true
-	default:
-		return false
-	}
-}
-
 // beforeRefund returns what a closed order was charged before a refund that has left cost: its
 // price, where the marketplace does not say.
 func (o ledgerOrder) beforeRefund(cost, price decimal.Decimal) decimal.Decimal {
 	switch {
 	case o.State == OrderRefunded && o.Charge.Valid && o.Charge.Decimal.IsPositive():
 		return o.Charge.Decimal
-	case o.givesBack():
+	case o.State.GivesBack():
 		return decimal.Max(cost, price)
 	default:
 		return cost
@@ -183,7 +173,7 @@ func (o ledgerOrder) beforeRefund(cost, price decimal.Decimal) decimal.Decimal {
 // withoutCharge returns what a closed order has cost whose charge the marketplace does not
 // say: its price, less that of the pieces that were certainly not delivered.
 func (o ledgerOrder) withoutCharge(price decimal.Decimal) decimal.Decimal {
-	if !o.givesBack() || o.Quantity <= 0 {
+	if !o.State.GivesBack() || o.Quantity <= 0 {
 		return price
 	}
 	delivered := o.Delivered // of a phone, of which there is one, codes

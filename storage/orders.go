@@ -36,6 +36,16 @@ const (
 	OrderStale OrderState = "stale"
 )
 
+// GivesBack reports whether the marketplace refunds what was not delivered.
+func (s OrderState) GivesBack() bool {
+	switch s {
+	case OrderCancelled, OrderRefunded, OrderExpired, OrderFailed, OrderPartial:
+		return true
+	default:
+		return false
+	}
+}
+
 // Order is an order of the marketplace.
 type Order struct {
 	ID             int64               `db:"id"`

@@ -177,3 +177,60 @@ func TestAllowanceHoldsTheLargerReading(t *testing.T) {
 		}
 	})
 }
+
+// A charge that was read before a refund is not what an order has cost after it.
+func TestAllowanceDoesNotPayForWhatWasGivenBack(t *testing.T) {
+	const charged = `,"charge":"2.50","currency":"USD"`
+	for name, test := range map[string]struct {
+		service, quantity int64
+		end               string // the answer
+		want              string // what is available of 20 then
+	}{
+		"cancelled":                 {market.GmailUSA, 2, `{"status":"Canceled"}`, "20"},
+		"cancelled, with a charge":  {market.GmailUSA, 2, `{"status":"Canceled","charge":"0.50"}`, "19.45"},
+		"cancelled, one came":       {market.GmailUSA, 2, `{"status":"Canceled","accounts":["a:1"]}`, "18.62"},
+		"refunded":                  {market.GmailUSA, 2, `{"status":"Refunded"}`, "20"},
+		"failed":                    {market.GmailUSA, 2, `{"status":"Fail"}`, "20"},
+		"partial, the rest to come": {market.GmailUSA, 2, `{"status":"Partial","accounts":["a:1"]}`, "17.25"},
+		"completed":                 {market.GmailUSA, 2, `{"status":"Completed","accounts":["a:1","b:2"]}`, "17.25"},
+		"partial SMM":               {market.InstagramFollowers, 5000, `{"status":"Partial","remains":4000}`, "19.45"},
+		"completed SMM":             {market.InstagramFollowers, 5000, `{"status":"Completed","remains":0}`, "17.25"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.addHouse(clara)
+				testworld.Must(t, w.db.SetSetting(t.Context(), storage.SMMRateConfirmedSetting(1000), "1"))
+				w.answers("status", `{"status":"In progress"`+charged+`}`)
+				order := w.confirm(w.draftFor(clara, test.service, test.quantity)).Orders[0]
+				for _, answer := range []string{`{"status":"In progress"` + charged + `}`, test.end, test.end} {
+					w.answers("status", answer)
+					testworld.Pass(5 * time.Second)
+					_, err := w.service.Refresh(t.Context(), clara, order.ID)
+					testworld.Must(t, err)
+				}
+				w.wantAvailable(test.end, clara, test.want)
+			})
+		})
+	}
+	for name, test := range map[string]struct {
+		end, want string
+	}{
+		"phone cancelled":  {`{"status":"canceled"}`, "20"},
+		"phone refunded":   {`{"status":"refunded"}`, "20"},
+		"phone expired":    {`{"status":"expired"}`, "20"},
+		"phone with code":  {`{"status":"completed","code":"123456"}`, "19.01"},
+		"code, then ended": {`{"status":"canceled","code":"123456"}`, "19.01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(_ *testing.T, w *world) {
+				w.annaPaysWithAllowance("20")
+				w.rent(1)
+				testworld.Pass(10 * time.Second)
+				w.answers("sms_status", test.end)
+				w.answers("sms_code", test.end)
+				testworld.Pass(6 * time.Minute) // a code may come late
+				w.wantAvailable(test.end, anna, test.want)
+			})
+		})
+	}
+}

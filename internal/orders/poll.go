@@ -163,6 +163,7 @@ func (s *Service) stopPolling(ctx context.Context, order storage.Order) {
 	default:
 		last.State = storage.OrderStale
 	}
+	last.Charge = chargeAfter(order, last, decimal.NullDecimal{})
 	_, _, err := s.db.UpdateOrder(ctx, last, deliveryTime(order, last, false), nil, func(o storage.Order, fresh []redact.Secret) ([]storage.Message, error) {
 		if o.Kind == storage.KindSMS {
 			return rentalMessages(order, o, nil, now, swapAfter)
@@ -336,14 +337,11 @@ func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (
 // afterStatus returns the order after an answer. f says when to poll it next. Its Delivered and Replaced are counted
 // by storage, which knows what was delivered before.
 func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Time) storage.Order {
-	sinceLast := now.Sub(o.UpdatedAt)
+	before := o
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
 	o.RawStatus = status.RawStatus
-	if status.Charge.Valid {
-		o.Charge = status.Charge
-	}
 	if status.Currency != "" {
 		o.Currency = status.Currency
 	}
@@ -357,15 +355,15 @@ func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Ti
 	if status.AutoDelivery != nil {
 		o.AutoDelivery = *status.AutoDelivery
 	}
-	wasOpen := o.Open()
 	o.State = stateOf(o, status)
+	o.Charge = chargeAfter(before, o, status.Charge)
 	if have := int64(len(status.Accounts)); o.Kind == storage.KindProduct && (have > 0 || o.State == storage.OrderOpen || o.State == storage.OrderPartial) {
 		o.Present = have // an order that ended keeps what it delivered, also if the answer leaves that out
 	}
 	switch {
 	case o.IncompleteFor >= incompleteAfter: // reported, once
 	case completedWithFewer(o):
-		o.IncompleteFor += min(max(sinceLast, 0), incompleteMaxInterval)
+		o.IncompleteFor += min(max(now.Sub(before.UpdatedAt), 0), incompleteMaxInterval)
 	default:
 		o.IncompleteFor = 0
 	}
@@ -375,11 +373,11 @@ func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Ti
 	case storage.OrderPartial:
 		if o.Kind == storage.KindProduct {
 			o.ClosedAt = time.Time{} // the rest may still come
-		} else if wasOpen {
+		} else if before.Open() {
 			o.ClosedAt = now
 		}
 	default:
-		if wasOpen {
+		if before.Open() {
 			o.ClosedAt = now
 		}
 	}
@@ -388,6 +386,21 @@ func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Ti
 	}
 	o.NextPollAt = nextPoll(o, f, now)
 	return o
+}
+
+// chargeAfter returns what an order has cost after an answer, whose charge may be missing. The
+// known one stands until the order ends with a refund: then it is that of before the refund,
+// and what is left of it is not known.
+func chargeAfter(before, after storage.Order, answered decimal.NullDecimal) decimal.NullDecimal {
+	restMayCome := after.Kind == storage.KindProduct && after.State == storage.OrderPartial
+	switch {
+	case answered.Valid:
+		return answered
+	case after.State != before.State && after.State.GivesBack() && !restMayCome && before.Charge.Decimal.IsPositive():
+		return decimal.NullDecimal{}
+	default:
+		return before.Charge
+	}
 }
 
 // stateOf returns the state of an order after an answer. A product is delivered when

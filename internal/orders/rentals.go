@@ -218,17 +218,12 @@ func needsStatus(o storage.Order, now time.Time) bool {
 
 // afterRental returns the order of a phone after an answer. f says when to poll it next.
 func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) storage.Order {
+	before := o
 	o.Polls++
 	o.Failures = 0
 	o.UpdatedAt = now
 	if a.rawStatus != "" {
 		o.RawStatus = a.rawStatus
-	}
-	switch {
-	case a.charge.Valid:
-		o.Charge = a.charge
-	case o.State == storage.OrderOpen && (a.state == hstock.SMSRefunded || a.state == hstock.SMSCanceled):
-		o.Charge = decimal.NullDecimal{} // the known charge is that of before the refund
 	}
 	if a.currency != "" {
 		o.Currency = a.currency
@@ -259,6 +254,7 @@ func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) st
 	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
 		o.State = storage.OrderStale
 	}
+	o.Charge = chargeAfter(before, o, a.charge)
 	if closed := rentalClosed(o, now) || o.State == storage.OrderDelivered && ended(a.state); !closed {
 		o.ClosedAt = time.Time{}
 	} else if o.Open() {

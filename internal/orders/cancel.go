@@ -57,7 +57,7 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (stora
 	if shared {
 		return order, "", ErrExternalIDShared
 	}
-	key, err := s.keyFor(ctx, order)
+	key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 	return order, key.Secret, err
 }
 
@@ -219,7 +219,7 @@ func (s *Service) applyCancel(ctx, fetchCtx context.Context, order storage.Order
 // fetchCancelled fetches an order after a cancel. done: the marketplace said that the
 // cancel is done.
 func (s *Service) fetchCancelled(ctx context.Context, order storage.Order, done bool) (update, error) {
-	key, err := s.keyFor(ctx, order)
+	key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 	var u update
 	if err == nil {
 		u, err = s.fetch(ctx, storage.DueOrder{Order: order, Key: key.Secret, PollKeyID: key.ID}, true)

@@ -126,7 +126,7 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 			shared = append(shared, order)
 			continue
 		}
-		key, err := s.keyFor(ctx, order)
+		key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 		if errors.Is(err, ErrNoKey) {
 			keyless = err
 			continue

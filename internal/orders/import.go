@@ -23,15 +23,43 @@ type externalOrder struct {
 // hstock.ErrOrderNotFound: the key has no order with this id. So it is with the operator's
 // key, for every id and without a request: orders of that account are other people's.
 func (s *Service) FindExternal(ctx context.Context, userID int64, externalID string) (storage.Order, error) {
-	found, err := s.fetchExternal(ctx, userID, externalID)
+	key, err := s.importKey(ctx, userID)
+	if err != nil {
+		return storage.Order{}, err
+	}
+	found, err := s.fetchExternal(ctx, key, externalID)
 	return found.order, err
+}
+
+// importKey returns the key that a person looks for orders with.
+func (s *Service) importKey(ctx context.Context, userID int64) (storage.Key, error) {
+	key, err := s.db.OwnKey(ctx, userID)
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		if paying, err := s.db.ActiveKey(ctx, userID); err == nil && paying.House {
+			return key, hstock.ErrOrderNotFound
+		}
+		return key, ErrNoKey
+	case err == nil && s.db.IsOperatorKey(key.Secret):
+		return key, hstock.ErrOrderNotFound
+	}
+	return key, err
 }
 
 // Import stores an order that was placed outside the bot. From then on it is polled, and
 // what it has already delivered is sent. It is fetched again, because the id comes from
 // a button's data. An order that the person already has is returned as it is.
 func (s *Service) Import(ctx context.Context, userID int64, externalID string) (storage.Order, error) {
-	found, err := s.fetchExternal(ctx, userID, externalID)
+	key, err := s.importKey(ctx, userID)
+	if err != nil {
+		return storage.Order{}, err
+	}
+	return s.importWith(ctx, key, externalID)
+}
+
+// importWith is Import with any key of the person's.
+func (s *Service) importWith(ctx context.Context, key storage.Key, externalID string) (storage.Order, error) {
+	found, err := s.fetchExternal(ctx, key, externalID)
 	if err != nil {
 		return storage.Order{}, err
 	}
@@ -47,7 +75,7 @@ func (s *Service) Import(ctx context.Context, userID int64, externalID string) (
 		return messages, err
 	})
 	if errors.Is(err, storage.ErrExternalIDTaken) {
-		return s.db.OrderByExternalID(ctx, userID, externalID)
+		return s.db.OrderByExternalID(ctx, key.UserID, externalID)
 	}
 	if err != nil {
 		return storage.Order{}, err
@@ -59,20 +87,7 @@ func (s *Service) Import(ctx context.Context, userID int64, externalID string) (
 
 // fetchExternal fetches the id as an order of goods and as a phone in parallel. The
 // answer to another person's order is the same as to one that does not exist.
-func (s *Service) fetchExternal(ctx context.Context, userID int64, externalID string) (externalOrder, error) {
-	key, err := s.db.OwnKey(ctx, userID)
-	if errors.Is(err, storage.ErrNotFound) {
-		if paying, err := s.db.ActiveKey(ctx, userID); err == nil && paying.House {
-			return externalOrder{}, hstock.ErrOrderNotFound
-		}
-		return externalOrder{}, ErrNoKey
-	}
-	if err != nil {
-		return externalOrder{}, err
-	}
-	if s.db.IsOperatorKey(key.Secret) {
-		return externalOrder{}, hstock.ErrOrderNotFound
-	}
+func (s *Service) fetchExternal(ctx context.Context, key storage.Key, externalID string) (externalOrder, error) {
 	var (
 		answer    rentalAnswer
 		answerErr error
@@ -89,7 +104,7 @@ func (s *Service) fetchExternal(ctx context.Context, userID int64, externalID st
 	<-done
 	now := time.Now()
 	order := storage.Order{
-		UserID: userID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, ExternalID: externalID, External: true,
+		UserID: key.UserID, KeyID: key.ID, KeyFingerprint: key.Fingerprint, ExternalID: externalID, External: true,
 		State: storage.OrderOpen, AutoDelivery: true, CreatedAt: now,
 	}
 	isProduct := err == nil && (status.EntityType == hstock.EntityProduct || len(status.Accounts) > 0)
@@ -119,7 +134,8 @@ func (s *Service) fetchExternal(ctx context.Context, userID int64, externalID st
 
 // importLate imports orders whose ids came after their purchase was settled with others:
 // the person adopted another order meanwhile. They are real, so none may be lost: the
-// error is one that may pass.
+// error is one that may pass. They are fetched with the key that has bought them: the
+// person may have another one by now, which does not know them.
 func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements []storage.Placement) error {
 	var failures []error
 	for _, placement := range placements {
@@ -130,7 +146,7 @@ func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements
 		taken, err := s.db.ExternalIDTaken(ctx, p.UserID, p.Kind, placement.ExternalID)
 		if err == nil && !taken {
 			s.log.Warn("order placed after its purchase was settled", "purchase", p.ID, "order", placement.ExternalID)
-			_, err = s.Import(ctx, p.UserID, placement.ExternalID)
+			err = s.importBought(ctx, p, placement.ExternalID)
 		}
 		kind, _ := hstock.KindOf(err)
 		if errors.Is(err, ErrNoKey) || kind == hstock.InvalidKey || refused(err) {
@@ -140,6 +156,14 @@ func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
+}
+
+func (s *Service) importBought(ctx context.Context, p storage.Purchase, externalID string) error {
+	key, err := s.keyFor(ctx, p.UserID, p.KeyID)
+	if err == nil {
+		_, err = s.importWith(ctx, key, externalID)
+	}
+	return err
 }
 
 // quantityOf returns how many pieces an order of goods is for, 0 if that is not known:

@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -155,6 +156,39 @@ func TestImportedOrderCanBeAdoptedByAnotherPerson(t *testing.T) {
 		testworld.Must(t, err)
 		if _, err := w.service.Adopt(t.Context(), anna, p.ID, idOf(market.FirstOrder)); err != nil {
 			t.Errorf("adopting: %v", err)
+		}
+	})
+}
+
+// lateAnswer buys one account, whose answer comes only after something has happened.
+func (w *world) lateAnswer(happens func(p storage.Purchase, externalID string)) storage.Purchase {
+	w.t.Helper()
+	p := w.draft(market.GmailUSA, 1)
+	service := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
+		id, err := w.client.Add(ctx, key, request)
+		happens(p, id)
+		return id, err
+	}})
+	_, err := service.Confirm(w.t.Context(), anna, p.ID, "en")
+	testworld.Must(w.t, err)
+	return p
+}
+
+// TestLateOrderIsFetchedWithItsKey: the person has another one when its id comes, which does
+// not know it.
+func TestLateOrderIsFetchedWithItsKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		other := w.addExternal(market.GmailUSA, 1, "")
+		p := w.lateAnswer(func(p storage.Purchase, _ string) {
+			testworld.Pass(2 * time.Minute) // the outcome is unknown
+			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+			testworld.Must(t, err)
+			w.addUser(anna, borisKey)
+		})
+		late, err := w.db.OrderByExternalID(t.Context(), anna, idOf(w.Market.Orders()[1].Number))
+		testworld.Must(t, err)
+		if late.KeyID != p.KeyID || !late.External {
+			t.Errorf("imported as %+v", late)
 		}
 	})
 }

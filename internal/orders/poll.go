@@ -197,7 +197,7 @@ func (s *Service) Refresh(ctx context.Context, userID, orderID int64) (storage.O
 
 // fetchNow is Refresh at any time.
 func (s *Service) fetchNow(ctx context.Context, order storage.Order) (storage.Order, error) {
-	key, err := s.keyFor(ctx, order)
+	key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 	if err != nil {
 		return order, err
 	}
@@ -221,7 +221,7 @@ func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.
 	if err != nil {
 		return storage.Order{}, nil, err
 	}
-	key, err := s.keyFor(ctx, order)
+	key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 	if err != nil {
 		return order, nil, err
 	}
@@ -232,11 +232,11 @@ func (s *Service) Accounts(ctx context.Context, userID, orderID int64) (storage.
 	return order, status.Accounts, nil
 }
 
-// keyFor returns the key that bought an order, or the owner's present own key if that one
-// can no longer be used. An order that the operator's key has bought is fetched with that one
-// only.
-func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key, error) {
-	key, err := s.db.Key(ctx, order.KeyID)
+// keyFor returns the key that has bought something for a person, or the person's present own
+// key if that one can no longer be used. What the operator's key has bought is fetched with that
+// one only.
+func (s *Service) keyFor(ctx context.Context, userID, keyID int64) (storage.Key, error) {
+	key, err := s.db.Key(ctx, keyID)
 	key.Secret = s.db.UsableSecret(key)
 	if err == nil && key.State != storage.KeyRemoved && !key.Invalid && key.Secret != "" {
 		return key, nil
@@ -250,7 +250,7 @@ func (s *Service) keyFor(ctx context.Context, order storage.Order) (storage.Key,
 		}
 		return key, err
 	}
-	key, err = s.db.OwnKey(ctx, order.UserID)
+	key, err = s.db.OwnKey(ctx, userID)
 	if errors.Is(err, storage.ErrNotFound) {
 		return storage.Key{}, ErrNoKey
 	}

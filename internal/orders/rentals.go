@@ -63,7 +63,7 @@ func (s *Service) Codes(ctx context.Context, userID, orderID int64) (storage.Ord
 	if err != nil {
 		return storage.Order{}, nil, err
 	}
-	key, err := s.keyFor(ctx, order)
+	key, err := s.keyFor(ctx, order.UserID, order.KeyID)
 	if err != nil {
 		return order, nil, err
 	}

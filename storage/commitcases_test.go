@@ -71,6 +71,18 @@ var commitCases = []struct {
 			return []any{len(orders), placed}, err
 		}
 	}},
+	{"PlacePurchase of an imported order", func(w *commitWorld) func() (any, error) {
+		p := sending(w.T, w.db, 7, w.key, 2)
+		imported := importedOrder(7, 1)
+		imported.Kind = KindSMS
+		if _, err := w.db.ImportOrder(w.Context(), imported, nil, noMessages); err != nil {
+			w.Fatal(err)
+		}
+		return func() (any, error) {
+			orders, placed, err := w.db.PlacePurchase(w.Context(), p, []Placement{{ExternalID: "1"}}, w.now, w.now, w.announce)
+			return []any{len(orders), placed}, err
+		}
+	}},
 	{"MarkOutcomeUnknown", func(w *commitWorld) func() (any, error) {
 		p := sending(w.T, w.db, 7, w.key, 2)
 		return func() (any, error) { return w.db.MarkOutcomeUnknown(w.Context(), p, "", w.now, w.message()) }

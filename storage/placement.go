@@ -22,7 +22,8 @@ type Placement struct {
 // notify makes of each, in one transaction. The marketplace's answer overrides every
 // state: a failover of the database may have lost that the purchase was sent, claimed,
 // or drafted. It reports false where the purchase is placed already, or the person was
-// forgotten.
+// forgotten. An order that the person has imported meanwhile becomes the purchase's, without
+// a message.
 func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, now, firstPoll time.Time, notify func(Order) []Message) ([]Order, bool, error) {
 	var orders []Order
 	placed := false
@@ -158,12 +159,13 @@ func (db *DB) insertIfGone(ctx context.Context, tx *sqlx.Tx, p Purchase) (bool, 
 	return true, db.insertPurchase(ctx, tx, p)
 }
 
-// ordersExist recognizes a transaction by the first of the orders that it has stored.
+// ordersExist recognizes a transaction by the first of the orders that it has stored, which
+// another transaction may have imported.
 func (db *DB) ordersExist(ctx context.Context, tx *sqlx.Tx, orders ...Order) (bool, error) {
 	if len(orders) == 0 {
 		return false, nil
 	}
-	return finds(ctx, `SELECT 1 FROM orders WHERE id = ?`, orders[0].ID)(tx)
+	return finds(ctx, `SELECT 1 FROM orders WHERE id = ? AND purchase_id = ?`, orders[0].ID, orders[0].PurchaseID)(tx)
 }
 
 // insertPlacements stores the orders of a purchase, with their messages.
@@ -187,13 +189,38 @@ func (db *DB) insertPlacements(ctx context.Context, tx *sqlx.Tx, p Purchase, giv
 				order.Rental.Country = g.Country
 			}
 		}
-		if err := db.insertOrder(ctx, tx, order); err != nil {
-			return nil, err
+		imported, err := db.takeImported(ctx, tx, order)
+		if err == nil {
+			orders = append(orders, imported)
+			continue
 		}
-		if err := db.insertMessages(ctx, tx, withIDs(notify(order)...)); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = errors.Join(db.insertOrder(ctx, tx, order), db.insertMessages(ctx, tx, withIDs(notify(order)...)))
+		}
+		if err != nil {
 			return nil, err
 		}
 		orders = append(orders, order)
 	}
 	return orders, nil
+}
+
+// takeImported makes an order that the person has imported before its id came the one of its
+// purchase, and returns it; ErrNotFound: there is none. What it has delivered and was told
+// stays. A poll that is in flight took it for another's, and is not stored.
+func (db *DB) takeImported(ctx context.Context, tx *sqlx.Tx, order Order) (Order, error) {
+	imported, err := selectRow[Order](ctx, db, tx, `SELECT `+orderColumns+` FROM orders
+		WHERE external_id = ? AND (kind = 'sms') = (? = 'sms') AND external = 1 AND user_id = ?`, order.ExternalID, order.Kind, order.UserID)
+	if err != nil {
+		return Order{}, err
+	}
+	order.ID = imported.ID // encryption is bound to it
+	set, args := db.assignments(&order, "purchase_id", "key_id", "key_fingerprint", "kind", "external", "service", "name", "category", "quantity", "link_sealed",
+		"project", "country", "country_name", "phone_sealed", "origin", "refill")
+	taken, err := selectRow[Order](ctx, db, tx, `UPDATE orders SET `+set+`, polls = polls + 1, lease_until = 0 WHERE id = ? RETURNING `+orderColumns, append(args, order.ID)...)
+	if err != nil {
+		return Order{}, err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM purchases WHERE id = ?`, imported.PurchaseID)
+	return taken, err
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hstockbot/internal/redact"
 )
 
 // TestAdoptSeveralOnlyOfNumbers: a purchase of goods adopts one order, numbers that the
@@ -170,5 +172,51 @@ func TestOrderIDWins(t *testing.T) {
 				t.Errorf("placed again: %v, %v", placed, err)
 			}
 		})
+	}
+}
+
+// TestImportedOrderIsPlaced: an order that the person has imported before its id came becomes
+// that of the purchase. What it has delivered stays delivered, and it is announced once.
+func TestImportedOrderIsPlaced(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	ctx, now := t.Context(), time.Now()
+	p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+	for _, user := range []int64{8, 7} { // of whom one shares the key
+		o := importedOrder(user, 501)
+		o.Kind, o.Rental.Phone, o.State = KindSMS, "+12025550123", OrderDelivered
+		if _, err := db.ImportOrder(ctx, o, []redact.Secret{"code"}, noMessages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	imported, err := db.OrderByExternalID(ctx, 7, "501")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var announced []string
+	notify := func(o Order) []Message { announced = append(announced, o.ExternalID); return nil }
+	given := []Placement{{ExternalID: "501", Phone: "+1 202 555 0123"}, {ExternalID: "502"}}
+	orders, placed, err := db.PlacePurchase(ctx, p, given, now, now, notify)
+	if err != nil || !placed || len(orders) != 2 {
+		t.Fatalf("placed %v, %d orders: %v", placed, len(orders), err)
+	}
+	stored, err := db.OrdersOfPurchase(ctx, 7, p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "announced", []string{"502"}, announced)
+	first := stored[0]
+	if first.ID != imported.ID || first.ID != orders[0].ID || orders[0].Delivered != 1 || first.External || first.Adopted || first.Name != p.Name || first.Rental.Project != "tg" || first.KeyID != p.KeyID ||
+		first.State != OrderDelivered || first.Delivered != 1 {
+		t.Errorf("the imported order is %+v", first)
+	}
+	if n := db.count(t, `SELECT COUNT(*) FROM orders`); n != 3 {
+		t.Errorf("%d orders", n)
+	}
+	if n := db.count(t, `SELECT COUNT(*) FROM purchases WHERE user_id = 7`); n != 1 {
+		t.Errorf("%d purchases", n)
+	}
+	imported.Polls++ // a poll that was in flight read another order
+	if _, stored, err := db.UpdateOrder(ctx, imported, nil, []redact.Secret{"another"}, noMessages); stored || err != nil {
+		t.Errorf("stored %v, %v", stored, err)
 	}
 }

@@ -192,3 +192,33 @@ func TestLateOrderIsFetchedWithItsKey(t *testing.T) {
 		}
 	})
 }
+
+// TestLateAnswerIsTheImportedOrder: the person has imported it while the answer was on its way.
+// It is one order, which is delivered once.
+func TestLateAnswerIsTheImportedOrder(t *testing.T) {
+	for _, late := range []time.Duration{0, 2 * time.Minute} { // then the outcome is unknown
+		t.Run(late.String(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var imported storage.Order
+				p := w.lateAnswer(func(_ storage.Purchase, externalID string) {
+					var err error
+					imported, err = w.service.Import(t.Context(), anna, externalID)
+					testworld.Must(t, err)
+					testworld.Pass(late)
+				})
+				testworld.Pass(2 * time.Minute)
+				got, err := w.db.OrdersOfPurchase(t.Context(), anna, p.ID)
+				testworld.Must(t, err)
+				if n, err := w.db.CountOrders(t.Context(), anna, storage.FilterAll); err != nil || n != 1 || got[0].ID != imported.ID {
+					t.Errorf("%d orders, %v; the purchase has %+v", n, err, got)
+				}
+				if o := got[0]; o.External || o.Name != p.Name || o.Quantity != 1 || o.State != storage.OrderDelivered {
+					t.Errorf("it is %+v", o)
+				}
+				if got := w.accounts(); len(got) != 1 {
+					t.Errorf("%d accounts arrived", len(got))
+				}
+			})
+		})
+	}
+}

@@ -205,5 +205,6 @@
 // person's key, as goods and as a phone at the same time. An imported order has a
 // purchase that was never a draft and never sent, so it affects no verdict and no
 // sum of what was spent. Its number is unique for each person only: another person
-// who shares the key may still adopt it.
+// who shares the key may still adopt it. If it turns out to be the order of a purchase whose
+// answer is late, it becomes that one.
 package orders

@@ -417,7 +417,7 @@ func (s *Screens) linesPasted(ctx context.Context, req *bot.Request, lines []pas
 		bad = append(bad[:listedBad], "…")
 	}
 	if len(intents) > 0 {
-		if err := s.Orders.AddToBasket(ctx, req.User.ID, intents); err != nil {
+		if err := s.Orders.AddToBasket(ctx, req.User.ID, req.UpdateID, intents); err != nil {
 			return bot.View{}, basketError(err)
 		}
 	}

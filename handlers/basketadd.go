@@ -95,5 +95,5 @@ func (s *Screens) addOnce(ctx context.Context, req *bot.Request, item hstock.Ite
 	if intent, err = s.itemIntent(ctx, req, item, intent); err != nil {
 		return err
 	}
-	return basketError(s.Orders.AddToBasket(ctx, req.User.ID, []orders.Intent{intent}))
+	return basketError(s.Orders.AddToBasket(ctx, req.User.ID, req.UpdateID, []orders.Intent{intent}))
 }

@@ -3,8 +3,10 @@ package handlers_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/pgtest"
 	"hstockbot/keyboards"
 	"hstockbot/storage"
 )
@@ -59,6 +61,28 @@ func TestProductIsAddedOnce(t *testing.T) {
 		}
 		if lines := w.basketLines(); len(lines) != 2 || lines[0].Quantity != 1 || lines[0].Link != "" || lines[1].Quantity != 1000 || lines[1].Link != annaLink {
 			w.T.Errorf("the basket is %+v", lines)
+		}
+	})
+}
+
+// TestPastedListIsAddedOnce: a list whose handling was cut off after it was added is handled
+// again.
+func TestPastedListIsAddedOnce(t *testing.T) {
+	pgtest.SQLiteOnly(t) // whose files are copied
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.hang("balance")
+		w.types(threeLines)
+		w.kill(w.databaseFiles())
+		w.Market.ClearFaults()
+		w.start()
+		pass(5 * time.Second)
+		if lines := w.basketLines(); len(lines) != 3 {
+			w.T.Errorf("%d lines, want 3", len(lines))
+		}
+		w.types(threeLines) // another list
+		if lines := w.basketLines(); len(lines) != 6 {
+			w.T.Errorf("%d lines, want 6", len(lines))
 		}
 	})
 }

@@ -76,7 +76,7 @@ func (s *Screens) setNamed(ctx context.Context, req *bot.Request) (bot.View, err
 	if len(lines) == 0 {
 		return bot.View{}, storage.ErrNotFound
 	}
-	err = s.DB.SaveBasketSet(ctx, storage.BasketSet{UserID: req.User.ID, Name: name, Lines: strings.Join(lines, "\n"), CreatedAt: time.Now()}, maxSets)
+	err = s.DB.SaveBasketSet(ctx, req.UpdateID, storage.BasketSet{UserID: req.User.ID, Name: name, Lines: strings.Join(lines, "\n"), CreatedAt: time.Now()}, maxSets)
 	if errors.Is(err, storage.ErrFull) {
 		return bot.View{}, userErr("basket_set_full", locales.Args{"Most": int64(maxSets)})
 	}

@@ -132,36 +132,49 @@ func (db *DB) basketLines(ctx context.Context, where string, args ...any) ([]Bas
 	return selectRows[BasketLine](ctx, db, db.reader, `SELECT `+columnsOf[BasketLine]()+` FROM basket_lines WHERE `+where, args...)
 }
 
-// AddToBasket adds lines to a person's open basket, which is created if there is none. The
-// error is ErrFull if it would have more than limit lines, and ErrBasketRunning.
-func (db *DB) AddToBasket(ctx context.Context, userID int64, lines []BasketLine, limit int64, now time.Time) error {
+// AddToBasket adds lines to a person's open basket, which is created if there is none. An
+// update of Telegram adds lines once, however often it is handled. The error is ErrFull if the
+// basket would have more than limit lines, and ErrBasketRunning.
+func (db *DB) AddToBasket(ctx context.Context, userID, update int64, lines []BasketLine, limit int64, now time.Time) error {
 	lines = newLines(lines)
-	err := db.writeOnce(ctx, lineExists(ctx, lines), func(tx *sqlx.Tx) error {
-		b, err := selectRow[Basket](ctx, db, tx, `SELECT `+columnsOf[Basket]()+` FROM baskets WHERE user_id = ? AND state IN ('open', 'running')`, userID)
-		switch {
-		case errors.Is(err, ErrNotFound):
-			return db.insertBasket(ctx, tx, userID, lines, now)
-		case err != nil:
-			return err
-		case b.State == BasketRunning:
-			return ErrBasketRunning
-		}
-		var count, last int64
-		if err := tx.QueryRowxContext(ctx, `SELECT COUNT(*), COALESCE(MAX(place), 0) FROM basket_lines WHERE basket_id = ?`, b.ID).Scan(&count, &last); err != nil {
+	for i := range lines {
+		lines[i].ID = namedID("line", userID, update, i)
+	}
+	added := lineExists(ctx, lines)
+	err := db.writeOnce(ctx, added, func(tx *sqlx.Tx) error {
+		if done, err := added(tx); done || err != nil {
 			return err
 		}
-		if count+int64(len(lines)) > limit {
-			return ErrFull
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE baskets SET revision = revision + 1, changed_at = ? WHERE id = ?`, toMillis(now), b.ID); err != nil {
-			return err
-		}
-		return db.insertLines(ctx, tx, userID, b.ID, last, lines)
+		return db.addLines(ctx, tx, userID, lines, limit, now)
 	})
 	if err != nil {
 		return fmt.Errorf("add to basket: %w", err)
 	}
 	return nil
+}
+
+// addLines is the transaction of AddToBasket.
+func (db *DB) addLines(ctx context.Context, tx *sqlx.Tx, userID int64, lines []BasketLine, limit int64, now time.Time) error {
+	b, err := selectRow[Basket](ctx, db, tx, `SELECT `+columnsOf[Basket]()+` FROM baskets WHERE user_id = ? AND state IN ('open', 'running')`, userID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return db.insertBasket(ctx, tx, userID, lines, now)
+	case err != nil:
+		return err
+	case b.State == BasketRunning:
+		return ErrBasketRunning
+	}
+	var count, last int64
+	if err := tx.QueryRowxContext(ctx, `SELECT COUNT(*), COALESCE(MAX(place), 0) FROM basket_lines WHERE basket_id = ?`, b.ID).Scan(&count, &last); err != nil {
+		return err
+	}
+	if count+int64(len(lines)) > limit {
+		return ErrFull
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE baskets SET revision = revision + 1, changed_at = ? WHERE id = ?`, toMillis(now), b.ID); err != nil {
+		return err
+	}
+	return db.insertLines(ctx, tx, userID, b.ID, last, lines)
 }
 
 // newLines returns lines of the same goods that are not begun, with new ids.
@@ -334,10 +347,15 @@ type BasketSet struct {
 	Damaged   error     // why Name can't be read, nil where it can
 }
 
-// SaveBasketSet stores a set. The error is ErrFull if the person has limit others.
-func (db *DB) SaveBasketSet(ctx context.Context, set BasketSet, limit int) error {
-	set.ID = newID()
-	err := db.writeOnce(ctx, finds(ctx, `SELECT 1 FROM basket_sets WHERE id = ?`, set.ID), func(tx *sqlx.Tx) error {
+// SaveBasketSet stores a set, as AddToBasket once for an update. The error is ErrFull if the
+// person has limit others.
+func (db *DB) SaveBasketSet(ctx context.Context, update int64, set BasketSet, limit int) error {
+	set.ID = namedID("set", set.UserID, update)
+	saved := finds(ctx, `SELECT 1 FROM basket_sets WHERE id = ?`, set.ID)
+	err := db.writeOnce(ctx, saved, func(tx *sqlx.Tx) error {
+		if done, err := saved(tx); done || err != nil {
+			return err
+		}
 		var count int
 		if err := tx.GetContext(ctx, &count, `SELECT COUNT(*) FROM basket_sets WHERE user_id = ?`, set.UserID); err != nil {
 			return err

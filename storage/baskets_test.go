@@ -19,7 +19,7 @@ func fillBasket(t *testing.T, db *DB, n int) Basket {
 	for i := range lines {
 		lines[i] = BasketLine{Kind: KindSMM, Service: int64(i + 1), Name: "Likes", Quantity: 1000, Link: basketLink, RatePer: 1}
 	}
-	if err := db.AddToBasket(t.Context(), 1, lines, 50, time.Now()); err != nil {
+	if err := db.AddToBasket(t.Context(), 1, newID(), lines, 50, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	return basketOf(t, db, 0)
@@ -77,7 +77,7 @@ func TestBasketHoldsLines(t *testing.T) {
 	if len(b.Lines) != 50 || b.Lines[49].Place != 50 || b.Lines[0].Link != basketLink || b.Revision != 1 {
 		t.Errorf("%d lines, revision %d, the last is %+v", len(b.Lines), b.Revision, b.Lines[len(b.Lines)-1])
 	}
-	err := db.AddToBasket(t.Context(), 1, []BasketLine{{Kind: KindSMM}}, 50, time.Now())
+	err := db.AddToBasket(t.Context(), 1, newID(), []BasketLine{{Kind: KindSMM}}, 50, time.Now())
 	if !errors.Is(err, ErrFull) || len(basketOf(t, db, 0).Lines) != 50 {
 		t.Errorf("a line too many: %v", err)
 	}
@@ -94,6 +94,28 @@ func TestBasketHoldsLines(t *testing.T) {
 	}
 	if _, err := db.Basket(t.Context(), 1, 0); !errors.Is(err, ErrNotFound) {
 		t.Errorf("after the last line was removed: %v", err)
+	}
+}
+
+// TestUpdateAddsToBasketOnce: it may be handled again, also where another try would say that
+// the basket is full.
+func TestUpdateAddsToBasketOnce(t *testing.T) {
+	db := openWithUsers(t, 1, 2)
+	add := func(user, update int64) error {
+		return db.AddToBasket(t.Context(), user, update, []BasketLine{{Service: 1}, {Service: 1}}, 5, time.Now())
+	}
+	for range 2 {
+		for _, update := range []int64{7, 8} {
+			if err := errors.Join(add(1, update), add(2, update)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := len(basketOf(t, db, 0).Lines); n != 4 {
+		t.Errorf("%d lines, want 4", n)
+	}
+	if err := add(1, 9); !errors.Is(err, ErrFull) {
+		t.Errorf("another update: %v", err)
 	}
 }
 
@@ -115,7 +137,7 @@ func TestStartsBasketOnce(t *testing.T) {
 		}
 	}
 	once(t, "start", func(ctx context.Context) (bool, error) { return start(ctx, 1, b.Revision, -time.Minute) })
-	if err := db.AddToBasket(t.Context(), 1, b.Lines, 50, time.Now()); !errors.Is(err, ErrBasketRunning) {
+	if err := db.AddToBasket(t.Context(), 1, newID(), b.Lines, 50, time.Now()); !errors.Is(err, ErrBasketRunning) {
 		t.Errorf("adding to a running basket: %v", err)
 	}
 	if _, priced, err := db.PriceBasket(t.Context(), b, 1, time.Now()); priced || err != nil {
@@ -242,12 +264,12 @@ func TestRestOfBasketIsOfferedAgain(t *testing.T) {
 
 func TestBasketSets(t *testing.T) {
 	db := openWithUsers(t, 1, 2)
-	for range 2 {
-		if err := db.SaveBasketSet(t.Context(), BasketSet{UserID: 1, Name: "Boost", Lines: "1 1000"}, 2); err != nil {
+	for _, update := range []int64{1, 2, 2} { // the last one is handled again
+		if err := db.SaveBasketSet(t.Context(), update, BasketSet{UserID: 1, Name: "Boost", Lines: "1 1000"}, 2); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := db.SaveBasketSet(t.Context(), BasketSet{UserID: 1, Name: "Boost"}, 2); !errors.Is(err, ErrFull) {
+	if err := db.SaveBasketSet(t.Context(), 3, BasketSet{UserID: 1, Name: "Boost"}, 2); !errors.Is(err, ErrFull) {
 		t.Errorf("one too many: %v", err)
 	}
 	sets, err := db.BasketSets(t.Context(), 1)

@@ -39,10 +39,10 @@ func TestForget(t *testing.T) {
 		if err := db.SetBalanceWatch(ctx, BalanceWatch{UserID: user, Kind: BalanceLow, Amount: decimal.New(5, 0), Currency: "USD", StartedAt: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.AddToBasket(ctx, user, []BasketLine{{Kind: KindSMM, Service: 1, Quantity: 1000, Link: "https://t.me/anna"}}, 50, time.Now()); err != nil {
+		if err := db.AddToBasket(ctx, user, 1, []BasketLine{{Kind: KindSMM, Service: 1, Quantity: 1000, Link: "https://t.me/anna"}}, 50, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.SaveBasketSet(ctx, BasketSet{UserID: user, Name: "Boost", Lines: "1 1000"}, 10); err != nil {
+		if err := db.SaveBasketSet(ctx, 1, BasketSet{UserID: user, Name: "Boost", Lines: "1 1000"}, 10); err != nil {
 			t.Fatal(err)
 		}
 		closed := orders[1]

@@ -2,7 +2,9 @@ package storage
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 )
 
 // newID returns the id of a new row: 53 random bits, never 0. It is made here because
@@ -17,4 +19,11 @@ func newID() int64 {
 			return id
 		}
 	}
+}
+
+// namedID returns the id of a row that is stored once, however often: the same for the same
+// names, and otherwise like one of newID.
+func namedID(names ...any) int64 {
+	sum := sha256.Sum256(fmt.Appendln(nil, names...))
+	return int64(max(binary.LittleEndian.Uint64(sum[:])>>11, 1))
 }

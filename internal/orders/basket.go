@@ -254,9 +254,9 @@ func (s *Service) purchaseOfLine(b storage.Basket, line storage.BasketLine, key 
 	}
 }
 
-// AddToBasket adds goods to a person's basket. The errors are those of
-// storage.AddToBasket.
-func (s *Service) AddToBasket(ctx context.Context, userID int64, intents []Intent) error {
+// AddToBasket adds goods to a person's basket, once for an update of Telegram. The errors are
+// those of storage.AddToBasket.
+func (s *Service) AddToBasket(ctx context.Context, userID, update int64, intents []Intent) error {
 	lines := make([]storage.BasketLine, len(intents))
 	for i, intent := range intents {
 		lines[i] = storage.BasketLine{
@@ -264,7 +264,7 @@ func (s *Service) AddToBasket(ctx context.Context, userID int64, intents []Inten
 			Quantity: intent.Quantity, Link: intent.Link, LinkMisfit: string(intent.Misfit), RatePer: 1,
 		}
 	}
-	return s.db.AddToBasket(ctx, userID, lines, MaxBasketLines, time.Now())
+	return s.db.AddToBasket(ctx, userID, update, lines, MaxBasketLines, time.Now())
 }
 
 // MoveToBasket ends a draft and puts what it says into the person's basket. However often
@@ -290,7 +290,7 @@ func (s *Service) MoveToBasket(ctx context.Context, userID, purchaseID int64) er
 	if err != nil || !discarded {
 		return err
 	}
-	return s.AddToBasket(ctx, userID, []Intent{intentOf(p, "")})
+	return s.AddToBasket(ctx, userID, purchaseID, []Intent{intentOf(p, "")})
 }
 
 // StartBasket begins to buy a basket in the revision that its card shows. However often it

@@ -17,7 +17,7 @@ import (
 // fillBasket adds lines to Anna's basket and draws its card.
 func (w *world) fillBasket(intents ...orders.Intent) orders.BasketQuote {
 	w.t.Helper()
-	testworld.Must(w.t, w.service.AddToBasket(w.t.Context(), anna, intents))
+	testworld.Must(w.t, w.service.AddToBasket(w.t.Context(), anna, w.nextUpdate(), intents))
 	return w.priceBasket()
 }
 

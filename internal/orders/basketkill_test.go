@@ -108,7 +108,7 @@ func TestKilledWhileBuyingBasket(t *testing.T) {
 // runBasket is the rest of the process that buys a basket until it is killed.
 func runBasket(ctx context.Context, db *storage.DB, service *orders.Service, messages *outbox.Outbox, sender *fileSender) error {
 	intents := []orders.Intent{likes(basketLinks[0]), likes(basketLinks[1]), likes(basketLinks[2])}
-	if err := service.AddToBasket(ctx, anna, intents); err != nil {
+	if err := service.AddToBasket(ctx, anna, 1, intents); err != nil {
 		return err
 	}
 	basket, err := db.Basket(ctx, anna, 0)

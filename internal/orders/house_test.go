@@ -231,7 +231,7 @@ func TestOperatorsAccountIsHiddenFromCards(t *testing.T) {
 				if !hidden || intent.Item.Service == 0 {
 					return
 				}
-				testworld.Must(t, w.service.AddToBasket(t.Context(), clara, []orders.Intent{intent}))
+				testworld.Must(t, w.service.AddToBasket(t.Context(), clara, w.nextUpdate(), []orders.Intent{intent}))
 				basket, err := w.db.Basket(t.Context(), clara, 0)
 				testworld.Must(t, err)
 				if _, err := w.service.PriceBasket(t.Context(), basket, map[int64]hstock.Item{intent.Item.Service: intent.Item}, "en"); !errors.Is(err, orders.ErrOperator) {
@@ -459,7 +459,7 @@ func TestBasketOfAnAllowance(t *testing.T) {
 		for i := range intents {
 			intents[i] = orders.Intent{UserID: clara, Item: item, Quantity: 1}
 		}
-		testworld.Must(t, w.service.AddToBasket(ctx, clara, intents))
+		testworld.Must(t, w.service.AddToBasket(ctx, clara, w.nextUpdate(), intents))
 		basket, err := w.db.Basket(ctx, clara, 0)
 		testworld.Must(t, err)
 		price := func() orders.BasketQuote {

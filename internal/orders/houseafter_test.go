@@ -26,7 +26,7 @@ func (w *world) pricedBasket(user, service, quantity int64, lines int) orders.Ba
 	if intent.Item.EntityType == hstock.EntitySMM {
 		intent.Link = "https://instagram.com/anna"
 	}
-	testworld.Must(w.t, w.service.AddToBasket(w.t.Context(), user, slices.Repeat([]orders.Intent{intent}, lines)))
+	testworld.Must(w.t, w.service.AddToBasket(w.t.Context(), user, w.nextUpdate(), slices.Repeat([]orders.Intent{intent}, lines)))
 	basket, err := w.db.Basket(w.t.Context(), user, 0)
 	testworld.Must(w.t, err)
 	quote, err := w.service.PriceBasket(w.t.Context(), basket, map[int64]hstock.Item{service: intent.Item}, "en")

@@ -39,6 +39,7 @@ type world struct {
 	counted  sync.Map                          // *atomic.Int64 by outcome and reason of purchases
 	onStep   atomic.Pointer[func(step string)] // called at each checkpoint
 	set      atomic.Int64                      // by how many nanoseconds stepClock has set the clock
+	updates  int64                             // of Telegram, see nextUpdate
 }
 
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
@@ -109,6 +110,12 @@ func (w *world) restart(market orders.Market, after time.Duration) {
 	testworld.Pass(after)
 	w.service = w.newService(market)
 	w.service.Start()
+}
+
+// nextUpdate returns the id of another update of Telegram.
+func (w *world) nextUpdate() int64 {
+	w.updates++
+	return w.updates
 }
 
 func (w *world) addUser(id int64, key redact.Secret) {

@@ -153,7 +153,17 @@ func (db *DB) AddToBasket(ctx context.Context, userID, update int64, lines []Bas
 	return nil
 }
 
-// addLines is the transaction of AddToBasket.
+// MoveToBasket discards a draft, and adds the line that it becomes to the person's basket. Where
+// there is no draft, it changes nothing. The errors are those of AddToBasket.
+func (db *DB) MoveToBasket(ctx context.Context, userID, purchaseID int64, line BasketLine, limit int64, now time.Time) error {
+	lines := newLines([]BasketLine{line})
+	_, err := db.transitionOnce(ctx, "move to basket", lineExists(ctx, lines), func(tx *sqlx.Tx) error {
+		return errors.Join(db.endWaits(ctx, tx, userID, purchaseID), db.addLines(ctx, tx, userID, lines, limit, now))
+	}, supersedeDraft, purchaseID, userID)
+	return err
+}
+
+// addLines adds lines to a person's open basket, which is created if there is none.
 func (db *DB) addLines(ctx context.Context, tx *sqlx.Tx, userID int64, lines []BasketLine, limit int64, now time.Time) error {
 	b, err := selectRow[Basket](ctx, db, tx, `SELECT `+columnsOf[Basket]()+` FROM baskets WHERE user_id = ? AND state IN ('open', 'running')`, userID)
 	switch {

@@ -33,6 +33,12 @@ var commitCases = []struct {
 		p := w.draft()
 		return func() (any, error) { return w.db.DiscardDraft(w.Context(), 7, p.ID) }
 	}},
+	{"MoveToBasket", func(w *commitWorld) func() (any, error) {
+		p := w.draft()
+		return func() (any, error) {
+			return nil, w.db.MoveToBasket(w.Context(), 7, p.ID, BasketLine{Kind: p.Kind, Service: p.Service}, 1, w.now)
+		}
+	}},
 	{"ClaimPurchase", func(w *commitWorld) func() (any, error) {
 		p := w.draft()
 		return func() (any, error) {

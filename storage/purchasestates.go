@@ -43,19 +43,22 @@ func (db *DB) InsertDraft(ctx context.Context, p Purchase, replaces int64) (Purc
 	return p, nil
 }
 
+// supersedeDraft ends a draft. Its waits end with it (endWaits).
+const supersedeDraft = `UPDATE purchases SET state = 'superseded' WHERE id = ? AND user_id = ? AND state = 'draft'`
+
 // DiscardDraft supersedes a draft, and ends the wait for a top-up or for its turn. It reports whether there was one.
 func (db *DB) DiscardDraft(ctx context.Context, userID, id int64) (bool, error) {
 	made := finds(ctx, `SELECT 1 FROM purchases WHERE id = ? AND state = ?`, id, PurchaseSuperseded)
-	endWait := func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM balance_watches WHERE purchase_id = ? AND user_id = ?`, id, userID); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM turns WHERE purchase_id = ? AND user_id = ?`, id, userID)
+	return db.transitionOnce(ctx, "discard draft", made, func(tx *sqlx.Tx) error { return db.endWaits(ctx, tx, userID, id) }, supersedeDraft, id, userID)
+}
+
+// endWaits ends the wait of a draft for a top-up or for its turn.
+func (db *DB) endWaits(ctx context.Context, tx *sqlx.Tx, userID, id int64) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM balance_watches WHERE purchase_id = ? AND user_id = ?`, id, userID); err != nil {
 		return err
 	}
-	return db.transitionOnce(ctx, "discard draft", made, endWait,
-		`UPDATE purchases SET state = ? WHERE id = ? AND user_id = ? AND state = ?`,
-		PurchaseSuperseded, id, userID, PurchaseDraft)
+	_, err := tx.ExecContext(ctx, `DELETE FROM turns WHERE purchase_id = ? AND user_id = ?`, id, userID)
+	return err
 }
 
 // ClaimPurchase claims a draft that has not expired, leased to owner until the given

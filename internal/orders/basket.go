@@ -259,12 +259,16 @@ func (s *Service) purchaseOfLine(b storage.Basket, line storage.BasketLine, key 
 func (s *Service) AddToBasket(ctx context.Context, userID, update int64, intents []Intent) error {
 	lines := make([]storage.BasketLine, len(intents))
 	for i, intent := range intents {
-		lines[i] = storage.BasketLine{
-			Kind: intent.kind(), Service: intent.Item.Service, Name: shorten(intent.Item.Name), Category: shorten(intent.Category),
-			Quantity: intent.Quantity, Link: intent.Link, LinkMisfit: string(intent.Misfit), RatePer: 1,
-		}
+		lines[i] = lineOf(intent)
 	}
 	return s.db.AddToBasket(ctx, userID, update, lines, MaxBasketLines, time.Now())
+}
+
+func lineOf(intent Intent) storage.BasketLine {
+	return storage.BasketLine{
+		Kind: intent.kind(), Service: intent.Item.Service, Name: shorten(intent.Item.Name), Category: shorten(intent.Category),
+		Quantity: intent.Quantity, Link: intent.Link, LinkMisfit: string(intent.Misfit), RatePer: 1,
+	}
 }
 
 // MoveToBasket ends a draft and puts what it says into the person's basket. However often
@@ -277,20 +281,7 @@ func (s *Service) MoveToBasket(ctx context.Context, userID, purchaseID int64) er
 	if err != nil {
 		return err
 	}
-	b, err := s.db.Basket(ctx, userID, 0)
-	switch {
-	case err != nil && !errors.Is(err, storage.ErrNotFound):
-		return err
-	case b.State == storage.BasketRunning:
-		return storage.ErrBasketRunning
-	case len(b.Lines) >= MaxBasketLines:
-		return storage.ErrFull
-	}
-	discarded, err := s.db.DiscardDraft(ctx, userID, purchaseID)
-	if err != nil || !discarded {
-		return err
-	}
-	return s.AddToBasket(ctx, userID, purchaseID, []Intent{intentOf(p, "")})
+	return s.db.MoveToBasket(ctx, userID, purchaseID, lineOf(intentOf(p, "")), MaxBasketLines, time.Now())
 }
 
 // StartBasket begins to buy a basket in the revision that its card shows. However often it

@@ -268,3 +268,19 @@ func TestBasketGoesOnBesideAnotherPurchase(t *testing.T) {
 		w.wantBasket(quote.ID, "", 4, 0)
 	})
 }
+
+// TestDraftStaysUntilItIsInTheBasket: what a card shows is not lost on its way to the basket.
+func TestDraftStaysUntilItIsInTheBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		accept := w.Refuse(`INSERT ON basket_lines FOR EACH ROW`)
+		if err := w.service.MoveToBasket(t.Context(), anna, p.ID); err == nil {
+			t.Error("a line was stored")
+		}
+		accept()
+		testworld.Must(t, w.service.MoveToBasket(t.Context(), anna, p.ID))
+		if b, err := w.db.Basket(t.Context(), anna, 0); err != nil || len(b.Lines) != 1 || b.Lines[0].Service != market.GmailUSA {
+			t.Errorf("the basket is %+v, %v", b, err)
+		}
+	})
+}

@@ -114,7 +114,7 @@ func (db *DB) Basket(ctx context.Context, userID, id int64) (Basket, error) {
 	}
 	b, err := selectRow[Basket](ctx, db, db.reader, `SELECT `+columnsOf[Basket]()+` FROM baskets WHERE `+where, args...)
 	if err == nil {
-		b.Lines, err = db.basketLines(ctx, `basket_id = ? ORDER BY place`, b.ID)
+		b.Lines, err = db.basketLines(ctx, db.reader, `basket_id = ? ORDER BY place`, b.ID)
 	}
 	if err != nil {
 		return Basket{}, fmt.Errorf("read basket: %w", err)
@@ -128,8 +128,8 @@ func (db *DB) HasBasket(ctx context.Context, userID int64) (bool, error) {
 	return n > 0, err
 }
 
-func (db *DB) basketLines(ctx context.Context, where string, args ...any) ([]BasketLine, error) {
-	return selectRows[BasketLine](ctx, db, db.reader, `SELECT `+columnsOf[BasketLine]()+` FROM basket_lines WHERE `+where, args...)
+func (db *DB) basketLines(ctx context.Context, q sqlx.QueryerContext, where string, args ...any) ([]BasketLine, error) {
+	return selectRows[BasketLine](ctx, db, q, `SELECT `+columnsOf[BasketLine]()+` FROM basket_lines WHERE `+where, args...)
 }
 
 // AddToBasket adds lines to a person's open basket, which is created if there is none. An
@@ -336,12 +336,14 @@ func (db *DB) ClaimLine(ctx context.Context, line BasketLine, p Purchase, owner 
 // EndBasket ends a running basket with the messages to the person. What was certainly not
 // bought is their new open basket.
 func (db *DB) EndBasket(ctx context.Context, b Basket, reason string, now time.Time, messages ...Message) (bool, error) {
-	messages, rest := withIDs(messages...), newLines(b.Rest())
+	messages = withIDs(messages...)
 	return db.transitionOnce(ctx, "end basket", messagesExist(ctx, messages), func(tx *sqlx.Tx) error {
-		if len(rest) > 0 {
-			if err := db.insertBasket(ctx, tx, b.UserID, rest, now); err != nil {
-				return err
-			}
+		lines, err := db.basketLines(ctx, tx, `basket_id = ? ORDER BY place`, b.ID) // those of b may be older
+		if rest := newLines(Basket{Lines: lines}.Rest()); err == nil && len(rest) > 0 {
+			err = db.insertBasket(ctx, tx, b.UserID, rest, now)
+		}
+		if err != nil {
+			return err
 		}
 		return db.insertMessages(ctx, tx, messages)
 	}, `UPDATE baskets SET state = ?, reason = ?, changed_at = ? WHERE id = ? AND state = ?`, BasketEnded, reason, toMillis(now), b.ID, BasketRunning)

@@ -262,6 +262,21 @@ func TestRestOfBasketIsOfferedAgain(t *testing.T) {
 	}
 }
 
+// TestRestIsWhatWasNotBoughtAtTheEnd: another process may have begun a line since the basket
+// was read.
+func TestRestIsWhatWasNotBoughtAtTheEnd(t *testing.T) {
+	db, key, b := runningBasket(t)
+	if _, claimed, err := claimLine(t.Context(), db, key, b.Lines[0]); !claimed || err != nil {
+		t.Fatal(claimed, err)
+	}
+	if ended, err := db.EndBasket(t.Context(), b, "stopped", time.Now()); !ended || err != nil {
+		t.Fatal(ended, err)
+	}
+	if rest := basketOf(t, db, 0).Lines; len(rest) != 2 || rest[0].Service != 2 || rest[1].Service != 3 {
+		t.Errorf("the rest is %+v", rest)
+	}
+}
+
 func TestBasketSets(t *testing.T) {
 	db := openWithUsers(t, 1, 2)
 	for _, update := range []int64{1, 2, 2} { // the last one is handled again

@@ -100,7 +100,7 @@ func (db *DB) personalData(ctx context.Context, userID int64) (data PersonalData
 	if data.Swaps, err = db.swaps(ctx, `WHERE user_id = ? ORDER BY created_at DESC`, userID); err != nil {
 		return data, err
 	}
-	if data.Baskets, err = db.basketLines(ctx, `user_id = ? ORDER BY basket_id DESC, place`, userID); err != nil {
+	if data.Baskets, err = db.basketLines(ctx, db.reader, `user_id = ? ORDER BY basket_id DESC, place`, userID); err != nil {
 		return data, err
 	}
 	if data.Sets, err = db.BasketSets(ctx, userID); err != nil {

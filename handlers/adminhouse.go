@@ -62,17 +62,10 @@ func (s *Screens) houseAdoptSure(ctx context.Context, req *bot.Request, args key
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
 	}
-	p, err := s.DB.HousePurchase(ctx, args.Purchase)
-	if err != nil {
-		return bot.View{}, err
-	}
-	entry := storage.AuditEntry{AdminID: req.User.ID, Action: actionHouseAdopt, Subject: p.UserID, Detail: id, At: time.Now()}
+	entry := storage.AuditEntry{AdminID: req.User.ID, Action: actionHouseAdopt, Detail: id, At: time.Now()}
 	order, err := s.Orders.HouseAdopt(ctx, args.Purchase, id, entry)
 	if err != nil {
 		return bot.View{}, fmt.Errorf("%w: %w", errStillUnresolved, err)
-	}
-	if err := s.Orders.NotifyOutcome(ctx, p.UserID, p.ID); err != nil {
-		return bot.View{}, err
 	}
 	view, err := s.adminOrder(ctx, req, keyboards.AdminOrderArgs{Order: order.ID})
 	view.Toast = req.L.Label("adminunresolved_adopted_toast")
@@ -101,18 +94,9 @@ func (s *Screens) houseDismiss(ctx context.Context, req *bot.Request, args keybo
 // houseDismissSure says that nothing more was bought. The hold is released, and the buyer told
 // if nothing was bought at all.
 func (s *Screens) houseDismissSure(ctx context.Context, req *bot.Request, args keyboards.AdminPurchaseArgs) (bot.View, error) {
-	p, err := s.DB.HousePurchase(ctx, args.Purchase)
-	if err != nil {
-		return bot.View{}, err
-	}
-	entry := storage.AuditEntry{AdminID: req.User.ID, Action: actionHouseDismiss, Subject: p.UserID, At: time.Now()}
+	entry := storage.AuditEntry{AdminID: req.User.ID, Action: actionHouseDismiss, At: time.Now()}
 	if err := s.Orders.HouseDismiss(ctx, args.Purchase, entry); err != nil {
 		return bot.View{}, err
-	}
-	if p.State == storage.PurchaseOutcomeUnknown {
-		if err := s.Orders.NotifyOutcome(ctx, p.UserID, p.ID); err != nil {
-			return bot.View{}, err
-		}
 	}
 	view, err := s.adminUnresolvedList(ctx, req, keyboards.AdminOrdersSublistArgs{})
 	view.Toast = req.L.Label("unresolved_dismissed_toast")

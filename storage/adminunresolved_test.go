@@ -118,7 +118,7 @@ func TestAdminUnresolvedHouse(t *testing.T) {
 	dismiss := func(p Purchase) {
 		t.Helper()
 		for _, want := range []bool{true, false} {
-			if done, err := db.DismissHousePurchase(ctx, p.ID, now, byAdmin("dismiss", now)); err != nil || done != want {
+			if done, err := db.DismissHousePurchase(ctx, p.ID, now, byAdmin("dismiss", now), Message{UserID: 1, Kind: "dismissed", CreatedAt: now}); err != nil || done != want {
 				t.Errorf("dismissed %v, %v, want %v", done, err, want)
 			}
 		}
@@ -141,6 +141,7 @@ func TestAdminUnresolvedHouse(t *testing.T) {
 	wantListed("one adopted", AdminUnresolved{ID: phones.ID, Adopted: 1}, AdminUnresolved{ID: goods.ID, Dismissed: true})
 	equal(t, "one of three charged, two held", "96.7", available(t, db, 1, now))
 	dismiss(phones)
+	equal(t, "messages: the buyer knows the phone", 1, db.count(t, `SELECT COUNT(*) FROM outbox WHERE kind = 'dismissed'`))
 	equal(t, "that was all", "98.9", available(t, db, 1, now))
 	wantListed("that was all", AdminUnresolved{ID: goods.ID, Dismissed: true}, AdminUnresolved{ID: phones.ID, Dismissed: true, Adopted: 1})
 	adopt(phones, 2)

@@ -160,7 +160,7 @@ var commitCases = []struct {
 	{"DismissHousePurchase", func(w *commitWorld) func() (any, error) {
 		p := markUnknown(w.T, w.db, sendHouse(w.T, w.db, w.houseDraft(), w.now))
 		return func() (any, error) {
-			return w.db.DismissHousePurchase(w.Context(), p.ID, w.now, byAdmin("dismiss", w.now))
+			return w.db.DismissHousePurchase(w.Context(), p.ID, w.now, byAdmin("dismiss", w.now), w.message())
 		}
 	}},
 	{"ImportOrder", func(w *commitWorld) func() (any, error) {

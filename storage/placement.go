@@ -19,12 +19,13 @@ type Placement struct {
 }
 
 // PlacePurchase records all orders of a purchase as it was sent, with the messages that
-// notify makes of each, in one transaction. The marketplace's answer overrides every
-// state: a failover of the database may have lost that the purchase was sent, claimed,
-// or drafted. It reports false where the purchase is placed already, or the person was
-// forgotten. An order that the person has imported meanwhile becomes the purchase's, without
-// a message.
-func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, now, firstPoll time.Time, notify func(Order) []Message) ([]Order, bool, error) {
+// notify makes of each and those about the purchase, in one transaction. The marketplace's
+// answer overrides every state: a failover of the database may have lost that the purchase
+// was sent, claimed, or drafted. It reports false where the purchase is placed already, or
+// the person was forgotten. An order that the person has imported meanwhile becomes the
+// purchase's, and notify is not asked about it.
+func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, now, firstPoll time.Time, notify func(Order) []Message, messages ...Message) ([]Order, bool, error) {
+	messages = withIDs(messages...)
 	var orders []Order
 	placed := false
 	made := func(tx *sqlx.Tx) (bool, error) { return db.ordersExist(ctx, tx, orders...) }
@@ -33,6 +34,9 @@ func (db *DB) PlacePurchase(ctx context.Context, p Purchase, given []Placement, 
 		found, err := db.overrideWithPlaced(ctx, tx, p, now)
 		if err == nil && found {
 			stored, err = db.insertPlacements(ctx, tx, p, given, false, now, firstPoll, notify)
+		}
+		if err == nil && found {
+			err = db.insertMessages(ctx, tx, messages)
 		}
 		if err == nil && found {
 			err = db.recordLedger(ctx, tx, p.ID)
@@ -194,10 +198,13 @@ func (db *DB) insertPlacements(ctx context.Context, tx *sqlx.Tx, p Purchase, giv
 			orders = append(orders, imported)
 			continue
 		}
-		if errors.Is(err, ErrNotFound) {
-			err = errors.Join(db.insertOrder(ctx, tx, order), db.insertMessages(ctx, tx, withIDs(notify(order)...)))
+		if !errors.Is(err, ErrNotFound) {
+			return nil, err
 		}
-		if err != nil {
+		if err := db.insertOrder(ctx, tx, order); err != nil {
+			return nil, err
+		}
+		if err := db.insertMessages(ctx, tx, withIDs(notify(order)...)); err != nil {
 			return nil, err
 		}
 		orders = append(orders, order)

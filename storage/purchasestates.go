@@ -202,12 +202,18 @@ func (db *DB) DismissPurchase(ctx context.Context, userID, id int64, now time.Ti
 }
 
 // DismissHousePurchase records that, as an admin says, a purchase of unknown outcome that
-// the operator's key has paid was not placed, with the audit entry. Its hold is released. Of
-// one of which some phones were adopted, that is said of the others.
-func (db *DB) DismissHousePurchase(ctx context.Context, id int64, now time.Time, entry AuditEntry) (bool, error) {
-	entry.ID = newID()
+// the operator's key has paid was not placed, with the audit entry and the messages about it.
+// Its hold is released. Of one of which some phones were adopted, that is said of the others,
+// and the person, who has those, gets no message.
+func (db *DB) DismissHousePurchase(ctx context.Context, id int64, now time.Time, entry AuditEntry, messages ...Message) (bool, error) {
+	entry.ID, messages = newID(), withIDs(messages...)
 	return db.transitionOnce(ctx, "dismiss purchase of the house", auditExists(ctx, entry), func(tx *sqlx.Tx) error {
-		return errors.Join(db.insertAudit(ctx, tx, entry), db.recordLedger(ctx, tx, id))
+		var state PurchaseState
+		err := tx.GetContext(ctx, &state, `SELECT state FROM purchases WHERE id = ?`, id)
+		if err == nil && state == PurchaseDismissed {
+			err = db.insertMessages(ctx, tx, messages)
+		}
+		return errors.Join(err, db.insertAudit(ctx, tx, entry), db.recordLedger(ctx, tx, id))
 	}, `UPDATE purchases SET state = CASE state WHEN 'placed' THEN 'placed' ELSE 'dismissed' END, reason = CASE state WHEN 'placed' THEN '`+restDismissed+`' ELSE reason END,
 		settled_at = ?, next_check_at = 0 WHERE id = ? AND house = 1 AND (state = 'outcome_unknown' OR `+isIncomplete+` AND reason <> '`+restDismissed+`')`,
 		toMillis(now), id)

@@ -150,21 +150,33 @@ func (s *Service) HouseLookUp(ctx context.Context, purchaseID int64, externalID 
 	return s.lookUp(ctx, p, externalID)
 }
 
-// HouseAdopt is Adopt for admins, likewise: the order is the buyer's from then on. entry is
-// the audit entry.
+// HouseAdopt is Adopt for admins, likewise: the order is the buyer's from then on, who is
+// told. entry is the audit entry, about the buyer.
 func (s *Service) HouseAdopt(ctx context.Context, purchaseID int64, externalID string, entry storage.AuditEntry) (storage.Order, error) {
 	found, err := s.HouseLookUp(ctx, purchaseID, externalID)
 	if err != nil {
 		return storage.Order{}, err
 	}
-	return s.adopt(ctx, found, externalID, entry)
+	p := found.Purchase
+	entry.Subject = p.UserID
+	return s.adopt(ctx, found, externalID, func(o storage.Order) []storage.Message {
+		return append(announceRental(o), aboutPurchase(p.UserID, p.ID, MessageOutcome, time.Now()))
+	}, entry)
 }
 
-// HouseDismiss is Dismiss for admins, likewise: the hold is released.
+// HouseDismiss is Dismiss for admins, likewise: the hold is released, and the buyer told if
+// nothing was bought at all. entry is the audit entry, about the buyer.
 func (s *Service) HouseDismiss(ctx context.Context, purchaseID int64, entry storage.AuditEntry) error {
-	dismissed, err := s.db.DismissHousePurchase(ctx, purchaseID, time.Now(), entry)
+	p, err := s.db.HousePurchase(ctx, purchaseID)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	entry.Subject = p.UserID
+	dismissed, err := s.db.DismissHousePurchase(ctx, p.ID, now, entry, aboutPurchase(p.UserID, p.ID, MessageOutcome, now))
 	if err == nil && !dismissed {
 		err = ErrOutcomeKnown
 	}
+	s.wakeOutbox()
 	return err
 }

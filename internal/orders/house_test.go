@@ -294,6 +294,38 @@ func TestAdminsDecideAboutUnknownOutcome(t *testing.T) {
 	})
 }
 
+// TestBuyerIsToldWhatAdminsDecide: a decision is stored with its message, or not at all.
+func TestBuyerIsToldWhatAdminsDecide(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara)
+		for what, decide := range map[string]func(p storage.Purchase) error{
+			"adopt": func(p storage.Purchase) error {
+				made := w.Market.Orders()
+				_, err := w.service.HouseAdopt(t.Context(), p.ID, idOf(made[len(made)-1].Number), byOlga())
+				return err
+			},
+			"dismiss": func(p storage.Purchase) error { return w.service.HouseDismiss(t.Context(), p.ID, byOlga()) },
+		} {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
+			p := w.draftFor(clara, market.GmailUSA, 1)
+			w.confirm(p)
+			accept := w.Refuse(`INSERT ON outbox FOR EACH ROW`)
+			if err := decide(p); err == nil {
+				t.Errorf("%s: decided without a message", what)
+			}
+			accept()
+			if err := decide(p); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			testworld.Pass(time.Second)
+			told := slices.ContainsFunc(w.messages(orders.MessageOutcome), func(m storage.Message) bool { return m.UserID == clara && m.PurchaseID == p.ID })
+			if !told {
+				t.Errorf("%s: the buyer is not told", what)
+			}
+		}
+	})
+}
+
 // slowly makes requests to buy take 20 seconds.
 func (w *world) slowly(times int) {
 	w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second, Times: times})

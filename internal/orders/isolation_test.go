@@ -59,6 +59,9 @@ func TestOrderIsRecordedWhenTheDatabaseRecovers(t *testing.T) {
 			t.Errorf("got %v, want InProgress", outcome.Result)
 		}
 		accept()
+		accept = w.Refuse(`INSERT ON outbox FOR EACH ROW`)
+		testworld.Pass(2 * time.Minute)
+		accept()
 		testworld.Pass(10 * time.Minute)
 		if again := w.confirm(p); again.Result != orders.Placed {
 			t.Errorf("later: %v, want Placed", again.Result)

@@ -38,7 +38,8 @@ func (s *Service) recordUnrecorded(ctx context.Context) error {
 	var failures []error
 	for id, u := range pending {
 		now := time.Now()
-		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.placements, now, now, announceRental)
+		message := aboutPurchase(u.purchase.UserID, id, MessageOutcome, now)
+		_, placed, err := s.db.PlacePurchase(ctx, u.purchase, u.placements, now, now, announceRental, message)
 		if err == nil && !placed {
 			err = s.importLate(ctx, u.purchase, u.placements)
 		}
@@ -51,8 +52,8 @@ func (s *Service) recordUnrecorded(ctx context.Context) error {
 		s.mu.Unlock()
 		if placed {
 			s.count(placedOutcome, "")
+			s.wakeOutbox()
 			s.wakePolls()
-			failures = append(failures, s.NotifyOutcome(ctx, u.purchase.UserID, id))
 		}
 	}
 	return errors.Join(failures...)

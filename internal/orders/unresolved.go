@@ -116,17 +116,17 @@ func (s *Service) Adopt(ctx context.Context, userID, purchaseID int64, externalI
 	if err != nil {
 		return storage.Order{}, err
 	}
-	return s.adopt(ctx, found, externalID)
+	return s.adopt(ctx, found, externalID, announceRental)
 }
 
-func (s *Service) adopt(ctx context.Context, found Found, externalID string, entries ...storage.AuditEntry) (storage.Order, error) {
+func (s *Service) adopt(ctx context.Context, found Found, externalID string, notify func(storage.Order) []storage.Message, entries ...storage.AuditEntry) (storage.Order, error) {
 	now := time.Now()
 	firstPoll := now
 	if found.Purchase.Kind != storage.KindSMS { // the message that shows a phone waits for its poll
 		firstPoll = now.Add(cardDelay)
 	}
 	placement := storage.Placement{ExternalID: externalID, Phone: found.Order.Rental.Phone, RawStatus: found.Order.RawStatus}
-	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, placement, now, firstPoll, announceRental, entries...)
+	order, adopted, err := s.db.AdoptOrder(ctx, found.Purchase, placement, now, firstPoll, notify, entries...)
 	if err != nil {
 		return storage.Order{}, err
 	}

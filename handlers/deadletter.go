@@ -24,8 +24,9 @@ const messageDeadLetter = "dead-letter"
 // deadLetter is the body of a messageDeadLetter: what the person sent, or the label of
 // what they tapped. Both are "" where they are not known or not to be repeated.
 type deadLetter struct {
-	Text  string `json:"text"`
-	Label string `json:"label"`
+	Text   string `json:"text"`
+	Label  string `json:"label"`
+	Basket int64  `json:"basket,omitempty"` // that the update was about, 0 for none
 }
 
 // deadLetterLength limits what is repeated to the person, in characters.
@@ -49,18 +50,21 @@ func (s *Screens) deadLettered(ctx context.Context, letter bot.DeadLetter) error
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(deadLetter{Text: text, Label: locales.Shorten(letter.Label, deadLetterLength)})
+	deed, err := s.deedOf(ctx, letter)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(deadLetter{Text: text, Label: locales.Shorten(letter.Label, deadLetterLength), Basket: deed.basket})
 	if err != nil {
 		return fmt.Errorf("encode dead letter: %w", err)
 	}
-	purchase, order := deedOf(letter.Data)
-	if letter.MessageID != 0 && (purchase != 0 || drawsProgress(letter.Data)) {
-		if err := s.Orders.RedrawCard(ctx, letter.UserID, purchase, letter.MessageID); err != nil {
+	if letter.MessageID != 0 && (deed.purchase != 0 || drawsProgress(letter.Data)) {
+		if err := s.Orders.RedrawCard(ctx, letter.UserID, deed.purchase, letter.MessageID); err != nil {
 			return err
 		}
 	}
 	err = s.DB.AddMessage(ctx, storage.Message{
-		UserID: letter.UserID, PurchaseID: purchase, OrderID: order, Kind: messageDeadLetter, Priority: outbox.PriorityReply, Body: body, CreatedAt: time.Now(),
+		UserID: letter.UserID, PurchaseID: deed.purchase, OrderID: deed.order, Kind: messageDeadLetter, Priority: outbox.PriorityReply, Body: body, CreatedAt: time.Now(),
 	})
 	s.Wake()
 	return err
@@ -86,24 +90,34 @@ func (s *Screens) textToRepeat(ctx context.Context, letter bot.DeadLetter) (stri
 	return locales.Shorten(letter.Text, deadLetterLength), nil
 }
 
-// deedOf returns the purchase or the order that a button changes, 0 for none.
-func deedOf(data string) (purchase, order int64) {
-	name, rest := route.Split(data)
+// deed is what a button changes: a purchase, an order, a basket, or none of them.
+type deed struct{ purchase, order, basket int64 }
+
+// deedOf returns what the button of a dead letter changes.
+func (s *Screens) deedOf(ctx context.Context, letter bot.DeadLetter) (deed, error) {
+	name, rest := route.Split(letter.Data)
 	switch name {
 	case keyboards.Confirm.Name(), keyboards.Discard.Name():
 		args, _ := keyboards.Confirm.Parse(rest)
-		return args.Purchase, 0
+		return deed{purchase: args.Purchase}, nil
 	case keyboards.UnresolvedAdoptSure.Name():
 		args, _ := keyboards.UnresolvedAdoptSure.Parse(rest)
-		return args.Purchase, 0
+		return deed{purchase: args.Purchase}, nil
 	case keyboards.UnresolvedDismiss.Name():
 		args, _ := keyboards.UnresolvedDismiss.Parse(rest)
-		return args.Purchase, 0
+		return deed{purchase: args.Purchase}, nil
 	case keyboards.OrderCancelSure.Name():
 		args, _ := keyboards.OrderCancelSure.Parse(rest)
-		return 0, args.Order
+		return deed{order: args.Order}, nil
+	case keyboards.SwapSure.Name(): // its purchase is a draft until the number is given back
+		args, _ := keyboards.SwapSure.Parse(rest)
+		swap, err := s.DB.Swap(ctx, letter.UserID, args.Purchase)
+		return deed{order: swap.OrderID}, ignore(err, storage.ErrNotFound)
+	case keyboards.BasketConfirm.Name():
+		args, _ := keyboards.BasketConfirm.Parse(rest)
+		return deed{basket: args.Basket}, nil
 	default:
-		return 0, 0
+		return deed{}, nil
 	}
 }
 
@@ -113,13 +127,13 @@ func drawsProgress(data string) bool {
 	return name == keyboards.CancelAllSure.Name()
 }
 
-// deadLetterView says what was given up, and how the purchase or the order stands.
+// deadLetterView says what was given up, and how the purchase, the order or the basket stands.
 func (n *Notifier) deadLetterView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
 	var letter deadLetter
 	if err := json.Unmarshal(message.Body, &letter); err != nil {
 		return bot.View{}, fmt.Errorf("%w: decode dead letter", outbox.ErrRejected) // the decoder may quote the text
 	}
-	state, err := n.deedState(ctx, l, message)
+	state, err := n.deedState(ctx, l, message, letter.Basket)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -136,9 +150,9 @@ func (n *Notifier) deadLetterView(ctx context.Context, l *locales.Localizer, mes
 	return bot.View{Text: text, Keyboard: keyboards.Foot(l, "")}, nil
 }
 
-// deedState returns how the purchase or the order of a dead letter stands, "" if there is
-// none.
-func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message storage.Message) (string, error) {
+// deedState returns how the purchase, the order or the basket of a dead letter stands, "" if
+// there is none.
+func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message storage.Message, basket int64) (string, error) {
 	switch {
 	case message.PurchaseID != 0:
 		outcome, err := n.Orders.Outcome(ctx, message.UserID, message.PurchaseID)
@@ -157,7 +171,20 @@ func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message 
 		if err != nil {
 			return "", ignore(err, storage.ErrNotFound)
 		}
+		if order.Kind == storage.KindSMS { // with what becomes of a swap
+			phone, err := n.Orders.Phone(ctx, order)
+			return phoneText(l, phone), err
+		}
 		return orderText(l, order, 0), nil
+	case basket != 0:
+		b, err := n.DB.Basket(ctx, message.UserID, basket)
+		if err != nil {
+			return "", ignore(err, storage.ErrNotFound)
+		}
+		if b.State == storage.BasketOpen {
+			return l.T("rejected_title"), nil
+		}
+		return basketView(l, b).Text, nil
 	default:
 		return "", nil
 	}

@@ -92,6 +92,50 @@ func TestGivenUpConfirm(t *testing.T) {
 	}
 }
 
+// TestGivenUpSwapAndBasket: of what goes on by itself the person is told how it stands, too.
+func TestGivenUpSwapAndBasket(t *testing.T) {
+	swap := func(w *world) {
+		w.waitForSwap()
+		w.tap("swap_button_sure")
+	}
+	basket := func(w *world) {
+		w.withKey(annaKey)
+		w.types("2 | | 1")
+		w.tapConfirm()
+	}
+	for name, test := range map[string]struct {
+		tap   func(w *world)
+		step  string // after which the update is cut off
+		state string // that is stored then
+		says  string
+	}{
+		"swap":              {swap, "swap armed", `UPDATE swaps SET due_at = 9999999999999`, "Giving this number back"},
+		"swap, too early":   {swap, "swap armed", `UPDATE swaps SET state = 'offered'`, "waiting for the code"},
+		"basket":            {basket, "basket started", `UPDATE baskets SET due_at = 9999999999999`, "Buying your basket"},
+		"basket, too early": {basket, "basket started", `UPDATE baskets SET state = 'open'`, "Nothing was bought."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "en", func(w *world) {
+				w.restartWithStep(test.step, func() { time.Sleep(time.Minute) }) // longer than a stop waits
+				test.tap(w)
+				w.Exec(test.state)
+				w.giveUp()
+				pass(time.Minute) // the step has ended
+				w.says("I couldn’t carry out your tap on")
+				var told []string
+				for _, m := range w.chat.Messages() {
+					if _, state, found := strings.Cut(m.Text, w.l.T("given_up_state")); found {
+						told = append(told, state)
+					}
+				}
+				if len(told) != 1 || !strings.Contains(told[0], test.says) {
+					w.T.Errorf("the chat is:\n%s", w.chat.Transcript())
+				}
+			})
+		})
+	}
+}
+
 // TestGivenUpButton: a button is named by its label.
 func TestGivenUpButton(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -10,8 +10,19 @@ import (
 	"time"
 )
 
+// sleepy is a connection on which each write takes a while.
+type sleepy struct {
+	net.Conn
+	pause time.Duration
+}
+
+func (s sleepy) Write(p []byte) (int, error) {
+	time.Sleep(s.pause)
+	return s.Conn.Write(p)
+}
+
 // TestPurchaseIsNotSentLate: a deadline that is over before the request, or passes while
-// the connection is made, lets no body out.
+// the connection is made or the headers are written, lets no body out.
 func TestPurchaseIsNotSentLate(t *testing.T) {
 	for action, call := range map[string]func(ctx context.Context, c *Client, before time.Time) error{
 		"add": func(ctx context.Context, c *Client, before time.Time) error {
@@ -24,12 +35,13 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 		},
 	} {
 		for name, test := range map[string]struct {
-			before, dialing time.Duration
-			sent            bool
+			before, dialing, writing time.Duration
+			sent                     bool
 		}{
 			"over before":   {before: -time.Second},
 			"while dialing": {before: time.Second, dialing: 2 * time.Second},
-			"in time":       {before: 3 * time.Second, dialing: 2 * time.Second, sent: true},
+			"after headers": {before: 3 * time.Second, dialing: time.Second, writing: 4 * time.Second},
+			"in time":       {before: 3 * time.Second, dialing: time.Second, writing: time.Second, sent: true},
 		} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -38,11 +50,11 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 						time.Sleep(test.dialing)
 						client, server := net.Pipe()
 						go func() {
-							_ = server.SetReadDeadline(time.Now().Add(time.Second))
+							_ = server.SetReadDeadline(time.Now().Add(10 * time.Second))
 							_, _ = io.Copy(&sent, server)
 							_ = server.Close()
 						}()
-						return client, nil
+						return sleepy{client, test.writing}, nil
 					}})
 					err := call(t.Context(), c, time.Now().Add(test.before))
 					kind, _ := KindOf(err)

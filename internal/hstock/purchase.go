@@ -2,7 +2,6 @@ package hstock
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -98,7 +97,7 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 // what others count as ended meanwhile.
 type gate struct {
 	state    atomic.Int32
-	body     io.Reader
+	body     *strings.Reader
 	deadline time.Time // without a monotonic reading; zero for none
 }
 
@@ -122,9 +121,13 @@ func (g *gate) isLate() bool {
 	return !g.deadline.IsZero() && !time.Now().Round(0).Before(g.deadline)
 }
 
-// Read implements io.Reader.
+// Read implements io.Reader. Before the first byte it looks at the time again: the process
+// may have slept since it wrote the headers.
 func (g *gate) Read(p []byte) (int, error) {
 	g.markWritten()
+	if int64(g.body.Len()) == g.body.Size() && g.isLate() {
+		g.state.Store(gateClosed)
+	}
 	if g.state.Load() == gateClosed {
 		return 0, errConnection
 	}

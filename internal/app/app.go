@@ -153,7 +153,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 	a.CallRate = callrate.New(callrate.Options{Most: float64(cfg.HStockRate), Pace: marketPace, Store: a.DB, Log: o.Log})
 	a.stages = append(a.stages, stage{{name: "rate of calls", start: func(context.Context) error { a.CallRate.Start(); return nil }, stop: a.CallRate.Stop, timeout: stopRest}})
 	a.Market, err = hstock.New(hstock.Options{
-		URL: cfg.HStockAPIURL, Limiter: a.CallRate, Dial: o.Dial,
+		URL: cfg.HStockAPIURL, Limiter: a.CallRate, Dial: o.Dial, MaySend: a.Replica.MaySend,
 		Observe: func(action, outcome string, took time.Duration) {
 			metrics.ObserveMarketplace(action, outcome, took)
 			marketStats.Observe(action+": "+outcome, hstock.IsNoResponse(outcome))

@@ -87,6 +87,12 @@ func (q call) refusal(status int, message string) *Error {
 	return newRefusal(q.action, status, message, q.key, values)
 }
 
+// isLate reports whether sendBefore is over by the wall clock: the elapsed time of a process
+// stands still while the machine sleeps.
+func (q call) isLate() bool {
+	return !q.sendBefore.IsZero() && !time.Now().Round(0).Before(q.sendBefore.Round(0))
+}
+
 // request returns the POST of this call with the given body. With an acceptEncoding
 // of its own net/http leaves decompression to readBody, which also reads what was not
 // asked for.

@@ -28,6 +28,7 @@ type Options struct {
 	Limiter *callrate.Limiter                                                 // decides when calls are made; nil: at once
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; replaces the network
 	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String, "ok" or "held"
+	MaySend func() bool                                                       // optional; false: no purchase may leave this process, because others may have settled it
 }
 
 // Client calls one marketplace with any number of API keys. Its methods may be
@@ -40,6 +41,7 @@ type Client struct {
 	breaker   *gobreaker.CircuitBreaker[struct{}]
 	failing   *failingKeys // what the breaker counts
 	holds     holds
+	maySend   func() bool
 
 	currencies sync.Map // keyDigest to string
 	observe    func(action, outcome string, took time.Duration)
@@ -60,6 +62,7 @@ func New(o Options) (*Client, error) {
 		failing:   &failingKeys{attempts: map[keyDigest]int{}},
 		holds:     holds{byKey: map[keyDigest]hold{}},
 		observe:   o.Observe,
+		maySend:   o.MaySend,
 	}
 	c.breaker = newBreaker(c.failing)
 	if c.limiter == nil {
@@ -67,6 +70,9 @@ func New(o Options) (*Client, error) {
 	}
 	if c.observe == nil {
 		c.observe = func(string, string, time.Duration) {}
+	}
+	if c.maySend == nil {
+		c.maySend = func() bool { return true }
 	}
 	return c, nil
 }

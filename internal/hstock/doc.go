@@ -11,7 +11,9 @@
 // GetBody or with an Idempotency-Key, so a purchase uses a transport without any
 // of these (purchase.go). Whether the request left is known, not guessed: its body
 // is a gate that net/http opens when it writes the headers. If the gate is still
-// unopened when the call fails, it is closed for good, and nothing was sent.
+// unopened when the call fails, it is closed for good, and nothing was sent. Before the
+// headers and before the body it closes itself where it is too late to send, by the
+// caller's deadline or by Options.MaySend.
 //
 // What the answer to a purchase means:
 //

@@ -22,7 +22,7 @@ func (s sleepy) Write(p []byte) (int, error) {
 }
 
 // TestPurchaseIsNotSentLate: a deadline that is over before the request, or passes while
-// the connection is made or the headers are written, lets no body out.
+// the connection is made or the headers are written, lets no body out. Nor does MaySend.
 func TestPurchaseIsNotSentLate(t *testing.T) {
 	for action, call := range map[string]func(ctx context.Context, c *Client, before time.Time) error{
 		"add": func(ctx context.Context, c *Client, before time.Time) error {
@@ -37,16 +37,22 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 		for name, test := range map[string]struct {
 			before, dialing, writing time.Duration
 			sent                     bool
+			maySend                  time.Duration // how long; 0: always
 		}{
-			"over before":   {before: -time.Second},
-			"while dialing": {before: time.Second, dialing: 2 * time.Second},
-			"after headers": {before: 3 * time.Second, dialing: time.Second, writing: 4 * time.Second},
-			"in time":       {before: 3 * time.Second, dialing: time.Second, writing: time.Second, sent: true},
+			"over before":           {before: -time.Second},
+			"while dialing":         {before: time.Second, dialing: 2 * time.Second},
+			"after headers":         {before: 3 * time.Second, dialing: time.Second, writing: 4 * time.Second},
+			"may not":               {before: time.Minute, maySend: -time.Second},
+			"may not after dialing": {before: time.Minute, dialing: 2 * time.Second, maySend: time.Second},
+			"may not after headers": {before: time.Minute, dialing: time.Second, writing: 2 * time.Second, maySend: 2 * time.Second},
+			"in time":               {before: 3 * time.Second, dialing: time.Second, writing: time.Second, sent: true},
 		} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var sent bytes.Buffer
-					c := newClient(t, Options{URL: "http://market.test", Dial: func(context.Context, string, string) (net.Conn, error) {
+					began := time.Now()
+					maySend := func() bool { return test.maySend == 0 || time.Since(began) < test.maySend }
+					c := newClient(t, Options{URL: "http://market.test", MaySend: maySend, Dial: func(context.Context, string, string) (net.Conn, error) {
 						time.Sleep(test.dialing)
 						client, server := net.Pipe()
 						go func() {

@@ -37,7 +37,7 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	}
 
 	form := q.body()
-	gate := &gate{body: strings.NewReader(form), deadline: q.sendBefore.Round(0)}
+	gate := &gate{body: strings.NewReader(form), isLate: func() bool { return q.isLate() || !c.maySend() }}
 	if gate.isLate() {
 		return value, q.failure(NotSent, 0, errLate)
 	}
@@ -92,13 +92,12 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 // context ends, so checking after Do is not enough: tryClose checks and prevents
 // later writes in one step.
 //
-// The gate closes by itself at the deadline. That is a wall time, because the elapsed
-// time of a process stands still while the machine sleeps: the process must not send
-// what others count as ended meanwhile.
+// The gate closes by itself once isLate says so: the process must not send what others
+// count as ended meanwhile. That is asked before the headers and before the body.
 type gate struct {
-	state    atomic.Int32
-	body     *strings.Reader
-	deadline time.Time // without a monotonic reading; zero for none
+	state  atomic.Int32
+	body   *strings.Reader
+	isLate func() bool
 }
 
 const (
@@ -117,12 +116,8 @@ func (g *gate) markWritten() {
 	g.state.CompareAndSwap(gateUnwritten, next)
 }
 
-func (g *gate) isLate() bool {
-	return !g.deadline.IsZero() && !time.Now().Round(0).Before(g.deadline)
-}
-
-// Read implements io.Reader. Before the first byte it looks at the time again: the process
-// may have slept since it wrote the headers.
+// Read implements io.Reader. Before the first byte it asks again whether it is late: the
+// process may have slept since it wrote the headers.
 func (g *gate) Read(p []byte) (int, error) {
 	g.markWritten()
 	if int64(g.body.Len()) == g.body.Size() && g.isLate() {

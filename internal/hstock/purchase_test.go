@@ -415,7 +415,9 @@ func TestPurchaseCancelledAtAnyMoment(t *testing.T) {
 }
 
 func TestGate(t *testing.T) {
-	newGate := func() *gate { return &gate{body: strings.NewReader("key=…")} }
+	newGate := func() *gate {
+		return &gate{body: strings.NewReader("key=…"), isLate: func() bool { return false }}
+	}
 
 	g := newGate()
 	if !g.tryClose() {

@@ -33,10 +33,11 @@
 // takes at most 15, the request at most 30. The answer is written with a context of
 // its own, so that neither a stop nor a timeout prevents it. A lease belongs to a
 // process and a purchase. Half a minute after the sending lease began, by the wall
-// clock, the request is closed (package hstock), so a process that wakes up late can't
-// send. An order id that can't be written (the disk is full) is kept in memory and
-// written as soon as the database accepts it. So is one that comes after the person has
-// adopted another order: it is imported.
+// clock, the request is closed (package hstock). So it is as soon as others may count the
+// process as dead and end its leases (package replica). So a process that wakes up late
+// can't send, and what others have settled meanwhile stays. An order id that can't be
+// written (the disk is full) is kept in memory and written as soon as the database accepts
+// it. So is one that comes after the person has adopted another order: it is imported.
 //
 // When the process ends between two steps (the tests do it with SIGKILL):
 //

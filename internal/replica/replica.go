@@ -3,9 +3,11 @@
 // one that does the background work.
 //
 // A process is alive for Life after its last beat. The one that has the lease removes the
-// dead ones. A process that stops gives back what it has. One that can't beat for fence
-// considers itself dead before others do. Nothing that buys depends on that: purchases change by compare-and-set,
-// so a process that wakes up late can't send what another has settled.
+// dead ones and ends the leases of their purchases, so that others settle these. A process
+// that stops gives back what it has. One that can't beat for fence considers itself dead
+// before others do. A purchase that has begun can't be called back by compare-and-set, so
+// a process asks MaySend right before it lets one out: one that was stopped and goes on
+// can't send what another has settled.
 //
 // A process that uses its database alone, which a file's lock says, beats once.
 package replica
@@ -157,6 +159,19 @@ func (r *Replica) Alive() int {
 	return r.others + 1
 }
 
+// MaySend reports whether others surely count this process as alive, and so have not
+// settled the purchase that it is about to send. It asks two clocks: the monotonic one
+// stands still while the machine sleeps, and the wall clock may be set back.
+func (r *Replica) MaySend() bool {
+	if r.Alone {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	return !r.isDead && max(now.Sub(r.beatAt), now.Round(0).Sub(r.beatAt)) < fence
+}
+
 // Wake makes the next beat now: another process may have given the lease back.
 func (r *Replica) Wake() {
 	select {
@@ -201,6 +216,7 @@ func (r *Replica) Stop(ctx context.Context) error {
 	if r.removed {
 		return nil
 	}
+	r.beatAt = time.Time{} // others may settle what it still sends
 	err := r.DB.RemoveReplica(ctx, r.id)
 	r.removed = err == nil
 	return err

@@ -151,6 +151,38 @@ func TestDeadProcessIsReplaced(t *testing.T) {
 	})
 }
 
+// TestMaySend: not before the first beat, nor as soon as another process may take over, nor
+// after Stop. A process that is alone always may.
+func TestMaySend(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for _, alone := range []bool{false, true} {
+			if p := replica.New(replica.Options{Alone: alone}); p.MaySend() != alone {
+				t.Errorf("not started, alone %v: may send %v", alone, !alone)
+			}
+		}
+		a, b := w.start(nil), w.start(nil)
+		for range 2 * replica.Life / time.Second {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if !a.MaySend() {
+				t.Fatal("it beats, and may not send")
+			}
+		}
+		a.cut.Store(true)
+		for since := time.Second; !isClosed(b.Leads()); since += time.Second {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if may := a.MaySend(); may != (since < replica.Life-2*time.Second) {
+				t.Errorf("%s after the last beat: may send %v", since, may)
+			}
+		}
+		testworld.Must(t, b.Stop(t.Context()))
+		if b.MaySend() {
+			t.Error("it has stopped, and may send")
+		}
+	})
+}
+
 func TestStoppedProcessIsReplacedAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a, b := w.start(nil), w.start(nil)

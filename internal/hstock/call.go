@@ -45,7 +45,7 @@ type call struct {
 	action string
 	key    redact.Secret
 	form   url.Values // without key and action
-	// sendBefore is when a purchase must have been written, zero for no limit.
+	// sendBefore is when a purchase or cancel must have been written, zero for no limit.
 	sendBefore time.Time
 	// date receives the Date of a read's answer, zero where that has none; nil: unwanted.
 	date *time.Time

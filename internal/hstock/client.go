@@ -28,7 +28,7 @@ type Options struct {
 	Limiter *callrate.Limiter                                                 // decides when calls are made; nil: at once
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // optional; replaces the network
 	Observe func(action, outcome string, took time.Duration)                  // optional; outcome is a Kind's String, "ok" or "held"
-	MaySend func() bool                                                       // optional; false: no purchase may leave this process, because others may have settled it
+	MaySend func() bool                                                       // optional; false: no purchase or cancel may leave this process, because others may have settled it
 }
 
 // Client calls one marketplace with any number of API keys. Its methods may be

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"hstockbot/internal/redact"
@@ -147,8 +148,8 @@ func TestBatchLimits(t *testing.T) {
 	many := make([]string, MaxBatch+1)
 	ids := make([]string, MaxBatch+1)
 	for name, call := range map[string]func() error{
-		"cancel of none":              func() error { _, err := c.Cancel(t.Context(), secretKey, nil); return err },
-		"cancel of 101":               func() error { _, err := c.Cancel(t.Context(), secretKey, many); return err },
+		"cancel of none":              func() error { _, err := c.Cancel(t.Context(), secretKey, nil, time.Time{}); return err },
+		"cancel of 101":               func() error { _, err := c.Cancel(t.Context(), secretKey, many, time.Time{}); return err },
 		"allowcancel of none":         func() error { _, err := c.AllowCancel(t.Context(), secretKey, nil); return err },
 		"allowcancel of 101":          func() error { _, err := c.AllowCancel(t.Context(), secretKey, many); return err },
 		"products of 101 ids":         func() error { _, err := c.Products(t.Context(), secretKey, Filter{ProductIDs: ids}); return err },

@@ -33,6 +33,10 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 			_, err := c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "tg", SendBefore: before})
 			return err
 		},
+		"cancel": func(ctx context.Context, c *Client, before time.Time) error {
+			_, err := c.Cancel(ctx, secretKey, []string{"23501"}, before)
+			return err
+		},
 	} {
 		for name, test := range map[string]struct {
 			before, dialing, writing time.Duration

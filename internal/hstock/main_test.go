@@ -219,7 +219,7 @@ var (
 			return c.AddSMS(ctx, secretKey, AddSMSRequest{ProjectID: "65f...", Quantity: 1, Country: "us"})
 		}),
 		"cancel": callOf(func(ctx context.Context, c *Client) ([]Cancellation, error) {
-			return c.Cancel(ctx, secretKey, []string{"23501", "23502"})
+			return c.Cancel(ctx, secretKey, []string{"23501", "23502"}, time.Time{})
 		}),
 	}
 )

@@ -34,10 +34,11 @@ func (c *Client) Status(ctx context.Context, key redact.Secret, order string) (S
 }
 
 // Cancel cancels 1 to MaxBatch orders, each of which may be refused separately. It
-// is sent once, like Add. Orders that the answer omits are missing from the result
-// (HStockPlus: cancel).
-func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []string) ([]Cancellation, error) {
+// is sent once and before the given time, like Add. Orders that the answer omits are
+// missing from the result (HStockPlus: cancel).
+func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []string, sendBefore time.Time) ([]Cancellation, error) {
 	q := newCall("cancel", key, "orders", strings.Join(orders, ","))
+	q.sendBefore = sendBefore
 	if len(orders) == 0 || len(orders) > MaxBatch {
 		return nil, q.failure(NotSent, 0, errBatchSize)
 	}

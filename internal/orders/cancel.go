@@ -120,7 +120,7 @@ func (s *Service) sendCancels(ctx context.Context, key redact.Secret, orders []s
 		}
 	}
 	s.checkpoint("cancelling")
-	answers, err := s.market.Cancel(ctx, key, externalIDs)
+	answers, err := s.market.Cancel(ctx, key, externalIDs, latestSend(now))
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
 	if err != nil && s.hadNoEffect(ctx, key, externalIDs, err) {

@@ -125,6 +125,27 @@ func TestCancelThatWasNotSentCanBeSentAgain(t *testing.T) {
 	})
 }
 
+// TestCancelIsNotSentLate: a process that sleeps after it has marked the order as being
+// cancelled sends nothing any more.
+func TestCancelIsNotSentLate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		sleep := func(step string) {
+			if step == "cancelling" {
+				testworld.Pass(31 * time.Second)
+			}
+		}
+		w.onStep.Store(&sleep)
+		if outcome, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil {
+			t.Errorf("got %+v", outcome)
+		}
+		w.wantCalls("cancel", 0)
+		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
+			t.Error("it is marked as sent")
+		}
+	})
+}
+
 // TestChargeOfCancelledOrderIsUnknown, if the order can't be fetched after the cancel. The
 // old charge would count as spent.
 func TestChargeOfCancelledOrderIsUnknown(t *testing.T) {

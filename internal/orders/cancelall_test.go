@@ -180,11 +180,11 @@ func (p *panicking) AllowCancel(ctx context.Context, key redact.Secret, orders [
 	return p.Client.AllowCancel(ctx, key, orders)
 }
 
-func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.Cancellation, error) {
+func (p *panicking) Cancel(ctx context.Context, key redact.Secret, orders []string, sendBefore time.Time) ([]hstock.Cancellation, error) {
 	if key == p.key {
 		panic("cancel")
 	}
-	return p.Client.Cancel(ctx, key, orders)
+	return p.Client.Cancel(ctx, key, orders, sendBefore)
 }
 
 func (p *panicking) SMSStatus(context.Context, redact.Secret, string) (hstock.SMSStatus, error) {

@@ -351,13 +351,18 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	placements, err := c.send(ctx, key.Secret, now.Add(purchaseLease-hstock.PurchaseTimeout))
+	placements, err := c.send(ctx, key.Secret, latestSend(now))
 	c.s.checkpoint("answered")
 	return c.record(ctx, key, placements, err)
 }
 
-// send makes the one request, unless it is later than before: then its lease could end
-// while it is in flight.
+// latestSend is until when a request may leave that was recorded at the given time, so that
+// it does not outlive its lease.
+func latestSend(recorded time.Time) time.Time {
+	return recorded.Add(purchaseLease - hstock.PurchaseTimeout)
+}
+
+// send makes the one request, unless it is later than before.
 func (c *purchaseClaim) send(ctx context.Context, key redact.Secret, before time.Time) ([]storage.Placement, error) {
 	if c.p.Kind != storage.KindSMS {
 		id, err := c.s.market.Add(ctx, key, hstock.AddRequest{Service: c.p.Service, Quantity: c.p.Quantity, Link: c.p.Link, SendBefore: before})

@@ -143,8 +143,8 @@
 //
 // # Cancelling
 //
-// A cancel is sent once. A mark on the order is committed before the request and
-// removed only when the request surely had no effect; if the answer was lost, the
+// A cancel is sent once, within half a minute like a purchase. A mark on the order is
+// committed before the request and removed only when the request surely had no effect; if the answer was lost, the
 // order's state shows the outcome. All open orders are cancelled in requests of up to
 // 100 orders of one key.
 //

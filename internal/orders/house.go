@@ -60,8 +60,8 @@ func (m houseMarket) AllowCancel(ctx context.Context, key redact.Secret, orders 
 }
 
 // Cancel is Market.Cancel.
-func (m houseMarket) Cancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.Cancellation, error) {
-	answer, err := m.Market.Cancel(ctx, key, orders)
+func (m houseMarket) Cancel(ctx context.Context, key redact.Secret, orders []string, sendBefore time.Time) ([]hstock.Cancellation, error) {
+	answer, err := m.Market.Cancel(ctx, key, orders, sendBefore)
 	return answer, m.mark(key, err)
 }
 

@@ -25,7 +25,7 @@ type Market interface {
 	Add(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error)
 	Status(ctx context.Context, key redact.Secret, order string) (hstock.Status, error)
 	AllowCancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.CancelAllowance, error)
-	Cancel(ctx context.Context, key redact.Secret, orders []string) ([]hstock.Cancellation, error)
+	Cancel(ctx context.Context, key redact.Secret, orders []string, sendBefore time.Time) ([]hstock.Cancellation, error)
 	SMSProjects(ctx context.Context, key redact.Secret, country, lang string) ([]hstock.SMSProject, error)
 	AddSMS(ctx context.Context, key redact.Secret, request hstock.AddSMSRequest) ([]hstock.SMSNumber, error)
 	SMSCode(ctx context.Context, key redact.Secret, order string) (hstock.SMSCode, error)

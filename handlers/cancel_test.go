@@ -140,6 +140,30 @@ func TestCancelAllWithoutAnswerIsNotRepeated(t *testing.T) {
 	})
 }
 
+// TestLostCancelIsSentAgainWhenAsked: a tap that is handled again, as after a crash, sends
+// nothing. After more than a minute the person may ask again, and confirm.
+func TestLostCancelIsSentAgainWhenAsked(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buyGmail("1")
+		w.buyGmail("1")
+		w.list("orders_button_open")
+		w.tap("orders_button_cancel_all")
+		sure := buttonData(w.chat.Last(), w.l.Label("cancel_all_button_sure"))
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CutBefore})
+		w.tapTo(sure)
+		pass(70 * time.Second)
+		w.forge(w.chat, w.chat.Last().ID, sure)
+		w.wantCancels(1)
+		w.list("orders_button_open")
+		w.tapLike("#23501")
+		w.tap("cancel_button_refund")
+		w.tap("cancel_button_sure")
+		w.wantCancels(2)
+	})
+}
+
 // TestCancelAllOf130Orders: 130 orders take two requests, and a file lists each order.
 func TestCancelAllOf130Orders(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -28,7 +28,7 @@ const (
 // cancelAll asks the marketplace which open orders can be cancelled, and the person
 // for confirmation.
 func (s *Screens) cancelAll(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID)
+	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID, true)
 	if err != nil {
 		return bot.View{}, err
 	}
@@ -134,7 +134,7 @@ func (s *Screens) cancelAllSure(ctx context.Context, req *bot.Request, args keyb
 // it is known, and a file.
 func (s *Screens) cancelAllNow(ctx context.Context, req *bot.Request, args keyboards.CancelAllArgs) (view, file bot.View, err error) {
 	l := req.L
-	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID)
+	checks, err := s.Orders.CancelAllowances(ctx, req.User.ID, false) // after a crash the tap is handled again
 	if err != nil {
 		return bot.View{}, bot.View{}, err
 	}

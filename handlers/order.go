@@ -42,7 +42,7 @@ func orderView(l *locales.Localizer, o storage.Order, args keyboards.OrderViewAr
 	}
 	return bot.View{Text: orderText(l, o, usual), Keyboard: keyboards.OrderKeyboard(l, args, keyboards.OrderActions{
 		Accounts: o.Kind == storage.KindProduct && o.Delivered > 0,
-		Cancel:   o.Open() && o.CancelSentAt.IsZero(),
+		Cancel:   o.Open() && orders.MayAskCancel(o),
 		Again:    repeatable(o),
 		Feedback: feedbackState(o),
 	})}

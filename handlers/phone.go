@@ -51,7 +51,7 @@ func phoneView(l *locales.Localizer, p orders.Phone) bot.View {
 func phoneState(o storage.Order) keyboards.PhoneState {
 	waits := o.State == storage.OrderOpen
 	return keyboards.PhoneState{
-		Open: o.Open(), Waiting: waits, CanCancel: waits && o.CancelSentAt.IsZero(),
+		Open: o.Open(), Waiting: waits, CanCancel: waits && orders.MayAskCancel(o),
 		Received: o.Delivered > 0, CanRentAnother: hasProject(o), CanRentAgain: o.Delivered > 0 && hasProject(o) && o.Rental.Phone != "",
 	}
 }

@@ -198,7 +198,7 @@ var commitCases = []struct {
 		if _, err := w.db.StartCancels(w.Context(), 7, ids, w.now); err != nil {
 			w.Fatal(err)
 		}
-		return func() (any, error) { return nil, w.db.EndCancels(w.Context(), ids) }
+		return func() (any, error) { return nil, w.db.EndCancels(w.Context(), ids, w.now) }
 	}},
 	{"SetReminder", func(w *commitWorld) func() (any, error) {
 		ids := w.orderIDs()

@@ -343,12 +343,13 @@ func (db *DB) startCancel(ctx context.Context, tx *sqlx.Tx, userID, id int64, no
 		`UPDATE orders SET cancel_sent_at = ? WHERE id = ? AND user_id = ? AND closed_at = 0 AND cancel_sent_at = 0`, toMillis(now), id, userID)
 }
 
-// EndCancels records that the cancels of these orders did nothing: others may be sent.
-func (db *DB) EndCancels(ctx context.Context, ids []int64) error {
+// EndCancels records that the cancels of these orders that were started at that time did
+// nothing: others may be sent.
+func (db *DB) EndCancels(ctx context.Context, ids []int64, startedAt time.Time) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	query, args, err := sqlx.In(`UPDATE orders SET cancel_sent_at = 0 WHERE id IN (?)`, ids)
+	query, args, err := sqlx.In(`UPDATE orders SET cancel_sent_at = 0 WHERE id IN (?) AND cancel_sent_at = ?`, ids, toMillis(startedAt))
 	if err != nil {
 		return fmt.Errorf("end cancelling: %w", err)
 	}

@@ -10,9 +10,10 @@ import (
 func TestStartCancelsOnce(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	orders := rented(t, db, 7, saveKey(t, db, 7, "first-secret"), 501)
+	at := time.Now()
 	start := func(user int64) bool {
 		t.Helper()
-		began, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, time.Now())
+		began, err := db.StartCancels(t.Context(), user, []int64{orders[0].ID}, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,8 +25,13 @@ func TestStartCancelsOnce(t *testing.T) {
 	if !start(7) || start(7) {
 		t.Error("not exactly one of two")
 	}
-	if err := db.EndCancels(t.Context(), []int64{orders[0].ID}); err != nil {
-		t.Fatal(err)
+	for _, ended := range []time.Time{at.Add(-time.Minute), at} { // an earlier cancel that ends late is another one
+		if start(7) {
+			t.Error("sent again before it has ended")
+		}
+		if err := db.EndCancels(t.Context(), []int64{orders[0].ID}, ended); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !start(7) {
 		t.Error("refused after nothing was done")
@@ -38,23 +44,23 @@ func TestStartCancels(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	orders := placed(t, db, 1, 101, 102, 103)
-	ids := []int64{orders[0].ID, orders[1].ID, orders[2].ID}
-	if started, err := db.StartCancels(ctx, 2, ids, time.Now()); err != nil || len(started) != 0 {
+	ids, now := []int64{orders[0].ID, orders[1].ID, orders[2].ID}, time.Now()
+	if started, err := db.StartCancels(ctx, 2, ids, now); err != nil || len(started) != 0 {
 		t.Errorf("another person's: %v, %v", started, err)
 	}
-	if started, err := db.StartCancels(ctx, 1, ids[:2], time.Now()); err != nil || len(started) != 2 {
+	if started, err := db.StartCancels(ctx, 1, ids[:2], now); err != nil || len(started) != 2 {
 		t.Errorf("at first: %v, %v", started, err)
 	}
-	if started, err := db.StartCancels(ctx, 1, ids, time.Now()); err != nil || len(started) != 1 || started[0] != ids[2] {
+	if started, err := db.StartCancels(ctx, 1, ids, now); err != nil || len(started) != 1 || started[0] != ids[2] {
 		t.Errorf("then: %v, %v", started, err)
 	}
-	if err := db.EndCancels(ctx, ids[:1]); err != nil {
+	if err := db.EndCancels(ctx, ids[:1], now); err != nil {
 		t.Fatal(err)
 	}
-	if started, err := db.StartCancels(ctx, 1, ids, time.Now()); err != nil || len(started) != 1 || started[0] != ids[0] {
+	if started, err := db.StartCancels(ctx, 1, ids, now); err != nil || len(started) != 1 || started[0] != ids[0] {
 		t.Errorf("after one did nothing: %v, %v", started, err)
 	}
-	if err := db.EndCancels(ctx, nil); err != nil {
+	if err := db.EndCancels(ctx, nil, now); err != nil {
 		t.Error(err)
 	}
 }

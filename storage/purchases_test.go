@@ -59,14 +59,15 @@ func TestKeyDisturbedByCancel(t *testing.T) {
 	db := openWithUsers(t, 7)
 	key := saveKey(t, db, 7, "first-secret")
 	o := rented(t, db, 7, key, 501)[0]
-	sent := time.Now().Add(time.Second) // after the renting
+	now := time.Now()
+	sent := now.Add(time.Second) // after the renting
 	for i, step := range []struct {
 		do   func() error
 		want bool
 	}{
 		{func() error { return nil }, false},
-		{func() error { _, err := db.StartCancels(t.Context(), 7, []int64{o.ID}, time.Now()); return err }, true},
-		{func() error { return db.EndCancels(t.Context(), []int64{o.ID}) }, false},
+		{func() error { _, err := db.StartCancels(t.Context(), 7, []int64{o.ID}, now); return err }, true},
+		{func() error { return db.EndCancels(t.Context(), []int64{o.ID}, now) }, false},
 	} {
 		if err := step.do(); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,8 @@ import (
 )
 
 // ErrCancelSent is returned when a cancel of this order was sent and may have had an
-// effect. It is not sent again; the order's state will show the outcome.
+// effect. It is not sent again, unless the person asks again (MayAskCancel); the order's
+// state will show the outcome.
 var ErrCancelSent = errors.New("a cancel of this order was already sent")
 
 // ErrOrderClosed is returned for an order that can no longer be cancelled.
@@ -26,10 +27,39 @@ var ErrOrderClosed = errors.New("the order is closed")
 // have the same id: the marketplace could cancel either.
 var ErrExternalIDShared = errors.New("two orders have this id")
 
+// MayAskCancel reports whether a person may ask to cancel an order: no cancel of it was
+// sent, or one whose outcome was lost has ended since.
+func MayAskCancel(o storage.Order) bool {
+	return cancelUnsent(o) || time.Since(o.CancelSentAt) > cancelLife
+}
+
+func cancelUnsent(o storage.Order) bool { return o.CancelSentAt.IsZero() }
+
 // CancelAllowance asks the marketplace whether an order can be cancelled now and what
-// would be refunded. It changes nothing.
+// would be refunded. Only call it when the person asks: an order whose last cancel was
+// lost can be cancelled again after that.
 func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.CancelAllowance, error) {
-	order, key, err := s.cancellable(ctx, userID, orderID)
+	order, allowance, err := s.cancelAllowance(ctx, userID, orderID, MayAskCancel)
+	if err == nil && !cancelUnsent(order) {
+		order, err = s.endLostCancel(ctx, order, allowance)
+	}
+	return order, allowance, err
+}
+
+// endLostCancel ends a cancel that is over: it had no effect if the order can still be
+// cancelled. Otherwise the error is ErrCancelSent.
+func (s *Service) endLostCancel(ctx context.Context, order storage.Order, allowance hstock.CancelAllowance) (storage.Order, error) {
+	if !allowance.Allowed {
+		return order, ErrCancelSent
+	}
+	err := s.db.EndCancels(ctx, []int64{order.ID}, order.CancelSentAt)
+	order.CancelSentAt = time.Time{}
+	return order, err
+}
+
+// cancelAllowance is CancelAllowance for an order that may says yes to. It changes nothing.
+func (s *Service) cancelAllowance(ctx context.Context, userID, orderID int64, may func(storage.Order) bool) (storage.Order, hstock.CancelAllowance, error) {
+	order, key, err := s.cancellable(ctx, userID, orderID, may)
 	if err != nil {
 		return order, hstock.CancelAllowance{}, err
 	}
@@ -40,14 +70,14 @@ func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (s
 	return order, allowances[0], nil
 }
 
-func (s *Service) cancellable(ctx context.Context, userID, orderID int64) (storage.Order, redact.Secret, error) {
+func (s *Service) cancellable(ctx context.Context, userID, orderID int64, may func(storage.Order) bool) (storage.Order, redact.Secret, error) {
 	order, err := s.db.Order(ctx, userID, orderID)
 	switch {
 	case err != nil:
 		return order, "", err
 	case !order.Open():
 		return order, "", ErrOrderClosed
-	case !order.CancelSentAt.IsZero():
+	case !may(order):
 		return order, "", ErrCancelSent
 	}
 	shared, err := s.db.ExternalIDShared(ctx, order)
@@ -78,7 +108,7 @@ type CancelOutcome struct {
 // Cancel cancels an order by one request, which is never repeated if it may have had an
 // effect. Afterwards the order is fetched, for the refund.
 func (s *Service) Cancel(ctx context.Context, userID, orderID int64) (CancelOutcome, error) {
-	order, key, err := s.cancellable(ctx, userID, orderID)
+	order, key, err := s.cancellable(ctx, userID, orderID, cancelUnsent)
 	if err != nil {
 		return CancelOutcome{Order: order}, err
 	}
@@ -124,7 +154,7 @@ func (s *Service) sendCancels(ctx context.Context, key redact.Secret, orders []s
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
 	if err != nil && s.hadNoEffect(ctx, key, externalIDs, err) {
-		return nil, errors.Join(err, s.db.EndCancels(ctx, started))
+		return nil, errors.Join(err, s.db.EndCancels(ctx, started, now))
 	}
 	if err != nil {
 		s.log.Warn("cancel outcome unknown", "orders", externalIDs, "error", err)
@@ -142,7 +172,7 @@ func (s *Service) sendCancels(ctx context.Context, key redact.Secret, orders []s
 			refused = append(refused, order.ID)
 		}
 	}
-	return outcomes, errors.Join(s.db.EndCancels(ctx, refused), s.fetchCancelledOrders(ctx, outcomes))
+	return outcomes, errors.Join(s.db.EndCancels(ctx, refused, now), s.fetchCancelledOrders(ctx, outcomes))
 }
 
 // fetchCancelledOrders fetches the orders that are cancelled or may be, and completes

@@ -125,6 +125,45 @@ func TestCancelThatWasNotSentCanBeSentAgain(t *testing.T) {
 	})
 }
 
+// TestLostCancelCanBeAskedAgain: a cancel whose answer was lost is not sent again by a tap
+// that is handled again. When it has ended and the order can still be cancelled, the person
+// may ask again, and then cancel.
+func TestLostCancelCanBeAskedAgain(t *testing.T) {
+	for fault, done := range map[market.FaultKind]bool{market.CutBefore: false, market.CommitThenLose: true} {
+		t.Run(string(fault), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				testworld.Pass(5 * time.Second)
+				for _, action := range []string{"sms_status", "sms_code"} { // the order's state does not show it
+					w.Market.Fault(market.Fault{Action: action, Kind: market.HTML502, Times: market.Always})
+				}
+				w.Market.Fault(market.Fault{Action: "cancel", Kind: fault})
+				_, err := w.service.Cancel(t.Context(), anna, order.ID)
+				testworld.Must(t, err)
+				testworld.Pass(time.Minute)
+				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) || orders.MayAskCancel(w.order(order.ID)) {
+					t.Errorf("asked after a minute: %v", err)
+				}
+				testworld.Pass(10 * time.Second)
+				if !orders.MayAskCancel(w.order(order.ID)) {
+					t.Error("after more than a minute the person may not ask")
+				}
+				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
+					t.Errorf("a tap that is handled again: %v", err)
+				}
+				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); done != (err != nil) {
+					t.Errorf("asked, done %v: %v", done, err)
+				}
+				w.wantCalls("cancel", 1)
+				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+				if done && !errors.Is(err, orders.ErrCancelSent) || !done && (err != nil || !outcome.Done) {
+					t.Errorf("confirmed, done %v: %+v, %v", done, outcome, err)
+				}
+			})
+		})
+	}
+}
+
 // TestCancelIsNotSentLate: a process that sleeps after it has marked the order as being
 // cancelled sends nothing any more.
 func TestCancelIsNotSentLate(t *testing.T) {

@@ -29,10 +29,11 @@ type batch struct {
 }
 
 // CancelAllowances asks the marketplace which of a person's open orders can be cancelled
-// now and what would be refunded, newest first. It changes nothing. Orders whose cancel
-// was sent are skipped. An error means that no request was answered.
-func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelCheck, error) {
-	batches, shared, err := s.cancelBatches(ctx, userID, nil)
+// now and what would be refunded, newest first. Orders whose cancel was sent are skipped.
+// again: the person asks, and only then, those whose last cancel was lost can be
+// cancelled again after that (CancelAllowance). An error means that no request was answered.
+func (s *Service) CancelAllowances(ctx context.Context, userID int64, again bool) ([]CancelCheck, error) {
+	batches, shared, err := s.cancelBatches(ctx, userID, func(o storage.Order) bool { return cancelUnsent(o) || again && MayAskCancel(o) })
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +61,13 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 	if len(batches) > 0 && !slices.Contains(failures, nil) {
 		return nil, errors.Join(failures...)
 	}
-	all := slices.Concat(checks...)
+	all := slices.DeleteFunc(slices.Concat(checks...), func(check CancelCheck) bool {
+		if cancelUnsent(check.Order) {
+			return false
+		}
+		_, err := s.endLostCancel(ctx, check.Order, check.Allowance)
+		return err != nil
+	})
 	for _, order := range shared {
 		all = append(all, CancelCheck{Order: order, Err: ErrExternalIDShared})
 	}
@@ -71,7 +78,7 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64) ([]CancelC
 // CancelAll cancels those of the given orders of a person that are still open, by one
 // request for each batch, and returns the outcome of each order, newest first.
 func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64) ([]CancelOutcome, error) {
-	batches, _, err := s.cancelBatches(ctx, userID, orderIDs)
+	batches, _, err := s.cancelBatches(ctx, userID, func(o storage.Order) bool { return cancelUnsent(o) && slices.Contains(orderIDs, o.ID) })
 	if err != nil {
 		return nil, err
 	}
@@ -105,9 +112,9 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 }
 
 // cancelBatches groups a person's open orders by the key to cancel them with. shared
-// are those whose id another order shares. only selects orders by id; nil selects all.
+// are those whose id another order shares. may selects the orders.
 // At most the newest maxCancellable orders are considered.
-func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64) (batches []batch, shared []storage.Order, err error) {
+func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(storage.Order) bool) (batches []batch, shared []storage.Order, err error) {
 	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, maxCancellable, 0)
 	if err != nil {
 		return nil, nil, err
@@ -115,7 +122,7 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, only []int64)
 	var keyless error
 	last := map[redact.Secret]int{} // index of the batch of a key that is not full
 	for _, order := range open {
-		if !order.CancelSentAt.IsZero() || only != nil && !slices.Contains(only, order.ID) {
+		if !may(order) {
 			continue
 		}
 		isShared, err := s.db.ExternalIDShared(ctx, order)

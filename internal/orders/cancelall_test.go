@@ -36,7 +36,7 @@ func (w *world) threeOpen() (ids []int64) {
 func TestCancelAll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
-		checks, err := w.service.CancelAllowances(t.Context(), anna)
+		checks, err := w.service.CancelAllowances(t.Context(), anna, false)
 		testworld.Must(t, err)
 		if len(checks) != 3 || checks[0].Order.ID != ids[2] || checks[2].Order.ID != ids[0] {
 			t.Fatalf("%d orders, or not the newest first", len(checks))
@@ -61,7 +61,7 @@ func TestCancelAll(t *testing.T) {
 		if n := w.count(orders.MessageEnded); n != 0 {
 			t.Errorf("%d messages about the end in addition to the list", n)
 		}
-		if checks, err := w.service.CancelAllowances(t.Context(), anna); err != nil || len(checks) != 0 {
+		if checks, err := w.service.CancelAllowances(t.Context(), anna, false); err != nil || len(checks) != 0 {
 			t.Errorf("afterwards: %d orders, %v", len(checks), err)
 		}
 	})
@@ -131,6 +131,33 @@ func TestUnansweredCancelAll(t *testing.T) {
 	})
 }
 
+// TestLostCancelAllCanBeAskedAgain, as a single one: only when the person asks.
+func TestLostCancelAllCanBeAskedAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen() // of two keys
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CutBefore, Times: 2})
+		_, err := w.service.CancelAll(t.Context(), anna, ids)
+		testworld.Must(t, err)
+		check := func(when string, again bool, want int) {
+			t.Helper()
+			checks, err := w.service.CancelAllowances(t.Context(), anna, again)
+			if err != nil || len(checks) != want {
+				t.Errorf("%s: %d orders can be cancelled, %v; want %d", when, len(checks), err, want)
+			}
+		}
+		check("at once", true, 0)
+		testworld.Pass(70 * time.Second)
+		check("a tap that is handled again", false, 0)
+		check("asked again", true, len(ids))
+		check("confirmed", false, len(ids))
+		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
+		if err != nil || len(outcomes) != len(ids) || !outcomes[0].Done {
+			t.Errorf("confirmed: %+v, %v", outcomes, err)
+		}
+		w.wantCalls("cancel", 4)
+	})
+}
+
 func TestConcurrentCancelAllsSendOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()[:2]
@@ -196,7 +223,7 @@ func TestPanicInOneBatch(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
 		service := w.newService(&panicking{Client: w.client, key: annaOtherKey})
-		checks, err := service.CancelAllowances(t.Context(), anna)
+		checks, err := service.CancelAllowances(t.Context(), anna, false)
 		testworld.Must(t, err)
 		if len(checks) != 3 || checks[0].Err == nil || checks[0].Order.ID != ids[2] || !checks[1].Allowance.Allowed || !checks[2].Allowance.Allowed {
 			t.Errorf("checks: %+v", checks)

@@ -144,9 +144,13 @@
 // # Cancelling
 //
 // A cancel is sent once, within half a minute like a purchase. A mark on the order is
-// committed before the request and removed only when the request surely had no effect; if the answer was lost, the
-// order's state shows the outcome. All open orders are cancelled in requests of up to
-// 100 orders of one key.
+// committed before the request and removed only when the request surely had no effect; if
+// the answer was lost, or the process was killed, the order's state shows the outcome. When
+// the mark is 65 s old, which is longer than a cancel lives, the person may ask again. If
+// the marketplace says then that the order can be cancelled, the lost cancel had no effect:
+// the mark is removed, and the person's next confirmation sends another. Nothing else
+// removes it, so a tap that is handled again after a crash sends nothing. All open orders
+// are cancelled in requests of up to 100 orders of one key.
 //
 // # Swapping
 //

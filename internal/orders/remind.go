@@ -123,7 +123,7 @@ func feedbackDue(o storage.Order, now time.Time) time.Time {
 func (s *Service) remind(ctx context.Context, r storage.Reminder) error {
 	askCtx, cancel := context.WithTimeout(hstock.Background(hstock.SingleAttempt(ctx)), pollTimeout)
 	defer cancel()
-	order, allowance, err := s.CancelAllowance(askCtx, r.UserID, r.OrderID)
+	order, allowance, err := s.cancelAllowance(askCtx, r.UserID, r.OrderID, cancelUnsent)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -18,6 +18,11 @@ const (
 	// the one request of at most hstock.PurchaseTimeout (sending).
 	purchaseLease = 60 * time.Second
 
+	// A cancel leaves within half a minute of its mark on the order, and takes at most
+	// hstock.PurchaseTimeout; the clocks of processes differ by up to 4 s. A marketplace that
+	// still allows the cancel after this has not done it.
+	cancelLife = 65 * time.Second
+
 	// Limits the reading of price, stock and balance, so that waiting for the slot,
 	// reading and the request together stay below the minute that a tap may take.
 	termsTimeout = 15 * time.Second

@@ -315,18 +315,19 @@ func TestPinnedByDigest(t *testing.T) {
 // TestWorkflowFetchesHistory: TestRollingUpgrade needs it in every job that runs the tests.
 func TestWorkflowFetchesHistory(t *testing.T) {
 	t.Chdir(repository)
-	jobs := strings.Split(readFile(t, ".github/workflows/ci.yml"), "\n    steps:\n")[1:]
-	tested := 0
-	for _, job := range jobs {
-		if !regexp.MustCompile(`(?m)^ *-? *run: .*(\.ci/run|make ci|go test)`).MatchString(job) {
-			continue
+	for _, file := range []string{".github/workflows/ci.yml", ".github/workflows/release.yml"} {
+		tested := false
+		for _, job := range strings.Split(readFile(t, file), "\n    steps:\n")[1:] {
+			if !regexp.MustCompile(`(?m)^ *-? *run: .*(\.ci/run|make ci|go test)`).MatchString(job) {
+				continue
+			}
+			tested = true
+			if !regexp.MustCompile(`uses: actions/checkout@.*\n( {8,}.*\n)* *fetch-depth: 0\b`).MatchString(job) {
+				t.Errorf("%s: a job runs the tests without the history:\n%s", file, job)
+			}
 		}
-		tested++
-		if !regexp.MustCompile(`uses: actions/checkout@.*\n( {8,}.*\n)* *fetch-depth: 0\b`).MatchString(job) {
-			t.Errorf("a job runs the tests without the history:\n%s", job)
+		if !tested {
+			t.Errorf("%s: no job runs the tests", file)
 		}
-	}
-	if tested == 0 {
-		t.Error("no job runs the tests")
 	}
 }

@@ -53,6 +53,9 @@ func (db *DB) SaveKey(ctx context.Context, userID int64, secret redact.Secret) (
 	key := Key{UserID: userID, Secret: secret, Fingerprint: db.Digest(keyDomain, []byte(secret.Reveal())), State: KeyActive, CreatedAt: time.Now()}
 	var saved Key
 	err := db.writeOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
+		if err := db.lockUser(ctx, tx, userID); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `UPDATE api_keys SET state = ? WHERE user_id = ? AND state = ? AND fingerprint <> ?`,
 			KeyReplaced, userID, KeyActive, key.Fingerprint); err != nil {
 			return err

@@ -31,7 +31,9 @@ const (
 	idleTime            = 5 * time.Minute
 	connectTimeout      = 5 * time.Second // of each host in the URL
 
-	// A write that surely was not made is tried again for as long as retryFor.
+	// A write that surely was not made is tried again for as long as retryFor: longer than
+	// one that hangs or is frozen can hold a lock (sessionSettings), and enough for a queue of
+	// 20 writers of one row where each takes half a second.
 	retryFor     = 10 * time.Second
 	conflictWait = time.Millisecond // more for each attempt but the first, up to longestWait
 	longestWait  = 20 * time.Millisecond
@@ -53,6 +55,7 @@ const (
 	connectionClass      = "08"
 	readOnlyTransaction  = "25006"
 	uniqueViolation      = "23505"
+	idleInTransaction    = "25P03"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	tooManyConnections   = "53300"
@@ -74,11 +77,12 @@ const selectRecovery = `SELECT CASE WHEN pg_is_in_recovery() THEN 1 ELSE 0 END`
 var errStandby = errors.New("storage: the database is a standby")
 
 // sessionSettings are those of each connection. The server ends what hangs before the
-// client's own deadline (statementDeadline) would.
+// client's own deadline (statementDeadline) would, and a frozen process' transaction before
+// those that wait for its locks give up (retryFor).
 var sessionSettings = map[string]string{
 	"statement_timeout":                   "8s",
 	"lock_timeout":                        "5s",
-	"idle_in_transaction_session_timeout": "15s",
+	"idle_in_transaction_session_timeout": "8s",
 	"default_transaction_isolation":       "read committed", // of pipelines
 }
 
@@ -235,9 +239,9 @@ func retryAfter(err error, attempt int) (again bool, wait time.Duration) {
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch refused.Code {
-		case serializationFailure, deadlockDetected:
-			return true, min(time.Duration(attempt-1)*conflictWait, longestWait) // the other has committed
-		case readOnlyTransaction, tooManyConnections, adminShutdown, crashShutdown, cannotConnectNow:
+		case serializationFailure, deadlockDetected, lockNotAvailable:
+			return true, min(time.Duration(attempt-1)*conflictWait, longestWait) // the other has committed, or was waited for
+		case readOnlyTransaction, idleInTransaction, tooManyConnections, adminShutdown, crashShutdown, cannotConnectNow:
 			return true, brokenWait
 		}
 		return strings.HasPrefix(refused.Code, connectionClass), brokenWait
@@ -299,4 +303,15 @@ func (db *DB) lockChat(chat int64) []command {
 		return nil
 	}
 	return []command{{query: `SELECT 1 FROM chats WHERE chat_id = ? FOR UPDATE`, args: []any{chat}}}
+}
+
+// lockUser makes writes that change several rows of a person wait for each other here:
+// they lock those rows in any order, and PostgreSQL takes a second to find a deadlock. Rows
+// that only refer to the person don't wait.
+func (db *DB) lockUser(ctx context.Context, tx *sqlx.Tx, userID int64) error {
+	if db.writes == nil {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SELECT 1 FROM users WHERE id = ? FOR NO KEY UPDATE`, userID)
+	return err
 }

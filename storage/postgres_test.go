@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -120,6 +121,86 @@ func TestRetriesAfterConnectionLostBeforeCommit(t *testing.T) {
 	})
 	if err != nil || runs != 2 || !kept(t, db, "a") {
 		t.Errorf("%d runs: %v", runs, err)
+	}
+}
+
+// TestRetriesAfterLockTimeout: the server has undone what waited for a lock in vain.
+func TestRetriesAfterLockTimeout(t *testing.T) {
+	url := postgresURL(t, filepath.Join(t.TempDir(), "bot.db"))
+	db := openURL(t, url)
+	holder, err := openURL(t, url).writer.BeginTxx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err == nil {
+		err = set(t.Context(), holder, "a")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs := 0
+	err = db.write(t.Context(), func(tx *sqlx.Tx) error {
+		if runs++; runs == 2 {
+			if err := holder.Rollback(); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(t.Context(), `SET LOCAL lock_timeout = '1ms'`); err != nil {
+			return err
+		}
+		return set(t.Context(), tx, "a")
+	})
+	if err != nil || runs < 2 || !kept(t, db, "a") {
+		t.Errorf("%d runs: %v", runs, err)
+	}
+}
+
+// TestRetriesAfterFreeze: the server ends the transaction of a process that was stopped.
+func TestRetriesAfterFreeze(t *testing.T) {
+	url := postgresURL(t, filepath.Join(t.TempDir(), "bot.db"))
+	db, other := openURL(t, pgtest.NewProxy(t, url).URL()), openURL(t, url)
+	runs := 0
+	err := db.write(t.Context(), func(tx *sqlx.Tx) error {
+		if runs++; runs == 1 {
+			var frozen int
+			if err := tx.GetContext(t.Context(), &frozen, `SELECT pg_backend_pid() FROM set_config('idle_in_transaction_session_timeout', '1ms', true)`); err != nil {
+				return err
+			}
+			for other.count(t, `SELECT COUNT(*) FROM pg_stat_activity, pg_sleep(0.002) WHERE pid = ?`, frozen) > 0 {
+			}
+		}
+		return set(t.Context(), tx, "a")
+	})
+	if err != nil || runs != 2 || !kept(t, db, "a") {
+		t.Errorf("%d runs: %v", runs, err)
+	}
+}
+
+// TestSavesOfKeysQueue: those of one person lock their person before any key.
+func TestSavesOfKeysQueue(t *testing.T) {
+	url := postgresURL(t, filepath.Join(t.TempDir(), "bot.db"))
+	db, other := openURL(t, url), openURL(t, url)
+	touch(t, db, 7)
+	saveKey(t, db, 7, "first-secret")
+	holder, err := other.writer.BeginTxx(t.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err == nil {
+		err = other.lockUser(t.Context(), holder, 7)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := make(chan error, 1)
+	go func() {
+		_, err := db.SaveKey(t.Context(), 7, "second-secret")
+		saved <- err
+	}()
+	const waiting = `SELECT COUNT(*) FROM pg_locks JOIN pg_stat_activity USING (pid), pg_sleep(0.002) WHERE NOT granted AND datname = current_database()`
+	for other.count(t, waiting) == 0 && len(saved) == 0 {
+	}
+	if len(saved) > 0 {
+		t.Error("a save did not wait for the other")
+	} else if _, err := holder.ExecContext(t.Context(), `SELECT 1 FROM api_keys FOR UPDATE NOWAIT`); err != nil {
+		t.Errorf("it has locked a key: %v", err)
+	}
+	if err := errors.Join(holder.Rollback(), <-saved); err != nil {
+		t.Error(err)
 	}
 }
 

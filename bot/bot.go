@@ -61,6 +61,11 @@ type Inbox interface {
 	DeadLetter(ctx context.Context, owner string, chat, id int64) (more bool, err error)
 	// Dialog returns the person's dialog; step "" means none.
 	Dialog(ctx context.Context, user int64) (step, data string, err error)
+	// Setting returns what SetSetting has stored under a name, or "".
+	Setting(ctx context.Context, name string) (string, error)
+	SetSetting(ctx context.Context, name, value string) error
+	// Digest returns a keyed digest, from which nobody learns the data.
+	Digest(domain string, data []byte) string
 }
 
 // Webhook configures that Telegram sends updates, in place of long polling.

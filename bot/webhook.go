@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	telegram "github.com/go-telegram/bot"
@@ -19,6 +20,9 @@ const (
 	maxWebhook    = 1 << 20                           // bytes of a request body, which is one update
 	webhookCheck  = time.Minute                       // between two checks that the webhook is set
 	webhookRetry  = "1"                               // seconds until Telegram repeats an update that was not stored
+
+	webhookSetting = "webhook_digest" // has the digest of the webhook that Telegram was told last
+	webhookDomain  = "webhook"        // of that digest
 )
 
 // listen opens the webhook's listener. serve handles its requests until Stop.
@@ -53,7 +57,11 @@ func (b *Bot) listen(ctx context.Context) (serve func(), err error) {
 // deleted it, until Stop begins.
 func (b *Bot) keepWebhook() {
 	b.webhookConflict.start(time.Now())
-	b.setWebhook()
+	if b.isWebhookSet() {
+		b.ready.Store(true)
+	} else {
+		b.setWebhook()
+	}
 	checking := pollBackoff{bot: b, request: "getWebhookInfo"}
 	var reported int // unix seconds of the last error of Telegram's that was logged
 	for pause(b.receiving, webhookCheck) == nil {
@@ -72,7 +80,36 @@ func (b *Bot) keepWebhook() {
 		if info.LastErrorDate > reported && time.Since(time.Unix(int64(info.LastErrorDate), 0)) < 2*webhookCheck {
 			reported = info.LastErrorDate
 			b.log.Warn("telegram can't deliver updates to the webhook", "error", b.client.sanitize(info.LastErrorMessage), "pending", info.PendingUpdateCount)
+			if strings.Contains(info.LastErrorMessage, "401") { // Telegram has another secret
+				b.setWebhook()
+			}
 		}
+	}
+}
+
+// isWebhookSet reports whether Telegram was told this very webhook last, and still has it:
+// in a rollout each copy that begins to lead would tell it again.
+func (b *Bot) isWebhookSet() bool {
+	told, err := b.cfg.Inbox.Setting(b.receiving, webhookSetting)
+	if err != nil || told != b.webhookDigest() {
+		return false
+	}
+	info, err := b.webhookInfo()
+	return err == nil && info.URL == b.cfg.Webhook.URL
+}
+
+// webhookDigest returns a digest of what setWebhook tells Telegram.
+func (b *Bot) webhookDigest() string {
+	told := append([]string{b.cfg.Webhook.URL, b.cfg.Webhook.Secrets[0].Reveal()}, allowedUpdates...)
+	return b.cfg.Inbox.Digest(webhookDomain, []byte(strings.Join(told, "\n")))
+}
+
+// noteWebhook records what Telegram was told. Where that fails, it is told again.
+func (b *Bot) noteWebhook() {
+	ctx, cancel := context.WithTimeout(b.work, inboxTimeout)
+	defer cancel()
+	if err := b.cfg.Inbox.SetSetting(ctx, webhookSetting, b.webhookDigest()); err != nil {
+		b.log.Warn("webhook not recorded", "error", err)
 	}
 }
 
@@ -94,9 +131,13 @@ func (b *Bot) setWebhook() {
 			URL: b.cfg.Webhook.URL, SecretToken: b.cfg.Webhook.Secrets[0].Reveal(), AllowedUpdates: allowedUpdates,
 		})
 		cancel()
-		if !setting.retry(b.client.asError("setWebhook", err)) {
-			return
+		if setting.retry(b.client.asError("setWebhook", err)) {
+			continue
 		}
+		if err == nil {
+			b.noteWebhook()
+		}
+		return
 	}
 }
 

@@ -228,3 +228,60 @@ func TestLostWebhookIsSetAgain(t *testing.T) {
 		})
 	}
 }
+
+// In a rollout several copies keep the webhook, one after another. Telegram is told once.
+func TestRolloutSetsWebhookOnce(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Secrets: []redact.Secret{oldHookSecret}}
+		copies := func(when string, n, calls int) {
+			t.Helper()
+			for range n {
+				w.stop()
+				w.build()
+				w.bot.receivers.Go(w.bot.keepWebhook)
+				time.Sleep(3 * webhookCheck)
+				if err := w.bot.Ready(); err != nil {
+					t.Errorf("%s: %v", when, err)
+				}
+			}
+			if got := len(w.calls("setWebhook")); got != calls {
+				t.Errorf("%s: %d calls of setWebhook, want %d", when, got, calls)
+			}
+		}
+		copies("a rollout", 3, 1)
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
+		copies("another secret", 3, 2)
+		w.cfg.Webhook = &Webhook{URL: "http://hook/2", Secrets: []redact.Secret{hookSecret}}
+		copies("another address", 3, 3)
+		w.setWebhook("") // the fourth call
+		copies("deleted meanwhile", 3, 5)
+		for _, value := range w.inbox.settings {
+			if strings.Contains(value, "canary") {
+				t.Errorf("the secret is readable: %s", value)
+			}
+		}
+	})
+}
+
+// A webhook with the right address and another secret, such as that of a program whose
+// database is older, is set again when Telegram says that its updates are refused.
+func TestRefusedUpdatesSetWebhookAgain(t *testing.T) {
+	inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+		w.cfg.Webhook = &Webhook{URL: "http://hook/", Secrets: []redact.Secret{hookSecret}}
+		w.build()
+		w.bot.Text(echo("text"))
+		stop := w.serveHook()
+		w.bot.setWebhook()
+		w.setWebhook("http://hook/") // without a secret
+		w.bot.receivers.Go(w.bot.keepWebhook)
+		ann := w.join(1)
+		ann.Type("hi")
+		time.Sleep(10 * time.Minute)
+		w.idle()
+		if !strings.HasPrefix(ann.Last().Text, "text") || len(w.calls("setWebhook")) != 3 {
+			t.Errorf("%d calls of setWebhook, chat\n%s", len(w.calls("setWebhook")), ann.Transcript())
+		}
+		w.telegram.Close() // its webhook
+		stop()
+	})
+}

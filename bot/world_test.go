@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -213,6 +215,8 @@ type memoryInbox struct {
 	alive   map[string]bool    // owners
 	dialogs map[int64]dialogRow
 
+	settings map[string]string
+
 	failReads     int  // number of calls of ChatBacklog that fail
 	failStores    int  // number of calls of StoreUpdates that fail
 	storeThenFail bool // a failing StoreUpdates stores all the same
@@ -246,7 +250,7 @@ var (
 )
 
 func newInbox() *memoryInbox {
-	return &memoryInbox{rows: map[int64]*row{}, chats: map[int64]*chatRow{}, alive: map[string]bool{}, dialogs: map[int64]dialogRow{}}
+	return &memoryInbox{rows: map[int64]*row{}, chats: map[int64]*chatRow{}, alive: map[string]bool{}, dialogs: map[int64]dialogRow{}, settings: map[string]string{}}
 }
 
 // revive makes an owner alive, and the only one if it is alone.
@@ -444,6 +448,23 @@ func (m *memoryInbox) Dialog(_ context.Context, user int64) (step, data string, 
 		return "", "", nil
 	}
 	return d.step, d.data, nil
+}
+
+func (m *memoryInbox) Setting(_ context.Context, name string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.settings[name], nil
+}
+
+func (m *memoryInbox) SetSetting(_ context.Context, name, value string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settings[name] = value
+	return nil
+}
+
+func (m *memoryInbox) Digest(domain string, data []byte) string {
+	return fmt.Sprintf("%x", sha256.Sum256(append([]byte(domain), data...)))
 }
 
 // states counts the rows by state.

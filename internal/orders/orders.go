@@ -215,7 +215,7 @@ func (s *Service) retryKeysOnce(ctx context.Context) (time.Duration, error) {
 	}
 	keys, err := s.db.RefusedKeys(ctx, !all, keysAtOnce)
 	for _, key := range keys {
-		if _, read := s.readBalance(hstock.Background(ctx), key.Secret); read {
+		if _, refused := s.readBalance(ctx, key.Secret); refused == nil {
 			err = errors.Join(err, s.acceptKey(ctx, key))
 		}
 	}

@@ -416,7 +416,7 @@ func (s *Service) giveBack(ctx context.Context, swap storage.Swap) error {
 	if reason != "" {
 		return s.stopSwap(ctx, swap, reason)
 	}
-	askCtx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), allowTimeout)
+	askCtx, cancel := context.WithTimeout(hstock.Background(hstock.SingleAttempt(ctx)), allowTimeout)
 	defer cancel()
 	allowances, err := s.market.AllowCancel(askCtx, key.Secret, []string{order.ExternalID})
 	if err != nil {
@@ -488,7 +488,7 @@ func (s *Service) afterFailedCancel(ctx context.Context, swap storage.Swap, orde
 // stopRefused stops a swap whose number the marketplace does not take back. If the code has
 // come or the number has ended, that is why.
 func (s *Service) stopRefused(ctx context.Context, swap storage.Swap, order storage.Order) error {
-	fetchCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pollTimeout)
+	fetchCtx, cancel := context.WithTimeout(hstock.Background(context.WithoutCancel(ctx)), pollTimeout)
 	defer cancel()
 	reason := SwapRefused
 	if fresh, err := s.fetchNow(fetchCtx, order); err == nil && overReason(fresh) != "" {
@@ -505,7 +505,7 @@ func (s *Service) takeNew(ctx context.Context, swap storage.Swap) error {
 		return err
 	}
 	if !endConfirmed(order) {
-		fetchCtx, cancel := context.WithTimeout(hstock.SingleAttempt(ctx), pollTimeout)
+		fetchCtx, cancel := context.WithTimeout(hstock.Background(hstock.SingleAttempt(ctx)), pollTimeout)
 		defer cancel()
 		fresh, err := s.fetchNow(fetchCtx, order)
 		if err != nil {

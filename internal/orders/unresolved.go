@@ -8,6 +8,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"hstockbot/internal/callrate"
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/loop"
 	"hstockbot/internal/redact"
@@ -268,7 +269,13 @@ func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	if err != nil {
 		return err
 	}
+	balance, err := s.readBalance(ctx, key.Secret)
 	previous := p.Checks
+	if errors.Is(err, callrate.ErrBanned) { // the reading is made when the firewall lets calls pass
+		p.NextCheckAt = time.Now().Add(checkIntervals[0])
+		_, err := s.db.RecordCheck(ctx, p, previous, nil)
+		return err
+	}
 	p.Checks++
 	p.NextCheckAt = time.Time{}
 	if p.Checks < len(checkIntervals) {
@@ -277,7 +284,7 @@ func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	last := p.NextCheckAt.IsZero()
 
 	verdict := storage.VerdictNone
-	if balance, read := s.readBalance(ctx, key.Secret); read {
+	if err == nil {
 		p.BalanceSeen = decimal.NewNullDecimal(balance.Amount)
 		if verdict, err = s.judge(ctx, p, balance); err != nil {
 			return err
@@ -307,15 +314,14 @@ func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	return err
 }
 
-// readBalance returns false if the balance can't be read.
-func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Balance, bool) {
-	if key == "" { // the key was removed
-		return hstock.Balance{}, false
+// readBalance reads a balance that nobody waits for.
+func (s *Service) readBalance(ctx context.Context, key redact.Secret) (hstock.Balance, error) {
+	if key == "" {
+		return hstock.Balance{}, ErrKeyRemoved
 	}
-	ctx, cancel := context.WithTimeout(ctx, termsTimeout)
+	ctx, cancel := context.WithTimeout(hstock.Background(ctx), termsTimeout)
 	defer cancel()
-	balance, err := s.market.Balance(ctx, key)
-	return balance, err == nil
+	return s.market.Balance(ctx, key)
 }
 
 // judge returns the verdict on one reading of the balance: bought, unclear, or none if

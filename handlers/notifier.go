@@ -158,7 +158,7 @@ func (n *Notifier) silent(kind string) bool {
 	switch kind {
 	case orders.MessageFeedback:
 		return true
-	case orders.MessageEnded, watches.MessageRestock, watches.MessagePrice:
+	case orders.MessageEnded, orders.MessageIncomplete, watches.MessageRestock, watches.MessagePrice, funds.MessageLow:
 		return n.Quiet(time.Now())
 	default:
 		return false

@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/funds"
+	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/internal/watches"
+	"hstockbot/storage"
 )
 
 // Goods reply to the card of their order, also where the card was drawn by the outbox. A
@@ -54,8 +57,8 @@ func TestCodesReplyToTheirNumbers(t *testing.T) {
 	})
 }
 
-// In quiet hours, which are counted in the operator's time zone, news make no sound;
-// goods do.
+// In quiet hours, which are counted in the operator's time zone, news and the progress of
+// orders make no sound; goods and reminders do.
 func TestQuietHours(t *testing.T) {
 	for zone, quiet := range map[string]bool{"UTC": true, "Asia/Tokyo": false} { // midnight in UTC is 9:00 there
 		inWorld(t, "en", func(w *world) {
@@ -79,6 +82,19 @@ func TestQuietHours(t *testing.T) {
 			}
 			if slices.ContainsFunc(w.chat.Messages(), func(m telegram.Message) bool { return m.Silent && m.ID != news.ID }) {
 				w.T.Errorf("%s: something else is silent", zone)
+			}
+			order := w.orderID(market.FirstOrder)
+			for kind, silent := range map[string]bool{
+				orders.MessageEnded: quiet, orders.MessageIncomplete: quiet, funds.MessageLow: quiet, orders.MessageReminder: false,
+			} {
+				before := w.chat.Last().ID
+				must(w.T, w.app.DB.AddMessage(w.T.Context(), storage.Message{
+					UserID: anna.ID, OrderID: order, Kind: kind, Body: []byte(`{"currency":"USD"}`), CreatedAt: time.Now(),
+				}))
+				pass(time.Minute)
+				if last := w.chat.Last(); last.ID == before || last.Silent != silent {
+					w.T.Errorf("%s: %s silent: %t, want %t\n%s", zone, kind, last.Silent, silent, w.chat.Transcript())
+				}
 			}
 		})
 	}

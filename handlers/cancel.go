@@ -21,7 +21,7 @@ func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboa
 	l := req.L
 	order, allowance, err := s.Orders.CancelAllowance(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(ctx, l, order, args, refusedCancel(l, hstock.CancelAllowance{Error: words}))
+		return s.afterCancel(ctx, l, order, args, refusedCancel(l, order, hstock.CancelAllowance{Error: words}))
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -54,9 +54,9 @@ func shownRefund(o storage.Order, refund decimal.Decimal) decimal.Decimal {
 // refusedView shows why an order can't be cancelled, below the order. If it can be
 // cancelled later, it offers a reminder, or says that one is set.
 func (s *Screens) refusedView(ctx context.Context, l *locales.Localizer, order storage.Order, args keyboards.CancelArgs, allowance hstock.CancelAllowance) (bot.View, error) {
-	note := refusedCancel(l, allowance)
+	note := refusedCancel(l, order, allowance)
 	at, later := orders.EligibleAfter(allowance, time.Now())
-	if !later {
+	if !later || orders.EndsBefore(order, at) {
 		return s.afterCancel(ctx, l, order, args, note)
 	}
 	reminder, err := s.DB.ReminderOf(ctx, order.UserID, order.ID)
@@ -77,7 +77,7 @@ func (s *Screens) orderRemind(ctx context.Context, req *bot.Request, args keyboa
 	l := req.L
 	r, err := s.Orders.Remind(ctx, req.User.ID, args.Order)
 	if words, refused := refusal(err); refused {
-		return s.afterCancel(ctx, l, r.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: words}))
+		return s.afterCancel(ctx, l, r.Order, args, refusedCancel(l, r.Order, hstock.CancelAllowance{Error: words}))
 	}
 	if err != nil {
 		return bot.View{}, err
@@ -106,8 +106,9 @@ func reminderView(l *locales.Localizer, o storage.Order) bot.View {
 	}
 }
 
-// refusedCancel states why an order can't be cancelled, and from when it can.
-func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) string {
+// refusedCancel states why an order can't be cancelled, and from when it can if it lasts
+// that long.
+func refusedCancel(l *locales.Localizer, order storage.Order, allowance hstock.CancelAllowance) string {
 	text := l.T("cancel_refused")
 	if allowance.Error != "" {
 		text = l.T("cancel_refused_words", locales.Args{"Words": marketWords(l, allowance.Error)})
@@ -115,12 +116,14 @@ func refusedCancel(l *locales.Localizer, allowance hstock.CancelAllowance) strin
 	if allowance.Reason != "" {
 		text += "\n" + l.T("cancel_reason", locales.Args{"Reason": reasonWords(l, allowance.Reason)})
 	}
-	if allowance.EligibleAfter != "" {
-		from := locales.Args{"Time": allowance.EligibleAfter} // unchanged if it can't be parsed or is in the past
-		if at, later := orders.EligibleAfter(allowance, time.Now()); later {
-			from["Time"] = clock(l, at)
-		}
-		text += "\n" + l.T("cancel_from", from)
+	at, later := orders.EligibleAfter(allowance, time.Now())
+	switch {
+	case later && orders.EndsBefore(order, at):
+		text += "\n" + l.T("cancel_never")
+	case later:
+		text += "\n" + l.T("cancel_from", locales.Args{"Time": clock(l, at)})
+	case allowance.EligibleAfter != "": // it can't be parsed, or is in the past
+		text += "\n" + l.T("cancel_from", locales.Args{"Time": allowance.EligibleAfter})
 	}
 	return text
 }
@@ -144,7 +147,7 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 	case outcome.Uncertain:
 		return s.afterCancel(ctx, l, outcome.Order, args, l.T("cancel_uncertain"))
 	case outcome.Refused:
-		return s.afterCancel(ctx, l, outcome.Order, args, refusedCancel(l, hstock.CancelAllowance{Error: outcome.Refusal}))
+		return s.afterCancel(ctx, l, outcome.Order, args, refusedCancel(l, outcome.Order, hstock.CancelAllowance{Error: outcome.Refusal}))
 	default:
 		return s.afterCancel(ctx, l, outcome.Order, args, "")
 	}

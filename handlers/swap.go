@@ -36,7 +36,7 @@ func (s *Screens) phoneSwap(ctx context.Context, req *bot.Request, args keyboard
 	}
 	if offer.Swap.PurchaseID == 0 {
 		view := phoneView(req.L, phone)
-		view.Text += "\n\n" + refusedCancel(req.L, offer.Allowance)
+		view.Text += "\n\n" + refusedCancel(req.L, offer.Order, offer.Allowance)
 		return view, nil
 	}
 	return swapQuestion(req.L, offer), nil
@@ -116,6 +116,8 @@ func swapLine(l *locales.Localizer, p orders.Phone) string {
 		return l.T("swap_unknown")
 	case p.SwapLimit:
 		return l.T("swap_limit")
+	case p.Swap.State == storage.SwapStopped && isCancelled(p.Order):
+		return l.T("swap_none") + swapWhy(l, p.Swap.Reason)
 	case p.Swap.State == storage.SwapStopped:
 		return l.T("swap_off") + swapWhy(l, p.Swap.Reason)
 	default:

@@ -18,6 +18,12 @@ func EligibleAfter(allowance hstock.CancelAllowance, now time.Time) (at time.Tim
 	return at, ok && wait > 0
 }
 
+// EndsBefore reports whether the rental of a phone is over at a time. An end that was over
+// at the start says nothing.
+func EndsBefore(o storage.Order, at time.Time) bool {
+	return o.ExpiresAt.After(o.CreatedAt) && !at.Before(o.ExpiresAt)
+}
+
 // eligibility returns when an order can be cancelled, and how long that takes by the
 // marketplace's clock. ok is false if the marketplace's time is malformed.
 func eligibility(allowance hstock.CancelAllowance, now time.Time) (at time.Time, wait time.Duration, ok bool) {

@@ -210,3 +210,23 @@ func TestNoReminderAfterTheCode(t *testing.T) {
 		}
 	})
 }
+
+// TestEndsBefore: only a rental has an end, and one from before its start says nothing.
+func TestEndsBefore(t *testing.T) {
+	start := time.Date(2026, 6, 23, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name string
+		end  time.Duration // after the start; 0: none
+		want bool
+	}{
+		{"no end", 0, false}, {"before the start", -time.Hour, false}, {"earlier", 20 * time.Minute, true}, {"then", time.Hour, true}, {"later", 2 * time.Hour, false},
+	} {
+		order := storage.Order{CreatedAt: start}
+		if test.end != 0 {
+			order.ExpiresAt = start.Add(test.end)
+		}
+		if got := orders.EndsBefore(order, start.Add(time.Hour)); got != test.want {
+			t.Errorf("%s: %t, want %t", test.name, got, test.want)
+		}
+	}
+}

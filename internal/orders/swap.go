@@ -95,7 +95,7 @@ func (s *Service) Phone(ctx context.Context, o storage.Order) (Phone, error) {
 // swappable reports whether a swap of an order may be offered at any time.
 func swappable(o storage.Order) bool {
 	return o.Kind == storage.KindSMS && o.State == storage.OrderOpen && o.Open() && o.Delivered == 0 && o.CancelSentAt.IsZero() &&
-		!o.External && o.Rental.Project != "" && (o.ExpiresAt.IsZero() || o.ExpiresAt.Before(o.CreatedAt) || time.Now().Before(o.ExpiresAt))
+		!o.External && o.Rental.Project != "" && !EndsBefore(o, time.Now())
 }
 
 // swapWait returns how long a phone waits for its code until a swap is offered.
@@ -138,7 +138,7 @@ func (s *Service) OfferSwap(ctx context.Context, userID, orderID, thread int64, 
 	swap := storage.Swap{OrderID: orderID, UserID: userID, State: storage.SwapOffered, DueAt: now, CreatedAt: now}
 	if !allowance.Allowed {
 		var later bool
-		if swap.At, later = EligibleAfter(allowance, now); !later || !order.ExpiresAt.IsZero() && !swap.At.Before(order.ExpiresAt) || swap.At.Sub(now) > maxSwapDelay {
+		if swap.At, later = EligibleAfter(allowance, now); !later || EndsBefore(order, swap.At) || swap.At.Sub(now) > maxSwapDelay {
 			return offer, nil
 		}
 		swap.DueAt = nextAsk(allowance, now)

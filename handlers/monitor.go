@@ -54,7 +54,8 @@ func alertsView(l *locales.Localizer, message storage.Message) (bot.View, error)
 	if more > 0 {
 		lines = append(lines, l.N("alert_more", int64(more)))
 	}
-	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlertKeyboard(l)}, nil
+	unknown := slices.ContainsFunc(report.Alerts, func(e monitor.Alert) bool { return e.Kind == monitor.OutcomeUnknown && e.EndedAt.IsZero() })
+	return bot.View{Text: strings.Join(lines, "\n\n"), Keyboard: keyboards.AlertKeyboard(l, unknown)}, nil
 }
 
 // alertLine says that an alert is active, or that it has ended.

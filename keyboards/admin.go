@@ -60,9 +60,14 @@ func StaffKeyboard(l *locales.Localizer) Rows {
 	}, Foot(l, "")...)
 }
 
-// AlertKeyboard goes with a message about alerts.
-func AlertKeyboard(l *locales.Localizer) Rows {
-	return Rows{{Tap(l.Label("admin_button_home"), Admin.Data(struct{}{}))}}
+// AlertKeyboard goes with a message about alerts. With unknown one of them is about a
+// purchase of unknown outcome, which stands on top of everyone's orders.
+func AlertKeyboard(l *locales.Localizer, unknown bool) Rows {
+	home := Tap(l.Label("admin_button_home"), Admin.Data(struct{}{}))
+	if unknown {
+		return Rows{{Tap(l.Label("adminorders_button_open"), AdminOrders.Data(AdminOrdersArgs{})), home}}
+	}
+	return Rows{{home}}
 }
 
 // AdminLogKeyboard turns the pages of the audit log.

@@ -144,8 +144,8 @@ func adminSublist(l *locales.Localizer, rows Rows, list route.Route[AdminOrdersS
 	return append(rows, Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
 
-// AdminOrderKeyboard refreshes the order, and leads to all orders of the person
-// (0 if the person's data was deleted).
+// AdminOrderKeyboard refreshes the order, and leads to writing to the person and to all their
+// orders (0 if the person's data was deleted).
 func AdminOrderKeyboard(l *locales.Localizer, args AdminOrderArgs, person int64) Rows {
 	return append(personRow(l, AdminOrder.Data(args), person), Foot(l, AdminOrders.Data(args.AdminOrdersArgs))...)
 }
@@ -167,8 +167,11 @@ func AdminUnresolvedKeyboard(l *locales.Localizer, args AdminUnresolvedArgs, per
 
 func personRow(l *locales.Localizer, refresh string, person int64) Rows {
 	row := []Button{Tap(l.Label("nav_button_refresh"), refresh)}
-	if person != 0 {
-		row = append(row, Tap(l.Label("adminorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person})))
+	if person == 0 {
+		return Rows{row}
 	}
-	return Rows{row}
+	return Rows{
+		append(row, Tap(l.Label("person_button_write"), PersonWrite.Data(PersonArgs{Person: person}))),
+		{Tap(l.Label("adminorders_button_of_person"), AdminOrders.Data(AdminOrdersArgs{Person: person}))},
+	}
 }

@@ -75,9 +75,13 @@ func adminOrderText(l *locales.Localizer, o storage.AdminOrder) string {
 	if o.Category != "" {
 		lines = append(lines, l.T("adminorders_category", locales.Args{"Category": l.Name(locales.Shorten(o.Category, wordLength))}))
 	}
+	markedUp := o.HasMarkup() && o.Charge.Valid
+	if markedUp { // "charged" is what the buyer was charged, as in the ledger
+		own.Charge.Valid = false
+	}
 	lines = append(append(lines, ""), statusLines(l, own, 0)...)
-	if o.HasMarkup() && o.Charge.Valid {
-		lines = append(lines, l.T("adminorder_shown", locales.Args{"Sum": l.Money(o.Shown(o.Charge.Decimal), o.Currency)}))
+	if markedUp {
+		lines = append(lines, l.T("ledger_charged", locales.Args{"Sum": l.Money(o.Shown(o.Charge.Decimal), o.Currency), "Cost": l.Money(o.Charge.Decimal, o.Currency)}))
 	}
 	return strings.Join(append(append(lines, ""), orderHistory(l, o)...), "\n")
 }

@@ -36,6 +36,9 @@ func adminUnresolvedSummary(l *locales.Localizer, p storage.AdminUnresolved) []s
 	args := itemArgs(l, adminUnresolvedSubject(l, p), p.Quantity)
 	args["Total"] = l.Money(p.Total, p.Currency)
 	lines := []string{l.T("adminunresolved_what", args), locales.Escape(personLabel(l, p.UserID, p.Person))}
+	if !p.Shown.Equal(p.Total) {
+		lines = append(lines, l.T("adminunresolved_shown", locales.Args{"Sum": l.Money(p.Shown, p.Currency)}))
+	}
 	if p.Adopted > 0 {
 		lines = append(lines, l.T("adminunresolved_partly", locales.Args{"Adopted": l.Number(p.Adopted), "Quantity": l.Number(p.Quantity)}))
 	}

@@ -20,6 +20,7 @@ type AdminUnresolved struct {
 	Country     string              `db:"country"` // of numbers
 	CountryName string              `db:"country_name"`
 	Total       decimal.Decimal     // at the rate that was read before sending
+	Shown       decimal.Decimal     // Total with the markup, which is what an allowance holds
 	Currency    string              `db:"currency"`
 	House       bool                `db:"house"` // the operator's key has paid: admins settle it
 	SentAt      time.Time           `db:"sent_at"`
@@ -94,6 +95,7 @@ func (db *DB) adminUnresolved(ctx context.Context, rest string, args ...any) ([]
 		AdminUnresolved
 		Rate        decimal.Decimal     `db:"rate"`
 		RatePer     int64               `db:"rate_per"`
+		Markup      decimal.Decimal     `db:"markup"`
 		Balance     decimal.Decimal     `db:"balance"`
 		BalanceSeen decimal.NullDecimal `db:"balance_seen"`
 	}
@@ -103,7 +105,8 @@ func (db *DB) adminUnresolved(ctx context.Context, rest string, args ...any) ([]
 	}
 	unresolved := make([]AdminUnresolved, 0, len(rows))
 	for _, row := range rows {
-		row.Total = PriceOf(row.Rate, row.Quantity, row.RatePer)
+		p := Purchase{Rate: row.Rate, Quantity: row.Quantity, RatePer: row.RatePer, Markup: row.Markup}
+		row.Total, row.Shown = p.Total(), p.Shown()
 		if row.BalanceSeen.Valid { // admins see the difference, not the balance
 			row.Fall = decimal.NewNullDecimal(row.Balance.Sub(row.BalanceSeen.Decimal))
 		}

@@ -307,6 +307,9 @@ func chatAddress(support, text string) string {
 		return ""
 	}
 	address := "https://t.me/" + name[1]
+	if text == "" {
+		return address
+	}
 	// Telegram reads a plus as one, not as a space.
 	if full := address + "?text=" + strings.ReplaceAll(url.QueryEscape(text), "+", "%20"); len(full) <= claimAddressLength {
 		return full

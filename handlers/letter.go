@@ -36,13 +36,14 @@ func letterText(l *locales.Localizer, text string) string {
 	return l.T("letter_title") + "\n\n" + locales.Escape(text)
 }
 
-// letterView renders a stored letter.
-func letterView(l *locales.Localizer, message storage.Message) (bot.View, error) {
+// letterView renders a stored letter. Where support is an @name, a button opens the chat in
+// which the person can answer.
+func letterView(l *locales.Localizer, message storage.Message, support string) (bot.View, error) {
 	var content letter
 	if err := json.Unmarshal(message.Body, &content); err != nil {
 		return bot.View{}, fmt.Errorf("%w: decode letter: %w", outbox.ErrRejected, err)
 	}
-	return bot.View{Text: letterText(l, content.Text)}, nil
+	return bot.View{Text: letterText(l, content.Text), Keyboard: keyboards.WriteToSupportKeyboard(l, chatAddress(support, ""), support)}, nil
 }
 
 // addressee returns the person whom a letter is for, or an error that says why they

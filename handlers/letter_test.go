@@ -23,6 +23,9 @@ func (w *world) findPerson(id string) {
 // admins see it in the log.
 func TestWriteToPerson(t *testing.T) {
 	inEnglish(t, "write_to_person", func(w *world) {
+		w.stop()
+		w.cfg.SupportText = "@shop_help"
+		w.start()
 		w.types("/start")
 		w.becomeSupport()
 		w.findPerson("1001")
@@ -39,6 +42,7 @@ func TestWriteToPerson(t *testing.T) {
 				w.T.Errorf("Anna got the message %d times:\n%s", n, w.chat.Transcript())
 			}
 			w.says("✉️ *Message from the shop’s support*\n\n   Your order <23501> & its refund:")
+			w.says("[ 💬 Write to @shop_help ↗ https://t.me/shop_help ]")
 			w.types("thanks")
 			if !w.chat.Last().FromBot {
 				w.T.Error("Anna's answer is not answered")

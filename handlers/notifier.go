@@ -40,11 +40,12 @@ type Notifier struct {
 // NotifierOptions configures a Notifier. All fields are required.
 type NotifierOptions struct {
 	People
-	Bot        *bot.Bot
-	Catalog    *catalog.Catalog
-	Orders     *orders.Service
-	Log        *slog.Logger
-	SMMRatePer int64 // how many pieces the rate of an SMM service is for
+	SupportText string // whom people should write to
+	Bot         *bot.Bot
+	Catalog     *catalog.Catalog
+	Orders      *orders.Service
+	Log         *slog.Logger
+	SMMRatePer  int64 // how many pieces the rate of an SMM service is for
 	// TelegramRate limits all messages, per second; 0 = no limit.
 	TelegramRate float64
 	// Quiet reports whether news and the progress of orders make no sound at a time.
@@ -327,7 +328,7 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 	case storage.MessageOverHold:
 		return n.overHoldView(ctx, l, message)
 	case messageLetter:
-		return letterView(l, message)
+		return letterView(l, message, n.SupportText)
 	case messageDeadLetter:
 		return n.deadLetterView(ctx, l, message)
 	case orders.MessageInvalidKey:

@@ -128,10 +128,16 @@ func ClaimKeyboard(l *locales.Localizer, order int64, text, address, name string
 	if button, ok := Copy(l.Label("delivered_button_copy"), text); ok {
 		rows = append(rows, []Button{button})
 	}
-	if address != "" {
-		rows = append(rows, []Button{{Text: l.Label("claim_button_write", locales.Args{"Name": name}), URL: address}})
-	}
+	rows = append(rows, WriteToSupportKeyboard(l, address, name)...)
 	return append(rows, claimFoot(l, order)...)
+}
+
+// WriteToSupportKeyboard opens the chat with support at an address, "" for none.
+func WriteToSupportKeyboard(l *locales.Localizer, address, name string) Rows {
+	if address == "" {
+		return nil
+	}
+	return Rows{{{Text: l.Label("claim_button_write", locales.Args{"Name": name}), URL: address}}}
 }
 
 func claimFoot(l *locales.Localizer, order int64) Rows {

@@ -192,7 +192,7 @@ func (a *App) build(cfg config.Config, o Options, bundle *locales.Bundle) (err e
 		DB: a.DB, Bundle: bundle, DefaultLang: cfg.DefaultLang, AdminIDs: cfg.AdminIDs, SupportIDs: cfg.SupportIDs, AllowedIDs: cfg.AllowedIDs, OperatorKey: cfg.HStockAPIKey,
 	}
 	a.Notifier = handlers.NewNotifier(handlers.NotifierOptions{
-		People: people, Bot: a.Bot, Catalog: a.Catalog, Orders: a.Orders, Log: o.Log, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
+		People: people, SupportText: cfg.SupportText, Bot: a.Bot, Catalog: a.Catalog, Orders: a.Orders, Log: o.Log, SMMRatePer: cfg.SMMRatePer, TelegramRate: cfg.TelegramRate,
 		Quiet: func(at time.Time) bool { return cfg.QuietHours.Contain(at, cfg.TimeZone.Location()) },
 	})
 	a.Broadcasts = broadcasts.New(broadcasts.Options{

@@ -22,7 +22,7 @@ import (
 
 const (
 	// basketLength limits the lines of a basket in a message, in characters. Longer ones are
-	// shown without links and warnings, and then cut.
+	// shown without links, then without the words of warnings, and then cut.
 	basketLength = 2400
 	// listedBad and badLength limit the pasted lines that are shown because they are none, and
 	// what is shown of each.
@@ -85,7 +85,7 @@ func basketCard(l *locales.Localizer, quote orders.BasketQuote, restored bool) b
 	state := keyboards.BasketState{Blocked: quote.Blocked}
 	_, some := quote.Next()
 	state.Blocked = state.Blocked || !some
-	var full, short []string
+	var full, warned, short []string
 	for _, line := range quote.Lines {
 		row := lineRow(l, quote.Basket, line)
 		if line.Fault != "" {
@@ -93,18 +93,17 @@ func basketCard(l *locales.Localizer, quote orders.BasketQuote, restored bool) b
 		}
 		warnings := warningLines(l, quote.Warnings[line.ID])
 		state.Sets = state.Sets || line.Kind == storage.KindSMM
-		short = append(short, row)
+		full, warned, short = append(full, row), append(warned, row), append(short, row)
 		if len(warnings) > 0 {
 			state.Warned = true
 			short[len(short)-1] += " ⚠️"
 		}
-		full = append(full, row)
 		if line.Link != "" {
-			full = append(full, l.T("confirm_link", locales.Args{"Link": l.Isolate(locales.Shorten(line.Link, nameLength/2))}))
+			full = append(full, linkLine(l, line))
 		}
-		full = append(full, warnings...)
+		full, warned = append(full, warnings...), append(warned, warnings...)
 	}
-	text := l.N("basket_title", int64(len(quote.Lines))) + "\n\n" + rowsThatFit(full, short)
+	text := l.N("basket_title", int64(len(quote.Lines))) + "\n\n" + rowsThatFit(full, warned, short)
 	if restored {
 		text = l.T("confirm_restored") + "\n\n" + text
 	}
@@ -129,11 +128,13 @@ func basketCard(l *locales.Localizer, quote orders.BasketQuote, restored bool) b
 	return bot.View{Text: text, Keyboard: keyboards.BasketKeyboard(l, keyboards.BasketRevisionArgs{Basket: quote.ID, Revision: quote.Revision}, state)}
 }
 
-// rowsThatFit joins the full rows, or the short ones if they are too long, cut at a row.
-func rowsThatFit(full, short []string) string {
-	rows := full
-	if utf8.RuneCountInString(strings.Join(full, "\n")) > basketLength {
-		rows = short
+// rowsThatFit joins the first rows that are not too long, or the last ones, cut at a row.
+func rowsThatFit(variants ...[]string) string {
+	rows := variants[0]
+	for _, shorter := range variants[1:] {
+		if utf8.RuneCountInString(strings.Join(rows, "\n")) > basketLength {
+			rows = shorter
+		}
 	}
 	length := 0
 	for i, row := range rows {
@@ -142,6 +143,11 @@ func rowsThatFit(full, short []string) string {
 		}
 	}
 	return strings.Join(rows, "\n")
+}
+
+// linkLine shows the link of a line, or its address for the delivery.
+func linkLine(l *locales.Localizer, line storage.BasketLine) string {
+	return l.T("confirm_link", locales.Args{"Link": l.Isolate(locales.Shorten(line.Link, nameLength/2))})
 }
 
 // lineRow shows a line with its price, or why it can't be bought.
@@ -218,7 +224,7 @@ func basketView(l *locales.Localizer, b storage.Basket) bot.View {
 	if why := basketEndID(b); why != "" {
 		text += "\n" + l.T(why)
 	}
-	text += "\n" + title + "\n\n" + rowsThatFit(rows, rows)
+	text += "\n" + title + "\n\n" + rowsThatFit(rows)
 	rest := int64(len(b.Rest()))
 	if rest > 0 {
 		text += "\n\n" + l.N("basket_rest", rest)
@@ -480,7 +486,7 @@ func (s *Screens) basketStop(ctx context.Context, req *bot.Request, args keyboar
 	return basketView(req.L, b), err
 }
 
-// basketChange lists the lines; a tap removes one.
+// basketChange lists the lines with their links; a tap removes one.
 func (s *Screens) basketChange(ctx context.Context, req *bot.Request, args keyboards.PageArgs) (bot.View, error) {
 	b, err := s.DB.Basket(ctx, req.User.ID, 0)
 	if errors.Is(err, storage.ErrNotFound) || b.State == storage.BasketRunning {
@@ -490,14 +496,23 @@ func (s *Screens) basketChange(ctx context.Context, req *bot.Request, args keybo
 		return bot.View{}, err
 	}
 	page := keyboards.PageArg(keyboards.ClampPage(int(args.Page), len(b.Lines)))
+	text := req.L.T("basket_change_text")
 	var entries []keyboards.Item
 	for _, line := range keyboards.Page(b.Lines, int(page)) {
+		if line.Link != "" {
+			text += "\n" + req.L.Number(line.Place) + ". " + linkLine(req.L, line)
+		}
 		entries = append(entries, keyboards.Item{
 			Icon: "🗑", Name: req.L.Number(line.Place) + ". " + line.Name, Rest: " × " + req.L.Number(line.Quantity),
 			Data: keyboards.BasketRemove.Data(keyboards.BasketLineArgs{Basket: b.ID, Line: line.ID, Page: page}),
 		})
 	}
-	return bot.View{Text: req.L.T("basket_change_text"), Keyboard: keyboards.BasketChangeKeyboard(req.L, b.ID, page, entries, len(b.Lines))}, nil
+	return bot.View{Text: text, Keyboard: keyboards.BasketChangeKeyboard(req.L, b.ID, page, entries, len(b.Lines))}, nil
+}
+
+// basketEmpty asks for confirmation.
+func (s *Screens) basketEmpty(_ context.Context, req *bot.Request, args keyboards.BasketArgs) (bot.View, error) {
+	return bot.View{Text: req.L.T("basket_empty_ask"), Keyboard: keyboards.BasketEmptyKeyboard(req.L, args)}, nil
 }
 
 // basketRemove removes a line, or empties the basket.

@@ -50,6 +50,7 @@ func TestBasketOfCards(t *testing.T) {
 		w.tap("nav_button_back")
 		w.tap("basket_button_change")
 		w.tap("basket_button_empty")
+		w.tap("basket_button_empty") // asked
 	})
 }
 
@@ -74,7 +75,8 @@ func TestTooManyLines(t *testing.T) {
 			return strings.Join(all, "\n")
 		}
 		w.types(lines(51))
-		w.types(lines(50))
+		w.types(lines(49) + "\n" + lines(1)) // without links, with the warning
+		w.tap("basket_button_change")
 		w.types(lines(1))
 		w.smmCard("1", "1,000", annaLink)
 		w.tap("basket_button_add")
@@ -194,6 +196,7 @@ func TestSets(t *testing.T) {
 		w.tap("nav_button_back")
 		w.tap("basket_button_change")
 		w.tap("basket_button_empty")
+		w.tap("basket_button_empty") // asked
 		w.types(annaLink)
 		w.tapLike("Boost")
 		w.tap("basket_button_save")

@@ -28,8 +28,16 @@ func (s *Screens) basketSave(ctx context.Context, req *bot.Request, _ struct{}) 
 	if err != nil {
 		return bot.View{}, err
 	}
+	b, err := s.DB.Basket(ctx, req.User.ID, 0)
+	if err := ignore(err, storage.ErrNotFound); err != nil {
+		return bot.View{}, err
+	}
+	text := req.L.T("basket_set_ask")
+	if slices.ContainsFunc(b.Lines, func(line storage.BasketLine) bool { return line.Kind != storage.KindSMM }) {
+		text += "\n\n" + req.L.T("basket_set_goods")
+	}
 	return bot.View{
-		Text: req.L.T("basket_set_ask"), Dialog: dialog(stepSet, ""),
+		Text: text, Dialog: dialog(stepSet, ""),
 		Keyboard: keyboards.BasketSetsKeyboard(req.L, setEntries(req.L, "🗑", sets, func(set int64) string {
 			return keyboards.BasketSetRemove.Data(keyboards.BasketSetArgs{Set: set})
 		})),

@@ -70,7 +70,7 @@ var forgers = []forger{
 	forging(keyboards.SMSProject), forging(keyboards.SMSQuantity),
 	forging(keyboards.PhoneShow), forging(keyboards.PhoneCheck), forging(keyboards.PhoneAgain), forging(keyboards.PhoneAnother),
 	forging(keyboards.PhoneCode), forging(keyboards.PhoneSwap), forging(keyboards.SwapSure), forging(keyboards.SwapOff),
-	forging(keyboards.Basket), forging(keyboards.BasketAdd), forging(keyboards.BasketProduct), forging(keyboards.BasketQuantity), forging(keyboards.BasketConfirm), forging(keyboards.BasketStop), forging(keyboards.BasketChange), forging(keyboards.BasketRemove), forging(keyboards.BasketSave), forging(keyboards.BasketSet), forging(keyboards.BasketSetRemove),
+	forging(keyboards.Basket), forging(keyboards.BasketAdd), forging(keyboards.BasketProduct), forging(keyboards.BasketQuantity), forging(keyboards.BasketConfirm), forging(keyboards.BasketStop), forging(keyboards.BasketChange), forging(keyboards.BasketEmpty), forging(keyboards.BasketRemove), forging(keyboards.BasketSave), forging(keyboards.BasketSet), forging(keyboards.BasketSetRemove),
 	forging(keyboards.UnresolvedBalance), forging(keyboards.UnresolvedAdopt), forging(keyboards.UnresolvedAdoptSure), forging(keyboards.UnresolvedDismiss),
 	forging(keyboards.OrderRemind), forging(keyboards.CancelAll), forging(keyboards.CancelAllSure),
 	forging(keyboards.ExternalFind), forging(keyboards.ExternalImport),

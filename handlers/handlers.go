@@ -208,6 +208,7 @@ func (s *Screens) Register(b *bot.Bot) {
 	bot.Action(b, keyboards.BasketConfirm, s.basketConfirm, func(keyboards.BasketRevisionArgs) string { return keyboards.Basket.Data(struct{}{}) })
 	bot.Action(b, keyboards.BasketStop, s.basketStop, keyboards.BasketStop.Data)
 	bot.Screen(b, keyboards.BasketChange, s.basketChange)
+	bot.Screen(b, keyboards.BasketEmpty, s.basketEmpty)
 	bot.Action(b, keyboards.BasketRemove, s.basketRemove, keyboards.BasketRemove.Data)
 	bot.Screen(b, keyboards.BasketSave, s.basketSave)
 	bot.Action(b, keyboards.BasketSet, s.basketSet, nil)

@@ -52,7 +52,7 @@ func TestWalk(t *testing.T) {
 					"sa", "sb", "sd", "so", "st", "sv", "su",
 					"sc", "sf", "sp", "sg", "sq", "sn", "ns", "nr", "na", "nm", "nc", "nw", "ox",
 					"re", "sh", "sw", "wl", "wn",
-					"va", "vg", "vq", "vk", "ve", "vn", "vm", "vu", "vd", "bs", "bw", "lk", "lp", "la", "lq",
+					"va", "vg", "vq", "vk", "ve", "vn", "vx", "vm", "vu", "vd", "bs", "bw", "lk", "lp", "la", "lq",
 					"xa", "xe", "yd", "yf", "ya",
 				} {
 					if tapped[name] == 0 {

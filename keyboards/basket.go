@@ -39,6 +39,7 @@ var (
 	BasketStop      = route.New[BasketArgs]("vs")
 	BasketChange    = route.New[PageArgs]("ve")
 	BasketRemove    = route.New[BasketLineArgs]("vm")
+	BasketEmpty     = route.New[BasketArgs]("vx")
 	BasketSave      = route.New[struct{}]("vn")
 	BasketSet       = route.New[BasketSetArgs]("vu")
 	BasketSetRemove = route.New[BasketSetArgs]("vd")
@@ -94,8 +95,13 @@ func BasketEndedKeyboard(l *locales.Localizer, rest bool) Rows {
 // BasketChangeKeyboard removes a line by a tap, or all.
 func BasketChangeKeyboard(l *locales.Localizer, basket int64, page uint16, lines []Item, total int) Rows {
 	rows := append(column(l, lines), Pages(page, total, func(page uint16) string { return BasketChange.Data(PageArgs{Page: page}) })...)
-	rows = append(rows, []Button{danger(Tap(l.Label("basket_button_empty"), BasketRemove.Data(BasketLineArgs{Basket: basket})))})
+	rows = append(rows, []Button{danger(Tap(l.Label("basket_button_empty"), BasketEmpty.Data(BasketArgs{Basket: basket})))})
 	return append(rows, Foot(l, Basket.Data(struct{}{}))...)
+}
+
+// BasketEmptyKeyboard asks for confirmation.
+func BasketEmptyKeyboard(l *locales.Localizer, args BasketArgs) Rows {
+	return append(Rows{{danger(Tap(l.Label("basket_button_empty"), BasketRemove.Data(BasketLineArgs{Basket: args.Basket})))}}, Foot(l, BasketChange.Data(PageArgs{}))...)
 }
 
 // BasketSetsKeyboard removes a saved set by a tap.

@@ -200,6 +200,7 @@ func TestCallbackData(t *testing.T) {
 	checkData(t, BasketStop, BasketArgs{Basket: 9007199254740991}, "vs:2gosa7pa2gv")
 	checkData(t, BasketChange, PageArgs{Page: 65531}, "ve:1ekb")
 	checkData(t, BasketRemove, BasketLineArgs{Basket: 9007199254740991, Line: 9007199254740990, Page: 3}, "vm:2gosa7pa2gv.2gosa7pa2gu.3")
+	checkData(t, BasketEmpty, BasketArgs{Basket: 9007199254740991}, "vx:2gosa7pa2gv")
 	checkData(t, BasketSave, struct{}{}, "vn")
 	checkData(t, BasketSet, BasketSetArgs{Set: 9007199254740991, Link: 9007199254740990}, "vu:2gosa7pa2gv.2gosa7pa2gu")
 	checkData(t, BasketSetRemove, BasketSetArgs{Set: 9007199254740991}, "vd:2gosa7pa2gv.0")

@@ -34,6 +34,7 @@ var styled = map[string]map[string]string{
 		"CancelAll":           "asks whether to cancel all open orders",
 		"CancelAllSure":       "cancels all open orders",
 		"BasketStop":          "ends the buying of a basket for good",
+		"BasketEmpty":         "asks whether to empty the basket",
 		"BasketRemove":        "empties the basket",
 		"AllowanceRemove":     "asks whether to end a person's allowance",
 		"AllowanceRemoveSure": "ends a person's allowance",

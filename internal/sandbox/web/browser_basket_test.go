@@ -45,6 +45,8 @@ func buyBasket(t *testing.T, _ *testDemo, p *tab) {
 	anna.tap("‹ Back")
 	anna.awaitMessage("Basket: 3 lines")
 	anna.tapAll("✏️ Change", "🗑 Empty the basket")
+	anna.awaitMessage("Empty the whole basket?")
+	anna.tap("🗑 Empty the basket")
 	anna.awaitMessage("Your basket is empty.")
 	anna.send("https://instagram.com/annas_shop")
 	anna.awaitMessage("Instagram")

@@ -49,7 +49,11 @@ func (s *Screens) balance(ctx context.Context, req *bot.Request, args keyboards.
 		return bot.View{}, err
 	}
 	text += balanceText(l, own)
-	if low != nil {
+	switch {
+	case low == nil:
+	case low.Currency == own.Currency && own.Amount.LessThan(low.Amount):
+		text += "\n" + balanceLow(l, own.Amount, low.Amount, own.Currency)
+	default:
 		text += "\n" + l.T("balance_warn_own", locales.Args{"Sum": l.Money(low.Amount, low.Currency)})
 	}
 	return s.withSpending(ctx, req, text+"\n", keyboards.BalanceKeyboard(l, true, operated), args)

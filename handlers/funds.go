@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/bot"
 	"hstockbot/internal/funds"
 	"hstockbot/internal/outbox"
@@ -109,7 +111,7 @@ func (n *Notifier) fundsView(ctx context.Context, l *locales.Localizer, message 
 	}
 	if message.Kind == funds.MessageLow {
 		return bot.View{
-			Text:     l.T("balance_low", locales.Args{"Balance": l.Money(notice.Balance, notice.Currency), "Limit": l.Money(notice.Limit, notice.Currency)}),
+			Text:     balanceLow(l, notice.Balance, notice.Limit, notice.Currency),
 			Keyboard: keyboards.BalanceLowKeyboard(l, n.Orders.TopUpURL()),
 		}, nil
 	}
@@ -126,4 +128,9 @@ func (n *Notifier) fundsView(ctx context.Context, l *locales.Localizer, message 
 	view := confirmView(l, quote, nil)
 	view.Text = l.T("topup_arrived", locales.Args{"Added": added}) + "\n\n" + view.Text
 	return view, nil
+}
+
+// balanceLow says that a balance is below the amount that a person has set.
+func balanceLow(l *locales.Localizer, balance, limit decimal.Decimal, currency string) string {
+	return l.T("balance_low", locales.Args{"Balance": l.Money(balance, currency), "Limit": l.Money(limit, currency)})
 }

@@ -344,7 +344,7 @@ func (s *Screens) allowanceRevoke(ctx context.Context, req *bot.Request, args ke
 	return view, err
 }
 
-// allowanceRemove asks for confirmation, and says what is on its way.
+// allowanceRemove asks for confirmation, and says what is reserved.
 func (s *Screens) allowanceRemove(ctx context.Context, req *bot.Request, args keyboards.PersonArgs) (bot.View, error) {
 	a, err := s.DB.Allowance(ctx, args.Person, time.Now())
 	if err != nil {

@@ -374,7 +374,7 @@ func (s *Screens) allowanceRemoveSure(ctx context.Context, req *bot.Request, arg
 	s.balances.forget(args.Person)
 	s.Wake()
 	view, err := s.allowanceScreen(ctx, req, args)
-	view.Toast = req.L.Label("adminallowance_saved_toast")
+	view.Toast = req.L.Label("saved_removed_toast")
 	return view, err
 }
 

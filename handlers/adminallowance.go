@@ -391,8 +391,8 @@ func askForPerson(l *locales.Localizer) []bot.AskButton {
 	}}
 }
 
-// allowancePersonTyped opens the allowance of the person who was chosen, or whose id was
-// typed, and takes the keyboard away.
+// allowancePersonTyped opens the screen of the person who was chosen, or whose id was typed,
+// and takes the keyboard away. Somebody unknown can be given an allowance by link.
 func (s *Screens) allowancePersonTyped(ctx context.Context, req *bot.Request) (bot.View, error) {
 	id, ok := personID(req.Text)
 	if chosen := req.SharedUsers; chosen != nil && len(chosen.Users) == 1 {
@@ -405,6 +405,9 @@ func (s *Screens) allowancePersonTyped(ctx context.Context, req *bot.Request) (b
 		s.Log.Warn("reply keyboard not removed", "update", req.UpdateID, "error", err)
 	}
 	args := keyboards.PersonArgs{Person: id}
-	view, err := s.allowanceScreen(ctx, req, args)
-	return view, bot.ErrorAt(keyboards.Allowance.Data(args), err)
+	view, err := s.person(ctx, req, args)
+	if errors.Is(err, storage.ErrNotFound) {
+		return s.allowanceScreen(ctx, req, args)
+	}
+	return view, bot.ErrorAt(keyboards.Person.Data(args), err)
 }

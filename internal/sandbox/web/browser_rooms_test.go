@@ -98,6 +98,8 @@ func useAllowance(_ *testing.T, _ *testDemo, p *tab) {
 	olga.awaitMessage("Tap the button below")
 	p.click("the choice", `button(chat(`+js(olga.id)+`).querySelector('.reply'), "👥 Choose a person")`)
 	p.click("Anna", `button(document.querySelector('dialog'), 'Anna')`)
+	olga.awaitMessage("First seen")
+	olga.tap("💳 Allowance")
 	olga.awaitMessage("No allowance.")
 	olga.tap("💳 Give")
 	olga.awaitMessage("How much?")

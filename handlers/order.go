@@ -67,6 +67,15 @@ func statusLines(l *locales.Localizer, o storage.Order, usual time.Duration) []s
 	return lines
 }
 
+// orderLink shows the link of an SMM order, or the address for the delivery of goods.
+func orderLink(l *locales.Localizer, o storage.Order) string {
+	id := "confirm_email"
+	if o.Kind == storage.KindSMM {
+		id = "confirm_link"
+	}
+	return l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)})
+}
+
 func orderText(l *locales.Localizer, o storage.Order, usual time.Duration) string {
 	lines := []string{
 		l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
@@ -90,11 +99,7 @@ func orderText(l *locales.Localizer, o storage.Order, usual time.Duration) strin
 		}
 	}
 	if o.Link != "" {
-		id := "confirm_email"
-		if o.Kind == storage.KindSMM {
-			id = "confirm_link"
-		}
-		lines = append(lines, l.T(id, locales.Args{"Link": l.Isolate(o.Link), "Email": l.Isolate(o.Link)}))
+		lines = append(lines, orderLink(l, o))
 	}
 	created := "order_created"
 	if o.External {
@@ -308,6 +313,9 @@ func placedView(l *locales.Localizer, placed []storage.Order, p storage.Purchase
 	lines := []string{
 		l.T("placed_title", locales.Args{"Number": externalID(l, o.ExternalID)}),
 		orderItemLine(l, o),
+	}
+	if o.Link != "" {
+		lines = append(lines, orderLink(l, o))
 	}
 	if o.State != storage.OrderOpen || o.RawStatus != "" { // else the title says the state
 		lines = append(lines, l.T("order_state", locales.Args{"State": stateText(l, o)}))

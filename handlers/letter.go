@@ -143,5 +143,6 @@ func (s *Screens) letterSend(ctx context.Context, req *bot.Request, args keyboar
 	}
 	view, err := s.person(ctx, req, keyboards.PersonArgs{Person: draft.UserID})
 	view.Toast = req.L.Label("letter_sent_toast")
+	view.Text = "✉️ " + req.L.T("letter_sent_toast") + "\n\n" + view.Text // a toast is soon gone
 	return view, err
 }

@@ -94,6 +94,7 @@ func TestGivenUpConfirm(t *testing.T) {
 
 // TestGivenUpSwapAndBasket: of what goes on by itself the person is told how it stands, too.
 func TestGivenUpSwapAndBasket(t *testing.T) {
+	pgtest.SQLiteOnly(t) // giveUp copies its files
 	swap := func(w *world) {
 		w.waitForSwap()
 		w.tap("swap_button_sure")

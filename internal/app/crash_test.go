@@ -219,7 +219,8 @@ func button(m telegram.Message, text string) string {
 // isGivenUp reports whether a message says that an update failed.
 func (b *buyer) isGivenUp(m telegram.Message) bool {
 	return strings.Contains(m.Text, "couldn’t carry out") ||
-		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "Another order is being placed"))
+		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "Another order is being placed") ||
+			strings.Contains(m.Text, "No results for")) // Telegram repeated the command so late that it took the question about the address away
 }
 
 // address returns the delivery address of the person's next purchase, by which the

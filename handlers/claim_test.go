@@ -105,7 +105,7 @@ func TestSomeDoNotWork(t *testing.T) {
 		w.tap("nav_button_back")
 		w.noGoods(goods.ID)
 		w.list("orders_button_export")
-		if rows := w.exportedTable(); rows[1][11] != "⚠️ You reported 3 of 5" {
+		if rows := w.exportedTable(); rows[1][11] != "⚠️ You marked 3 of 5 as faulty" {
 			w.T.Errorf("the table is %q", rows)
 		}
 	})
@@ -163,7 +163,7 @@ func TestThousandsDoNotWork(t *testing.T) {
 			w.T.Errorf("the chat with support is %s", address)
 		}
 		w.opensOrder()
-		w.says("You reported 800 of 5,000")
+		w.says("You marked 800 of 5,000 as faulty")
 	})
 }
 
@@ -192,7 +192,7 @@ func TestClaimAfterReplacement(t *testing.T) {
 		w.tap("claim_locked")
 		w.tap("claim_button_all")
 		w.opensOrder()
-		w.says("You reported 2 of 2")
+		w.says("You marked 2 of 2 as faulty")
 		w.answers("status", `{"status":"Completed","charge":"2.50","remains":0,"currency":"USD","accounts":["a:canary1","c:canary3"]}`)
 		w.tap("nav_button_refresh")
 		pass(10 * time.Second)

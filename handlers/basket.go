@@ -218,8 +218,11 @@ func basketView(l *locales.Localizer, b storage.Basket) bot.View {
 		return bot.View{Text: text, Keyboard: keyboards.BasketRunningKeyboard(l, keyboards.BasketArgs{Basket: b.ID}, b.Stopping)}
 	}
 	text := l.T("basket_ended")
-	if bought == len(b.Lines) {
+	switch {
+	case bought == len(b.Lines):
 		text = l.T("basket_done")
+	case counts["✖"]+counts["▫️"] == 0:
+		text = l.T("basket_unclear")
 	}
 	if why := basketEndID(b); why != "" {
 		text += "\n" + l.T(why)

@@ -167,16 +167,23 @@ func openOrdersView(l *locales.Localizer) bot.View {
 
 // cancelledView shows the result for each order, in a file if there are many.
 func cancelledView(l *locales.Localizer, outcomes []orders.CancelOutcome) (view, file bot.View) {
-	var cancelled int64
+	var cancelled, unclear int64
 	lines := make([]string, 0, len(outcomes))
 	for _, outcome := range outcomes {
-		if isCancelled(outcome.Order) {
+		switch {
+		case isCancelled(outcome.Order):
 			cancelled++
+		case outcome.Uncertain:
+			unclear++
 		}
 		lines = append(lines, outcomeLine(l, outcome))
 	}
+	id := "cancel_all_done"
+	if unclear > 0 {
+		id = "cancel_all_unclear"
+	}
 	view = bot.View{
-		Text:     l.T("cancel_all_done", locales.Args{"Done": l.Number(cancelled), "Of": l.Number(int64(len(outcomes)))}),
+		Text:     l.T(id, locales.Args{"Done": l.Number(cancelled), "Of": l.Number(int64(len(outcomes))), "Unclear": l.Number(unclear)}),
 		Keyboard: keyboards.CancelledKeyboard(l, uint8(storage.FilterOpen)),
 	}
 	text := strings.Join(lines, "\n")

@@ -53,8 +53,6 @@ func sentenceID(err error) string {
 		{orders.ErrOutcomeKnown, "unresolved_known"},
 		{orders.ErrOperator, "allowance_paused"},
 		{orders.ErrAdminsDecide, "unresolved_house_decide"},
-		{storage.ErrNotDurable, "buying_unsafe"},
-		{storage.ErrRestored, "buying_unsafe"},
 		{storage.ErrPurchaseInFlight, "forget_on_its_way"},
 		{storage.ErrHouseKey, "allowance_key_house"},
 		{storage.ErrExternalIDTaken, "unresolved_taken"},
@@ -89,7 +87,9 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	case errors.As(err, &needs):
 		return sentence(req, needsMoreSentence(l, needs.Type))
 	case errors.Is(err, orders.ErrMaintenance):
-		return sentence(req, s.maintenanceSentence(ctx, l))
+		return sentence(req, s.maintenanceSentence(ctx, l)+"\n\n"+l.T("buying_nothing"))
+	case errors.Is(err, storage.ErrNotDurable), errors.Is(err, storage.ErrRestored):
+		return sentence(req, l.T("buying_unsafe")+"\n\n"+l.T("buying_nothing"))
 	case errors.Is(err, orders.ErrNoKey):
 		return askKeyFirst(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed), errors.Is(err, funds.ErrHouse):

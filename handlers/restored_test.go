@@ -72,6 +72,7 @@ func looksAtARestoredDatabase(t *testing.T, failover storage.Failover, suffix, a
 		w.open("2")
 		w.tapLabel("1")
 		w.says(w.l.T("buying_unsafe"))
+		w.says(w.l.T("buying_nothing"))
 		anna := w.chat
 		w.becomeAdmin()
 		w.types("/start")

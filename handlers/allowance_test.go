@@ -426,16 +426,21 @@ func TestUnknownPhonesOfAnAllowance(t *testing.T) {
 	})
 }
 
-// TestChargeAboveItsHold: admins are told once, with both sums.
+// TestChargeAboveItsHold: admins and the buyer are told once, with both sums. The buyer does
+// not see what the marketplace has charged.
 func TestChargeAboveItsHold(t *testing.T) {
 	inEnglish(t, "allowance_over", func(w *world) {
 		w.gives(anna, "20")
+		buyer := w.chat
 		w.become(boss)
 		w.answers("status", `{"charge":"3.00","status":"Completed","remains":"0","currency":"USD","entityType":"product","accounts":["a:b"]}`)
 		w.as(anna, func() { w.buyGmail("1") })
 		pass(10 * time.Minute)
 		if n := count(w.chat, "cost more than its card"); n != 1 {
 			w.T.Errorf("the admin was told %d times", n)
+		}
+		if n := count(buyer, "charged to your allowance: $3.30"); n != 1 || count(buyer, "HStockPlus charged") != 0 {
+			w.T.Errorf("the buyer was told %d times:\n%s", n, buyer.Transcript())
 		}
 		w.tap("ledger_button")
 	})

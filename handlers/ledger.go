@@ -197,16 +197,20 @@ func (s *Screens) ledgerExport(ctx context.Context, req *bot.Request, _ struct{}
 	}, nil
 }
 
-// overHoldView tells an admin that a purchase has cost more than its card showed.
+// overHoldView tells an admin or the buyer that a purchase has cost more than its card showed.
 func (n *Notifier) overHoldView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
-	if !n.IsAdmin(message.UserID) {
-		return bot.View{}, nil
-	}
 	e, err := n.DB.LedgerEntry(ctx, message.PurchaseID)
 	if err != nil {
 		return bot.View{}, err
 	}
 	args := itemArgs(l, e.Name, e.Quantity)
 	args["Who"], args["Hold"], args["Sum"], args["Cost"] = personLabel(l, e.UserID, e.Person), l.Money(e.Hold, e.Currency), l.Money(e.Charged.Sub(e.Refunded), e.Currency), l.Money(e.Cost, e.Currency)
-	return bot.View{Text: l.T("over_hold", args), Keyboard: keyboards.OverHoldKeyboard(l, e.UserID)}, nil
+	switch {
+	case n.IsAdmin(message.UserID):
+		return bot.View{Text: l.T("over_hold", args), Keyboard: keyboards.OverHoldKeyboard(l, e.UserID)}, nil
+	case message.UserID == e.UserID:
+		return bot.View{Text: l.T("over_hold_own", args), Keyboard: keyboards.ToOrdersKeyboard(l)}, nil
+	default: // an admin of before
+		return bot.View{}, nil
+	}
 }

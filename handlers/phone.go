@@ -34,7 +34,7 @@ func rentedView(l *locales.Localizer, rented []storage.Order, p storage.Purchase
 		lines = append(lines, l.T("placed_fewer", locales.Args{"Given": l.Number(count), "Asked": l.Number(p.Quantity)}))
 	}
 	lines = append(lines, "", l.N("placed_phones_follow", count))
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.RentedKeyboard(l)}
+	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ToOrdersKeyboard(l)}
 }
 
 // phoneView is the message that shows a phone while it is rented.

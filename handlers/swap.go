@@ -208,7 +208,7 @@ func swapEndView(l *locales.Localizer, p orders.Phone, why string) bot.View {
 	case isCancelled(p.Order):
 		text += "\n" + l.T("swap_back_unsaid", args)
 	case p.State == storage.OrderOpen && p.CancelSentAt.IsZero():
-		return bot.View{Text: text + "\n" + l.T("swap_kept", args), Keyboard: keyboards.RentedKeyboard(l)}
+		return bot.View{Text: text + "\n" + l.T("swap_kept", args), Keyboard: keyboards.ToOrdersKeyboard(l)}
 	}
 	return bot.View{Text: text, Keyboard: keyboards.PhoneEndedKeyboard(l, p.ID, hasProject(p.Order))}
 }

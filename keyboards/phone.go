@@ -57,7 +57,7 @@ func PhoneKeyboard(l *locales.Localizer, order int64, phone string, state PhoneS
 		return append(rows, append(last, danger(Tap(l.Label("cancel_button"), OrderCancel.Data(CancelArgs{Order: order})))))
 	}
 	if rows = append(rows, rentMore(l, ref, state)...); len(rows) == 0 {
-		return RentedKeyboard(l)
+		return ToOrdersKeyboard(l)
 	}
 	return rows
 }
@@ -115,9 +115,9 @@ func phoneFoot(l *locales.Localizer, ref OrderRef) []Button {
 	return []Button{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true})), problemButton(l, ref)}
 }
 
-// RentedKeyboard goes with the card "Orders … placed". Each phone has a message of
-// its own.
-func RentedKeyboard(l *locales.Localizer) Rows {
+// ToOrdersKeyboard leads to the orders. It goes with the card "Orders … placed", since each
+// phone has a message of its own, and with a purchase that has cost more than its card showed.
+func ToOrdersKeyboard(l *locales.Localizer) Rows {
 	return Rows{{Tap(l.Label("menu_button_orders"), Orders.Data(OrdersArgs{AsNewMessage: true}))}}
 }
 

@@ -444,13 +444,15 @@ func TestChargeAboveHoldIsToldOnce(t *testing.T) {
 	equal(t, "told of its price", 0, told())
 	reportHouse(t, db, order, OrderOpen, "12.00", now)
 	equal(t, "available", "-3.2", available(t, db, 1, now))
-	equal(t, "told", 1, told())
+	equal(t, "told", 2, told())
 	reportHouse(t, db, order, OrderDelivered, "13.00", now)
 	reportHouse(t, db, order, OrderCancelled, "0", now)
 	reportHouse(t, db, order, OrderDelivered, "13.00", now)
-	equal(t, "told again", 1, told())
+	equal(t, "told again", 2, told())
 	equal(t, "available", "-4.3", available(t, db, 1, now))
-	equal(t, "to the admin", 1, db.count(t, `SELECT COUNT(*) FROM outbox WHERE user_id = ? AND purchase_id = ?`, houseAdmin, p.ID))
+	for who, user := range map[string]int64{"the admin": houseAdmin, "the buyer": 1} {
+		equal(t, "to "+who, 1, db.count(t, `SELECT COUNT(*) FROM outbox WHERE kind = ? AND user_id = ? AND purchase_id = ?`, MessageOverHold, user, p.ID))
+	}
 }
 
 func TestForgottenHoldIsFinal(t *testing.T) {

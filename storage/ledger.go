@@ -41,15 +41,15 @@ type LedgerEntry struct {
 	Charged    decimal.Decimal `db:"charged"`  // with the markup
 	Refunded   decimal.Decimal `db:"refunded"` // with the markup
 	State      LedgerState     `db:"state"`
-	Reported   bool            `db:"reported"` // admins were told that it has cost more than its hold
+	Reported   bool            `db:"reported"` // it was told that it has cost more than its hold
 	At         time.Time       `db:"at"`       // of the claim
 }
 
 // Taken is what the purchase takes from its allowance.
 func (e LedgerEntry) Taken() decimal.Decimal { return e.Held.Add(e.Charged).Sub(e.Refunded) }
 
-// MessageOverHold is the kind of the message that tells an admin about a purchase that has
-// cost more than its hold; it refers to the purchase (DB.LedgerEntry).
+// MessageOverHold is the kind of the message that tells an admin or the buyer about a purchase
+// that has cost more than its hold; it refers to the purchase (DB.LedgerEntry).
 const MessageOverHold = "over_hold"
 
 // leastPlaces is how many decimals a price with a markup has at least.
@@ -343,8 +343,12 @@ func (db *DB) recordLedger(ctx context.Context, tx *sqlx.Tx, purchaseID int64) e
 	e := before.settle(p, orders)
 	if !e.Reported && e.Charged.Sub(e.Refunded).GreaterThan(e.Hold) {
 		e.Reported = true
-		for _, admin := range db.operator().admins {
-			message := Message{UserID: admin, PurchaseID: purchaseID, Kind: MessageOverHold, Priority: priorityStatus, CreatedAt: time.Now()}
+		told := db.operator().admins
+		if !slices.Contains(told, p.UserID) {
+			told = append(slices.Clip(told), p.UserID)
+		}
+		for _, user := range told {
+			message := Message{UserID: user, PurchaseID: purchaseID, Kind: MessageOverHold, Priority: priorityStatus, CreatedAt: time.Now()}
 			if err := db.insertMessages(ctx, tx, withIDs(message)); err != nil {
 				return err
 			}

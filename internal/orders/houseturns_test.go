@@ -136,7 +136,8 @@ func TestSwapAboveTheAllowance(t *testing.T) {
 	})
 }
 
-// Estimated prices of an allowance block, too, and a charge above them is told to admins.
+// Estimated prices of an allowance block, too, and a charge above them is told to admins and
+// to the buyer.
 func TestChargeAboveTheHold(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addHouse(clara)
@@ -153,7 +154,7 @@ func TestChargeAboveTheHold(t *testing.T) {
 		w.confirm(p)
 		testworld.Pass(5 * time.Minute)
 		told := w.messages(storage.MessageOverHold)
-		if len(told) != 1 || told[0].UserID != olga || told[0].PurchaseID != p.ID {
+		if len(told) != 2 || !w.notified(olga, storage.MessageOverHold) || !w.notified(clara, storage.MessageOverHold) || told[0].PurchaseID != p.ID {
 			t.Errorf("told %+v", told)
 		}
 		line, err := w.db.LedgerEntry(t.Context(), p.ID)

@@ -323,12 +323,29 @@ func newRentalFile(r storage.Rental) *rentalFile {
 
 // forget summarizes what is stored about the person.
 func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
-	l := req.L
-	summary, err := s.DB.DataSummary(ctx, req.User.ID)
+	kept, _, err := s.kept(ctx, req)
 	if err != nil {
 		return bot.View{}, err
 	}
-	lines := []string{l.T("forget_title"), l.T("forget_profile", locales.Args{"Name": l.Name(firstName(req.User))})}
+	text := req.L.T("forget_title") + "\n" + kept + "\n\n" + req.L.T("forget_hint")
+	return bot.View{Text: text, Keyboard: keyboards.ForgetKeyboard(req.L)}, nil
+}
+
+// kept lists what is stored about the person.
+func (s *Screens) kept(ctx context.Context, req *bot.Request) (string, storage.DataSummary, error) {
+	l := req.L
+	summary, err := s.DB.DataSummary(ctx, req.User.ID)
+	if err != nil {
+		return "", summary, err
+	}
+	a, has, err := s.allowance(ctx, req.User.ID)
+	if err != nil {
+		return "", summary, err
+	}
+	lines := []string{l.T("forget_profile", locales.Args{"Name": l.Name(firstName(req.User))})}
+	if has {
+		lines = append(lines, l.T("forget_allowance", locales.Args{"Sum": l.Money(a.Available(), a.Currency)}))
+	}
 	for _, entry := range []struct {
 		id    string
 		count int
@@ -347,11 +364,10 @@ func (s *Screens) forget(ctx context.Context, req *bot.Request, _ struct{}) (bot
 			lines = append(lines, l.N(entry.id, int64(entry.count)))
 		}
 	}
-	lines = append(lines, "", l.T("forget_hint"))
-	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.ForgetKeyboard(l)}, nil
+	return strings.Join(lines, "\n"), summary, nil
 }
 
-// forgetAsk asks for confirmation, and names what is still open.
+// forgetAsk asks for confirmation, and names what is kept and what is still open.
 func (s *Screens) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
 	question, args, err := s.forgetQuestion(ctx, req)
 	if err != nil {
@@ -364,14 +380,14 @@ func (s *Screens) forgetAsk(ctx context.Context, req *bot.Request, _ struct{}) (
 // it: a hash of the question.
 func (s *Screens) forgetQuestion(ctx context.Context, req *bot.Request) (string, keyboards.ForgetArgs, error) {
 	l := req.L
-	summary, err := s.DB.DataSummary(ctx, req.User.ID)
+	kept, summary, err := s.kept(ctx, req)
 	if err != nil {
 		return "", keyboards.ForgetArgs{}, err
 	}
 	if summary.InFlight > 0 {
 		return "", keyboards.ForgetArgs{}, storage.ErrPurchaseInFlight
 	}
-	lines := []string{l.T("forget_ask")}
+	lines := []string{l.T("forget_ask"), kept, "", l.T("forget_gone")}
 	if summary.Open > 0 {
 		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, listedOpenOrders, 0)
 		if err != nil {

@@ -108,6 +108,13 @@ func TestMyDataOfAllowance(t *testing.T) {
 		if w.T.Failed() {
 			w.T.Log(file)
 		}
+		w.types("3 | | 1")
+		w.types("/forget")
+		for range 2 { // the list, and the question
+			w.says("• Allowance: $17.25")
+			w.says(w.l.N("forget_basket", 1))
+			w.tap("forget_button")
+		}
 	})
 }
 

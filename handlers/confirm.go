@@ -34,12 +34,30 @@ func (s *Screens) canBuy(ctx context.Context, userID int64) error {
 
 // draft stores what the person is about to buy and draws its confirm card.
 func (s *Screens) draft(ctx context.Context, req *bot.Request, intent orders.Intent) (bot.View, error) {
-	intent.UserID, intent.Lang, intent.Thread = req.User.ID, req.L.Lang(), req.Thread()
-	quote, err := s.Orders.Draft(ctx, intent)
+	quote, err := s.quote(ctx, req, intent)
 	if err != nil {
 		return bot.View{}, err
 	}
 	return confirmView(req.L, quote, nil), nil
+}
+
+// draftRental is draft for a number from a list, which is older than the card: the card says
+// so if the number is dearer by now.
+func (s *Screens) draftRental(ctx context.Context, req *bot.Request, listed catalog.Project, intent orders.Intent) (bot.View, error) {
+	quote, err := s.quote(ctx, req, intent)
+	if err != nil {
+		return bot.View{}, err
+	}
+	var changes []orders.Change
+	if p := quote.Purchase; p.Currency == listed.Currency && p.ShownRate().GreaterThan(listed.Price) {
+		changes = append(changes, orders.ChangePrice)
+	}
+	return confirmView(req.L, quote, changes), nil
+}
+
+func (s *Screens) quote(ctx context.Context, req *bot.Request, intent orders.Intent) (orders.Quote, error) {
+	intent.UserID, intent.Lang, intent.Thread = req.User.ID, req.L.Lang(), req.Thread()
+	return s.Orders.Draft(ctx, intent)
 }
 
 // draftItem is draft for an item of the catalogue.

@@ -305,7 +305,7 @@ func (s *Screens) smsQuantity(ctx context.Context, req *bot.Request, args keyboa
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.draft(ctx, req, orders.Intent{
+	return s.draftRental(ctx, req, project, orders.Intent{
 		Rental:   storage.Rental{Project: project.ID, Country: selected.Code, CountryName: selected.Name},
 		Quantity: int64(args.Quantity), Origin: keyboards.SMSProject.Data(args.SMSProjectArgs),
 	})

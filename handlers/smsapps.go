@@ -421,7 +421,7 @@ func (s *Screens) smsOfferQuantity(ctx context.Context, req *bot.Request, args k
 	if err != nil {
 		return bot.View{}, err
 	}
-	return s.draft(ctx, req, orders.Intent{
+	return s.draftRental(ctx, req, open.Project, orders.Intent{
 		Rental:   storage.Rental{Project: open.Project.ID, Country: open.Country.Code, CountryName: open.Country.Name},
 		Quantity: int64(args.Quantity), Origin: keyboards.SMSOffer.Data(args.SMSOfferArgs),
 	})

@@ -212,6 +212,8 @@ func TestAllowanceRunsOut(t *testing.T) {
 		w.types("/balance")
 		w.buyGmail("1")
 		w.wantAdds(2)
+		w.tap("feedback_button_claim") // no advice about an account that the person does not have
+		w.tap("claim_missing")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hstockbot/bot"
+	"hstockbot/internal/orders"
 	"hstockbot/keyboards"
 	"hstockbot/locales"
 	"hstockbot/storage"
@@ -231,11 +232,17 @@ func accountsOf(o storage.Order) int {
 	return int(o.Present)
 }
 
-// claimView shows the text for support, with what the marketplace advises.
+// claimView shows the text for support, with what the marketplace advises. That needs an
+// account of one's own there, and an order that no longer waits.
 func (s *Screens) claimView(l *locales.Localizer, o storage.Order) bot.View {
 	text := claimText(s.Bundle.Localizer(s.DefaultLang), o)
+	ready := l.T("claim_ready", locales.Args{"Number": externalID(l, o.ExternalID), "Support": s.SupportText, "Text": text})
+	waits := o.Open() && o.Delivered == 0 && !orders.Incomplete(o)
+	if !o.House() && !waits {
+		ready += "\n" + l.T("claim_hint")
+	}
 	return bot.View{
-		Text:     l.T("claim_ready", locales.Args{"Number": externalID(l, o.ExternalID), "Support": s.SupportText, "Text": text}),
+		Text:     ready,
 		Keyboard: keyboards.ClaimKeyboard(l, o.ID, text, chatAddress(s.SupportText, text), s.SupportText),
 	}
 }

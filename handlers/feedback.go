@@ -89,7 +89,11 @@ func (s *Screens) feedbackOff(ctx context.Context, req *bot.Request, args keyboa
 // feedbackView asks whether the accounts of an order work. off says that the person is not
 // asked again.
 func feedbackView(l *locales.Localizer, o storage.Order, off bool) bot.View {
-	text := l.T("feedback_ask", locales.Args{"Number": externalID(l, o.ExternalID), "Name": title(l, orderName(l, o))})
+	id := "feedback_ask"
+	if o.House() {
+		id = "feedback_ask_allowance"
+	}
+	text := l.T(id, locales.Args{"Number": externalID(l, o.ExternalID), "Name": title(l, orderName(l, o))})
 	if said := feedbackLine(l, o); said != "" {
 		text = l.T("order_title", locales.Args{"Number": externalID(l, o.ExternalID)}) + "\n" + orderItemLine(l, o) + "\n\n" + said
 	}

@@ -93,6 +93,7 @@ func TestMyDataOfAllowance(t *testing.T) {
 		must(w.T, err)
 		pass(10 * time.Second)
 		w.types("/help")
+		w.says("1. " + w.l.T("allowance_key_none"))
 		w.tap("mydata_button")
 		file := w.file()
 		for _, want := range []string{`"amount": "20.00"`, `"available": "17.25`, `"price_shown": "2.75`, `"charged": "2.75`, `"api_keys": []`} {

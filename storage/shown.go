@@ -22,4 +22,7 @@ func (m orderMarkup) ShownRefund(charge, refund decimal.Decimal) decimal.Decimal
 // HasMarkup reports whether Shown is another sum.
 func (m orderMarkup) HasMarkup() bool { return !m.Markup.IsZero() }
 
+// House reports whether an allowance has paid, with the operator's key.
+func (m orderMarkup) House() bool { return m.Hold.IsPositive() }
+
 var markupColumns = columnsOf[orderMarkup]()

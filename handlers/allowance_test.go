@@ -518,6 +518,7 @@ func TestRefundsWithAMarkup(t *testing.T) {
 		w.list("orders_button_open")
 		w.tapLike("#23501")
 		w.tap("cancel_button_refund")
+		w.says(w.l.T("cancel_to_allowance"))
 		w.says("$1.37") // 2.75 - 1.38
 		w.buyGmail("1")
 		w.list("orders_button_open")

@@ -39,10 +39,20 @@ func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.
 	} else {
 		text += "\n\n" + l.T("cancel_refund_unsaid")
 	}
+	text += "\n" + refundGoesTo(l, order)
 	if order.State == storage.OrderPartial || order.Delivered > 0 && order.Kind == storage.KindProduct {
 		text += "\n" + l.T("cancel_partly")
 	}
 	return bot.View{Text: text, Keyboard: keyboards.CancelKeyboard(l, args)}
+}
+
+// refundGoesTo says where refunds of an order go. The marketplace says only what is charged
+// after them, so what came back is not said.
+func refundGoesTo(l *locales.Localizer, o storage.Order) string {
+	if o.House() {
+		return l.T("cancel_to_allowance")
+	}
+	return l.T("cancel_to_balance")
 }
 
 // shownRefund is a refund of an order as its person gets it back. Where the charge is not
@@ -141,7 +151,11 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 	s.balances.forget(req.User.ID)
 	switch {
 	case outcome.Done:
-		view, err := s.afterCancel(ctx, l, outcome.Order, args, "")
+		note := refundGoesTo(l, outcome.Order)
+		if outcome.Order.Kind == storage.KindSMS { // its message is drawn again, without a note
+			note = ""
+		}
+		view, err := s.afterCancel(ctx, l, outcome.Order, args, note)
 		view.Toast = l.Label("cancel_done")
 		return view, err
 	case outcome.Uncertain:

@@ -452,5 +452,9 @@ func endedView(l *locales.Localizer, o storage.Order) bot.View {
 	if o.Kind == storage.KindSMS {
 		return bot.View{Text: phoneText(l, orders.Phone{Order: o}), Keyboard: keyboards.PhoneEndedKeyboard(l, o.ID, o.Rental.Project != "")}
 	}
-	return bot.View{Text: orderText(l, o, 0), Keyboard: keyboards.EndedKeyboard(l, o.ID, repeatable(o), feedbackState(o))}
+	text := orderText(l, o, 0)
+	if o.State == storage.OrderRefunded {
+		text += "\n\n" + refundGoesTo(l, o)
+	}
+	return bot.View{Text: text, Keyboard: keyboards.EndedKeyboard(l, o.ID, repeatable(o), feedbackState(o))}
 }

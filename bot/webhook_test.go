@@ -28,7 +28,8 @@ const (
 	hookUpdate    = `{"update_id":7,"message":{"message_id":1,"date":1,"chat":{"id":1,"type":"private"},"from":{"id":1,"first_name":"Ann"},"text":"hi"}}`
 )
 
-// Status 200 means that the update is stored or of no interest.
+// Status 200 means that the update is stored or of no interest. Without the secret the
+// body is not read.
 func TestWebhookStatus(t *testing.T) {
 	for _, test := range []struct {
 		name, method, secret, body string
@@ -57,7 +58,8 @@ func TestWebhookStatus(t *testing.T) {
 				w.cfg.Webhook = &Webhook{URL: "https://example.com/hook", Secrets: []redact.Secret{hookSecret, oldHookSecret}}
 				w.inbox.failStores = test.failStores
 				w.build()
-				var body io.Reader = strings.NewReader(test.body)
+				unread := strings.NewReader(test.body)
+				var body io.Reader = unread
 				if test.readError != nil {
 					body = io.MultiReader(body, iotest.ErrReader(test.readError))
 				}
@@ -70,6 +72,9 @@ func TestWebhookStatus(t *testing.T) {
 				w.idle()
 				if answer.Code != test.status {
 					t.Errorf("status %d", answer.Code)
+				}
+				if answer.Code == http.StatusUnauthorized && unread.Len() != len(test.body) {
+					t.Errorf("%d bytes of a body from somebody else were read", len(test.body)-unread.Len())
 				}
 				if got := answer.Header().Get("Retry-After"); (got == "1") != (test.status == 503) {
 					t.Errorf("status %d with Retry-After %q", answer.Code, got)

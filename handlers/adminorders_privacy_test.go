@@ -2,12 +2,15 @@ package handlers_test
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
 )
 
@@ -93,27 +96,16 @@ func TestAdminOrdersContainNoSecrets(t *testing.T) {
 			}
 			pass(7 * time.Minute)
 		}
-		var got strings.Builder
-		got.WriteString(w.chat.History())
 		files, pictures := 0, 0
 		for _, m := range w.chat.Messages() {
 			if m.Document != nil {
 				files++
-				got.Write(m.Document.Data)
 			}
 			if m.Photo != nil {
 				pictures++
 			}
-			for _, row := range m.Keyboard {
-				for _, b := range row {
-					got.WriteString("\n" + b.Text + " " + b.CallbackData)
-				}
-			}
 		}
-		for _, answer := range w.chat.Answers() {
-			got.WriteString("\n" + answer.Text)
-		}
-		seen := got.String()
+		seen := w.seen()
 		for _, canary := range canaries {
 			if strings.Contains(seen, canary) {
 				w.T.Errorf("the admin has seen %q: %s", canary, around(seen, canary))
@@ -133,8 +125,46 @@ func TestAdminOrdersContainNoSecrets(t *testing.T) {
 	})
 }
 
+// seen is all that the person of the chat could see: messages, files, buttons and answers.
+func (w *world) seen() string {
+	var seen strings.Builder
+	seen.WriteString(w.chat.History())
+	for _, m := range w.chat.Messages() {
+		if m.Document != nil {
+			seen.Write(m.Document.Data)
+		}
+		for _, b := range slices.Concat(m.Keyboard...) {
+			seen.WriteString("\n" + b.Text + " " + b.CallbackData)
+		}
+	}
+	for _, answer := range w.chat.Answers() {
+		seen.WriteString("\n" + answer.Text)
+	}
+	return seen.String()
+}
+
 // around is a part of a text with the text on both sides.
 func around(text, part string) string {
 	at := strings.Index(text, part)
 	return text[max(at-200, 0):min(at+len(part)+100, len(text))]
+}
+
+// TestMetricsContainNoSecrets: nothing of a person who has bought goods of each kind.
+func TestMetricsContainNoSecrets(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.become(telegram.Person{ID: anna.ID, FirstName: "Canarina", LanguageCode: "en"})
+		canaries := append(w.buyWithCanaries(annaKey, "anna"), w.secrets()...)
+		served := testworld.Scrape(w.T, w.app.Metrics)
+		if !strings.Contains(served, `hstockbot_purchases_total{outcome="placed",reason=""}`) {
+			w.T.Fatalf("no sale in\n%s", served)
+		}
+		for line := range strings.Lines(served) {
+			labels := line[:strings.LastIndex(line, " ")+1] // the digits of a value are of no person
+			for _, canary := range append(canaries, "anary", "Gmail", idOf(anna.ID)) {
+				if strings.Contains(labels, canary) {
+					w.T.Errorf("%q is served: %s", canary, line)
+				}
+			}
+		}
+	})
 }

@@ -19,8 +19,8 @@ const (
 	newTeam = -1_000_000_000_501
 )
 
-// inRoom runs a scenario that an admin begins, and compares their chat and that of the
-// group after it.
+// inRoom runs a scenario that an admin begins, compares their chat and that of the group
+// after it, and fails if the group has seen a secret.
 func inRoom(t *testing.T, flow string, makeGroup func(w *world) *telegram.Group, scenario func(w *world, team *telegram.Group)) {
 	t.Helper()
 	inWorld(t, "en", func(w *world) {
@@ -29,6 +29,11 @@ func inRoom(t *testing.T, flow string, makeGroup func(w *world) *telegram.Group,
 		team := makeGroup(w)
 		pass(time.Second)
 		scenario(w, team)
+		for _, secret := range w.secrets() {
+			if strings.Contains(team.History(), secret) {
+				w.T.Errorf("the group has seen a secret: %q", secret)
+			}
+		}
 		w.goldenOf(flow+".en", "=== Boss\n"+admin.History()+"=== "+flow+"\n"+team.History())
 	})
 }

@@ -108,12 +108,16 @@ func TestSupport(t *testing.T) {
 }
 
 // TestWalkSupport taps every button that support can reach from their home, in every
-// language: each works, and each leads to a screen of theirs.
+// language: each works, each leads to a screen of theirs, and none shows a secret or a
+// balance.
 func TestWalkSupport(t *testing.T) {
 	for _, lang := range languages(t) {
 		t.Run(lang, func(t *testing.T) {
 			inWorld(t, lang, func(w *world) {
+				must(w.T, w.Market.SetBalance(annaKey, "424242.00"))
 				w.populate()
+				w.types("/balance")
+				w.says("42423") // so the walk can find a balance
 				w.becomeSupport()
 				w.types("/admin")
 				w.tap("admin_button_person")
@@ -132,6 +136,12 @@ func TestWalkSupport(t *testing.T) {
 				for _, name := range supportMay {
 					if isRoute := strings.HasPrefix(name, "A"); isRoute && tapped[name] == 0 {
 						w.T.Errorf("the walk did not reach route %q", name)
+					}
+				}
+				seen := w.seen()
+				for _, secret := range append(w.secrets(), annaKey[len(annaKey)-4:], "42423", "313131", "instagram.com/anna") {
+					if strings.Contains(seen, secret) {
+						w.T.Errorf("support has seen %q: %s", secret, around(seen, secret))
 					}
 				}
 			})

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"hstockbot/internal/ops"
+	"hstockbot/internal/route"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/locales"
@@ -303,21 +305,31 @@ func (w *world) goldenOf(name, got string) {
 	}
 }
 
-// checkSecrets fails if a key, the bot's token, a delivered account, an address or
-// an SMS can be read in the log or in the files of the database.
-func (w *world) checkSecrets() {
-	w.T.Helper()
+// secrets are the keys, the bot's token, and what was bought, given or received with them.
+func (w *world) secrets() []string {
 	secrets := []string{annaKey, poorKey, operatorKey, testworld.Token}
 	for _, order := range w.Market.Orders() {
-		secrets = append(secrets, order.Accounts...)
-		if strings.Contains(order.Link, "@") {
-			secrets = append(secrets, order.Link)
-		}
+		secrets = append(append(secrets, order.Accounts...), order.Link)
 	}
 	for _, phone := range w.Market.Numbers() {
 		secrets = append(secrets, phone.Phone)
-		if phone.Content != "" {
-			secrets = append(secrets, phone.Content)
+		for _, sms := range phone.Received {
+			secrets = append(secrets, sms.Content)
+		}
+	}
+	return slices.DeleteFunc(secrets, func(secret string) bool { return secret == "" })
+}
+
+// checkSecrets fails if a secret can be read in the log, in the files of the database or in
+// the data of a button.
+func (w *world) checkSecrets() {
+	w.T.Helper()
+	secrets := w.secrets()
+	for _, phone := range w.Market.Numbers() {
+		for _, sms := range phone.Received {
+			if len(sms.Code) > 5 { // shorter ones may be ids, too
+				secrets = append(secrets, "+"+sms.Code+"\n") // as callbackData writes it
+			}
 		}
 	}
 	files, err := filepath.Glob(w.DatabasePath() + "*")
@@ -328,6 +340,7 @@ func (w *world) checkSecrets() {
 		must(w.T, err)
 		contents[filepath.Base(file)] = string(content)
 	}
+	contents["the data of a button"] = w.callbackData()
 	for name, content := range contents {
 		for _, secret := range secrets {
 			if strings.Contains(content, secret) {
@@ -355,6 +368,30 @@ func (w *world) checkSecrets() {
 		}
 	}
 }
+
+// callbackData are the data of all buttons that were sent, and the numbers in them as those
+// of phones are written, each in a line.
+func (w *world) callbackData() string {
+	distinct := map[string]bool{}
+	for _, call := range w.Telegram.Calls() {
+		for _, match := range buttonDatum.FindAllStringSubmatch(call.Fields["reply_markup"], -1) {
+			distinct[match[1]] = true
+		}
+	}
+	var all strings.Builder
+	for data := range distinct {
+		all.WriteString(data + "\n")
+		_, args := route.Split(data)
+		for _, arg := range strings.FieldsFunc(args, func(r rune) bool { return r == ':' || r == '.' }) {
+			if number, err := strconv.ParseUint(arg, 36, 64); err == nil {
+				fmt.Fprintf(&all, "+%d\n", number)
+			}
+		}
+	}
+	return all.String()
+}
+
+var buttonDatum = regexp.MustCompile(`"callback_data":"([^"]*)"`)
 
 var (
 	localTime = regexp.MustCompile(`<tg-time unix="\d+" format="\w+">[^<]*</tg-time>`)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,55 +12,62 @@ import (
 	"hstockbot/internal/sandbox/pgtest"
 )
 
+// fill stores orders of a person and a row of each other kind that is theirs.
+func fill(t *testing.T, db *DB, user int64) {
+	t.Helper()
+	ctx := t.Context()
+	orders := placed(t, db, user, 100*user+1, 100*user+2)
+	if _, err := db.AddSearch(ctx, user, "words"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.SetReminder(ctx, Reminder{OrderID: orders[0].ID, UserID: user, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.InsertSwap(ctx, Swap{PurchaseID: orders[0].PurchaseID, OrderID: orders[0].ID, UserID: user, State: SwapRenting, CreatedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SaveItem(ctx, user, SavedItem{Service: 2, Name: "Goods"}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SaveNumber(ctx, user, SavedNumber{Project: "tg", Country: "us", Name: "Telegram"}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetWatch(ctx, Watch{UserID: user, Service: 2, Name: "Goods", Kind: WatchRestock}, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SetBalanceWatch(ctx, BalanceWatch{UserID: user, Kind: BalanceLow, Amount: decimal.New(5, 0), Currency: "USD", StartedAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AddToBasket(ctx, user, 1, []BasketLine{{Kind: KindSMM, Service: 1, Quantity: 1000, Link: "https://t.me/anna"}}, 50, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SaveBasketSet(ctx, 1, BasketSet{UserID: user, Name: "Boost", Lines: "1 1000"}, 10); err != nil {
+		t.Fatal(err)
+	}
+	closed := orders[1]
+	closed.Polls++
+	closed.State, closed.ClosedAt, closed.Charge = OrderDelivered, time.Now(), decimal.NewNullDecimal(decimal.New(125, -2))
+	if _, _, err := db.UpdateOrder(ctx, closed, nil, []redact.Secret{"a:b"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ImportOrder(ctx, importedOrder(user, 900), nil, noMessages); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := db.StoreUpdates(ctx, me, []int64{user}, []int64{user}, [][]byte{[]byte("typed")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.FinishWithDialog(ctx, me, user, user, user, fmt.Sprint("step of ", user), "data", farFuture); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Forget deletes all rows of one person and none of others; the figures of
 // the shop stay.
 func TestForget(t *testing.T) {
 	db := openTest(t)
 	ctx := t.Context()
 	for user := int64(1); user <= 2; user++ {
-		orders := placed(t, db, user, 100*user+1, 100*user+2)
-		if _, err := db.AddSearch(ctx, user, "words"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.SetReminder(ctx, Reminder{OrderID: orders[0].ID, UserID: user, At: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.InsertSwap(ctx, Swap{PurchaseID: orders[0].PurchaseID, OrderID: orders[0].ID, UserID: user, State: SwapRenting, CreatedAt: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.SaveItem(ctx, user, SavedItem{Service: 2, Name: "Goods"}, 10); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.SaveNumber(ctx, user, SavedNumber{Project: "tg", Country: "us", Name: "Telegram"}, 10); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.SetWatch(ctx, Watch{UserID: user, Service: 2, Name: "Goods", Kind: WatchRestock}, 10); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.SetBalanceWatch(ctx, BalanceWatch{UserID: user, Kind: BalanceLow, Amount: decimal.New(5, 0), Currency: "USD", StartedAt: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.AddToBasket(ctx, user, 1, []BasketLine{{Kind: KindSMM, Service: 1, Quantity: 1000, Link: "https://t.me/anna"}}, 50, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.SaveBasketSet(ctx, 1, BasketSet{UserID: user, Name: "Boost", Lines: "1 1000"}, 10); err != nil {
-			t.Fatal(err)
-		}
-		closed := orders[1]
-		closed.Polls++
-		closed.State, closed.ClosedAt, closed.Charge = OrderDelivered, time.Now(), decimal.NewNullDecimal(decimal.New(125, -2))
-		if _, _, err := db.UpdateOrder(ctx, closed, nil, []redact.Secret{"a:b"}, func(Order, []redact.Secret) ([]Message, error) { return nil, nil }); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.ImportOrder(ctx, importedOrder(user, 900), nil, noMessages); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := db.StoreUpdates(ctx, me, []int64{user}, []int64{user}, [][]byte{[]byte("typed")}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.FinishWithDialog(ctx, me, user, user, user, "step", "data", farFuture); err != nil {
-			t.Fatal(err)
-		}
+		fill(t, db, user)
 	}
 	open, err := db.OrderByExternalID(ctx, 1, "101")
 	if err != nil {

@@ -219,8 +219,8 @@ func TestDialogExpires(t *testing.T) {
 	})
 }
 
-// The files never contain what people type in plain text, and an update
-// that is done keeps nothing.
+// The files and their backup never contain a key or what people type in plain text, and
+// an update that is done keeps nothing.
 func TestNothingReadableInFiles(t *testing.T) {
 	pgtest.SQLiteOnly(t)
 	const canary = "canary-4f1c9e-canary"
@@ -228,7 +228,7 @@ func TestNothingReadableInFiles(t *testing.T) {
 	db := openAt(t, path, testKeys(t, 1))
 	check := func(when string) {
 		t.Helper()
-		for _, suffix := range []string{"", "-wal", "-shm"} {
+		for _, suffix := range []string{"", "-wal", "-shm", ".backup"} {
 			content, err := os.ReadFile(path + suffix)
 			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)
@@ -264,6 +264,10 @@ func TestNothingReadableInFiles(t *testing.T) {
 			t.Errorf("update %d: blank is %t (%v), want %t", id, sealed == "", err, want)
 		}
 	}
+	if _, err := Backup(t.Context(), BackupOptions{Path: path, Keys: testKeys(t, 1)}, path+".backup"); err != nil {
+		t.Fatal(err)
+	}
+	check("backed up")
 	mustClose(t, db)
 	check("closed")
 }

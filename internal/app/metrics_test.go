@@ -2,9 +2,6 @@ package app_test
 
 import (
 	"context"
-	"io"
-	"log/slog"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -13,7 +10,6 @@ import (
 
 	"hstockbot/internal/app"
 	"hstockbot/internal/hstock"
-	"hstockbot/internal/ops"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/pgtest"
@@ -99,18 +95,7 @@ func metricsAfterSale(t *testing.T) (served string) {
 		testworld.Must(t, err)
 		testworld.Pass(time.Minute)
 
-		server := ops.New(ops.Options{Addr: "127.0.0.1:0", Metrics: program.Metrics, Log: slog.New(slog.DiscardHandler)})
-		testworld.Must(t, server.Start(t.Context()))
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.Addr()+"/metrics", http.NoBody)
-		testworld.Must(t, err)
-		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		response, err := client.Do(request)
-		testworld.Must(t, err)
-		body, err := io.ReadAll(response.Body)
-		testworld.Must(t, err)
-		testworld.Must(t, response.Body.Close())
-		served = string(body)
-		testworld.Must(t, server.Stop(context.WithoutCancel(t.Context())))
+		served = testworld.Scrape(t, program.Metrics)
 		testworld.Must(t, program.Stop(context.WithoutCancel(t.Context())))
 	})
 	return served

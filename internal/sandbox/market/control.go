@@ -214,6 +214,31 @@ func (s *Server) SetName(service int64, name string) error {
 	return s.changeRow(service, func(r *row) { r.name = name })
 }
 
+// Rename changes the names of all categories, subcategories, goods, variants, shops and
+// projects.
+func (s *Server) Rename(rename func(name string) string) {
+	s.change(func() {
+		for _, c := range s.categoryList {
+			c.Name, c.Row = rename(c.Name), rename(c.Row)
+			for _, sub := range c.Subcategories {
+				sub.Name = rename(sub.Name)
+			}
+		}
+		for _, r := range s.rows {
+			r.name = rename(r.name)
+			for i := range r.variants {
+				r.variants[i].Name = rename(r.variants[i].Name)
+			}
+		}
+		for _, sh := range s.shops {
+			sh.Name = rename(sh.Name)
+		}
+		for _, p := range s.projects {
+			p.Name = rename(p.Name)
+		}
+	})
+}
+
 // SetImage changes the imageUrl of a row.
 func (s *Server) SetImage(service int64, address string) error {
 	return s.changeRow(service, func(r *row) { r.image = address })

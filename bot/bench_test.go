@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -110,7 +111,7 @@ func BenchmarkTap(b *testing.B) {
 				text, keyboard := menu(args.N)
 				return View{Text: text, Keyboard: keyboard}, nil
 			}, nil)
-			if err := bot.Start(b.Context()); err != nil {
+			if err := errors.Join(bot.Start(b.Context()), bot.Lead(b.Context())); err != nil {
 				b.Fatal(err)
 			}
 			return func() {
@@ -154,7 +155,7 @@ func BenchmarkTapInFlood(b *testing.B) {
 		for range 10_000 {
 			t.server.Join(telegram.Person{ID: benchChats + 1, FirstName: "Bob"}).Type("/menu")
 		}
-		if err := bot.Start(b.Context()); err != nil {
+		if err := errors.Join(bot.Start(b.Context()), bot.Lead(b.Context())); err != nil {
 			b.Fatal(err)
 		}
 		return func() {

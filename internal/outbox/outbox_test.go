@@ -496,3 +496,19 @@ func TestStopWithAnExpiredContext(t *testing.T) {
 		w.wantSent(anna, "goods")
 	})
 }
+
+// TestPriorityOfNewerProgram: a message with a priority that this program doesn't know, as
+// a newer one stores beside it, is sent, and counted as "other".
+func TestPriorityOfNewerProgram(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.store(anna, outbox.PriorityNews+1, "a1")
+		w.outbox.Wake()
+		testworld.Pass(time.Second)
+		w.wantSent(anna, "a1")
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.delay) != 1 || w.delay["other"] == 0 {
+			t.Errorf("the delays are %v", w.delay)
+		}
+	})
+}

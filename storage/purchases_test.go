@@ -141,3 +141,19 @@ func TestPurchasePhoneIsSealed(t *testing.T) {
 		}
 	}
 }
+
+// TestReplacedDraftCannotBeBought: a draft that is drawn again leaves one that can be bought.
+func TestReplacedDraftCannotBeBought(t *testing.T) {
+	db := openWithUsers(t, 7)
+	w := &commitWorld{T: t, db: db, key: saveKey(t, db, 7, "first-secret"), now: time.Now()}
+	replaced := w.draft()
+	again, err := db.InsertDraft(t.Context(), w.purchase(), replaced.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[int64]bool{replaced.ID: false, again.ID: true} {
+		if claimed, err := db.ClaimPurchase(t.Context(), 7, id, "owner", w.now, w.now.Add(time.Minute)); err != nil || claimed != want {
+			t.Errorf("claimed %v, %v, want %v", claimed, err, want)
+		}
+	}
+}

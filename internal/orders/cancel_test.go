@@ -164,8 +164,8 @@ func TestLostCancelCanBeAskedAgain(t *testing.T) {
 	}
 }
 
-// TestCancelIsNotSentLate: a process that sleeps after it has marked the order as being
-// cancelled sends nothing any more.
+// TestCancelIsNotSentLate: a process that sleeps between the mark on the order and the
+// request does not send the request.
 func TestCancelIsNotSentLate(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]

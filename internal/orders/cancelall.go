@@ -61,13 +61,19 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64, again bool
 	if len(batches) > 0 && !slices.Contains(failures, nil) {
 		return nil, errors.Join(failures...)
 	}
-	all := slices.DeleteFunc(slices.Concat(checks...), func(check CancelCheck) bool {
-		if cancelUnsent(check.Order) {
-			return false
+	var all []CancelCheck
+	for _, check := range slices.Concat(checks...) {
+		if !cancelUnsent(check.Order) {
+			_, err := s.endLostCancel(ctx, check.Order, check.Allowance)
+			if errors.Is(err, ErrCancelSent) {
+				continue
+			}
+			if err != nil {
+				check = CancelCheck{Order: check.Order, Err: err}
+			}
 		}
-		_, err := s.endLostCancel(ctx, check.Order, check.Allowance)
-		return err != nil
-	})
+		all = append(all, check)
+	}
 	for _, order := range shared {
 		all = append(all, CancelCheck{Order: order, Err: ErrExternalIDShared})
 	}

@@ -57,13 +57,10 @@ func checkLanguages(t *testing.T, _ *testDemo, p *tab) {
 	}
 }
 
-// tapFirst taps the first button of the newest message, and waits for the chat to
-// change.
+// tapFirst taps the first button of the newest message, and waits for the result.
 func (u *user) tapFirst() {
 	u.t.Helper()
-	u.awaitChange("the first button", func() {
-		u.click("the first button", `[...messages(`+js(u.id)+`).at(-1).querySelectorAll('button')].filter(shown)[0]`)
-	})
+	u.tapAndWait("the first button", `[...messages(`+js(u.id)+`).at(-1).querySelectorAll('button')].filter(shown)[0]`)
 }
 
 // checkDirection checks the direction of the text of the bot's newest message.

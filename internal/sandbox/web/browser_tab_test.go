@@ -417,25 +417,37 @@ func (p *tab) openChat(name string) *user {
 // after " · ".
 func (u *user) tap(label string) {
 	u.t.Helper()
-	u.click(u.name+"'s button "+label, `keys(`+js(u.id)+`, `+js(label)+`).filter(shown).at(-1)`)
+	u.click(u.name+"'s button "+label, u.lastKey(label))
 }
 
-// tapAll taps buttons one after the other. It waits for the chat to change after each,
-// since two screens may have the same button.
+func (u *user) lastKey(label string) string {
+	return `keys(` + js(u.id) + `, ` + js(label) + `).filter(shown).at(-1)`
+}
+
+// tapAll taps buttons one after the other. It waits for the result of each, since two
+// screens may have the same button.
 func (u *user) tapAll(labels ...string) {
 	u.t.Helper()
 	for _, label := range labels {
-		u.awaitChange(label, func() { u.tap(label) })
+		u.tapAndWait(u.name+"'s button "+label, u.lastKey(label))
 	}
 }
 
-// awaitChange calls do and waits until the messages of the chat have changed.
-func (u *user) awaitChange(what string, do func()) {
+// tapAndWait taps a button of a message, and waits until that message changes or another
+// one follows it. What happens to older messages meanwhile is no result of the tap: the bot
+// may still be deleting one.
+func (u *user) tapAndWait(what, element string) {
 	u.t.Helper()
-	content := `chat(` + js(u.id) + `).querySelector('.messages').textContent`
-	before := eval[string](u.tab, content)
-	do()
-	waitFor[bool](u.tab, "the result of "+what, content+` !== `+js(before))
+	before := waitFor[struct{ Tapped, Text, Last string }](u.tab, what, `((el) => {
+		if (!shown(el)) return false;
+		const tapped = el.closest('.message');
+		return { Tapped: tapped.dataset.id, Text: tapped.textContent, Last: messages(`+js(u.id)+`).at(-1).dataset.id };
+	})(`+element+`)`)
+	u.click(what, element)
+	waitFor[bool](u.tab, "the result of "+what, `((all) =>
+		all.at(-1)?.dataset.id !== `+js(before.Last)+` ||
+		all.find((m) => m.dataset.id === `+js(before.Tapped)+`)?.textContent !== `+js(before.Text)+`
+	)(messages(`+js(u.id)+`))`)
 }
 
 // send types a text and sends it.

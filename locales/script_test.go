@@ -127,6 +127,21 @@ func TestNoInvisibleCharacters(t *testing.T) {
 	}
 }
 
+// TestPunctuationStaysWithItsWord: where a language has a space before a mark, it is one
+// that does not break, so that no line begins with the mark.
+func TestPunctuationStaysWithItsWord(t *testing.T) {
+	apart := regexp.MustCompile(` [:;?!»…]|« |}} %`)
+	for _, f := range readFiles(t) {
+		for id, forms := range f.messages {
+			for _, message := range forms {
+				if mark := apart.FindString(message); mark != "" {
+					t.Errorf("%s: %s has a space that breaks in %q: %q", f.code, id, mark, message)
+				}
+			}
+		}
+	}
+}
+
 func TestAllLanguagesTakeLessThan5MB(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -389,18 +390,24 @@ func (s *Screens) forgetQuestion(ctx context.Context, req *bot.Request) (string,
 	}
 	lines := []string{l.T("forget_ask"), kept, "", l.T("forget_gone")}
 	if summary.Open > 0 {
-		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, listedOpenOrders, 0)
+		open, err := s.DB.Orders(ctx, req.User.ID, storage.FilterOpen, summary.Open, 0)
 		if err != nil {
 			return "", keyboards.ForgetArgs{}, err
 		}
 		ids := make([]string, 0, len(open))
-		for _, order := range open {
+		for _, order := range open[:min(len(open), listedOpenOrders)] {
 			ids = append(ids, externalID(l, order.ExternalID))
 		}
-		if summary.Open > len(open) {
+		if len(open) > listedOpenOrders {
 			ids = append(ids, "…")
 		}
 		lines = append(lines, "", l.N("forget_open", int64(summary.Open), locales.Args{"Numbers": strings.Join(ids, ", ")}))
+		if slices.ContainsFunc(open, func(o storage.Order) bool { return !o.House() }) {
+			lines = append(lines, l.T("forget_open_own"))
+		}
+		if slices.ContainsFunc(open, storage.Order.House) {
+			lines = append(lines, l.T("forget_open_allowance"))
+		}
 	}
 	if summary.OutcomeUnknown > 0 {
 		lines = append(lines, "", l.N("forget_unresolved", int64(summary.OutcomeUnknown)))

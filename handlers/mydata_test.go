@@ -119,6 +119,37 @@ func TestMyDataOfAllowance(t *testing.T) {
 	})
 }
 
+// TestForgetSaysWhatBecomesOfOpenOrders: only a person's own account on HStockPlus has
+// what is still to come.
+func TestForgetSaysWhatBecomesOfOpenOrders(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		own, allowance bool
+	}{{"own", true, false}, {"allowance", false, true}, {"both", true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, "en", func(w *world) {
+				must(w.T, w.Market.Hold(market.GmailUSA, true))
+				if c.allowance {
+					w.gives(anna, "20")
+					w.buy("2", "1")
+				}
+				if c.own {
+					w.withKey(annaKey)
+					w.buy("2", "2")
+				}
+				w.types("/forget")
+				w.tap("forget_button")
+				question := w.chat.Last().Text
+				for id, want := range map[string]bool{"forget_open_own": c.own, "forget_open_allowance": c.allowance} {
+					if strings.Contains(question, w.l.T(id)) != want {
+						w.T.Errorf("it says %q: %v, want %v:\n%s", w.l.T(id), !want, want, question)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestForgetDeletesEverything(t *testing.T) {
 	inEnglish(t, "forget", func(w *world) {
 		w.withKey(annaKey)

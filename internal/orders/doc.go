@@ -107,7 +107,9 @@
 //
 // All pauses vary by ±10 %. A poll of a phone is one call: the first one and those at the
 // end are sms_status, which says until when it is rented, the others sms_code, which has
-// the texts.
+// the texts. If the first poll is late, because many wait, a code may be there already, and
+// sms_status would make it two calls: so it is sms_code, and the second one as well if that
+// is late, too.
 //
 // A forecast is made for a product, and for a project in a country, of the last outcomes
 // of orders that the bot has placed and polled itself, if there are ten (forecast.go). It

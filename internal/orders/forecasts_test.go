@@ -99,6 +99,33 @@ func TestFirstPollWithCode(t *testing.T) {
 	})
 }
 
+// TestLateFirstPoll: it looks for the code, which takes one call. The next poll is in time, and
+// sees until when the phone is rented.
+func TestLateFirstPoll(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.service.Stop(t.Context()))
+		rented := w.rent(2)
+		with, without := rented[0], rented[1]
+		testworld.Must(t, w.Market.SendSMS(number(with), "1", "code 1"))
+		testworld.Pass(10 * time.Second)
+		w.service = w.newService(w.client)
+		w.service.Start()
+		testworld.Pass(time.Second)
+		if got := w.codes(); len(got) != 1 || got[0] != "1|code 1" {
+			t.Errorf("arrived %q", got)
+		}
+		for _, order := range rented {
+			if statuses, codes := w.callsOf(order, "sms_status"), w.callsOf(order, "sms_code"); len(statuses) != 0 || len(codes) != 1 {
+				t.Errorf("sms_status was called after %s, sms_code after %s", statuses, codes)
+			}
+		}
+		testworld.Pass(4 * time.Second)
+		if w.order(without.ID).ExpiresAt.IsZero() {
+			t.Error("it is not known until when the phone is rented")
+		}
+	})
+}
+
 // TestOneCallAPoll, also in the first one.
 func TestOneCallAPoll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -202,18 +202,23 @@ func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, compl
 	return u, nil
 }
 
-// firstStatusPolls is in how many of the first polls sms_status is called until charge or expiry is
-// known.
-const firstStatusPolls = 5
+const (
+	// In how many of the first polls sms_status is called until charge or expiry is known.
+	firstStatusPolls = 5
+	// How many of these look for a code instead where they are late.
+	firstLatePolls = 2
+)
 
-// needsStatus reports whether to call sms_status: in the first polls, and when the
-// phone's time or the grace has just ended.
+// needsStatus reports whether to call sms_status: in the first polls, and when the phone's
+// time or the grace has just ended. The first ones look for a code instead if they are late,
+// because many wait: it may be there already, and after sms_status its text is a second call.
 func needsStatus(o storage.Order, now time.Time) bool {
 	passed := func(moment time.Time) bool {
 		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
 	missing := o.Polls < firstStatusPolls && !o.Charge.Valid && o.ExpiresAt.IsZero()
-	return o.Polls == 0 || missing || passed(o.ExpiresAt) || passed(graceEnd(o))
+	late := o.Polls < firstLatePolls && now.Sub(o.NextPollAt) >= lateAfter
+	return (o.Polls == 0 || missing) && !late || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
 // afterRental returns the order of a phone after an answer. f says when to poll it next.

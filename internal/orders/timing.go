@@ -106,6 +106,8 @@ const (
 	rentalSlowAfterPolls  = 250
 	rentalSlowFraction    = 0.005
 	rentalSlowMaxInterval = time.Minute
+	// A first poll that is made so long after it was due is late.
+	lateAfter = 2 * time.Second
 	// Where a forecast tells when an account or a code is likely: the lateness
 	// that a call is worth, to the power of forecastPower, and the shortest pause.
 	// BenchmarkPolls shows what comes of them. In front of a form people count seconds.

@@ -288,11 +288,11 @@ func (s *Service) MoveToBasket(ctx context.Context, userID, purchaseID int64) er
 // is called, each line is bought once at most. False means that nothing was started: the
 // basket or its terms have changed, and the card has to be drawn again.
 func (s *Service) StartBasket(ctx context.Context, userID, id, revision, messageID, thread int64) (bool, error) {
-	if err := s.CanBuy(ctx); err != nil {
+	b, err := s.db.Basket(ctx, userID, id)
+	if err != nil || b.State != storage.BasketOpen {
 		return false, err
 	}
-	b, err := s.db.Basket(ctx, userID, id)
-	if err != nil {
+	if err := s.CanBuy(ctx); err != nil {
 		return false, err
 	}
 	key, err := s.db.ActiveKey(ctx, userID)

@@ -110,6 +110,25 @@ func TestBuysBasket(t *testing.T) {
 	})
 }
 
+// TestSecondTapShowsTheBasket: also where nothing may be bought by now. What the first one has
+// begun goes on, or ends, and an error would say that nothing was bought.
+func TestSecondTapShowsTheBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(threeLikes()...)
+		w.startBasket(quote)
+		w.atLine(1, func() {
+			testworld.Must(w.t, w.db.SetMaintenance(t.Context(), time.Now(), storage.AuditEntry{AdminID: 1}))
+		})
+		for range 2 { // while it runs, and when it has ended
+			if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
+				t.Errorf("another tap: %v, %v", started, err)
+			}
+			testworld.Pass(time.Minute)
+		}
+		w.wantBasket(quote.ID, orders.BasketPaused, 1, 2)
+	})
+}
+
 // TestBasketStops: what was not begun was not bought, and is offered again.
 func TestBasketStops(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -162,7 +162,7 @@ func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message 
 		case err != nil:
 			return "", err
 		case outcome.Result == orders.Drafted, outcome.Result == orders.Gone:
-			return l.T("rejected_title"), nil
+			return nothingBought(l, outcome.Quote.Restored), nil
 		}
 		view, err := n.outcomeView(ctx, l, message)
 		return view.Text, err
@@ -182,10 +182,19 @@ func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message 
 			return "", ignore(err, storage.ErrNotFound)
 		}
 		if b.State == storage.BasketOpen {
-			return l.T("rejected_title"), nil
+			return nothingBought(l, b.Restored), nil
 		}
 		return basketView(l, b).Text, nil
 	default:
 		return "", nil
 	}
+}
+
+// nothingBought says that nothing was bought, unless the database was restored since: then what
+// was bought may be lost.
+func nothingBought(l *locales.Localizer, restored bool) string {
+	if restored {
+		return l.T("confirm_restored")
+	}
+	return l.T("rejected_title")
 }

@@ -92,7 +92,8 @@ func TestGivenUpConfirm(t *testing.T) {
 	}
 }
 
-// TestGivenUpSwapAndBasket: of what goes on by itself the person is told how it stands, too.
+// TestGivenUpSwapAndBasket: of what goes on by itself the person is told how it stands, too; and
+// not that nothing was bought, where the database was restored since.
 func TestGivenUpSwapAndBasket(t *testing.T) {
 	pgtest.SQLiteOnly(t) // giveUp copies its files
 	swap := func(w *world) {
@@ -104,6 +105,10 @@ func TestGivenUpSwapAndBasket(t *testing.T) {
 		w.types("2 | | 1")
 		w.tapConfirm()
 	}
+	card := func(w *world) {
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+	}
 	for name, test := range map[string]struct {
 		tap   func(w *world)
 		step  string // after which the update is cut off
@@ -114,6 +119,8 @@ func TestGivenUpSwapAndBasket(t *testing.T) {
 		"swap, too early":   {swap, "swap armed", `UPDATE swaps SET state = 'offered'`, "waiting for the code"},
 		"basket":            {basket, "basket started", `UPDATE baskets SET due_at = 9999999999999`, "Buying your basket"},
 		"basket, too early": {basket, "basket started", `UPDATE baskets SET state = 'open'`, "Nothing was bought."},
+		"basket, restored":  {basket, "basket started", `UPDATE baskets SET state = 'open', epoch = -1`, "database was restored"},
+		"card, restored":    {card, "claimed", `UPDATE purchases SET state = 'draft', epoch = -1`, "database was restored"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, "en", func(w *world) {

@@ -87,9 +87,9 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	case errors.As(err, &needs):
 		return sentence(req, needsMoreSentence(l, needs.Type))
 	case errors.Is(err, orders.ErrMaintenance):
-		return sentence(req, s.maintenanceSentence(ctx, l)+"\n\n"+l.T("buying_nothing"))
+		return sentence(req, s.maintenanceSentence(ctx, l)+"\n\n"+s.tapBoughtNothing(ctx, l))
 	case errors.Is(err, storage.ErrNotDurable), errors.Is(err, storage.ErrRestored):
-		return sentence(req, l.T("buying_unsafe")+"\n\n"+l.T("buying_nothing"))
+		return sentence(req, l.T("buying_unsafe")+"\n\n"+s.tapBoughtNothing(ctx, l))
 	case errors.Is(err, orders.ErrNoKey):
 		return askKeyFirst(req, l.T("key_needed"))
 	case errors.Is(err, storage.ErrNotFound), errors.Is(err, route.ErrMalformed), errors.Is(err, funds.ErrHouse):

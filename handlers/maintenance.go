@@ -51,6 +51,15 @@ func (s *Screens) maintenanceSentence(ctx context.Context, l *locales.Localizer)
 	return "🚧 " + maintenanceMessage(l, m)
 }
 
+// tapBoughtNothing says that a refused tap has bought nothing. After a restoration of the database
+// that is not certain: what the tap has bought before may be lost.
+func (s *Screens) tapBoughtNothing(ctx context.Context, l *locales.Localizer) string {
+	if restoration, err := s.DB.Restoration(ctx); err != nil || !restoration.At.IsZero() {
+		return l.T("confirm_restored")
+	}
+	return l.T("buying_nothing")
+}
+
 // maintenanceNote is appended to products and cards during maintenance, otherwise "".
 func (s *Screens) maintenanceNote(ctx context.Context, l *locales.Localizer) string {
 	if err := s.Orders.CanBuy(ctx); !errors.Is(err, orders.ErrMaintenance) {

@@ -51,6 +51,33 @@ func TestCardOfARestoredDatabase(t *testing.T) {
 	}
 }
 
+// TestPausedAfterARestoration: where nothing can be bought for now, a card that was drawn before
+// does not say that nothing was bought either.
+func TestPausedAfterARestoration(t *testing.T) {
+	for name, pause := range map[string]func(w *world){
+		"until an admin has looked": func(w *world) { w.restoredFrom(" backup") },
+		"maintenance": func(w *world) {
+			w.restored()
+			must(w.T, w.app.DB.SetMaintenance(w.T.Context(), time.Now(), storage.AuditEntry{AdminID: adminID}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "en", func(w *world) {
+				w.withKey(annaKey)
+				w.open("2")
+				w.tapLabel("1")
+				w.tap("order_button_skip")
+				pause(w)
+				w.tap("confirm_button_confirm")
+				w.says(w.l.T("confirm_restored"))
+				if text := w.chat.Last().Text; strings.Contains(text, "Nothing was bought") {
+					w.T.Errorf("it says %q", text)
+				}
+			})
+		})
+	}
+}
+
 // TestAdminLooksAtARestoredDatabase: admins are alerted, and where lost purchases are
 // accepted, or a backup was restored, nobody buys until one has looked.
 func TestAdminLooksAtARestoredDatabase(t *testing.T) {
@@ -72,7 +99,7 @@ func looksAtARestoredDatabase(t *testing.T, failover storage.Failover, suffix, a
 		w.open("2")
 		w.tapLabel("1")
 		w.says(w.l.T("buying_unsafe"))
-		w.says(w.l.T("buying_nothing"))
+		w.says(w.l.T("confirm_restored"))
 		anna := w.chat
 		w.becomeAdmin()
 		w.types("/start")

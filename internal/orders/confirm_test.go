@@ -354,6 +354,30 @@ func TestFirstChargeConfirmsSMMRate(t *testing.T) {
 	})
 }
 
+// TestChargesThatSayNothingAboutTheRate: what a refund has left, nothing, and a sum that may be
+// the price at either reading.
+func TestChargesThatSayNothingAboutTheRate(t *testing.T) {
+	for name, test := range map[string]struct{ rate, answer string }{
+		"rest":    {"0.50", `{"status":"Partial","charge":"0.05","remains":99}`}, // of 50, each 0.50
+		"nothing": {"0.05", `{"status":"In progress","charge":"0"}`},
+		"cent":    {"0.0001", `{"status":"In progress","charge":"0.01"}`}, // which is 0.00001, or 0.01
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.SetRate(market.InstagramFollowers, test.rate))
+				w.answers("status", test.answer)
+				w.buy(market.InstagramFollowers, 100)
+				testworld.Pass(time.Minute)
+				for _, setting := range []string{storage.SMMRateConfirmedSetting(1000), storage.SMMRateMismatchSetting(1000)} {
+					if value, err := w.db.Setting(t.Context(), setting); value != "" || err != nil {
+						t.Errorf("%s is %q, %v", setting, value, err)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestDraftWithoutKey(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: boris, Item: w.item(market.GmailUSA), Quantity: 1})

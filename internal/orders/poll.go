@@ -469,9 +469,10 @@ func orderMessages(before, after storage.Order, fresh, all []redact.Secret, now 
 }
 
 // checkSMMRate compares the first charge of an SMM order with its price if the rate is
-// for ratePer pieces, and if it is for one piece.
+// for ratePer pieces, and if it is for one piece. What a refund has left is no price, and
+// neither is nothing; and a charge that may be either price says nothing.
 func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hstock.Status) {
-	if o.Kind != storage.KindSMM || o.External || !status.Charge.Valid || o.Charge.Valid || s.ratePer == 1 {
+	if o.Kind != storage.KindSMM || o.External || !status.Charge.Decimal.IsPositive() || o.Charge.Decimal.IsPositive() || s.ratePer == 1 || stateOf(o, status).GivesBack() {
 		return
 	}
 	p, err := s.db.Purchase(ctx, o.UserID, o.PurchaseID)
@@ -479,11 +480,13 @@ func (s *Service) checkSMMRate(ctx context.Context, o storage.Order, status hsto
 		s.log.Warn("SMM rate not checked", "order", o.ExternalID, "error", err)
 		return
 	}
-	charge := status.Charge.Decimal
-	switch {
-	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, s.ratePer)):
+	isPriceFor := func(per int64) bool {
+		return approximately(status.Charge.Decimal, storage.PriceOf(p.Rate, p.Quantity, per))
+	}
+	switch expected, other := isPriceFor(s.ratePer), isPriceFor(1); {
+	case expected && !other:
 		err = errors.Join(s.db.SetSetting(ctx, storage.SMMRateConfirmedSetting(s.ratePer), "1"), s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), ""))
-	case approximately(charge, storage.PriceOf(p.Rate, p.Quantity, 1)):
+	case other && !expected:
 		s.log.Error("SMM_RATE_PER does not match the charges", "order", o.ExternalID)
 		err = s.db.SetSetting(ctx, storage.SMMRateMismatchSetting(s.ratePer), strconv.FormatInt(time.Now().UnixMilli(), 10)) // the monitor alerts the admins
 	}

@@ -47,6 +47,7 @@ func sentenceID(err error) string {
 		{orders.ErrKeyRemoved, "unresolved_key_gone"},
 		{orders.ErrCancelSent, "cancel_sent"},
 		{orders.ErrExternalIDShared, "cancel_shared"},
+		{orders.ErrHouseIDShared, "cancel_shared_allowance"},
 		{orders.ErrOrderClosed, "cancel_closed"},
 		{orders.ErrOtherKey, "swap_other_key"},
 		{orders.ErrTooManySwaps, "swap_limit"},

@@ -27,6 +27,10 @@ var ErrOrderClosed = errors.New("the order is closed")
 // have the same id: the marketplace could cancel either.
 var ErrExternalIDShared = errors.New("two orders have this id")
 
+// ErrHouseIDShared is ErrExternalIDShared for an order that the operator's key has paid. The
+// other one may be another person's, and only the operator can cancel either elsewhere.
+var ErrHouseIDShared = errors.New("two orders of the operator's key have this id")
+
 // MayAskCancel reports whether a person may ask to cancel an order: no cancel of it was
 // sent, or one whose outcome was lost has ended since.
 func MayAskCancel(o storage.Order) bool {
@@ -84,7 +88,10 @@ func (s *Service) cancellable(ctx context.Context, userID, orderID int64, may fu
 	if err != nil {
 		return order, "", err
 	}
-	if shared {
+	switch {
+	case shared && order.House():
+		return order, "", ErrHouseIDShared
+	case shared:
 		return order, "", ErrExternalIDShared
 	}
 	key, err := s.keyFor(ctx, order.UserID, order.KeyID)

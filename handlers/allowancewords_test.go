@@ -1,0 +1,29 @@
+package handlers_test
+
+import (
+	"testing"
+
+	"hstockbot/internal/sandbox/market"
+)
+
+// The flows of this file reach sentences about an account on HStockPlus, which somebody who
+// buys with an allowance does not have.
+
+// TestSharedNumberOfAnAllowance: where the number of an order could mean another person's,
+// support cancels it.
+func TestSharedNumberOfAnAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.gives(bob, "20")
+		w.as(bob, func() { w.rent("1") })
+		w.gives(anna, "20")
+		w.buy("2", "1")
+		w.Exec(`UPDATE orders SET external_id = '23501'`)
+		w.list("orders_button_open")
+		w.tapLike("#23501")
+		w.tap("cancel_button_refund")
+		if text := w.chat.Last().Text; text != w.l.T("cancel_shared_allowance") {
+			w.T.Errorf("it says:\n%s", text)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"testing"
+	"time"
 
 	"hstockbot/internal/sandbox/market"
 )
@@ -25,5 +26,16 @@ func TestSharedNumberOfAnAllowance(t *testing.T) {
 		if text := w.chat.Last().Text; text != w.l.T("cancel_shared_allowance") {
 			w.T.Errorf("it says:\n%s", text)
 		}
+	})
+}
+
+// TestIncompleteOrderOfAnAllowance: whom to write to.
+func TestIncompleteOrderOfAnAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.gives(anna, "20")
+		w.answers("status", `{"status":"Completed","charge":"1.25","remains":0,"currency":"USD","accounts":[]}`)
+		w.buyGmail("1")
+		pass(15 * time.Minute)
+		w.says("or write to support with the order number.")
 	})
 }

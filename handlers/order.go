@@ -144,7 +144,11 @@ func roundUsual(usual time.Duration) (count int64, line, short string) {
 // incompleteLine says that the marketplace calls an order completed, how many of its
 // accounts have come, and what to do.
 func incompleteLine(l *locales.Localizer, o storage.Order) string {
-	return l.T("order_incomplete", locales.Args{"SoFar": l.Number(o.Present), "Of": l.Number(o.Quantity)})
+	id := "order_incomplete"
+	if o.House() {
+		id = "order_incomplete_allowance"
+	}
+	return l.T(id, locales.Args{"SoFar": l.Number(o.Present), "Of": l.Number(o.Quantity)})
 }
 
 // externalID formats an order's id, as one piece in right-to-left text.

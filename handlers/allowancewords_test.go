@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +38,20 @@ func TestIncompleteOrderOfAnAllowance(t *testing.T) {
 		w.buyGmail("1")
 		pass(15 * time.Minute)
 		w.says("or write to support with the order number.")
+	})
+}
+
+// TestOrdersFromElsewhere can only be followed with a key of one's own.
+func TestOrdersFromElsewhere(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.gives(anna, "20")
+		w.types("/help")
+		if text := w.chat.Last().Text; strings.Contains(text, "Ordered outside this bot?") {
+			w.T.Errorf("the help offers it:\n%s", text)
+		}
+		w.types("#99999")
+		if text := w.chat.Last().Text; strings.Contains(text, "HStockPlus") {
+			w.T.Errorf("an order was looked for on HStockPlus:\n%s", text)
+		}
 	})
 }

@@ -74,7 +74,7 @@ func newLibrary(url string) (*telegrambot.Bot, error) {
 		_, _ = lib.AnswerCallbackQuery(ctx, &telegrambot.AnswerCallbackQueryParams{CallbackQueryID: query.ID})
 		text := l.T("menu_text")
 		if query.Data == keyboards.Help.Data(struct{}{}) {
-			text = l.T("help_text", locales.Args{"Support": "", "Key": ""})
+			text = l.T("help_text", locales.Args{"Support": "", "Key": "", "Arrives": ""})
 		}
 		_, _ = lib.EditMessageText(ctx, &telegrambot.EditMessageTextParams{
 			ChatID: query.Message.Message.Chat.ID, MessageID: query.Message.Message.ID, Text: text, ParseMode: models.ParseModeHTML,

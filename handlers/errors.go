@@ -81,6 +81,8 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	switch {
 	case errors.As(err, &telegram) && telegram.RetryAfter > 0:
 		return bot.View{Toast: l.N("error_flood", int64(math.Ceil(telegram.RetryAfter.Minutes())))}
+	case errors.Is(err, errExternalNotFound) && s.usesAllowance(ctx, req.User.ID): // who need no key
+		return sentence(req, l.T("error_not_found"))
 	case errors.As(err, &user):
 		return sentence(req, l.T(user.id, user.args...))
 	case errors.As(err, &limit):

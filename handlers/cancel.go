@@ -39,7 +39,9 @@ func cancelQuestion(l *locales.Localizer, order storage.Order, allowance hstock.
 	} else {
 		text += "\n\n" + l.T("cancel_refund_unsaid")
 	}
-	text += "\n" + refundGoesTo(l, order)
+	if !allowance.Refund.Valid || allowance.Refund.Decimal.IsPositive() {
+		text += "\n" + refundGoesTo(l, order)
+	}
 	if order.State == storage.OrderPartial || order.Delivered > 0 && order.Kind == storage.KindProduct {
 		text += "\n" + l.T("cancel_partly")
 	}
@@ -151,11 +153,11 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 	s.balances.forget(req.User.ID)
 	switch {
 	case outcome.Done:
-		note := refundGoesTo(l, outcome.Order)
-		if outcome.Order.Kind == storage.KindSMS { // its message is drawn again, without a note
-			note = ""
+		order, note := outcome.Order, ""
+		if isCancelled(order) && order.Kind != storage.KindSMS { // the message of a phone is drawn again, without a note
+			note = refundGoesTo(l, order)
 		}
-		view, err := s.afterCancel(ctx, l, outcome.Order, args, note)
+		view, err := s.afterCancel(ctx, l, order, args, note)
 		view.Toast = l.Label("cancel_done")
 		return view, err
 	case outcome.Uncertain:

@@ -194,3 +194,26 @@ func TestCancelAllOf130Orders(t *testing.T) {
 		w.says("Cancelled 130 of 130")
 	})
 }
+
+// TestNothingComesBack: where no refund comes, nothing is said of where it goes.
+func TestNothingComesBack(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buyGmail("1")
+		w.list("orders_button_open")
+		w.tapLike("#23501")
+		w.answers("allowcancel", `[{"order":23501,"allowcancel":1,"refundAmount":0.00}]`)
+		w.tap("cancel_button_refund")
+		w.says("You’d get $0.00 back.")
+		w.answers("cancel", `[{"order":23501,"cancel":1}]`)
+		w.answers("status", `{"status":"Fail","charge":"1.25","remains":1,"currency":"USD","accounts":[]}`)
+		before := w.chat.Transcript()
+		w.tap("cancel_button_sure")
+		for _, text := range []string{before, w.chat.Transcript()} {
+			if strings.Contains(text, w.l.T("cancel_to_balance")) {
+				w.T.Errorf("it says where refunds go:\n%s", text)
+			}
+		}
+	})
+}

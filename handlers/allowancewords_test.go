@@ -55,3 +55,17 @@ func TestOrdersFromElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestSwapAboveTheAllowance: nobody tops an allowance up.
+func TestSwapAboveTheAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.gives(anna, "1")
+		w.rent("1") // for 0.99
+		pass(2*time.Minute + 10*time.Second)
+		must(w.T, w.Market.SetSMSPrice(market.ProjectTelegram, market.CountryUS, "1.2000"))
+		w.tap("swap_button")
+		if text := w.chat.Last().Text; strings.Contains(text, "Top up") || !strings.Contains(text, "Your allowance doesn’t cover this: $0.01 is left, $0.32 is missing.") {
+			w.T.Errorf("it does not say what the allowance lacks:\n%s", text)
+		}
+	})
+}

@@ -59,7 +59,11 @@ func swapQuestion(l *locales.Localizer, offer orders.SwapOffer) bot.View {
 	lines = append(lines, l.T("swap_terms", locales.Args{"Refund": refund, "Price": price}))
 	purchase := swap.PurchaseID
 	if offer.Short.IsPositive() {
-		lines = append(lines, "", l.T("confirm_short", locales.Args{"Short": l.Money(offer.Short, p.Currency)}))
+		id := "confirm_short"
+		if p.House {
+			id = "confirm_allowance_short"
+		}
+		lines = append(lines, "", l.T(id, locales.Args{"Now": l.Money(p.Balance, p.Currency), "Short": l.Money(offer.Short, p.Currency)}))
 		purchase = 0
 	}
 	return bot.View{Text: strings.Join(lines, "\n"), Keyboard: keyboards.SwapKeyboard(l, offer.Order.ID, purchase, at)}

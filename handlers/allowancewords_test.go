@@ -69,3 +69,55 @@ func TestSwapAboveTheAllowance(t *testing.T) {
 		}
 	})
 }
+
+// removesAllowance removes Anna's allowance, as an admin.
+func (w *world) removesAllowance() {
+	w.T.Helper()
+	w.opensAllowance(anna)
+	w.tap("adminallowance_button_remove")
+	w.tap("adminallowance_button_remove")
+}
+
+// TestSwapEndsWithTheAllowance, and its end does not speak of a key.
+func TestSwapEndsWithTheAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.Market.SetCancelAfter(5 * time.Minute)
+		w.gives(anna, "20")
+		w.rent("1")
+		pass(2*time.Minute + 10*time.Second)
+		w.tap("swap_button")
+		w.tapLike("⏰ Swap at")
+		w.as(boss, w.removesAllowance)
+		pass(5 * time.Minute)
+		if n := count(w.chat, w.l.T("swap_why_key")); n != 0 {
+			w.T.Errorf("%d messages speak of a key:\n%s", n, w.chat.Transcript())
+		}
+		w.says("The shop can’t pay for it right now.")
+	})
+}
+
+// TestBasketEndsWithTheAllowance, after one of its lines was bought.
+func TestBasketEndsWithTheAllowance(t *testing.T) {
+	for name, ends := range map[string]func(w *world){
+		"the operator's balance is too low": func(w *world) {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+		},
+		"it is removed": func(w *world) { w.as(boss, w.removesAllowance) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, "en", func(w *world) {
+				w.gives(anna, "20")
+				w.types("2 | | 1\n3 | | 1")
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+				w.tapConfirm()
+				ends(w)
+				pass(time.Minute)
+				w.says("✅ 1 · ")
+				w.says("The shop can’t pay for it right now.")
+				if text := w.chat.Transcript(); strings.Contains(text, "Nothing was bought") || strings.Contains(text, w.l.T("swap_why_key")) {
+					w.T.Errorf("it speaks of a key, or says that nothing was bought:\n%s", text)
+				}
+			})
+		})
+	}
+}

@@ -288,10 +288,13 @@ func basketEndID(b storage.Basket) string {
 		}
 		return "rejected_balance"
 	case orders.BasketKey:
+		if b.House {
+			return "rejected_operator"
+		}
 		return "swap_why_key"
 	case orders.BasketPaused:
 		if b.House {
-			return "allowance_paused"
+			return "rejected_operator"
 		}
 		return "swap_why_paused"
 	case orders.BasketRestored:

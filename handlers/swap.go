@@ -121,9 +121,9 @@ func swapLine(l *locales.Localizer, p orders.Phone) string {
 	case p.SwapLimit:
 		return l.T("swap_limit")
 	case p.Swap.State == storage.SwapStopped && isCancelled(p.Order):
-		return l.T("swap_none") + swapWhy(l, p.Swap.Reason)
+		return l.T("swap_none") + swapWhy(l, p)
 	case p.Swap.State == storage.SwapStopped:
-		return l.T("swap_off") + swapWhy(l, p.Swap.Reason)
+		return l.T("swap_off") + swapWhy(l, p)
 	default:
 		return ""
 	}
@@ -134,8 +134,8 @@ func swapInProgress(p orders.Phone) bool {
 }
 
 // swapWhy returns why a swap has stopped, as the next line; "" if the person has ended it.
-func swapWhy(l *locales.Localizer, reason string) string {
-	switch reason {
+func swapWhy(l *locales.Localizer, p orders.Phone) string {
+	switch p.Swap.Reason {
 	case orders.SwapCancelled:
 		return ""
 	case orders.SwapCode:
@@ -153,6 +153,9 @@ func swapWhy(l *locales.Localizer, reason string) string {
 	case orders.SwapPaused:
 		return "\n" + l.T("swap_why_paused")
 	case orders.SwapKey:
+		if p.House() {
+			return "\n" + l.T("rejected_operator")
+		}
 		return "\n" + l.T("swap_why_key")
 	case orders.SwapRestored:
 		return "\n" + l.T("swap_why_restored")
@@ -187,7 +190,7 @@ func (n *Notifier) sendSwap(ctx context.Context, l *locales.Localizer, message s
 	case phone.Swap.State == storage.SwapRenting && phone.New.State == storage.PurchaseRejected:
 		why = "\n" + rejectedReason(l, phone.New)
 	case phone.Swap.State == storage.SwapStopped && phone.Swap.Reason != orders.SwapCode:
-		why = swapWhy(l, phone.Swap.Reason)
+		why = swapWhy(l, phone)
 	}
 	if why == "" {
 		return nil

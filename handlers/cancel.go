@@ -20,6 +20,9 @@ import (
 func (s *Screens) orderCancel(ctx context.Context, req *bot.Request, args keyboards.CancelArgs) (bot.View, error) {
 	l := req.L
 	order, allowance, err := s.Orders.CancelAllowance(ctx, req.User.ID, args.Order)
+	if errors.Is(err, orders.ErrCancelSent) && allowance.Order != "" { // that one is over
+		return s.afterCancel(ctx, l, order, args, refusedCancel(l, order, allowance))
+	}
 	if words, refused := refusal(err); refused {
 		return s.afterCancel(ctx, l, order, args, refusedCancel(l, order, hstock.CancelAllowance{Error: words}))
 	}

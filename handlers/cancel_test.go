@@ -164,6 +164,30 @@ func TestLostCancelIsSentAgainWhenAsked(t *testing.T) {
 	})
 }
 
+// TestLostCancelThatIsRefusedLater: whoever asks again is told what HStockPlus says, and not to
+// ask again in a minute.
+func TestLostCancelThatIsRefusedLater(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buyGmail("1")
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CutBefore})
+		w.list("orders_button_open")
+		w.tapLike("#23501")
+		w.tap("cancel_button_refund")
+		w.tap("cancel_button_sure")
+		pass(70 * time.Second)
+		w.Market.Fault(market.Fault{
+			Action: "allowcancel", Kind: market.Answer, Body: `[{"order":23501,"allowcancel":0,"error":"The seller has begun with it","reason":"NOT_CANCELABLE"}]`,
+		})
+		w.list("orders_button_open")
+		w.tapLike("#23501")
+		w.tap("cancel_button_refund")
+		w.says("The seller has begun with it")
+		w.wantCancels(1)
+	})
+}
+
 // TestCancelAllOf130Orders: 130 orders take two requests, and a file lists each order.
 func TestCancelAllOf130Orders(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -41,7 +41,8 @@ func cancelUnsent(o storage.Order) bool { return o.CancelSentAt.IsZero() }
 
 // CancelAllowance asks the marketplace whether an order can be cancelled now and what
 // would be refunded. Only call it when the person asks: an order whose last cancel was
-// lost can be cancelled again after that.
+// lost can be cancelled again after that. Where the marketplace does not allow it, the error is
+// ErrCancelSent beside the answer: the lost one may have had an effect.
 func (s *Service) CancelAllowance(ctx context.Context, userID, orderID int64) (storage.Order, hstock.CancelAllowance, error) {
 	order, allowance, err := s.cancelAllowance(ctx, userID, orderID, MayAskCancel)
 	if err == nil && !cancelUnsent(order) {

@@ -164,6 +164,26 @@ func TestLostCancelIsSentAgainWhenAsked(t *testing.T) {
 	})
 }
 
+// TestSecondTapOnCancelAll: after orders were cancelled it does not say that none was.
+func TestSecondTapOnCancelAll(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.buyGmail("1")
+		w.buyGmail("1")
+		w.list("orders_button_open")
+		w.tap("orders_button_cancel_all")
+		message, sure := w.chat.Last().ID, buttonData(w.chat.Last(), w.l.Label("cancel_all_button_sure"))
+		w.tapTo(sure)
+		w.says("Cancelled 2 of 2")
+		w.forge(w.chat, message, sure)
+		w.wantCancels(1)
+		if text := w.chat.Last().Text; strings.Contains(text, "Nothing was") {
+			w.T.Errorf("it says %q", text)
+		}
+	})
+}
+
 // TestLostCancelThatIsRefusedLater: whoever asks again is told what HStockPlus says, and not to
 // ask again in a minute.
 func TestLostCancelThatIsRefusedLater(t *testing.T) {

@@ -80,9 +80,6 @@ type MovedError struct {
 
 func (e *MovedError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the cause.
-func (e *MovedError) Unwrap() error { return e.Err }
-
 // RetryAfterError is a transient error that says how long to wait.
 type RetryAfterError struct {
 	After time.Duration
@@ -90,9 +87,6 @@ type RetryAfterError struct {
 }
 
 func (e *RetryAfterError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *RetryAfterError) Unwrap() error { return e.Err }
 
 // Sender sends one stored message to its person.
 type Sender interface {

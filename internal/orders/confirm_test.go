@@ -77,12 +77,12 @@ func TestExpiredDraftIsRedrawn(t *testing.T) {
 		p := w.draft(market.GmailUSA, 1)
 		testworld.Pass(11 * time.Minute)
 		outcome := w.confirm(p)
-		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired {
+		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired || outcome.Purchase.ID != p.ID {
 			t.Fatalf("got %+v, want the card redrawn because it expired", outcome)
 		}
 		w.wantCalls("add", 0)
-		if again := w.confirm(p); again.Result != orders.Gone {
-			t.Errorf("the old draft: got %v, want Gone", again.Result)
+		if again := w.confirm(p); again.Result != orders.Gone || again.Quote.Restored {
+			t.Errorf("the old draft: got %v, restored %v; want Gone", again.Result, again.Quote.Restored)
 		}
 		if fresh := w.confirm(outcome.Quote.Purchase); fresh.Result != orders.Placed {
 			t.Errorf("the new draft: got %v, want Placed", fresh.Result)
@@ -144,6 +144,13 @@ func TestRejectedReasons(t *testing.T) {
 			},
 			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 1,
 		},
+		"undocumented, balance changed since the card": {
+			spoil: func(w *world) {
+				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "50"))
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
+			},
+			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 1,
+		},
 		"key revoked": {
 			spoil:  func(w *world) { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) },
 			reason: orders.ReasonInvalidKey, refusal: "Invalid API key", adds: 0,
@@ -175,6 +182,9 @@ func TestRejectedReasons(t *testing.T) {
 				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
 					t.Errorf("got %v, reason %q, refusal %q; want Rejected, %q, %q",
 						outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal, test.reason, test.refusal)
+				}
+				if outcome.Purchase.Reason == orders.ReasonStock && outcome.Purchase.Stock != 0 {
+					t.Errorf("it says that %d are left, want 0", outcome.Purchase.Stock)
 				}
 				if again := w.confirm(p); again.Result != orders.Rejected {
 					t.Errorf("a second tap: got %v, want Rejected", again.Result)

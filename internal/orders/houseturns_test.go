@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -238,8 +239,8 @@ func TestAllowanceInAnotherCurrency(t *testing.T) {
 		if quote, err := w.service.QuoteOf(t.Context(), clara, p.ID); err != nil || !quote.Blocked() || !quote.Short.Equal(p.Shown()) {
 			t.Errorf("%+v, %v", quote, err)
 		}
-		if outcome := w.confirm(p); outcome.Result != orders.Redrawn {
-			t.Errorf("confirmed: %v", outcome.Result)
+		if outcome := w.confirm(p); outcome.Result != orders.Redrawn || !slices.Equal(outcome.Changes, []orders.Change{orders.ChangeKey}) {
+			t.Errorf("confirmed: %v %v", outcome.Result, outcome.Changes)
 		}
 		w.wantCalls("add", 0)
 	})

@@ -142,6 +142,9 @@ func TestDismiss(t *testing.T) {
 		if err := w.service.Dismiss(t.Context(), anna, p.ID); !errors.Is(err, orders.ErrOutcomeKnown) {
 			t.Errorf("twice: %v, want ErrOutcomeKnown", err)
 		}
+		if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("a tap on its card: got %v, want OutcomeUnknown", outcome.Result)
+		}
 		_, err := w.service.Adopt(t.Context(), anna, p.ID, idOf(w.Market.Orders()[0].Number))
 		testworld.Must(t, err)
 	})

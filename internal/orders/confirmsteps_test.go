@@ -1,0 +1,178 @@
+package orders_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
+)
+
+// TestStepsOfAPurchase: of any number of taps one reads the terms, sends the request and
+// settles the purchase, and settles it once.
+func TestStepsOfAPurchase(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		var mu sync.Mutex
+		var steps []string
+		note := func(step string) {
+			mu.Lock()
+			defer mu.Unlock()
+			steps = append(steps, step)
+		}
+		w.onStep.Store(&note)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { w.confirm(p) })
+		}
+		wg.Wait()
+		if want := []string{"claimed", "sending", "answered", "placed"}; !slices.Equal(steps, want) {
+			t.Errorf("the steps are %q, want %q", steps, want)
+		}
+	})
+}
+
+// TestPanicDuringAPurchase: it is settled at once, not when its lease is over, even if the
+// tap was given up.
+func TestPanicDuringAPurchase(t *testing.T) {
+	for step, want := range map[string]struct {
+		result orders.Result
+		reason string
+	}{
+		"claimed":  {orders.Rejected, orders.ReasonInterrupted},
+		"sending":  {orders.OutcomeUnknown, ""},
+		"answered": {orders.OutcomeUnknown, ""},
+	} {
+		t.Run(step, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				w.at(step, func() {
+					cancel()
+					panic("a fault of the program")
+				})
+				func() {
+					defer func() {
+						if recover() == nil {
+							t.Error("the panic is lost")
+						}
+					}()
+					_, _ = w.service.Confirm(ctx, anna, p.ID, "en")
+				}()
+				if outcome := w.confirm(p); outcome.Result != want.result || outcome.Purchase.Reason != want.reason {
+					t.Errorf("got %v, reason %q; want %v, %q", outcome.Result, outcome.Purchase.Reason, want.result, want.reason)
+				}
+				if strings.Contains(w.Log.String(), "not settled") {
+					t.Errorf("logged: %s", w.Log.String())
+				}
+				w.buy(market.GmailUSA, 1) // the slot of the key is free
+			})
+		})
+	}
+}
+
+// TestMaintenanceBeginsDuringTheWait for the slot of the key: the tap is told.
+func TestMaintenanceBeginsDuringTheWait(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		first, second := w.draft(market.GmailUSA, 1), w.draft(market.GmailUSA, 2)
+		w.slowly(1)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(first) })
+		testworld.Pass(time.Second)
+		time.AfterFunc(time.Second, func() {
+			testworld.Must(t, w.db.SetMaintenance(t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+		})
+		if outcome, err := w.service.Confirm(t.Context(), anna, second.ID, "en"); !errors.Is(err, orders.ErrMaintenance) {
+			t.Errorf("got %v, %v; want ErrMaintenance", outcome.Result, err)
+		}
+		wg.Wait()
+		w.wantCalls("add", 1)
+	})
+}
+
+// TestClaimThatFails: an error is not taken for a key that is busy.
+func TestClaimThatFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'claimed')`)
+		if outcome, err := w.service.Confirm(t.Context(), anna, p.ID, "en"); err == nil {
+			t.Errorf("got %v, want an error", outcome.Result)
+		}
+		accept()
+		if outcome := w.confirm(p); outcome.Result != orders.Placed {
+			t.Errorf("then got %v, want Placed", outcome.Result)
+		}
+	})
+}
+
+// TestNobodyPassesTheQueue: while somebody waits for the operator's key, another one who pays
+// with it waits behind, even if its slot is free. An own key has no queue.
+func TestNobodyPassesTheQueue(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara, dora, emil)
+		bought := w.waitingTurns(w.draftFor(dora, market.GmailUSA, 1))
+		testworld.Must(t, w.service.Stop(t.Context())) // nobody's turn comes
+		bought()
+		later, own := w.draftFor(emil, market.GmailUSA, 1), w.draft(market.GmailUSA, 1)
+		if outcome := w.confirm(later); outcome.Result != orders.Waiting {
+			t.Errorf("the operator's key: got %v, want Waiting", outcome.Result)
+		}
+		w.wantTurns("at last", dora, emil)
+		if outcome := w.confirm(own); outcome.Result != orders.Placed {
+			t.Errorf("an own key: got %v, want Placed", outcome.Result)
+		}
+	})
+}
+
+// TestBuysWithTheLastMoney: a balance that just suffices does, and an estimate needs none.
+func TestBuysWithTheLastMoney(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "1.25"))
+		w.buy(market.GmailUSA, 1)
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.10"))
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+		if outcome := w.confirm(w.draft(market.InstagramFollowers, 1000)); outcome.Purchase.Reason != orders.ReasonRefused {
+			t.Errorf("an estimate: got %v, reason %q; want the marketplace to decide", outcome.Result, outcome.Purchase.Reason)
+		}
+	})
+}
+
+// TestTapThatIsAlmostOver: without time to wait for the answer nothing is sent.
+func TestTapThatIsAlmostOver(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for wait, want := range map[time.Duration]orders.Result{hstock.PurchaseTimeout - time.Second: orders.Rejected, hstock.PurchaseTimeout + time.Second: orders.Placed} {
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			outcome, err := w.service.Confirm(ctx, anna, w.draft(market.GmailUSA, 1).ID, "en")
+			cancel()
+			testworld.Must(t, err)
+			if outcome.Result != want || want == orders.Rejected && outcome.Purchase.Reason != orders.ReasonUnreachable {
+				t.Errorf("%s before the end: got %v, reason %q; want %v", wait, outcome.Result, outcome.Purchase.Reason, want)
+			}
+		}
+		w.wantCalls("add", 1)
+	})
+}
+
+// TestTermsOfTheRequestAreStored: not those of the card.
+func TestTermsOfTheRequestAreStored(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 2)
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.10"))
+		testworld.Must(t, w.Market.SetStock(market.GmailUSA, 40))
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "50"))
+		w.confirm(p)
+		p, err := w.db.Purchase(t.Context(), anna, p.ID)
+		testworld.Must(t, err)
+		if !p.Rate.Equal(dec("1.10")) || p.Stock != 40 || !p.Balance.Equal(dec("50")) || !p.SentAt.Equal(time.Now()) {
+			t.Errorf("stored: rate %s, stock %d, balance %s, sent at %s", p.Rate, p.Stock, p.Balance, p.SentAt)
+		}
+	})
+}

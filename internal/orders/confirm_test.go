@@ -167,6 +167,18 @@ func TestRejectedReasons(t *testing.T) {
 			spoil:  func(w *world) { testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "0.10")) },
 			reason: orders.ReasonBalance, adds: 0,
 		},
+		"terms refused": {
+			spoil: func(w *world) {
+				w.Market.Fault(market.Fault{Action: "inventory", Kind: market.Refuse, Message: "Insufficient balance"})
+			},
+			reason: orders.ReasonRefused, refusal: "Insufficient balance", adds: 0,
+		},
+		"terms refused, undocumented": {
+			spoil: func(w *world) {
+				w.Market.Fault(market.Fault{Action: "inventory", Kind: market.Refuse, Message: "Supplier is asleep"})
+			},
+			reason: orders.ReasonRefused, refusal: "Supplier is asleep", adds: 0,
+		},
 		"terms can't be read": {
 			spoil: func(w *world) {
 				w.Market.Fault(market.Fault{Action: "inventory", Kind: market.HTML502, Times: market.Always})
@@ -179,7 +191,7 @@ func TestRejectedReasons(t *testing.T) {
 				p := w.draft(market.GmailUSA, 1)
 				test.spoil(w)
 				outcome := w.confirm(p)
-				if outcome.Result != orders.Rejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
+				if outcome.Result != orders.Rejected || outcome.Purchase.State != storage.PurchaseRejected || outcome.Purchase.Reason != test.reason || outcome.Purchase.Refusal != test.refusal {
 					t.Errorf("got %v, reason %q, refusal %q; want Rejected, %q, %q",
 						outcome.Result, outcome.Purchase.Reason, outcome.Purchase.Refusal, test.reason, test.refusal)
 				}
@@ -190,6 +202,7 @@ func TestRejectedReasons(t *testing.T) {
 					t.Errorf("a second tap: got %v, want Rejected", again.Result)
 				}
 				w.wantCalls("add", test.adds)
+				w.wantCounted(map[string]int64{"rejected " + test.reason: 1})
 			})
 		})
 	}
@@ -432,7 +445,6 @@ func TestPriceInAnotherCurrency(t *testing.T) {
 // outcome and a verdict. It must send nothing after that.
 func TestPurchaseThatWakesUpLate(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		p := w.draft(market.GmailUSA, 1)
 		sleeper := orders.New(orders.Options{
 			DB: w.db, Market: w.client, SMMRatePer: 1000, Wake: w.outbox.Wake, Log: w.logger(),
 			Checkpoint: func(step string) {
@@ -441,10 +453,15 @@ func TestPurchaseThatWakesUpLate(t *testing.T) {
 				}
 			},
 		})
-		outcome, err := sleeper.Confirm(t.Context(), anna, p.ID, "en")
-		testworld.Must(t, err)
-		if n := w.Market.Count("add"); n != 0 || outcome.Result != orders.OutcomeUnknown {
-			t.Errorf("%d requests, result %d", n, outcome.Result)
+		for action, draft := range map[string]func() storage.Purchase{
+			"add":     func() storage.Purchase { return w.draft(market.GmailUSA, 1) },
+			"add_sms": func() storage.Purchase { return w.draftRentals(telegramUS, 1) },
+		} {
+			outcome, err := sleeper.Confirm(t.Context(), anna, draft().ID, "en")
+			testworld.Must(t, err)
+			if n := w.Market.Count(action); n != 0 || outcome.Result != orders.OutcomeUnknown {
+				t.Errorf("%d requests %q, result %d", n, action, outcome.Result)
+			}
 		}
 	})
 }

@@ -31,9 +31,14 @@ func TestStepsOfAPurchase(t *testing.T) {
 		w.onStep.Store(&note)
 		var wg sync.WaitGroup
 		for range 5 {
-			wg.Go(func() { w.confirm(p) })
+			wg.Go(func() {
+				if outcome := w.confirm(p); outcome.Result == orders.Placed && outcome.Purchase.State != storage.PurchasePlaced {
+					t.Errorf("the purchase is %q", outcome.Purchase.State)
+				}
+			})
 		}
 		wg.Wait()
+		w.wantCounted(map[string]int64{"placed": 1})
 		if want := []string{"claimed", "sending", "answered", "placed"}; !slices.Equal(steps, want) {
 			t.Errorf("the steps are %q, want %q", steps, want)
 		}
@@ -89,6 +94,7 @@ func TestMaintenanceBeginsDuringTheWait(t *testing.T) {
 		testworld.Pass(time.Second)
 		time.AfterFunc(time.Second, func() {
 			testworld.Must(t, w.db.SetMaintenance(t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+			w.at("claimed", func() { t.Error("it goes on without a claim") })
 		})
 		if outcome, err := w.service.Confirm(t.Context(), anna, second.ID, "en"); !errors.Is(err, orders.ErrMaintenance) {
 			t.Errorf("got %v, %v; want ErrMaintenance", outcome.Result, err)
@@ -168,11 +174,114 @@ func TestTermsOfTheRequestAreStored(t *testing.T) {
 		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.10"))
 		testworld.Must(t, w.Market.SetStock(market.GmailUSA, 40))
 		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "50"))
+		w.at("sending", func() { // placing it stores them again
+			var err error
+			p, err = w.db.Purchase(t.Context(), anna, p.ID)
+			testworld.Must(t, err)
+		})
 		w.confirm(p)
-		p, err := w.db.Purchase(t.Context(), anna, p.ID)
-		testworld.Must(t, err)
 		if !p.Rate.Equal(dec("1.10")) || p.Stock != 40 || !p.Balance.Equal(dec("50")) || !p.SentAt.Equal(time.Now()) {
 			t.Errorf("stored: rate %s, stock %d, balance %s, sent at %s", p.Rate, p.Stock, p.Balance, p.SentAt)
+		}
+	})
+}
+
+// TestTapIsGivenUpDuringTheRequest: what the answer says is recorded all the same.
+func TestTapIsGivenUpDuringTheRequest(t *testing.T) {
+	for kind, want := range map[market.FaultKind]orders.Result{"": orders.Placed, market.HTML502: orders.OutcomeUnknown} {
+		t.Run(string(kind), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 1)
+				if kind != "" {
+					w.Market.Fault(market.Fault{Action: "add", Kind: kind})
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				w.at("answered", cancel)
+				if outcome, err := w.service.Confirm(ctx, anna, p.ID, "en"); err != nil || outcome.Result != want {
+					t.Errorf("got %v, %v; want %v", outcome.Result, err, want)
+				}
+			})
+		})
+	}
+}
+
+// TestKeyRefusedAtTheRequest: the key pauses, and its person is told.
+func TestKeyRefusedAtTheRequest(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.at("sending", func() { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) })
+		if outcome := w.confirm(p); outcome.Result != orders.Rejected || outcome.Purchase.Reason != orders.ReasonInvalidKey {
+			t.Errorf("got %v, reason %q; want Rejected, invalid_key", outcome.Result, outcome.Purchase.Reason)
+		}
+		testworld.Pass(time.Second)
+		w.wantNotified(orders.MessageInvalidKey)
+	})
+}
+
+// TestRejectionIsRetried: while the database refuses it, the purchase is not settled; a failure
+// that lasts is an error.
+func TestRejectionIsRetried(t *testing.T) {
+	for name, lasts := range map[string]time.Duration{"soon": 3 * time.Second, "not soon": 5 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 1)
+				testworld.Must(t, w.Market.SetStock(market.GmailUSA, 0))
+				time.AfterFunc(lasts, w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'rejected')`))
+				outcome, err := w.service.Confirm(t.Context(), anna, p.ID, "en")
+				if (err == nil) != (name == "soon") || err == nil && outcome.Result != orders.Rejected {
+					t.Errorf("got %v, %v", outcome.Result, err)
+				}
+				testworld.Pass(10 * time.Minute)
+				if outcome := w.confirm(p); outcome.Result != orders.Rejected {
+					t.Errorf("at last: got %v, want Rejected", outcome.Result)
+				}
+			})
+		})
+	}
+}
+
+// TestRedrawnDraftHasItsOwnTime: its ten minutes begin when it is drawn.
+func TestRedrawnDraftHasItsOwnTime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		testworld.Pass(9 * time.Minute)
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.30"))
+		redrawn := w.confirm(p)
+		if redrawn.Result != orders.Redrawn || redrawn.Purchase.ID != p.ID || !redrawn.Quote.Purchase.CreatedAt.Equal(time.Now()) {
+			t.Fatalf("got %v of purchase %d, drawn at %s", redrawn.Result, redrawn.Purchase.ID, redrawn.Quote.Purchase.CreatedAt)
+		}
+		testworld.Pass(9 * time.Minute)
+		if outcome := w.confirm(redrawn.Quote.Purchase); outcome.Result != orders.Placed {
+			t.Errorf("got %v, want Placed", outcome.Result)
+		}
+	})
+}
+
+// TestBalanceThatCameBack: one reading that shows the charge is enough, whatever comes after it.
+func TestBalanceThatCameBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Internal error", Commit: true})
+		w.at("answered", func() {
+			time.AfterFunc(5*time.Second, func() { testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "100")) })
+		})
+		if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
+		}
+	})
+}
+
+// TestRentsWhatWasConfirmed: in the country on the card, and the order begins with what the
+// answer says. The message of the number comes at once.
+func TestRentsWhatWasConfirmed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order, number := w.rent(1)[0], w.Market.Numbers()[0]
+		if number.Country != market.CountryUS || order.Rental.Country != number.Country || order.RawStatus != number.Status {
+			t.Errorf("rented %+v; the order says %q, %q", number, order.Rental.Country, order.RawStatus)
+		}
+		testworld.Pass(2 * time.Second)
+		if !w.notified(anna, orders.MessageRental) {
+			t.Errorf("got messages %q", w.recorder.Kinds())
 		}
 	})
 }

@@ -203,6 +203,21 @@ func TestOperatorsAccountIsHidden(t *testing.T) {
 	})
 }
 
+// Neither is it where the outcome is not known. To others the marketplace's sentence is told.
+func TestOperatorsAccountIsHiddenFromUnknownOutcomes(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara)
+		const sentence = "Pending, 3.20 USD left"
+		for user, refusal := range map[int64]string{clara: "", anna: sentence} {
+			p := w.draftFor(user, market.GmailUSA, 1)
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: sentence, Commit: true})
+			if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown || outcome.Purchase.Refusal != refusal {
+				t.Errorf("person %d: %v %q, want %q", user, outcome.Result, outcome.Purchase.Refusal, refusal)
+			}
+		}
+	})
+}
+
 // What is said about the operator's account while a card is drawn is not shown either. Goods
 // that are gone are.
 func TestOperatorsAccountIsHiddenFromCards(t *testing.T) {

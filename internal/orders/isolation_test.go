@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,8 +56,11 @@ func TestOrderIsRecordedWhenTheDatabaseRecovers(t *testing.T) {
 			return id, err
 		}}, 0)
 		p := w.draft(market.GmailUSA, 1)
-		if outcome := w.confirm(p); outcome.Result != orders.InProgress {
-			t.Errorf("got %v, want InProgress", outcome.Result)
+		if outcome := w.confirm(p); outcome.Result != orders.InProgress || outcome.Purchase.ID != p.ID {
+			t.Errorf("got %v of purchase %d, want InProgress", outcome.Result, outcome.Purchase.ID)
+		}
+		if n := strings.Count(w.Log.String(), "order placed but not recorded yet"); n != 1 {
+			t.Errorf("the order id is logged %d times, want once", n)
 		}
 		accept()
 		accept = w.Refuse(`INSERT ON outbox FOR EACH ROW`)

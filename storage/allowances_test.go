@@ -326,6 +326,10 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 		t.Fatal(done, err)
 	}
 	equal(t, "rejected", "5.6", available(t, db, 1, now))
+	if claimed, err := db.ClaimPurchase(t.Context(), 1, rejected.ID, "owner", now, now.Add(time.Minute)); err != nil || claimed {
+		t.Error(claimed, err)
+	}
+	equal(t, "a tap on a rejected one", "5.6", available(t, db, 1, now))
 	equal(t, "rejected", LedgerReleased, entryOf(t, db, rejected).State)
 	reportHouse(t, db, order, OrderRefunded, "4.00", now)
 	equal(t, "refunded", "10", available(t, db, 1, now))

@@ -92,6 +92,54 @@ func TestSentPurchaseOfAnEarlierEpochIsUnknown(t *testing.T) {
 	}
 }
 
+// TestSettledPurchaseOfAnEarlierEpochStays: what became of it is known.
+func TestSettledPurchaseOfAnEarlierEpochStays(t *testing.T) {
+	for _, state := range []PurchaseState{PurchasePlaced, PurchaseRejected, PurchaseOutcomeUnknown, PurchaseDismissed} {
+		w := newCommitWorld(t, openTest(t))
+		p := sending(t, w.db, 7, w.key, 2)
+		if _, err := w.db.transition(t.Context(), "settle", `UPDATE purchases SET state = ?`, state); err != nil {
+			t.Fatal(err)
+		}
+		restore(t, w.db)
+		if marked, err := w.db.MarkOutcomeUnknown(t.Context(), p, "words", w.now, w.message()); err != nil || marked {
+			t.Errorf("%s: marked %v, %v", state, marked, err)
+		}
+		if n := w.db.count(t, `SELECT COUNT(*) FROM outbox`); n != 0 {
+			t.Errorf("%s: %d messages", state, n)
+		}
+	}
+}
+
+// TestUnknownOutcomeOfAnEarlierEpochTakesItsHold: the operator's money may be spent.
+func TestUnknownOutcomeOfAnEarlierEpochTakesItsHold(t *testing.T) {
+	db := openHouse(t, 1)
+	now := time.Now()
+	give(t, db, 1, "10", "10", false, now)
+	p := sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "5.00", 1, now), now)
+	if done, err := db.RejectPurchase(t.Context(), p.ID, "owner", "x", "", now); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	equal(t, "rejected", "10", available(t, db, 1, now))
+	if _, err := db.transition(t.Context(), "lose", `UPDATE purchases SET state = 'claimed'`); err != nil {
+		t.Fatal(err)
+	}
+	restore(t, db)
+	if marked, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 1, Kind: "x", CreatedAt: now}); err != nil || !marked {
+		t.Fatal(marked, err)
+	}
+	equal(t, "unknown", "4.5", available(t, db, 1, now))
+}
+
+// TestRestorationWithoutLossLeavesBuyingOpen: no commit was lost.
+func TestRestorationWithoutLossLeavesBuyingOpen(t *testing.T) {
+	w := newCommitWorld(t, openTest(t))
+	at := Restoration{From: w.now.Add(-time.Hour), At: w.now}
+	if err := w.db.SetSetting(t.Context(), restoredSetting, at.setting()); err != nil {
+		t.Fatal(err)
+	}
+	w.claimed()
+}
+
 func TestDraftOfAnEarlierEpochIsNotClaimed(t *testing.T) {
 	w := newCommitWorld(t, openTest(t))
 	before := w.draft()

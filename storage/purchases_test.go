@@ -157,3 +157,47 @@ func TestReplacedDraftCannotBeBought(t *testing.T) {
 		}
 	}
 }
+
+// TestReplacedDraftHandsOnItsWait: a wait for a top-up goes on for the draft that replaces it,
+// a wait for its turn ends. Nobody else's changes.
+func TestReplacedDraftHandsOnItsWait(t *testing.T) {
+	db := openWithUsers(t, 7, 8)
+	w := &commitWorld{T: t, db: db, key: saveKey(t, db, 7, "first-secret"), now: time.Now()}
+	replaced, other := w.draft(), w.draft()
+	for _, p := range []Purchase{replaced, other} {
+		if _, err := db.transition(t.Context(), "queue", `INSERT INTO turns (purchase_id, user_id, message_id, queued_at, turn_at) VALUES (?, 7, 0, 1, 1)`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for kind, id := range map[BalanceWatchKind]int64{BalanceTopUp: replaced.ID, BalanceLow: 0} {
+		if err := db.SetBalanceWatch(t.Context(), BalanceWatch{UserID: 7, Kind: kind, PurchaseID: id, NextAt: w.now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(topUp int64, turns int) {
+		t.Helper()
+		watches, err := db.BalanceWatches(t.Context(), 7)
+		if err != nil || len(watches) != 2 {
+			t.Fatal(watches, err)
+		}
+		for _, watch := range watches {
+			if id := map[BalanceWatchKind]int64{BalanceTopUp: topUp, BalanceLow: 0}[watch.Kind]; watch.PurchaseID != id {
+				t.Errorf("%s is for %d, want %d", watch.Kind, watch.PurchaseID, id)
+			}
+		}
+		if n := db.count(t, `SELECT COUNT(*) FROM turns`); n != turns || db.count(t, `SELECT COUNT(*) FROM turns WHERE purchase_id = ?`, other.ID) != 1 {
+			t.Errorf("%d purchases wait for their turn, want %d", n, turns)
+		}
+	}
+	stranger := w.purchase()
+	stranger.UserID = 8
+	if _, err := db.InsertDraft(t.Context(), stranger, replaced.ID); err != nil {
+		t.Fatal(err)
+	}
+	want(replaced.ID, 2)
+	again, err := db.InsertDraft(t.Context(), w.purchase(), replaced.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(again.ID, 1)
+}

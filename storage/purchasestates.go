@@ -72,12 +72,9 @@ func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string,
 	claimed := false
 	made := finds(ctx, `SELECT 1 FROM purchases WHERE id = ? AND state = ? AND lease_owner = ? AND lease_until = ?`, id, PurchaseClaimed, owner, toMillis(until))
 	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
-		if err := db.holdMaintenance(ctx, tx); err != nil {
-			return err
-		}
-		found, err := db.claimDraft(ctx, tx, userID, id, owner, now, until)
+		err := db.holdMaintenance(ctx, tx)
 		if err == nil {
-			claimed = found
+			claimed, err = db.claimDraft(ctx, tx, userID, id, owner, now, until)
 		}
 		return err
 	})
@@ -97,10 +94,10 @@ func (db *DB) claimDraft(ctx context.Context, tx *sqlx.Tx, userID, id int64, own
 		  WHERE id = ? AND user_id = ? AND state = ? AND expires_at > ? AND `+inEpoch+`
 		    AND NOT EXISTS (SELECT 1 FROM settings WHERE `+db.closesBuying()+`)`,
 		PurchaseClaimed, owner, toMillis(until), id, userID, PurchaseDraft, toMillis(now))
-	if err == nil && claimed {
+	if claimed {
 		err = db.takeHold(ctx, tx, id, now)
 	}
-	return claimed && err == nil, err
+	return claimed, err
 }
 
 // closesBuying is the condition of a setting under which nothing is claimed.

@@ -34,7 +34,7 @@ var ErrHouseIDShared = errors.New("two orders of the operator's key have this id
 // MayAskCancel reports whether a person may ask to cancel an order: no cancel of it was
 // sent, or one whose outcome was lost has ended since.
 func MayAskCancel(o storage.Order) bool {
-	return cancelUnsent(o) || time.Since(o.CancelSentAt) > cancelLife
+	return time.Since(o.CancelSentAt) > cancelLife // the zero time is long ago
 }
 
 func cancelUnsent(o storage.Order) bool { return o.CancelSentAt.IsZero() }
@@ -161,10 +161,10 @@ func (s *Service) sendCancels(ctx context.Context, key redact.Secret, orders []s
 	answers, err := s.market.Cancel(ctx, key, externalIDs, latestSend(now))
 	s.checkpoint("cancelled")
 	ctx = context.WithoutCancel(ctx)
-	if err != nil && s.hadNoEffect(ctx, key, externalIDs, err) {
-		return nil, errors.Join(err, s.db.EndCancels(ctx, started, now))
-	}
 	if err != nil {
+		if s.hadNoEffect(ctx, key, externalIDs, err) {
+			return nil, errors.Join(err, s.db.EndCancels(ctx, started, now))
+		}
 		s.log.Warn("cancel outcome unknown", "orders", externalIDs, "error", err)
 	}
 	outcomes := make([]CancelOutcome, len(orders))

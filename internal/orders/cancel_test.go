@@ -1,12 +1,15 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
@@ -38,9 +41,7 @@ func TestCancel(t *testing.T) {
 			}
 		}
 		w.wantCalls("cancel", 2)
-		if n := w.count(orders.MessageEnded); n != 0 {
-			t.Errorf("%d messages about the end in addition to the card", n)
-		}
+		w.wantNotified(orders.MessageRedraw, orders.MessageRental, orders.MessageRedraw) // the cards show the end, and the phone's message
 		if got := w.Market.Balance(testworld.AnnaKey.Reveal()).String(); got != "100" {
 			t.Errorf("the balance is %s", got)
 		}
@@ -58,7 +59,7 @@ func TestRefusedCancelCanBeSentAgain(t *testing.T) {
 		}
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
-		if outcome.Done || outcome.Uncertain || outcome.Refusal != "Early auto refund is not available for this order" {
+		if outcome.Done || outcome.Uncertain || !outcome.Order.CancelSentAt.IsZero() || outcome.Refusal != "Early auto refund is not available for this order" {
 			t.Errorf("too early: %+v", outcome)
 		}
 		testworld.Pass(6 * time.Minute)
@@ -85,8 +86,11 @@ func TestUnansweredCancelIsNotRepeated(t *testing.T) {
 				w.Market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 				testworld.Must(t, err)
-				if outcome.Done != test.done || outcome.Uncertain == test.done {
+				if outcome.Done != test.done || outcome.Uncertain == test.done || !outcome.Lost || outcome.Order.CancelSentAt.IsZero() {
 					t.Errorf("got %+v", outcome)
+				}
+				if !strings.Contains(w.Log.String(), "cancel outcome unknown") {
+					t.Error("it is not logged")
 				}
 				want := orders.ErrCancelSent
 				if test.done {
@@ -151,8 +155,13 @@ func TestLostCancelCanBeAskedAgain(t *testing.T) {
 				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
 					t.Errorf("a tap that is handled again: %v", err)
 				}
-				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); done != (err != nil) {
-					t.Errorf("asked, done %v: %v", done, err)
+				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Internal error"})
+				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); err == nil || errors.Is(err, orders.ErrCancelSent) {
+					t.Errorf("asked while the marketplace does not answer: %v", err)
+				}
+				asked, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID)
+				if done != (err != nil) || done == asked.CancelSentAt.IsZero() {
+					t.Errorf("asked, done %v: sent at %s, %v", done, asked.CancelSentAt, err)
 				}
 				w.wantCalls("cancel", 1)
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
@@ -324,4 +333,114 @@ func TestCodeAndUnansweredCancel(t *testing.T) {
 			t.Errorf("got %+v", outcome)
 		}
 	})
+}
+
+// TestCancelWithoutTime: without time to wait for the answer nothing is sent.
+func TestCancelWithoutTime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(5 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), hstock.PurchaseTimeout-time.Second)
+		defer cancel()
+		if _, err := w.service.Cancel(ctx, anna, order.ID); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		w.wantCalls("cancel", 0)
+		if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
+			t.Error("it is marked as sent")
+		}
+	})
+}
+
+// TestCancelThatIsGivenUp: the outcome is recorded although nobody waits for it any more.
+func TestCancelThatIsGivenUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(5 * time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.at("cancelled", cancel)
+		outcome, err := w.service.Cancel(ctx, anna, order.ID)
+		if err != nil || !outcome.Done || w.order(order.ID).State != storage.OrderCancelled {
+			t.Errorf("got %+v, %v", outcome, err)
+		}
+	})
+}
+
+// TestCancelRefusedAsAWhole: a documented refusal of the request had no effect.
+func TestCancelRefusedAsAWhole(t *testing.T) {
+	for _, refusal := range []string{"Invalid API key", "Invalid action"} {
+		inWorld(t, func(t *testing.T, w *world) {
+			order := w.rent(1)[0]
+			testworld.Pass(5 * time.Second)
+			w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: refusal})
+			if outcome, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil {
+				t.Errorf("%s: got %+v", refusal, outcome)
+			}
+			if got := w.order(order.ID); !got.CancelSentAt.IsZero() {
+				t.Errorf("%s: it is marked as sent", refusal)
+			}
+		})
+	}
+}
+
+// TestCancelThatIsNotStored: a failure of the database is an error, and a poll stores the end.
+func TestCancelThatIsNotStored(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(5 * time.Second)
+		accept := w.Refuse(`UPDATE ON orders FOR EACH ROW WHEN (NEW.state = 'cancelled')`)
+		if _, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil {
+			t.Error("no error")
+		}
+		accept()
+		testworld.Pass(2 * time.Minute)
+		if got := w.order(order.ID); got.State != storage.OrderCancelled {
+			t.Errorf("the order is %s", got.State)
+		}
+	})
+}
+
+// TestCancelAndTheStateOfTheOrder: what the order's state says after a cancel whose answer was
+// lost, and after one that is done. The goods that came are delivered.
+func TestCancelAndTheStateOfTheOrder(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault           market.FaultKind
+		status          string
+		done, uncertain bool
+		state           storage.OrderState
+	}{
+		"lost, refunded":  {market.HTML502, "Refunded", true, false, storage.OrderRefunded},
+		"lost, partial":   {market.HTML502, "Partial", false, true, storage.OrderPartial},
+		"lost, completed": {market.HTML502, "Completed", false, false, storage.OrderDelivered},
+		"done, in work":   {"", "In progress", true, false, storage.OrderCancelled},
+		"done, refunded":  {"", "Refunded", true, false, storage.OrderRefunded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				order := w.buy(market.GmailUSA, 1)
+				testworld.Pass(5 * time.Second)
+				if test.fault != "" {
+					w.Market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
+				}
+				accounts := ""
+				if test.state == storage.OrderDelivered {
+					accounts = "a:b"
+				}
+				body := `{"status":"` + test.status + `","remains":0,"currency":"USD","accounts":["` + accounts + `"]}`
+				w.Market.Fault(market.Fault{Action: "status", Kind: market.Answer, Body: strings.ReplaceAll(body, `[""]`, `[]`)})
+				fetched := w.Market.Count("status")
+				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
+				testworld.Must(t, err)
+				if outcome.Done != test.done || outcome.Uncertain != test.uncertain || outcome.Order.ID != order.ID || outcome.Order.State != test.state || w.order(order.ID).State != test.state {
+					t.Errorf("got %+v, and the order is %s", outcome, w.order(order.ID).State)
+				}
+				w.wantCalls("status", fetched+1)
+				testworld.Pass(2 * time.Second)
+				if got := strings.Join(w.accounts(), ","); got != accounts {
+					t.Errorf("delivered %q, want %q", got, accounts)
+				}
+			})
+		})
+	}
 }

@@ -251,6 +251,7 @@ func TestUnknownOutcomes(t *testing.T) {
 				if outcome.Result != orders.OutcomeUnknown {
 					t.Fatalf("got %v, want OutcomeUnknown", outcome.Result)
 				}
+				w.wantNotified()
 				testworld.Pass(2 * time.Second) // after the card
 				w.wantNotified(orders.MessageOutcomeUnknown)
 				if again := w.confirm(p); again.Result != orders.OutcomeUnknown {

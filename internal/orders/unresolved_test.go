@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestVerdicts(t *testing.T) {
 		want    storage.Verdict
 		within  time.Duration
 	}{
-		"bought":     {service: market.GmailUSA, done: true, want: storage.VerdictBought, within: 20 * time.Second},
+		"bought":     {service: market.GmailUSA, done: true, want: storage.VerdictBought, within: 16 * time.Second},
 		"not bought": {service: market.GmailUSA, want: storage.VerdictNotBought, within: 6 * time.Minute},
 		"another purchase in between": {
 			service: market.GmailUSA, done: true,
@@ -76,6 +77,12 @@ func TestVerdicts(t *testing.T) {
 				if got.Verdict != test.want {
 					t.Errorf("verdict %q, want %q (balance before %s, seen %s)", got.Verdict, test.want, got.Balance, got.BalanceSeen.Decimal)
 				}
+				if now := w.Market.Balance(testworld.AnnaKey.Reveal()); !got.BalanceSeen.Decimal.Equal(now) {
+					t.Errorf("the balance seen is %s, want %s", got.BalanceSeen.Decimal, now)
+				}
+				if !w.notified(anna, orders.MessageVerdict) {
+					t.Error("the person is not told")
+				}
 			})
 		})
 	}
@@ -98,13 +105,16 @@ func TestAdopt(t *testing.T) {
 		}
 		found, err := w.service.LookUp(t.Context(), anna, p.ID, external)
 		testworld.Must(t, err)
-		if found.Order.Charge.Decimal.String() != "2.5" {
-			t.Errorf("its charge is %s, want 2.5", found.Order.Charge.Decimal)
+		if o := found.Order; o.Charge.Decimal.String() != "2.5" || o.Kind != storage.KindProduct || o.Quantity != 2 || o.Currency != "USD" || !o.CreatedAt.Equal(time.Now()) || found.Purchase.ID != p.ID {
+			t.Errorf("found %+v", found)
 		}
 		order, err := w.service.Adopt(t.Context(), anna, p.ID, external)
 		testworld.Must(t, err)
 		if _, err := w.service.Adopt(t.Context(), anna, p.ID, external); err == nil {
 			t.Error("adopted twice")
+		}
+		if missing, err := w.service.CountMissing(t.Context(), anna, p.ID); err != nil || missing != 0 {
+			t.Errorf("%d orders are missing, %v", missing, err)
 		}
 		testworld.Pass(time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderDelivered || !got.Adopted {
@@ -366,11 +376,18 @@ func TestAdoptPhonesOneByOne(t *testing.T) {
 		for i, phone := range w.Market.Numbers() {
 			found, err := w.service.LookUp(t.Context(), anna, draft.ID, idOf(phone.Number))
 			testworld.Must(t, err)
-			if found.Order.Rental.Phone != phone.Phone {
-				t.Errorf("found %q, want %q", found.Order.Rental.Phone, phone.Phone)
+			if o := found.Order; o.Rental.Phone != phone.Phone || o.Rental.Project != telegramUS.Project || o.State != storage.OrderOpen || o.RawStatus == "" {
+				t.Errorf("found %+v, want %+v", o, phone)
 			}
-			_, err = w.service.Adopt(t.Context(), anna, draft.ID, idOf(phone.Number))
+			adopted, err := w.service.Adopt(t.Context(), anna, draft.ID, idOf(phone.Number))
 			testworld.Must(t, err)
+			if adopted.Rental.Phone != phone.Phone || adopted.RawStatus != found.Order.RawStatus {
+				t.Errorf("adopted %+v, want %+v", adopted, phone)
+			}
+			testworld.Pass(2 * time.Second)
+			if n := w.count(orders.MessageRental); n != i+1 {
+				t.Errorf("%d messages show a phone, want %d", n, i+1)
+			}
 			missing, err := w.service.CountMissing(t.Context(), anna, draft.ID)
 			testworld.Must(t, err)
 			if want := int64(2 - i); missing != want {
@@ -423,4 +440,53 @@ func TestAdoptUntilNoPhoneIsMissing(t *testing.T) {
 			t.Errorf("got %v with %d orders", outcome.Result, len(outcome.Orders))
 		}
 	})
+}
+
+// TestEvidence: a reading that shows nothing new leaves the verdict as it is, and one that shows
+// the charge does not.
+func TestEvidence(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.unresolved(market.GmailUSA, false)
+		wantEvidence := func(want storage.Verdict, balance string) {
+			t.Helper()
+			evidence, err := w.service.Evidence(t.Context(), anna, p.ID)
+			testworld.Must(t, err)
+			if evidence.Verdict != want || !evidence.Balance.Decimal.Equal(dec(balance)) || evidence.Purchase.ID != p.ID {
+				t.Errorf("got %q, %s, purchase %d; want %q, %s", evidence.Verdict, evidence.Balance.Decimal, evidence.Purchase.ID, want, balance)
+			}
+		}
+		wantEvidence(storage.VerdictNone, "100")
+		testworld.Pass(6 * time.Minute)
+		wantEvidence(storage.VerdictNotBought, "100")
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "97.5"))
+		wantEvidence(storage.VerdictBought, "97.5")
+	})
+}
+
+// TestSettlingIsRetried: while the database refuses what became of a purchase, that is logged.
+func TestSettlingIsRetried(t *testing.T) {
+	for name, refused := range map[string]string{"lease": `NEW.state = 'outcome_unknown'`, "reading": `NEW.checks > 0`} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				if name == "reading" {
+					w.unresolved(market.GmailUSA, true)
+				} else {
+					now := time.Now()
+					p := w.draft(market.GmailUSA, 2)
+					_, err := w.db.ClaimPurchase(t.Context(), anna, p.ID, "dead", now, now.Add(time.Minute))
+					testworld.Must(t, err)
+					_, err = w.db.StartSending(t.Context(), p.ID, "dead", storage.Terms{Rate: p.Rate, Balance: p.Balance, Currency: "USD"}, now, now.Add(time.Minute))
+					testworld.Must(t, err)
+				}
+				accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (` + refused + `)`)
+				testworld.Pass(80 * time.Second)
+				if w.count(orders.MessageVerdict) != 0 || !strings.Contains(w.Log.String(), "background work failed") {
+					t.Errorf("got messages %q; logged: %s", w.recorder.Kinds(), w.Log.String())
+				}
+				accept()
+				testworld.Pass(10 * time.Minute)
+				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
+			})
+		})
+	}
 }

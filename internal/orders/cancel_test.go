@@ -332,6 +332,11 @@ func TestCodeAndUnansweredCancel(t *testing.T) {
 		if outcome.Done || outcome.Uncertain || outcome.Order.State != storage.OrderDelivered {
 			t.Errorf("got %+v", outcome)
 		}
+		if n := len(w.codes()); n != 0 {
+			t.Errorf("%d codes come before the card", n)
+		}
+		testworld.Pass(2 * time.Second)
+		w.wantNotified(orders.MessageRedraw, orders.MessageRental, orders.MessageCode, orders.MessageRedraw)
 	})
 }
 

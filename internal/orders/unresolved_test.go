@@ -116,6 +116,10 @@ func TestAdopt(t *testing.T) {
 		if missing, err := w.service.CountMissing(t.Context(), anna, p.ID); err != nil || missing != 0 {
 			t.Errorf("%d orders are missing, %v", missing, err)
 		}
+		testworld.Pass(900 * time.Millisecond)
+		if n := len(w.accounts()); n != 0 {
+			t.Errorf("%d accounts have arrived before the card", n)
+		}
 		testworld.Pass(time.Minute)
 		if got := w.order(order.ID); got.State != storage.OrderDelivered || !got.Adopted {
 			t.Errorf("the adopted order is %s", got.State)
@@ -171,6 +175,9 @@ func TestOverdueLeasesAreSettled(t *testing.T) {
 		w.wantNotified()
 		testworld.Pass(20 * time.Second)
 		w.wantNotified(orders.MessageOutcome)
+		if outcome := w.confirm(claimed); outcome.Result != orders.Rejected || outcome.Purchase.Reason != orders.ReasonInterrupted {
+			t.Errorf("the claimed one: %v, %q", outcome.Result, outcome.Purchase.Reason)
+		}
 
 		now = time.Now()
 		_, err = w.db.ClaimPurchase(t.Context(), anna, sending.ID, "dead", now, now.Add(time.Minute))
@@ -489,4 +496,25 @@ func TestSettlingIsRetried(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLookUpOfAnotherPhone: where a phone was to be rented again, the order may be of another one.
+func TestLookUpOfAnotherPhone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		before := w.rent(1)[0]
+		testworld.Must(t, w.Market.SendSMS(number(before), "1", "code 1"))
+		testworld.Pass(10 * time.Second)
+		p := w.draftRentals(before.Rental, 1)
+		w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.HTML502})
+		if outcome := w.confirm(p); outcome.Result != orders.OutcomeUnknown {
+			t.Fatalf("got %v", outcome.Result)
+		}
+		other, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS, Quantity: 1})
+		testworld.Must(t, err)
+		found, err := w.service.LookUp(t.Context(), anna, p.ID, other[0].Order)
+		testworld.Must(t, err)
+		if found.Order.Rental.Phone != other[0].Phone {
+			t.Errorf("found %s, want %s", found.Order.Rental.Phone, other[0].Phone)
+		}
+	})
 }

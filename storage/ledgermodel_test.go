@@ -401,3 +401,16 @@ func TestLedgerFollowsItsModel(t *testing.T) {
 		})
 	})
 }
+
+// TestStatesHold: what may have been bought holds, until it is known that it was not.
+func TestStatesHold(t *testing.T) {
+	for state, want := range map[PurchaseState]LedgerState{
+		PurchaseClaimed: LedgerHeld, PurchaseSending: LedgerHeld, PurchaseOutcomeUnknown: LedgerHeld,
+		PurchaseDraft: LedgerReleased, PurchaseSuperseded: LedgerReleased, PurchaseRejected: LedgerReleased, PurchaseDismissed: LedgerReleased,
+	} {
+		e := LedgerEntry{Hold: dec("5.5")}.settle(ledgerPurchase{State: state}, nil)
+		if held := want == LedgerHeld; e.State != want || e.Held.Equal(dec("5.5")) != held || e.Held.IsZero() == held {
+			t.Errorf("%s: %s of %s, want %s", state, e.Held, e.State, want)
+		}
+	}
+}

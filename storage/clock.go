@@ -36,11 +36,12 @@ func (db *DB) PullPolls(ctx context.Context, now time.Time, longest, lease time.
 }
 
 // PullMessages makes pending messages due within longest, also those that wait after a
-// failure: a retry that is too early does no harm. Leases end within lease.
+// failure: a retry that is too early does no harm. Leases begin anew: the clock may have
+// been set forward, beyond the end of those of messages that are in flight.
 func (db *DB) PullMessages(ctx context.Context, now time.Time, longest, lease time.Duration) error {
 	return db.pull(ctx, "pull messages",
 		change{`UPDATE outbox SET next_try_at = ? WHERE state = 'pending' AND next_try_at > ?`, []any{toMillis(now), toMillis(now.Add(longest))}},
-		change{`UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_until > ?`, []any{toMillis(now.Add(lease)), toMillis(now.Add(lease))}})
+		change{`UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_until > ?`, []any{toMillis(now.Add(lease)), leaseOver}})
 }
 
 // PullPurchases ends the leases of purchases within lease. Where the outcome is unknown

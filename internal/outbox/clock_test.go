@@ -61,3 +61,26 @@ func TestDeliveryAfterAStepOfTheClock(t *testing.T) {
 		}
 	}
 }
+
+// TestStepOfTheClockRepeatsNothing: a message is in flight when the clock is set forward,
+// beyond the end of its lease.
+func TestStepOfTheClockRepeatsNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.outbox.Stop(t.Context()))
+		var set atomic.Int64
+		w.outbox = outbox.New(outbox.Options{
+			DB: w.db, Log: slog.New(slog.NewTextHandler(w.Log, nil)),
+			Wall: func() time.Time { return time.Now().Add(time.Duration(set.Load())) },
+		})
+		w.sender.before = func(context.Context, storage.Message) { <-time.After(10 * time.Second) }
+		w.outbox.Start(&w.sender)
+		w.store(anna, outbox.PriorityGoods, "in flight")
+		w.outbox.Wake()
+		testworld.Pass(time.Second)
+		w.Exec(`UPDATE outbox SET lease_until = lease_until - ?`, time.Hour.Milliseconds())
+		set.Add(int64(time.Hour))
+		w.outbox.Wake()
+		testworld.Pass(time.Minute)
+		w.wantSent(anna, "in flight")
+	})
+}

@@ -38,7 +38,7 @@ var backupAge = regexp.MustCompile(`(?m)^hstockbot_backup_age_seconds (\d+)$`)
 // state of the database, and can be restored. The bot serves the age of its own backup.
 func TestBackupsUnderLoad(t *testing.T) {
 	pgtest.SQLiteOnly(t)
-	r := newRotateWorld(t)
+	r := newBuiltWorld(t)
 	folder, address := t.TempDir(), freeAddress(t)
 	r.settings = append(r.settings, "BACKUP_DIR="+folder, "HTTP_ADDR="+address)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -134,11 +134,8 @@ func TestCopiesKilledUnderLoad(t *testing.T) {
 	}
 	servers := pgtest.NewPair(t, true)
 	kills, stopped := copies, replica.Life+8*time.Second
-	if text := os.Getenv(envKills); text != "" {
-		var err error
-		kills, err = strconv.Atoi(text)
-		testworld.Must(t, err)
-		kills /= 10 // each takes as long as a copy counts as alive
+	if wanted, ok := asked(t, envKills, strconv.Atoi); ok {
+		kills = wanted / 10 // each takes as long as a copy counts as alive
 		stopped = time.Minute
 	}
 	c := newCrashWorld(t)

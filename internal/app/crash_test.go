@@ -32,16 +32,16 @@ const (
 	envTelegram = "HSTOCKBOT_TEST_TELEGRAM"
 	envHook     = "HSTOCKBOT_TEST_HOOK"  // the webhook's URL, its address, and HTTP_ADDR, with spaces between
 	envPaced    = "HSTOCKBOT_TEST_PACED" // Telegram accepts the usual 30 messages a second
-	// envKills is how often TestKilledUnderLoad kills (make torture).
-	envKills = "HSTOCKBOT_TEST_KILLS"
 )
 
 const (
-	crashPeople = 24
-	killsInARow = 10
-	crashAim    = 5 * time.Second
-	crashCode   = 2 * time.Second // from renting a number to its code
-	placing     = "Placing your order"
+	crashPeople     = 24
+	askers          = 4
+	questionsAtOnce = 5
+	killsInARow     = 5 // in every second round
+	crashAim        = 5 * time.Second
+	crashCode       = 2 * time.Second // from renting a number to its code
+	placing         = "Placing your order"
 	// crashDeadline is when a test gives up. It is far more than a slow machine needs: how
 	// long things take stands in the report, and is no reason to fail.
 	crashDeadline = 5 * time.Minute
@@ -80,23 +80,10 @@ type crashWorld struct {
 	env                    []string
 	marketURL, telegramURL string
 	process                *exec.Cmd
-	log                    testworld.Log // of the present process
-	people                 []*buyer
-}
-
-// buyer is a person who buys accounts and rents numbers, one after another.
-type buyer struct {
-	*telegram.Client
-	number    int
-	key       string
-	purchases int // that were begun
-	confirms  int
-	givenUp   int
-	mayFail   bool // while the database is away
-
-	mu    sync.Mutex
-	since time.Time // of what is not answered yet; zero: nothing
-	waits []time.Duration
+	present                *httptest.Server // the Telegram of the present process
+	log                    testworld.Log    // of the present process, or of a builtWorld's all
+	people, askers         []*buyer
+	questions              []question
 }
 
 func newCrashWorld(t testing.TB) *crashWorld {
@@ -137,11 +124,19 @@ func (c *crashWorld) person(number int, name string) *buyer {
 	return b
 }
 
+// start starts the program.
 func (c *crashWorld) start() {
 	c.t.Helper()
 	c.log.Reset()
-	c.process = exec.CommandContext(context.Background(), os.Args[0])
-	c.process.Env, c.process.Stderr = c.env, &c.log
+	c.launch(exec.CommandContext(context.Background(), os.Args[0]), c.env, envTelegram)
+}
+
+// launch starts a process. It has a server of Telegram of its own, whose URL is in a variable.
+func (c *crashWorld) launch(command *exec.Cmd, env []string, telegramURL string) {
+	c.t.Helper()
+	c.present = httptest.NewServer(c.telegram)
+	c.process = command
+	c.process.Env, c.process.Stderr = append(env[:len(env):len(env)], telegramURL+"="+c.present.URL), &c.log
 	testworld.Must(c.t, c.process.Start())
 }
 
@@ -154,17 +149,32 @@ func (c *crashWorld) kill() {
 	if err := c.process.Wait(); c.process.ProcessState.Exited() {
 		c.t.Errorf("the process ended by itself: %v\n%s", err, &c.log)
 	}
-	c.process = nil
+	c.ended(true)
 }
 
-// killAtRandom kills the process after some calls of it, or after a time if it calls
-// nothing.
-func (c *crashWorld) killAtRandom() {
+// ended notes what the process has sent that has just ended. None of its calls is carried
+// out afterwards.
+func (c *crashWorld) ended(killed bool) {
+	c.process = nil
+	c.present.Close()
+	c.notePause(killed)
+}
+
+// notePause notes what the process has sent until now.
+func (c *crashWorld) notePause(killed bool) {
+	for _, b := range slices.Concat(c.people, c.askers) {
+		b.lives = append(b.lives, life{b.Last().ID, killed})
+	}
+}
+
+// killAtRandom kills the process after at most so many calls of it, or after a time if it
+// calls nothing.
+func (c *crashWorld) killAtRandom(calls int, most time.Duration) {
 	changes, cancel := c.telegram.Subscribe()
 	defer cancel()
-	timeout := time.NewTimer(rand.N(2 * time.Second))
+	timeout := time.NewTimer(rand.N(most))
 	defer timeout.Stop()
-	for range rand.N(60) {
+	for range rand.N(calls) {
 		select {
 		case <-changes:
 		case <-timeout.C:
@@ -175,202 +185,45 @@ func (c *crashWorld) killAtRandom() {
 	c.kill()
 }
 
-// await waits until the chat's messages after a message fulfil a condition.
-func (b *buyer) await(ctx context.Context, after int, done func(m telegram.Message) bool) (found telegram.Message, err error) {
-	b.mu.Lock()
-	b.since = time.Now()
-	b.mu.Unlock()
-	err = b.Await(ctx, func(messages []telegram.Message) bool {
-		for _, m := range slices.Backward(messages) {
-			if m.ID > after && m.FromBot && done(m) {
-				found = m
-				return true
-			}
-		}
-		return false
-	})
-	b.mu.Lock()
-	b.waits = append(b.waits, time.Since(b.since))
-	if err == nil {
-		b.since = time.Time{}
-	}
-	b.mu.Unlock()
-	return found, err
-}
-
-// pending reports whether something that was sent before a time is not answered.
-func (b *buyer) pending(before time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !b.since.IsZero() && b.since.Before(before)
-}
-
-// button returns the label of the message's button that begins with a text, or is it if
-// that is one character; "" if there is none.
-func button(m telegram.Message, text string) string {
-	for _, b := range slices.Concat(m.Keyboard...) {
-		if b.Text == text || len(text) > 1 && strings.HasPrefix(b.Text, text) {
-			return b.Text
-		}
-	}
-	return ""
-}
-
-// isGivenUp reports whether a message says that an update failed.
-func (b *buyer) isGivenUp(m telegram.Message) bool {
-	return strings.Contains(m.Text, "couldn’t carry out") ||
-		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "Another order is being placed") ||
-			strings.Contains(m.Text, "No results for")) // Telegram repeated the command so late that it took the question about the address away
-}
-
-// address returns the delivery address of the person's next purchase, by which the
-// marketplace's order shows to which Confirm it belongs.
-func (b *buyer) address() string {
-	return fmt.Sprintf("purchase%d@person%d.example.com", b.purchases, b.number)
-}
-
-// giveKey gives the bot the person's key.
-func (b *buyer) giveKey(ctx context.Context) error {
-	_, err := b.await(ctx, b.Type("/key "+b.key), func(m telegram.Message) bool { return strings.Contains(m.Text, "Balance:") })
-	return err
-}
-
-// buy buys one account, or every third time rents one number. An answer to every tap is
-// awaited: the next screen, or that the update was given up.
-func (b *buyer) buy(ctx context.Context) error {
-	card, err := b.draw(ctx)
-	if err != nil || b.isGivenUp(card) {
-		return err
-	}
-	return b.confirm(ctx, card)
-}
-
-const byCountry = "🌍 By country"
-
-// draw goes on until the card that asks for ✅ Confirm, or until an update is given up.
-func (b *buyer) draw(ctx context.Context) (card telegram.Message, err error) {
-	b.purchases++
-	first, labels := "/start p_2", []string{"1", "Skip", "✅ Confirm"}
-	if b.purchases%3 == b.number%3 {
-		first, labels = "/sms", []string{byCountry, "🇺🇸", "Telegram", "1", "✅ Confirm"}
-	}
-	last := b.Type(first)
-	screen := 0 // the message that the last tap draws in; a late answer to something else is not meant
-	for _, text := range labels {
-		card, err = b.await(ctx, last, func(m telegram.Message) bool {
-			return (button(m, text) != "" || text == byCountry && button(m, "🇺🇸") != "") && (screen == 0 || m.ID == screen) || b.isGivenUp(m)
-		})
-		if err != nil {
-			return card, fmt.Errorf("no %q: %w", text, err)
-		}
-		if b.isGivenUp(card) {
-			b.givenUp++
-			return card, nil
-		}
-		if button(card, text) == "" { // the release before begins with the countries
-			continue
-		}
-		switch text {
-		case "Skip":
-			last, screen = b.Type(b.address()), 0
-		case "✅ Confirm":
-		default:
-			screen = card.ID
-			if err := b.TapOn(card.ID, button(card, text)); err != nil {
-				return card, err
-			}
-		}
-	}
-	return card, nil
-}
-
-// confirm confirms a card and awaits the outcome.
-func (b *buyer) confirm(ctx context.Context, card telegram.Message) error {
-	b.confirms++
-	last := b.Last().ID
-	if err := b.TapOn(card.ID, "✅ Confirm"); err != nil {
-		return err
-	}
-	_, err := b.await(ctx, card.ID-1, func(now telegram.Message) bool {
-		return now.ID == card.ID && now.Text != card.Text && !strings.Contains(now.Text, placing) || now.ID > last && b.isGivenUp(now)
-	})
-	if err != nil {
-		return fmt.Errorf("no outcome: %w", err)
-	}
-	return nil
-}
-
-// missing returns the person's orders that were neither delivered nor told to be of
-// unknown outcome: whose accounts, or whose code, are not in the chat.
-func (b *buyer) missing(made *market.Server) (missing []int64) {
-	unknown := 0
-	var texts strings.Builder
-	for _, m := range b.Messages() {
-		texts.WriteString(m.Text)
-		if m.FromBot && strings.Contains(m.Text, "may or may not have been placed. More") {
-			unknown++
-		}
-	}
-	check := func(order int64, goods []string) {
-		delivered := len(goods) > 0
-		for _, one := range goods {
-			delivered = delivered && strings.Contains(texts.String(), one)
-		}
-		if !delivered {
-			missing = append(missing, order)
-		}
-	}
-	for _, order := range made.Orders() {
-		if order.Key == b.key {
-			check(order.Number, order.Accounts)
-		}
-	}
-	for _, number := range made.Numbers() {
-		if number.Key == b.key {
-			var codes []string
-			for _, sms := range number.Received {
-				codes = append(codes, sms.Code)
-			}
-			check(number.Number, codes)
-		}
-	}
-	return missing[min(unknown, len(missing)):]
-}
-
-// TestKilledUnderLoad kills the program at random while people buy. Nothing is bought
-// twice, everything that was bought is delivered or told, and each tap gets an answer,
-// soon after the start that follows the last of several kills.
+// TestKilledUnderLoad kills the program at random while people buy and ask, in turn once
+// and in a crash loop, in which some processes do not get ready. Nothing is bought twice,
+// everything that was bought is delivered or told, each tap gets an answer, what people get
+// is in order, and only what a kill left unmarked comes again.
 func TestKilledUnderLoad(t *testing.T) {
-	kills := killsInARow
-	if text := os.Getenv(envKills); text != "" {
-		var err error
-		kills, err = strconv.Atoi(text)
-		testworld.Must(t, err)
+	kills, ok := asked(t, envKills, strconv.Atoi)
+	if !ok {
+		kills = 10
 	}
 	c := newCrashWorld(t)
+	c.joinAskers()
 	c.start()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	end := c.buy(ctx)
+	end := c.live(ctx)
 	var recoveries []time.Duration
-	for done := 0; done < kills; {
-		for range min(killsInARow, kills-done) {
-			c.killAtRandom()
-			done++
+	for done, inARow := 0, killsInARow; done < kills && !t.Failed(); inARow = killsInARow + 1 - inARow {
+		for i := range min(inARow, kills-done) {
+			if i == 0 {
+				c.killAtRandom(60, 2*time.Second)
+			} else {
+				c.killAtRandom(30, time.Second)
+			}
 			c.start()
+			done++
 		}
 		recoveries = append(recoveries, c.awaitAnswers(time.Now()))
-		if t.Failed() {
-			break
-		}
 	}
 	began := time.Now()
 	timeout := time.AfterFunc(crashDeadline, cancel)
 	end()
 	timeout.Stop()
 	c.awaitDeliveries(time.Now().Add(crashDeadline))
+	c.awaitOutcomes(time.Now().Add(crashDeadline))
+	rest := time.Since(began)
+	c.kill()
 	c.check()
-	c.report(kills, recoveries, time.Since(began))
+	t.Logf("%d messages with goods, numbers or codes came again", c.checkMessages())
+	c.report(kills, recoveries, rest)
 }
 
 // errDestroyed ends people's taps of which nothing is known any longer.
@@ -378,13 +231,55 @@ var errDestroyed = errors.New("the bot was destroyed")
 
 // buy lets all people buy, until end is called, which waits for their last purchases.
 func (c *crashWorld) buy(ctx context.Context) (end func()) {
-	var buying sync.WaitGroup
-	var ending atomic.Bool
+	return c.repeat(ctx, c.people, func(b *buyer) error { return b.giveKey(ctx, b.key) }, func(b *buyer) error { return b.buy(ctx) })
+}
+
+// live lets all people do more than buy, and others ask, until end is called.
+func (c *crashWorld) live(ctx context.Context) (end func()) {
 	for _, b := range c.people {
-		buying.Go(func() {
-			err := b.giveKey(ctx)
+		b.otherKey = b.key + "-other"
+		c.market.AddKey(b.otherKey, "100000.00", "USD")
+	}
+	endBuying := c.repeat(ctx, c.people, func(b *buyer) error { return b.giveKey(ctx, b.key) }, func(b *buyer) error { return b.doMore(ctx) })
+	endAsking := c.repeat(ctx, c.askers, func(b *buyer) error { return b.greet(ctx) }, func(b *buyer) error { return b.askSeveral(ctx, c.questions) })
+	return func() {
+		endBuying()
+		endAsking()
+	}
+}
+
+// joinAskers lets people join who ask several things at once.
+func (c *crashWorld) joinAskers() {
+	c.findQuestions()
+	for i := range askers {
+		c.askers = append(c.askers, &buyer{Client: c.telegram.Join(telegram.Person{ID: int64(2000 + i), FirstName: "Eve", LanguageCode: "en"})})
+	}
+}
+
+// findQuestions makes the products whose titles are known questions.
+func (c *crashWorld) findQuestions() {
+	titles := map[string]int{}
+	rows := c.market.Rows()
+	for i := range rows {
+		titles[rows[i].Name]++
+	}
+	for i := range rows {
+		if name := rows[i].Name; titles[name] == 1 && len(name) < 50 { // longer ones are cut
+			c.questions = append(c.questions, question{fmt.Sprint("/start p_", rows[i].Service), name})
+		}
+	}
+}
+
+// repeat lets people begin, and then do something again and again until end is called, which
+// waits for what they do.
+func (c *crashWorld) repeat(ctx context.Context, people []*buyer, begin, do func(b *buyer) error) (end func()) {
+	var doing sync.WaitGroup
+	var ending atomic.Bool
+	for _, b := range people {
+		doing.Go(func() {
+			err := begin(b)
 			for err == nil && !ending.Load() {
-				err = b.buy(ctx)
+				err = do(b)
 			}
 			if err != nil && !errors.Is(context.Cause(ctx), errDestroyed) {
 				c.t.Error(err)
@@ -393,7 +288,7 @@ func (c *crashWorld) buy(ctx context.Context) (end func()) {
 	}
 	return func() {
 		ending.Store(true)
-		buying.Wait()
+		doing.Wait()
 	}
 }
 
@@ -420,15 +315,16 @@ func (c *crashWorld) awaitAnswers(started time.Time) time.Duration {
 	}
 }
 
-// awaitDeliveries waits until all orders are delivered or told.
+// awaitDeliveries waits until all orders of until now are delivered or told.
 func (c *crashWorld) awaitDeliveries(deadline time.Time) {
 	c.t.Helper()
 	ctx, cancel := context.WithDeadline(c.t.Context(), deadline)
 	defer cancel()
+	before := time.Now()
 	for _, b := range c.people {
-		err := b.Await(ctx, func([]telegram.Message) bool { return len(b.missing(c.market)) == 0 })
+		err := b.Await(ctx, func([]telegram.Message) bool { return len(b.missing(c.market, before)) == 0 })
 		if err != nil {
-			c.t.Errorf("orders %v were neither delivered nor told: %v; the chat is:\n%s\nthe log is:\n%s", b.missing(c.market), errors.Unwrap(err), b.Transcript(), &c.log)
+			c.t.Errorf("orders %v were neither delivered nor told: %v; the chat is:\n%s\nthe log is:\n%s", b.missing(c.market, before), errors.Unwrap(err), b.Transcript(), &c.log)
 		}
 	}
 }
@@ -460,47 +356,6 @@ func (c *crashWorld) awaitOutcomes(deadline time.Time) {
 	}
 }
 
-func (c *crashWorld) check() {
-	c.t.Helper()
-	c.checkOrders()
-	for _, b := range c.people {
-		if strings.Contains(b.Transcript(), placing) {
-			c.t.Errorf("the last word is progress:\n%s", b.Transcript())
-		}
-	}
-}
-
-// checkOrders checks that nothing was bought twice.
-func (c *crashWorld) checkOrders() {
-	c.t.Helper()
-	made, bought := map[string]int{}, map[string]int{}
-	for _, order := range c.market.Orders() {
-		made[order.Key]++
-		bought[order.Link]++
-	}
-	for _, number := range c.market.Numbers() {
-		made[number.Key]++
-	}
-	for address, orders := range bought {
-		if orders > 1 || !strings.HasPrefix(address, "purchase") {
-			c.t.Errorf("%d orders for one purchase, to the address %q", orders, address)
-		}
-	}
-	confirms := 0
-	for _, b := range c.people {
-		confirms += b.confirms
-		if made[b.key] > b.confirms {
-			c.t.Errorf("%d orders for %d taps on Confirm", made[b.key], b.confirms)
-		}
-	}
-	if adds := c.requests(); adds > confirms || c.market.Count("add") == 0 || c.market.Count("add_sms") == 0 {
-		c.t.Errorf("%d requests to buy for %d taps on Confirm", adds, confirms)
-	}
-}
-
-// requests returns how many requests to buy or rent the marketplace got.
-func (c *crashWorld) requests() int { return c.market.Count("add") + c.market.Count("add_sms") }
-
 func (c *crashWorld) report(kills int, recoveries []time.Duration, rest time.Duration) {
 	var waits []time.Duration
 	confirms, givenUp := 0, 0
@@ -513,8 +368,8 @@ func (c *crashWorld) report(kills int, recoveries []time.Duration, rest time.Dur
 	slices.Sort(recoveries)
 	ms := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 	late := len(recoveries) - len(slices.DeleteFunc(slices.Clone(recoveries), func(d time.Duration) bool { return d > crashAim }))
-	c.t.Logf("%d kills, %d in a row; %d people, %d taps on Confirm, %d requests to buy, %d orders, %d numbers, %d updates given up and told",
-		kills, killsInARow, crashPeople, confirms, c.requests(), len(c.market.Orders()), len(c.market.Numbers()), givenUp)
+	c.t.Logf("%d kills; %d people, %d taps on Confirm, %d requests to buy, %d orders, %d numbers, %d updates given up and told",
+		kills, crashPeople, confirms, c.requests(), len(c.market.Orders()), len(c.market.Numbers()), givenUp)
 	c.t.Logf("everything answered after the last kill in a row: median %s, longest %s, %d of %d over %s; deliveries afterwards %s",
 		ms(recoveries[len(recoveries)/2]), ms(recoveries[len(recoveries)-1]), late, len(recoveries), crashAim, ms(rest))
 	c.t.Logf("%d answers, kills in between: median %s, 99%% within %s, longest %s", len(waits), ms(waits[len(waits)/2]), ms(waits[len(waits)*99/100]), ms(waits[len(waits)-1]))

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,18 +13,13 @@ import (
 	"hstockbot/storage"
 )
 
-// envPurchases is how many purchases a failover has to survive (make torture-copies).
-const envPurchases = "HSTOCKBOT_TEST_PURCHASES"
-
 // TestFailoverUnderLoad kills the server of the database while people buy, and promotes its
 // synchronous standby. Nothing is bought twice, everything that was bought is delivered or
 // told, and each tap gets an answer.
 func TestFailoverUnderLoad(t *testing.T) {
-	purchases := 60
-	if text := os.Getenv(envPurchases); text != "" {
-		var err error
-		purchases, err = strconv.Atoi(text)
-		testworld.Must(t, err)
+	purchases, ok := asked(t, envPurchases, strconv.Atoi)
+	if !ok {
+		purchases = 60
 	}
 	pair := pgtest.NewPair(t, true)
 	c := newCrashWorld(t)

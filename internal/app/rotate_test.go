@@ -142,62 +142,8 @@ func (p program) refusesToRotateReadOnly(t *testing.T) {
 	}
 }
 
-// rotateWorld is the built program under load.
-type rotateWorld struct {
-	*crashWorld
-	program  program
-	database string
-	settings []string
-}
-
-func newRotateWorld(t *testing.T) *rotateWorld {
-	t.Helper()
-	r := &rotateWorld{crashWorld: newCrashWorld(t), program: buildProgram(t)}
-	r.settings = []string{"TELEGRAM_TOKEN=" + testworld.Token, "TELEGRAM_RATE=500", "HSTOCK_RATE=0", "HSTOCK_API_KEY=" + testworld.OperatorKey.Reveal(), "HTTP_ADDR="}
-	for _, setting := range r.env {
-		for name, as := range map[string]string{envMarket: "HSTOCK_API_URL", envTelegram: "TELEGRAM_API_URL", envDatabase: "DATABASE_URL"} {
-			if value, ok := strings.CutPrefix(setting, name+"="); ok {
-				r.settings = append(r.settings, as+"="+value)
-				if name == envDatabase {
-					r.database = value
-				}
-			}
-		}
-	}
-	return r
-}
-
-// stop stops the bot.
-func (r *rotateWorld) stop() {
-	r.t.Helper()
-	if r.process == nil {
-		return
-	}
-	testworld.Must(r.t, r.process.Process.Signal(syscall.SIGTERM))
-	if err := r.process.Wait(); err != nil {
-		r.t.Errorf("the bot stopped with %v\n%s", err, &r.log)
-	}
-	r.process = nil
-}
-
-// restart stops the bot and starts it with keys.
-func (r *rotateWorld) restart(keys string) {
-	r.t.Helper()
-	r.stop()
-	r.process = exec.CommandContext(context.Background(), r.program.path)
-	r.process.Env, r.process.Stderr = append(r.settings, "SECRET_KEY="+keys), &r.log
-	testworld.Must(r.t, r.process.Start())
-}
-
-// awaitPurchases waits until people have bought n more times.
-func (r *rotateWorld) awaitPurchases(n int) {
-	r.t.Helper()
-	until := r.requests() + n
-	r.awaitUntil("people buy", func() bool { return r.requests() >= until })
-}
-
 // killRotation kills a rotation after it has begun with a table, unless it ends before.
-func (r *rotateWorld) killRotation(keys, table string) {
+func (r *builtWorld) killRotation(keys, table string) {
 	r.t.Helper()
 	command := exec.CommandContext(context.Background(), r.program.path, "rotate")
 	command.Env = append(r.settings, "SECRET_KEY="+keys)
@@ -214,7 +160,7 @@ func (r *rotateWorld) killRotation(keys, table string) {
 // TestRotateUnderLoad rotates beside the bot while people buy, kills the rotation again
 // and again, and removes the older key. Nobody notices, and everything can be read.
 func TestRotateUnderLoad(t *testing.T) {
-	r := newRotateWorld(t)
+	r := newBuiltWorld(t)
 	both := newestKey + "," + testworld.SecretKey
 	rotate := func(keys string) (status int, stdout, stderr string) {
 		return r.program.command(t, append(r.settings, "SECRET_KEY="+keys), "rotate")

@@ -27,7 +27,7 @@ const restoredWarning = "The shop’s database was restored"
 
 // story is a shop whose operator does what docs/operations.md describes.
 type story struct {
-	*rotateWorld
+	*builtWorld
 	t        *testing.T
 	said     strings.Builder // what the commands have printed
 	admin    *buyer
@@ -49,7 +49,7 @@ type story struct {
 // marketplace's.
 func TestOperatorsStory(t *testing.T) {
 	pgtest.SQLiteOnly(t)
-	s := &story{t: t, rotateWorld: newRotateWorld(t), lost: map[int64]bool{}}
+	s := &story{t: t, builtWorld: newBuiltWorld(t), lost: map[int64]bool{}}
 	s.settings = append(s.settings, fmt.Sprint("ADMIN_IDS=", storyAdmin), "TELEGRAM_RATE=0")
 	s.use("sqlite:" + filepath.Join(t.TempDir(), "shop", "bot.db"))
 	s.backsUpUnderLoad()
@@ -148,7 +148,7 @@ func (s *story) backsUpUnderLoad() {
 	end := s.buy(ctx)
 	s.says(s.admin, "/start", "Max")
 	for _, b := range append(slices.Clone(s.drafters), s.unsure, s.gone) {
-		testworld.Must(s.t, b.giveKey(ctx))
+		testworld.Must(s.t, b.giveKey(ctx, b.key))
 		if slices.Contains(s.drafters, b) {
 			card, err := b.draw(ctx)
 			testworld.Must(s.t, err)
@@ -167,7 +167,7 @@ func (s *story) backsUpUnderLoad() {
 		}
 		return !slices.ContainsFunc(s.people, func(b *buyer) bool { return !accounts[b.key] || !numbers[b.key] })
 	})
-	s.awaitUntil("accounts are delivered", func() bool { return len(s.gone.missing(s.market)) == 0 })
+	s.awaitUntil("accounts are delivered", func() bool { return len(s.gone.missing(s.market, time.Now())) == 0 })
 
 	s.backup = filepath.Join(s.t.TempDir(), "backup")
 	s.run(testworld.SecretKey, "backup", s.backup)
@@ -360,7 +360,7 @@ func (s *story) awaitGoods() {
 	s.t.Helper()
 	for _, b := range s.everyone() {
 		s.awaitUntil("everything is delivered", func() bool {
-			return !slices.ContainsFunc(b.missing(s.market), func(number int64) bool { return !s.lost[number] })
+			return !slices.ContainsFunc(b.missing(s.market, time.Now()), func(number int64) bool { return !s.lost[number] })
 		})
 	}
 	s.awaitUntil("all messages are sent", func() bool {
@@ -423,8 +423,8 @@ func (s *story) rotates() {
 func (s *story) moves(t *testing.T) {
 	server, file := pgtest.Empty(t), "sqlite:"+filepath.Join(s.t.TempDir(), "back", "bot.db")
 	outer := s.t
-	s.t, s.rotateWorld.t = t, t
-	defer func() { s.t, s.rotateWorld.t = outer, outer }()
+	s.t, s.builtWorld.t = t, t
+	defer func() { s.t, s.builtWorld.t = outer, outer }()
 	s.move(server)
 	s.restart(newestKey)
 	s.everyoneBuys()

@@ -105,7 +105,8 @@ func broughtBy(m telegram.Message, goods map[string]bool) string {
 
 // checkGoods: a person's messages are sent one after another, and each is marked before the
 // next. So a process that was killed leaves one at most that its successor sends again: its
-// last one. Goods reply to the card of their order.
+// last one. Goods reply to the card of their order, unless a kill came before its id was
+// stored.
 func (b *buyer) checkGoods(goods map[string]bool) (repeats int, err error) {
 	sent := map[string]int{} // the newest message, by what it brings
 	lasts := map[int]int{}   // the newest one of each process
@@ -126,7 +127,7 @@ func (b *buyer) checkGoods(goods map[string]bool) (repeats int, err error) {
 			}
 		}
 		if order := deliveredOrder.FindStringSubmatch(m.Text); order != nil {
-			if card, _ := b.Message(m.ReplyTo); !strings.Contains(card.Text, order[1]) {
+			if card, replies := b.Message(m.ReplyTo); replies && !strings.Contains(card.Text, order[1]) {
 				return repeats, fmt.Errorf("#%d is about %s, and replies to #%d", m.ID, order[1], m.ReplyTo)
 			}
 		}

@@ -111,8 +111,10 @@ func (b *buyer) ask(ctx context.Context, text string, meant func(m telegram.Mess
 // given up.
 func (b *buyer) tap(ctx context.Context, on telegram.Message, label string, meant func(m telegram.Message) bool) (screen telegram.Message, err error) {
 	last := b.Last().ID
-	if err := b.TapButton(on.ID, dataOf(on, label)); err != nil { // as it was shown: by now it may show something else
-		return screen, err
+	if b.TapOn(on.ID, label) != nil { // it has just been redrawn without the button, which the person still sees
+		if err := b.TapButton(on.ID, dataOf(on, label)); err != nil {
+			return screen, err
+		}
 	}
 	screen, err = b.await(ctx, on.ID-1, func(m telegram.Message) bool { return m.ID == on.ID && meant(m) || m.ID > last && b.isGivenUp(m) })
 	if err != nil {

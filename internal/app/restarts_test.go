@@ -37,7 +37,7 @@ func (r *builtWorld) finish(cancel context.CancelFunc, end func(), ends int, rec
 func TestRestartedUnderLoad(t *testing.T) {
 	stops, ok := asked(t, envStops, strconv.Atoi)
 	if !ok {
-		stops = 3
+		stops = 2
 	}
 	r := newBuiltWorld(t)
 	r.joinAskers()

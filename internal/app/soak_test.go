@@ -30,6 +30,7 @@ const (
 	soakThought  = 2 * time.Minute
 	soakPatience = time.Minute // of a person who gets no answer
 	soakFaults   = 5 * time.Second
+	soakRest     = 2 * time.Minute // an idle program has closed its connections by then
 	// What the program needs at the end, compared with what it needed when it was warm.
 	soakGrowth = 1.2
 	// What one order may add to the database, with its updates, messages and searches.
@@ -198,11 +199,14 @@ func (s *soak) visit(ctx context.Context) (end func()) {
 	}
 }
 
-// quiet waits until everything that was bought is delivered or told.
-func (s *soak) quiet() {
+// measureIdle waits until everything that was bought is delivered or told, and the program
+// has come to rest.
+func (s *soak) measureIdle(what string) usage {
 	s.t.Helper()
 	s.awaitDeliveries(time.Now().Add(crashDeadline))
 	s.awaitOutcomes(time.Now().Add(crashDeadline))
+	<-time.After(soakRest)
+	return s.measure(what)
 }
 
 // TestSoak lets a thousand people live with the program, with faults of the marketplace and
@@ -244,19 +248,16 @@ func TestSoak(t *testing.T) {
 			s.restart(testworld.SecretKey)
 		case step == soakWarm:
 			end()
-			s.quiet()
-			warm = s.measure("warm, idle")
+			warm = s.measureIdle("warm, idle")
 			end = s.visit(ctx)
 		}
 	}
 	end()
-	s.quiet()
+	idle := s.measureIdle("idle")
 	s.check()
-	var idle usage
-	s.awaitUntil("the idle program needs no more than when it was warm", func() bool {
-		idle = s.measure("idle")
-		return float64(idle.goroutines) <= soakGrowth*float64(warm.goroutines) && float64(idle.handles) <= soakGrowth*float64(warm.handles)
-	})
+	if float64(idle.goroutines) > soakGrowth*float64(warm.goroutines) || float64(idle.handles) > soakGrowth*float64(warm.handles) {
+		t.Errorf("goroutines: %d, and %d when it was warm; handles: %d and %d", idle.goroutines, warm.goroutines, idle.handles, warm.handles)
+	}
 	added, orders := idle.database-warm.database, idle.orders-warm.orders
 	if added > int64(orders)*soakOrder {
 		t.Errorf("%d orders have added %d bytes to the database", orders, added)

@@ -121,9 +121,11 @@ func (c *Catalog) askAllProjects(ctx context.Context, key redact.Secret, questio
 }
 
 // fetchProjects asks for the projects of each country, in English, and lets the calls of
-// others pass. What it has fetched stays known if it fails.
+// others pass. What it has fetched stays known if it fails. A country may be refused because
+// it has none; where all are, the marketplace has said nothing.
 func (c *Catalog) fetchProjects(ctx context.Context, key redact.Secret, countries []Country) ([][]Project, error) {
 	projects := make([][]Project, len(countries))
+	refusals := make([]error, len(countries))
 	var failures atomic.Int32
 	tasks := make([]func(ctx context.Context) error, len(countries))
 	for i, country := range countries {
@@ -133,7 +135,8 @@ func (c *Catalog) fetchProjects(ctx context.Context, key redact.Secret, countrie
 			kind, _ := hstock.KindOf(err)
 			switch {
 			case kind == hstock.Refused || kind == hstock.RefusedOther:
-				return nil // it has none
+				refusals[i] = err
+				return nil
 			case !fresh.Stale && !isOutage(err):
 				return err
 			case failures.Add(1) < maxCountryFailures:
@@ -143,10 +146,16 @@ func (c *Catalog) fetchProjects(ctx context.Context, key redact.Secret, countrie
 		}
 	}
 	err := parallel(ctx, maxConcurrentCountry, tasks...)
-	if err == nil && failures.Load() > 0 {
-		err = errIncomplete
+	switch {
+	case err != nil:
+		return projects, err
+	case failures.Load() > 0:
+		return projects, errIncomplete
+	case len(refusals) > 0 && !slices.Contains(refusals, nil):
+		return projects, refusals[0]
+	default:
+		return projects, nil
 	}
-	return projects, err
 }
 
 // knownProjects returns the cached projects of each country, in English.

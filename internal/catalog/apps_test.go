@@ -220,3 +220,24 @@ func TestAppsDuringOutage(t *testing.T) {
 		wantError(t, err, hstock.ErrInvalidKey)
 	})
 }
+
+// TestAppsAreNotEmptyWhereAllIsRefused: a marketplace that refuses every question has said
+// nothing about its numbers.
+func TestAppsAreNotEmptyWhereAllIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Catalog, m *fakeMarket) {
+		works, refused := m.projects, &hstock.Error{Action: "sms_projects", Kind: hstock.RefusedOther, Refusal: "Something went wrong"}
+		refuses := func(string) bool { return true }
+		m.projectsOf = func(country, lang string) ([]hstock.SMSProject, error) {
+			if refuses(country) {
+				return nil, refused
+			}
+			return hstock.ProjectsIn(country, works[lang]), nil
+		}
+		_, _, err := c.Apps(t.Context(), Access{Key: key}, "en")
+		wantError(t, err, refused)
+		refuses = func(country string) bool { return country != "us" }
+		if apps := mustApps(t, c, "en"); !apps.Complete || len(apps.List) != 2 {
+			t.Errorf("where one country has projects: %s", printed(apps))
+		}
+	})
+}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"slices"
+	"time"
 
 	"hstockbot/bot"
 	"hstockbot/internal/catalog"
@@ -191,13 +192,18 @@ func sortShelf(items []hstock.Item, order keyboards.Sort) []hstock.Item {
 // pageOf returns the page of a list that contains this index.
 func pageOf(index int) uint16 { return keyboards.PageArg(index / keyboards.PageSize) }
 
+// infoTimeout is how long a shelf waits for its picture and description.
+const infoTimeout = 3 * time.Second
+
 // shelfInfo returns the picture and description of the subcategory, if all items
-// have the same one. The shelf is shown without if they can't be read.
+// have the same one. The shelf is shown without if they can't be read in time.
 func (s *Screens) shelfInfo(ctx context.Context, access catalog.Access, l *locales.Localizer, items []hstock.Item) hstock.SubcategoryInfo {
 	id := items[0].SubcategoryID
 	if id == "" || slices.ContainsFunc(items, func(item hstock.Item) bool { return item.SubcategoryID != id }) {
 		return hstock.SubcategoryInfo{}
 	}
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
 	info, _, err := s.Catalog.SubcategoryInfo(ctx, access, l.Lang(), id)
 	if err != nil {
 		return hstock.SubcategoryInfo{}

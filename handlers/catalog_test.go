@@ -146,3 +146,27 @@ func TestSortedShelf(t *testing.T) {
 		pass(time.Second)
 	})
 }
+
+// TestShelfDoesNotWaitForItsPicture: what only adorns a shelf may be late. It is there when
+// the shelf is drawn again.
+func TestShelfDoesNotWaitForItsPicture(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		const picture = "https://example.com/uploads/subcategories/gmail.webp"
+		w.withKey(annaKey)
+		w.Market.Fault(market.Fault{Action: "subcategory_info", Kind: market.Slow, Delay: 6 * time.Second})
+		w.types("/catalog")
+		w.tapTo(keyboards.Category.Data(keyboards.CategoryArgs{Category: route.HashOf("Email Accounts")}))
+		w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash("Email Accounts", "Gmail")}))
+		pass(4 * time.Second)
+		w.says("Gmail Account - USA")
+		if shelf := w.chat.Last(); shelf.LinkPreview.URL != "" {
+			w.T.Errorf("the shelf already has a picture: %s", shelf.LinkPreview.URL)
+		}
+		pass(6 * time.Second)
+		w.tap("nav_button_back")
+		w.tapTo(keyboards.Shelf.Data(keyboards.ShelfArgs{Path: keyboards.CategoryPathHash("Email Accounts", "Gmail")}))
+		if shelf := w.chat.Last(); shelf.LinkPreview.URL != picture {
+			w.T.Errorf("the shelf’s picture is %q", shelf.LinkPreview.URL)
+		}
+	})
+}

@@ -269,7 +269,7 @@ func (b *Bot) Start(ctx context.Context) error {
 		b.receivers.Go(serve)
 	}
 	b.receivers.Go((&rescuer{bot: b}).run)
-	b.receivers.Go(func() { b.Username(b.receiving) }) // screens don't wait for it
+	b.receivers.Go(b.learnUsername)
 	b.started = true
 	return nil
 }

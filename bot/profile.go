@@ -7,13 +7,16 @@ import (
 
 	telegram "github.com/go-telegram/bot"
 	"github.com/go-telegram/bot/models"
+
+	"hstockbot/internal/loop"
 )
 
 const (
-	usernameTimeout = 5 * time.Second
-	usernamePause   = 10 * time.Second // between two failed requests
-	usernameTTL     = time.Hour        // the name may be changed while the program runs
-	usernameRecheck = time.Minute      // likewise, if a command names another bot
+	usernameTimeout  = 5 * time.Second
+	usernamePause    = 10 * time.Second // between two failed requests
+	maxUsernamePause = 10 * time.Minute // between those that nothing waits for
+	usernameTTL      = time.Hour        // the name may be changed while the program runs
+	usernameRecheck  = time.Minute      // likewise, if a command names another bot
 )
 
 // profile caches what getMe says.
@@ -28,6 +31,16 @@ type profile struct {
 // Username returns the bot's username without @, "" while Telegram can't be reached
 // (Bot API: getMe). It is read again after an hour.
 func (b *Bot) Username(ctx context.Context) string { return b.usernameWithin(ctx, usernameTTL) }
+
+// learnUsername asks for the username until it is known, or Stop begins. Screens don't wait
+// for it.
+func (b *Bot) learnUsername() {
+	for failures := 1; b.Username(b.receiving) == ""; failures++ {
+		if pause(b.receiving, loop.Backoff(usernamePause, maxUsernamePause, failures)) != nil {
+			return
+		}
+	}
+}
 
 // usernameWithin returns the username as it was at most maxAge ago, or an older one if
 // Telegram can't be reached.

@@ -102,3 +102,19 @@ func TestInlineMode(t *testing.T) {
 		})
 	}
 }
+
+// TestUsernameIsKnownAfterAStartWithoutTelegram: nothing else may ask for it for long, and
+// whether inline mode is on decides which buttons screens have.
+func TestUsernameIsKnownAfterAStartWithoutTelegram(t *testing.T) {
+	inWorld(t, telegram.Options{Username: "shop_bot"}, func(t *testing.T, w *world) {
+		w.telegram.Fault(telegram.Fault{Method: "getMe", Cut: true, Times: 2})
+		w.start()
+		if w.bot.profile.inline.Load() {
+			t.Error("inline mode is on without an answer")
+		}
+		time.Sleep(time.Minute)
+		if n := w.telegram.Count("getMe"); n != 3 || !w.bot.profile.inline.Load() {
+			t.Errorf("asked %d times, inline mode is %v", n, w.bot.profile.inline.Load())
+		}
+	})
+}

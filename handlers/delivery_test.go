@@ -140,3 +140,23 @@ func TestGoodsGoToTheTopicOfThePurchase(t *testing.T) {
 		want(2, 0)
 	})
 }
+
+// TestGoodsThatTelegramRejectsAreTold: if it takes neither the text nor a file, the person
+// gets the order, which fetches the goods again.
+func TestGoodsThatTelegramRejectsAreTold(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		w.confirmCard()
+		w.tap("confirm_button_confirm")
+		account := func() string { return w.Market.Orders()[0].Accounts[0] }
+		must(w.T, w.Market.Finish(market.FirstOrder))
+		w.Telegram.Fault(telegram.Fault{Method: "sendMessage", Code: 400})
+		w.Telegram.Fault(telegram.Fault{Method: "sendDocument", Code: 400})
+		pass(time.Minute)
+		if last := w.chat.Last(); !strings.Contains(last.Text, "Status: ✅ delivered") || strings.Contains(last.Text, account()) {
+			w.T.Errorf("the person was told:\n%s", w.chat.Transcript())
+		}
+		w.tap("order_button_accounts")
+		w.says(account())
+	})
+}

@@ -98,12 +98,7 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 	view.Thread, view.Silent = thread, n.silent(message.Kind)
 	sent, err := n.send(ctx, l, message, view)
 	if errors.Is(err, outbox.ErrRejected) && (message.Kind == orders.MessageGoods || message.Kind == orders.MessageCode) {
-		// Telegram may reject what is in the text, but not the bytes of a file.
-		if view, err = n.view(ctx, l, message, true); err != nil {
-			return 0, err
-		}
-		view.Thread = thread
-		_, err = n.send(ctx, l, message, view)
+		view, err = n.sendRejected(ctx, l, message, thread)
 	}
 	if err == nil && message.Kind == orders.MessageGoods && view.Document != nil {
 		n.sendColumns(ctx, l, message, thread)
@@ -121,6 +116,28 @@ func (n *Notifier) Send(ctx context.Context, message storage.Message) (messageID
 func (n *Notifier) send(ctx context.Context, l *locales.Localizer, message storage.Message, view bot.View) (messageID int, err error) {
 	view.L = l
 	return n.Bot.Send(ctx, message.UserID, message.Priority, view)
+}
+
+// sendRejected sends goods or a code again: Telegram may reject what is in the text, but not
+// the bytes of a file. If it rejects these, too, the person gets the order, whose button
+// fetches what was delivered.
+func (n *Notifier) sendRejected(ctx context.Context, l *locales.Localizer, message storage.Message, thread int64) (view bot.View, err error) {
+	if view, err = n.view(ctx, l, message, true); err != nil {
+		return bot.View{}, err
+	}
+	view.Thread = thread
+	if _, err = n.send(ctx, l, message, view); !errors.Is(err, outbox.ErrRejected) {
+		return view, err
+	}
+	n.Log.Error("telegram rejects what was delivered", "message", message.ID, "kind", message.Kind, "error", err)
+	order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
+	if err != nil {
+		return bot.View{}, err
+	}
+	view = orderView(l, order, keyboards.OrderViewArgs{Order: order.ID}, 0)
+	view.Thread = thread
+	_, err = n.send(ctx, l, message, view)
+	return view, err
 }
 
 // edit draws a message of a person's in their language.

@@ -470,3 +470,19 @@ func TestChannelInAllLanguages(t *testing.T) {
 		})
 	}
 }
+
+// TestFloodIsToldWithoutATap: where there is no tap whose answer could say that Telegram
+// wants a pause, a message does.
+func TestFloodIsToldWithoutATap(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.becomeAdmin()
+		w.chat.CreateChannel(channelID, "Shop news")
+		w.types("/admin")
+		w.tap("channel_button")
+		w.tap("channel_button_choose")
+		w.Telegram.Fault(telegram.Fault{Method: "getChatMember", RetryAfter: 60})
+		must(w.T, w.chat.ShareChat(channelRequest, channelID))
+		pass(time.Minute)
+		w.says(w.l.T("error_internal"))
+	})
+}

@@ -79,7 +79,7 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 		telegram *bot.Error
 	)
 	switch {
-	case errors.As(err, &telegram) && telegram.RetryAfter > 0:
+	case errors.As(err, &telegram) && telegram.RetryAfter > 0 && req.Tapped:
 		return bot.View{Toast: l.N("error_flood", int64(math.Ceil(telegram.RetryAfter.Minutes())))}
 	case errors.Is(err, errExternalNotFound) && s.usesAllowance(ctx, req.User.ID): // who need no key
 		return sentence(req, l.T("error_not_found"))

@@ -65,6 +65,7 @@ func TestFaults(t *testing.T) {
 		trials  []trial
 	}{
 		{marketHeading, marketTrials()},
+		{telegramHeading, telegramTrials()},
 	}
 	found := results{cells: map[[2]string]cell{}}
 	t.Run("cells", func(t *testing.T) {
@@ -184,7 +185,7 @@ func (w *world) wait(before screen, usual string) string {
 			continue
 		}
 		saw := gist(last.Text)
-		if usual != "" && strings.Contains(shown(last), usual) && !strings.Contains(last.Text, stale) {
+		if usual != "" && strings.Contains(shown(last)+toast, usual) && !strings.Contains(last.Text, stale) && !strings.HasPrefix(last.Text, "⚠️") {
 			saw = asUsual
 		}
 		if toast != "" && saw != asUsual {

@@ -104,6 +104,9 @@ func marketFaults(s *marketScene) []marketFault {
 		default:
 			fault.name = "done, but " + fault.name
 		}
+		if s.action == "add_sms" && fault.Kind != market.Slow && fault.Kind != market.Refuse {
+			continue // add shows it
+		}
 		fault.Commit = true
 		faults = append(faults, fault)
 	}

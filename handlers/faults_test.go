@@ -66,6 +66,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{marketHeading, marketTrials()},
 		{telegramHeading, telegramTrials()},
+		{databaseHeading, databaseTrials()},
 	}
 	found := results{cells: map[[2]string]cell{}}
 	t.Run("cells", func(t *testing.T) {

@@ -19,8 +19,9 @@ The method fails each time until the fault is over, after a minute or as soon as
 lost once. What can't be sent can't be seen, so the first column often says “nothing”: what counts is what comes later.
 
 - **400**: Telegram refuses with words that the program does not know; **400 …**: with these words.
-- **409** says that another program receives the updates, **429 for 3 s** and **for a minute** that there are too many calls.
+- **409** says that another program receives the updates, **429 for 3 s** and **for 90 s** that there are too many calls.
 - **cut before** and **502 page**: Telegram has not carried out the call; **answer lost**: it has; **20 s late**: too late.
+- ` + "`setWebhook` and `getWebhookInfo`" + ` need a listener on the network: ` + "`TestWebhookEndToEnd` and `TestLostWebhookIsSetAgain`" + `.
 
 | Method | Fault | The person sees | Stored | Afterwards |
 |---|---|---|---|---|
@@ -61,7 +62,7 @@ func telegramFaults(s *telegramScene) []telegramFault {
 		{"403", telegram.Fault{Code: 403}},
 		{"409", telegram.Fault{Code: 409}},
 		{"429 for 3 s", telegram.Fault{RetryAfter: 3}},
-		{"429 for a minute", telegram.Fault{RetryAfter: 60}},
+		{"429 for 90 s", telegram.Fault{RetryAfter: 90}},
 		{"500", telegram.Fault{Code: 500}},
 		{"502 page", telegram.Fault{HTML: true}},
 		{"cut before", telegram.Fault{Cut: true}},
@@ -111,7 +112,7 @@ func (s *telegramScene) run(t *testing.T, fault telegram.Fault) (found cell) {
 		case strings.HasPrefix(found.saw, asUsual):
 			found.then = "–"
 		default:
-			pass(time.Minute) // as Telegram may have asked for
+			pass(90 * time.Second) // as Telegram may have asked for
 			before, found.then = w.screen(), "asked again"
 			s.act(w)
 			if saw := s.sees(w, before); saw != asUsual {
@@ -152,7 +153,7 @@ var telegramScenes = []telegramScene{
 	{method: "editMessageText", when: "a tap", usual: "Choose a category:", refusals: []string{"message is not modified", "message to edit not found", "message can't be edited"}, act: taps("menu_button_catalog")},
 	{method: "answerCallbackQuery", when: "a tap", usual: "Choose a category:", refusals: []string{"query is too old and response timeout expired"}, act: taps("menu_button_catalog")},
 	{method: "editMessageReplyMarkup", when: "✅ It works, below goods", usual: "Thank you!", refusals: []string{"message is not modified", "message to edit not found"}, prepare: func(w *world) { w.buyGmail("1") }, act: taps("feedback_button_works"), mend: func(w *world) string {
-		pass(time.Minute)
+		pass(90 * time.Second)
 		label := w.l.Label("feedback_button_works")
 		if buttonData(w.chat.Last(), label) == "" {
 			return "–"
@@ -186,7 +187,7 @@ var telegramScenes = []telegramScene{
 		return w.toldInTheEnd()
 	}},
 	{method: "answerInlineQuery", when: "“@shop_bot gmail”", refusals: []string{"query is too old and response timeout expired"}, act: func(w *world) { w.chat.Inline("gmail") }, look: seesInline, mend: func(w *world) string {
-		pass(time.Minute)
+		pass(90 * time.Second)
 		w.chat.Inline("gmail")
 		if saw := seesInline(w); saw != asUsual {
 			w.T.Errorf("typed again: the person saw %s", saw)

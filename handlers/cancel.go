@@ -150,6 +150,9 @@ func (s *Screens) orderCancelSure(ctx context.Context, req *bot.Request, args ke
 	if words, refused := refusal(err); refused {
 		outcome.Refused, outcome.Refusal, err = true, words, nil
 	}
+	if errors.Is(err, orders.ErrOrderClosed) && isCancelled(outcome.Order) {
+		outcome.Done, err = true, nil // the tap was handled before, and its answer was lost
+	}
 	if err != nil {
 		return bot.View{}, err
 	}

@@ -261,3 +261,34 @@ func TestNothingComesBack(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelHandledTwice: after a crash the tap that has cancelled an order is handled again.
+// The person reads that it is cancelled, and not that there was nothing to cancel.
+func TestCancelHandledTwice(t *testing.T) {
+	for _, first := range []func(w *world){
+		func(w *world) {
+			must(w.T, w.Market.Hold(market.GmailUSA, true))
+			w.buy("2", "5")
+			w.list("orders_button_open")
+			w.tapLike("#23501")
+			w.tap("cancel_button_refund")
+		},
+		func(w *world) {
+			w.rent("1")
+			w.tap("cancel_button")
+		},
+	} {
+		inWorld(t, "en", func(w *world) {
+			w.withKey(annaKey)
+			first(w)
+			w.tap("cancel_button_sure")
+			cancelled := w.chat.Last()
+			must(w.T, w.chat.RepeatTap())
+			pass(5 * time.Second)
+			if last := w.chat.Last(); last.ID != cancelled.ID || last.Text != cancelled.Text || !strings.Contains(last.Text, "cancelled") {
+				w.T.Errorf("after %q Anna reads %q", cancelled.Text, last.Text)
+			}
+			w.wantCancels(1)
+		})
+	}
+}

@@ -32,6 +32,8 @@ const (
 
 const (
 	queryMessage        = 'Q' // PostgreSQL's protocol: Query
+	parseMessage        = 'P' // Parse
+	bindMessage         = 'B' // Bind
 	executeMessage      = 'E' // Execute
 	syncMessage         = 'S' // Sync
 	readyMessage        = 'Z' // ReadyForQuery
@@ -54,6 +56,7 @@ type Proxy struct {
 	outage   atomic.Bool // begins with the next cut
 	down     atomic.Bool
 	mute     atomic.Bool
+	watch    atomic.Pointer[watch]
 	listener net.Listener
 	running  sync.WaitGroup
 
@@ -114,6 +117,20 @@ func (p *Proxy) Up() { p.down.Store(false) }
 // sessions change with each transaction.
 func (p *Proxy) Mute(mute bool) { p.mute.Store(mute) }
 
+// watch is what Proxy.Watch was called with.
+type watch struct {
+	before func(commit string) (cut bool)
+	states []string
+}
+
+// Watch calls before for each commit of something that was written, with the tables and
+// those of the states that are written there ("commit orders:open,purchases:placed"), before
+// the server gets it. If it returns true the server does not get it, and the connection is
+// cut.
+func (p *Proxy) Watch(before func(commit string) (cut bool), states ...string) {
+	p.watch.Store(&watch{before, states})
+}
+
 // Cuts is how many connections were cut.
 func (p *Proxy) Cuts() int { return int(p.cuts.Load()) }
 
@@ -164,7 +181,8 @@ func (p *Proxy) accept(ctx context.Context) {
 type link struct {
 	proxy          *Proxy
 	client, server net.Conn
-	executes       int         // statements since the last Sync
+	executes       int // statements since the last Sync
+	writes         writes
 	committing     atomic.Bool // what the server answers is dropped
 }
 
@@ -183,6 +201,11 @@ func (l *link) forward() {
 		}
 		if typed == 0 && len(message) >= 8 && binary.BigEndian.Uint32(message[4:]) == cancelRequest {
 			return
+		}
+		if watch := l.proxy.watch.Load(); watch != nil && typed == 1 {
+			if commit := l.writes.read(message, watch.states); commit != "" && watch.before(commit) {
+				return
+			}
 		}
 		cut := CutNever
 		if typed == 1 && l.commits(message) {
@@ -219,6 +242,9 @@ func (l *link) answer() {
 		}
 		if message[0] == notificationMessage && l.proxy.mute.Load() {
 			continue
+		}
+		if message[0] == readyMessage {
+			l.writes.ready(message)
 		}
 		if _, err := l.client.Write(message); err != nil {
 			return

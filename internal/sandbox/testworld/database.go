@@ -197,3 +197,12 @@ func (w *World) Columns(table string) map[string][]string {
 	})
 	return columns
 }
+
+// CopyEmpty makes a database file after all migrations.
+func CopyEmpty(path string) error {
+	database, err := emptyDatabase()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, database, 0o600)
+}

@@ -22,6 +22,13 @@ import (
 
 func TestMain(m *testing.M) {
 	if url, ok := os.LookupEnv(envDatabase); ok {
+		if command := os.Getenv(envCommand); command != "" {
+			if err := runCommand(command, url); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
 		fmt.Fprintln(os.Stderr, runUntilKilled(url))
 		os.Exit(1)
 	}

@@ -30,8 +30,9 @@ const (
 	envDatabase = "HSTOCKBOT_TEST_DATABASE" // its URL; set only for that process
 	envMarket   = "HSTOCKBOT_TEST_MARKET"
 	envTelegram = "HSTOCKBOT_TEST_TELEGRAM"
-	envHook     = "HSTOCKBOT_TEST_HOOK"  // the webhook's URL, its address, and HTTP_ADDR, with spaces between
-	envPaced    = "HSTOCKBOT_TEST_PACED" // Telegram accepts the usual 30 messages a second
+	envHook     = "HSTOCKBOT_TEST_HOOK"     // the webhook's URL, its address, and HTTP_ADDR, with spaces between
+	envPaced    = "HSTOCKBOT_TEST_PACED"    // Telegram accepts the usual 30 messages a second
+	envAnnounce = "HSTOCKBOT_TEST_ANNOUNCE" // the commits on SQLite are announced
 )
 
 const (
@@ -49,6 +50,9 @@ const (
 
 // runUntilKilled is the process that is killed.
 func runUntilKilled(databaseURL string) error {
+	if os.Getenv(envAnnounce) != "" {
+		announceCommits()
+	}
 	cfg := testworld.BaseConfig(databaseURL)
 	cfg.TelegramAPIURL, cfg.HStockAPIURL = os.Getenv(envTelegram), os.Getenv(envMarket)
 	cfg.HStockRate, cfg.HStockAPIKey = 0, testworld.OperatorKey

@@ -1,0 +1,249 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hstockbot/internal/sandbox/pgtest"
+	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
+)
+
+// fileScenario is what an operator does while the process is killed.
+type fileScenario struct {
+	command string
+	keys    string // of the command
+	prepare func(t *testing.T, folder string)
+	check   func(t *testing.T, folder string, before contents) // after the command was repeated
+	after   func(t *testing.T, folder string, before contents) // right after the kill
+	must    []string
+}
+
+// TestKilledWhileWritingFiles kills backups, rotations and migrations before each call that
+// changes a file. Repeating the command finishes what it has begun.
+func TestKilledWhileWritingFiles(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	everywhere := os.Getenv(envMatrix) != ""
+	for _, s := range []fileScenario{dailyBackup(), namedBackup(), rotation(), migration()} {
+		t.Run(s.command, func(t *testing.T) { s.killEverywhere(t, everywhere) })
+	}
+}
+
+func (s fileScenario) killEverywhere(t *testing.T, everywhere bool) {
+	began := time.Now()
+	template := t.TempDir()
+	s.prepare(t, template)
+	var before contents
+	if s.command != "migrate" { // values of that version are sealed in another way
+		before, _ = contentsOf(t, "sqlite:"+filepath.Join(template, "bot.db"), s.keys)
+	}
+	var points []string
+	t.Run("not killed", func(t *testing.T) { points, _ = s.run(t, template, before, "") })
+	all := len(points)
+	if points = ends(points); !everywhere {
+		points = firstOf(points, s.must)
+	}
+	var mu sync.Mutex
+	var killed []string
+	work := make(chan string)
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for point := range work {
+				t.Run(point, func(t *testing.T) {
+					if _, at := s.run(t, template, before, point); at != "" {
+						mu.Lock()
+						killed = append(killed, at)
+						mu.Unlock()
+					}
+				})
+			}
+		})
+	}
+	for _, point := range points {
+		work <- point
+	}
+	close(work)
+	workers.Wait()
+	for _, must := range s.must {
+		if !slices.ContainsFunc(killed, func(point string) bool { return strings.Contains(point, must) }) {
+			t.Errorf("the process was never killed at %q; it was at\n%s", must, strings.Join(killed, "\n"))
+		}
+	}
+	t.Logf("%d events, %d of them differ, %d kills, %d not reached; %s", all, len(points), len(killed), len(points)-len(killed), time.Since(began).Round(time.Second))
+}
+
+// ends returns the first and the last of events in a row that have the same name.
+func ends(events []string) (ends []string) {
+	name := func(i int) string { return events[i][:strings.LastIndex(events[i], " ")] }
+	for i := range events {
+		if i == 0 || i == len(events)-1 || name(i) != name(i-1) || name(i) != name(i+1) {
+			ends = append(ends, events[i])
+		}
+	}
+	return ends
+}
+
+// run carries the command out in a copy of a folder, kills it at an event, and repeats it.
+func (s fileScenario) run(t *testing.T, template string, before contents, at string) (happened []string, killed string) {
+	t.Helper()
+	folder := t.TempDir()
+	testworld.Must(t, os.CopyFS(folder, os.DirFS(template)))
+	e := &events{}
+	e.arm(at)
+	env := append(os.Environ(), envDatabase+"=sqlite:"+filepath.Join(folder, "bot.db"), envCommand+"="+s.command, envKeys+"="+s.keys)
+	trace(t, env, folder, e)
+	if happened, killed = e.disarm(); killed != "" {
+		if s.after != nil {
+			s.after(t, folder, before)
+		}
+		trace(t, env, folder, &events{})
+	}
+	s.check(t, folder, before)
+	if t.Failed() {
+		left, _ := filepath.Glob(filepath.Join(folder, "*"))
+		t.Logf("killed at %q after\n%s\nthe folder has %q", killed, strings.Join(happened, "\n"), left)
+	}
+	return happened, killed
+}
+
+// shop makes a database with some people and their keys.
+func shop(t *testing.T, folder string) {
+	t.Helper()
+	testworld.Must(t, openWith(t, "sqlite:"+filepath.Join(folder, "bot.db"), testworld.SecretKey, func(db *storage.DB) {
+		for id := range int64(40) {
+			_, _, err := db.TouchUser(t.Context(), id+1, "Ann", "en", true)
+			testworld.Must(t, err)
+			_, err = db.SaveKey(t.Context(), id+1, "key-of-ann")
+			testworld.Must(t, err)
+		}
+	}))
+}
+
+// finished returns the finished backups in a folder, each of which holds all rows.
+func finished(t *testing.T, pattern string, before contents) (names []string) {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	testworld.Must(t, err)
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(filepath.Base(name), ".part") })
+	for _, name := range names {
+		copied, _ := contentsOf(t, "sqlite:"+name, testworld.SecretKey)
+		same(t, "backup", before, copied)
+	}
+	return names
+}
+
+// namedBackup is the command backup. What was cut off has another name than a backup.
+func namedBackup() fileScenario {
+	to := func(folder string) string { return filepath.Join(folder, backupFile) }
+	return fileScenario{
+		command: "backup", keys: testworld.SecretKey, prepare: shop,
+		after: func(t *testing.T, folder string, before contents) {
+			t.Helper()
+			if len(finished(t, to(folder), before)) > 0 { // it refuses to overwrite it
+				testworld.Must(t, os.Remove(to(folder)))
+			}
+		},
+		check: func(t *testing.T, folder string, before contents) {
+			t.Helper()
+			if len(finished(t, to(folder), before)) != 1 {
+				t.Error("there is no backup")
+			}
+		},
+		must: []string{"write " + backupFile, "sync " + backupFile, "link", "unlink"},
+	}
+}
+
+// dailyBackup is the daily backup, which removes what was cut off.
+func dailyBackup() fileScenario {
+	pattern := func(folder string) string { return filepath.Join(folder, "daily", "*") }
+	return fileScenario{
+		command: "daily", keys: testworld.SecretKey, prepare: shop,
+		after: func(t *testing.T, folder string, before contents) {
+			t.Helper()
+			finished(t, pattern(folder), before)
+			cutOff, err := filepath.Glob(pattern(folder))
+			testworld.Must(t, err)
+			for _, name := range cutOff { // one of today may still be written
+				testworld.Must(t, os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
+			}
+		},
+		check: func(t *testing.T, folder string, before contents) {
+			t.Helper()
+			if len(finished(t, pattern(folder), before)) == 0 {
+				t.Error("there is no backup")
+			}
+			if left, _ := filepath.Glob(pattern(folder) + ".part*"); len(left) > 0 {
+				t.Errorf("garbage is left: %q", left)
+			}
+		},
+		must: []string{"mkdir", "write bot.db", "sync bot.db", "link", "unlink"},
+	}
+}
+
+// rotation gives the database a new key.
+func rotation() fileScenario {
+	both := newestKey + "," + testworld.SecretKey
+	compare := func(t *testing.T, folder, keys string, before contents) {
+		t.Helper()
+		now, _ := contentsOf(t, "sqlite:"+filepath.Join(folder, "bot.db"), keys)
+		same(t, "rotate", before, now.without(func(table string, r row) bool {
+			return table == "settings" && strings.HasPrefix(fmt.Sprint(r["name"]), "rotated_to_")
+		}))
+	}
+	return fileScenario{
+		command: "rotate", keys: both, prepare: shop,
+		after: func(t *testing.T, folder string, before contents) { t.Helper(); compare(t, folder, both, before) },
+		check: func(t *testing.T, folder string, before contents) { t.Helper(); compare(t, folder, newestKey, before) },
+		must:  []string{"write bot.db-wal", "sync bot.db-wal", "write bot.db ", "sync bot.db "},
+	}
+}
+
+// migration starts with a database of schema version 9.
+func migration() fileScenario {
+	version9 := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))
+	opens := func(t *testing.T, folder string) {
+		t.Helper()
+		testworld.Must(t, openWith(t, "sqlite:"+filepath.Join(folder, "bot.db"), version9, func(*storage.DB) {}))
+	}
+	var want contents
+	return fileScenario{
+		command: "migrate", keys: version9,
+		prepare: func(t *testing.T, folder string) {
+			t.Helper()
+			old := read(t, filepath.Join("..", "..", "storage", "testdata", "version9.sqlite"))
+			migrated := t.TempDir()
+			for _, folder := range []string{folder, migrated} {
+				testworld.Must(t, os.WriteFile(filepath.Join(folder, "bot.db"), []byte(old), 0o600))
+			}
+			opens(t, migrated)
+			want, _ = contentsOf(t, "sqlite:"+filepath.Join(migrated, "bot.db"), version9)
+		},
+		check: func(t *testing.T, folder string, _ contents) {
+			t.Helper()
+			now, _ := contentsOf(t, "sqlite:"+filepath.Join(folder, "bot.db"), version9)
+			same(t, "migrate", want, now)
+			copies, err := filepath.Glob(filepath.Join(folder, "bot.db.before-*.bak"))
+			testworld.Must(t, err)
+			if len(copies) == 0 {
+				t.Error("there is no backup from before")
+			}
+			for _, name := range copies {
+				restored := t.TempDir()
+				testworld.Must(t, os.WriteFile(filepath.Join(restored, "bot.db"), []byte(read(t, name)), 0o600))
+				opens(t, restored)
+				copied, _ := contentsOf(t, "sqlite:"+filepath.Join(restored, "bot.db"), version9)
+				same(t, "backup", want, copied)
+			}
+		},
+		must: []string{"write bot.db.before-", "link", "unlink", "write bot.db-wal", "sync bot.db-wal"},
+	}
+}

@@ -54,7 +54,8 @@ type BackupResult struct {
 // busy it is, and only of what is in its tables. The online backup of SQLite copies pages:
 // it begins again with each write of another process, and takes along what deleted rows
 // have left in them. It is written to a temporary file (0600) beside the new one, checked,
-// synced and linked into place. A process that is killed may leave *.part, and *.part-journal.
+// synced and linked into place. A process that is killed may leave *.part, and *.part-journal,
+// until the next backup of that name.
 func Backup(ctx context.Context, o BackupOptions, to string) (result BackupResult, err error) {
 	if err := checkTarget(o.Path, to); err != nil {
 		return BackupResult{}, err
@@ -104,6 +105,7 @@ func (o BackupOptions) makePart(ctx context.Context, name string) (part string, 
 	if _, err := StatFile(o.Path); err != nil {
 		return "", BackupResult{}, fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	removeUnfinished(name + ".")
 	part, err = createPart(name)
 	if err != nil {
 		return "", BackupResult{}, fmt.Errorf("storage: writing the backup: %w", withoutPath(err))
@@ -428,13 +430,23 @@ func tidyBackups(prefix string, keep int) {
 	if err != nil {
 		return
 	}
-	unfinished, _ := filesWith(prefix, partSuffix) // no error: it was read just now
-	unfinished = slices.DeleteFunc(unfinished, func(name string) bool {
-		info, err := os.Stat(name)
-		return err != nil || time.Since(info.ModTime()) < unfinishedAfter
-	})
-	for _, name := range append(unfinished, kept[:max(0, len(kept)-keep)]...) {
+	for _, name := range kept[:max(0, len(kept)-keep)] {
 		removeDatabase(name)
+	}
+	removeUnfinished(prefix)
+}
+
+// removeUnfinished removes the files with this prefix whose writing was cut off. What can't
+// be removed stays.
+func removeUnfinished(prefix string) {
+	unfinished, err := filesWith(prefix, partSuffix)
+	if err != nil {
+		return
+	}
+	for _, name := range unfinished {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) >= unfinishedAfter {
+			removeDatabase(name)
+		}
 	}
 }
 

@@ -522,3 +522,36 @@ func TestDailyBackups(t *testing.T) {
 		t.Errorf("beside one of the future: %v, %v", again, err)
 	}
 }
+
+// A copy of the whole database that was cut off is not kept until the next migration: the
+// next start, and the next backup of that name, remove it.
+func TestUnfinishedCopiesAreRemoved(t *testing.T) {
+	pgtest.SQLiteOnly(t)
+	path := filepath.Join(t.TempDir(), "bot.db")
+	openAt(t, path, testKeys(t, 1))
+	cutOff := func(name string, age time.Duration) string {
+		name += ".1.part"
+		for _, name := range []string{name, name + "-journal"} {
+			if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Chtimes(name, time.Time{}, time.Now().Add(-age))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return filepath.Base(name)
+	}
+	to := filepath.Join(t.TempDir(), "copy")
+	old := []string{cutOff(path+".before-00039-20260101T000000.bak", unfinishedAfter), cutOff(path+".backup", unfinishedAfter), cutOff(to, unfinishedAfter)}
+	young := cutOff(path+".before-00039-20260102T000000.bak", 0) // may still be written
+	openAt(t, path, testKeys(t, 1))
+	if _, err := Backup(t.Context(), BackupOptions{Path: path, Keys: testKeys(t, 1)}, to); err != nil {
+		t.Fatal(err)
+	}
+	found := append(files(t, filepath.Dir(path)), files(t, filepath.Dir(to))...)
+	for _, name := range old {
+		if slices.Contains(found, name) || slices.Contains(found, name+"-journal") {
+			t.Errorf("%s is left", name)
+		}
+	}
+	if !slices.Contains(found, young) {
+		t.Errorf("%s was removed", young)
+	}
+}

@@ -69,6 +69,7 @@ func (db *DB) openSQLite(ctx context.Context, path string, backup bool) (err err
 	}
 	on := sqliteSchema
 	if backup {
+		removeUnfinished(realPath(path) + ".") // of a start or a backup that was killed
 		on.before = func(version int64) error { return backupBeforeMigration(ctx, path, db.keys, version) }
 	}
 	if err := migrate(ctx, db.writer, on); err != nil {

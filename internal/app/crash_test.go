@@ -33,6 +33,7 @@ const (
 	envHook     = "HSTOCKBOT_TEST_HOOK"     // the webhook's URL, its address, and HTTP_ADDR, with spaces between
 	envPaced    = "HSTOCKBOT_TEST_PACED"    // Telegram accepts the usual 30 messages a second
 	envAnnounce = "HSTOCKBOT_TEST_ANNOUNCE" // the commits on SQLite are announced
+	envAdmin    = "HSTOCKBOT_TEST_ADMIN"    // the first person is an admin
 )
 
 const (
@@ -50,10 +51,13 @@ const (
 
 // runUntilKilled is the process that is killed.
 func runUntilKilled(databaseURL string) error {
+	cfg := testworld.BaseConfig(databaseURL)
 	if os.Getenv(envAnnounce) != "" {
 		announceCommits()
 	}
-	cfg := testworld.BaseConfig(databaseURL)
+	if os.Getenv(envAdmin) != "" {
+		cfg.AdminIDs = []int64{1} // Ann
+	}
 	cfg.TelegramAPIURL, cfg.HStockAPIURL = os.Getenv(envTelegram), os.Getenv(envMarket)
 	cfg.HStockRate, cfg.HStockAPIKey = 0, testworld.OperatorKey
 	if os.Getenv(envPaced) != "" {

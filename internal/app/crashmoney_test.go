@@ -18,7 +18,7 @@ const (
 
 // scenarios are what people do while the program is killed.
 func scenarios() []scenario {
-	return []scenario{purchase(), rental(), delivery(), file(), code(), cancel(), cancelOrder(), swap(), basket()}
+	return []scenario{purchase(), rental(), delivery(), file(), code(), cancel(), cancelOrder(), swap(), basket(), keyChange(), inOrder(), broadcast()}
 }
 
 func giveKey(w *matrixWorld) { testworld.Must(w.t, w.ann.giveKey(w.deadline)) }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,17 +27,21 @@ type fileScenario struct {
 }
 
 // TestKilledWhileWritingFiles kills backups, rotations and migrations before each call that
-// changes a file. Repeating the command finishes what it has begun.
+// changes a file, or, without envMatrix, a few of them. Repeating the command finishes what
+// it has begun.
 func TestKilledWhileWritingFiles(t *testing.T) {
 	pgtest.SQLiteOnly(t)
 	everywhere := os.Getenv(envMatrix) != ""
-	for _, s := range []fileScenario{dailyBackup(), namedBackup(), rotation(), migration()} {
+	scenarios := []fileScenario{namedBackup(), rotation()}
+	if everywhere {
+		scenarios = append(scenarios, dailyBackup(), migration())
+	}
+	for _, s := range scenarios {
 		t.Run(s.command, func(t *testing.T) { s.killEverywhere(t, everywhere) })
 	}
 }
 
 func (s fileScenario) killEverywhere(t *testing.T, everywhere bool) {
-	began := time.Now()
 	template := t.TempDir()
 	s.prepare(t, template)
 	var before contents
@@ -47,38 +50,13 @@ func (s fileScenario) killEverywhere(t *testing.T, everywhere bool) {
 	}
 	var points []string
 	t.Run("not killed", func(t *testing.T) { points, _ = s.run(t, template, before, "") })
-	all := len(points)
 	if points = ends(points); !everywhere {
 		points = firstOf(points, s.must)
 	}
-	var mu sync.Mutex
-	var killed []string
-	work := make(chan string)
-	var workers sync.WaitGroup
-	for range 2 {
-		workers.Go(func() {
-			for point := range work {
-				t.Run(point, func(t *testing.T) {
-					if _, at := s.run(t, template, before, point); at != "" {
-						mu.Lock()
-						killed = append(killed, at)
-						mu.Unlock()
-					}
-				})
-			}
-		})
-	}
-	for _, point := range points {
-		work <- point
-	}
-	close(work)
-	workers.Wait()
-	for _, must := range s.must {
-		if !slices.ContainsFunc(killed, func(point string) bool { return strings.Contains(point, must) }) {
-			t.Errorf("the process was never killed at %q; it was at\n%s", must, strings.Join(killed, "\n"))
-		}
-	}
-	t.Logf("%d events, %d of them differ, %d kills, %d not reached; %s", all, len(points), len(killed), len(points)-len(killed), time.Since(began).Round(time.Second))
+	killAll(t, points, s.must, 2, func(t *testing.T, point string) string {
+		_, killed := s.run(t, template, before, point)
+		return killed
+	})
 }
 
 // ends returns the first and the last of events in a row that have the same name.
@@ -229,20 +207,27 @@ func migration() fileScenario {
 		},
 		check: func(t *testing.T, folder string, _ contents) {
 			t.Helper()
+			unfinished, err := filepath.Glob(filepath.Join(folder, "*.part"))
+			testworld.Must(t, err)
+			for _, name := range unfinished {
+				testworld.Must(t, os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
+			}
+			opens(t, folder)
+			if left, _ := filepath.Glob(filepath.Join(folder, "*.part*")); len(left) > 0 {
+				t.Errorf("garbage is left: %q", left)
+			}
 			now, _ := contentsOf(t, "sqlite:"+filepath.Join(folder, "bot.db"), version9)
 			same(t, "migrate", want, now)
 			copies, err := filepath.Glob(filepath.Join(folder, "bot.db.before-*.bak"))
 			testworld.Must(t, err)
 			if len(copies) == 0 {
-				t.Error("there is no backup from before")
+				t.Fatal("there is no backup from before")
 			}
-			for _, name := range copies {
-				restored := t.TempDir()
-				testworld.Must(t, os.WriteFile(filepath.Join(restored, "bot.db"), []byte(read(t, name)), 0o600))
-				opens(t, restored)
-				copied, _ := contentsOf(t, "sqlite:"+filepath.Join(restored, "bot.db"), version9)
-				same(t, "backup", want, copied)
-			}
+			restored := t.TempDir()
+			testworld.Must(t, os.WriteFile(filepath.Join(restored, "bot.db"), []byte(read(t, copies[0])), 0o600))
+			opens(t, restored)
+			copied, _ := contentsOf(t, "sqlite:"+filepath.Join(restored, "bot.db"), version9)
+			same(t, "backup", want, copied)
 		},
 		must: []string{"write bot.db.before-", "link", "unlink", "write bot.db-wal", "sync bot.db-wal"},
 	}

@@ -88,7 +88,7 @@ type crashWorld struct {
 	env                    []string
 	marketURL, telegramURL string
 	process                *exec.Cmd
-	present                *httptest.Server // the Telegram of the present process
+	present                *httptest.Server // the Telegram of the present process, if it has one of its own
 	log                    testworld.Log    // of the present process, or of a builtWorld's all
 	people, askers         []*buyer
 	questions              []question
@@ -164,7 +164,9 @@ func (c *crashWorld) kill() {
 // out afterwards.
 func (c *crashWorld) ended(killed bool) {
 	c.process = nil
-	c.present.Close()
+	if c.present != nil {
+		c.present.Close()
+	}
 	c.notePause(killed)
 }
 

@@ -20,10 +20,6 @@ import (
 	"hstockbot/internal/sandbox/testworld"
 )
 
-// envMatrix makes TestKilledEverywhere kill at all events of all scenarios (make torture);
-// else it kills at some events of a purchase.
-const envMatrix = "HSTOCKBOT_TEST_MATRIX"
-
 // matrixWorkers is how many programs are killed at the same time. On PostgreSQL a program
 // waits until the one before counts as dead.
 func matrixWorkers() int {

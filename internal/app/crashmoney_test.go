@@ -21,7 +21,7 @@ func scenarios() []scenario {
 	return []scenario{purchase(), rental(), delivery(), file(), code(), cancel(), cancelOrder(), swap(), basket(), keyChange(), inOrder(), broadcast()}
 }
 
-func giveKey(w *matrixWorld) { testworld.Must(w.t, w.ann.giveKey(w.deadline)) }
+func giveKey(w *matrixWorld) { testworld.Must(w.t, w.ann.giveKey(w.deadline, w.ann.key)) }
 
 // accounts asks for accounts until the card with ✅ Confirm.
 func (w *matrixWorld) accounts(quantity string) (card telegram.Message) {

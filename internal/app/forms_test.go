@@ -13,6 +13,7 @@ const (
 	envPurchases = "HSTOCKBOT_TEST_PURCHASES" // that a failover has to survive
 	envStops     = "HSTOCKBOT_TEST_STOPS"     // how often to stop with SIGTERM
 	envFrozen    = "HSTOCKBOT_TEST_FROZEN"    // for how long to stop with SIGSTOP
+	envMatrix    = "HSTOCKBOT_TEST_MATRIX"    // all, or the scenario in which to kill at every event
 	envClock     = "HSTOCKBOT_TEST_CLOCK"     // how often to set the wall clock
 	envSoak      = "HSTOCKBOT_TEST_SOAK"      // how long to watch what the program uses
 )

@@ -118,7 +118,7 @@ type CancelOutcome struct {
 func (s *Service) Cancel(ctx context.Context, userID, orderID int64) (CancelOutcome, error) {
 	order, key, err := s.cancellable(ctx, userID, orderID, cancelUnsent)
 	if err != nil {
-		return CancelOutcome{}, err
+		return CancelOutcome{Order: order}, err
 	}
 	outcomes, err := s.cancelBatch(ctx, userID, key, []storage.Order{order})
 	if len(outcomes) == 0 {

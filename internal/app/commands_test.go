@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -44,7 +45,10 @@ func runCommand(command, databaseURL string) error {
 		return err
 	}
 	if command == "daily" {
-		err = db.BackupDaily(ctx, filepath.Join(folder, "daily"))
+		err = storage.ErrExists
+		for errors.Is(err, storage.ErrExists) { // until the second of the one before is over
+			err = db.BackupDaily(ctx, filepath.Join(folder, "daily"))
+		}
 	}
 	return err
 }

@@ -52,8 +52,7 @@ type matrixWorld struct {
 	deadline context.Context
 	scenario scenario
 
-	starting sync.Mutex
-	awaiting sync.WaitGroup
+	awaiting sync.WaitGroup // awaitCommits
 }
 
 func newMatrixWorld(t *testing.T, s scenario) *matrixWorld {
@@ -96,19 +95,13 @@ func newMatrixWorld(t *testing.T, s scenario) *matrixWorld {
 	return w
 }
 
-// begin starts the program.
+// begin starts the program, whose commits on SQLite are events.
 func (w *matrixWorld) begin() {
-	w.starting.Lock()
-	defer w.starting.Unlock()
-	w.launch(exec.CommandContext(context.Background(), os.Args[0]))
-}
-
-// launch starts a process whose commits are events.
-func (w *matrixWorld) launch(process *exec.Cmd) {
 	commits, announced, err := os.Pipe()
 	testworld.Must(w.t, err)
 	may, allowed, err := os.Pipe()
 	testworld.Must(w.t, err)
+	process := exec.CommandContext(context.Background(), os.Args[0])
 	process.Env, process.Stderr = w.env, &w.log
 	process.ExtraFiles = []*os.File{announced, may} // fdCommits and fdMay
 	testworld.Must(w.t, process.Start())

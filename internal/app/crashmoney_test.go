@@ -180,7 +180,7 @@ func swap() scenario {
 		},
 		check: (*matrixWorld).cancelled,
 		must: []string{
-			"swaps:cancelling", "call cancel ", "answer cancel ", "orders:cancelled", "swaps:ending", "purchases:claimed", "purchases:sending",
+			"swaps:cancelling", "call cancel ", "answer cancel ", "swaps:ending", "purchases:claimed", "purchases:sending",
 			"call add_sms ", "answer add_sms ", "purchases:placed",
 		},
 	}

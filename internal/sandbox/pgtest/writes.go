@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -70,7 +71,10 @@ func firstState(parameters []byte, states []string) string {
 		if len(parameters) < 4 {
 			break
 		}
-		length := max(int(int32(binary.BigEndian.Uint32(parameters))), 0) // -1 is NULL
+		length := int(binary.BigEndian.Uint32(parameters))
+		if length == math.MaxUint32 { // NULL
+			length = 0
+		}
 		if len(parameters) < 4+length {
 			break
 		}

@@ -15,11 +15,22 @@ import (
 // when the purchase was sent.
 func TestWhatChangesABalance(t *testing.T) {
 	const (
-		old    = `UPDATE purchases SET sent_at = 1, created_at = 1, state = 'placed', balance = '71.5', currency = 'USD', rate = '25'; UPDATE orders SET closed_at = 0, cancel_sent_at = 0, expires_at = 0, currency = 'USD', charge = '25'; `
+		old    = `UPDATE purchases SET sent_at = 1, created_at = 1, state = 'placed', balance = '71.5', currency = 'USD', rate = '25'; UPDATE orders SET kind = 'sms', state = 'delivered', closed_at = 0, cancel_sent_at = 0, expires_at = 0, currency = 'USD', charge = '25'; `
 		phone  = old + `UPDATE orders SET state = 'expired', `
 		cancel = old + `UPDATE orders SET state = 'delivered', cancel_sent_at = 1, `
 		refund = old + `UPDATE orders SET state = 'refunded', `
 	)
+	type world struct {
+		db    *DB
+		key   Key // of the purchase
+		order Order
+	}
+	worlds := map[bool]world{}
+	for other, user := range map[bool]int64{false: 7, true: 8} {
+		db := openWithUsers(t, 7, 8)
+		keys := map[int64]Key{7: saveKey(t, db, 7, "first-secret"), 8: saveKey(t, db, 8, "another")}
+		worlds[other] = world{db, keys[7], rented(t, db, user, keys[user], 501)[0]}
+	}
 	for name, test := range map[string]struct {
 		other  bool // another person's key, which shows the same balance
 		change string
@@ -49,27 +60,25 @@ func TestWhatChangesABalance(t *testing.T) {
 		"of another, in another currency":  {true, refund + `closed_at = SINCE, currency = 'EUR'`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db := openWithUsers(t, 7, 8)
-			keys := map[bool]Key{false: saveKey(t, db, 7, "first-secret"), true: saveKey(t, db, 8, "another")}
-			order := rented(t, db, keys[test.other].UserID, keys[test.other], 501)[0]
+			w := worlds[test.other]
 			since := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 			for change := range strings.SplitSeq(strings.ReplaceAll(test.change, "SINCE", strconv.FormatInt(toMillis(since), 10)), ";") {
 				if strings.TrimSpace(change) == "" {
 					continue
 				}
-				if _, err := db.transition(t.Context(), "change", change); err != nil {
+				if _, err := w.db.transition(t.Context(), "change", change); err != nil {
 					t.Fatal(err)
 				}
 			}
 			p := Purchase{
-				ID: 1, UserID: 7, KeyFingerprint: keys[false].Fingerprint, Currency: "USD", Balance: decimal.RequireFromString("71.50"),
+				ID: 1, UserID: 7, KeyFingerprint: w.key.Fingerprint, Currency: "USD", Balance: decimal.RequireFromString("71.50"),
 				Rate: decimal.RequireFromString("2.5"), Quantity: 10, RatePer: 1,
 			}
-			if got, err := db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got != test.want {
+			if got, err := w.db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got != test.want {
 				t.Errorf("changed is %v, want %v: %v", got, test.want, err)
 			}
-			if p.ID = order.PurchaseID; name == "unknown" {
-				if got, err := db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got {
+			if p.ID = w.order.PurchaseID; name == "unknown" {
+				if got, err := w.db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got {
 					t.Errorf("by itself it has changed: %v", err)
 				}
 			}

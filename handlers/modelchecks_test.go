@@ -1,0 +1,413 @@
+package handlers_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
+)
+
+// order is one of the marketplace's, of goods or of a phone.
+type order struct {
+	number   int64
+	owner    *shopper
+	what     string
+	key      string
+	phone    string
+	charge   decimal.Decimal
+	refunded decimal.Decimal
+	goods    []string // accounts or codes
+	at       time.Time
+}
+
+func (o order) String() string { return fmt.Sprintf("#%d (%s)", o.number, o.what) }
+
+// bought are all orders that the marketplace has.
+func (m *model) bought() (all []order) {
+	for _, o := range m.w.Market.Orders() {
+		all = append(all, order{o.Number, m.owner(o.Link), o.Link, o.Key, "", o.Charge, o.Refunded, o.Accounts, o.CreatedAt})
+	}
+	for _, o := range m.w.Market.Numbers() {
+		var codes []string
+		for _, sms := range o.Received {
+			codes = append(codes, sms.Code)
+		}
+		all = append(all, order{o.Number, m.owner(o.Project), o.Project, o.Key, o.Phone, o.Charge, o.Refunded, codes, o.CreatedAt})
+	}
+	return all
+}
+
+// owner is who wants something: links have their name, and apps are theirs alone.
+func (m *model) owner(what string) *shopper {
+	for _, p := range m.people {
+		if what == p.app || strings.Contains(what, strings.ToLower(p.name)) {
+			return p
+		}
+	}
+	m.w.T.Fatalf("nobody wants %q", what)
+	return nil
+}
+
+// buys are the requests to buy that a living program has sent.
+func (m *model) buys() []market.Call {
+	return slices.DeleteFunc(m.w.Market.Calls(), func(c market.Call) bool {
+		return c.Action != "add" && c.Action != "add_sms" || slices.ContainsFunc(m.zombies, func(z [2]int64) bool { return z[0] < c.Number && c.Number <= z[1] })
+	})
+}
+
+// lastCall is the number of the last call of the marketplace.
+func (m *model) lastCall() (number int64) {
+	for _, c := range m.w.Market.CallsAfter(m.calls) {
+		number = c.Number
+	}
+	return max(number, m.calls)
+}
+
+func whatOf(c market.Call) string {
+	if c.Action == "add_sms" {
+		return apps[c.Fields.Get("project_id")]
+	}
+	return c.Fields.Get("link")
+}
+
+// clarity is what an answer says about a purchase.
+type clarity int
+
+const (
+	answered clarity = iota
+	unclear
+	either // the balance decides, or the program ended meanwhile
+)
+
+var documented = regexp.MustCompile(`"(Insufficient balance|Service not found)"`)
+
+func (m *model) clarity(c market.Call) clarity {
+	refused := strings.Contains(string(c.Answer), `"error"`)
+	switch {
+	case slices.ContainsFunc(m.ends, func(end time.Time) bool { return end.Sub(c.At).Abs() < time.Minute }):
+		return either
+	case c.Fault == market.Slow && c.Status == 0: // the bot has given up
+		return unclear
+	case refused && (c.Fault == "" || c.Fault == market.Slow || c.Fault == market.Refuse):
+		if documented.Match(c.Answer) {
+			return answered
+		}
+		return either
+	case c.Fault == "" || c.Fault == market.Slow:
+		return answered
+	default:
+		return unclear
+	}
+}
+
+// notes tell what the marketplace was asked to do since the last ones.
+func (m *model) notes() string {
+	var notes strings.Builder
+	for _, c := range m.w.Market.CallsAfter(m.calls) {
+		m.calls = c.Number
+		what := whatOf(c)
+		switch {
+		case c.Action == "cancel":
+			what = "#" + c.Fields.Get("orders")
+		case c.Action != "add" && c.Action != "add_sms":
+			continue
+		}
+		came := string(c.Answer)
+		if c.Fault != "" {
+			came = strings.TrimSpace(fmt.Sprintf("%s %s", c.Fault, documented.FindString(came)))
+		}
+		fmt.Fprintf(&notes, " → %s %s: %s", c.Action, what, came)
+	}
+	return notes.String()
+}
+
+// checkAlways is what holds at any moment.
+func (m *model) checkAlways() {
+	sent := map[string]int{}
+	for _, c := range m.buys() {
+		sent[whatOf(c)]++
+	}
+	for what, times := range sent {
+		p := m.owner(what)
+		confirms := len(p.confirmed(what))
+		m.expect(times <= confirms, "%s has confirmed %s %d times, and %d requests to buy it were sent", p.name, what, confirms, times)
+	}
+	house := map[*shopper]decimal.Decimal{}
+	for _, o := range m.bought() {
+		var most decimal.Decimal
+		var keys []string
+		for _, c := range o.owner.confirmed(o.what) {
+			most = decimal.Max(most, c.lines[o.what].each(o.phone != ""))
+			keys = append(keys, c.key)
+		}
+		cost := o.owner.shown(o.charge)
+		m.expect(cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
+		m.expect(slices.Contains(keys, o.key), "%s is paid with the key …%s, which %s's cards were not about", o, o.key[len(o.key)-9:], o.owner.name)
+		if o.owner.house() && !o.owner.granted.IsZero() && !o.at.Before(o.owner.granted) {
+			house[o.owner] = house[o.owner].Add(o.owner.shown(o.charge.Sub(o.refunded)))
+		}
+	}
+	for p, taken := range house {
+		m.expect(taken.LessThanOrEqual(p.allowance), "%s has bought for $%s, and was never allowed more than $%s", p.name, taken, p.allowance)
+	}
+}
+
+// confirmed are the confirmed cards that have bought something, or may have.
+func (p *shopper) confirmed(what string) (cards []*card) {
+	for _, c := range p.cards {
+		if _, ok := c.lines[what]; ok && !c.confirmed.IsZero() {
+			cards = append(cards, c)
+		}
+	}
+	return cards
+}
+
+// settle lifts all faults, and lets everything end.
+func (m *model) settle() {
+	m.mu.Lock()
+	m.dieAt = ""
+	m.mu.Unlock()
+	m.down = 0
+	m.w.Market.ClearFaults()
+	m.w.Telegram.ClearFaults()
+	for _, d := range []time.Duration{time.Minute, 6 * time.Minute, 25 * time.Minute} {
+		pass(d)
+		m.observe()
+	}
+	for _, o := range m.w.Market.Orders() {
+		if o.Open {
+			must(m.w.T, m.w.Market.Finish(o.Number))
+		}
+	}
+	pass(12 * time.Minute)
+	m.observe()
+	if notes := m.notes(); notes != "" {
+		m.say(time.Now(), "Everything works again, and an hour passes."+notes)
+	}
+}
+
+// checkEnd is what holds when everything has ended.
+func (m *model) checkEnd() {
+	m.checkAlways()
+	for _, p := range m.people {
+		m.checkCards(p)
+		m.checkOutcomes(p)
+	}
+	for _, o := range m.bought() {
+		m.checkDelivery(o)
+	}
+	for _, p := range m.people {
+		m.checkOrders(p)
+		m.checkAllowance(p)
+		m.checkBalance(p)
+	}
+	for key, start := range m.start {
+		for _, o := range m.bought() {
+			if o.key == key {
+				start = start.Sub(o.charge).Add(o.refunded)
+			}
+		}
+		now := m.w.Market.Balance(key)
+		m.expect(now.Equal(start), "the account …%s should have $%s, and has $%s", key[len(key)-9:], start, now)
+	}
+}
+
+var progress = []string{"Placing your order", "Buying your basket", "Giving this number back", "waiting for its turn", "⏳ Cancelling"}
+
+// checkCards: each confirm was answered, and progress is never the last word.
+func (m *model) checkCards(p *shopper) {
+	messages := p.Messages()
+	for _, message := range messages {
+		for _, words := range progress {
+			m.expect(!message.FromBot || !strings.Contains(message.Text, words), "the last word of message %d to %s is %q", message.ID, p.name, words)
+		}
+	}
+	for _, c := range p.cards {
+		if c.confirmed.IsZero() {
+			continue
+		}
+		now, _ := p.Message(c.message)
+		told := now.Deleted || now.Text != c.text || slices.ContainsFunc(messages, func(message telegram.Message) bool {
+			return message.FromBot && !message.Date.Before(c.confirmed)
+		})
+		for _, answer := range p.Answers() {
+			told = told || answer.Text != ""
+		}
+		m.expect(told, "%s was told nothing after confirming %s", p.name, c)
+	}
+}
+
+// checkOutcomes: that an outcome is unknown is told if and only if the answer was not clear.
+func (m *model) checkOutcomes(p *shopper) {
+	missing, may := "", len(m.ends) > 0
+	for _, c := range m.buys() {
+		if m.owner(whatOf(c)) != p {
+			continue
+		}
+		switch m.clarity(c) {
+		case unclear:
+			may = true
+			if c.At.After(p.forgotten) {
+				missing = whatOf(c)
+			}
+		case either:
+			may = true
+		}
+	}
+	m.expect(missing == "" || p.unresolved, "the answer to %s was not clear, and %s was not told so", missing, p.name)
+	m.expect(may || !p.unresolved, "all answers to %s were clear, and the chat says that one was not", p.name)
+}
+
+// knows reports whether the person was told of an order.
+func (m *model) knows(p *shopper, o order) bool {
+	return p.told[fmt.Sprint("#", o.number)] || o.phone != "" && p.told[o.phone]
+}
+
+// doubtful reports whether the outcome of the purchase of an order may have been unknown.
+func (m *model) doubtful(o order) bool {
+	return slices.ContainsFunc(m.buys(), func(c market.Call) bool {
+		return whatOf(c) == o.what && m.clarity(c) != answered && c.At.Sub(o.at).Abs() < time.Minute
+	})
+}
+
+// everything that a chat shows.
+func (p *shopper) everything() (texts []string) {
+	for _, message := range p.Messages() {
+		if message.FromBot {
+			text := message.Text
+			if message.Document != nil {
+				text += string(message.Document.Data)
+			}
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// receivedBy are the goods in a person's chat.
+func (m *model) receivedBy(p *shopper) map[string]bool {
+	received := map[string]bool{}
+	all := strings.Join(p.everything(), "\n")
+	for _, o := range m.bought() {
+		for _, goods := range o.goods {
+			received[goods] = strings.Contains(all, goods)
+		}
+	}
+	return received
+}
+
+// checkDelivery: goods and codes are in their owner's chat, once, and in no other.
+func (m *model) checkDelivery(o order) {
+	for _, p := range m.people {
+		texts := p.everything()
+		for _, goods := range o.goods {
+			times := 0
+			for _, text := range texts {
+				if strings.Contains(text, goods) {
+					times++
+				}
+			}
+			switch forgotten := o.at.Before(p.forgotten); {
+			case p != o.owner:
+				m.expect(times == 0, "%s has received goods of %s's order %s", p.name, o.owner.name, o)
+			case forgotten:
+				m.expect(times == 0 || p.gone[goods], "%s was forgotten, and then received goods of %s", p.name, o)
+			case m.knows(p, o):
+				m.expect(times >= 1 || o.phone != "" && m.doubtful(o), "goods of %s have not arrived at %s: %s", o, p.name, goods)
+				m.expect(times <= 1+m.repeats, "goods of %s have arrived %d times at %s", o, times, p.name)
+			default:
+				m.expect(times == 0, "%s has received goods of %s, an order that nobody has told of", p.name, o)
+			}
+		}
+	}
+	if p := o.owner; !m.knows(p, o) && o.at.After(p.forgotten) {
+		m.expect(m.doubtful(o) && p.unresolved, "%s was never told of the order %s", p.name, o)
+	}
+}
+
+// checkOrders: the list of orders is what the model says it is.
+func (m *model) checkOrders(p *shopper) {
+	want := map[string]decimal.Decimal{}
+	for _, o := range m.bought() {
+		if o.owner == p && m.knows(p, o) && o.at.After(p.forgotten) {
+			want[fmt.Sprint(o.number)] = p.shown(o.charge.Sub(o.refunded))
+		}
+	}
+	m.types(p, "/orders")
+	m.tapIn(p, m.w.l.Label("orders_button_export"))
+	got := map[string]string{}
+	if document := p.Last().Document; document != nil {
+		rows, err := csv.NewReader(strings.NewReader(string(document.Data))).ReadAll()
+		must(m.w.T, err)
+		for _, row := range rows[1:] {
+			if row[0] != "" {
+				got[row[0]] = row[slices.Index(rows[0], "Charged")]
+			}
+		}
+	}
+	for number, charge := range want {
+		shown, ok := got[number]
+		m.expect(ok, "%s's orders lack #%s", p.name, number)
+		if shown != "" {
+			m.expect(decimal.RequireFromString(shown).Equal(charge), "%s's order #%s is said to have cost $%s, and has cost $%s", p.name, number, shown, charge)
+		}
+	}
+	for number := range got {
+		_, ok := want[number]
+		m.expect(ok, "%s's orders have #%s, which was never told of", p.name, number)
+	}
+}
+
+// checkAllowance: the ledger says what was bought and what is held.
+func (m *model) checkAllowance(p *shopper) {
+	if p.terms.IsZero() {
+		return
+	}
+	taken, sure := decimal.Zero, true
+	costs := map[string]decimal.Decimal{} // of purchases
+	for _, o := range m.bought() {
+		if o.owner == p && m.knows(p, o) && !o.at.Before(p.granted) {
+			id := o.what + o.at.String()
+			costs[id] = costs[id].Add(o.charge).Sub(o.refunded)
+			sure = sure && !m.doubtful(o)
+		}
+	}
+	for _, cost := range costs {
+		taken = taken.Add(p.shown(cost))
+	}
+	for _, c := range m.buys() {
+		if m.owner(whatOf(c)) != p || c.At.Before(p.granted) {
+			continue
+		}
+		switch m.clarity(c) {
+		case unclear: // held until an admin decides
+			cards := p.confirmed(whatOf(c))
+			taken = taken.Add(cards[len(cards)-1].lines[whatOf(c)].total)
+			sure = sure && len(cards) == 1
+		case either:
+			sure = false
+		}
+	}
+	a, err := m.w.app.DB.Allowance(m.w.T.Context(), p.ChatID(), time.Now())
+	must(m.w.T, err)
+	used := a.Held.Add(a.Spent)
+	m.expect(!sure || used.Equal(taken), "%s has used $%s of the allowance, and the ledger says $%s", p.name, taken, used)
+	m.expect(used.LessThanOrEqual(p.allowance), "%s has used $%s of the allowance, which never was more than $%s", p.name, used, p.allowance)
+}
+
+// checkBalance: the bot shows the balance that the marketplace has.
+func (m *model) checkBalance(p *shopper) {
+	if p.house() || p.key == "" {
+		return
+	}
+	m.types(p, "/balance")
+	want := "$" + m.w.Market.Balance(p.key).StringFixed(2)
+	m.expect(strings.Contains(p.Last().Text, want), "%s's balance is %s, and the bot says %q", p.name, want, p.Last().Text)
+}

@@ -223,12 +223,20 @@ func newModel(w *world) *model {
 // house says that an allowance pays.
 func (p *shopper) house() bool { return len(p.keys) == 0 }
 
-// shown is what a price of the marketplace is for the person.
+// marked is what a price of the marketplace is for the person, before it is rounded.
+func (p *shopper) marked(price decimal.Decimal) decimal.Decimal {
+	if !p.house() {
+		return price
+	}
+	return price.Mul(decimal.NewFromInt(100 + markup)).Div(decimal.NewFromInt(100))
+}
+
+// shown is marked as the person sees it.
 func (p *shopper) shown(price decimal.Decimal) decimal.Decimal {
 	if !p.house() {
 		return price
 	}
-	return price.Mul(decimal.NewFromInt(100 + markup)).Div(decimal.NewFromInt(100)).RoundUp(2)
+	return p.marked(price).RoundUp(2)
 }
 
 func (m *model) grant(p *shopper, amount string) {

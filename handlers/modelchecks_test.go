@@ -147,11 +147,11 @@ func (m *model) checkAlways() {
 			most = decimal.Max(most, c.lines[o.what].each(o.phone != ""))
 			keys = append(keys, c.key)
 		}
-		cost := o.owner.shown(o.charge)
+		cost := o.owner.marked(o.charge)
 		m.expect(cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
 		m.expect(slices.Contains(keys, o.key), "%s is paid with the key …%s, which %s's cards were not about", o, o.key[len(o.key)-9:], o.owner.name)
 		if o.owner.house() && !o.owner.granted.IsZero() && !o.at.Before(o.owner.granted) {
-			house[o.owner] = house[o.owner].Add(o.owner.shown(o.charge.Sub(o.refunded)))
+			house[o.owner] = house[o.owner].Add(o.owner.marked(o.charge.Sub(o.refunded)))
 		}
 	}
 	for p, taken := range house {

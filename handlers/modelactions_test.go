@@ -21,6 +21,10 @@ type action = func(m *model, p *shopper, n int) (said string)
 var actions = map[string]action{
 	"draws a card":          (*model).drawsCard,
 	"rents":                 (*model).rents,
+	"buys":                  andConfirms((*model).drawsCard),
+	"buys a phone":          andConfirms((*model).rents),
+	"swaps":                 andConfirms(tapsRoute("nw", "asks to swap a phone")),
+	"buys the basket":       andConfirms((*model).opensBasket),
 	"pastes a line":         (*model).pastesLine,
 	"confirms":              (*model).confirms,
 	"confirms twice":        (*model).confirmsTwice,
@@ -30,15 +34,15 @@ var actions = map[string]action{
 	"opens the basket":      (*model).opensBasket,
 	"adopts":                (*model).adopts,
 	"gets an allowance":     (*model).getsAllowance,
-	"cancels a card":        taps("no", "cancels a card"),
-	"fills the basket":      taps("va", "puts a card into the basket"),
-	"stops the basket":      taps("vs", "stops the basket"),
-	"tries again":           taps("ag", "asks for a new card"),
-	"orders again":          taps("oa", "orders the same again"),
-	"asks to swap":          taps("nw", "asks to swap a phone"),
-	"asks to cancel":        taps("ox", "asks to cancel an order"),
-	"cancels":               taps("oy", "cancels the order"),
-	"dismisses":             taps("ud", "says that it was not placed"),
+	"cancels a card":        tapsRoute("no", "cancels a card"),
+	"fills the basket":      tapsRoute("va", "puts a card into the basket"),
+	"stops the basket":      tapsRoute("vs", "stops the basket"),
+	"tries again":           tapsRoute("ag", "asks for a new card"),
+	"orders again":          tapsRoute("oa", "orders the same again"),
+	"asks to swap":          tapsRoute("nw", "asks to swap a phone"),
+	"asks to cancel":        tapsRoute("ox", "asks to cancel an order"),
+	"cancels":               tapsRoute("oy", "cancels the order"),
+	"dismisses":             tapsRoute("ud", "says that it was not placed"),
 	"time passes":           (*model).timePasses,
 	"goods are delivered":   (*model).delivers,
 	"an order is refunded":  (*model).refunds,
@@ -57,9 +61,9 @@ var actions = map[string]action{
 
 // actionNames has an action as often as it shall be drawn.
 var actionNames = append([]string{
-	"draws a card", "rents", "confirms", "confirms", "draws a card", "rents", "confirms", "confirms", "confirms", "confirms", "time passes", "time passes",
-	"pastes a line", "fills the basket", "opens the basket", "a purchase goes wrong", "a purchase goes wrong", "asks to swap", "asks to cancel", "cancels",
-	"a code is sent", "goods are delivered", "a crash at a step",
+	"draws a card", "rents", "buys", "buys", "buys", "buys a phone", "buys a phone", "confirms", "confirms", "time passes", "pastes a line", "pastes a line",
+	"buys the basket", "buys the basket", "a purchase goes wrong", "a purchase goes wrong", "swaps", "asks to cancel", "cancels", "adopts", "a code is sent",
+	"goods are delivered", "a crash at a step",
 }, slices.Sorted(maps.Keys(actions))...)
 
 var wares = []struct {
@@ -152,8 +156,8 @@ func newest(p *shopper, route string, nth int) (message int, button telegram.But
 	return 0, telegram.Button{}, false
 }
 
-// taps taps a button of a route.
-func taps(route, what string) action {
+// tapsRoute taps a button of a route.
+func tapsRoute(route, what string) action {
 	return func(m *model, p *shopper, n int) string {
 		message, b, ok := newest(p, route, n/6)
 		if !ok {
@@ -198,6 +202,21 @@ func (m *model) confirms(p *shopper, n int) string {
 	m.send(p, c.tapped)
 	pass(time.Duration(n%2) * time.Second) // others may act meanwhile
 	return fmt.Sprintf("%s confirms %s.", p.name, c)
+}
+
+// andConfirms draws a card, and confirms it at once.
+func andConfirms(draws action) action {
+	return func(m *model, p *shopper, n int) string {
+		before := len(p.cards)
+		said := draws(m, p, n)
+		if m.observe(); len(p.cards) == before {
+			return said
+		}
+		c := p.cards[len(p.cards)-1]
+		m.send(p, c.tapped)
+		pass(time.Duration(n%2) * time.Second) // others may act meanwhile
+		return fmt.Sprintf("%s %s confirms %s.", said, p.name, c)
+	}
 }
 
 func (m *model) confirmsTwice(p *shopper, n int) string {
@@ -277,7 +296,7 @@ func (m *model) getsAllowance(p *shopper, n int) string {
 	if !p.house() {
 		return ""
 	}
-	amount := []string{"12", "20", "5"}[n%3]
+	amount := []string{"12", "3", "5"}[n%3]
 	m.grant(p, amount)
 	pass(time.Second)
 	return fmt.Sprintf("An admin gives %s an allowance of $%s.", p.name, amount)

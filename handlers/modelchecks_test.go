@@ -370,7 +370,7 @@ func (m *model) checkAllowance(p *shopper) {
 	if p.terms.IsZero() {
 		return
 	}
-	taken, sure := decimal.Zero, true
+	taken, sure := decimal.Zero, len(m.ends) == 0 || !p.unresolved // else a hold may be of what was never sent
 	costs := map[string]decimal.Decimal{} // of purchases
 	for _, o := range m.bought() {
 		if o.owner == p && m.knows(p, o) && !o.at.Before(p.granted) {

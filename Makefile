@@ -9,10 +9,10 @@ BINARY  ?= bin/hstockbot
 PACKAGE ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help test race torture torture-copies cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
+.PHONY: help test race torture torture-kills torture-matrix torture-copies torture-model torture-soak cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run all tests (PACKAGE=./bot for one package)
 	go test $(PACKAGE)
@@ -20,12 +20,36 @@ test: ## run all tests (PACKAGE=./bot for one package)
 race: ## run them in random order under the race detector
 	.ci/race $(PACKAGE)
 
-torture: ## kill the program 200 times at random while people buy (KILLS=200), and print the figures
-	HSTOCKBOT_TEST_KILLS=$(or $(KILLS),200) go test ./internal/app -run='^TestKilledUnderLoad$$' -count=1 -v
+KILLS     ?= 1000
+STOPS     ?= 50
+FROZEN    ?= 130s
+CLOCK     ?= 16
+MATRIX    ?= all
+COPIES    ?= 200
+PURCHASES ?= 200
+STORIES   ?= 1000
+SOAK      ?= 30m
+LONG      := -count=1 -v -timeout=90m
 
-torture-copies: ## kill and stop three copies on PostgreSQL while people buy, 20 times (KILLS=200, a tenth)
-	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$(or $(KILLS),200) .ci/postgres go test ./internal/app -run='^TestCopiesKilledUnderLoad$$' -count=1 -v -timeout=30m
-	HSTOCKBOT_TEST_PURCHASES=$(or $(PURCHASES),200) .ci/postgres go test ./internal/app ./internal/orders -run='^(TestFailoverUnderLoad|TestLostPurchasesUnderLoad)$$' -count=1 -v
+torture: torture-kills torture-matrix torture-copies torture-model torture-soak ## all of the following, which print their figures
+
+torture-kills: ## kill the program (KILLS=1000), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16) under load
+	HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) HSTOCKBOT_TEST_FROZEN=$(FROZEN) HSTOCKBOT_TEST_CLOCK=$(CLOCK) \
+		go test ./internal/app -run='^Test(Killed|Restarted|Frozen|ClockSet)UnderLoad$$' $(LONG)
+
+torture-matrix: ## kill it at each commit, call and change of a file, on SQLite and PostgreSQL (MATRIX=purchase: one scenario)
+	HSTOCKBOT_TEST_MATRIX='$(MATRIX)' go test ./internal/app -run='^TestKilled(Everywhere|WhileWritingFiles)$$' $(LONG)
+	TEST_DATABASE=postgres HSTOCKBOT_TEST_MATRIX='$(MATRIX)' .ci/postgres go test ./internal/app -run='^TestKilledEverywhere$$' $(LONG)
+
+torture-copies: ## kill and stop three copies on PostgreSQL while people buy, 20 times (COPIES=200, a tenth), and its server
+	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$(COPIES) .ci/postgres go test ./internal/app -run='^TestCopiesKilledUnderLoad$$' $(LONG)
+	HSTOCKBOT_TEST_PURCHASES=$(PURCHASES) .ci/postgres go test ./internal/app ./internal/orders -run='^(TestFailoverUnderLoad|TestLostPurchasesUnderLoad)$$' $(LONG)
+
+torture-model: ## play random stories against a model of the whole bot (STORIES=1000)
+	go test ./handlers -run='^TestModel$$' -rapid.checks=$(STORIES) $(LONG)
+
+torture-soak: ## a thousand people, faults and restarts: what the program uses (SOAK=30m)
+	HSTOCKBOT_TEST_SOAK=$(SOAK) go test ./internal/app -run='^TestSoak$$' $(LONG)
 
 cover: ## run them and print what is covered, function by function
 	@mkdir -p bin

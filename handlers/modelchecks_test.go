@@ -375,7 +375,7 @@ func (m *model) checkAllowance(p *shopper) {
 		return
 	}
 	taken, sure := decimal.Zero, len(m.ends) == 0 || !p.unresolved // else a hold may be of what was never sent
-	costs := map[string]decimal.Decimal{} // of purchases
+	costs := map[string]decimal.Decimal{}                          // of purchases
 	for _, o := range m.bought() {
 		if o.owner == p && m.knows(p, o) && !o.at.Before(p.granted) {
 			id := o.what + o.at.String()

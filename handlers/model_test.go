@@ -177,14 +177,15 @@ type model struct {
 	wrong   []string // what was found
 	actions map[string]int
 
-	wished  int // links that were given away
-	calls   int64
-	start   map[string]decimal.Decimal // balances, with what was paid in since
-	codes   map[int64]bool             // phones that were sent a code
-	ends    []time.Time                // of the program
-	repeats int                        // how often a message may have been sent twice
-	zombies [][2]int64                 // the calls between a crash and its burial
-	down    int                        // for how many more actions Telegram is down
+	wished   int // links that were given away
+	calls    int64
+	start    map[string]decimal.Decimal // balances, with what was paid in since
+	codes    map[int64]bool             // phones that were sent a code
+	ends     []time.Time                // of the program
+	repriced []time.Time                // when prices changed
+	repeats  int                        // how often a message may have been sent twice
+	zombies  [][2]int64                 // the calls between a crash and its burial
+	down     int                        // for how many more actions Telegram is down
 
 	mu     sync.Mutex // of what a crash at a step of a purchase needs
 	dieAt  string

@@ -356,6 +356,7 @@ func (m *model) changesPrice(_ *shopper, n int) string {
 	for project := range apps {
 		must(m.w.T, m.w.Market.SetSMSPrice(project, market.CountryUS, rate))
 	}
+	m.repriced = append(m.repriced, time.Now())
 	return fmt.Sprintf("Goods and phones cost $%s from now on.", rate)
 }
 

@@ -143,12 +143,14 @@ func (m *model) checkAlways() {
 	for _, o := range m.bought() {
 		var most decimal.Decimal
 		var keys []string
+		repriced := false // while it was bought: after the program has looked at the price
 		for _, c := range o.owner.confirmed(o.what) {
 			most = decimal.Max(most, c.lines[o.what].each(o.phone != ""))
 			keys = append(keys, c.key)
+			repriced = repriced || slices.ContainsFunc(m.repriced, func(at time.Time) bool { return !at.Before(c.confirmed) && !at.After(o.at) })
 		}
 		cost := o.owner.marked(o.charge)
-		m.expect(cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
+		m.expect(repriced || cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
 		m.expect(slices.Contains(keys, o.key), "%s is paid with the key …%s, which %s's cards were not about", o, o.key[len(o.key)-9:], o.owner.name)
 		if o.owner.house() && !o.owner.granted.IsZero() && !o.at.Before(o.owner.granted) {
 			house[o.owner] = house[o.owner].Add(o.owner.marked(o.charge.Sub(o.refunded)))
@@ -347,14 +349,18 @@ func (m *model) checkOrders(p *shopper) {
 	m.types(p, "/orders")
 	m.tapIn(p, m.w.l.Label("orders_button_export"))
 	got := map[string]string{}
-	if document := p.Last().Document; document != nil {
-		rows, err := csv.NewReader(strings.NewReader(string(document.Data))).ReadAll()
+	for _, message := range slices.Backward(p.Messages()) { // something else may have come since
+		if message.Document == nil || !strings.HasPrefix(message.Document.Name, "orders-") {
+			continue
+		}
+		rows, err := csv.NewReader(strings.NewReader(string(message.Document.Data))).ReadAll()
 		must(m.w.T, err)
 		for _, row := range rows[1:] {
 			if row[0] != "" {
 				got[row[0]] = row[slices.Index(rows[0], "Charged")]
 			}
 		}
+		break
 	}
 	for number, charge := range want {
 		shown, ok := got[number]

@@ -57,7 +57,9 @@ func (r *builtWorld) stop() {
 func (r *builtWorld) restart(keys string) {
 	r.t.Helper()
 	r.stop()
+	said := len(r.log.String())
 	r.launch(exec.CommandContext(context.Background(), r.program.path), append(r.settings, "SECRET_KEY="+keys), "TELEGRAM_API_URL")
+	r.awaitUntil("the bot runs, and is ready for signals", func() bool { return len(r.log.String()) > said })
 }
 
 // awaitPurchases waits until people have bought n more times.

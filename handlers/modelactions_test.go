@@ -101,9 +101,15 @@ func (c *card) String() string {
 	return text
 }
 
-// tapIn taps the button of the newest message that has this label.
+// tapIn taps a button of the last message, or of the one before: something else may have come
+// since. If neither has it the chat shows another screen.
 func (m *model) tapIn(p *shopper, label string) {
-	_ = p.TapOn(p.Last().ID, label) // else the chat shows another screen
+	messages := p.Messages()
+	for _, message := range slices.Backward(messages[max(0, len(messages)-2):]) {
+		if p.TapOn(message.ID, label) == nil {
+			break
+		}
+	}
 	pass(time.Second)
 }
 

@@ -419,5 +419,11 @@ func (m *model) checkBalance(p *shopper) {
 	}
 	m.types(p, "/balance")
 	want := "$" + m.w.Market.Balance(p.key).StringFixed(2)
-	m.expect(strings.Contains(p.Last().Text, want), "%s's balance is %s, and the bot says %q", p.name, want, p.Last().Text)
+	said := "nothing"
+	for _, message := range p.Messages() {
+		if strings.HasPrefix(message.Text, "💰 Balance") {
+			said = message.Text
+		}
+	}
+	m.expect(strings.Contains(said, want), "%s's balance is %s, and the bot says %q", p.name, want, said)
 }

@@ -299,7 +299,11 @@ func (m *model) adopts(p *shopper, n int) string {
 }
 
 func (m *model) getsAllowance(p *shopper, n int) string {
-	if !p.house() {
+	if !p.house() || m.down > 0 {
+		return ""
+	}
+	m.types(p, "/menu") // who was forgotten has to write first
+	if _, err := m.w.app.DB.User(m.w.T.Context(), p.ChatID()); err != nil {
 		return ""
 	}
 	amount := []string{"12", "3", "5"}[n%3]

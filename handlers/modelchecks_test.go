@@ -240,7 +240,7 @@ func (m *model) checkCards(p *shopper) {
 			continue
 		}
 		now, _ := p.Message(c.message)
-		told := now.Deleted || now.Text != c.text || slices.ContainsFunc(messages, func(message telegram.Message) bool {
+		told := now.Deleted || now.Text != c.text || buttonData(now, c.label) != c.data || slices.ContainsFunc(messages, func(message telegram.Message) bool {
 			return message.FromBot && !message.Date.Before(c.confirmed)
 		})
 		for _, answer := range p.Answers() {

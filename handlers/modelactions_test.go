@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
+	"hstockbot/storage"
 )
 
 // action does something in a story and tells it, or returns "" if there is nothing to do.
@@ -270,7 +272,7 @@ func (m *model) forgets(p *shopper, n int) string {
 	m.types(p, "/forget")
 	m.tapIn(p, m.w.l.Label("forget_button"))
 	m.tapIn(p, m.w.l.Label("forget_button"))
-	if !strings.Contains(p.Last().Text, "Everything is deleted") {
+	if _, err := m.w.app.DB.User(m.w.T.Context(), p.ChatID()); !errors.Is(err, storage.ErrNotFound) {
 		return p.name + " wants to be forgotten, and is not."
 	}
 	p.forgotten, p.gone = time.Now(), m.receivedBy(p)

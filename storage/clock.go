@@ -12,10 +12,23 @@ import (
 // Times in the database are wall times. After the clock was set back, what was stored
 // before lies too far ahead. Each function below pulls the times of one loop to where
 // a clock that was never set could have put them.
+//
+// Right after a step leases begin anew: the clock may have been set forward, beyond the end
+// of those of work in flight. Those of a process that has ended are marked as over
+// (leaseOver) and stay so. Later, when a loop pulls again (loop.Clock), leases only end
+// within their length.
+
+// anew returns after which stored time one is replaced by at.
+func anew(at time.Time, again bool) int64 {
+	if again {
+		return toMillis(at)
+	}
+	return leaseOver
+}
 
 // PullPolls makes each open order due within the interval that its last poll has set,
-// and within longest, counted from now. Leases end within lease.
-func (db *DB) PullPolls(ctx context.Context, now time.Time, longest, lease time.Duration) error {
+// and within longest, counted from now.
+func (db *DB) PullPolls(ctx context.Context, now time.Time, longest, lease time.Duration, again bool) error {
 	const last = `CASE WHEN last_poll_at > 0 THEN last_poll_at ELSE created_at END`
 	at := toMillis(now)
 	return db.pull(ctx, "pull polls",
@@ -31,29 +44,28 @@ func (db *DB) PullPolls(ctx context.Context, now time.Time, longest, lease time.
 		},
 		change{
 			`UPDATE orders SET lease_until = ? WHERE closed_at = 0 AND lease_until > ?`,
-			[]any{toMillis(now.Add(lease)), toMillis(now.Add(lease))},
+			[]any{toMillis(now.Add(lease)), anew(now.Add(lease), again)},
 		})
 }
 
 // PullMessages makes pending messages due within longest, also those that wait after a
-// failure: a retry that is too early does no harm. Leases begin anew: the clock may have
-// been set forward, beyond the end of those of messages that are in flight.
-func (db *DB) PullMessages(ctx context.Context, now time.Time, longest, lease time.Duration) error {
+// failure: a retry that is too early does no harm.
+func (db *DB) PullMessages(ctx context.Context, now time.Time, longest, lease time.Duration, again bool) error {
 	return db.pull(ctx, "pull messages",
 		change{`UPDATE outbox SET next_try_at = ? WHERE state = 'pending' AND next_try_at > ?`, []any{toMillis(now), toMillis(now.Add(longest))}},
-		change{`UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_until > ?`, []any{toMillis(now.Add(lease)), leaseOver}})
+		change{`UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_until > ?`, []any{toMillis(now.Add(lease)), anew(now.Add(lease), again)}})
 }
 
-// PullPurchases ends the leases of purchases within lease. Where the outcome is unknown
-// the next balance reading is made when the whole interval before it has passed again:
-// checks holds these intervals. A purchase that was sent after now gets no verdict,
-// because what moved the balance since then can't be told from what moved it before.
-// A draft that expires later than draft from now has expired: how old it is, is not known.
-func (db *DB) PullPurchases(ctx context.Context, now time.Time, draft, lease time.Duration, checks []time.Duration) error {
+// PullPurchases pulls what follows for purchases. Where the outcome of a purchase is unknown, the next
+// balance reading is made when the whole interval before it has passed again: checks
+// holds these intervals. A purchase that was sent after now gets no verdict, because what
+// moved the balance since then can't be told from what moved it before. A draft that
+// expires later than draft from now has expired: how old it is, is not known.
+func (db *DB) PullPurchases(ctx context.Context, now time.Time, draft, lease time.Duration, checks []time.Duration, again bool) error {
 	changes := []change{
 		{
 			`UPDATE purchases SET lease_until = ? WHERE state IN ('claimed', 'sending') AND lease_until > ?`,
-			[]any{toMillis(now.Add(lease)), toMillis(now.Add(lease))},
+			[]any{toMillis(now.Add(lease)), anew(now.Add(lease), again)},
 		},
 		{
 			`UPDATE purchases SET expires_at = ? WHERE state = 'draft' AND expires_at > ?`,
@@ -66,8 +78,8 @@ func (db *DB) PullPurchases(ctx context.Context, now time.Time, draft, lease tim
 	}
 	for made, interval := range checks {
 		changes = append(changes, change{
-			`UPDATE purchases SET next_check_at = ? WHERE state = ? AND next_check_at > 0 AND checks = ?`,
-			[]any{toMillis(now.Add(interval)), PurchaseOutcomeUnknown, made},
+			`UPDATE purchases SET next_check_at = ? WHERE state = ? AND next_check_at > ? AND checks = ?`,
+			[]any{toMillis(now.Add(interval)), PurchaseOutcomeUnknown, anew(now.Add(interval), again), made},
 		})
 	}
 	return db.pull(ctx, "pull purchases", changes...)
@@ -112,9 +124,12 @@ func (db *DB) PullBalanceWatches(ctx context.Context, now time.Time) error {
 		change{`UPDATE balance_watches SET next_at = ? WHERE next_at > ?`, []any{toMillis(now), toMillis(now)}})
 }
 
-// PullSwaps makes the next step of all swaps due, except that of one that sends a cancel.
-func (db *DB) PullSwaps(ctx context.Context, now time.Time) error {
-	return db.pull(ctx, "pull swaps", change{`UPDATE swaps SET due_at = ? WHERE state IN ('armed', 'ending') AND due_at > ?`, []any{toMillis(now), toMillis(now)}})
+// PullSwaps makes the next step of all swaps due. Where a cancel is being sent, that ends
+// within lease.
+func (db *DB) PullSwaps(ctx context.Context, now time.Time, lease time.Duration) error {
+	return db.pull(ctx, "pull swaps",
+		change{`UPDATE swaps SET due_at = ? WHERE state IN ('armed', 'ending') AND due_at > ?`, []any{toMillis(now), toMillis(now)}},
+		change{`UPDATE swaps SET due_at = ? WHERE state = 'cancelling' AND due_at > ?`, []any{toMillis(now.Add(lease)), toMillis(now.Add(lease))}})
 }
 
 // PullBaskets makes the next line of all running baskets due.

@@ -29,7 +29,7 @@ func TestMoveDrafts(t *testing.T) {
 	if _, err := db.DiscardDraft(ctx, 1, ended); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.PullPurchases(ctx, now, life, time.Minute, nil); err != nil {
+	if err := db.PullPurchases(ctx, now, life, time.Minute, nil, false); err != nil {
 		t.Fatal(err)
 	}
 	want(draft, now.Add(life))

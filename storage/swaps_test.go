@@ -103,7 +103,7 @@ func TestSwapSteps(t *testing.T) {
 	if next, err := db.NextSwap(t.Context()); err != nil || !next.Equal(due) {
 		t.Errorf("the next step is due at %v, %v", next, err)
 	}
-	if err := db.PullSwaps(t.Context(), now); err != nil {
+	if err := db.PullSwaps(t.Context(), now, due.Sub(now)); err != nil {
 		t.Fatal(err)
 	}
 	if all, err := db.DueSwaps(t.Context(), now, 10); err != nil || len(all) != 1 || !all[0].At.Equal(due) {
@@ -113,7 +113,7 @@ func TestSwapSteps(t *testing.T) {
 	if started, err := db.StartCancels(t.Context(), 1, []int64{order.ID}, now); err != nil || len(started) != 0 {
 		t.Errorf("another cancel: %v, %v", started, err)
 	}
-	if err := db.PullSwaps(t.Context(), now); err != nil {
+	if err := db.PullSwaps(t.Context(), now, due.Sub(now)); err != nil {
 		t.Fatal(err)
 	}
 	if s = stateOf(t, db, s); !s.DueAt.Equal(due) {

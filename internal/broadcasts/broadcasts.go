@@ -117,7 +117,7 @@ func (s *Service) wakeLoop() {
 // round works on one broadcast and returns when to look for the next.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	if err := s.clock.AfterStep(func() error { return s.DB.PullBroadcasts(ctx, now, maxRetry, leaseDuration) }); err != nil {
+	if err := s.clock.AfterStep(func(bool) error { return s.DB.PullBroadcasts(ctx, now, maxRetry, leaseDuration) }); err != nil {
 		return 0, err
 	}
 	b, err := s.DB.ClaimBroadcast(ctx, s.owner, now, now.Add(leaseDuration))

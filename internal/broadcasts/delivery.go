@@ -109,7 +109,7 @@ func (d *delivery) step(ctx, sendCtx context.Context) (proceed, ended bool, err 
 		return false, err == nil, err
 	}
 	now := time.Now()
-	err = d.clock.AfterStep(func() error {
+	err = d.clock.AfterStep(func(bool) error {
 		d.hasPending, d.pendingAt = true, time.Time{}
 		return d.DB.PullBroadcasts(ctx, now, maxRetry, leaseDuration)
 	})

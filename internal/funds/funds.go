@@ -133,7 +133,7 @@ func (s *Service) WarnBelow(ctx context.Context, userID int64, amount decimal.De
 
 // once reads the balances that are due.
 func (s *Service) once(ctx context.Context) (time.Duration, error) {
-	if err := s.clock.AfterStep(func() error { return s.DB.PullBalanceWatches(ctx, time.Now()) }); err != nil {
+	if err := s.clock.AfterStep(func(bool) error { return s.DB.PullBalanceWatches(ctx, time.Now()) }); err != nil {
 		return 0, err
 	}
 	due, err := s.DB.DueBalanceWatches(ctx, time.Now(), dueAtOnce)

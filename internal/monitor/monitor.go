@@ -176,8 +176,10 @@ func decodeAlert(stored storage.Alert) Alert {
 // is due.
 func (s *Service) round(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	err := s.clock.AfterStep(func() error {
-		s.steppedAt = now
+	err := s.clock.AfterStep(func(again bool) error {
+		if !again {
+			s.steppedAt = now
+		}
 		return s.DB.PullDeadLetters(ctx, now)
 	})
 	if err != nil {

@@ -150,7 +150,7 @@ type state struct {
 
 // round compares the catalogue and stores what has changed.
 func (s *Service) round(ctx context.Context) error {
-	if err := s.clock.AfterStep(func() error { return s.DB.PullNews(ctx, s.Wall()) }); err != nil {
+	if err := s.clock.AfterStep(func(bool) error { return s.DB.PullNews(ctx, s.Wall()) }); err != nil {
 		return err
 	}
 	items, currency, err := s.fetch(ctx)

@@ -335,7 +335,7 @@ func aboutBasket(b storage.Basket, kind string, at time.Time) storage.Message {
 
 // basketOnce buys the next line of all due baskets, all in parallel.
 func (s *Service) basketOnce(ctx context.Context) (time.Duration, error) {
-	if err := s.basketClock.AfterStep(func() error { return s.db.PullBaskets(ctx, time.Now()) }); err != nil {
+	if err := s.basketClock.AfterStep(func(bool) error { return s.db.PullBaskets(ctx, time.Now()) }); err != nil {
 		return 0, err
 	}
 	due, err := s.db.DueBaskets(ctx, time.Now(), basketsAtOnce)

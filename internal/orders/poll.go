@@ -19,9 +19,9 @@ import (
 // pollOnce starts the due polls that the queue allows, all in parallel: a failing
 // order or a slow key delays no other.
 func (s *Service) pollOnce(ctx context.Context) (time.Duration, error) {
-	err := s.pollClock.AfterStep(func() error {
+	err := s.pollClock.AfterStep(func(again bool) error {
 		s.queue.readAllNext()
-		return errors.Join(s.savePollResults(ctx), s.db.PullPolls(ctx, time.Now(), maxPollPause, pollLease))
+		return errors.Join(s.savePollResults(ctx), s.db.PullPolls(ctx, time.Now(), maxPollPause, pollLease, again))
 	})
 	if err != nil {
 		return 0, err

@@ -87,7 +87,7 @@ func (s *Service) Remind(ctx context.Context, userID, orderID int64) (ReminderOf
 // remindOnce asks the marketplace about the order of each due reminder, and people about
 // goods that were delivered a while ago.
 func (s *Service) remindOnce(ctx context.Context) (time.Duration, error) {
-	err := s.remindClock.AfterStep(func() error {
+	err := s.remindClock.AfterStep(func(bool) error {
 		return errors.Join(s.db.PullReminders(ctx, time.Now()), s.db.PullFeedback(ctx, time.Now(), feedbackAfter))
 	})
 	if err != nil {

@@ -286,7 +286,7 @@ func aboutSwap(swap storage.Swap) storage.Message {
 // swapOnce starts the due steps of swaps, all in parallel: a slow answer delays no other
 // swap.
 func (s *Service) swapOnce(ctx context.Context) (time.Duration, error) {
-	if err := s.swapClock.AfterStep(func() error { return s.db.PullSwaps(ctx, time.Now()) }); err != nil {
+	if err := s.swapClock.AfterStep(func(bool) error { return s.db.PullSwaps(ctx, time.Now(), swapCancelLease) }); err != nil {
 		return 0, err
 	}
 	due, err := s.db.DueSwaps(ctx, time.Now(), swapsAtOnce)

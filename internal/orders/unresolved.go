@@ -221,9 +221,9 @@ func (s *Service) markOutcomeUnknown(ctx context.Context, p storage.Purchase, re
 // settleOnce settles purchases whose lease is over and makes the due balance checks. A
 // failure of one purchase does not delay the others.
 func (s *Service) settleOnce(ctx context.Context) (time.Duration, error) {
-	err := s.settleClock.AfterStep(func() error {
+	err := s.settleClock.AfterStep(func(again bool) error {
 		now := time.Now()
-		return errors.Join(s.db.PullPurchases(ctx, now, draftLifetime, purchaseLease, checkIntervals[:]), s.db.MoveDrafts(ctx, s.draftExpiries(now)))
+		return errors.Join(s.db.PullPurchases(ctx, now, draftLifetime, purchaseLease, checkIntervals[:], again), s.db.MoveDrafts(ctx, s.draftExpiries(now)))
 	})
 	if err != nil {
 		return 0, err

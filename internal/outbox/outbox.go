@@ -220,7 +220,7 @@ func (b *Outbox) sendDue(ctx context.Context) (time.Duration, error) {
 	if free == 0 {
 		return idlePause, nil // the next person who is done wakes the loop
 	}
-	err := b.clock.AfterStep(func() error { return b.DB.PullMessages(ctx, time.Now(), firstPause, lease) })
+	err := b.clock.AfterStep(func(again bool) error { return b.DB.PullMessages(ctx, time.Now(), firstPause, lease, again) })
 	if err != nil {
 		return 0, err
 	}

@@ -94,3 +94,27 @@ func TestKilledSwapAfterAStepOfTheClock(t *testing.T) {
 		}
 	})
 }
+
+// TestPhoneAfterAStepForward: a phone whose end is not known does not seem too old to be
+// polled, whether or not its polls succeed.
+func TestPhoneAfterAStepForward(t *testing.T) {
+	for name, faults := range map[string][]market.Fault{"answered": nil, "refused at first": {{Action: "sms_code", Kind: market.Refuse}}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				testworld.Must(t, w.Market.SetExpiry(number(order), time.Time{}))
+				testworld.Pass(5 * time.Second)
+				w.stepClock(25 * time.Hour)
+				for _, f := range faults {
+					w.Market.Fault(f)
+				}
+				testworld.Pass(20 * time.Second)
+				testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
+				testworld.Pass(20 * time.Second)
+				if got := w.codes(); len(got) != 1 || w.count(orders.MessageEnded) != 0 {
+					t.Errorf("codes %q, messages %q", got, w.recorder.Kinds())
+				}
+			})
+		})
+	}
+}

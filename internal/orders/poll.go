@@ -131,7 +131,7 @@ func (s *Service) poll(ctx context.Context, order storage.DueOrder) (throttled b
 	// either: another key's answer proves nothing, and its own key's may be wrong.
 	s.log.Warn("order not polled", "order", order.ExternalID, "failures", order.Failures+1, "error", err)
 	forgotten := refused(err) && order.OwnKey() && rentalOver(order.Order, now)
-	if forgotten || !now.Before(staleAt(order.Order)) {
+	if forgotten || stale(order.Order, now) {
 		s.stopPolling(context.WithoutCancel(ctx), order.Order)
 		return false
 	}
@@ -381,7 +381,7 @@ func afterStatus(o storage.Order, status hstock.Status, f *forecast, now time.Ti
 			o.ClosedAt = now
 		}
 	}
-	if o.Open() && !now.Before(staleAt(o)) {
+	if o.Open() && stale(o, now) {
 		o.State, o.ClosedAt = storage.OrderStale, now
 	}
 	o.NextPollAt = nextPoll(o, f, now)

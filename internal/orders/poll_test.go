@@ -262,7 +262,7 @@ func TestOldOrderGoesStale(t *testing.T) {
 		w.stop() // a month of idle loops would take a minute
 		testworld.Pass(31 * 24 * time.Hour)
 		w.start()
-		testworld.Pass(time.Minute)
+		testworld.Pass(12 * time.Hour) // 60 polls
 		if got := w.order(order.ID); got.State != storage.OrderStale {
 			t.Fatalf("the order is %s", got.State)
 		}

@@ -256,7 +256,7 @@ func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) st
 	// been set forward.
 	case o.State == storage.OrderOpen && a.state != hstock.SMSWaiting && reached(graceEnd(o), now):
 		o.State = storage.OrderExpired
-	case o.State == storage.OrderOpen && !now.Before(staleAt(o)):
+	case o.State == storage.OrderOpen && stale(o, now):
 		o.State = storage.OrderStale
 	}
 	o.Charge = chargeAfter(before, o, a.charge)

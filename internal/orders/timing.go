@@ -287,7 +287,7 @@ func graceEnd(o storage.Order) time.Time {
 	return o.ExpiresAt.Add(rentalGrace)
 }
 
-// staleAt returns when an open order is too old to be polled.
+// staleAt returns when an open order is too old to be polled, see stale.
 func staleAt(o storage.Order) time.Time {
 	if o.Kind != storage.KindSMS {
 		return o.CreatedAt.Add(staleAfter)
@@ -300,6 +300,17 @@ func staleAt(o storage.Order) time.Time {
 		at = latest
 	}
 	return at
+}
+
+// stale reports whether an open order is too old to be polled. As many polls as its first
+// hour takes must have been made as well: the clock alone may have been set forward. How old
+// an imported order is, the marketplace says.
+func stale(o storage.Order, now time.Time) bool {
+	polls := int64(autoFastPolls)
+	if o.Kind == storage.KindSMS {
+		polls = rentalSlowAfterPolls
+	}
+	return !now.Before(staleAt(o)) && (o.External || o.Polls+o.Failures >= polls)
 }
 
 // nextAfterFailure returns when to poll o again after a number of failures in a row.

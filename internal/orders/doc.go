@@ -124,8 +124,9 @@
 //
 // The clock may be set, or wrong until the first answer of a time server. At the start
 // and after a step (loop.Clock) stored times that lie further ahead than the pauses
-// above allow are pulled to now, and leases to their length. An age counts only once as
-// many polls as it takes were made, and a phone that the marketplace still calls waiting
+// above allow are pulled to now, and leases begin anew. In the minute after a step times
+// are pulled again, for what was in flight. An age counts only once as many polls as it
+// takes were made, and a phone that the marketplace still calls waiting
 // does not expire by the clock. The process that made a draft measures its age; a draft
 // that another process has stored with a clock that was ahead has expired. A reminder is
 // sent when the marketplace says that the order can be cancelled, not when a clock does:

@@ -227,6 +227,9 @@ var progress = []string{"Placing your order", "Buying your basket", "Giving this
 func (m *model) checkCards(p *shopper) {
 	messages := p.Messages()
 	for _, message := range messages {
+		if message.Date.Before(p.forgotten) {
+			continue // it is not known any more what it shows
+		}
 		for _, words := range progress {
 			// Of the messages that show a basket one goes on; the end is told below the others.
 			ended := words == "Buying your basket" && slices.ContainsFunc(messages, func(later telegram.Message) bool {

@@ -343,6 +343,7 @@ func (d *dispatcher) handleNext(q *chatQueue) bool {
 	q.current = nil
 	if item.again && !d.stopped {
 		item.again = false
+		item.drawing.Store(false)
 		q.items = slices.Insert(q.items, 0, item)
 		d.mu.Unlock()
 		return false

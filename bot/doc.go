@@ -35,6 +35,10 @@
 // process in a second, or by the next one. Handling an update twice is harmless by design
 // of the screens. An update that can't be decoded is dead-lettered.
 //
+// An update is not finished, but handled three times at most, if the deadline of drawing
+// has cut off its answer: it passes also while the process is stopped. A message that may
+// have been sent is not repeated.
+//
 // Several processes may share an Inbox. Each handles the updates of its chats, in the
 // order of their ids, whichever process has stored them: a process that finishes an update
 // learns whether the chat has further ones. One process leads (Lead): it asks Telegram

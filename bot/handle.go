@@ -22,6 +22,8 @@ import (
 const (
 	handlerTimeout = time.Minute      // of a handler, including a purchase
 	drawTimeout    = 2 * replyTimeout // of drawing after it, including the waits for the pacer
+	// maxDrawings is how often an update is handled whose drawing is cut off by a deadline.
+	maxDrawings = 3
 	// maxFinishBackoff is the longest pause before it is recorded again that an update is done.
 	maxFinishBackoff = 2 * time.Second
 )
@@ -171,7 +173,7 @@ func (b *Bot) handleTyped(ctx context.Context, item *delivery, m *models.Message
 		return out
 	}
 	album := item.update.Message.Album
-	if !b.kept(req.Text) && b.recent.answered(req.Chat, album) {
+	if item.drawings == 0 && !b.kept(req.Text) && b.recent.answered(req.Chat, album) {
 		return out // the answer to another picture of the album is for this one as well
 	}
 	if served, done := b.identify(ctx, req, true); !served {
@@ -286,9 +288,9 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 		return b.follow(hctx, req, v, err)
 	})
 	cancel()
-	if item, ok := ctx.Value(deliveryKey{}).(*delivery); ok {
-		item.drawing.Store(true)
-	}
+	item, _ := ctx.Value(deliveryKey{}).(*delivery)
+	item.drawings++
+	item.drawing.Store(true)
 	if err != nil && b.work.Err() != nil {
 		out.unfinished = true // cut off by Stop
 		return out
@@ -299,7 +301,7 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 		v = b.errorView(ctx, req, err)
 	}
 	err = b.show(ctx, req, v)
-	if err != nil && b.work.Err() != nil {
+	if err != nil && (b.work.Err() != nil || cutOff(err) && item.drawings < maxDrawings) {
 		out.unfinished = true
 		return out
 	}
@@ -342,6 +344,13 @@ func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
 	}
 	return err
+}
+
+// cutOff reports whether drawing was cut off by a deadline, which passes also while the
+// process is stopped, and can be repeated: it sent nothing, or edited.
+func cutOff(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && errors.Is(err, context.DeadlineExceeded) && (!errors.Is(e, outbox.ErrUncertain) || strings.HasPrefix(e.Method, "edit"))
 }
 
 func (b *Bot) errorView(ctx context.Context, req *Request, err error) View {

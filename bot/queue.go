@@ -16,6 +16,7 @@ type delivery struct {
 
 	unfinished atomic.Int32 // of handling and of answering the tap
 	drawing    atomic.Bool  // the handler has returned
+	drawings   int          // begun
 	finishing  atomic.Bool  // the inbox is told that it is done
 	more       bool         // the inbox has further unfinished updates of the chat
 	again      bool         // it could not be handled yet

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -259,8 +260,11 @@ func (b *Bot) attempt(ctx context.Context, a attempts, call func() error) error 
 		if !again || attempt == maxAttempts {
 			return err
 		}
-		if flood == 0 && pause(ctx, retryPause<<(attempt-1)) != nil {
-			return err
+		if flood > 0 {
+			continue // the pacer waits
+		}
+		if cut := pause(ctx, retryPause<<(attempt-1)); cut != nil {
+			return fmt.Errorf("%w, not repeated: %w", err, cut)
 		}
 	}
 }

@@ -27,7 +27,7 @@ type buyer struct {
 	cancels   int // of numbers
 	questions int // that were asked
 	givenUp   int
-	mayFail   bool // while the database is away
+	mayFail   bool // while the database is away, or the process is stopped
 	lives     []life
 
 	mu    sync.Mutex
@@ -39,6 +39,7 @@ type buyer struct {
 type life struct {
 	last   int  // the newest message at its end
 	killed bool // it could not end in order
+	frozen bool // it was only stopped, and went on
 }
 
 // owns reports whether a key of the marketplace is the person's.
@@ -88,7 +89,7 @@ func button(m telegram.Message, text string) string {
 // isGivenUp reports whether a message says that an update failed.
 func (b *buyer) isGivenUp(m telegram.Message) bool {
 	return strings.Contains(m.Text, "couldn’t carry out") ||
-		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "Another order is being placed") ||
+		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "HStockPlus didn’t answer") || strings.Contains(m.Text, "Another order is being placed") ||
 			strings.Contains(m.Text, "No results for")) // Telegram repeated the command so late that it took the question about the address away
 }
 

@@ -106,10 +106,12 @@ func broughtBy(m telegram.Message, goods map[string]bool) string {
 // checkGoods: a person's messages are sent one after another, and each is marked before the
 // next. So a process that was killed leaves one at most that its successor sends again: its
 // last one. Goods reply to the card of their order, unless a kill came before its id was
-// stored.
+// stored. One that was stopped may be sending a message, which arrives when it goes on, too
+// late for it to learn that.
 func (b *buyer) checkGoods(goods map[string]bool) (repeats int, err error) {
 	sent := map[string]int{} // the newest message, by what it brings
 	lasts := map[int]int{}   // the newest one of each process
+	firsts := map[int]int{}  // the oldest one
 	for _, m := range b.Messages() {
 		what := broughtBy(m, goods)
 		if what == "" {
@@ -118,6 +120,7 @@ func (b *buyer) checkGoods(goods map[string]bool) (repeats int, err error) {
 		if before, again := sent[what]; again {
 			repeats++
 			switch was := b.lifeOf(before); {
+			case was == b.lifeOf(m.ID) && was > 0 && b.lives[was-1].frozen && firsts[was] == before:
 			case was == b.lifeOf(m.ID):
 				return repeats, fmt.Errorf("%s: sent as #%d and, by the same process, as #%d", what, before, m.ID)
 			case !b.lives[was].killed:
@@ -131,7 +134,11 @@ func (b *buyer) checkGoods(goods map[string]bool) (repeats int, err error) {
 				return repeats, fmt.Errorf("#%d is about %s, and replies to #%d", m.ID, order[1], m.ReplyTo)
 			}
 		}
-		sent[what], lasts[b.lifeOf(m.ID)] = m.ID, m.ID
+		now := b.lifeOf(m.ID)
+		if firsts[now] == 0 {
+			firsts[now] = m.ID
+		}
+		sent[what], lasts[now] = m.ID, m.ID
 	}
 	return repeats, nil
 }

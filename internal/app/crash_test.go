@@ -167,13 +167,14 @@ func (c *crashWorld) ended(killed bool) {
 	if c.present != nil {
 		c.present.Close()
 	}
-	c.notePause(killed)
+	c.notePause(life{killed: killed})
 }
 
 // notePause notes what the process has sent until now.
-func (c *crashWorld) notePause(killed bool) {
+func (c *crashWorld) notePause(l life) {
 	for _, b := range slices.Concat(c.people, c.askers) {
-		b.lives = append(b.lives, life{b.Last().ID, killed})
+		l.last = b.Last().ID
+		b.lives = append(b.lives, l)
 	}
 }
 

@@ -347,7 +347,7 @@ func (m *model) observe() {
 				continue
 			}
 			p.unresolved = p.unresolved || strings.Contains(message.Text, "may or may not have been placed") || strings.Contains(message.Text, "isn’t clear yet whether this was bought")
-			if !strings.HasPrefix(message.Text, "🔎") {
+			if !strings.HasPrefix(message.Text, "🔎") && !strings.Contains(message.Text, "Is this your order") {
 				for _, number := range named.FindAllString(message.Text, -1) {
 					p.told[number] = true
 				}

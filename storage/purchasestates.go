@@ -72,9 +72,12 @@ func (db *DB) ClaimPurchase(ctx context.Context, userID, id int64, owner string,
 	claimed := false
 	made := finds(ctx, `SELECT 1 FROM purchases WHERE id = ? AND state = ? AND lease_owner = ? AND lease_until = ?`, id, PurchaseClaimed, owner, toMillis(until))
 	err := db.writeOnce(ctx, made, func(tx *sqlx.Tx) error {
-		err := db.holdMaintenance(ctx, tx)
-		if err == nil {
-			claimed, err = db.claimDraft(ctx, tx, userID, id, owner, now, until)
+		if err := db.holdMaintenance(ctx, tx); err != nil {
+			return err
+		}
+		found, err := db.claimDraft(ctx, tx, userID, id, owner, now, until)
+		if err == nil { // else it may be that the commit before is under way, which has claimed
+			claimed = found
 		}
 		return err
 	})

@@ -184,8 +184,8 @@ func TestSecondTapOnCancelAll(t *testing.T) {
 	})
 }
 
-// TestLostCancelThatIsRefusedLater: whoever asks again is told what HStockPlus says, and not to
-// ask again in a minute.
+// TestLostCancelThatIsRefusedLater: a person who asks again is told what HStockPlus says. They
+// are not told to ask again in a minute.
 func TestLostCancelThatIsRefusedLater(t *testing.T) {
 	inWorld(t, "en", func(w *world) {
 		w.withKey(annaKey)

@@ -57,9 +57,6 @@ type results struct {
 // out is docs/faults.md.
 func TestFaults(t *testing.T) {
 	pgtest.SQLiteOnly(t)
-	if raceDetector {
-		t.Skip("the race detector makes hundreds of worlds ten times slower, and other tests show it the same code")
-	}
 	tables := []struct {
 		heading string
 		trials  []trial

@@ -264,8 +264,8 @@ func (w *world) deletesTopic() {
 	team.DeleteTopic(int(room.OrdersTopic))
 }
 
-// topicInTheEnd waits until the admin is told of the topic, at the latest after the next
-// purchase.
+// topicInTheEnd waits until the admin is told of the topic. That happens after the next
+// purchase at the latest.
 func (w *world) topicInTheEnd() string {
 	w.T.Helper()
 	told := func() bool { return count(w.chat, "was deleted, so I’ve made it again") > 0 }

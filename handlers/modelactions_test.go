@@ -404,8 +404,8 @@ var purchaseFaults = []struct {
 	{market.Fault{Kind: market.Refuse, Message: "Insufficient balance"}, "The next purchase will be refused."},
 	{market.Fault{Kind: market.Cut}, "The answer to the next purchase will be cut off."},
 	{market.Fault{Kind: market.HTML502, Commit: true}, "The next purchase will be answered with a 502, although it is placed."},
-	{market.Fault{Kind: market.Refuse, Message: "Something went wrong", Commit: true}, "The next purchase will be refused in words that nobody knows, although it is placed."},
-	{market.Fault{Kind: market.Refuse, Message: "Something went wrong"}, "The next purchase will be refused in words that nobody knows."},
+	{market.Fault{Kind: market.Refuse, Message: "Something went wrong", Commit: true}, "The next purchase will be refused with an undocumented error, although it is placed."},
+	{market.Fault{Kind: market.Refuse, Message: "Something went wrong"}, "The next purchase will be refused with an undocumented error."},
 	{market.Fault{Kind: market.Garbage}, "The next purchase will be answered with a page."},
 }
 

@@ -228,7 +228,7 @@ func (m *model) checkCards(p *shopper) {
 	messages := p.Messages()
 	for _, message := range messages {
 		if message.Date.Before(p.forgotten) {
-			continue // it is not known any more what it shows
+			continue // the bot has forgotten what this message shows
 		}
 		for _, words := range progress {
 			// Of the messages that show a basket one goes on; the end is told below the others.

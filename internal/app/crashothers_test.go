@@ -103,7 +103,7 @@ func broadcast() scenario {
 				}
 			}
 			if uncertain := w.left(`SELECT COALESCE(SUM(uncertain), 0) FROM broadcasts`); missing > uncertain {
-				w.t.Errorf("%d people have no copy, and the admin is told of %d", missing, uncertain)
+				w.t.Errorf("%d people have no copy, and the report counts %d", missing, uncertain)
 			}
 		},
 		must: []string{"broadcasts:waiting", "broadcast_recipients", "call sendMessage", "answer sendMessage", "broadcasts:done"},

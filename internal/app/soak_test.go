@@ -199,8 +199,8 @@ func (s *soak) visit(ctx context.Context) (end func()) {
 	}
 }
 
-// measureIdle waits until everything that was bought is delivered or told, and the program
-// has come to rest.
+// measureIdle waits until all purchases are delivered or their owners are told, and then two
+// minutes more.
 func (s *soak) measureIdle(what string) usage {
 	s.t.Helper()
 	s.awaitDeliveries(time.Now().Add(crashDeadline))

@@ -357,7 +357,7 @@ func TestCancelWithoutTime(t *testing.T) {
 	})
 }
 
-// TestCancelThatIsGivenUp: the outcome is recorded although nobody waits for it any more.
+// TestCancelThatIsGivenUp: the outcome is recorded, although the caller no longer waits for it.
 func TestCancelThatIsGivenUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]

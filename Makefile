@@ -9,7 +9,7 @@ BINARY  ?= bin/hstockbot
 PACKAGE ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help test race torture torture-kills torture-matrix torture-copies torture-model torture-soak cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
+.PHONY: help test race torture torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,14 +28,17 @@ MATRIX    ?= all
 COPIES    ?= 200
 PURCHASES ?= 200
 STORIES   ?= 1000
+FUZZ      ?= 5m
 SOAK      ?= 30m
 LONG      := -count=1 -v -timeout=90m
 
-torture: torture-kills torture-matrix torture-copies torture-model torture-soak ## all of the following, which print their figures
+torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak ## all of the following, which print their figures
 
-torture-kills: ## kill the program (KILLS=1000), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16) under load
+torture-kills: ## kill the program under load (KILLS=1000, on PostgreSQL too), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16)
 	HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) HSTOCKBOT_TEST_FROZEN=$(FROZEN) HSTOCKBOT_TEST_CLOCK=$(CLOCK) \
 		go test ./internal/app -run='^Test(Killed|Restarted|Frozen|ClockSet)UnderLoad$$' $(LONG)
+	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) \
+		.ci/postgres go test ./internal/app -run='^Test(Killed|Restarted)UnderLoad$$' $(LONG)
 
 torture-matrix: ## kill it at each commit, call and change of a file, on SQLite and PostgreSQL (MATRIX=purchase: one scenario)
 	HSTOCKBOT_TEST_MATRIX='$(MATRIX)' go test ./internal/app -run='^TestKilled(Everywhere|WhileWritingFiles)$$' $(LONG)
@@ -47,6 +50,11 @@ torture-copies: ## kill and stop three copies on PostgreSQL while people buy, 20
 
 torture-model: ## play random stories against a model of the whole bot (STORIES=1000)
 	go test ./handlers -run='^TestModel$$' -rapid.checks=$(STORIES) $(LONG)
+
+torture-fuzz: ## give random input to all that reads what comes from outside (FUZZ=5m for each)
+	listed=$$(go test -list='^Fuzz' ./...) && echo "$$listed" | \
+		awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \
+		while read -r package name; do go test $$package -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZ) || exit 1; done
 
 torture-soak: ## a thousand people, faults and restarts: what the program uses (SOAK=30m)
 	HSTOCKBOT_TEST_SOAK=$(SOAK) go test ./internal/app -run='^TestSoak$$' $(LONG)

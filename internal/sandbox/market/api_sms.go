@@ -126,7 +126,7 @@ func (s *Server) rent(q *request, o *offer, phone string) *rental {
 	}
 	n := &rental{account: q.account, offer: o, rentalState: rentalState{
 		ID: s.nextOrder, Key: q.account.Key, Project: o.project.id, Country: o.country.Code, Phone: phone,
-		Status: smsActive, Open: true, Charge: q.account.priced(o.price), Created: now, Expires: now.Add(rentalTime),
+		Status: smsActive, Open: true, Charge: q.account.priced(o.price), Created: now, Expires: now.Add(s.rentalTime),
 	}}
 	if s.opt.CodeAfter > 0 {
 		n.CodeAt = now.Add(s.opt.CodeAfter)

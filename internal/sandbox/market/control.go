@@ -326,6 +326,9 @@ func (s *Server) SetCancelAfter(d time.Duration) { s.change(func() { s.opt.Cance
 // SetCodeAfter changes Options.CodeAfter for later rentals.
 func (s *Server) SetCodeAfter(d time.Duration) { s.change(func() { s.opt.CodeAfter = d }) }
 
+// SetRentalTime changes how long later rentals last.
+func (s *Server) SetRentalTime(d time.Duration) { s.change(func() { s.rentalTime = d }) }
+
 // SetOrderIDs makes texts the ids of all orders in requests and answers, as id makes them
 // of the numbers; nil restores the numbers.
 func (s *Server) SetOrderIDs(id func(number int64) string) { s.change(func() { s.orderID = id }) }

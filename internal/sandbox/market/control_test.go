@@ -101,6 +101,15 @@ func TestSetCodeAfter(t *testing.T) {
 	}
 }
 
+func TestSetRentalTime(t *testing.T) {
+	s := open(t, Options{})
+	s.SetRentalTime(-time.Nanosecond)
+	n := addSMS(t, s, "project_id", ProjectOpenAI, "country", "us")[0]
+	if n, _ := s.Number(n.Order); n.Open {
+		t.Errorf("it has not expired: %+v", n)
+	}
+}
+
 // TestPricesOfAnAccount checks that all prices of an account are multiplied, and what
 // it pays.
 func TestPricesOfAnAccount(t *testing.T) {

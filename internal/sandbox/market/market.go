@@ -45,6 +45,7 @@ type Server struct {
 	subscribers   map[chan struct{}]struct{}
 	orderID       func(number int64) string // of an order in requests and answers; nil: its number
 	eligibleAfter string                    // answered as eligibleAfter instead of the time; "": the time
+	rentalTime    time.Duration             // how long a number waits for its code
 	clockOffset   time.Duration             // of the times in answers
 	clockHidden   bool                      // sms_status contains no times
 	allProjects   AllProjects
@@ -91,6 +92,7 @@ func New(opt Options) *Server {
 		rentals:     make(map[int64]*rental),
 		calls:       newCallLog(),
 		subscribers: make(map[chan struct{}]struct{}),
+		rentalTime:  usualRentalTime,
 		nextOrder:   FirstOrder,
 	}
 }

@@ -24,8 +24,7 @@ const (
 )
 
 const (
-	// rentalTime is how long a number waits for its code.
-	rentalTime = 20 * time.Minute
+	usualRentalTime = 20 * time.Minute
 	// followUpAfter is the time from an answer of sms_code to the follow-up SMS.
 	// It leaves a caller who lost the answer time to ask for the same SMS again.
 	followUpAfter = 5 * time.Second

@@ -240,15 +240,18 @@ func (db *DB) usableKeys(ctx context.Context, what, query string, args ...any) (
 	return keys, err
 }
 
+// dropUnused finds a person's purchases by the index of people: there is none of keys.
+const dropUnused = `
+	UPDATE api_keys SET secret_sealed = '' WHERE user_id = ? AND state <> 'active' AND secret_sealed <> ''
+	   AND NOT (house = 1 AND EXISTS (SELECT 1 FROM allowances WHERE allowances.user_id = api_keys.user_id))
+	   AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0)
+	   AND NOT EXISTS (SELECT 1 FROM purchases WHERE purchases.user_id = api_keys.user_id AND purchases.key_id = api_keys.id
+	                   AND (purchases.state IN ('claimed', 'sending', 'outcome_unknown', 'dismissed') OR purchases.house = 1 AND ` + isIncomplete + `))`
+
 // dropUnusedKeys deletes the secrets of a person's keys that are not active, once no
 // open order, no purchase in flight or of unknown outcome, none of which an admin may adopt
 // more phones, and no allowance needs them.
 func (db *DB) dropUnusedKeys(ctx context.Context, tx *sqlx.Tx, userID int64) error {
-	_, err := tx.ExecContext(ctx, `
-		UPDATE api_keys SET secret_sealed = '' WHERE user_id = ? AND state <> 'active' AND secret_sealed <> ''
-		   AND NOT (house = 1 AND EXISTS (SELECT 1 FROM allowances WHERE allowances.user_id = api_keys.user_id))
-		   AND NOT EXISTS (SELECT 1 FROM orders WHERE orders.key_id = api_keys.id AND orders.closed_at = 0)
-		   AND NOT EXISTS (SELECT 1 FROM purchases WHERE purchases.key_id = api_keys.id
-		                   AND (purchases.state IN ('claimed', 'sending', 'outcome_unknown', 'dismissed') OR purchases.house = 1 AND `+isIncomplete+`))`, userID)
+	_, err := tx.ExecContext(ctx, dropUnused, userID)
 	return err
 }

@@ -79,10 +79,7 @@ func inspectPostgres(ctx context.Context, databaseURL string) (*moveSide, error)
 	if config.ConnectTimeout <= 0 || config.ConnectTimeout > connectTimeout {
 		config.ConnectTimeout = connectTimeout
 	}
-	for name, value := range inspectSettings {
-		config.RuntimeParams[name] = value
-	}
-	pool := sqlx.NewDb(sql.OpenDB(pgConnector{Connector: stdlib.GetConnector(*config), inspects: true}), driverName)
+	pool := sqlx.NewDb(sql.OpenDB(pgConnector{Connector: stdlib.GetConnector(*config, withSettings(inspectSettings)), inspects: true}), driverName)
 	conn, err := pool.Connx(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: opening the database: %w", err), pool.Close())

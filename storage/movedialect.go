@@ -63,10 +63,7 @@ func openMovePostgres(url string) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range moveSettings {
-		config.RuntimeParams[name] = value
-	}
-	pool := sqlx.NewDb(stdlib.OpenDB(*config), "pgx")
+	pool := sqlx.NewDb(stdlib.OpenDB(*config, withSettings(moveSettings)), "pgx")
 	pool.SetMaxOpenConns(1)
 	return pool, nil
 }

@@ -84,6 +84,24 @@ var sessionSettings = map[string]string{
 	"lock_timeout":                        "5s",
 	"idle_in_transaction_session_timeout": "8s",
 	"default_transaction_isolation":       "read committed", // of pipelines
+	// Where much seems to be read, the server would compile a statement first, for a second or
+	// more. Ours read little, and all transactions that overlap with a long one fail.
+	"jit": "off",
+}
+
+// withSettings gives each connection these settings. PgBouncer takes none with the start of a
+// connection.
+func withSettings(settings map[string]string) stdlib.OptionOpenDB {
+	var statements strings.Builder
+	for name, value := range settings {
+		fmt.Fprintf(&statements, "SET %s = '%s';", name, value)
+	}
+	return stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.PgConn().Exec(ctx, statements.String()).ReadAll(); err != nil {
+			return fmt.Errorf("storage: settings of a connection: %w", err)
+		}
+		return nil
+	})
 }
 
 func (db *DB) openPostgres(ctx context.Context, url string) error {
@@ -118,15 +136,12 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 
 // connectPostgres makes the pool of connections.
 func (db *DB) connectPostgres(config *pgx.ConnConfig) {
-	for name, value := range sessionSettings {
-		config.RuntimeParams[name] = value
-	}
 	config.OnNotice = noteWarning
 	db.prepareHints(config)
 	if config.ValidateConnect == nil { // a standby that is promoted later would get past keepEpoch
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	}
-	pool := sql.OpenDB(pgConnector{Connector: stdlib.GetConnector(*config)})
+	pool := sql.OpenDB(pgConnector{Connector: stdlib.GetConnector(*config, withSettings(sessionSettings))})
 	pool.SetMaxOpenConns(postgresConnections)
 	pool.SetMaxIdleConns(postgresConnections)
 	pool.SetConnMaxIdleTime(idleTime)

@@ -9,7 +9,7 @@ BINARY  ?= bin/hstockbot
 PACKAGE ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help test race torture torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
+.PHONY: help test race torture torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak torture-mutants cover bench lint fmt fmt-check tidy-check vet build release demo browser pictures ci
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,10 @@ PURCHASES ?= 200
 STORIES   ?= 1000
 FUZZ      ?= 5m
 SOAK      ?= 30m
+MUTANTS   ?= 30m
 LONG      := -count=1 -v -timeout=90m
 
-torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak ## all of the following, which print their figures
+torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak torture-mutants ## all of the following, which print their figures
 
 torture-kills: ## kill the program under load (KILLS=1000, on PostgreSQL too), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16)
 	HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) HSTOCKBOT_TEST_FROZEN=$(FROZEN) HSTOCKBOT_TEST_CLOCK=$(CLOCK) \
@@ -58,6 +59,11 @@ torture-fuzz: ## give random input to all that reads what comes from outside (FU
 
 torture-soak: ## a thousand people, faults and restarts: what the program uses (SOAK=30m)
 	HSTOCKBOT_TEST_SOAK=$(SOAK) go test ./internal/app -run='^TestSoak$$' $(LONG)
+
+torture-mutants: ## change the code that handles money, a random part of it, and list what no test notices (MUTANTS=30m, 0: all, in hours)
+	go -C tools run ./mutate -budget=$(MUTANTS) \
+		-files='^internal/(orders|outbox)/|^internal/hstock/(answer|call|client|hold|purchase)\.go|^storage/(purchase|ledger)' \
+		./internal/orders ./internal/outbox ./internal/hstock ./storage
 
 cover: ## run them and print what is covered, function by function
 	@mkdir -p bin

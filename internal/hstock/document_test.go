@@ -280,6 +280,9 @@ func TestDocumentedExamples(t *testing.T) {
 			if sent.Length == "" || sent.Header.Get("Idempotency-Key") != "" || sent.Header.Get("X-Idempotency-Key") != "" {
 				t.Errorf("headers %v", sent.Header)
 			}
+			if sent.Header.Get("Accept") != "application/json" || sent.Header.Get("User-Agent") != "hstockbot" {
+				t.Errorf("headers %v", sent.Header)
+			}
 		})
 	}
 }

@@ -36,6 +36,10 @@ func TestJSONInText(t *testing.T) {
 		`{}` + order:                                    OutcomeUnknown,
 		`[` + order + `,{"order":23502}]`:               OutcomeUnknown,
 		`Warning {"order":23501`:                        OutcomeUnknown,
+		`{"message":"no data","meta":` + order + `}`:    OutcomeUnknown,
+		`<HTML><SCRIPT>var x = ` + order + `</SCRIPT>`:  OutcomeUnknown,
+		`Warning {`:                                     OutcomeUnknown,
+		`Warning [`:                                     OutcomeUnknown,
 		`{"orders":[` + order + `,{"or`:                 OutcomeUnknown,
 		`{"x" ` + order + `}`:                           OutcomeUnknown,
 		`<html><script>var x = ` + order + `</script>`:  OutcomeUnknown,
@@ -90,6 +94,8 @@ func TestRefusalsInEveryEnvelope(t *testing.T) {
 		{400, `{"statusCode":400,"message":["Sold out","Bad link"],"error":"Bad Request"}`, "Sold out; Bad link"},
 		{200, `{"code":422,"message":"Sold out"}`, "Sold out"},
 		{400, `{"message":"Sold out"}`, "Sold out"},
+		{200, `{"status":"failed","data":{"x":1},"message":"Sold out"}`, "Sold out"},
+		{200, `{"data":{"status":"failed","message":"Sold out"}}`, "Sold out"},
 		{200, `{"error":true}`, `{"error":true}`},
 		{200, `{"error":{"code":"E_MIN"}}`, "E_MIN"},
 		{200, "Notice: x\n" + `{"error":"Sold out"}`, "Sold out"},
@@ -116,6 +122,7 @@ func TestStateIsNoRefusal(t *testing.T) {
 		{"a failed order", `{"status":"Fail","charge":"0.00","message":"Private link"}`, readCalls["status"], Status{State: StateFailed, RawStatus: "Fail", Charge: nullAmount("0.00")}},
 		{"an order in error", `{"status":"error","charge":"1"}`, readCalls["status"], Status{RawStatus: "error", Charge: nullAmount("1")}},
 		{"a failed number", `{"status":"failed","code":null,"message":"Banned"}`, readCalls["sms_code"], SMSCode{State: SMSEnded, RawStatus: "failed", Message: "Banned"}},
+		{"a failed rental", `{"status":"failed","phone":"+1"}`, readCalls["sms_status"], SMSStatus{State: SMSEnded, RawStatus: "failed", Phone: "+1"}},
 		{"an error in words for none", `{"error":"none","balance":"1"}`, readCalls["balance"], Balance{Amount: amount("1")}},
 	})
 }
@@ -150,6 +157,7 @@ func TestEncodings(t *testing.T) {
 		{"the header without deflate", "deflate", plain},
 		{"UTF-16", "", string(wide)},
 		{"a byte order mark", "", "\ufeff" + plain},
+		{"as large as it may be", "", plain + strings.Repeat(" ", maxPurchaseBytes-len(plain))},
 	}
 	answer := func(encoding, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -173,16 +181,19 @@ func TestEncodings(t *testing.T) {
 			t.Errorf("accepted encodings: %q", accepted)
 		}
 	}
-	for name, body := range map[string]string{
-		"cut off":             zipped[:len(zipped)-6],
-		"broken":              zipped[:12] + "broken",
-		"too large when read": compress(zip, plain+strings.Repeat(" ", maxPurchaseBytes)),
+	for name, test := range map[string]struct {
+		body string
+		want error
+	}{
+		"cut off":             {zipped[:len(zipped)-6], errCutOff},
+		"broken":              {zipped[:12] + "broken", errCutOff},
+		"deflated words":      {compress(zlibs, "Maintenance"), errNotJSON},
+		"too large when read": {compress(zip, plain+strings.Repeat(" ", maxPurchaseBytes)), ErrTooLarge},
 	} {
-		c, m := newTestClient(t, answer("gzip", body))
-		if _, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err == nil {
-			t.Errorf("%s gzip was read", name)
-		} else if kind, _ := KindOf(err); kind != OutcomeUnknown {
-			t.Errorf("%s: %v, want an unknown outcome", name, err)
+		c, m := newTestClient(t, answer("gzip, deflate", test.body))
+		_, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})
+		if kind, _ := KindOf(err); kind != OutcomeUnknown || !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want an unknown outcome because of %v", name, err, test.want)
 		}
 		checkSentOnce(t, m.requests())
 	}

@@ -38,6 +38,7 @@ func TestReadFailures(t *testing.T) {
 		{"429", 429, `{"error":"Slow down"}`, Unreachable, attempts},
 		{"a proxy's 403", 403, `<html>Attention Required!</html>`, Unreadable, attempts},
 		{"404 in JSON", 404, `{"message":"no such route"}`, Unreadable, attempts},
+		{"400 with a balance", 400, `{"balance":"1"}`, Unreadable, attempts},
 		{"a redirect", 302, `{}`, Unreachable, attempts},
 		{"HTML with 200", 200, `<html>Maintenance</html>`, Unreadable, attempts},
 		{"empty", 200, ``, Unreadable, attempts},

@@ -44,6 +44,7 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 			maySend                  time.Duration // how long; 0: always
 		}{
 			"over before":           {before: -time.Second},
+			"over now":              {},
 			"while dialing":         {before: time.Second, dialing: 2 * time.Second},
 			"after headers":         {before: 3 * time.Second, dialing: time.Second, writing: 4 * time.Second},
 			"may not":               {before: time.Minute, maySend: -time.Second},
@@ -54,9 +55,10 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 			t.Run(action+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var sent bytes.Buffer
-					began := time.Now()
+					began, dialed := time.Now(), false
 					maySend := func() bool { return test.maySend == 0 || time.Since(began) < test.maySend }
 					c := newClient(t, Options{URL: "http://market.test", MaySend: maySend, Dial: func(context.Context, string, string) (net.Conn, error) {
+						dialed = true
 						time.Sleep(test.dialing)
 						client, server := net.Pipe()
 						go func() {
@@ -71,6 +73,9 @@ func TestPurchaseIsNotSentLate(t *testing.T) {
 					synctest.Wait()
 					if left := bytes.Contains(sent.Bytes(), []byte("action=")); left != test.sent || (kind == NotSent) == test.sent {
 						t.Errorf("got %v, body sent: %v", err, left)
+					}
+					if dialed != (test.dialing > 0) {
+						t.Errorf("a connection was made: %v", dialed)
 					}
 				})
 			})

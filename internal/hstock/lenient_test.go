@@ -39,6 +39,7 @@ func TestLenientDecoding(t *testing.T) {
 			"sellers as an array", `[{"_id":"x","title":"B","totalProducts":3,"stars":5},{"shopId":"y"},{"name":"no id"}]`, readCalls["shops"],
 			[]Seller{{ID: "x", Name: "B", Products: 3, Rating: amount("5"), HasRating: true}, {ID: "y"}},
 		},
+		{"sellers after a message", "Notice: x\n" + `[{"shopId":"a"},{"shopId":"b"}]`, readCalls["shops"], []Seller{{ID: "a"}, {ID: "b"}}},
 		{"no sellers", `{"shops":[]}`, readCalls["shops"], []Seller{}},
 		{
 			"a seller with empty fields", `{"shops":[{"shopId":"","id":null,"_id":"z","name":null,"shopName":"","title":"Z","productCount":"","productsCount":null,"totalProducts":"9","rating":null,"averageRating":""}]}`,
@@ -118,6 +119,7 @@ func TestLenientDecoding(t *testing.T) {
 		// money
 		{"balance as a number", `{"balance":100.10,"currency":"EUR"}`, readCalls["balance"], Balance{Amount: amount("100.10"), Currency: "EUR"}},
 		{"balance with many digits", `{"balance":90071992547409931.0000000001}`, readCalls["balance"], Balance{Amount: amount("90071992547409931.0000000001")}},
+		{"balance beside data", `{"balance":"1","data":{"x":1}}`, readCalls["balance"], Balance{Amount: amount("1")}},
 		{"balance below zero", `{"balance":"-0.30","currency":""}`, readCalls["balance"], Balance{Amount: amount("-0.30")}},
 		{"a null error", `{"error":null,"balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},
 		{"an empty error", `{"error":"","balance":"1","currency":"USD"}`, readCalls["balance"], Balance{Amount: amount("1"), Currency: "USD"}},

@@ -279,23 +279,32 @@ func TestPurchaseNotSent(t *testing.T) {
 	}
 }
 
+// TestPurchaseUsesHTTP1, and reads HTTP/2.
 func TestPurchaseUsesHTTP1(t *testing.T) {
-	protocol := make(chan string, 1)
+	protocol := make(chan string, 2)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protocol <- fmt.Sprint(r.Proto, " ", r.Header.Get("Connection"), " ", r.Close)
-		respond(200, `{"order":1}`)(w, r)
+		respond(200, `{"order":1,"balance":"1"}`)(w, r)
 	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
 	c := newClient(t, Options{URL: server.URL})
 	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	c.purchases.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	for _, client := range []*http.Client{c.purchases, c.reads} {
+		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
 	if _, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-protocol; got != "HTTP/1.1 close true" {
 		t.Errorf("request was %q", got)
+	}
+	if _, err := c.Balance(t.Context(), secretKey); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-protocol; got != "HTTP/2.0  false" {
+		t.Errorf("read was %q", got)
 	}
 }
 
@@ -435,6 +444,13 @@ func TestGate(t *testing.T) {
 	}
 	if body, err := io.ReadAll(g); err != nil || string(body) != "key=…" {
 		t.Errorf("an open gate returned %q, %v", body, err)
+	}
+
+	g = newGate()
+	g.isLate = func() bool { return true }
+	g.markWritten()
+	if !g.tryClose() {
+		t.Error("headers that were written late let the body out")
 	}
 
 	g = newGate()

@@ -29,6 +29,7 @@ func TestAnswersChangeTheRate(t *testing.T) {
 		"a page of 403":  {respond(403, page), 20, true},
 		"a page of 429":  {respond(429, page), 20, true},
 		"a refusing 403": {respond(403, `{"error":"Invalid API key"}`), 20, false},
+		"a 403 in words": {respond(403, "Forbidden"), 20, false},
 		"an empty 403":   {respond(403, ""), 20, false},
 	} {
 		for action, call := range map[string]func(context.Context, *Client) error{
@@ -63,11 +64,15 @@ func TestBackgroundCallsPause(t *testing.T) {
 	observe := func(_, outcome string, _ time.Duration) { outcomes = append(outcomes, outcome) }
 	inBubble(t, Options{Limiter: l, Observe: observe}, respond(200, `{"balance":"1"}`), func(t *testing.T, c *Client, m *fakeServer) {
 		l.Report(callrate.Account{}, "status", callrate.Blocked, time.Second)
+		began := time.Now()
 		for range 3 * breakerFailures {
 			_, err := c.Balance(Background(t.Context()), secretKey)
 			if kind, _ := KindOf(err); kind != Unreachable || !errors.Is(err, callrate.ErrBanned) || isOpen(err) {
 				t.Fatalf("a background call: %v", err)
 			}
+		}
+		if time.Since(began) != 0 {
+			t.Error("background calls were tried again")
 		}
 		if outcomes[0] != outcomeHeld || IsNoResponse(outcomes[0]) {
 			t.Errorf("outcome %q", outcomes[0])
@@ -78,6 +83,21 @@ func TestBackgroundCallsPause(t *testing.T) {
 		time.Sleep(time.Minute)
 		if _, err := c.Balance(Background(t.Context()), secretKey); err != nil {
 			t.Errorf("a background call after the pause: %v", err)
+		}
+	})
+}
+
+// A purchase that was not sent is no answer, which would end the growth of the pauses.
+func TestUnsentPurchaseChangesNoRate(t *testing.T) {
+	l := callrate.New(callrate.Options{Most: 300})
+	maySend := func() bool { return false }
+	inBubble(t, Options{Limiter: l, MaySend: maySend}, respond(200, `{"order":1}`), func(t *testing.T, c *Client, _ *fakeServer) {
+		l.Report(callrate.Account{}, "status", callrate.Blocked, time.Second)
+		time.Sleep(time.Hour)
+		before := l.State()
+		_, err := c.Add(t.Context(), secretKey, AddRequest{Service: 1, Quantity: 1})
+		if kind, _ := KindOf(err); kind != NotSent || l.State() != before {
+			t.Errorf("%v; the rate was %+v and is %+v", err, before, l.State())
 		}
 	})
 }

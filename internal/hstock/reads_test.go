@@ -51,17 +51,24 @@ func TestReadCancelledDuringBackoff(t *testing.T) {
 		time.AfterFunc(firstBackoff/4, cancel)
 		start := time.Now()
 		_, err := c.Balance(ctx, secretKey)
-		if kind, _ := KindOf(err); kind != Unreachable || time.Since(start) != firstBackoff/4 || len(m.requests()) != 1 {
+		var failure *Error
+		if !errors.As(err, &failure) || failure.Status != 502 || time.Since(start) != firstBackoff/4 || len(m.requests()) != 1 {
 			t.Errorf("got %v after %s and %d requests", err, time.Since(start), len(m.requests()))
 		}
 	})
 }
 
 func TestBreakerOpensAndRecovers(t *testing.T) {
+	testBreakerOpensAndRecovers(t, respond(503, ""), Unreachable)
+	testBreakerOpensAndRecovers(t, respond(200, "<html>"), Unreadable)
+}
+
+func testBreakerOpensAndRecovers(t *testing.T, failure http.HandlerFunc, failed Kind) {
+	t.Helper()
 	down := true
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		if down {
-			respond(503, "")(w, r)
+			failure(w, r)
 			return
 		}
 		respond(200, `{"balance":"1","order":1}`)(w, r)
@@ -74,7 +81,7 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 			return err
 		}
 		for range breakerFailures / maxAttempts {
-			if kind, _ := KindOf(readBalance()); kind != Unreachable {
+			if kind, _ := KindOf(readBalance()); kind != failed {
 				t.Fatalf("kind %s", kind)
 			}
 		}
@@ -99,6 +106,46 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestBreakerIgnores: what is about one key, or was not sent, is no sign of an outage, also
+// after calls of others have failed.
+func TestBreakerIgnores(t *testing.T) {
+	const other = redact.Secret("another key")
+	for name, test := range map[string]struct {
+		status int
+		body   string
+		ctx    func(context.Context) context.Context
+	}{
+		"429":                 {429, "", SingleAttempt},
+		"an unexpected shape": {200, `{"odd":1}`, SingleAttempt},
+		"an unsent call":      {500, "", Background},
+		"a canceled call": {500, "", func(ctx context.Context) context.Context {
+			ctx, cancel := context.WithCancel(ctx)
+			cancel()
+			return ctx
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, body := 500, ""
+			answer := func(w http.ResponseWriter, r *http.Request) { respond(status, body)(w, r) }
+			inBubble(t, Options{Limiter: callrate.New(callrate.Options{Most: 300})}, answer, func(t *testing.T, c *Client, _ *fakeServer) {
+				for _, key := range []redact.Secret{"a", "b"} {
+					_, _ = c.Balance(t.Context(), key)
+				}
+				status, body = test.status, test.body
+				c.limiter.Report(callrate.Account{}, "status", callrate.Blocked, time.Second)
+				for range breakerFailures - 2*maxAttempts {
+					time.Sleep(time.Second) // no hold is longer
+					_, _ = c.Balance(test.ctx(t.Context()), other)
+				}
+				status, body = 200, `{"balance":"1"}`
+				if _, err := c.Balance(t.Context(), "a"); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 // TestBreakerStaysClosed checks that refusals, invalid keys, unexpected shapes and

@@ -13,8 +13,8 @@ import (
 	"hstockbot/storage"
 )
 
-// TestTakesWhatItHasSlotsFor: a busy process uses its last slot, and leaves what it has no
-// slot for to another process.
+// TestTakesWhatItHasSlotsFor: a busy process uses its last slot, leaves what it has no slot
+// for to another process, and has all its slots again when it is done.
 func TestTakesWhatItHasSlotsFor(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var busy atomic.Int32
@@ -46,6 +46,9 @@ func TestTakesWhatItHasSlotsFor(t *testing.T) {
 		testworld.Pass(time.Second)
 		wantBusy(66)
 		testworld.Must(t, other.Stop(t.Context()))
+		testworld.Pass(30 * time.Second)
+		storeFor(3)
+		wantBusy(69)
 	})
 }
 

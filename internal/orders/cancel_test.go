@@ -207,8 +207,8 @@ func TestChargeOfCancelledOrderIsUnknown(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
 		outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
-		if !outcome.Done || outcome.Order.Charge.Valid {
-			t.Errorf("done %v, charged %v", outcome.Done, outcome.Order.Charge)
+		if !outcome.Done || outcome.Order.Charge.Valid || !outcome.Order.UpdatedAt.Equal(time.Now()) {
+			t.Errorf("done %v, charged %v, as of %s", outcome.Done, outcome.Order.Charge, outcome.Order.UpdatedAt)
 		}
 		if spent, err := w.db.Spending(t.Context(), anna); err != nil || len(spent) != 0 {
 			t.Errorf("spent %+v, %v", spent, err)
@@ -332,6 +332,7 @@ func TestCodeAndUnansweredCancel(t *testing.T) {
 		if outcome.Done || outcome.Uncertain || outcome.Order.State != storage.OrderDelivered {
 			t.Errorf("got %+v", outcome)
 		}
+		testworld.Pass(900 * time.Millisecond)
 		if n := len(w.codes()); n != 0 {
 			t.Errorf("%d codes come before the card", n)
 		}
@@ -388,14 +389,15 @@ func TestCancelRefusedAsAWhole(t *testing.T) {
 	}
 }
 
-// TestCancelThatIsNotStored: a failure of the database is an error, and a poll stores the end.
+// TestCancelThatIsNotStored: a failure of the database is an error beside the outcome, and a poll
+// stores the end.
 func TestCancelThatIsNotStored(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(5 * time.Second)
 		accept := w.Refuse(`UPDATE ON orders FOR EACH ROW WHEN (NEW.state = 'cancelled')`)
-		if _, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil {
-			t.Error("no error")
+		if outcome, err := w.service.Cancel(t.Context(), anna, order.ID); err == nil || !outcome.Done || outcome.Uncertain {
+			t.Errorf("got %+v, %v", outcome, err)
 		}
 		accept()
 		testworld.Pass(2 * time.Minute)
@@ -411,14 +413,15 @@ func TestCancelAndTheStateOfTheOrder(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault           market.FaultKind
 		status          string
+		accounts        string
 		done, uncertain bool
 		state           storage.OrderState
 	}{
-		"lost, refunded":  {market.HTML502, "Refunded", true, false, storage.OrderRefunded},
-		"lost, partial":   {market.HTML502, "Partial", false, true, storage.OrderPartial},
-		"lost, completed": {market.HTML502, "Completed", false, false, storage.OrderDelivered},
-		"done, in work":   {"", "In progress", true, false, storage.OrderCancelled},
-		"done, refunded":  {"", "Refunded", true, false, storage.OrderRefunded},
+		"lost, refunded":  {market.HTML502, "Refunded", "", true, false, storage.OrderRefunded},
+		"lost, partial":   {market.HTML502, "Partial", "", false, true, storage.OrderPartial},
+		"lost, completed": {market.HTML502, "Completed", "a:b", false, false, storage.OrderDelivered},
+		"done, in work":   {"", "In progress", "", true, false, storage.OrderCancelled},
+		"done, refunded":  {"", "Refunded", "a:b", true, false, storage.OrderRefunded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
@@ -428,11 +431,7 @@ func TestCancelAndTheStateOfTheOrder(t *testing.T) {
 				if test.fault != "" {
 					w.Market.Fault(market.Fault{Action: "cancel", Kind: test.fault})
 				}
-				accounts := ""
-				if test.state == storage.OrderDelivered {
-					accounts = "a:b"
-				}
-				body := `{"status":"` + test.status + `","remains":0,"currency":"USD","accounts":["` + accounts + `"]}`
+				body := `{"status":"` + test.status + `","remains":0,"currency":"USD","accounts":["` + test.accounts + `"]}`
 				w.Market.Fault(market.Fault{Action: "status", Kind: market.Answer, Body: strings.ReplaceAll(body, `[""]`, `[]`)})
 				fetched := w.Market.Count("status")
 				outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
@@ -442,9 +441,59 @@ func TestCancelAndTheStateOfTheOrder(t *testing.T) {
 				}
 				w.wantCalls("status", fetched+1)
 				testworld.Pass(2 * time.Second)
-				if got := strings.Join(w.accounts(), ","); got != accounts {
-					t.Errorf("delivered %q, want %q", got, accounts)
+				if got := strings.Join(w.accounts(), ","); got != test.accounts || w.count(orders.MessageEnded) != 0 { // the card tells the end
+					t.Errorf("delivered %q, want %q; got messages %q", got, test.accounts, w.recorder.Kinds())
 				}
+			})
+		})
+	}
+}
+
+// TestPanicAfterTheCancel: what became of the order is not known, and not that it has ended.
+func TestPanicAfterTheCancel(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(5 * time.Second)
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CutBefore})
+		if outcome, err := w.newService(&panicking{Client: w.client}).Cancel(t.Context(), anna, order.ID); err == nil || !outcome.Uncertain {
+			t.Errorf("got %+v, %v", outcome, err)
+		}
+	})
+}
+
+// sharedID rents a number and buys goods, whose orders have one id.
+func (w *world) sharedID() storage.Order {
+	w.t.Helper()
+	testworld.Must(w.t, w.Market.Hold(market.GmailUSA, true))
+	phone, goods := w.rent(1)[0], w.buy(market.GmailUSA, 1)
+	testworld.Pass(5 * time.Second)
+	w.Exec(`UPDATE orders SET external_id = ? WHERE id = ?`, phone.ExternalID, goods.ID)
+	return phone
+}
+
+// TestTwoOrdersOfOneID: the marketplace could cancel either, so neither is cancelled.
+func TestTwoOrdersOfOneID(t *testing.T) {
+	for house, want := range map[bool]error{false: orders.ErrExternalIDShared, true: orders.ErrHouseIDShared} {
+		t.Run(want.Error(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				if house {
+					w.annaPaysWithAllowance("20")
+				}
+				phone, other := w.sharedID(), w.rent(1)[0]
+				if _, _, err := w.service.CancelAllowance(t.Context(), anna, phone.ID); !errors.Is(err, want) {
+					t.Errorf("asked: %v", err)
+				}
+				if _, err := w.service.Cancel(t.Context(), anna, phone.ID); !errors.Is(err, want) {
+					t.Errorf("cancelled: %v", err)
+				}
+				checks, err := w.service.CancelAllowances(t.Context(), anna, false)
+				if err != nil || len(checks) != 3 || checks[0].Order.ID != other.ID || checks[0].Err != nil || !errors.Is(checks[1].Err, orders.ErrExternalIDShared) || !errors.Is(checks[2].Err, orders.ErrExternalIDShared) {
+					t.Errorf("asked about all: %+v, %v", checks, err)
+				}
+				if outcomes, err := w.service.CancelAll(t.Context(), anna, []int64{phone.ID}); err != nil || len(outcomes) != 0 {
+					t.Errorf("cancelled all: %+v, %v", outcomes, err)
+				}
+				w.wantCalls("cancel", 0)
 			})
 		})
 	}

@@ -18,9 +18,14 @@ func (w *world) offerSwap() (storage.Order, orders.SwapOffer) {
 	w.t.Helper()
 	order := w.rent(1)[0]
 	testworld.Pass(2*time.Minute + 10*time.Second)
-	offer, err := w.service.OfferSwap(w.t.Context(), anna, order.ID, 0, "en")
+	return order, w.mustOffer(order)
+}
+
+func (w *world) mustOffer(order storage.Order) orders.SwapOffer {
+	w.t.Helper()
+	offer, err := w.service.OfferSwap(w.t.Context(), order.UserID, order.ID, 0, "en")
 	testworld.Must(w.t, err)
-	return order, offer
+	return offer
 }
 
 // startSwap confirms an offer.
@@ -210,6 +215,11 @@ func TestSwapStops(t *testing.T) {
 			happens: func(t *testing.T, w *world) {
 				testworld.Must(t, w.Market.SetSMSPrice(market.ProjectTelegram, market.CountryUS, "0.9100"))
 			},
+			rejected: orders.ReasonPrice, cancels: 1, state: storage.OrderCancelled, back: "0.9",
+		},
+		"another currency": {
+			step:     "swap end confirmed",
+			happens:  func(_ *testing.T, w *world) { w.Market.AddKey(key, "100.00", "EUR") },
 			rejected: orders.ReasonPrice, cancels: 1, state: storage.OrderCancelled, back: "0.9",
 		},
 		"sold out": {

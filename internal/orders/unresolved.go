@@ -170,12 +170,12 @@ func (s *Service) Dismiss(ctx context.Context, userID, purchaseID int64) error {
 		return err
 	}
 	if !dismissed {
-		if _, err := s.ownPurchase(ctx, userID, purchaseID); errors.Is(err, ErrAdminsDecide) {
-			return err
+		_, err = s.ownPurchase(ctx, userID, purchaseID)
+		if err == nil || errors.Is(err, storage.ErrNotFound) {
+			err = ErrOutcomeKnown
 		}
-		return ErrOutcomeKnown
 	}
-	return nil
+	return err
 }
 
 // ownPurchase returns a purchase that the person's own key has paid, or ErrAdminsDecide.
@@ -190,8 +190,12 @@ func (s *Service) ownPurchase(ctx context.Context, userID, purchaseID int64) (st
 // unresolved returns the key that bought, of a purchase whose outcome may still be decided.
 func (s *Service) unresolved(ctx context.Context, p storage.Purchase) (redact.Secret, error) {
 	if p.State != storage.PurchaseOutcomeUnknown && p.State != storage.PurchaseDismissed {
-		if missing, err := s.countMissing(ctx, p); err != nil || missing == 0 {
-			return "", errors.Join(ErrOutcomeKnown, err)
+		missing, err := s.countMissing(ctx, p)
+		if err != nil {
+			return "", err
+		}
+		if missing == 0 {
+			return "", ErrOutcomeKnown
 		}
 	}
 	key, err := s.db.Key(ctx, p.KeyID)

@@ -251,3 +251,18 @@ func TestDraftOfAClockThatWasAhead(t *testing.T) {
 		}
 	})
 }
+
+// TestStepWhileTheDatabaseRefuses: the stored times are corrected when it accepts that.
+func TestStepWhileTheDatabaseRefuses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.unresolved(market.GmailUSA, false)
+		w.stepClock(-time.Hour)
+		accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW`)
+		testworld.Pass(2 * time.Minute)
+		accept()
+		testworld.Pass(10 * time.Minute)
+		if n := w.count(orders.MessageVerdict); n != 1 {
+			t.Errorf("%d verdicts", n)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -116,9 +117,10 @@ func TestNewKeyIsConfirmedAgain(t *testing.T) {
 		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
 		testworld.Must(t, err)
+		testworld.Must(t, w.Market.SetRate(market.GmailUSA, "1.30"))
 		outcome := w.confirm(p)
-		if outcome.Result != orders.Redrawn || outcome.Changes[0] != orders.ChangeKey {
-			t.Fatalf("got %+v, want the card redrawn because of the key", outcome)
+		if outcome.Result != orders.Redrawn || !slices.Equal(outcome.Changes, []orders.Change{orders.ChangeKey, orders.ChangePrice}) {
+			t.Fatalf("got %+v, want the card redrawn because of the key and the price", outcome)
 		}
 		w.wantCalls("add", 0)
 	})

@@ -218,22 +218,35 @@ func TestKeyRefusedAtTheRequest(t *testing.T) {
 	})
 }
 
-// TestRejectionIsRetried: while the database refuses it, the purchase is not settled; a failure
+// TestSettlingATapIsRetried: while the database refuses it, the purchase is not settled; a failure
 // that lasts is an error.
-func TestRejectionIsRetried(t *testing.T) {
-	for name, lasts := range map[string]time.Duration{"soon": 3 * time.Second, "not soon": 5 * time.Minute} {
+func TestSettlingATapIsRetried(t *testing.T) {
+	for name, test := range map[string]struct {
+		state storage.PurchaseState
+		lasts time.Duration
+		want  orders.Result
+	}{
+		"rejected, soon":     {storage.PurchaseRejected, 3 * time.Second, orders.Rejected},
+		"rejected, not soon": {storage.PurchaseRejected, 5 * time.Minute, orders.Rejected},
+		"unknown, soon":      {storage.PurchaseOutcomeUnknown, 3 * time.Second, orders.OutcomeUnknown},
+		"unknown, not soon":  {storage.PurchaseOutcomeUnknown, 5 * time.Minute, orders.OutcomeUnknown},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				p := w.draft(market.GmailUSA, 1)
-				testworld.Must(t, w.Market.SetStock(market.GmailUSA, 0))
-				time.AfterFunc(lasts, w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'rejected')`))
+				if test.want == orders.Rejected {
+					testworld.Must(t, w.Market.SetStock(market.GmailUSA, 0))
+				} else {
+					w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+				}
+				time.AfterFunc(test.lasts, w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = '`+string(test.state)+`')`))
 				outcome, err := w.service.Confirm(t.Context(), anna, p.ID, "en")
-				if (err == nil) != (name == "soon") || err == nil && outcome.Result != orders.Rejected {
+				if (err == nil) != (test.lasts < time.Minute) || err == nil && outcome.Result != test.want {
 					t.Errorf("got %v, %v", outcome.Result, err)
 				}
 				testworld.Pass(10 * time.Minute)
-				if outcome := w.confirm(p); outcome.Result != orders.Rejected {
-					t.Errorf("at last: got %v, want Rejected", outcome.Result)
+				if outcome := w.confirm(p); outcome.Result != test.want {
+					t.Errorf("at last: got %v, want %v", outcome.Result, test.want)
 				}
 			})
 		})

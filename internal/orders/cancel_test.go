@@ -421,6 +421,7 @@ func TestCancelAndTheStateOfTheOrder(t *testing.T) {
 		"lost, partial":   {market.HTML502, "Partial", "", false, true, storage.OrderPartial},
 		"lost, completed": {market.HTML502, "Completed", "a:b", false, false, storage.OrderDelivered},
 		"done, in work":   {"", "In progress", "", true, false, storage.OrderCancelled},
+		"done, partial":   {"", "Partial", "", true, false, storage.OrderCancelled},
 		"done, refunded":  {"", "Refunded", "a:b", true, false, storage.OrderRefunded},
 	} {
 		t.Run(name, func(t *testing.T) {

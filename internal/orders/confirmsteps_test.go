@@ -42,6 +42,9 @@ func TestStepsOfAPurchase(t *testing.T) {
 		if want := []string{"claimed", "sending", "answered", "placed"}; !slices.Equal(steps, want) {
 			t.Errorf("the steps are %q, want %q", steps, want)
 		}
+		if strings.Contains(w.Log.String(), "level=ERROR") {
+			t.Errorf("logged: %s", w.Log.String())
+		}
 	})
 }
 
@@ -226,6 +229,7 @@ func TestSettlingATapIsRetried(t *testing.T) {
 		lasts time.Duration
 		want  orders.Result
 	}{
+		"placed, soon":       {storage.PurchasePlaced, 3 * time.Second, orders.Placed},
 		"rejected, soon":     {storage.PurchaseRejected, 3 * time.Second, orders.Rejected},
 		"rejected, not soon": {storage.PurchaseRejected, 5 * time.Minute, orders.Rejected},
 		"unknown, soon":      {storage.PurchaseOutcomeUnknown, 3 * time.Second, orders.OutcomeUnknown},
@@ -234,9 +238,10 @@ func TestSettlingATapIsRetried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				p := w.draft(market.GmailUSA, 1)
-				if test.want == orders.Rejected {
+				switch test.want {
+				case orders.Rejected:
 					testworld.Must(t, w.Market.SetStock(market.GmailUSA, 0))
-				} else {
+				case orders.OutcomeUnknown:
 					w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
 				}
 				time.AfterFunc(test.lasts, w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = '`+string(test.state)+`')`))

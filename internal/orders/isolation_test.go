@@ -11,6 +11,7 @@ import (
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
+	"hstockbot/storage"
 )
 
 // A failure of one person's rows must not hold up another person.
@@ -48,31 +49,41 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 // TestOrderIsRecordedWhenTheDatabaseRecovers: an order id that could not be
 // stored is kept, stored later, and the person is notified.
 func TestOrderIsRecordedWhenTheDatabaseRecovers(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		var accept func()
-		w.restart(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
-			id, err := w.client.Add(ctx, key, request)
-			accept = w.Refuse(`INSERT ON orders FOR EACH ROW`)
-			return id, err
-		}}, 0)
-		p := w.draft(market.GmailUSA, 1)
-		if outcome := w.confirm(p); outcome.Result != orders.InProgress || outcome.Purchase.ID != p.ID {
-			t.Errorf("got %v of purchase %d, want InProgress", outcome.Result, outcome.Purchase.ID)
-		}
-		if n := strings.Count(w.Log.String(), "order placed but not recorded yet"); n != 1 {
-			t.Errorf("the order id is logged %d times, want once", n)
-		}
-		accept()
-		accept = w.Refuse(`INSERT ON outbox FOR EACH ROW`)
-		testworld.Pass(2 * time.Minute)
-		accept()
-		testworld.Pass(10 * time.Minute)
-		if again := w.confirm(p); again.Result != orders.Placed {
-			t.Errorf("later: %v, want Placed", again.Result)
-		}
-		if !w.notified(anna, orders.MessageOutcome) || !w.notified(anna, orders.MessageGoods) {
-			t.Errorf("got messages %q", w.recorder.Kinds())
-		}
-		w.wantCalls("add", 1)
-	})
+	for name, house := range map[string]bool{"own key": false, "operator's key": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				if house {
+					w.annaPaysWithAllowance("20")
+				}
+				var accept func()
+				w.restart(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, request hstock.AddRequest) (string, error) {
+					id, err := w.client.Add(ctx, key, request)
+					accept = w.Refuse(`INSERT ON orders FOR EACH ROW`)
+					return id, err
+				}}, 0)
+				p := w.draft(market.GmailUSA, 1)
+				if outcome := w.confirm(p); outcome.Result != orders.InProgress || outcome.Purchase.ID != p.ID {
+					t.Errorf("got %v of purchase %d, want InProgress", outcome.Result, outcome.Purchase.ID)
+				}
+				if stored, err := w.db.Purchase(t.Context(), anna, p.ID); err != nil || stored.State != storage.PurchaseSending {
+					t.Errorf("stored as %s, %v", stored.State, err)
+				}
+				if n := strings.Count(w.Log.String(), "order placed but not recorded yet"); n != 1 {
+					t.Errorf("the order id is logged %d times, want once", n)
+				}
+				accept()
+				accept = w.Refuse(`INSERT ON outbox FOR EACH ROW`)
+				testworld.Pass(2 * time.Minute)
+				accept()
+				testworld.Pass(10 * time.Minute)
+				if again := w.confirm(p); again.Result != orders.Placed {
+					t.Errorf("later: %v, want Placed", again.Result)
+				}
+				if !w.notified(anna, orders.MessageOutcome) || !w.notified(anna, orders.MessageGoods) {
+					t.Errorf("got messages %q", w.recorder.Kinds())
+				}
+				w.wantCalls("add", 1)
+			})
+		})
+	}
 }

@@ -185,6 +185,7 @@ func TestStatementThatFails(t *testing.T) {
 			begin: func(w *world) func() tap {
 				p := w.unresolved(market.GmailUSA, true)
 				w.buy(market.GmailUSA, 1)
+				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "97.50")) // as if it were the first that cost
 				return always(func(ctx context.Context) (string, error) {
 					evidence, err := w.service.Evidence(ctx, anna, p.ID)
 					return string(evidence.Verdict), err

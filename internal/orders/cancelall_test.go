@@ -131,6 +131,23 @@ func TestUnansweredCancelAll(t *testing.T) {
 	})
 }
 
+// TestUndocumentedRefusalOfCancelAll: it had no effect only if each of the orders can still be
+// cancelled, and the marketplace speaks of one.
+func TestUndocumentedRefusalOfCancelAll(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen()[:2]
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Internal error"})
+		w.answers("allowcancel", `[{"order":`+w.order(ids[0]).ExternalID+`,"allowcancel":1,"refundAmount":2.50}]`)
+		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
+		testworld.Must(t, err)
+		for _, o := range outcomes {
+			if o.Err != nil || w.order(o.Order.ID).CancelSentAt.IsZero() {
+				t.Errorf("order %s could be sent again: %+v", o.Order.ExternalID, o)
+			}
+		}
+	})
+}
+
 // TestLostCancelAllCanBeAskedAgain, as a single one: only when the person asks.
 func TestLostCancelAllCanBeAskedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

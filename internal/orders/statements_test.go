@@ -210,6 +210,17 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			err: orders.ErrOutcomeKnown,
 		},
+		"looking up a phone that is missing": {
+			begin: func(w *world) func() tap {
+				p := w.draftRentals(telegramUS, 2)
+				w.Market.Fault(market.Fault{Action: "add_sms", Kind: market.CommitThenLose})
+				w.confirm(p)
+				_, err := w.service.Adopt(w.t.Context(), anna, p.ID, idOf(market.FirstOrder))
+				testworld.Must(w.t, err)
+				return always(lookUp(w, p, idOf(w.Market.Numbers()[1].Number)))
+			},
+			want: []string{idOf(market.FirstOrder + 1)},
+		},
 		"counting the phones that are missing": {
 			begin: func(w *world) func() tap {
 				p := w.draftRentals(telegramUS, 3)

@@ -29,7 +29,7 @@ func TestCancel(t *testing.T) {
 			}
 			outcome, err := w.service.Cancel(t.Context(), anna, order.ID)
 			testworld.Must(t, err)
-			if !outcome.Done || outcome.Order.State != storage.OrderCancelled || outcome.Order.Charge.Decimal.Sign() != 0 {
+			if !outcome.Done || outcome.Order.State != storage.OrderCancelled || !outcome.Order.Charge.Valid || !outcome.Order.Charge.Decimal.IsZero() {
 				t.Errorf("got %+v", outcome)
 			}
 			testworld.Pass(time.Minute)

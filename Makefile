@@ -33,7 +33,7 @@ SOAK      ?= 30m
 MUTANTS   ?= 30m
 LONG      := -count=1 -v -timeout=90m
 
-torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak torture-mutants ## all of the following, which print their figures
+torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak ## all of the following but for torture-mutants, which print their figures
 
 torture-kills: ## kill the program under load (KILLS=1000, on PostgreSQL too), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16)
 	HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) HSTOCKBOT_TEST_FROZEN=$(FROZEN) HSTOCKBOT_TEST_CLOCK=$(CLOCK) \

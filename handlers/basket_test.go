@@ -87,7 +87,7 @@ func TestTooManyLines(t *testing.T) {
 func TestStoppedBasket(t *testing.T) {
 	inEnglish(t, "basket_stop", func(w *world) {
 		w.withKey(annaKey)
-		must(w.T, w.Market.Hold(market.GmailUSA, true))
+		must(w.T, w.Market.Hold(market.InstagramFollowers, true)) // no delivery comes in between
 		w.types(threeLines)
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 10 * time.Second})
 		w.tapConfirm()

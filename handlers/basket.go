@@ -40,7 +40,7 @@ func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	case err != nil:
 		return bot.View{}, err
 	case b.State == storage.BasketRunning:
-		return basketView(req.L, b), nil
+		return basketProgress(req, b), nil
 	}
 	var services []int64
 	for _, line := range b.Lines {
@@ -55,7 +55,7 @@ func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (bot
 		return bot.View{}, err
 	}
 	if quote.State != storage.BasketOpen || quote.PricedAt.IsZero() {
-		return basketView(req.L, quote.Basket), nil
+		return basketProgress(req, quote.Basket), nil
 	}
 	return basketCard(req.L, quote, b.Restored), nil
 }
@@ -233,6 +233,16 @@ func basketView(l *locales.Localizer, b storage.Basket) bot.View {
 		text += "\n\n" + l.N("basket_rest", rest)
 	}
 	return bot.View{Text: text, Keyboard: keyboards.BasketEndedKeyboard(l, rest > 0)}
+}
+
+// basketProgress is basketView in the message of a request. Only the message in which the
+// basket was confirmed is drawn again; another one says where the result comes.
+func basketProgress(req *bot.Request, b storage.Basket) bot.View {
+	view := basketView(req.L, b)
+	if b.State == storage.BasketRunning && int64(req.ScreenMessageID) != b.MessageID {
+		view.Text += "\n" + req.L.T("basket_below")
+	}
+	return view
 }
 
 func rejectedRow(l *locales.Localizer, line storage.BasketLine) string {
@@ -480,7 +490,7 @@ func (s *Screens) basketConfirm(ctx context.Context, req *bot.Request, args keyb
 		view.Toast = req.L.Label("confirm_redrawn")
 		return view, err
 	}
-	return basketView(req.L, b), err
+	return basketProgress(req, b), err
 }
 
 // basketStop makes a running basket begin no further line.
@@ -489,7 +499,7 @@ func (s *Screens) basketStop(ctx context.Context, req *bot.Request, args keyboar
 		return bot.View{}, err
 	}
 	b, err := s.DB.Basket(ctx, req.User.ID, args.Basket)
-	return basketView(req.L, b), err
+	return basketProgress(req, b), err
 }
 
 // basketChange lists the lines with their links; a tap removes one.

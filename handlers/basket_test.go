@@ -83,7 +83,8 @@ func TestTooManyLines(t *testing.T) {
 	})
 }
 
-// TestStoppedBasket: what was not begun is the new basket.
+// TestStoppedBasket: what was not begun is the new basket. A second message that shows it
+// says where the result comes.
 func TestStoppedBasket(t *testing.T) {
 	inEnglish(t, "basket_stop", func(w *world) {
 		w.withKey(annaKey)
@@ -91,6 +92,8 @@ func TestStoppedBasket(t *testing.T) {
 		w.types(threeLines)
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 10 * time.Second})
 		w.tapConfirm()
+		w.types("/menu")
+		w.tap("menu_button_basket")
 		w.tap("basket_button_stop")
 		w.types(threeLines) // nothing is added meanwhile
 		pass(time.Minute)

@@ -156,7 +156,7 @@ func readWithRetries[T any](ctx context.Context, c *Client, q call, decode func(
 	for attempt := 1; ; attempt++ {
 		if held, status := c.holds.left(q.key); held > 0 && (attempts == 1 || held > maxHoldWait || !sleep(ctx, held)) {
 			if failure == nil {
-				failure = q.failure(Unreachable, status, errHeld)
+				failure = q.failure(Unreachable, status, ErrHeld)
 			}
 			return value, failure
 		}

@@ -37,8 +37,9 @@ const (
 // outage, unless several keys are held.
 const outcomeHeld = "held"
 
-// errHeld means that nothing was sent because the key is held.
-var errHeld = errors.New("the key is held")
+// ErrHeld means that a read was not sent because the marketplace wants fewer calls with its
+// key.
+var ErrHeld = errors.New("the key is held")
 
 // keyDigest is an API key as it is remembered.
 type keyDigest [sha256.Size]byte

@@ -109,7 +109,7 @@ func TestKeyIsHeld(t *testing.T) {
 				time.Sleep(test.held - time.Millisecond)
 				_, err := c.Balance(once, evilKey)
 				var failure *Error
-				if *calls != 1 || !errors.As(err, &failure) || failure.Kind != Unreachable || failure.Status == 0 || !errors.Is(err, errHeld) {
+				if *calls != 1 || !errors.As(err, &failure) || failure.Kind != Unreachable || failure.Status == 0 || !errors.Is(err, ErrHeld) {
 					t.Errorf("%d calls, %v", *calls, err)
 				}
 				if _, err := c.Balance(once, otherKey); err != nil {

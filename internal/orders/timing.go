@@ -213,6 +213,10 @@ const (
 // it: the time of the request may be one of a clock that was set since.
 var checkIntervals = [...]time.Duration{15 * time.Second, 45 * time.Second, 4 * time.Minute}
 
+// checkPatience is how long after the request a reading waits for its key, for which the
+// marketplace wants fewer calls.
+const checkPatience = 10 * time.Minute
+
 // firstPoll returns how long after its purchase an order is first polled: a phone at
 // once, because only the poll tells until when it is rented. It makes no query.
 func (s *Service) firstPoll(p storage.Purchase) time.Duration {

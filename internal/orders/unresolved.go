@@ -275,7 +275,8 @@ func (s *Service) checkBalance(ctx context.Context, p storage.Purchase) error {
 	}
 	balance, err := s.readBalance(ctx, key.Secret)
 	previous := p.Checks
-	if errors.Is(err, callrate.ErrBanned) { // the reading is made when the firewall lets calls pass
+	held := errors.Is(err, hstock.ErrHeld) && time.Since(p.SentAt) < checkPatience
+	if held || errors.Is(err, callrate.ErrBanned) { // the reading is made when calls may be made again
 		p.NextCheckAt = time.Now().Add(checkIntervals[0])
 		_, err := s.db.RecordCheck(ctx, p, previous, nil)
 		return err

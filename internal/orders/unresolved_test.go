@@ -29,6 +29,15 @@ func (w *world) unresolved(service int64, done bool) storage.Purchase {
 	return outcome.Purchase
 }
 
+// holdKey makes a call for which the marketplace wants a minute without others.
+func (w *world) holdKey() {
+	w.t.Helper()
+	w.Market.Fault(market.Fault{Action: "add", Kind: market.TooMany, Delay: time.Minute})
+	if _, err := w.client.Add(w.t.Context(), testworld.AnnaKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1}); err == nil {
+		w.t.Error("no 429")
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	for name, test := range map[string]struct {
 		service int64
@@ -82,6 +91,21 @@ func TestVerdicts(t *testing.T) {
 			service: market.GmailUSA,
 			between: func(w *world) {
 				w.Market.Fault(market.Fault{Action: "balance", Kind: market.HTML502, Times: 3})
+			},
+			want: storage.VerdictUnclear, within: 6 * time.Minute,
+		},
+		"a held key puts the reading off": {
+			service: market.GmailUSA,
+			between: func(w *world) { w.holdKey() },
+			want:    storage.VerdictNotBought, within: 6 * time.Minute,
+		},
+		"a key that is held for too long": {
+			service: market.GmailUSA,
+			between: func(w *world) {
+				for range 14 {
+					w.holdKey()
+					testworld.Pass(50 * time.Second)
+				}
 			},
 			want: storage.VerdictUnclear, within: 6 * time.Minute,
 		},

@@ -214,7 +214,8 @@ func (db *DB) insertPlacements(ctx context.Context, tx *sqlx.Tx, p Purchase, giv
 
 // takeImported makes an order that the person has imported before its id came the one of its
 // purchase, and returns it; ErrNotFound: there is none. What it has delivered and was told
-// stays. A poll that is in flight took it for another's, and is not stored.
+// stays. A poll that is in flight took it for another's, and is not stored. An order of goods
+// that was closed because nobody knew how many were bought is open again if some are missing.
 func (db *DB) takeImported(ctx context.Context, tx *sqlx.Tx, order Order) (Order, error) {
 	imported, err := selectRow[Order](ctx, db, tx, `SELECT `+orderColumns+` FROM orders
 		WHERE external_id = ? AND (kind = 'sms') = (? = 'sms') AND external = 1 AND user_id = ?`, order.ExternalID, order.Kind, order.UserID)
@@ -222,8 +223,14 @@ func (db *DB) takeImported(ctx context.Context, tx *sqlx.Tx, order Order) (Order
 		return Order{}, err
 	}
 	order.ID = imported.ID // encryption is bound to it
-	set, args := db.assignments(&order, "purchase_id", "key_id", "key_fingerprint", "kind", "external", "service", "name", "category", "quantity", "link_sealed",
-		"project", "country", "country_name", "phone_sealed", "origin", "refill")
+	columns := []string{
+		"purchase_id", "key_id", "key_fingerprint", "kind", "external", "service", "name", "category", "quantity", "link_sealed",
+		"project", "country", "country_name", "phone_sealed", "origin", "refill",
+	}
+	if order.Kind == KindProduct && imported.State == OrderDelivered && imported.Present < order.Quantity {
+		columns = append(columns, "state", "closed_at", "next_poll_at")
+	}
+	set, args := db.assignments(&order, columns...)
 	taken, err := selectRow[Order](ctx, db, tx, `UPDATE orders SET `+set+`, polls = polls + 1, lease_until = 0 WHERE id = ? RETURNING `+orderColumns, append(args, order.ID)...)
 	if err != nil {
 		return Order{}, err

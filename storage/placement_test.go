@@ -175,6 +175,30 @@ func TestOrderIDWins(t *testing.T) {
 	}
 }
 
+// TestImportedOrderLacksGoods: an order that was imported when the marketplace called it
+// completed is closed, because nobody knew how many accounts were bought. As that of a
+// purchase it is polled again if some are missing.
+func TestImportedOrderLacksGoods(t *testing.T) {
+	for present, open := range map[int64]bool{1: true, 2: false} {
+		db := openWithUsers(t, 7)
+		ctx, now := t.Context(), time.Now()
+		p := sending(t, db, 7, saveKey(t, db, 7, "first-secret"), 2)
+		p.Kind = KindProduct
+		o := importedOrder(7, 501)
+		o.Kind, o.State, o.Quantity, o.Present, o.ClosedAt = KindProduct, OrderDelivered, present, present, now
+		if _, err := db.ImportOrder(ctx, o, nil, noMessages); err != nil {
+			t.Fatal(err)
+		}
+		orders, placed, err := db.PlacePurchase(ctx, p, []Placement{{ExternalID: "501"}}, now, now.Add(time.Hour), func(Order) []Message { return nil })
+		if err != nil || !placed {
+			t.Fatalf("placed %v: %v", placed, err)
+		}
+		if o := orders[0]; o.Open() != open || open != (o.State == OrderOpen) || open != o.NextPollAt.Equal(now.Add(time.Hour).Truncate(time.Millisecond)) || o.Quantity != 2 {
+			t.Errorf("with %d of 2 accounts the order is %+v", present, o)
+		}
+	}
+}
+
 // TestImportedOrderIsPlaced: an order that the person has imported before its id came becomes
 // that of the purchase. What it has delivered stays delivered, and it is announced once.
 func TestImportedOrderIsPlaced(t *testing.T) {

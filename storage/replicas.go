@@ -62,8 +62,8 @@ func (db *DB) AddReplica(ctx context.Context, r Replica) error {
 // Beat renews a replica until then. It gives the lease of this name to the replica if no
 // other that is alive has it; "" asks for none. The one that has the lease removes dead
 // replicas and ends the leases of their purchases; their chats are orphaned then. With
-// the lease all leases of polls, messages and broadcasts end. The error is ErrMoved where
-// the database was moved meanwhile.
+// the lease all leases of polls, messages, broadcasts and cancels of swaps end. The error is
+// ErrMoved where the database was moved meanwhile.
 func (db *DB) Beat(ctx context.Context, id, lease string, now, until time.Time) (Beat, error) {
 	var beat Beat
 	err := db.writeOnce(ctx, repeatable, func(tx *sqlx.Tx) error {
@@ -113,6 +113,7 @@ func (db *DB) takeLease(ctx context.Context, tx *sqlx.Tx, beat *Beat, id, lease 
 			`UPDATE orders SET lease_until = ? WHERE closed_at = 0 AND lease_until > 0`,
 			`UPDATE outbox SET lease_until = ? WHERE state = 'pending' AND lease_until > 0`,
 			`UPDATE broadcasts SET lease_until = ? WHERE state IN ('sending', 'done', 'stopped') AND lease_until > 0`,
+			`UPDATE swaps SET due_at = ? WHERE state = 'cancelling'`,
 		} {
 			if _, err := tx.ExecContext(ctx, query, leaseOver); err != nil {
 				return err

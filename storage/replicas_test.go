@@ -24,6 +24,7 @@ func TestLeasesEndWithTheirHolder(t *testing.T) {
 	order := rented(t, db, 8, saveKey(t, db, 8, "second-secret"), 501)[0]
 	now := time.Now()
 	until, past := now.Add(time.Minute), now.Add(-time.Hour)
+	must(db.InsertSwap(ctx, Swap{PurchaseID: order.PurchaseID, OrderID: order.ID, UserID: 8, State: SwapCancelling, DueAt: until, CreatedAt: now}))
 	for _, id := range []string{"dead", "next"} {
 		must(db.AddReplica(ctx, Replica{ID: id, StartedAt: now, Until: until}))
 	}
@@ -70,6 +71,9 @@ func TestLeasesEndWithTheirHolder(t *testing.T) {
 	}
 	if claimed, err := db.ClaimBroadcast(ctx, "next", past, until); err != nil || claimed.ID != broadcast.ID {
 		t.Errorf("broadcast: %v, %v", claimed, err)
+	}
+	if due, err := db.DueSwaps(ctx, past, 9); err != nil || len(due) != 1 {
+		t.Errorf("swaps: %v, %v", due, err)
 	}
 }
 

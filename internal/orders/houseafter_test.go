@@ -1,13 +1,16 @@
 package orders_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
@@ -128,6 +131,27 @@ func TestAdoptAfterRemovalOfAllowance(t *testing.T) {
 		testworld.Pass(time.Minute)
 		if order, err = w.db.Order(ctx, clara, order.ID); err != nil || order.Polls == 0 {
 			t.Errorf("it is not polled: %+v, %v", order, err)
+		}
+	})
+}
+
+// An id that comes after an admin has adopted it is no order that nobody has.
+func TestIDThatAnAdminHasAdoptedAlready(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara)
+		p := w.draftFor(clara, market.GmailUSA, 1)
+		late := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, r hstock.AddRequest) (string, error) {
+			id, err := w.client.Add(ctx, key, r)
+			testworld.Must(t, err)
+			testworld.Pass(80 * time.Second) // longer than the lease
+			_, err = w.service.HouseAdopt(t.Context(), p.ID, id, byOlga())
+			testworld.Must(t, err)
+			return id, nil
+		}})
+		_, err := late.Confirm(t.Context(), clara, p.ID, "en")
+		testworld.Must(t, err)
+		if strings.Contains(w.Log.String(), "late order") {
+			t.Errorf("the log says:\n%s", w.Log.String())
 		}
 	})
 }

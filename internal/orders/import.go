@@ -139,12 +139,12 @@ func (s *Service) fetchExternal(ctx context.Context, key storage.Key, externalID
 func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements []storage.Placement) error {
 	var failures []error
 	for _, placement := range placements {
-		if p.House { // nobody imports with the operator's key; an operator finds it in the log
-			s.log.Error("late order of the operator's key not stored", "purchase", p.ID, "order", placement.ExternalID)
-			continue
-		}
 		taken, err := s.db.ExternalIDTaken(ctx, p.UserID, p.Kind, placement.ExternalID)
-		if err == nil && !taken {
+		switch {
+		case err != nil, taken:
+		case p.House: // nobody imports with the operator's key; an operator finds it in the log
+			s.log.Error("late order of the operator's key not stored", "purchase", p.ID, "order", placement.ExternalID)
+		default:
 			s.log.Warn("order placed after its purchase was settled", "purchase", p.ID, "order", placement.ExternalID)
 			err = s.importBought(ctx, p, placement.ExternalID)
 		}

@@ -62,7 +62,8 @@
 //
 // The person is notified by a message that is stored with the state. The balance is
 // read 15 s after that, 45 s after the first reading and 4 min after the second, in
-// elapsed time; while a firewall bans background calls, later. The verdict is:
+// elapsed time; while a firewall bans background calls, or the key is held, later. The verdict
+// is:
 //
 //   - bought, when the balance fell by the price, give or take 2 %;
 //   - not bought, when all three readings show the balance of before the request;

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/storage"
 )
 
 // The flows of this file reach sentences about an account on HStockPlus, which somebody who
@@ -28,6 +29,31 @@ func TestSharedNumberOfAnAllowance(t *testing.T) {
 			w.T.Errorf("it says:\n%s", text)
 		}
 	})
+}
+
+// TestEndsOfBasketOfAnAllowance: it says that the shop can't pay only where that is so.
+func TestEndsOfBasketOfAnAllowance(t *testing.T) {
+	for id, happens := range map[string]func(w *world){
+		"swap_why_paused": func(w *world) {
+			must(w.T, w.app.DB.SetMaintenance(w.T.Context(), time.Now(), storage.AuditEntry{AdminID: adminID}))
+		},
+		"rejected_operator": func(w *world) {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+		},
+	} {
+		t.Run(id, func(t *testing.T) {
+			inWorld(t, "en", func(w *world) {
+				must(w.T, w.Market.Hold(market.GmailUSA, true))
+				w.gives(anna, "20")
+				w.types("2 | | 1\n2 | | 2")
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 10 * time.Second})
+				w.tapConfirm()
+				happens(w)
+				pass(time.Minute)
+				w.says(w.l.T(id))
+			})
+		})
+	}
 }
 
 // TestIncompleteOrderOfAnAllowance: whom to write to.

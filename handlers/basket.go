@@ -303,9 +303,6 @@ func basketEndID(b storage.Basket) string {
 		}
 		return "swap_why_key"
 	case orders.BasketPaused:
-		if b.House {
-			return "rejected_operator"
-		}
 		return "swap_why_paused"
 	case orders.BasketRestored:
 		return "swap_why_restored"

@@ -26,7 +26,7 @@ const (
 	BasketStopped     = "stopped"     // by the person
 	BasketUnknown     = "unknown"     // the outcome of a line is unknown
 	BasketMoney       = "money"       // the balance does not suffice, or the allowance
-	BasketKey         = "key"         // the API key was refused, removed or replaced
+	BasketKey         = "key"         // the API key was refused, removed or replaced; also ReasonOperator
 	BasketPaused      = "paused"      // nothing can be bought now
 	BasketRestored    = "restored"    // the database was restored
 	BasketUnreachable = "unreachable" // the marketplace can't be reached
@@ -392,7 +392,7 @@ func (s *Service) advanceBasket(ctx context.Context, userID, id int64) error {
 	case ReasonAllowance:
 		return s.endBasket(ctx, b, BasketMoney)
 	case ReasonOperator:
-		return s.endBasket(ctx, b, BasketPaused)
+		return s.endBasket(ctx, b, BasketKey)
 	}
 	if err == nil && !claimed { // the next step says why
 		err = errLineInFlight
@@ -441,9 +441,7 @@ func stopsBasket(p storage.Purchase) string {
 	switch p.Reason {
 	case ReasonBalance, ReasonAllowance:
 		return BasketMoney
-	case ReasonOperator:
-		return BasketPaused
-	case ReasonInvalidKey:
+	case ReasonInvalidKey, ReasonOperator:
 		return BasketKey
 	case ReasonNotSent, ReasonUnreachable:
 		return BasketUnreachable

@@ -56,6 +56,18 @@ func TestEndsOfBasketOfAnAllowance(t *testing.T) {
 	}
 }
 
+// TestInlineOfAnAllowance: while the operator's key is refused, no key is asked for.
+func TestInlineOfAnAllowance(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.gives(anna, "20")
+		w.Market.Fault(market.Fault{Kind: market.Refuse, Message: "Invalid API key", Times: market.Always})
+		w.inline("gmail")
+		if seen, answered := w.chat.InlineAnswer(); !answered || seen.Button != "" || len(seen.Results) != 0 {
+			w.T.Errorf("Anna sees %+v (answered: %v)", seen, answered)
+		}
+	})
+}
+
 // TestIncompleteOrderOfAnAllowance: whom to write to.
 func TestIncompleteOrderOfAnAllowance(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -38,11 +38,11 @@ var errNoUsername = errors.New("the bot's username is not known yet")
 func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.InlineAnswer, error) {
 	access, err := s.access(ctx, req.User.ID)
 	if err != nil {
-		return inlineError(req.L, err)
+		return s.inlineError(ctx, req, err)
 	}
 	items, stale, err := s.inlineItems(ctx, req, access)
 	if err != nil {
-		return inlineError(req.L, err)
+		return s.inlineError(ctx, req, err)
 	}
 	answer := bot.InlineAnswer{Cache: inlineCacheTime}
 	if stale {
@@ -70,12 +70,15 @@ func (s *Screens) inline(ctx context.Context, req *bot.InlineRequest) (bot.Inlin
 	return answer, nil
 }
 
-// inlineError offers a button for giving a key if the key is missing or refused.
-func inlineError(l *locales.Localizer, err error) (bot.InlineAnswer, error) {
-	if kind, _ := hstock.KindOf(err); !errors.Is(err, orders.ErrNoKey) && kind != hstock.InvalidKey {
+// inlineError offers a button for giving a key if the key is missing or refused. Those who
+// buy with an allowance need none.
+func (s *Screens) inlineError(ctx context.Context, req *bot.InlineRequest, err error) (bot.InlineAnswer, error) {
+	kind, _ := hstock.KindOf(err)
+	refused := kind == hstock.InvalidKey && !s.usesAllowance(ctx, req.User.ID)
+	if !refused && !errors.Is(err, orders.ErrNoKey) {
 		return bot.InlineAnswer{}, err
 	}
-	return bot.InlineAnswer{Cache: inlineShortCacheTime, Button: &bot.InlineButton{Text: l.Label("inline_button_key"), Start: startKey}}, nil
+	return bot.InlineAnswer{Cache: inlineShortCacheTime, Button: &bot.InlineButton{Text: req.L.Label("inline_button_key"), Start: startKey}}, nil
 }
 
 // inlineItems searches for what was typed. If nothing was typed, it returns what

@@ -82,8 +82,8 @@ func houseDraft(t *testing.T, db *DB, user int64, kind Kind, rate string, quanti
 func claimHouse(t *testing.T, db *DB, p Purchase, now time.Time) error {
 	t.Helper()
 	claimed, err := db.ClaimPurchase(t.Context(), p.UserID, p.ID, "owner", now, now.Add(time.Minute))
-	if err == nil && !claimed {
-		t.Fatal("not claimed")
+	if claimed != (err == nil) {
+		t.Fatalf("claimed %v: %v", claimed, err)
 	}
 	return err
 }
@@ -308,6 +308,12 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 		t.Errorf("another person buys at the same time: %v", err)
 	}
 	equal(t, "the other one", "10", available(t, db, 2, now))
+	block := func(user int64, blocked bool) {
+		if _, err := db.SetBlocked(t.Context(), user, blocked, byAdmin("block", now)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	block(2, true) // it stops nobody else
 	order := placeHouse(t, db, p, now, "1")[0]
 	equal(t, "placed", "4.5", available(t, db, 1, now))
 	if err := claimHouse(t, db, houseDraft(t, db, 1, KindProduct, "4.10", 1, now), now); !errors.Is(err, ErrAllowanceLow) {
@@ -317,6 +323,10 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 	equal(t, "a lower charge, still open", "4.5", available(t, db, 1, now))
 	reportHouse(t, db, order, OrderDelivered, "4.00", now)
 	equal(t, "delivered", "5.6", available(t, db, 1, now))
+	if claimed, err := db.ClaimPurchase(t.Context(), 1, p.ID, "owner", now, now.Add(time.Minute)); err != nil || claimed {
+		t.Error(claimed, err)
+	}
+	equal(t, "a tap on a placed one", "5.6", available(t, db, 1, now))
 	rejected := houseDraft(t, db, 1, KindProduct, "5.09", 1, now) // 5.599
 	if err := claimHouse(t, db, rejected, now); err != nil {
 		t.Fatal(err)
@@ -335,7 +345,24 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 	equal(t, "refunded", "10", available(t, db, 1, now))
 	e := entryOf(t, db, p)
 	equal(t, "the entry", []string{"5.50", "4.4", "4.4", "0", "settled"}, []string{e.Hold.StringFixed(2), e.Charged.Truncate(1).String(), e.Refunded.Truncate(1).String(), e.Cost.String(), string(e.State)})
-	// Another currency, no allowance, no key of the operator.
+	equal(t, "told of a charge above its hold", 0, db.count(t, `SELECT COUNT(*) FROM outbox`))
+	for _, price := range []struct{ confirmed, left string }{{"", "7.8"}, {"1", "9.9978"}} { // of 1000 for 0.002: each, then together
+		if err := db.SetSetting(t.Context(), SMMRateConfirmedSetting(1000), price.confirmed); err != nil {
+			t.Fatal(err)
+		}
+		smm := houseDraft(t, db, 1, KindSMM, "0.002", 1000, now)
+		if _, err := db.transition(t.Context(), "price", `UPDATE purchases SET rate_per = 1000 WHERE id = ?`, smm.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := claimHouse(t, db, smm, now); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the larger price is held until one is confirmed", price.left, available(t, db, 1, now))
+		if done, err := db.RejectPurchase(t.Context(), smm.ID, "owner", "x", "", now); err != nil || !done {
+			t.Fatal(done, err)
+		}
+	}
+	// Another currency, a blocked person, no allowance, no key of the operator, and what can't be read.
 	foreign := houseDraft(t, db, 1, KindProduct, "1", 1, now)
 	foreign.Currency = "EUR"
 	foreign, err := db.InsertDraft(t.Context(), foreign, foreign.ID)
@@ -346,6 +373,11 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 		t.Errorf("in another currency: %v", err)
 	}
 	late := houseDraft(t, db, 1, KindProduct, "1", 1, now)
+	block(1, true)
+	if err := claimHouse(t, db, late, now); !errors.Is(err, ErrNoAllowance) {
+		t.Errorf("blocked: %v", err)
+	}
+	block(1, false)
 	setOperator(t, db, "")
 	if err := claimHouse(t, db, late, now); !errors.Is(err, ErrNoOperatorKey) {
 		t.Errorf("without the operator's key: %v", err)
@@ -356,6 +388,12 @@ func TestHoldIsTakenByTheClaim(t *testing.T) {
 	}
 	if err := claimHouse(t, db, late, now); !errors.Is(err, ErrNoAllowance) {
 		t.Errorf("without an allowance: %v", err)
+	}
+	if _, err := db.transition(t.Context(), "damage", `UPDATE purchases SET rate = 'x' WHERE id = ?`, late.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := claimHouse(t, db, late, now); err == nil || errors.Is(err, ErrNoAllowance) {
+		t.Errorf("without a price: %v", err)
 	}
 }
 
@@ -433,6 +471,29 @@ func TestRefundBelongsToTheMonthOfItsPurchase(t *testing.T) {
 	sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "3", 1, december), december)
 	give(t, db, 1, "10", "0", false, december)
 	equal(t, "once", "7", available(t, db, 1, december.AddDate(0, 5, 0)))
+	// Another program has changed something, and has not written it into the ledger.
+	for _, check := range []struct {
+		what, change, left string
+		since              time.Time
+	}{
+		{"after november", `UPDATE purchases SET state = 'rejected' WHERE state = 'sending'; UPDATE orders SET state = 'delivered', charge = '6'`, "10", november},
+		{"all", `UPDATE purchases SET state = 'sending' WHERE state = 'rejected'`, "1", november.Add(-time.Millisecond)},
+	} {
+		if _, err := db.writer.ExecContext(t.Context(), check.change); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.CheckLedger(t.Context(), check.since); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, check.what, check.left, available(t, db, 1, december))
+	}
+	for _, rename := range []string{`ALTER TABLE orders RENAME TO gone`, `ALTER TABLE gone RENAME TO orders`} {
+		if _, err := db.writer.ExecContext(t.Context(), rename); err != nil {
+			t.Fatal(err)
+		}
+		err := db.CheckLedger(t.Context(), time.Time{})
+		equal(t, "it fails without its orders", rename == `ALTER TABLE orders RENAME TO gone`, err != nil)
+	}
 	db.zone = zone(t, "Asia/Tokyo")
 	equal(t, "in Tokyo it is december", "2026-12", db.period(november))
 }
@@ -460,9 +521,18 @@ func TestChargeAboveHoldIsToldOnce(t *testing.T) {
 }
 
 func TestForgottenHoldIsFinal(t *testing.T) {
-	db := openHouse(t, 1, 2)
+	db := openHouse(t, 1, 2, 3)
 	ctx, now := t.Context(), time.Now()
 	give(t, db, 1, "100", "10", false, now)
+	give(t, db, 3, "100", "10", false, now)
+	other := markUnknown(t, db, sendHouse(t, db, houseDraft(t, db, 3, KindProduct, "4.00", 1, now), now))
+	rejected := houseDraft(t, db, 1, KindProduct, "8.00", 1, now)
+	if err := claimHouse(t, db, rejected, now); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := db.RejectPurchase(ctx, rejected.ID, "owner", "x", "", now); err != nil || !done {
+		t.Fatal(done, err)
+	}
 	code, err := db.AddAllowanceLink(ctx, AllowanceTerms{Amount: dec("1"), Currency: "USD"}, byAdmin("link", now))
 	if err != nil {
 		t.Fatal(err)
@@ -484,15 +554,56 @@ func TestForgottenHoldIsFinal(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
+	equal(t, "what took nothing", LedgerReleased, entryOf(t, db, rejected).State)
+	if e := entryOf(t, db, other); e.UserID != 3 || e.State != LedgerHeld || !e.Held.Equal(e.Hold) {
+		t.Errorf("another person's: %+v", e)
+	}
+	if err := db.Forget(ctx, 3, now); err != nil {
+		t.Fatal(err)
+	}
 	open.Polls++
 	if _, reported, err := db.UpdateOrder(ctx, open, nil, nil, noMessages); err != nil || reported {
 		t.Errorf("a late answer: %v, %v", reported, err)
 	}
 	equal(t, "rows of the people", 0, db.count(t, `SELECT (SELECT COUNT(*) FROM allowances) + (SELECT COUNT(*) FROM allowance_links) + (SELECT COUNT(*) FROM api_keys) + (SELECT COUNT(*) FROM ledger WHERE user_id <> 0)`))
 	sums, err := db.LedgerByPerson(ctx, LedgerFilter{})
-	if err != nil || len(sums) != 1 || sums[0].UserID != 0 || sums[0].Purchases != 2 || !sums[0].Owed().Equal(dec("3.3")) {
+	if err != nil || len(sums) != 1 || sums[0].UserID != 0 || sums[0].Purchases != 3 || !sums[0].Owed().Equal(dec("7.7")) {
 		t.Errorf("%+v, %v", sums, err)
 	}
+}
+
+// What can't be written into the ledger does not happen.
+func TestEntryIsStoredOrNothing(t *testing.T) {
+	db := openHouse(t, 1)
+	ctx, now := t.Context(), time.Now()
+	give(t, db, 1, "100", "0", false, now)
+	order := placeHouse(t, db, sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "1", 1, now), now), now, "1")[0]
+	change := func(query string) {
+		if _, err := db.writer.ExecContext(ctx, query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := houseDraft(t, db, 1, KindProduct, "2", 1, now)
+	change(`CREATE UNIQUE INDEX one ON ledger (currency) WHERE state = 'held'`)
+	if err := claimHouse(t, db, next, now); err == nil {
+		t.Error("a claim without its entry")
+	}
+	change(`DROP INDEX one`)
+	equal(t, "available", "99", available(t, db, 1, now))
+	placeHouse(t, db, sendHouse(t, db, next, now), now, "2")
+	order = reportHouse(t, db, order, OrderDelivered, "1", now)
+	change(`CREATE UNIQUE INDEX one ON ledger (currency) WHERE state = 'held'`)
+	order.Polls++
+	order.State, order.ClosedAt = OrderOpen, time.Time{}
+	if _, _, err := db.UpdateOrder(ctx, order, nil, nil, noMessages); err == nil {
+		t.Error("a poll without its entry")
+	}
+	change(`DROP INDEX one`)
+	change(`CREATE UNIQUE INDEX one ON ledger (currency) WHERE state = 'settled'`)
+	if err := db.Forget(ctx, 1, now); err == nil {
+		t.Error("forgotten without a final entry")
+	}
+	equal(t, "available", "97", available(t, db, 1, now))
 }
 
 func TestOperatorKeyIsChanged(t *testing.T) {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strconv"
@@ -77,6 +78,11 @@ func TestWhatChangesABalance(t *testing.T) {
 			if got, err := w.db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got != test.want {
 				t.Errorf("changed is %v, want %v: %v", got, test.want, err)
 			}
+			seen := p
+			seen.Balance, seen.BalanceSeen = decimal.Zero, decimal.NewNullDecimal(p.Balance) // a later reading of the same key
+			if got, err := w.db.BalanceMayHaveChanged(t.Context(), seen, since); err != nil || got != test.want {
+				t.Errorf("as it was seen, changed is %v, want %v: %v", got, test.want, err)
+			}
 			if p.ID = w.order.PurchaseID; name == "unknown" {
 				if got, err := w.db.BalanceMayHaveChanged(t.Context(), p, since); err != nil || got {
 					t.Errorf("by itself it has changed: %v", err)
@@ -90,10 +96,10 @@ func TestWhatChangesABalance(t *testing.T) {
 func TestPurchasesThatAreRead(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	w := &commitWorld{T: t, db: db, key: saveKey(t, db, 7, "first-secret"), now: time.Now().Truncate(time.Millisecond)}
-	at := func(state PurchaseState, createdAt, nextCheckAt time.Time) int64 {
+	at := func(state PurchaseState, createdAt, next time.Time) int64 { // next are its reading, and the end of its lease
 		p := w.draft()
-		if _, err := db.transition(t.Context(), "prepare", `UPDATE purchases SET state = ?, created_at = ?, next_check_at = ? WHERE id = ?`,
-			state, toMillis(createdAt), toMillis(nextCheckAt), p.ID); err != nil {
+		if _, err := db.transition(t.Context(), "prepare", `UPDATE purchases SET state = ?, created_at = ?, next_check_at = ?, lease_until = ? WHERE id = ?`,
+			state, toMillis(createdAt), toMillis(next), toMillis(next), p.ID); err != nil {
 			t.Fatal(err)
 		}
 		return p.ID
@@ -110,7 +116,8 @@ func TestPurchasesThatAreRead(t *testing.T) {
 	}
 	later := w.now.Add(time.Second)
 	older, newer := at(PurchaseOutcomeUnknown, w.now, w.now), at(PurchaseOutcomeUnknown, later, later)
-	checked, dismissed := at(PurchaseOutcomeUnknown, w.now.Add(2*time.Second), time.Time{}), at(PurchaseDismissed, w.now.Add(3*time.Second), w.now)
+	checked, dismissed := at(PurchaseOutcomeUnknown, w.now.Add(2*time.Second), time.Time{}), at(PurchaseDismissed, w.now.Add(3*time.Second), w.now.Add(-time.Second))
+	claimed := at(PurchaseClaimed, w.now, w.now)
 	for what, list := range map[string][2][]int64{
 		"unresolved":           {ids(db.UnresolvedPurchases(t.Context(), 7, false)), {checked, newer, older}},
 		"with dismissed":       {ids(db.UnresolvedPurchases(t.Context(), 7, true)), {dismissed, checked, newer, older}},
@@ -118,9 +125,31 @@ func TestPurchasesThatAreRead(t *testing.T) {
 		"due checks":           {ids(db.DueChecks(t.Context(), w.now, 9)), {older}},
 		"due checks, later":    {ids(db.DueChecks(t.Context(), later, 9)), {older, newer}},
 		"due checks, too soon": {ids(db.DueChecks(t.Context(), w.now.Add(-time.Millisecond), 9)), nil},
+		"leases that end now":  {ids(db.OverdueLeases(t.Context(), w.now, 9)), {claimed}},
+		"leases, too soon":     {ids(db.OverdueLeases(t.Context(), w.now.Add(-time.Millisecond), 9)), nil},
 	} {
 		if !slices.Equal(list[0], list[1]) {
 			t.Errorf("%s: %v, want %v", what, list[0], list[1])
+		}
+	}
+	next := func(what string) {
+		t.Helper()
+		if at, err := db.NextPurchaseEvent(t.Context()); err != nil || !at.Equal(w.now) {
+			t.Errorf("the next %s is at %v, want %v: %v", what, at, w.now, err)
+		}
+	}
+	next("end of a lease")
+	if _, err := db.transition(t.Context(), "reject", `UPDATE purchases SET state = 'rejected' WHERE state = 'claimed'`); err != nil {
+		t.Fatal(err)
+	}
+	next("reading")
+	order := rented(t, db, 7, w.key, 501)[0]
+	if _, err := db.transition(t.Context(), "topic", `UPDATE purchases SET thread_id = CASE id WHEN ? THEN 5 ELSE 6 END WHERE id IN (?, ?)`, older, older, order.PurchaseID); err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []struct{ user, purchase, order, want int64 }{{7, older, 0, 5}, {7, 0, order.ID, 6}, {7, newer, 0, 0}, {8, older, order.ID, 0}} {
+		if thread, err := db.ThreadOf(t.Context(), of.user, of.purchase, of.order); err != nil || thread != of.want {
+			t.Errorf("%+v: the topic is %d, %v", of, thread, err)
 		}
 	}
 	if _, err := db.Purchase(t.Context(), 8, older); !errors.Is(err, ErrNotFound) {
@@ -139,5 +168,26 @@ func TestPurchasesThatAreRead(t *testing.T) {
 	}
 	if due, err := db.DueChecks(t.Context(), w.now, 9); err == nil || len(due) != 1 {
 		t.Errorf("%d damaged purchases, and no error", len(due))
+	}
+	if answers, err := db.EmailAnswers(t.Context(), 7); err != nil || answers.Given {
+		t.Errorf("what can't be read is taken for an answer: %+v, %v", answers, err)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for what, read := range map[string]func() error{
+		"unresolved":    func() error { _, err := db.UnresolvedPurchases(stopped, 7, false); return err },
+		"balance":       func() error { _, err := db.BalanceMayHaveChanged(stopped, Purchase{RatePer: 1}, w.now); return err },
+		"e-mail":        func() error { _, err := db.EmailAnswers(stopped, 7); return err },
+		"topic":         func() error { _, err := db.ThreadOf(stopped, 7, older, 0); return err },
+		"ledger":        func() error { _, _, err := db.Ledger(stopped, LedgerFilter{}, 9, 0); return err },
+		"entry":         func() error { _, err := db.LedgerEntry(stopped, older); return err },
+		"refund":        func() error { _, err := db.RefundCounts(stopped, Allowance{}, older, w.now); return err },
+		"sums":          func() error { _, err := db.LedgerByPerson(stopped, LedgerFilter{}); return err },
+		"one's ledger":  func() error { _, err := db.ledgerOf(stopped, 7); return err },
+		"ledger, again": func() error { return db.CheckLedger(stopped, w.now) },
+	} {
+		if err := read(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, want that it was stopped", what, err)
+		}
 	}
 }

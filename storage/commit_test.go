@@ -193,6 +193,19 @@ func (w *commitWorld) claimed() Purchase {
 	return p
 }
 
+// another stores another purchase, which is already as the call is going to leave its own.
+func (w *commitWorld) another(is string, times ...time.Time) {
+	w.Helper()
+	p := w.draft()
+	args := []any{}
+	for _, at := range times {
+		args = append(args, toMillis(at))
+	}
+	if _, err := w.db.transition(w.Context(), "prepare", `UPDATE purchases SET key_fingerprint = 'another', `+is+` WHERE id = ?`, append(args, p.ID)...); err != nil {
+		w.Fatal(err)
+	}
+}
+
 func (w *commitWorld) orderIDs() (ids []int64) {
 	w.Helper()
 	for _, o := range rented(w.T, w.db, 7, w.key, 1, 2) {

@@ -31,6 +31,7 @@ var commitCases = []struct {
 	}},
 	{"DiscardDraft", func(w *commitWorld) func() (any, error) {
 		p := w.draft()
+		w.another(`state = 'superseded'`)
 		return func() (any, error) { return w.db.DiscardDraft(w.Context(), 7, p.ID) }
 	}},
 	{"MoveToBasket", func(w *commitWorld) func() (any, error) {
@@ -41,6 +42,7 @@ var commitCases = []struct {
 	}},
 	{"ClaimPurchase", func(w *commitWorld) func() (any, error) {
 		p := w.draft()
+		w.another(`state = 'claimed', lease_owner = 'owner', lease_until = ?`, w.now.Add(time.Minute))
 		return func() (any, error) {
 			return w.db.ClaimPurchase(w.Context(), 7, p.ID, "owner", w.now, w.now.Add(time.Minute))
 		}
@@ -54,12 +56,14 @@ var commitCases = []struct {
 	}},
 	{"StartSending", func(w *commitWorld) func() (any, error) {
 		p := w.claimed()
+		w.another(`state = 'sending', lease_owner = 'owner', sent_at = ?, lease_until = ?`, w.now, w.now.Add(time.Minute))
 		return func() (any, error) {
 			return w.db.StartSending(w.Context(), p.ID, "owner", Terms{Rate: p.Rate, Currency: "USD"}, w.now, w.now.Add(time.Minute))
 		}
 	}},
 	{"RejectPurchase", func(w *commitWorld) func() (any, error) {
 		p := w.claimed()
+		w.another(`state = 'rejected', lease_owner = 'owner', reason = 'stock'`)
 		return func() (any, error) {
 			return w.db.RejectPurchase(w.Context(), p.ID, "owner", "stock", "", w.now)
 		}
@@ -96,6 +100,7 @@ var commitCases = []struct {
 	{"RecordCheck", func(w *commitWorld) func() (any, error) {
 		p := markUnknown(w.T, w.db, sending(w.T, w.db, 7, w.key, 2))
 		p.Checks, p.NextCheckAt = 1, w.now.Add(time.Minute)
+		w.another(`state = 'outcome_unknown', checks = 1, next_check_at = ?`, p.NextCheckAt)
 		return func() (any, error) { return w.db.RecordCheck(w.Context(), p, 0, nil) }
 	}},
 	{"RecordCheck with a message", func(w *commitWorld) func() (any, error) {
@@ -115,6 +120,7 @@ var commitCases = []struct {
 	}},
 	{"DismissPurchase", func(w *commitWorld) func() (any, error) {
 		p := markUnknown(w.T, w.db, sending(w.T, w.db, 7, w.key, 2))
+		w.another(`state = 'dismissed', settled_at = ?`, w.now)
 		return func() (any, error) { return w.db.DismissPurchase(w.Context(), 7, p.ID, w.now) }
 	}},
 	{"GiveAllowance", func(w *commitWorld) func() (any, error) {

@@ -128,6 +128,7 @@ func TestCostWithoutCharge(t *testing.T) {
 		"partial":                    {ledgerOrder{Kind: KindSMM, State: OrderPartial, Quantity: 1000, Remains: remains(250)}, "6"},
 		"partial, over-delivered":    {ledgerOrder{Kind: KindSMM, State: OrderPartial, Quantity: 1000, Remains: remains(-157)}, "8"},
 		"cancelled, nothing is said": {ledgerOrder{Kind: KindSMM, State: OrderCancelled, Quantity: 1000}, "8"},
+		"cancelled, of no pieces":    {ledgerOrder{Kind: KindProduct, State: OrderCancelled}, "8"},
 	} {
 		if got := test.o.withoutCharge(dec("8")); !got.Equal(dec(test.want)) {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
@@ -142,11 +143,64 @@ func TestCostWithoutCharge(t *testing.T) {
 		"a charge":        {ledgerOrder{Charge: decimal.NewNullDecimal(dec("1.5")), Currency: "USD"}, "1.5", true},
 		"below zero":      {ledgerOrder{Charge: decimal.NewNullDecimal(dec("-0.125")), Currency: "USD"}, "0", true},
 		"in another coin": {ledgerOrder{Charge: decimal.NewNullDecimal(dec("150")), Currency: "INR"}, "0", false},
+		"in no coin":      {ledgerOrder{Charge: decimal.NewNullDecimal(dec("1.5"))}, "1.5", true},
 		"refunded":        {ledgerOrder{State: OrderRefunded, Charge: decimal.NewNullDecimal(dec("1.5"))}, "0", true},
 	} {
 		if got, known := test.o.reported("USD"); !got.Equal(dec(test.want)) || known != test.known {
 			t.Errorf("%s: %s, %v", name, got, known)
 		}
+	}
+}
+
+// What a placed purchase takes. Its price is 2: a thousand for 2, or, as long as no charge has
+// confirmed that, a piece for 2.
+func TestSettle(t *testing.T) {
+	charge := func(s string) decimal.NullDecimal { return decimal.NewNullDecimal(dec(s)) }
+	closed := time.UnixMilli(1)
+	for name, test := range map[string]struct {
+		markup   string
+		perPiece bool
+		o        *ledgerOrder
+		want     string // held, cost, charged, refunded
+	}{
+		"open":                             {"10", false, &ledgerOrder{}, "held 2.2 0 0 0"},
+		"open, perhaps each":               {"10", true, &ledgerOrder{}, "held 2200 0 0 0"},
+		"open, charged":                    {"10", true, &ledgerOrder{Charge: charge("2")}, "held 0 2 2.2 0"},
+		"delivered for less":               {"10", false, &ledgerOrder{State: OrderDelivered, Charge: charge("1"), ClosedAt: closed}, "settled 0 1 1.1 0"},
+		"delivered, rounded up":            {"10", false, &ledgerOrder{State: OrderDelivered, Charge: charge("0.001"), ClosedAt: closed}, "settled 0 0.001 0.01 0"},
+		"delivered, exact":                 {"0", false, &ledgerOrder{State: OrderDelivered, Charge: charge("0.001"), ClosedAt: closed}, "settled 0 0.001 0.001 0"},
+		"cancelled, a part was given back": {"10", true, &ledgerOrder{State: OrderCancelled, Charge: charge("0.5"), ClosedAt: closed}, "settled 0 0.5 2.2 1.65"},
+		"refunded":                         {"10", false, &ledgerOrder{State: OrderRefunded, Charge: charge("1.5"), ClosedAt: closed}, "settled 0 0 1.65 1.65"},
+		"refunded, charge said to be 0":    {"10", false, &ledgerOrder{State: OrderRefunded, Charge: charge("0"), ClosedAt: closed}, "settled 0 0 2.2 2.2"},
+		"refunded, no charge said":         {"10", false, &ledgerOrder{State: OrderRefunded, ClosedAt: closed}, "settled 0 0 2.2 2.2"},
+		"without orders":                   {"10", false, nil, "settled 0 0 0 0"},
+	} {
+		p := ledgerPurchase{Kind: KindSMS, State: PurchasePlaced, Quantity: 1000, Rate: dec("2"), RatePer: 1000, PerPiece: test.perPiece}
+		var orders []ledgerOrder
+		if test.o != nil {
+			test.o.Quantity = 1000
+			orders = append(orders, *test.o)
+		}
+		e := LedgerEntry{Hold: dec("2.20"), Markup: dec(test.markup)}.settle(p, orders)
+		equal(t, name, test.want, strings.Join([]string{string(e.State), e.Held.String(), e.Cost.String(), e.Charged.String(), e.Refunded.String()}, " "))
+	}
+}
+
+// TestSameEntry: an entry is stored again where anything has changed.
+func TestSameEntry(t *testing.T) {
+	e := LedgerEntry{State: LedgerHeld, Held: dec("1"), Cost: dec("2"), Charged: dec("3"), Refunded: dec("4")}
+	for name, change := range map[string]func(*LedgerEntry){
+		"state":    func(e *LedgerEntry) { e.State = LedgerSettled },
+		"reported": func(e *LedgerEntry) { e.Reported = true },
+		"held":     func(e *LedgerEntry) { e.Held = dec("9") },
+		"cost":     func(e *LedgerEntry) { e.Cost = dec("9") },
+		"charged":  func(e *LedgerEntry) { e.Charged = dec("9") },
+		"refunded": func(e *LedgerEntry) { e.Refunded = dec("9") },
+	} {
+		other := e
+		equal(t, "as it was", true, other.sameAs(e))
+		change(&other)
+		equal(t, name, false, other.sameAs(e))
 	}
 }
 

@@ -159,16 +159,18 @@ func TestReplacedDraftCannotBeBought(t *testing.T) {
 }
 
 // TestReplacedDraftHandsOnItsWait: a wait for a top-up goes on for the draft that replaces it,
-// a wait for its turn ends. Nobody else's changes.
+// a wait for its turn ends. Both end with a draft that is discarded. Nobody else's changes.
 func TestReplacedDraftHandsOnItsWait(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	w := &commitWorld{T: t, db: db, key: saveKey(t, db, 7, "first-secret"), now: time.Now()}
 	replaced, other := w.draft(), w.draft()
-	for _, p := range []Purchase{replaced, other} {
+	queue := func(p Purchase) {
 		if _, err := db.transition(t.Context(), "queue", `INSERT INTO turns (purchase_id, user_id, message_id, queued_at, turn_at) VALUES (?, 7, 0, 1, 1)`, p.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
+	queue(replaced)
+	queue(other)
 	for kind, id := range map[BalanceWatchKind]int64{BalanceTopUp: replaced.ID, BalanceLow: 0} {
 		if err := db.SetBalanceWatch(t.Context(), BalanceWatch{UserID: 7, Kind: kind, PurchaseID: id, NextAt: w.now}); err != nil {
 			t.Fatal(err)
@@ -189,6 +191,8 @@ func TestReplacedDraftHandsOnItsWait(t *testing.T) {
 			t.Errorf("%d purchases wait for their turn, want %d", n, turns)
 		}
 	}
+	w.draft() // it replaces none
+	want(replaced.ID, 2)
 	stranger := w.purchase()
 	stranger.UserID = 8
 	if _, err := db.InsertDraft(t.Context(), stranger, replaced.ID); err != nil {
@@ -200,4 +204,12 @@ func TestReplacedDraftHandsOnItsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(again.ID, 1)
+	queue(again)
+	if discarded, err := db.DiscardDraft(t.Context(), 7, again.ID); err != nil || !discarded {
+		t.Fatalf("discarded %v: %v", discarded, err)
+	}
+	if watches, err := db.BalanceWatches(t.Context(), 7); err != nil || len(watches) != 1 || watches[0].Kind != BalanceLow {
+		t.Errorf("the waits after it was discarded: %+v, %v", watches, err)
+	}
+	equal(t, "what waits for its turn", []string{idOf(other.ID)}, selectStrings(t, db, `SELECT purchase_id FROM turns`))
 }

@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,13 +34,15 @@ var (
 var transitions = map[string]struct {
 	from  []PurchaseState
 	house bool
-	tells bool // the person
+	tells bool     // the person
+	needs []string // tables and columns, where the operator's key pays if it may
 	do    func(w *commitWorld, p Purchase, a attempt) (bool, error)
 	after func(p *Purchase, a attempt) // besides what it is that changes
 	wrong wrongly
 }{
 	"replace a draft": {
-		from: []PurchaseState{PurchaseDraft},
+		from:  []PurchaseState{PurchaseDraft},
+		needs: []string{"purchases", "balance_watches", "turns", "settings", "purchases.epoch"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			next := w.purchase()
 			next.UserID = a.user
@@ -49,7 +53,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"another person's": byAnother},
 	},
 	"discard": {
-		from: []PurchaseState{PurchaseDraft},
+		from:  []PurchaseState{PurchaseDraft},
+		needs: []string{"purchases", "balance_watches", "turns"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.DiscardDraft(w.Context(), a.user, p.ID)
 		},
@@ -57,7 +62,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"another person's": byAnother},
 	},
 	"claim": {
-		from: []PurchaseState{PurchaseDraft},
+		from:  []PurchaseState{PurchaseDraft},
+		needs: []string{"purchases", "settings", "users", "allowances", "ledger"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.ClaimPurchase(w.Context(), a.user, p.ID, a.owner, a.at, a.at.Add(2*time.Minute))
 		},
@@ -65,7 +71,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"another person's": byAnother, "expired": atItsEnd},
 	},
 	"replace a claimed one": {
-		from: []PurchaseState{PurchaseClaimed},
+		from:  []PurchaseState{PurchaseClaimed},
+		needs: []string{"purchases", "settings", "purchases.epoch", "ledger"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			next, done, err := w.db.ReplaceClaimed(w.Context(), p.ID, a.owner, w.purchase())
 			if done {
@@ -79,7 +86,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"of another owner": ofAnother},
 	},
 	"send": {
-		from: []PurchaseState{PurchaseClaimed},
+		from:  []PurchaseState{PurchaseClaimed},
+		needs: []string{"purchases"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			terms := Terms{Rate: dec("3"), Balance: dec("4"), Currency: "EUR", Stock: 5}
 			return w.db.StartSending(w.Context(), p.ID, a.owner, terms, a.at, a.at.Add(2*time.Minute))
@@ -91,7 +99,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"of another owner": ofAnother, "the lease is over": atItsEnd},
 	},
 	"reject": {
-		from: []PurchaseState{PurchaseClaimed, PurchaseSending},
+		from:  []PurchaseState{PurchaseClaimed, PurchaseSending},
+		needs: []string{"purchases", "ledger", "allowances"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.RejectPurchase(w.Context(), p.ID, a.owner, "refused", "words", a.at)
 		},
@@ -102,6 +111,7 @@ var transitions = map[string]struct {
 	},
 	"reject an overdue one": {
 		from: []PurchaseState{PurchaseClaimed}, tells: true,
+		needs: []string{"purchases", "settings", "outbox", "ledger"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.RejectOverdue(w.Context(), p.ID, "interrupted", a.at.Add(time.Minute), w.message())
 		},
@@ -112,6 +122,7 @@ var transitions = map[string]struct {
 	},
 	"mark unknown": {
 		from: []PurchaseState{PurchaseSending}, tells: true,
+		needs: []string{"purchases", "settings", "outbox", "ledger", "orders"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			p.SentAt = a.sentAt
 			return w.db.MarkOutcomeUnknown(w.Context(), p, "words", a.at, w.message())
@@ -122,7 +133,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"sent since it was read": func(a *attempt) { a.sentAt = a.sentAt.Add(-time.Second) }},
 	},
 	"record a reading": {
-		from: []PurchaseState{PurchaseOutcomeUnknown},
+		from:  []PurchaseState{PurchaseOutcomeUnknown},
+		needs: []string{"purchases"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			p.Checks, p.NextCheckAt, p.Verdict = 2, a.at, VerdictBought
 			p.BalanceSeen = decimal.NewNullDecimal(dec("6"))
@@ -135,7 +147,8 @@ var transitions = map[string]struct {
 		wrong: wrongly{"another process was quicker": func(a *attempt) { a.checks = 0 }},
 	},
 	"dismiss": {
-		from: []PurchaseState{PurchaseOutcomeUnknown},
+		from:  []PurchaseState{PurchaseOutcomeUnknown},
+		needs: []string{"purchases"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.DismissPurchase(w.Context(), a.user, p.ID, a.at)
 		},
@@ -146,6 +159,7 @@ var transitions = map[string]struct {
 	},
 	"dismiss one of the operator's key": {
 		from: []PurchaseState{PurchaseOutcomeUnknown}, house: true,
+		needs: []string{"purchases", "audit_log", "ledger"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
 			return w.db.DismissHousePurchase(w.Context(), p.ID, a.at, w.entry())
 		},
@@ -155,8 +169,18 @@ var transitions = map[string]struct {
 	},
 }
 
+// missing returns what takes a table, or a column of one, away and back.
+func missing(what string) (away, back string) {
+	if table, column, ok := strings.Cut(what, "."); ok {
+		alter := `ALTER TABLE ` + table + ` RENAME COLUMN `
+		return alter + column + ` TO gone`, alter + `gone TO ` + column
+	}
+	return `ALTER TABLE ` + what + ` RENAME TO gone`, `ALTER TABLE gone RENAME TO ` + what
+}
+
 // TestTransitions: each one happens from its states only, to the purchase that is meant only,
-// for who may do it only, and changes what it says only.
+// for who may do it only, and changes what it says only. Where the database can't do a part of
+// it, nothing happens, and that is an error.
 func TestTransitions(t *testing.T) {
 	states := []PurchaseState{
 		PurchaseDraft, PurchaseSuperseded, PurchaseClaimed, PurchaseSending, PurchasePlaced, PurchaseRejected, PurchaseOutcomeUnknown, PurchaseDismissed,
@@ -164,6 +188,13 @@ func TestTransitions(t *testing.T) {
 	db := openWithUsers(t, 7, 8)
 	keys := map[int64]Key{7: saveKey(t, db, 7, "first-secret"), 8: saveKey(t, db, 8, "another")}
 	w := &commitWorld{T: t, db: db, key: keys[7], now: time.Now().Truncate(time.Millisecond)}
+	setOperator(t, db, houseSecret)
+	give(t, db, 7, "1000", "0", false, w.now)
+	for _, since := range []time.Time{w.now, {}} { // maintenance that is over
+		if err := db.SetMaintenance(t.Context(), since, w.entry()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	change := func(query string, args ...any) {
 		if _, err := db.transition(t.Context(), "prepare", query, args...); err != nil {
 			t.Fatal(err)
@@ -173,6 +204,7 @@ func TestTransitions(t *testing.T) {
 	stored := func(state PurchaseState, house bool) map[int64]Purchase {
 		change(`DELETE FROM purchases`)
 		change(`DELETE FROM outbox`)
+		change(`DELETE FROM ledger`)
 		purchases := map[int64]Purchase{}
 		for user, key := range keys {
 			p := w.purchase()
@@ -192,15 +224,22 @@ func TestTransitions(t *testing.T) {
 	for name, transition := range transitions {
 		for _, state := range states {
 			may := slices.Contains(transition.from, state)
-			try := func(why string, spoil func(*attempt)) {
+			try := func(why string, spoil func(*attempt), without string) {
 				a := attempt{user: 7, owner: "owner", at: w.now, sentAt: w.now.Add(-time.Second), checks: 1}
-				want := stored(state, transition.house)
-				p, happens := want[7], may && spoil == nil
+				want := stored(state, transition.house || without != "" && name != "dismiss")
+				p, happens := want[7], may && spoil == nil && without == ""
 				if spoil != nil {
 					spoil(&a)
 				}
+				away, back := missing(without)
+				if without != "" {
+					change(away)
+				}
 				done, err := transition.do(w, p, a)
-				if err != nil || done != happens && name != "replace a draft" {
+				if without != "" {
+					change(back)
+				}
+				if (err != nil) != (without != "") || errors.Is(err, ErrNoAllowance) || done != happens && name != "replace a draft" {
 					t.Errorf("%s, %s, %s: done is %v, want %v: %v", name, state, why, done, happens, err)
 				}
 				if happens {
@@ -217,11 +256,15 @@ func TestTransitions(t *testing.T) {
 					}
 				}
 			}
-			try("as it should", nil)
+			try("as it should", nil, "")
+			if !may {
+				continue
+			}
 			for why, spoil := range transition.wrong {
-				if may {
-					try(why, spoil)
-				}
+				try(why, spoil, "")
+			}
+			for _, table := range transition.needs {
+				try("without "+table, nil, table)
 			}
 		}
 	}

@@ -204,6 +204,17 @@ func TestReplacedDraftHandsOnItsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(again.ID, 1)
+	change := func(query string) {
+		if _, err := db.writer.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(`CREATE UNIQUE INDEX one ON purchases (state) WHERE state = 'superseded'`)
+	if p, err := db.InsertDraft(t.Context(), w.purchase(), again.ID); err == nil || p.ID != 0 {
+		t.Errorf("stored beside the draft that it replaces: %+v", p)
+	}
+	want(again.ID, 1)
+	change(`DROP INDEX one`)
 	queue(again)
 	if discarded, err := db.DiscardDraft(t.Context(), 7, again.ID); err != nil || !discarded {
 		t.Fatalf("discarded %v: %v", discarded, err)

@@ -146,6 +146,17 @@ var transitions = map[string]struct {
 		},
 		wrong: wrongly{"another process was quicker": func(a *attempt) { a.checks = 0 }},
 	},
+	"record the last reading": {
+		from: []PurchaseState{PurchaseOutcomeUnknown}, tells: true,
+		needs: []string{"purchases", "outbox"},
+		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
+			message := w.message()
+			p.Checks, p.NextCheckAt = 2, time.Time{}
+			return w.db.RecordCheck(w.Context(), p, a.checks, &message)
+		},
+		after: func(p *Purchase, _ attempt) { p.Checks, p.NextCheckAt = 2, time.Time{} },
+		wrong: wrongly{"another process was quicker": func(a *attempt) { a.checks = 0 }},
+	},
 	"dismiss": {
 		from:  []PurchaseState{PurchaseOutcomeUnknown},
 		needs: []string{"purchases"},
@@ -158,10 +169,10 @@ var transitions = map[string]struct {
 		wrong: wrongly{"another person's": byAnother},
 	},
 	"dismiss one of the operator's key": {
-		from: []PurchaseState{PurchaseOutcomeUnknown}, house: true,
+		from: []PurchaseState{PurchaseOutcomeUnknown}, house: true, tells: true,
 		needs: []string{"purchases", "audit_log", "ledger"},
 		do: func(w *commitWorld, p Purchase, a attempt) (bool, error) {
-			return w.db.DismissHousePurchase(w.Context(), p.ID, a.at, w.entry())
+			return w.db.DismissHousePurchase(w.Context(), p.ID, a.at, w.entry(), w.message())
 		},
 		after: func(p *Purchase, a attempt) {
 			p.State, p.SettledAt, p.NextCheckAt = PurchaseDismissed, a.at, time.Time{}
@@ -206,9 +217,9 @@ func TestTransitions(t *testing.T) {
 		change(`DELETE FROM outbox`)
 		change(`DELETE FROM ledger`)
 		purchases := map[int64]Purchase{}
-		for user, key := range keys {
+		for _, user := range []int64{8, 7} { // what looks at any purchase looks at the other one
 			p := w.purchase()
-			p.UserID, p.KeyID, p.KeyFingerprint = user, key.ID, key.Fingerprint
+			p.UserID, p.KeyID, p.KeyFingerprint = user, keys[user].ID, keys[user].Fingerprint
 			p, err := db.InsertDraft(t.Context(), p, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -273,5 +284,20 @@ func TestTransitions(t *testing.T) {
 		if done, err := transitions[name].do(w, p, attempt{user: 7, at: w.now}); err != nil || done {
 			t.Errorf("%s although another key has paid: done is %v: %v", name, done, err)
 		}
+	}
+	p := stored(PurchaseClaimed, false)[7]
+	if sent, err := db.StartSending(t.Context(), p.ID, "owner", Terms{Variants: true}, w.now, w.now.Add(time.Minute)); err != nil || !sent {
+		t.Fatal(sent, err)
+	}
+	if p, err := db.Purchase(t.Context(), 7, p.ID); err != nil || !p.Variants {
+		t.Errorf("what has variants was sent as %+v: %v", p, err)
+	}
+	change(`DELETE FROM purchases`)
+	away, back := missing("purchases.lease_owner") // which only the INSERT needs
+	change(away)
+	marked, err := db.MarkOutcomeUnknown(t.Context(), p, "", w.now, w.message())
+	change(back)
+	if err == nil || marked || db.count(t, `SELECT COUNT(*) FROM outbox`) != 0 {
+		t.Errorf("one that is gone and can't be stored is marked %v: %v", marked, err)
 	}
 }

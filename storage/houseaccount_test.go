@@ -173,6 +173,8 @@ func TestSettle(t *testing.T) {
 		"refunded":                         {"10", false, &ledgerOrder{State: OrderRefunded, Charge: charge("1.5"), ClosedAt: closed}, "settled 0 0 1.65 1.65"},
 		"refunded, charge said to be 0":    {"10", false, &ledgerOrder{State: OrderRefunded, Charge: charge("0"), ClosedAt: closed}, "settled 0 0 2.2 2.2"},
 		"refunded, no charge said":         {"10", false, &ledgerOrder{State: OrderRefunded, ClosedAt: closed}, "settled 0 0 2.2 2.2"},
+		"cancelled, no charge said":        {"10", false, &ledgerOrder{State: OrderCancelled, Delivered: 250, ClosedAt: closed}, "settled 0 0.5 2.2 1.65"},
+		"the first of the phones":          {"10", false, &ledgerOrder{State: OrderDelivered, Adopted: true, Charge: charge("2"), ClosedAt: closed}, "held 2.2 2 2.2 0"},
 		"without orders":                   {"10", false, nil, "settled 0 0 0 0"},
 	} {
 		p := ledgerPurchase{Kind: KindSMS, State: PurchasePlaced, Quantity: 1000, Rate: dec("2"), RatePer: 1000, PerPiece: test.perPiece}
@@ -183,6 +185,28 @@ func TestSettle(t *testing.T) {
 		}
 		e := LedgerEntry{Hold: dec("2.20"), Markup: dec(test.markup)}.settle(p, orders)
 		equal(t, name, test.want, strings.Join([]string{string(e.State), e.Held.String(), e.Cost.String(), e.Charged.String(), e.Refunded.String()}, " "))
+	}
+}
+
+// TestMissing: of phones that were adopted one by one, and of nothing else.
+func TestMissing(t *testing.T) {
+	phones, adopted := ledgerPurchase{Kind: KindSMS, Quantity: 3}, ledgerOrder{Adopted: true}
+	dismissed, goods := phones, phones
+	dismissed.Reason, goods.Kind = restDismissed, KindProduct
+	for name, test := range map[string]struct {
+		p      ledgerPurchase
+		orders []ledgerOrder
+		want   int64
+	}{
+		"one adopted":                {phones, []ledgerOrder{adopted}, 2},
+		"all adopted":                {phones, []ledgerOrder{adopted, adopted, adopted}, 0},
+		"more than bought":           {phones, []ledgerOrder{adopted, adopted, adopted, adopted}, 0},
+		"placed":                     {phones, []ledgerOrder{{}}, 0},
+		"none":                       {phones, nil, 0},
+		"the others were not placed": {dismissed, []ledgerOrder{adopted}, 0},
+		"goods":                      {goods, []ledgerOrder{adopted}, 0},
+	} {
+		equal(t, name, test.want, test.p.missing(test.orders))
 	}
 }
 

@@ -408,7 +408,10 @@ func TestStatesHold(t *testing.T) {
 		PurchaseClaimed: LedgerHeld, PurchaseSending: LedgerHeld, PurchaseOutcomeUnknown: LedgerHeld,
 		PurchaseDraft: LedgerReleased, PurchaseSuperseded: LedgerReleased, PurchaseRejected: LedgerReleased, PurchaseDismissed: LedgerReleased,
 	} {
-		e := LedgerEntry{Hold: dec("5.5")}.settle(ledgerPurchase{State: state}, nil)
+		e := LedgerEntry{Hold: dec("5.5"), Held: dec("1"), Cost: dec("2"), Charged: dec("4"), Refunded: dec("2")}.settle(ledgerPurchase{State: state}, nil)
+		if !e.Cost.IsZero() || !e.Charged.IsZero() || !e.Refunded.IsZero() {
+			t.Errorf("%s: %+v", state, e)
+		}
 		if held := want == LedgerHeld; e.State != want || e.Held.Equal(dec("5.5")) != held || e.Held.IsZero() == held {
 			t.Errorf("%s: %s of %s, want %s", state, e.Held, e.State, want)
 		}

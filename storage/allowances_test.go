@@ -469,8 +469,19 @@ func TestRefundBelongsToTheMonthOfItsPurchase(t *testing.T) {
 	equal(t, "period", "2026-11", entryOf(t, db, p).Period)
 	// Given once from now on: what was bought before counts.
 	sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "3", 1, december), december)
-	give(t, db, 1, "10", "0", false, december)
+	once := give(t, db, 1, "10", "0", false, december)
 	equal(t, "once", "7", available(t, db, 1, december.AddDate(0, 5, 0)))
+	for want, filters := range map[int][]LedgerFilter{
+		2: {{}, {Grant: once.GrantID}},
+		1: {{Period: "2026-11"}, {Day: db.Day(november)}, {Grant: once.GrantID, Period: "2026-12"}},
+		0: {{Grant: once.GrantID + 1}, {Period: "2026-10"}, {Day: db.Day(november.AddDate(0, 0, -1))}},
+	} {
+		for _, filter := range filters {
+			if lines, total, err := db.Ledger(t.Context(), filter, 9, 0); err != nil || total != want || len(lines) != want {
+				t.Errorf("%+v: %d of %d, want %d: %v", filter, len(lines), total, want, err)
+			}
+		}
+	}
 	// Another program has changed something, and has not written it into the ledger.
 	for _, check := range []struct {
 		what, change, left string
@@ -493,6 +504,13 @@ func TestRefundBelongsToTheMonthOfItsPurchase(t *testing.T) {
 		}
 		err := db.CheckLedger(t.Context(), time.Time{})
 		equal(t, "it fails without its orders", rename == `ALTER TABLE orders RENAME TO gone`, err != nil)
+	}
+	for _, rename := range []string{`ALTER TABLE ledger RENAME TO gone`, `ALTER TABLE gone RENAME TO ledger`} {
+		if _, err := db.writer.ExecContext(t.Context(), rename); err != nil {
+			t.Fatal(err)
+		}
+		_, err := db.Allowance(t.Context(), 1, december)
+		equal(t, "what was taken can't be read", rename == `ALTER TABLE ledger RENAME TO gone`, err != nil)
 	}
 	db.zone = zone(t, "Asia/Tokyo")
 	equal(t, "in Tokyo it is december", "2026-12", db.period(november))

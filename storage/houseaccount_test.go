@@ -243,6 +243,9 @@ func TestRefundCounts(t *testing.T) {
 		equal(t, what, want, got)
 	}
 	counts("in its month", monthly, november, true)
+	if counted, err := db.RefundCounts(t.Context(), monthly, p.ID+1, november); err != nil || counted {
+		t.Errorf("of what took nothing: %v, %v", counted, err)
+	}
 	counts("in the next month", monthly, december, false)
 	counts("given once", give(t, db, 1, "10", "0", false, december), december, true)
 	counts("without an allowance", Allowance{}, december, false)

@@ -110,24 +110,28 @@ func TestSettledPurchaseOfAnEarlierEpochStays(t *testing.T) {
 	}
 }
 
-// TestUnknownOutcomeOfAnEarlierEpochTakesItsHold: the operator's money may be spent.
+// TestUnknownOutcomeOfAnEarlierEpochTakesItsHold: the operator's money may be spent. The entry
+// may be lost as well.
 func TestUnknownOutcomeOfAnEarlierEpochTakesItsHold(t *testing.T) {
-	db := openHouse(t, 1)
-	now := time.Now()
-	give(t, db, 1, "10", "10", false, now)
-	p := sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "5.00", 1, now), now)
-	if done, err := db.RejectPurchase(t.Context(), p.ID, "owner", "x", "", now); err != nil || !done {
-		t.Fatal(done, err)
+	for _, lost := range []string{`UPDATE purchases SET state = 'claimed'`, `UPDATE purchases SET state = 'claimed'; DELETE FROM ledger`} {
+		db := openHouse(t, 1, 2)
+		now := time.Now()
+		give(t, db, 1, "10", "10", false, now)
+		give(t, db, 2, "10", "10", false, now)
+		p := sendHouse(t, db, houseDraft(t, db, 1, KindProduct, "5.00", 1, now), now)
+		if done, err := db.RejectPurchase(t.Context(), p.ID, "owner", "x", "", now); err != nil || !done {
+			t.Fatal(done, err)
+		}
+		equal(t, "rejected", "10", available(t, db, 1, now))
+		if _, err := db.writer.ExecContext(t.Context(), lost); err != nil {
+			t.Fatal(err)
+		}
+		restore(t, db)
+		if marked, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 1, Kind: "x", CreatedAt: now}); err != nil || !marked {
+			t.Fatal(marked, err)
+		}
+		equal(t, "unknown", "4.5", available(t, db, 1, now))
 	}
-	equal(t, "rejected", "10", available(t, db, 1, now))
-	if _, err := db.transition(t.Context(), "lose", `UPDATE purchases SET state = 'claimed'`); err != nil {
-		t.Fatal(err)
-	}
-	restore(t, db)
-	if marked, err := db.MarkOutcomeUnknown(t.Context(), p, "", now, Message{UserID: 1, Kind: "x", CreatedAt: now}); err != nil || !marked {
-		t.Fatal(marked, err)
-	}
-	equal(t, "unknown", "4.5", available(t, db, 1, now))
 }
 
 // TestRestorationWithoutLossLeavesBuyingOpen: no commit was lost.

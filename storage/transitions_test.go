@@ -301,3 +301,38 @@ func TestTransitions(t *testing.T) {
 		t.Errorf("one that is gone and can't be stored is marked %v: %v", marked, err)
 	}
 }
+
+// TestTurnWhoseCardIsNewer: the messages about a turn name its card, so what ends the turn
+// does nothing where the card is another one by now.
+func TestTurnWhoseCardIsNewer(t *testing.T) {
+	db := openHouse(t, 1)
+	now := time.Now()
+	give(t, db, 1, "10", "10", false, now)
+	p := houseDraft(t, db, 1, KindProduct, "5.00", 1, now)
+	if queued, err := db.QueuePurchase(t.Context(), 1, p.ID, now); err != nil || !queued {
+		t.Fatal(queued, err)
+	}
+	turn := func() Turn {
+		turn, err := db.Turn(t.Context(), 1, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return turn
+	}
+	early := turn()
+	if waits, err := db.SetTurnMessage(t.Context(), 1, p.ID, 77); err != nil || !waits {
+		t.Fatal(waits, err)
+	}
+	if done, err := db.ClaimTurn(t.Context(), early, "owner", now, now.Add(time.Minute)); err != nil || done {
+		t.Errorf("claimed %v, %v", done, err)
+	}
+	if done, err := db.RejectTurn(t.Context(), early, "x", now); err != nil || done {
+		t.Errorf("rejected %v, %v", done, err)
+	}
+	if err := db.EndTurn(t.Context(), early); err != nil {
+		t.Error(err)
+	}
+	if done, err := db.ClaimTurn(t.Context(), turn(), "owner", now, now.Add(time.Minute)); err != nil || !done {
+		t.Errorf("the present turn is claimed %v, %v", done, err)
+	}
+}

@@ -60,6 +60,9 @@ func (db *DB) turns(ctx context.Context, rest string, args ...any) ([]Turn, erro
 	return turns, nil
 }
 
+// deleteTurn ends a turn whose card is still the one that the messages about it name.
+const deleteTurn = `DELETE FROM turns WHERE purchase_id = ? AND message_id = ?`
+
 // SetTurnMessage stores which message is the card of a waiting purchase. It reports false
 // where that does not wait any longer.
 func (db *DB) SetTurnMessage(ctx context.Context, userID, id, messageID int64) (bool, error) {
@@ -68,7 +71,8 @@ func (db *DB) SetTurnMessage(ctx context.Context, userID, id, messageID int64) (
 
 // ClaimTurn ends the waiting of a purchase and claims it, as ClaimPurchase does, in one
 // transaction with the messages about the outcome. Its errors are those of ClaimPurchase.
-// False: it does not wait any longer, or nothing may be bought now.
+// False: it does not wait any longer, its card is another one by now, or nothing may be bought
+// now.
 func (db *DB) ClaimTurn(ctx context.Context, t Turn, owner string, now, until time.Time, messages ...Message) (bool, error) {
 	claimed := false
 	messages = withIDs(messages...)
@@ -77,7 +81,7 @@ func (db *DB) ClaimTurn(ctx context.Context, t Turn, owner string, now, until ti
 		if err := db.holdMaintenance(ctx, tx); err != nil {
 			return err
 		}
-		waits, err := db.transitionTx(ctx, tx, `DELETE FROM turns WHERE purchase_id = ?`, t.PurchaseID)
+		waits, err := db.transitionTx(ctx, tx, deleteTurn, t.PurchaseID, t.MessageID)
 		if err != nil || !waits {
 			return err
 		}
@@ -122,8 +126,8 @@ func claimResult(what string, claimed bool, err error) (bool, error) {
 }
 
 // RejectTurn ends the waiting of a purchase, which buys nothing, with the messages to the
-// person. It reports false where it does not wait any longer. A draft of an earlier epoch stays
-// one: whether it was bought is not known.
+// person. It reports false where it does not wait any longer, or its card is another one by now.
+// A draft of an earlier epoch stays one: whether it was bought is not known.
 func (db *DB) RejectTurn(ctx context.Context, t Turn, reason string, now time.Time, messages ...Message) (bool, error) {
 	messages = withIDs(messages...)
 	made := finds(ctx, `SELECT 1 FROM purchases WHERE id = ? AND state = ? AND reason = ? AND settled_at = ?`, t.PurchaseID, PurchaseRejected, reason, toMillis(now))
@@ -133,14 +137,14 @@ func (db *DB) RejectTurn(ctx context.Context, t Turn, reason string, now time.Ti
 			return err
 		}
 		return db.insertMessages(ctx, tx, messages)
-	}, `DELETE FROM turns WHERE purchase_id = ?`, t.PurchaseID)
+	}, deleteTurn, t.PurchaseID, t.MessageID)
 }
 
 // EndTurn ends the waiting of a purchase, which stays as it is, with the messages to the
-// person.
+// person. It does nothing if the card is another one by now.
 func (db *DB) EndTurn(ctx context.Context, t Turn, messages ...Message) error {
 	messages = withIDs(messages...)
 	_, err := db.transitionOnce(ctx, "end turn", messagesExist(ctx, messages), func(tx *sqlx.Tx) error { return db.insertMessages(ctx, tx, messages) },
-		`DELETE FROM turns WHERE purchase_id = ?`, t.PurchaseID)
+		deleteTurn, t.PurchaseID, t.MessageID)
 	return err
 }

@@ -345,6 +345,31 @@ func TestDearerWhileItWaited(t *testing.T) {
 	})
 }
 
+// TestCardOfATurnIsDrawnLate: a card that could only be drawn later as one that waits is
+// redrawn in the end, too.
+func TestCardOfATurnIsDrawnLate(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.gives(anna, "20")
+		w.gives(bob, "20")
+		w.card("2", "1")
+		w.as(bob, func() { w.card("3", "1") })
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		w.as(bob, func() { w.tap("confirm_button_confirm") })
+		card := w.chat.Last().ID
+		w.Telegram.Fault(telegram.Fault{Method: "editMessageText", Chat: w.chat.ChatID(), HTML: true, Times: telegram.Always})
+		w.tap("confirm_button_confirm")
+		w.Telegram.ClearFaults()
+		pass(10 * time.Second)
+		if message, _ := w.chat.Message(card); !strings.Contains(message.Text, "waiting for its turn") {
+			t.Errorf("the card says %q", message.Text)
+		}
+		pass(time.Minute)
+		if message, _ := w.chat.Message(card); !strings.Contains(message.Text, "placed") {
+			t.Errorf("the card says %q in the end", message.Text)
+		}
+	})
+}
+
 // TestUnknownOutcomeOfAnAllowance: the buyer reads that an admin looks after it, and has no
 // buttons to settle it. The admin adopts the order, and the goods go to the buyer only.
 func TestUnknownOutcomeOfAnAllowance(t *testing.T) {

@@ -155,17 +155,14 @@ func (n *Notifier) deadLetterView(ctx context.Context, l *locales.Localizer, mes
 func (n *Notifier) deedState(ctx context.Context, l *locales.Localizer, message storage.Message, basket int64) (string, error) {
 	switch {
 	case message.PurchaseID != 0:
-		outcome, err := n.Orders.Outcome(ctx, message.UserID, message.PurchaseID)
+		outcome, err := n.outcome(ctx, message)
 		switch {
-		case errors.Is(err, storage.ErrNotFound):
-			return "", nil
 		case err != nil:
-			return "", err
+			return "", ignore(err, storage.ErrNotFound)
 		case outcome.Result == orders.Drafted, outcome.Result == orders.Gone:
 			return nothingBought(l, outcome.Quote.Restored), nil
 		}
-		view, err := n.outcomeView(ctx, l, message)
-		return view.Text, err
+		return outcomeView(l, outcome).Text, nil
 	case message.OrderID != 0:
 		order, err := n.DB.Order(ctx, message.UserID, message.OrderID)
 		if err != nil {

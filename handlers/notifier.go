@@ -244,33 +244,35 @@ func (n *Notifier) redrawCard(ctx context.Context, l *locales.Localizer, message
 	if err != nil {
 		return fmt.Errorf("%w: %w", outbox.ErrRejected, err)
 	}
-	view := openOrdersView(l)
+	view, outcome := openOrdersView(l), orders.Outcome{}
 	if message.PurchaseID != 0 {
-		if view, err = n.outcomeView(ctx, l, message); err != nil {
+		if outcome, err = n.outcome(ctx, message); err != nil {
 			return ignore(err, storage.ErrNotFound)
 		}
+		view = outcomeView(l, outcome)
 	}
 	err = n.edit(ctx, l, message.UserID, int64(messageID), view)
-	if errors.Is(err, outbox.ErrRejected) {
+	switch {
+	case errors.Is(err, outbox.ErrRejected):
 		return nil
-	}
-	if err != nil || message.PurchaseID == 0 {
+	case err != nil:
 		return err
+	case outcome.Result == orders.Waiting:
+		return n.Orders.SetTurnCard(ctx, message.UserID, message.PurchaseID, messageID)
+	case outcome.Result == orders.Placed:
+		return n.DB.ShowOrders(ctx, message.UserID, message.PurchaseID, int64(messageID))
 	}
-	return n.DB.ShowOrders(ctx, message.UserID, message.PurchaseID, int64(messageID))
+	return nil
 }
 
-// outcomeView shows the outcome of a message's purchase. The error is transient while the
+// outcome returns the outcome of a message's purchase. The error is transient while the
 // purchase is in progress.
-func (n *Notifier) outcomeView(ctx context.Context, l *locales.Localizer, message storage.Message) (bot.View, error) {
+func (n *Notifier) outcome(ctx context.Context, message storage.Message) (orders.Outcome, error) {
 	outcome, err := n.Orders.Outcome(ctx, message.UserID, message.PurchaseID)
 	if err == nil && outcome.Result == orders.InProgress {
 		err = errors.New("the purchase is in progress")
 	}
-	if err != nil {
-		return bot.View{}, err
-	}
-	return outcomeView(l, outcome), nil
+	return outcome, err
 }
 
 // repeatIfUncertain reports whether a message is sent again if Telegram's answer was
@@ -312,7 +314,11 @@ func (n *Notifier) view(ctx context.Context, l *locales.Localizer, message stora
 		}
 		return view, err
 	case orders.MessageOutcome:
-		return n.outcomeView(ctx, l, message)
+		outcome, err := n.outcome(ctx, message)
+		if err != nil {
+			return bot.View{}, err
+		}
+		return outcomeView(l, outcome), nil
 	case orders.MessageOutcomeUnknown, orders.MessageVerdict:
 		p, err := n.DB.Purchase(ctx, message.UserID, message.PurchaseID)
 		if err != nil {

@@ -363,10 +363,7 @@ func (n *Notifier) basketOf(ctx context.Context, message storage.Message) (stora
 // editBasket draws the card of a basket. One that the person has deleted is skipped.
 func (n *Notifier) editBasket(ctx context.Context, l *locales.Localizer, b storage.Basket, view bot.View) error {
 	err := n.edit(ctx, l, b.UserID, b.MessageID, view)
-	if errors.Is(err, outbox.ErrRejected) || errors.Is(err, outbox.ErrUncertain) {
-		return nil
-	}
-	return err
+	return ignore(err, outbox.ErrRejected)
 }
 
 // sendBasket shows the result of a basket on its card, and sends it as a file.

@@ -230,10 +230,7 @@ func (n *Notifier) drawPhone(ctx context.Context, l *locales.Localizer, phone or
 		return nil
 	}
 	err := n.edit(ctx, l, phone.UserID, phone.MessageID, phoneView(l, phone))
-	if errors.Is(err, outbox.ErrRejected) || errors.Is(err, outbox.ErrUncertain) {
-		return nil
-	}
-	return err
+	return ignore(err, outbox.ErrRejected)
 }
 
 // redrawCard draws a message that shows a purchase, or the cancelling of orders, in its

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hstockbot/internal/sandbox/market"
+	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/storage"
 )
 
@@ -203,6 +204,25 @@ func TestTappedTwiceSwap(t *testing.T) {
 		pass(10 * time.Second)
 		if cancels, rentals := w.Market.Count("cancel"), w.Market.Count("add_sms"); cancels != 1 || rentals != 2 {
 			w.T.Errorf("later taps: %d cancels and %d rentals", cancels, rentals)
+		}
+	})
+}
+
+// TestCardOfSwapIsDrawnLate: the message of the old number shows the end of its swap as soon
+// as Telegram accepts that.
+func TestCardOfSwapIsDrawnLate(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.waitForSwap()
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 3 * time.Second})
+		w.tap("swap_button_sure")
+		w.says("Giving this number back")
+		card := w.chat.Last().ID
+		w.Telegram.Fault(telegram.Fault{Method: "editMessageText", HTML: true, Times: telegram.Always})
+		pass(10 * time.Second)
+		w.Telegram.ClearFaults()
+		pass(time.Minute)
+		if message, _ := w.chat.Message(card); strings.Contains(message.Text, "Giving this number back") {
+			t.Errorf("the old number says %q", message.Text)
 		}
 	})
 }

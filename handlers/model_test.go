@@ -183,7 +183,6 @@ type model struct {
 	codes    map[int64]bool             // phones that were sent a code
 	ends     []time.Time                // of the program
 	repriced []time.Time                // when prices changed
-	repeats  int                        // how often a message may have been sent twice
 	zombies  [][2]int64                 // the calls between a crash and its burial
 	down     int                        // for how many more actions Telegram is down
 
@@ -282,6 +281,8 @@ func (m *model) play(steps []step) {
 		m.actions[s.action]++
 		m.say(before, cmp.Or(said, "Time passes.")+notes)
 		if m.checkAlways(); len(m.wrong) > 0 {
+			m.lift()
+			pass(time.Minute) // else the program can't be stopped
 			return
 		}
 	}
@@ -436,7 +437,6 @@ func (m *model) die() {
 	m.w.Telegram.Fault(telegram.Fault{Code: 500, Times: telegram.Always})
 	m.w.Telegram.Fault(telegram.Fault{Method: "getUpdates", Code: 500, Times: telegram.Always})
 	m.ends = append(m.ends, time.Now())
-	m.repeats++
 	m.zombies = append(m.zombies, [2]int64{m.lastCall(), 0})
 }
 

@@ -31,6 +31,7 @@ var actions = map[string]action{
 	"confirms":              (*model).confirms,
 	"confirms twice":        (*model).confirmsTwice,
 	"taps an old button":    (*model).tapsOldButton,
+	"forges a tap":          (*model).forgesTap,
 	"changes the key":       (*model).changesKey,
 	"forgets":               (*model).forgets,
 	"opens the basket":      (*model).opensBasket,
@@ -44,6 +45,7 @@ var actions = map[string]action{
 	"asks to swap":          tapsRoute("nw", "asks to swap a phone"),
 	"asks to cancel":        tapsRoute("ox", "asks to cancel an order"),
 	"cancels":               tapsRoute("oy", "cancels the order"),
+	"cancels an order":      (*model).cancelsOrder,
 	"dismisses":             tapsRoute("ud", "says that it was not placed"),
 	"time passes":           (*model).timePasses,
 	"goods are delivered":   (*model).delivers,
@@ -65,7 +67,7 @@ var actions = map[string]action{
 var actionNames = append([]string{
 	"draws a card", "rents", "buys", "buys", "buys", "buys a phone", "buys a phone", "confirms", "confirms", "time passes", "pastes a line", "pastes a line",
 	"buys the basket", "buys the basket", "a purchase goes wrong", "a purchase goes wrong", "swaps", "asks to cancel", "cancels", "adopts", "a code is sent",
-	"goods are delivered", "a crash at a step",
+	"goods are delivered", "a crash at a step", "cancels an order", "forges a tap", "the price changes",
 }, slices.Sorted(maps.Keys(actions))...)
 
 var wares = []struct {
@@ -256,6 +258,22 @@ func (m *model) tapsOldButton(p *shopper, n int) string {
 	return fmt.Sprintf("%s taps the button %q that message %d had before.", p.name, b.label, b.message)
 }
 
+// forgesTap sends what a button of another person would send, as a modified app could.
+func (m *model) forgesTap(p *shopper, n int) string {
+	other := m.people[(slices.Index(m.people, p)+1+n%3)%len(m.people)]
+	for i := range foreign {
+		if _, b, ok := newest(other, foreign[(n+i)%len(foreign)], 0); ok {
+			p.TapData(p.Last().ID, b.CallbackData)
+			pass(time.Second)
+			return fmt.Sprintf("%s sends what %s's button %q would.", p.name, other.name, b.Text)
+		}
+	}
+	return ""
+}
+
+// foreign are the routes of buttons that another person's app may send.
+var foreign = []string{"o", "oc", "ok", "ns", "cr", "oy", "or", "nc", "nx", "vc", "ox"}
+
 func (m *model) changesKey(p *shopper, n int) string {
 	if p.house() || m.down > 0 {
 		return ""
@@ -278,6 +296,25 @@ func (m *model) forgets(p *shopper, n int) string {
 	p.forgotten, p.gone = time.Now(), m.receivedBy(p)
 	p.granted, p.terms, p.allowance = time.Time{}, decimal.Zero, decimal.Zero
 	return p.name + " is forgotten."
+}
+
+// cancelsOrder finds an open order, asks to cancel it, and confirms that.
+func (m *model) cancelsOrder(p *shopper, n int) string {
+	if len(m.bought()) == 0 {
+		return ""
+	}
+	m.types(p, "/orders")
+	tapsRoute("o", "opens an order")(m, p, n)
+	tapsRoute("ox", "asks to cancel it")(m, p, n)
+	if _, _, ok := newest(p, "oy", 0); !ok {
+		return ""
+	}
+	said := ""
+	if n%3 > 0 {
+		m.w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
+		said = "The answer to the next cancel will be lost. "
+	}
+	return said + tapsRoute("oy", "cancels an order")(m, p, 0)
 }
 
 func (m *model) adopts(p *shopper, n int) string {
@@ -428,7 +465,6 @@ func (m *model) failsCalls(_ *shopper, n int) string {
 func (m *model) failsMessage(p *shopper, n int) string {
 	method := []string{"sendMessage", "editMessageText"}[n%2]
 	if n = n % 6; n < 3 {
-		m.repeats++
 		m.w.Telegram.Fault(telegram.Fault{Method: method, Chat: p.ChatID(), LoseAnswer: true})
 		return fmt.Sprintf("Telegram will lose its answer to the next %s to %s.", method, p.name)
 	}
@@ -448,7 +484,6 @@ func (m *model) downsTelegram(_ *shopper, n int) string {
 
 func (m *model) restarts(_ *shopper, n int) string {
 	m.ends = append(m.ends, time.Now())
-	m.repeats++
 	_ = m.w.app.Stop(m.w.T.Context()) // perhaps cut off
 	m.ends = append(m.ends, time.Now())
 	pass(time.Duration(n%6) * 20 * time.Second)

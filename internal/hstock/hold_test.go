@@ -227,7 +227,7 @@ func TestHeldReadWaits(t *testing.T) {
 		}
 		refuse, retryAfter, *calls = true, "30", 0
 		began = time.Now()
-		if _, err := c.Balance(t.Context(), evilKey); err == nil || errors.Is(err, errHeld) || *calls != 1 || time.Since(began) > time.Second {
+		if _, err := c.Balance(t.Context(), evilKey); err == nil || errors.Is(err, ErrHeld) || *calls != 1 || time.Since(began) > time.Second {
 			t.Errorf("%v after %s and %d calls", err, time.Since(began), *calls)
 		}
 		refuse = false // a purchase is not held
@@ -237,7 +237,7 @@ func TestHeldReadWaits(t *testing.T) {
 		time.Sleep(time.Minute)
 		refuse = true // a purchase that is refused holds reads
 		_, _ = c.Add(t.Context(), evilKey, AddRequest{Service: 1, Quantity: 1})
-		if _, err := c.Balance(t.Context(), evilKey); !errors.Is(err, errHeld) {
+		if _, err := c.Balance(t.Context(), evilKey); !errors.Is(err, ErrHeld) {
 			t.Errorf("a read after a purchase that got a 429: %v", err)
 		}
 	})

@@ -19,7 +19,7 @@ type writes struct {
 }
 
 // written finds the tables that a statement writes, and a state that it names itself.
-var written = regexp.MustCompile(`(?i)\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)(?:\s+SET\s+state\s*=\s*'([a-z_]+)')?`)
+var written = regexp.MustCompile(`(?i)\b(?:INSERT INTO|UPDATE|DELETE FROM|COPY)\s+"?([a-z_]+)(?:\s+SET\s+state\s*=\s*'([a-z_]+)')?`)
 
 // read reads a message of the client. It returns what a commit writes, before it is
 // sent, or "".

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,8 +19,10 @@ import (
 const (
 	envCommand = "HSTOCKBOT_TEST_COMMAND"
 	envKeys    = "HSTOCKBOT_TEST_KEYS"
+	envTarget  = "HSTOCKBOT_TEST_TARGET" // of migrate-db, where it is no file
 
 	backupFile = "backup.db"
+	movedFile  = "moved.db"
 )
 
 // runCommand is the process of a command that is killed.
@@ -32,6 +35,13 @@ func runCommand(command, databaseURL string) error {
 	case "backup":
 		_, err := app.Backup(ctx, cfg, filepath.Join(folder, backupFile), io.Discard, io.Discard)
 		return err
+	case "restore":
+		_, err := app.Restore(ctx, cfg, filepath.Join(folder, backupFile), io.Discard)
+		return err
+	case "migrate-db":
+		return app.Move(ctx, app.MoveOptions{
+			From: databaseURL, To: cmp.Or(os.Getenv(envTarget), "sqlite:"+filepath.Join(folder, movedFile)), SecretKey: cfg.SecretKey, Progress: io.Discard,
+		})
 	case "rotate":
 		_, err := app.Rotate(ctx, cfg, io.Discard)
 		return err

@@ -21,23 +21,33 @@ type fileScenario struct {
 	command string
 	keys    string // of the command
 	prepare func(t *testing.T, folder string)
-	check   func(t *testing.T, folder string, before contents) // after the command was repeated
-	after   func(t *testing.T, folder string, before contents) // right after the kill
+	check   func(t *testing.T, folder string, before contents)              // after the command was repeated
+	after   func(t *testing.T, folder string, before contents) (again bool) // right after the kill: is it to be repeated?
 	must    []string
+	server  bool // it moves the shop to PostgreSQL, whose commits are events too
 }
 
-// TestKilledWhileWritingFiles kills backups, rotations and migrations before each call that
-// changes a file, or, without envMatrix, a few of them. Repeating the command finishes what
-// it has begun.
+// TestKilledWhileWritingFiles kills backups, restores, rotations, migrations and moves before
+// each call that changes a file, or, without envMatrix, a few of them. Repeating the command
+// finishes what it has begun.
 func TestKilledWhileWritingFiles(t *testing.T) {
 	pgtest.SQLiteOnly(t)
 	everywhere := os.Getenv(envMatrix) != ""
-	scenarios := []fileScenario{namedBackup(), rotation()}
+	scenarios := []fileScenario{namedBackup(), rotation(), move()}
 	if everywhere {
-		scenarios = append(scenarios, dailyBackup(), migration())
+		scenarios = append(scenarios, dailyBackup(), migration(), restore(), moveToServer())
 	}
 	for _, s := range scenarios {
-		t.Run(s.command, func(t *testing.T) { s.killEverywhere(t, everywhere) })
+		name := s.command
+		if s.server {
+			name += " to PostgreSQL"
+		}
+		t.Run(name, func(t *testing.T) {
+			if s.server {
+				pgtest.Require(t)
+			}
+			s.killEverywhere(t, everywhere)
+		})
 	}
 }
 
@@ -78,12 +88,14 @@ func (s fileScenario) run(t *testing.T, template string, before contents, at str
 	e := &events{}
 	e.arm(at)
 	env := append(os.Environ(), envDatabase+"=sqlite:"+filepath.Join(folder, "bot.db"), envCommand+"="+s.command, envKeys+"="+s.keys)
+	if s.server {
+		env = append(env, envTarget+"="+serverFor(t, folder, e))
+	}
 	trace(t, env, folder, e)
 	if happened, killed = e.disarm(); killed != "" {
-		if s.after != nil {
-			s.after(t, folder, before)
+		if s.after == nil || s.after(t, folder, before) {
+			trace(t, env, folder, &events{})
 		}
-		trace(t, env, folder, &events{})
 	}
 	s.check(t, folder, before)
 	if t.Failed() {
@@ -124,11 +136,9 @@ func namedBackup() fileScenario {
 	to := func(folder string) string { return filepath.Join(folder, backupFile) }
 	return fileScenario{
 		command: "backup", keys: testworld.SecretKey, prepare: shop,
-		after: func(t *testing.T, folder string, before contents) {
+		after: func(t *testing.T, folder string, before contents) (again bool) {
 			t.Helper()
-			if len(finished(t, to(folder), before)) > 0 { // it refuses to overwrite it
-				testworld.Must(t, os.Remove(to(folder)))
-			}
+			return len(finished(t, to(folder), before)) == 0 // else it refuses to overwrite it
 		},
 		check: func(t *testing.T, folder string, before contents) {
 			t.Helper()
@@ -145,7 +155,7 @@ func dailyBackup() fileScenario {
 	pattern := func(folder string) string { return filepath.Join(folder, "daily", "*") }
 	return fileScenario{
 		command: "daily", keys: testworld.SecretKey, prepare: shop,
-		after: func(t *testing.T, folder string, before contents) {
+		after: func(t *testing.T, folder string, before contents) (again bool) {
 			t.Helper()
 			finished(t, pattern(folder), before)
 			cutOff, err := filepath.Glob(pattern(folder))
@@ -153,6 +163,7 @@ func dailyBackup() fileScenario {
 			for _, name := range cutOff { // one of today may still be written
 				testworld.Must(t, os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
 			}
+			return true
 		},
 		check: func(t *testing.T, folder string, before contents) {
 			t.Helper()
@@ -179,7 +190,11 @@ func rotation() fileScenario {
 	}
 	return fileScenario{
 		command: "rotate", keys: both, prepare: shop,
-		after: func(t *testing.T, folder string, before contents) { t.Helper(); compare(t, folder, both, before) },
+		after: func(t *testing.T, folder string, before contents) (again bool) {
+			t.Helper()
+			compare(t, folder, both, before)
+			return true
+		},
 		check: func(t *testing.T, folder string, before contents) { t.Helper(); compare(t, folder, newestKey, before) },
 		must:  []string{"write bot.db-wal", "sync bot.db-wal", "write bot.db ", "sync bot.db "},
 	}

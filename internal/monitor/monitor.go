@@ -125,7 +125,7 @@ func (a Alert) AboutPurchase() bool {
 }
 
 // Report is the body of a Message: the alerts that have started or ended since the
-// last one, the oldest first, and the number of those that do not fit.
+// last one, in the order of Active, and the number of those that do not fit.
 type Report struct {
 	Alerts []Alert `json:"entries"`
 	More   int     `json:"more,omitempty"`
@@ -154,9 +154,23 @@ func DecodeReport(m storage.Message) (Report, error) {
 	return report, nil
 }
 
-// Active returns the active alerts, the oldest first.
-func (s *Service) Active(ctx context.Context) ([]Alert, error) {
+// alerts returns all alerts, the oldest first, but those about purchases last: where many
+// purchases are of unknown outcome, it must be seen why nobody can buy.
+func (s *Service) alerts(ctx context.Context) ([]storage.Alert, error) {
 	stored, err := s.DB.Alerts(ctx)
+	place := func(a storage.Alert) int {
+		if decodeAlert(a).AboutPurchase() {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(stored, func(a, b storage.Alert) int { return place(a) - place(b) })
+	return stored, err
+}
+
+// Active returns the active alerts, the oldest first, but those about purchases last.
+func (s *Service) Active(ctx context.Context) ([]Alert, error) {
+	stored, err := s.alerts(ctx)
 	var active []Alert
 	for _, a := range stored {
 		if a.EndedAt.IsZero() {
@@ -241,7 +255,7 @@ func (s *Service) runChecks(ctx context.Context, now time.Time) (changes storage
 // about purchases. While the room works, one message for it takes the place of those to
 // admins. An alert that nobody would get now waits.
 func (s *Service) notify(ctx context.Context, now time.Time) error {
-	stored, err := s.DB.Alerts(ctx)
+	stored, err := s.alerts(ctx)
 	if err != nil || !slices.ContainsFunc(stored, isNews) {
 		return err
 	}

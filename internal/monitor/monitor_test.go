@@ -140,14 +140,21 @@ func TestRestartNeitherEndsNorRepeatsAlerts(t *testing.T) {
 	})
 }
 
+// TestReportCountsTheAlertsThatDoNotFit: those about purchases do not, as one about the whole
+// shop comes first, also if it is newer.
 func TestReportCountsTheAlertsThatDoNotFit(t *testing.T) {
 	run(t, func(w *world) {
 		w.join(olga)
 		for i := range int64(30) {
 			w.addUnresolvedPurchase(1000 + i)
 		}
+		testworld.Pass(time.Millisecond)
+		w.backup.start()
 		testworld.Pass(time.Minute)
-		w.want(olga, strings.Repeat(monitor.OutcomeUnknown+" ", 20)+"and 10")
+		w.want(olga, monitor.BackupFailed+" "+strings.Repeat(monitor.OutcomeUnknown+" ", 19)+"and 11")
+		if active := w.active(); len(active) != 31 || active[0].Kind != monitor.BackupFailed {
+			t.Errorf("active are %+v", active)
+		}
 		testworld.Pass(time.Hour)
 		w.want(olga)
 	})

@@ -301,10 +301,11 @@ func (s *story) sells() {
 	s.restart(testworld.SecretKey)
 	product := s.says(s.people[0], "/start p_2", "How many?")
 	s.taps(s.people[0], product, "1", "Buying is paused to protect your money")
-	home := s.says(s.admin, "/admin", "Admin")
-	for !strings.Contains(home.Text, "What was stored after ") { // the monitor has not looked yet
+	var home telegram.Message
+	s.awaitUntil("the monitor has looked", func() bool {
 		home = s.says(s.admin, "/admin", "Admin")
-	}
+		return strings.Contains(home.Text, "What was stored after ")
+	})
 	const checked = "✅ I’ve checked the orders"
 	if button(home, checked) == "" || !strings.Contains(home.Text, "The database was restored from a backup") {
 		s.t.Fatalf("the admin sees:\n%s", home.Text)

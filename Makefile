@@ -35,10 +35,10 @@ LONG      := -count=1 -v -timeout=90m
 
 torture: torture-kills torture-matrix torture-copies torture-model torture-fuzz torture-soak ## all of the following but for torture-mutants, which print their figures
 
-torture-kills: ## kill the program under load (KILLS=1000, on PostgreSQL too), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16)
+torture-kills: ## kill the program under load (KILLS=1000, a fifth of it on PostgreSQL, too), stop it (STOPS=50), freeze it (FROZEN=130s) and set its clock (CLOCK=16)
 	HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) HSTOCKBOT_TEST_FROZEN=$(FROZEN) HSTOCKBOT_TEST_CLOCK=$(CLOCK) \
 		go test ./internal/app -run='^Test(Killed|Restarted|Frozen|ClockSet)UnderLoad$$' $(LONG)
-	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$(KILLS) HSTOCKBOT_TEST_STOPS=$(STOPS) \
+	TEST_DATABASE=postgres HSTOCKBOT_TEST_KILLS=$$(($(KILLS) / 5)) HSTOCKBOT_TEST_STOPS=$(STOPS) \
 		.ci/postgres go test ./internal/app -run='^Test(Killed|Restarted)UnderLoad$$' $(LONG)
 
 torture-matrix: ## kill it at each commit, call and change of a file, on SQLite and PostgreSQL (MATRIX=purchase: one scenario)

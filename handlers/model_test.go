@@ -122,9 +122,13 @@ type shopper struct {
 	unresolved bool            // the chat has said that an outcome is unknown
 	forgotten  time.Time       // when everything was deleted
 	gone       map[string]bool // the goods that had arrived by then
-	allowance  decimal.Decimal // the most that was ever given
-	terms      decimal.Decimal // the present one
-	granted    time.Time
+	grants     []grant         // of allowances, since then
+}
+
+// grant is an allowance, until the next one.
+type grant struct {
+	at     time.Time
+	amount decimal.Decimal
 }
 
 // tapped is a button as a chat has shown it.
@@ -177,14 +181,14 @@ type model struct {
 	wrong   []string // what was found
 	actions map[string]int
 
-	wished   int // links that were given away
-	calls    int64
-	start    map[string]decimal.Decimal // balances, with what was paid in since
-	codes    map[int64]bool             // phones that were sent a code
-	ends     []time.Time                // of the program
-	repriced []time.Time                // when prices changed
-	zombies  [][2]int64                 // the calls between a crash and its burial
-	down     int                        // for how many more actions Telegram is down
+	wished  int // links that were given away
+	calls   int64
+	start   map[string]decimal.Decimal // balances, with what was paid in since
+	codes   map[int64]bool             // phones that were sent a code
+	ends    []time.Time                // of the program
+	prices  []time.Time                // when they changed
+	zombies [][2]int64                 // the calls between a crash and its burial
+	down    int                        // for how many more actions Telegram is down
 
 	mu     sync.Mutex // of what a crash at a step of a purchase needs
 	dieAt  string
@@ -223,6 +227,24 @@ func newModel(w *world) *model {
 // house says that an allowance pays.
 func (p *shopper) house() bool { return len(p.keys) == 0 }
 
+// granted reports whether an allowance was given by then.
+func (p *shopper) granted(at time.Time) bool {
+	return len(p.grants) > 0 && !at.Before(p.grants[0].at)
+}
+
+// allowed is the largest allowance that was valid between two times.
+func (p *shopper) allowed(from, to time.Time) (most decimal.Decimal) {
+	for _, g := range p.grants {
+		switch {
+		case !g.at.After(from):
+			most = g.amount
+		case !g.at.After(to):
+			most = decimal.Max(most, g.amount)
+		}
+	}
+	return most
+}
+
 // marked is what a price of the marketplace is for the person, before it is rounded.
 func (p *shopper) marked(price decimal.Decimal) decimal.Decimal {
 	if !p.house() {
@@ -240,13 +262,9 @@ func (p *shopper) shown(price decimal.Decimal) decimal.Decimal {
 }
 
 func (m *model) grant(p *shopper, amount string) {
-	p.terms = decimal.RequireFromString(amount)
-	p.allowance = decimal.Max(p.allowance, p.terms)
-	if p.granted.IsZero() {
-		p.granted = time.Now()
-	}
+	p.grants = append(p.grants, grant{time.Now(), decimal.RequireFromString(amount)})
 	_, err := m.w.app.DB.GiveAllowance(m.w.T.Context(), p.ChatID(), storage.AllowanceTerms{
-		Amount: p.terms, Currency: "USD", Markup: decimal.NewFromInt(markup),
+		Amount: p.grants[len(p.grants)-1].amount, Currency: "USD", Markup: decimal.NewFromInt(markup),
 	}, storage.AuditEntry{AdminID: adminID, At: time.Now()})
 	must(m.w.T, err)
 	p.key = operatorKey

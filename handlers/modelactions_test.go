@@ -26,6 +26,7 @@ var actions = map[string]action{
 	"buys":                  andConfirms((*model).drawsCard),
 	"buys a phone":          andConfirms((*model).rents),
 	"swaps":                 andConfirms(tapsRoute("nw", "asks to swap a phone")),
+	"buys two":              (*model).buysTwo,
 	"buys the basket":       andConfirms((*model).opensBasket),
 	"pastes a line":         (*model).pastesLine,
 	"confirms":              (*model).confirms,
@@ -67,7 +68,7 @@ var actions = map[string]action{
 var actionNames = append([]string{
 	"draws a card", "rents", "buys", "buys", "buys", "buys a phone", "buys a phone", "confirms", "confirms", "time passes", "pastes a line", "pastes a line",
 	"buys the basket", "buys the basket", "a purchase goes wrong", "a purchase goes wrong", "swaps", "asks to cancel", "cancels", "adopts", "a code is sent",
-	"goods are delivered", "a crash at a step", "cancels an order", "forges a tap", "the price changes",
+	"goods are delivered", "a crash at a step", "cancels an order", "forges a tap", "the price changes", "buys two", "buys two",
 }, slices.Sorted(maps.Keys(actions))...)
 
 var wares = []struct {
@@ -229,6 +230,43 @@ func andConfirms(draws action) action {
 	}
 }
 
+// buysTwo confirms two cards at once. An allowance becomes enough for the first one, to the
+// cent; or the second one waits for its turn, while the price changes.
+func (m *model) buysTwo(p *shopper, n int) string {
+	before := len(p.cards)
+	said := m.drawsCard(p, n) + " " + m.pastesLine(p, n)
+	if len(p.cards) < before+2 {
+		return said
+	}
+	waits := n%2 > 0
+	switch {
+	case waits:
+		m.w.Market.Fault(market.Fault{Action: market.Buying, Kind: market.Slow, Delay: 8 * time.Second})
+		said += " The next purchase will take 8 seconds."
+	case p.house():
+		spent, _ := m.spent(p)
+		m.grant(p, spent.Add(p.cards[before].total()).String())
+		said += fmt.Sprintf(" %s's allowance becomes enough for the first one.", p.name)
+		pass(2 * lookAhead) // what was allowed before is over
+	}
+	for _, c := range p.cards[before:] {
+		m.send(p, c.tapped)
+	}
+	pass(time.Second)
+	said += fmt.Sprintf(" %s confirms both.", p.name)
+	if waits {
+		said += " " + m.changesPrice(p, n/6)
+	}
+	return said
+}
+
+func (c *card) total() (total decimal.Decimal) {
+	for _, l := range c.lines {
+		total = total.Add(l.total)
+	}
+	return total
+}
+
 func (m *model) confirmsTwice(p *shopper, n int) string {
 	c := m.shownCard(p, n)
 	if c == nil {
@@ -294,7 +332,7 @@ func (m *model) forgets(p *shopper, n int) string {
 		return p.name + " wants to be forgotten, and is not."
 	}
 	p.forgotten, p.gone = time.Now(), m.receivedBy(p)
-	p.granted, p.terms, p.allowance = time.Time{}, decimal.Zero, decimal.Zero
+	p.grants = nil
 	return p.name + " is forgotten."
 }
 
@@ -311,10 +349,17 @@ func (m *model) cancelsOrder(p *shopper, n int) string {
 	}
 	said := ""
 	if n%3 > 0 {
-		m.w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
-		said = "The answer to the next cancel will be lost. "
+		kind := []market.FaultKind{market.CommitThenLose, market.CutBefore}[n%3-1]
+		m.w.Market.Fault(market.Fault{Action: "cancel", Kind: kind})
+		said = fmt.Sprintf("The next cancel will go wrong (%s). ", kind)
 	}
-	return said + tapsRoute("oy", "cancels an order")(m, p, 0)
+	said += tapsRoute("oy", "cancels an order")(m, p, 0)
+	if n%2 == 0 {
+		must(m.w.T, p.RepeatTap())
+		pass(time.Second)
+		said += " The tap is sent again."
+	}
+	return said
 }
 
 func (m *model) adopts(p *shopper, n int) string {
@@ -372,7 +417,20 @@ func (m *model) delivers(_ *shopper, n int) string {
 		return ""
 	}
 	must(m.w.T, m.w.Market.Deliver(o.Number, 1))
-	return fmt.Sprintf("The marketplace delivers one piece of #%d.", o.Number)
+	said := fmt.Sprintf("The marketplace delivers one piece of #%d", o.Number)
+	p := m.owner(o.Link)
+	switch n % 3 {
+	case 0:
+		return said + "."
+	case 1:
+		m.crashesAt("sent")
+		said += ", the program will crash when it has sent something"
+	}
+	m.w.Telegram.Fault(telegram.Fault{Chat: p.ChatID(), HTML: true, Times: telegram.Always})
+	pass(time.Minute)
+	m.bury()
+	m.w.Telegram.ClearFault(func(f telegram.Fault) bool { return f.Chat == p.ChatID() && f.Method == "" })
+	return fmt.Sprintf("%s, and Telegram refuses for a minute what is sent to %s.", said, p.name)
 }
 
 func (m *model) refunds(_ *shopper, n int) string {
@@ -402,11 +460,13 @@ func (m *model) changesPrice(_ *shopper, n int) string {
 	for _, ware := range wares {
 		must(m.w.T, m.w.Market.SetRate(ware.service, rate))
 	}
+	followers := []string{"1.40", "1.10", "1.20"}[n%3] // whole cents, also with the markup
+	must(m.w.T, m.w.Market.SetRate(market.InstagramFollowers, followers))
 	for project := range apps {
 		must(m.w.T, m.w.Market.SetSMSPrice(project, market.CountryUS, rate))
 	}
-	m.repriced = append(m.repriced, time.Now())
-	return fmt.Sprintf("Goods and phones cost $%s from now on.", rate)
+	m.prices = append(m.prices, time.Now())
+	return fmt.Sprintf("Goods and phones cost $%s from now on, followers $%s.", rate, followers)
 }
 
 func (m *model) changesStock(_ *shopper, n int) string {
@@ -505,8 +565,12 @@ func (m *model) crashesLater(_ *shopper, n int) string {
 		"swap end confirmed", "swap armed", "cancelling", "adopted",
 	}
 	step := steps[n%len(steps)]
-	m.mu.Lock()
-	m.dieAt = step
-	m.mu.Unlock()
+	m.crashesAt(step)
 	return fmt.Sprintf("The program will crash at the next step %q.", step)
+}
+
+func (m *model) crashesAt(step string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dieAt = step
 }

@@ -143,25 +143,54 @@ func (m *model) checkAlways() {
 		m.expect(times <= confirms, "%s has confirmed %s %d times, and %d requests to buy it were sent", p.name, what, confirms, times)
 	}
 	m.checkCancels()
-	house := map[*shopper]decimal.Decimal{}
 	for _, o := range m.bought() {
 		var most decimal.Decimal
 		var keys []string
-		repriced := false // while it was bought: after the program has looked at the price
 		for _, c := range o.owner.confirmed(o.what) {
 			most = decimal.Max(most, c.lines[o.what].each(o.phone != ""))
 			keys = append(keys, c.key)
-			repriced = repriced || slices.ContainsFunc(m.repriced, func(at time.Time) bool { return !at.Before(c.confirmed) && !at.After(o.at) })
 		}
 		cost := o.owner.marked(o.charge)
-		m.expect(repriced || cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
+		m.expect(m.repriced(o) || cost.LessThanOrEqual(most), "%s was shown $%s at most for %s, and it has cost $%s", o.owner.name, most, o, cost)
 		m.expect(slices.Contains(keys, o.key), "%s is paid with the key …%s, which %s's cards were not about", o, o.key[len(o.key)-9:], o.owner.name)
-		if o.owner.house() && !o.owner.granted.IsZero() && !o.at.Before(o.owner.granted) {
-			house[o.owner] = house[o.owner].Add(o.owner.marked(o.charge.Sub(o.refunded)))
+	}
+	for _, p := range m.people {
+		m.checkLimit(p)
+	}
+}
+
+// lookAhead is how long before a purchase was sent the program has looked at the price and the
+// allowance, at most.
+const lookAhead = 4 * time.Second
+
+// looked is when the program has looked at the price of an order, or before.
+func (m *model) looked(o order) (at time.Time) {
+	for _, c := range m.buys() {
+		if whatOf(c) == o.what && !c.At.After(o.at) {
+			at = c.At.Add(-lookAhead)
 		}
 	}
-	for p, taken := range house {
-		m.expect(taken.LessThanOrEqual(p.allowance), "%s has bought for $%s, and was never allowed more than $%s", p.name, taken, p.allowance)
+	return at
+}
+
+// repriced reports whether prices changed after the program has looked at that of an order.
+func (m *model) repriced(o order) bool {
+	looked := m.looked(o)
+	return slices.ContainsFunc(m.prices, func(at time.Time) bool { return !at.Before(looked) && !at.After(o.at) })
+}
+
+// checkLimit: at no time more was bought than an allowance had left.
+func (m *model) checkLimit(p *shopper) {
+	var taken decimal.Decimal
+	orders := slices.DeleteFunc(m.bought(), func(o order) bool { return o.owner != p || !p.granted(o.at) || !m.knows(p, o) })
+	slices.SortFunc(orders, func(a, b order) int { return a.at.Compare(b.at) })
+	for _, o := range orders {
+		if m.repriced(o) {
+			return // it has taken more than the card said
+		}
+		taken = taken.Add(p.marked(o.charge.Sub(o.refunded)))
+		allowed := p.allowed(m.looked(o), o.at)
+		m.expect(taken.LessThanOrEqual(allowed), "%s has bought for $%s with %s, and was not allowed more than $%s then", p.name, taken, o, allowed)
 	}
 }
 
@@ -406,29 +435,20 @@ func (m *model) checkOrders(p *shopper) {
 
 // checkAllowance: the ledger says what was bought and what is held.
 func (m *model) checkAllowance(p *shopper) {
-	if p.terms.IsZero() {
+	if len(p.grants) == 0 {
 		return
 	}
-	taken, sure := decimal.Zero, len(m.ends) == 0 || !p.unresolved // else a hold may be of what was never sent
-	costs := map[string]decimal.Decimal{}                          // of purchases
-	for _, o := range m.bought() {
-		if o.owner == p && m.knows(p, o) && !o.at.Before(p.granted) {
-			id := o.what + o.at.String()
-			costs[id] = costs[id].Add(o.charge).Sub(o.refunded)
-			sure = sure && !m.doubtful(o)
-		}
-	}
-	for _, cost := range costs {
-		taken = taken.Add(p.shown(cost))
-	}
+	spent, sure := m.spent(p)
+	sure = sure && (len(m.ends) == 0 || !p.unresolved) // else a hold may be of what was never sent
+	var held decimal.Decimal
 	for _, c := range m.buys() {
-		if m.owner(whatOf(c)) != p || c.At.Before(p.granted) {
+		if m.owner(whatOf(c)) != p || !p.granted(c.At) {
 			continue
 		}
 		switch m.clarity(c) {
 		case unclear: // held until an admin decides
 			cards := p.confirmed(whatOf(c))
-			taken = taken.Add(cards[len(cards)-1].lines[whatOf(c)].total)
+			held = held.Add(cards[len(cards)-1].lines[whatOf(c)].total)
 			sure = sure && len(cards) == 1
 		case either:
 			sure = false
@@ -436,9 +456,26 @@ func (m *model) checkAllowance(p *shopper) {
 	}
 	a, err := m.w.app.DB.Allowance(m.w.T.Context(), p.ChatID(), time.Now())
 	must(m.w.T, err)
-	used := a.Held.Add(a.Spent)
-	m.expect(!sure || used.Equal(taken), "%s has used $%s of the allowance, and the ledger says $%s", p.name, taken, used)
-	m.expect(used.LessThanOrEqual(p.allowance), "%s has used $%s of the allowance, which never was more than $%s", p.name, used, p.allowance)
+	m.expect(!sure || a.Spent.Equal(spent) && a.Held.Equal(held), "%s has spent $%s of the allowance and $%s are held, and the ledger says $%s and $%s", p.name, spent, held, a.Spent, a.Held)
+	most := p.allowed(time.Time{}, time.Now())
+	m.expect(a.Held.Add(a.Spent).LessThanOrEqual(most), "%s has used $%s of the allowance, and $%s, which never was more than $%s", p.name, a.Spent, a.Held, most)
+}
+
+// spent is what the orders that a person knows have taken from the allowance.
+func (m *model) spent(p *shopper) (spent decimal.Decimal, sure bool) {
+	costs := map[string]decimal.Decimal{} // of purchases
+	sure = true
+	for _, o := range m.bought() {
+		if o.owner == p && m.knows(p, o) && p.granted(o.at) {
+			id := o.what + o.at.String()
+			costs[id] = costs[id].Add(o.charge).Sub(o.refunded)
+			sure = sure && !m.doubtful(o)
+		}
+	}
+	for _, cost := range costs {
+		spent = spent.Add(p.shown(cost))
+	}
+	return spent, sure
 }
 
 // checkBalance: the bot shows the balance that the marketplace has.

@@ -299,8 +299,21 @@ func (m *model) checkCards(p *shopper) {
 		for _, answer := range p.Answers() {
 			told = told || answer.Text != ""
 		}
-		m.expect(told, "%s was told nothing after confirming %s", p.name, c)
+		m.expect(told || m.refused(p, c), "%s was told nothing after confirming %s", p.name, c)
 	}
+}
+
+// refused reports whether Telegram has refused the answer to a tap on a card that could buy
+// nothing any more. Such an answer is not repeated: it is a screen like any other.
+func (m *model) refused(p *shopper, c *card) bool {
+	bought := slices.ContainsFunc(m.buys(), func(call market.Call) bool {
+		_, ok := c.lines[whatOf(call)]
+		return ok && !call.At.Before(c.confirmed)
+	})
+	return !bought && slices.ContainsFunc(m.w.Telegram.Calls(), func(call telegram.Call) bool {
+		after := call.At.Sub(c.confirmed)
+		return call.Fault != "" && call.Fields["chat_id"] == fmt.Sprint(p.ChatID()) && 0 <= after && after < time.Minute
+	})
 }
 
 // checkOutcomes: that an outcome is unknown is told if and only if the answer was not clear.

@@ -24,6 +24,9 @@ var (
 	ErrExists = errors.New("storage: there is a file of that name; a backup overwrites nothing")
 
 	errDamaged = errors.New("storage: the database file is damaged or incomplete")
+	// errLocked says that a lock was waited for in vain. It is no ErrInUse: what holds it may be no bot, or the
+	// server's side of a program that was killed.
+	errLocked = errors.New("storage: another program has locked the database; stop it, or wait a minute if it was killed")
 )
 
 // BackupOptions say what Backup copies.
@@ -347,8 +350,11 @@ func (s *moveSide) opens(ctx context.Context, column sealedColumn, keys Keyring)
 	return len(ids) > 0, failure, nil
 }
 
-// plainly says what an error of SQLite means to an operator.
+// plainly says what an error of a database means to an operator.
 func plainly(doing string, err error) error {
+	if isLocked(err) {
+		return errLocked
+	}
 	failure, ok := errors.AsType[*sqlite.Error](err)
 	if err == nil || !ok {
 		return err
@@ -362,6 +368,8 @@ func plainly(doing string, err error) error {
 		return ErrForeign
 	case sqlite3.SQLITE_CORRUPT:
 		return errDamaged
+	case sqlite3.SQLITE_BUSY:
+		return errLocked
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("storage: %s: no space is left on the disk", doing)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:

@@ -85,8 +85,9 @@ func Open(ctx context.Context, options Options) (*DB, error) {
 	if path == "" {
 		err = db.openPostgres(ctx, options.URL)
 	} else {
-		err = plainly("opening the database", db.openSQLite(ctx, path, !options.restoring))
+		err = db.openSQLite(ctx, path, !options.restoring)
 	}
+	err = plainly("opening the database", err)
 	if err == nil && options.BotID != "" {
 		err = db.belongTo(ctx, options.BotID)
 	}

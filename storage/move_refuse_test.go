@@ -223,6 +223,25 @@ func TestMoveRefusesDatabaseInUse(t *testing.T) {
 	}
 }
 
+// The server's side of a program that was killed holds its locks until it notices. Who opens the
+// database or moves to it meanwhile is told what to do.
+func TestLockedDatabase(t *testing.T) {
+	url, ctx := openedOnServer(t), t.Context()
+	killed, next := sideOf(t, url), sideOf(t, url)
+	if err := killed.execAll(ctx, []string{`BEGIN`, `DELETE FROM settings`}); err != nil {
+		t.Fatal(err)
+	}
+	err := next.execAll(ctx, []string{`SET lock_timeout = '1ms'`, `DELETE FROM settings`})
+	for _, told := range []error{plainly("opening the database", err), next.wrap(err)} {
+		if !errors.Is(told, errLocked) {
+			t.Errorf("told: %v", told)
+		}
+	}
+	if err := errors.Join(killed.close(), next.close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A move sees a replica that is alive, or the replica sees that the database was moved.
 func TestMoveAndReplicas(t *testing.T) {
 	url, empty := openedOnServer(t), openedOnServer(t)

@@ -58,6 +58,9 @@ func (s *moveSide) close() error {
 }
 
 func (s *moveSide) wrap(err error) error {
+	if isLocked(err) {
+		err = errLocked
+	}
 	return fmt.Errorf("%s: %w", s.name, err)
 }
 

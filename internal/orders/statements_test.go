@@ -19,15 +19,12 @@ import (
 // oneFails is a context with which one statement of the database fails.
 type oneFails struct {
 	context.Context
-	left    atomic.Int64 // statements, until it is 0
-	failing atomic.Bool
+	left atomic.Int64 // statements, until it is 0
 }
 
 // Done implements context.Context. database/sql looks before each statement; others look, too.
 func (c *oneFails) Done() <-chan struct{} {
-	caller, _, _, _ := runtime.Caller(1)
-	if runtime.FuncForPC(caller).Name() == "database/sql.(*DB).conn" && c.left.Add(-1) == 0 {
-		c.failing.Store(true)
+	if byStatement() && c.left.Add(-1) == 0 {
 		over := make(chan struct{})
 		close(over)
 		return over
@@ -35,12 +32,18 @@ func (c *oneFails) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// Err implements context.Context.
+// Err implements context.Context. A statement asks only when it has seen that Done is closed.
 func (c *oneFails) Err() error {
-	if c.failing.Swap(false) {
+	if byStatement() {
 		return context.Canceled
 	}
 	return c.Context.Err()
+}
+
+// byStatement reports whether the caller's caller is about to make a statement.
+func byStatement() bool {
+	caller, _, _, _ := runtime.Caller(2)
+	return runtime.FuncForPC(caller).Name() == "database/sql.(*DB).conn"
 }
 
 // tap is what a person does, and what it says.

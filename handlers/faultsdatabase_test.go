@@ -108,11 +108,12 @@ func (s *databaseScene) run(t *testing.T, fault databaseFault) (found cell) {
 		alarms := w.alarms()
 		if fault.stops {
 			_ = w.app.Stop(w.T.Context()) // it may say what could not be stored
-		}
-		end()
-		found.stored = w.stored() + "<br>" + alarms
-		if fault.stops {
+			end()
+			found.stored = w.stored() + "<br>" + alarms
 			w.start()
+		} else {
+			found.stored = w.stored() + "<br>" + alarms
+			end()
 		}
 		found.then = s.mend(w)
 		w.checkMoney()
@@ -138,6 +139,7 @@ func (w *world) occupy() (end func()) { return w.alongside(`BEGIN IMMEDIATE`) }
 
 // alongside opens the database as a program does that takes no lock of the bot.
 func (w *world) alongside(statements ...string) (end func()) {
+	endWaits := disk.WaitInBubble()
 	db, err := sql.Open("sqlite", "file:"+w.DatabasePath())
 	must(w.T, err)
 	db.SetMaxOpenConns(1)
@@ -145,7 +147,10 @@ func (w *world) alongside(statements ...string) (end func()) {
 		_, err = db.ExecContext(w.T.Context(), statement)
 		must(w.T, err)
 	}
-	return func() { must(w.T, db.Close()) }
+	return func() {
+		must(w.T, db.Close())
+		endWaits()
+	}
 }
 
 // damages overwrites the first pages of tables or indexes in the file, and puts back those that were

@@ -1,11 +1,12 @@
 // Package disk breaks the disk under SQLite for tests, file by file: it stands between SQLite
 // and its layer for files (VFS), and answers in the place of a disk. Locks, reads and what Go
-// itself does with files are not changed. In a bubble SQLite waits for locks by the bubble's clock.
+// itself does with files are not changed.
 package disk
 
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -35,12 +36,22 @@ func Break(database string, fault Fault) { faults.Store(database, fault) }
 // Mend ends what Break has begun.
 func Mend(database string) { faults.Delete(database) }
 
+// waits is how many want SQLite to wait by the bubble's clock.
+var waits atomic.Int64
+
+// WaitInBubble lets SQLite wait for locks by the clock of the bubble that it is called in, until
+// end is called. Otherwise the bubble's time stands still meanwhile.
+func WaitInBubble() (end func()) {
+	waits.Add(1)
+	return func() { waits.Add(-1) }
+}
+
 // Install makes all connections of this process use the package that are opened from now on.
 var Install = sync.OnceFunc(func() {
 	tls := libc.NewTLS()
 	defer tls.Close()
 	layer = *at[sqlite3.Tsqlite3_vfs](sqlite3.Xsqlite3_vfs_find(tls, 0))
-	openFile = function[open](layer.FxOpen)
+	openFile, sleepReally = function[open](layer.FxOpen), function[sleep](layer.FxSleep)
 	layer.FxOpen, layer.FxSleep = pointer[open](xOpen), pointer[sleep](xSleep)
 	if code := sqlite3.Xsqlite3_vfs_register(tls, address(&layer), 1); code != sqlite3.SQLITE_OK {
 		panic("disk: the layer is refused")
@@ -58,8 +69,9 @@ type (
 )
 
 var (
-	layer    sqlite3.Tsqlite3_vfs
-	openFile open
+	layer       sqlite3.Tsqlite3_vfs
+	openFile    open
+	sleepReally sleep
 
 	mu      sync.Mutex
 	methods = map[uintptr]*sqlite3.Tsqlite3_io_methods{} // ours, by those that they stand for
@@ -106,8 +118,11 @@ func xOpen(tls *libc.TLS, vfs, name, opened uintptr, flags int32, flagsOut uintp
 	return code
 }
 
-// xSleep waits by the clock of the bubble that it is called in: SQLite waits for locks with it.
-func xSleep(_ *libc.TLS, _ uintptr, microseconds int32) int32 {
+// xSleep is what SQLite waits for locks with.
+func xSleep(tls *libc.TLS, vfs uintptr, microseconds int32) int32 {
+	if waits.Load() == 0 {
+		return sleepReally(tls, vfs, microseconds)
+	}
 	<-time.After(time.Duration(microseconds) * time.Microsecond)
 	return microseconds
 }

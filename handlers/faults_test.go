@@ -176,8 +176,8 @@ func (w *world) news(before screen) (last telegram.Message, toast string, ok boo
 // returns what, with how long it took; asUsual for what has this text.
 func (w *world) wait(before screen, usual string) string {
 	began := time.Now()
-	for time.Since(began) < time.Minute {
-		pass(time.Second)
+	pass(time.Second / 2) // the program does most at full seconds
+	for ; time.Since(began) < time.Minute; pass(time.Second) {
 		last, toast, ok := w.news(before)
 		if !ok || strings.HasPrefix(last.Text, "⏳") {
 			continue

@@ -245,8 +245,8 @@ var marketScenes = []marketScene{
 		w.tap("confirm_button_confirm")
 	}, act: (*world).finish, mend: (*world).goodsInTheEnd},
 	{action: "sms_projects", brief: true, when: "the price, at ✅ Confirm", usual: "waiting for the code", prepare: func(w *world) { w.phoneCard("1") }, act: taps("confirm_button_confirm"), mend: (*world).codeInTheEnd},
-	{action: "add_sms", when: "✅ Confirm of a number", usual: "waiting for the code", once: true, prepare: func(w *world) { w.phoneCard("1") }, act: taps("confirm_button_confirm"), mend: (*world).codeInTheEnd},
-	{action: "sms_status", refusal: "Order not found", when: "a number’s first poll", usual: "waiting for the code", prepare: func(w *world) { w.phoneCard("1") }, act: taps("confirm_button_confirm"), mend: (*world).codeInTheEnd},
+	{action: "add_sms", when: "✅ Confirm of a number", usual: "Order #23501 placed", once: true, prepare: func(w *world) { w.phoneCard("1") }, act: taps("confirm_button_confirm"), mend: (*world).codeInTheEnd},
+	{action: "sms_status", refusal: "Order not found", when: "a number’s first poll", usual: "Order #23501 placed", prepare: func(w *world) { w.phoneCard("1") }, act: taps("confirm_button_confirm"), mend: (*world).codeInTheEnd},
 	{action: "sms_code", refusal: "Order not found", when: "a number’s code is watched", usual: "424242", quiet: true, prepare: func(w *world) { w.rent("1") }, act: (*world).finish, mend: (*world).codeInTheEnd},
 	{action: "cancel", refusal: "Order not found", when: "✅ Cancel it", usual: "Charged: $0.00", once: true, prepare: func(w *world) {
 		w.openHeld()

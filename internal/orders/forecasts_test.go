@@ -131,6 +131,7 @@ func TestOneCallAPoll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order := w.rent(1)[0]
 		testworld.Pass(time.Minute)
+		testworld.Must(t, w.service.Stop(t.Context())) // a poll that has called is stored
 		polls := int(w.order(order.ID).Polls)
 		if calls := len(w.callsOf(order, "sms_status")) + len(w.callsOf(order, "sms_code")); calls != polls || len(w.callsOf(order, "sms_status")) != 1 {
 			t.Errorf("%d calls in %d polls", calls, polls)

@@ -105,6 +105,19 @@ func (s *Service) Confirm(ctx context.Context, userID, purchaseID int64, lang st
 }
 
 func (s *Service) confirm(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
+	outcome, err := s.confirmOnce(ctx, userID, purchaseID, lang)
+	if err == nil && outcome.Result == Drafted {
+		// It could be claimed until a moment ago: it has expired, or the database was restored.
+		outcome, err = s.confirmOnce(ctx, userID, purchaseID, lang)
+	}
+	if outcome.Result == Drafted {
+		outcome.Result = Busy
+	}
+	return outcome, err
+}
+
+// confirmOnce is Confirm. Drafted means that the purchase could not be claimed.
+func (s *Service) confirmOnce(ctx context.Context, userID, purchaseID int64, lang string) (Outcome, error) {
 	p, err := s.db.Purchase(ctx, userID, purchaseID)
 	if err != nil {
 		return Outcome{}, err
@@ -150,13 +163,16 @@ func (s *Service) confirm(ctx context.Context, userID, purchaseID int64, lang st
 		return s.redrawDraft(ctx, p, []Change{ChangeKey}, lang)
 	case errors.Is(err, storage.ErrNoOperatorKey):
 		return Outcome{}, ErrOperator
-	case errors.Is(err, storage.ErrKeyBusy):
+	case errors.Is(err, storage.ErrKeyBusy) && p.House:
 		return s.queueForTurn(ctx, p)
+	case errors.Is(err, storage.ErrKeyBusy):
+		quote, err := s.quote(ctx, p)
+		return Outcome{Result: Busy, Purchase: p, Quote: quote}, err
 	case err != nil:
 		return Outcome{}, err
 	}
 	if claim == nil {
-		return s.afterLostClaim(ctx, userID, purchaseID)
+		return s.Outcome(ctx, userID, purchaseID)
 	}
 	return claim.run(ctx, key, lang)
 }
@@ -206,17 +222,6 @@ func (s *Service) outcomeOf(ctx context.Context, p storage.Purchase) (Outcome, e
 	return outcome, nil
 }
 
-// afterLostClaim returns the outcome when a purchase could not be claimed or its lease
-// was lost: another tap was quicker, the key's slot stayed taken, or maintenance began.
-func (s *Service) afterLostClaim(ctx context.Context, userID, purchaseID int64) (Outcome, error) {
-	outcome, err := s.Outcome(ctx, userID, purchaseID)
-	if outcome.Result == Drafted {
-		outcome.Result = Busy
-		err = s.CanBuy(ctx) // maintenance may have begun meanwhile
-	}
-	return outcome, err
-}
-
 // redrawDraft replaces an unclaimed draft by one on the present terms.
 func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes []Change, lang string) (Outcome, error) {
 	quote, err := s.DraftAgain(ctx, p, lang)
@@ -229,9 +234,9 @@ func (s *Service) redrawDraft(ctx context.Context, p storage.Purchase, changes [
 	return Outcome{Result: Redrawn, Purchase: p, Quote: quote, Changes: changes}, nil
 }
 
-// claim claims the purchase and its key's slot, and waits a few seconds for the slot. It
-// returns nil if the purchase can't be claimed. For the slot of the operator's key it does
-// not wait, nor does it pass those who do: the error is storage.ErrKeyBusy.
+// claim claims the purchase and its key's slot, and waits a few seconds for the slot, then the
+// error is storage.ErrKeyBusy. It returns nil if the purchase can't be claimed. For the slot of
+// the operator's key it does not wait, nor does it pass those who do.
 func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim, error) {
 	c := &purchaseClaim{s: s, p: p, owner: s.leaseOwner(p.ID)}
 	if p.House {
@@ -260,7 +265,7 @@ func (s *Service) claim(ctx context.Context, p storage.Purchase) (*purchaseClaim
 		case <-pause.C:
 		case <-timeout.C:
 			pause.Stop()
-			return nil, nil
+			return nil, storage.ErrKeyBusy
 		case <-ctx.Done():
 			pause.Stop()
 			return nil, ctx.Err()
@@ -347,7 +352,7 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 		return Outcome{}, err // still claimed: rejected when the lease is over
 	}
 	if !sending {
-		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+		return c.s.Outcome(ctx, c.p.UserID, c.p.ID)
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
@@ -460,7 +465,7 @@ func (c *purchaseClaim) place(ctx context.Context, placements []storage.Placemen
 			c.s.log.Error("late order not imported yet", "purchase", c.p.ID, "error", err)
 			c.s.keepUnrecorded(c.p, placements)
 		}
-		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+		return c.s.Outcome(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.count(placedOutcome, "")
 	c.s.checkpoint("placed")
@@ -484,7 +489,7 @@ func (c *purchaseClaim) reject(ctx context.Context, reason, refusal string) (Out
 		return Outcome{}, err
 	}
 	if !rejected {
-		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+		return c.s.Outcome(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.count(rejectedOutcome, reason)
 	c.s.checkpoint("rejected")
@@ -503,7 +508,7 @@ func (c *purchaseClaim) markOutcomeUnknown(ctx context.Context, refusal string) 
 		return Outcome{}, err
 	}
 	c.s.checkpoint("outcome unknown")
-	return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+	return c.s.Outcome(ctx, c.p.UserID, c.p.ID)
 }
 
 func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, change Change) (Outcome, error) {
@@ -514,7 +519,7 @@ func (c *purchaseClaim) redraw(ctx context.Context, next storage.Purchase, chang
 		return Outcome{}, err
 	}
 	if !redrawn {
-		return c.s.afterLostClaim(ctx, c.p.UserID, c.p.ID)
+		return c.s.Outcome(ctx, c.p.UserID, c.p.ID)
 	}
 	c.s.keepDraftAge(next.ID, age)
 	quote, err := c.s.quote(ctx, next)

@@ -267,6 +267,42 @@ func TestUnknownOutcomes(t *testing.T) {
 	}
 }
 
+// TestTermsEndWhileTheKeyIsAwaited: what makes a card out of date at a tap does so while the
+// tap waits for the key's slot, too.
+func TestTermsEndWhileTheKeyIsAwaited(t *testing.T) {
+	for name, test := range map[string]struct {
+		happens  func(w *world)
+		changes  []orders.Change
+		restored bool
+	}{
+		"restored": {func(w *world) { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "1")) }, nil, true},
+		"expired":  {func(*world) {}, []orders.Change{orders.ChangeExpired}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.addUser(boris, testworld.AnnaKey)
+				second := w.draftFor(boris, market.GmailUSA, 1)
+				testworld.Pass(10*time.Minute - 3*time.Second)
+				first := w.draft(market.GmailUSA, 1)
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 4 * time.Second})
+				var wg sync.WaitGroup
+				wg.Go(func() { w.confirm(first) })
+				testworld.Pass(time.Second)
+				wg.Go(func() {
+					testworld.Pass(time.Second)
+					test.happens(w)
+				})
+				outcome, err := w.service.Confirm(t.Context(), boris, second.ID, "en")
+				wg.Wait()
+				if err != nil || outcome.Result != orders.Redrawn || !slices.Equal(outcome.Changes, test.changes) || outcome.Quote.Restored != test.restored {
+					t.Errorf("got %v, changes %v, restored %v, %v", outcome.Result, outcome.Changes, outcome.Quote.Restored, err)
+				}
+				w.wantCalls("add", 1)
+			})
+		})
+	}
+}
+
 // TestTopUpHidesTheCharge: a balance that has risen does not prove that nothing was bought.
 func TestTopUpHidesTheCharge(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

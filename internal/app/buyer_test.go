@@ -209,11 +209,7 @@ func (b *buyer) buyBasket(ctx context.Context) error {
 		return err
 	}
 	b.confirms += n
-	_, err = b.tap(ctx, card, "✅ Confirm", func(m telegram.Message) bool {
-		isFresh := dataOf(m, "✅ Confirm") != dataOf(card, "✅ Confirm") // the list was read twice, which made it another basket
-		return (m.Text != card.Text || isFresh) && !strings.Contains(m.Text, "Buying your basket")
-	})
-	return err
+	return b.tapConfirm(ctx, card, "Buying your basket")
 }
 
 // cancelNumber rents a number and cancels it, unless its code is faster.
@@ -307,7 +303,17 @@ func (b *buyer) drawCard(ctx context.Context, number bool) (card telegram.Messag
 // confirm confirms a card and awaits the outcome.
 func (b *buyer) confirm(ctx context.Context, card telegram.Message) error {
 	b.confirms++
-	_, err := b.tap(ctx, card, "✅ Confirm", func(now telegram.Message) bool { return now.Text != card.Text && !strings.Contains(now.Text, placing) })
+	return b.tapConfirm(ctx, card, placing)
+}
+
+// tapConfirm taps ✅ Confirm of a card, which says something meanwhile, and awaits what comes
+// then. That may be the same card of something new: a list was read twice, or the database was
+// restored between a draft and its card.
+func (b *buyer) tapConfirm(ctx context.Context, card telegram.Message, meanwhile string) error {
+	const confirm = "✅ Confirm"
+	_, err := b.tap(ctx, card, confirm, func(now telegram.Message) bool {
+		return (now.Text != card.Text || dataOf(now, confirm) != dataOf(card, confirm)) && !strings.Contains(now.Text, meanwhile)
+	})
 	return err
 }
 

@@ -134,23 +134,31 @@ func (r *release) end(t *testing.T, signal syscall.Signal) {
 }
 
 // read opens several products at once. The answers must come in the order of the questions.
+// One that came before may come again: a process that was killed has not marked it.
 func (b *buyer) read(ctx context.Context, products map[int64]string) error {
 	services := slices.Collect(maps.Keys(products)) // in any order
 	before := b.Type("/start")
 	for _, service := range services {
 		b.Type(fmt.Sprint("/start p_", service))
 	}
-	var answers []int
+	var inOrder bool
 	err := b.Await(ctx, func(messages []telegram.Message) bool {
-		answers = nil
-		for _, service := range services {
-			answers = append(answers, slices.IndexFunc(messages, func(m telegram.Message) bool {
+		answers, next := 0, 0
+		for _, m := range messages {
+			i := slices.IndexFunc(services, func(service int64) bool {
 				return m.ID > before && m.FromBot && strings.HasPrefix(m.Text, products[service])
-			}))
+			})
+			if i >= 0 {
+				answers++
+			}
+			if i == next {
+				next++
+			}
 		}
-		return !slices.Contains(answers, -1)
+		inOrder = next == len(services)
+		return inOrder || answers > len(services)+1
 	})
-	if err == nil && !slices.IsSorted(answers) {
+	if err == nil && !inOrder {
 		err = fmt.Errorf("the questions about the products %v are answered in another order:\n%s", services, b.Transcript())
 	}
 	return err

@@ -166,11 +166,11 @@ func refused(err error) bool {
 }
 
 func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, complete bool) (update, error) {
+	now := time.Now() // what ends while the answer is on its way ends after it
 	answer, err := s.readRental(ctx, order, complete)
 	if err != nil {
 		return update{}, err
 	}
-	now := time.Now()
 	f := s.forecasts.of(ctx, order.Order)
 	u := update{next: afterRental(order.Order, answer, f, now)}
 	var codesSent []redact.Secret // before their texts were known

@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -8,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/outbox"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
@@ -208,6 +211,30 @@ func TestPollTimesOfPhones(t *testing.T) {
 		}
 		if last := polledAt[len(polledAt)-1]; last.Sub(grace) > roundTrip {
 			t.Errorf("still polled %s after the grace", last.Sub(grace))
+		}
+	})
+}
+
+// lateCodes is a marketplace whose answers about codes are long on their way.
+type lateCodes struct{ orders.Market }
+
+func (m lateCodes) SMSCode(ctx context.Context, key redact.Secret, order string) (hstock.SMSCode, error) {
+	code, err := m.Market.SMSCode(ctx, key, order)
+	testworld.Pass(4 * time.Second)
+	return code, err
+}
+
+// TestPhoneEndsDuringAPoll: the answer is of before the end. What became of the phone is asked
+// as soon as it has come.
+func TestPhoneEndsDuringAPoll(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(time.Minute)
+		end := w.order(order.ID).ExpiresAt
+		w.restart(lateCodes{w.client}, time.Until(end)-2*time.Second)
+		testworld.Pass(5 * time.Second)
+		if ages := w.callsOf(order, "sms_status"); len(ages) != 2 {
+			t.Errorf("sms_status was called after %s; the phone has ended after %s", ages, end.Sub(order.CreatedAt))
 		}
 	})
 }

@@ -134,6 +134,47 @@ func TestUnknownOutcomeOfAnEarlierEpochTakesItsHold(t *testing.T) {
 	}
 }
 
+// TestLostEntryComesBackAsItWas: of the allowance and the time of its purchase.
+func TestLostEntryComesBackAsItWas(t *testing.T) {
+	db := openHouse(t, 1, 2, 3)
+	now := time.Now()
+	entries := map[int64]LedgerEntry{}
+	sent := map[int64]Purchase{}
+	for user := range int64(3) {
+		give(t, db, user+1, "10", "10", false, now)
+		p := sendHouse(t, db, houseDraft(t, db, user+1, KindProduct, "5.00", 1, now), now.Add(time.Second))
+		sent[user+1], entries[user+1] = p, entryOf(t, db, p)
+		markUnknown(t, db, p) // the key has one slot
+	}
+	noGrant := entries[3]
+	noGrant.GrantID = 0 // the allowance is another one by now
+	entries[3] = noGrant
+	rejected := houseDraft(t, db, 1, KindProduct, "1.00", 1, now)
+	if err := claimHouse(t, db, rejected, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []string{`DELETE FROM ledger`, `UPDATE allowances SET currency = 'EUR' WHERE user_id = 3`} {
+		if _, err := db.writer.ExecContext(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done, err := db.RejectPurchase(t.Context(), rejected.ID, "owner", "x", "", now); err != nil || !done {
+		t.Fatal(done, err)
+	}
+	equal(t, "entries of what was not bought", 0, db.count(t, `SELECT COUNT(*) FROM ledger`))
+	for user, p := range sent {
+		want := entries[user]
+		if _, err := db.writer.ExecContext(t.Context(), `UPDATE purchases SET state = 'sending' WHERE id = ?`, p.ID); err != nil {
+			t.Fatal(err)
+		}
+		markUnknown(t, db, p)
+		got := entryOf(t, db, p)
+		if got.GrantID != want.GrantID || !got.At.Equal(want.At) || !got.sameAs(want) || !got.Hold.Equal(want.Hold) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}
+
 // TestRestorationWithoutLossLeavesBuyingOpen: no commit was lost.
 func TestRestorationWithoutLossLeavesBuyingOpen(t *testing.T) {
 	w := newCommitWorld(t, openTest(t))

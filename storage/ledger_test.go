@@ -86,6 +86,7 @@ func TestChargeAboveHoldIsToldOnce(t *testing.T) {
 	reportHouse(t, db, order, OrderDelivered, "13.00", now)
 	equal(t, "told again", 2, told())
 	equal(t, "available", "-4.3", available(t, db, 1, now))
+	equal(t, "cost", "13", entryOf(t, db, p).Cost.String())
 	for who, user := range map[string]int64{"the admin": houseAdmin, "the buyer": 1} {
 		equal(t, "to "+who, 1, db.count(t, `SELECT COUNT(*) FROM outbox WHERE kind = ? AND user_id = ? AND purchase_id = ?`, MessageOverHold, user, p.ID))
 	}

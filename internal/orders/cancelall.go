@@ -15,7 +15,8 @@ import (
 var errUnanswered = errors.New("the answer does not contain this order")
 
 // CancelCheck says whether one open order can be cancelled. Err is why that is not
-// known; with ErrExternalIDShared the order must not be cancelled.
+// known; with ErrExternalIDShared the order must not be cancelled, with ErrNoKey or
+// ErrOperator it has no key.
 type CancelCheck struct {
 	Order     storage.Order
 	Allowance hstock.CancelAllowance
@@ -33,7 +34,7 @@ type batch struct {
 // again: the person asks, and only then, those whose last cancel was lost can be
 // cancelled again after that (CancelAllowance). An error means that no request was answered.
 func (s *Service) CancelAllowances(ctx context.Context, userID int64, again bool) ([]CancelCheck, error) {
-	batches, shared, err := s.cancelBatches(ctx, userID, func(o storage.Order) bool { return cancelUnsent(o) || again && MayAskCancel(o) })
+	batches, left, err := s.cancelBatches(ctx, userID, func(o storage.Order) bool { return cancelUnsent(o) || again && MayAskCancel(o) })
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +75,7 @@ func (s *Service) CancelAllowances(ctx context.Context, userID int64, again bool
 		}
 		all = append(all, check)
 	}
-	for _, order := range shared {
-		all = append(all, CancelCheck{Order: order, Err: ErrExternalIDShared})
-	}
+	all = append(all, left...)
 	slices.SortStableFunc(all, func(a, b CancelCheck) int { return b.Order.CreatedAt.Compare(a.Order.CreatedAt) })
 	return all, nil
 }
@@ -117,10 +116,11 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 	return all, nil
 }
 
-// cancelBatches groups a person's open orders by the key to cancel them with. shared
-// are those whose id another order shares. may selects the orders.
-// At most the newest maxCancellable orders are considered.
-func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(storage.Order) bool) (batches []batch, shared []storage.Order, err error) {
+// cancelBatches groups a person's open orders by the key to cancel them with. left are those
+// whose id another order shares, and those without a key; where no others are left, having no
+// key is an error. may selects the orders. At most the newest maxCancellable orders are
+// considered.
+func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(storage.Order) bool) (batches []batch, left []CancelCheck, err error) {
 	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, maxCancellable, 0)
 	if err != nil {
 		return nil, nil, err
@@ -136,12 +136,13 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(stor
 			return nil, nil, err
 		}
 		if isShared {
-			shared = append(shared, order)
+			left = append(left, CancelCheck{Order: order, Err: ErrExternalIDShared})
 			continue
 		}
 		key, err := s.keyFor(ctx, order.UserID, order.KeyID)
-		if errors.Is(err, ErrNoKey) {
+		if errors.Is(err, ErrNoKey) || errors.Is(err, ErrOperator) { // others may have one
 			keyless = err
+			left = append(left, CancelCheck{Order: order, Err: err})
 			continue
 		}
 		if err != nil {
@@ -156,7 +157,7 @@ func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(stor
 		batches[i].orders = append(batches[i].orders, order)
 	}
 	if len(batches) == 0 {
-		return nil, shared, keyless
+		return nil, left, keyless
 	}
-	return batches, shared, nil
+	return batches, left, nil
 }

@@ -175,6 +175,48 @@ func TestLostCancelAllCanBeAskedAgain(t *testing.T) {
 	})
 }
 
+// TestCancelAllWithoutAKey: an order whose key was removed, the person's or the operator's, does
+// not prevent the others from being cancelled. It is listed with them, and alone it is an error.
+func TestCancelAllWithoutAKey(t *testing.T) {
+	for _, want := range []error{orders.ErrNoKey, orders.ErrOperator} {
+		t.Run(want.Error(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				own := w.buy(market.GmailUSA, 1).ID
+				w.annaPaysWithAllowance("20")
+				paid := w.buy(market.GmailUSA, 1).ID
+				testworld.Pass(5 * time.Second)
+				keyless, other := own, paid
+				if want == orders.ErrOperator {
+					keyless, other = paid, own
+					testworld.Must(t, w.db.SetOperatorKey(t.Context(), "", nil))
+					w.Exec(`UPDATE api_keys SET secret_sealed = '' WHERE house = 1`)
+				} else {
+					testworld.Must(t, w.db.RemoveKey(t.Context(), anna))
+				}
+				checks, err := w.service.CancelAllowances(t.Context(), anna, false)
+				testworld.Must(t, err)
+				for _, check := range checks {
+					if check.Order.ID == keyless && (check.Allowance.Allowed || !errors.Is(check.Err, want)) || check.Order.ID == other && !check.Allowance.Allowed {
+						t.Errorf("asked: got %+v", check)
+					}
+				}
+				outcomes, err := w.service.CancelAll(t.Context(), anna, []int64{own, paid})
+				if err != nil || len(checks) != 2 || len(outcomes) != 1 || outcomes[0].Order.ID != other || !outcomes[0].Done {
+					t.Errorf("asked about %d orders, cancelled %+v, %v", len(checks), outcomes, err)
+				}
+				if checks, err := w.service.CancelAllowances(t.Context(), anna, false); !errors.Is(err, want) {
+					t.Errorf("asked about it alone: got %+v, %v", checks, err)
+				}
+				if outcomes, err := w.service.CancelAll(t.Context(), anna, []int64{keyless}); !errors.Is(err, want) {
+					t.Errorf("cancelled alone: got %+v, %v", outcomes, err)
+				}
+				w.wantCalls("cancel", 1)
+			})
+		})
+	}
+}
+
 func TestConcurrentCancelAllsSendOneRequest(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()[:2]

@@ -148,13 +148,26 @@ func Exec(tb testing.TB, path, query string, args ...any) {
 // follows BEFORE in CREATE TRIGGER.
 func (w *World) Refuse(change string) (accept func()) {
 	w.T.Helper()
+	return w.trigger("refuse", change, `RAISE(ABORT, 'the disk is full')`, `RAISE 'the disk is full'`)
+}
+
+// Ignore makes the database leave out a change of a row, as if there were no such row, until
+// heed is called.
+func (w *World) Ignore(change string) (heed func()) {
+	w.T.Helper()
+	return w.trigger("leave_out", change, `RAISE(IGNORE)`, `RETURN NULL`)
+}
+
+// trigger makes the database do this before a change, in the words of SQLite or of PostgreSQL.
+func (w *World) trigger(name, change, sqlite, postgres string) (drop func()) {
+	w.T.Helper()
 	if pgtest.Wanted() {
-		w.Exec(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the disk is full'; END $$`)
-		w.Exec(`CREATE TRIGGER refuse BEFORE ` + change + ` EXECUTE FUNCTION refuse()`)
-		return func() { w.Exec(`DROP FUNCTION refuse CASCADE`) }
+		w.Exec(`CREATE OR REPLACE FUNCTION ` + name + `() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ` + postgres + `; END $$`)
+		w.Exec(`CREATE TRIGGER ` + name + ` BEFORE ` + change + ` EXECUTE FUNCTION ` + name + `()`)
+		return func() { w.Exec(`DROP FUNCTION ` + name + ` CASCADE`) }
 	}
-	w.Exec(`CREATE TRIGGER refuse BEFORE ` + change + ` BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
-	return func() { w.Exec(`DROP TRIGGER refuse`) }
+	w.Exec(`CREATE TRIGGER ` + name + ` BEFORE ` + change + ` BEGIN SELECT ` + sqlite + `; END`)
+	return func() { w.Exec(`DROP TRIGGER ` + name) }
 }
 
 // Select reads the world's database without the storage package.

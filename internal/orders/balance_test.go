@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,6 +131,52 @@ func TestUndocumentedRefusalAfterAnUnknownOutcome(t *testing.T) {
 		w.unresolved(market.GmailUSA, false)
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
 		if outcome := w.confirm(w.draft(market.GmailUSA, 1)); outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
+		}
+	})
+}
+
+// TestNoVerdictWithoutTheDatabase: what the database does not tell proves nothing, neither that the
+// key was removed nor that nothing else has moved the balance. The readings are made later.
+func TestNoVerdictWithoutTheDatabase(t *testing.T) {
+	for table, test := range map[string]struct{ column, logged string }{
+		"api_keys": {"secret_sealed", "read key"},
+		"orders":   {"closed_at", "look for other changes of the balance"},
+	} {
+		t.Run(table, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.unresolved(market.GmailUSA, true)
+				w.Exec(`ALTER TABLE ` + table + ` RENAME COLUMN ` + test.column + ` TO hidden`)
+				testworld.Pass(10 * time.Minute)
+				got, err := w.db.Purchase(t.Context(), anna, p.ID)
+				testworld.Must(t, err)
+				if got.Verdict != storage.VerdictNone || got.Checks != 0 || !strings.Contains(w.Log.String(), test.logged) {
+					t.Errorf("verdict %q after %d readings; logged: %s", got.Verdict, got.Checks, w.Log.String())
+				}
+				if evidence, err := w.service.Evidence(t.Context(), anna, p.ID); err == nil {
+					t.Errorf("asked: got verdict %q", evidence.Verdict)
+				}
+				w.Exec(`ALTER TABLE ` + table + ` RENAME COLUMN hidden TO ` + test.column)
+				testworld.Pass(10 * time.Minute)
+				got, err = w.db.Purchase(t.Context(), anna, p.ID)
+				testworld.Must(t, err)
+				if got.Verdict != storage.VerdictBought {
+					t.Errorf("at last the verdict is %q, want bought", got.Verdict)
+				}
+				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
+			})
+		})
+	}
+}
+
+// TestUndocumentedRefusalWithoutTheDatabase: what can't be read proves nothing.
+func TestUndocumentedRefusalWithoutTheDatabase(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Supplier is asleep"})
+		w.at("answered", func() { w.Exec(`ALTER TABLE orders RENAME COLUMN closed_at TO hidden`) })
+		outcome := w.confirm(w.draft(market.GmailUSA, 1))
+		w.Exec(`ALTER TABLE orders RENAME COLUMN hidden TO closed_at`)
+		if outcome.Result != orders.OutcomeUnknown {
 			t.Errorf("got %v, want OutcomeUnknown", outcome.Result)
 		}
 	})

@@ -155,6 +155,11 @@ func TestLostCancelCanBeAskedAgain(t *testing.T) {
 				if _, err := w.service.Cancel(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrCancelSent) {
 					t.Errorf("a tap that is handled again: %v", err)
 				}
+				accept := w.Refuse(`UPDATE ON orders FOR EACH ROW WHEN (NEW.cancel_sent_at = 0)`)
+				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); err == nil {
+					t.Error("asked while the database refuses to end the lost one: no error")
+				}
+				accept()
 				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Internal error"})
 				if _, _, err := w.service.CancelAllowance(t.Context(), anna, order.ID); err == nil || errors.Is(err, orders.ErrCancelSent) {
 					t.Errorf("asked while the marketplace does not answer: %v", err)
@@ -495,6 +500,11 @@ func TestTwoOrdersOfOneID(t *testing.T) {
 					t.Errorf("cancelled all: %+v, %v", outcomes, err)
 				}
 				w.wantCalls("cancel", 0)
+				_, err = w.service.Cancel(t.Context(), anna, other.ID)
+				testworld.Must(t, err)
+				if checks, err := w.service.CancelAllowances(t.Context(), anna, false); err != nil || len(checks) != 2 {
+					t.Errorf("asked when these two alone are open: %+v, %v", checks, err) // there is nothing to ask the marketplace
+				}
 			})
 		})
 	}

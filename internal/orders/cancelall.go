@@ -106,7 +106,6 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 		if failures[i] == nil {
 			continue
 		}
-		outcomes[i] = nil
 		for _, order := range b.orders { // a panic; the request may have been sent
 			outcomes[i] = append(outcomes[i], CancelOutcome{Order: order, Uncertain: true})
 		}

@@ -3,6 +3,8 @@ package orders_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -32,14 +34,25 @@ func (w *world) threeOpen() (ids []int64) {
 	return ids
 }
 
-// TestCancelAll: one request for each key.
+// TestCancelAll: one request for each key. The newest order is the first one in what is shown,
+// whichever key has bought it.
 func TestCancelAll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		ids := w.threeOpen()
+		_, err := w.db.SaveKey(t.Context(), anna, testworld.AnnaKey)
+		testworld.Must(t, err)
+		ids = append(ids, w.buy(market.GmailUSA, 1).ID) // the newest and the oldest are of one key
+		testworld.Pass(5 * time.Second)
+		newest := slices.Clone(ids)
+		slices.Reverse(newest)
 		checks, err := w.service.CancelAllowances(t.Context(), anna, false)
 		testworld.Must(t, err)
-		if len(checks) != 3 || checks[0].Order.ID != ids[2] || checks[2].Order.ID != ids[0] {
-			t.Fatalf("%d orders, or not the newest first", len(checks))
+		var asked []int64
+		for _, check := range checks {
+			asked = append(asked, check.Order.ID)
+		}
+		if !slices.Equal(asked, newest) {
+			t.Fatalf("asked about %d, want %d", asked, newest)
 		}
 		for _, check := range checks {
 			if !check.Allowance.Allowed || check.Err != nil {
@@ -48,13 +61,15 @@ func TestCancelAll(t *testing.T) {
 		}
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
 		testworld.Must(t, err)
-		if len(outcomes) != 3 {
-			t.Fatalf("%d outcomes", len(outcomes))
-		}
+		var cancelled []int64
 		for _, o := range outcomes {
+			cancelled = append(cancelled, o.Order.ID)
 			if !o.Done || o.Order.State != storage.OrderCancelled || !o.Order.Charge.Decimal.IsZero() {
 				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
 			}
+		}
+		if !slices.Equal(cancelled, newest) {
+			t.Errorf("outcomes of %d, want %d", cancelled, newest)
 		}
 		testworld.Pass(time.Hour)
 		w.wantCalls("cancel", 2)
@@ -161,10 +176,24 @@ func TestLostCancelAllCanBeAskedAgain(t *testing.T) {
 			if err != nil || len(checks) != want {
 				t.Errorf("%s: %d orders can be cancelled, %v; want %d", when, len(checks), err, want)
 			}
+			for _, c := range checks {
+				if !c.Allowance.Allowed || c.Err != nil {
+					t.Errorf("%s, order %s: got %+v", when, c.Order.ExternalID, c)
+				}
+			}
 		}
 		check("at once", true, 0)
 		testworld.Pass(70 * time.Second)
 		check("a tap that is handled again", false, 0)
+		accept := w.Refuse(`UPDATE ON orders FOR EACH ROW WHEN (NEW.cancel_sent_at = 0 AND OLD.cancel_sent_at > 0)`)
+		checks, err := w.service.CancelAllowances(t.Context(), anna, true)
+		testworld.Must(t, err)
+		for _, c := range checks {
+			if c.Allowance.Allowed || c.Err == nil {
+				t.Errorf("while the database refuses to end the lost one, order %s is offered: %+v", c.Order.ExternalID, c)
+			}
+		}
+		accept()
 		check("asked again", true, len(ids))
 		check("confirmed", false, len(ids))
 		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
@@ -172,6 +201,105 @@ func TestLostCancelAllCanBeAskedAgain(t *testing.T) {
 			t.Errorf("confirmed: %+v, %v", outcomes, err)
 		}
 		w.wantCalls("cancel", 4)
+	})
+}
+
+// TestCancelAllLeavesOutWhatIsBeingCancelled: where another cancel of an order begins meanwhile,
+// the request does not contain it, and its outcome is not that of the request.
+func TestCancelAllLeavesOutWhatIsBeingCancelled(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen()[:2]
+		heed := w.Ignore(`UPDATE ON orders FOR EACH ROW WHEN (NEW.cancel_sent_at > 0 AND NEW.id = ` + strconv.FormatInt(ids[1], 10) + `)`)
+		outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
+		heed()
+		testworld.Must(t, err)
+		for _, o := range outcomes {
+			if other := o.Order.ID == ids[1]; o.Done == other || o.Uncertain != other || o.Lost != other {
+				t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
+			}
+		}
+		if o := w.order(ids[1]); !o.Open() || !w.Market.Orders()[1].Open {
+			t.Errorf("it was sent for the order that is %s, too", o.State)
+		}
+		w.wantCalls("cancel", 1)
+	})
+}
+
+// TestCancelAllWithoutEffect: where no request had one, each order says so, and can be cancelled
+// later; where another cancel of all of them was quicker, the outcome is that one's.
+func TestCancelAllWithoutEffect(t *testing.T) {
+	for name, other := range map[string]bool{"refused as a whole": false, "another one was quicker": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				ids, heed := w.threeOpen()[:2], func() {}
+				if other {
+					heed = w.Ignore(`UPDATE ON orders FOR EACH ROW WHEN (NEW.cancel_sent_at > 0)`)
+				} else {
+					w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Refuse, Message: "Invalid action"})
+				}
+				outcomes, err := w.service.CancelAll(t.Context(), anna, ids)
+				heed()
+				testworld.Must(t, err)
+				for _, o := range outcomes {
+					if o.Done || o.Err == nil || o.Uncertain != other || !w.order(o.Order.ID).CancelSentAt.IsZero() {
+						t.Errorf("order %s: got %+v", o.Order.ExternalID, o)
+					}
+				}
+				if len(outcomes) != len(ids) {
+					t.Errorf("%d outcomes, want %d", len(outcomes), len(ids))
+				}
+			})
+		})
+	}
+}
+
+// TestMoreOrdersThanOneRequestHolds: the others are in another request.
+func TestMoreOrdersThanOneRequestHolds(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, now := w.draft(market.GmailUSA, 1), time.Now()
+		_, err := w.db.ClaimPurchase(t.Context(), anna, p.ID, "dead", now, now.Add(time.Minute))
+		testworld.Must(t, err)
+		_, err = w.db.StartSending(t.Context(), p.ID, "dead", storage.Terms{Rate: p.Rate, Balance: p.Balance, Currency: "USD"}, now, now.Add(time.Minute))
+		testworld.Must(t, err)
+		given := make([]storage.Placement, 2*hstock.MaxBatch+1)
+		for i := range given {
+			given[i].ExternalID = idOf(market.FirstOrder + int64(i))
+		}
+		none := func(storage.Order) []storage.Message { return nil }
+		_, _, err = w.db.PlacePurchase(t.Context(), p, given, now, now.Add(time.Hour), none)
+		testworld.Must(t, err)
+		checks, err := w.service.CancelAllowances(t.Context(), anna, false)
+		testworld.Must(t, err)
+		for _, check := range checks {
+			if check.Allowance.Order != check.Order.ExternalID {
+				t.Errorf("order %s: got %+v", check.Order.ExternalID, check)
+			}
+		}
+		if len(checks) != len(given) {
+			t.Errorf("asked about %d orders, want %d", len(checks), len(given))
+		}
+		w.wantCalls("allowcancel", 3)
+	})
+}
+
+// TestCancelAllWithoutAnAnswer: where nothing can be asked, that is an error, and not a list in
+// which nothing can be cancelled.
+func TestCancelAllWithoutAnAnswer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ids := w.threeOpen()
+		w.Market.Fault(market.Fault{Action: "allowcancel", Key: annaOtherKey.Reveal(), Kind: market.Refuse, Message: "Supplier is asleep"})
+		checks, err := w.service.CancelAllowances(t.Context(), anna, false)
+		testworld.Must(t, err)
+		for _, check := range checks { // its screen shows the marketplace's words
+			var failure *hstock.Error
+			if refused := check.Order.ID == ids[2]; errors.As(check.Err, &failure) != refused || check.Allowance.Allowed == refused || refused && failure.Refusal != "Supplier is asleep" {
+				t.Errorf("one answer of two, order %s: got %+v", check.Order.ExternalID, check)
+			}
+		}
+		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.HTML502, Times: market.Always})
+		if checks, err := w.service.CancelAllowances(t.Context(), anna, false); err == nil {
+			t.Errorf("no answer: got %+v", checks)
+		}
 	})
 }
 

@@ -154,6 +154,19 @@ func TestKilledPurchaseAfterAStepOfTheClock(t *testing.T) {
 	}
 }
 
+// TestLeaseAfterAStepOfTheClock: it begins anew once, not each time that times are pulled again, so
+// who waits for a process that was killed learns of it in time.
+func TestLeaseAfterAStepOfTheClock(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p, now := w.draft(market.GmailUSA, 1), time.Now()
+		_, err := w.db.ClaimPurchase(t.Context(), anna, p.ID, "dead", now, now.Add(time.Minute))
+		testworld.Must(t, err)
+		w.stepClock(time.Hour)
+		testworld.Pass(100 * time.Second) // the loops notice the step, and the end, within 15 s each
+		w.wantNotified(orders.MessageOutcome)
+	})
+}
+
 // TestVerdictAfterAStepOfTheClock: a step forward does not shorten the five minutes.
 func TestVerdictAfterAStepOfTheClock(t *testing.T) {
 	for _, step := range clockSteps {

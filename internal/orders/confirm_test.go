@@ -320,7 +320,7 @@ func TestKeyHasOneSlot(t *testing.T) {
 		w.addUser(boris, testworld.AnnaKey) // two people, one account
 		first := w.draft(market.GmailUSA, 1)
 		second := w.draftFor(boris, market.GmailUSA, 1)
-		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 8 * time.Second}) // a tap waits for five
 		var wg sync.WaitGroup
 		wg.Go(func() { w.confirm(first) })
 		testworld.Pass(time.Second)

@@ -116,9 +116,30 @@ func TestClaimThatFails(t *testing.T) {
 			t.Errorf("got %v, want an error", outcome.Result)
 		}
 		accept()
+		heed := w.Ignore(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'claimed')`)
+		if outcome := w.confirm(p); outcome.Result != orders.Busy || outcome.Quote.Purchase.ID != p.ID { // the card stays
+			t.Errorf("while it can't be claimed: got %v, want Busy", outcome.Result)
+		}
+		heed()
 		if outcome := w.confirm(p); outcome.Result != orders.Placed {
 			t.Errorf("then got %v, want Placed", outcome.Result)
 		}
+	})
+}
+
+// TestNoTapWaitsForTheOperatorsKey: it becomes a turn at once, and its screen says so.
+func TestNoTapWaitsForTheOperatorsKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara, dora)
+		first, second := w.draftFor(clara, market.GmailUSA, 1), w.draftFor(dora, market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 4 * time.Second}) // for an own key a tap waits for five
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(first) })
+		testworld.Pass(time.Second)
+		if outcome := w.confirm(second); outcome.Result != orders.Waiting {
+			t.Errorf("got %v, want Waiting", outcome.Result)
+		}
+		wg.Wait()
 	})
 }
 

@@ -123,6 +123,9 @@ func TestAdoptAfterRemovalOfAllowance(t *testing.T) {
 		phones := w.Market.Numbers()
 		_, err = w.service.HouseAdopt(ctx, q.Purchase.ID, idOf(phones[0].Number), byOlga())
 		testworld.Must(t, err)
+		if missing, err := w.service.CountMissing(ctx, clara, q.Purchase.ID); err != nil || missing != 0 {
+			t.Errorf("%d phones seem to be the buyer's to adopt, %v", missing, err) // only admins adopt
+		}
 		testworld.Pass(time.Hour) // it expires
 		_, err = w.db.RemoveAllowance(ctx, clara, byOlga())
 		testworld.Must(t, err)

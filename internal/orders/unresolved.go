@@ -56,7 +56,7 @@ func (s *Service) evidence(ctx context.Context, p storage.Purchase) (Evidence, e
 	if err != nil {
 		return Evidence{}, err
 	}
-	if p.Verdict != storage.VerdictNone && verdict == storage.VerdictNone {
+	if verdict == storage.VerdictNone { // this reading says nothing new
 		verdict = p.Verdict
 	}
 	return Evidence{Purchase: p, Balance: decimal.NewNullDecimal(balance.Amount), Verdict: verdict}, nil

@@ -153,6 +153,11 @@ func TestAdopt(t *testing.T) {
 		if o := found.Order; o.Charge.Decimal.String() != "2.5" || o.Kind != storage.KindProduct || o.Quantity != 2 || o.Currency != "USD" || !o.CreatedAt.Equal(time.Now()) || found.Purchase.ID != p.ID {
 			t.Errorf("found %+v", found)
 		}
+		heed := w.Ignore(`UPDATE ON purchases FOR EACH ROW`)
+		if order, err := w.service.Adopt(t.Context(), anna, p.ID, external); !errors.Is(err, orders.ErrOutcomeKnown) {
+			t.Errorf("while it is settled otherwise: %+v, %v; want ErrOutcomeKnown", order, err)
+		}
+		heed()
 		order, err := w.service.Adopt(t.Context(), anna, p.ID, external)
 		testworld.Must(t, err)
 		if _, err := w.service.Adopt(t.Context(), anna, p.ID, external); err == nil {
@@ -251,33 +256,32 @@ func TestOverdueLeasesAreSettled(t *testing.T) {
 			t.Errorf("one that may have been sent after the database was saved: got %v, want OutcomeUnknown", outcome.Result)
 		}
 		w.wantCalls("add", 0)
+		w.wantCounted(map[string]int64{"rejected interrupted": 1, "outcome_unknown": 2})
 	})
 }
 
+// TestOverdueClaimDoesNotSend, nor is its card drawn again.
 func TestOverdueClaimDoesNotSend(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		p := w.draft(market.GmailUSA, 1)
-		late := w.newService(&stub{Client: w.client, inventory: func(service int64) (hstock.Inventory, error) {
-			testworld.Pass(80 * time.Second) // longer than the lease
-			return w.client.Inventory(t.Context(), testworld.AnnaKey, service, "en")
-		}})
-		outcome, err := late.Confirm(t.Context(), anna, p.ID, "en")
-		testworld.Must(t, err)
-		if outcome.Result != orders.Rejected {
-			t.Errorf("got %v, want Rejected", outcome.Result)
-		}
-		w.wantCalls("add", 0)
-	})
+	for _, price := range []string{"1.25", "1.30"} {
+		t.Run(price, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				p := w.draft(market.GmailUSA, 1)
+				testworld.Must(t, w.Market.SetRate(market.GmailUSA, price))
+				late := w.newService(&stub{Client: w.client, inventory: func(service int64) (hstock.Inventory, error) {
+					testworld.Pass(80 * time.Second) // longer than the lease
+					return w.client.Inventory(t.Context(), testworld.AnnaKey, service, "en")
+				}})
+				outcome, err := late.Confirm(t.Context(), anna, p.ID, "en")
+				testworld.Must(t, err)
+				if outcome.Result != orders.Rejected {
+					t.Errorf("got %v, want Rejected", outcome.Result)
+				}
+				w.wantCalls("add", 0)
+			})
+		})
+	}
 }
 
-// TestSumBelowTheBalancesDecimals: the balance is in cents. If the purchase costs less, a
-// balance that has not fallen proves nothing.
-// TestOnePhoneBelowTheBalancesDecimals: of several phones the marketplace may have rented one,
-// whose price the balance does not show.
-// TestUndocumentedRefusalAndABalanceThatFallsLater: one reading does not prove that
-// nothing was charged, and two do.
-// TestUndocumentedRefusalAfterAnUnknownOutcome: a balance that has not changed may be one that was
-// charged for this purchase and paid back for the other.
 // TestKeyRemovedBeforeTheOutcomeIsKnown: nothing is read with it any more, so nothing is known.
 func TestKeyRemovedBeforeTheOutcomeIsKnown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
@@ -495,7 +499,15 @@ func TestEvidence(t *testing.T) {
 
 // TestSettlingIsRetried: while the database refuses what became of a purchase, that is logged.
 func TestSettlingIsRetried(t *testing.T) {
-	for name, refused := range map[string]string{"lease": `NEW.state = 'outcome_unknown'`, "reading": `NEW.checks > 0`} {
+	unknown := []string{orders.MessageOutcomeUnknown, orders.MessageVerdict}
+	for name, test := range map[string]struct {
+		refused string
+		want    []string
+	}{
+		"claim":   {`NEW.state = 'rejected'`, []string{orders.MessageOutcome}}, // nothing was sent, and its outcome is never unknown
+		"lease":   {`NEW.state = 'outcome_unknown'`, unknown},
+		"reading": {`NEW.checks > 0`, unknown},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				if name == "reading" {
@@ -505,20 +517,42 @@ func TestSettlingIsRetried(t *testing.T) {
 					p := w.draft(market.GmailUSA, 2)
 					_, err := w.db.ClaimPurchase(t.Context(), anna, p.ID, "dead", now, now.Add(time.Minute))
 					testworld.Must(t, err)
-					_, err = w.db.StartSending(t.Context(), p.ID, "dead", storage.Terms{Rate: p.Rate, Balance: p.Balance, Currency: "USD"}, now, now.Add(time.Minute))
-					testworld.Must(t, err)
+					if name == "lease" {
+						_, err = w.db.StartSending(t.Context(), p.ID, "dead", storage.Terms{Rate: p.Rate, Balance: p.Balance, Currency: "USD"}, now, now.Add(time.Minute))
+						testworld.Must(t, err)
+					}
 				}
-				accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (` + refused + `)`)
+				accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (` + test.refused + `)`)
 				testworld.Pass(80 * time.Second)
 				if w.count(orders.MessageVerdict) != 0 || !strings.Contains(w.Log.String(), "background work failed") {
 					t.Errorf("got messages %q; logged: %s", w.recorder.Kinds(), w.Log.String())
 				}
 				accept()
 				testworld.Pass(10 * time.Minute)
-				w.wantNotified(orders.MessageOutcomeUnknown, orders.MessageVerdict)
+				w.wantNotified(test.want...)
 			})
 		})
 	}
+}
+
+// TestFailureThatComesAfterTheLease: the purchase was settled, and is not once more.
+func TestFailureThatComesAfterTheLease(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.HTML502})
+		late := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, r hstock.AddRequest) (string, error) {
+			testworld.Pass(80 * time.Second) // longer than the lease
+			r.SendBefore = time.Time{}       // it had left
+			return w.client.Add(ctx, key, r)
+		}})
+		outcome, err := late.Confirm(t.Context(), anna, p.ID, "en")
+		if err != nil || outcome.Result != orders.OutcomeUnknown {
+			t.Errorf("got %v, %v; want OutcomeUnknown", outcome.Result, err)
+		}
+		testworld.Pass(2 * time.Second)
+		w.wantNotified(orders.MessageOutcomeUnknown)
+		w.wantCounted(map[string]int64{"outcome_unknown": 1})
+	})
 }
 
 // TestLookUpOfAnotherPhone: where a phone was to be rented again, the order may be of another one.

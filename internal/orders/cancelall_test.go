@@ -132,6 +132,10 @@ func TestUnansweredCancelAll(t *testing.T) {
 		if again, err := w.service.CancelAll(t.Context(), anna, ids); err != nil || len(again) != 0 {
 			t.Errorf("a second call: %+v, %v", again, err)
 		}
+		testworld.Pass(70 * time.Second)
+		if checks, err := w.service.CancelAllowances(t.Context(), anna, true); err != nil || len(checks) != 1 || slices.Contains(ids, checks[0].Order.ID) {
+			t.Errorf("asked again, what was cancelled is in the list: %+v, %v", checks, err)
+		}
 		w.Market.ClearFaults()
 		testworld.Pass(time.Hour)
 		w.wantCalls("cancel", 1)
@@ -294,6 +298,14 @@ func TestCancelAllWithoutAnAnswer(t *testing.T) {
 			var failure *hstock.Error
 			if refused := check.Order.ID == ids[2]; errors.As(check.Err, &failure) != refused || check.Allowance.Allowed == refused || refused && failure.Refusal != "Supplier is asleep" {
 				t.Errorf("one answer of two, order %s: got %+v", check.Order.ExternalID, check)
+			}
+		}
+		w.Market.Fault(market.Fault{Action: "allowcancel", Key: testworld.AnnaKey.Reveal(), Kind: market.Answer, Body: `[{"order":` + w.order(ids[0]).ExternalID + `,"allowcancel":1}]`})
+		checks, err = w.service.CancelAllowances(t.Context(), anna, false)
+		testworld.Must(t, err)
+		for _, check := range checks {
+			if missing := check.Order.ID == ids[1]; check.Allowance.Allowed == missing || (check.Err != nil) != missing {
+				t.Errorf("an answer about one of two, order %s: got %+v", check.Order.ExternalID, check)
 			}
 		}
 		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.HTML502, Times: market.Always})

@@ -294,8 +294,8 @@ func TestKeyRemovedBeforeTheOutcomeIsKnown(t *testing.T) {
 		testworld.Pass(10 * time.Minute)
 		p, err := w.db.Purchase(t.Context(), anna, p.ID)
 		testworld.Must(t, err)
-		if p.Verdict != storage.VerdictUnclear || len(w.Market.Calls()) != calls {
-			t.Errorf("verdict %q after %d calls", p.Verdict, len(w.Market.Calls())-calls)
+		if p.Verdict != storage.VerdictUnclear || p.BalanceSeen.Valid || len(w.Market.Calls()) != calls { // nor is a balance of nothing shown
+			t.Errorf("verdict %q, balance %v after %d calls", p.Verdict, p.BalanceSeen, len(w.Market.Calls())-calls)
 		}
 	})
 }

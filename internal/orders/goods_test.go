@@ -3,6 +3,7 @@ package orders_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,5 +143,43 @@ func TestIncompleteOrderIsNotReportedByTheClock(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestGoodsSayTheirPlaces in the marketplace's answer, by which they are named.
+func TestGoodsSayTheirPlaces(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.buy(market.GmailUSA, 2)
+		testworld.Pass(3 * time.Second)
+		goods, err := orders.DecodeGoods(w.messages(orders.MessageGoods)[0])
+		testworld.Must(t, err)
+		if goods.Accounts = nil; !cmp.Equal(goods, orders.Goods{Positions: []int{0, 1}, SoFar: 2, Of: 2}) {
+			t.Errorf("got %+v", goods)
+		}
+	})
+}
+
+// TestMalformedBody: a message that can't be decoded is not sent as an empty one, and the error
+// does not quote what may be secret.
+func TestMalformedBody(t *testing.T) {
+	malformed := storage.Message{Body: []byte(`canary`)}
+	for name, decode := range map[string]func() error{
+		"goods":  func() error { _, err := orders.DecodeGoods(malformed); return err },
+		"SMS":    func() error { _, err := orders.DecodeSMS(malformed); return err },
+		"card":   func() error { _, err := orders.DecodeCard(malformed); return err },
+		"basket": func() error { _, err := orders.DecodeBasket(malformed); return err },
+	} {
+		err := decode()
+		secret := name == "goods" || name == "SMS"
+		if err == nil || secret && strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Places that are not those of the accounts are worse than none.
+	if goods, err := orders.DecodeGoods(storage.Message{Body: []byte(`{"accounts":["YQ=="],"positions":[0,1]}`)}); err != nil || len(goods.Accounts) != 1 || goods.Positions != nil {
+		t.Errorf("one account at %v, %v", goods.Positions, err)
+	}
+	if id, err := orders.DecodeCard(storage.Message{Body: []byte("77")}); err != nil || id != 77 {
+		t.Errorf("a card: %d, %v", id, err)
 	}
 }

@@ -197,13 +197,30 @@ func TestOperatorsAccountIsHidden(t *testing.T) {
 		w.addHouse(clara)
 		p := w.draftFor(clara, market.GmailUSA, 1)
 		testworld.Must(t, w.db.SetOperatorKey(t.Context(), "", nil))
+		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: clara, Item: w.item(market.GmailUSA), Quantity: 1}); !errors.Is(err, orders.ErrOperator) {
+			t.Errorf("a card without a key: %v", err)
+		}
 		if _, err := w.service.Confirm(t.Context(), clara, p.ID, "en"); !errors.Is(err, orders.ErrOperator) {
 			t.Errorf("without a key: %v", err)
 		}
 	})
 }
 
-// Neither is it where the outcome is not known. To others the marketplace's sentence is told.
+// What is said about the goods is told to everybody.
+func TestRefusalThatIsNotAboutTheAccount(t *testing.T) {
+	inWorld(t, func(_ *testing.T, w *world) {
+		w.addHouse(clara)
+		p := w.draftFor(clara, market.GmailUSA, 1)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Service not found"})
+		w.confirm(p)
+		w.wantOutcome("refused", p, orders.Rejected, orders.ReasonRefused)
+		if outcome, err := w.service.Outcome(w.t.Context(), clara, p.ID); err != nil || outcome.Purchase.Refusal != "Service not found" {
+			w.t.Errorf("told %q, %v", outcome.Purchase.Refusal, err)
+		}
+	})
+}
+
+// The operator's account is hidden where the outcome is not known, too. To others the marketplace's sentence is told.
 func TestOperatorsAccountIsHiddenFromUnknownOutcomes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addHouse(clara)
@@ -306,6 +323,12 @@ func TestAdminsDecideAboutUnknownOutcome(t *testing.T) {
 		if _, err := w.service.HouseEvidence(ctx, own.ID); !errors.Is(err, storage.ErrNotFound) {
 			t.Errorf("Anna's own purchase: %v", err)
 		}
+		if err := w.service.HouseDismiss(ctx, own.ID, byOlga()); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("Anna's own purchase is dismissed: %v", err)
+		}
+		if _, err := w.service.HouseLookUp(ctx, own.ID, "1"); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("an order for Anna's own purchase: %v", err)
+		}
 	})
 }
 
@@ -313,29 +336,38 @@ func TestAdminsDecideAboutUnknownOutcome(t *testing.T) {
 func TestBuyerIsToldWhatAdminsDecide(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.addHouse(clara)
-		for what, decide := range map[string]func(p storage.Purchase) error{
-			"adopt": func(p storage.Purchase) error {
+		for what, decide := range map[string]func(p storage.Purchase, entry storage.AuditEntry) error{
+			"adopt": func(p storage.Purchase, entry storage.AuditEntry) error {
 				made := w.Market.Orders()
-				_, err := w.service.HouseAdopt(t.Context(), p.ID, idOf(made[len(made)-1].Number), byOlga())
+				_, err := w.service.HouseAdopt(t.Context(), p.ID, idOf(made[len(made)-1].Number), entry)
 				return err
 			},
-			"dismiss": func(p storage.Purchase) error { return w.service.HouseDismiss(t.Context(), p.ID, byOlga()) },
+			"dismiss": func(p storage.Purchase, entry storage.AuditEntry) error {
+				return w.service.HouseDismiss(t.Context(), p.ID, entry)
+			},
 		} {
+			entry := byOlga()
+			entry.Action = what
 			w.Market.Fault(market.Fault{Action: "add", Kind: market.CommitThenLose})
 			p := w.draftFor(clara, market.GmailUSA, 1)
 			w.confirm(p)
 			accept := w.Refuse(`INSERT ON outbox FOR EACH ROW`)
-			if err := decide(p); err == nil {
+			if err := decide(p, entry); err == nil {
 				t.Errorf("%s: decided without a message", what)
 			}
 			accept()
-			if err := decide(p); err != nil {
+			if err := decide(p, entry); err != nil {
 				t.Errorf("%s: %v", what, err)
 			}
 			testworld.Pass(time.Second)
 			told := slices.ContainsFunc(w.messages(orders.MessageOutcome), func(m storage.Message) bool { return m.UserID == clara && m.PurchaseID == p.ID })
 			if !told {
 				t.Errorf("%s: the buyer is not told", what)
+			}
+			audit, _, err := w.db.AuditLog(t.Context(), 10, 0)
+			testworld.Must(t, err)
+			if !slices.ContainsFunc(audit, func(e storage.AuditEntry) bool { return e.Action == what && e.Subject == clara }) {
+				t.Errorf("%s: the audit log says %+v", what, audit)
 			}
 		}
 	})
@@ -407,7 +439,19 @@ func TestBuyersTakeTurns(t *testing.T) {
 		if n := w.count(orders.MessageOutcome); n != 3 {
 			t.Errorf("%d people are notified who have no card", n)
 		}
-		// A card that is known too late is redrawn all the same.
+		// To wait is no failure, after which the next try would be late.
+		if strings.Contains(w.Log.String(), "level=ERROR") {
+			t.Errorf("logged: %s", w.Log.String())
+		}
+		// A card that is known too late is redrawn all the same, or the caller is told.
+		accept := w.Refuse(`INSERT ON outbox FOR EACH ROW`)
+		if err := w.service.SetTurnCard(t.Context(), emil, waiting[3].ID, 78); err == nil {
+			t.Error("a card is not redrawn, and there is no error")
+		}
+		if err := w.service.NotifyOutcome(t.Context(), emil, waiting[3].ID); err == nil {
+			t.Error("a person is not notified, and there is no error")
+		}
+		accept()
 		testworld.Must(t, w.service.SetTurnCard(t.Context(), emil, waiting[3].ID, 78))
 		testworld.Pass(5 * time.Second)
 		if n := w.count(orders.MessageCard); n != 2 {
@@ -422,15 +466,24 @@ func TestTurnOnWorseTerms(t *testing.T) {
 		happens func(w *world, p storage.Purchase)
 		reason  string
 	}{
-		"dearer":   {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.Market.SetRate(market.GmailUSA, "1.26")) }, orders.ReasonPrice},
-		"sold out": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.Market.SetStock(market.GmailUSA, 0)) }, orders.ReasonStock},
-		"lowered":  {func(w *world, _ storage.Purchase) { w.give(dora, "1.37") }, orders.ReasonAllowance},
+		"dearer": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.Market.SetRate(market.GmailUSA, "1.26")) }, orders.ReasonPrice},
+		"sold out": {func(w *world, _ storage.Purchase) {
+			w.at("placed", func() { testworld.Must(w.t, w.Market.SetStock(market.GmailUSA, 0)) }) // by the first one
+		}, orders.ReasonStock},
+		"lowered": {func(w *world, _ storage.Purchase) { w.give(dora, "1.37") }, orders.ReasonAllowance},
 		"refused": {func(w *world, p storage.Purchase) {
 			_, err := w.db.RefuseKey(w.t.Context(), p.KeyID, storage.Message{})
 			testworld.Must(w.t, err)
 		}, orders.ReasonOperator},
 		"own key": {func(w *world, _ storage.Purchase) { w.addUser(dora, testworld.AnnaKey) }, orders.ReasonAllowance},
-		"no key":  {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.db.SetOperatorKey(w.t.Context(), "", nil)) }, orders.ReasonOperator},
+		"own key, refused": {func(w *world, _ storage.Purchase) { // which says nothing about the operator's
+			w.addUser(dora, testworld.AnnaKey)
+			own, err := w.db.ActiveKey(w.t.Context(), dora)
+			testworld.Must(w.t, err)
+			_, err = w.db.RefuseKey(w.t.Context(), own.ID, storage.Message{})
+			testworld.Must(w.t, err)
+		}, orders.ReasonAllowance},
+		"no key": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.db.SetOperatorKey(w.t.Context(), "", nil)) }, orders.ReasonOperator},
 		"removed": {func(w *world, _ storage.Purchase) {
 			_, err := w.db.RemoveAllowance(w.t.Context(), dora, byOlga())
 			testworld.Must(w.t, err)
@@ -439,6 +492,9 @@ func TestTurnOnWorseTerms(t *testing.T) {
 			testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), byOlga()))
 			testworld.Pass(31 * time.Minute)
 		}, orders.ReasonTurn},
+		"no draft any more": {func(w *world, p storage.Purchase) {
+			w.Exec(`UPDATE purchases SET state = 'discarded' WHERE id = ?`, p.ID)
+		}, ""},
 		"forgotten": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.db.Forget(w.t.Context(), dora, time.Now())) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -456,12 +512,15 @@ func TestTurnOnWorseTerms(t *testing.T) {
 				testworld.Pass(time.Minute)
 				wg.Wait()
 				w.wantTurns("in the end")
+				counted := map[string]int64{"placed": 1}
 				if test.reason != "" {
+					counted["rejected "+test.reason] = 1
 					w.wantOutcome("in the end", p, orders.Rejected, test.reason)
 					if w.count(orders.MessageOutcome) != 1 {
 						t.Error("the person is not notified")
 					}
 				}
+				w.wantCounted(counted)
 				for _, order := range w.Market.Orders() {
 					if stored, err := w.db.OrderByExternalID(t.Context(), clara, idOf(order.Number)); err != nil || stored.PurchaseID != first.ID {
 						t.Errorf("%d was bought: %v", order.Number, err)
@@ -470,30 +529,6 @@ func TestTurnOnWorseTerms(t *testing.T) {
 			})
 		})
 	}
-}
-
-// The next process goes on with the turns from their rows, however old the drafts are.
-func TestTurnsGoOnAfterRestart(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		w.addHouse(clara, dora)
-		first, p := w.draftFor(clara, market.GmailUSA, 1), w.draftFor(dora, market.GmailUSA, 1)
-		w.slowly(1)
-		var wg sync.WaitGroup
-		wg.Go(func() { w.confirm(first) })
-		testworld.Pass(time.Second)
-		w.confirm(p)
-		testworld.Must(t, w.service.Stop(t.Context()))
-		wg.Wait()
-		testworld.Pass(15 * time.Minute)
-		w.wantOutcome("while nothing runs", p, orders.Waiting, "")
-		w.service = w.newService(w.client)
-		if outcome := w.confirm(p); outcome.Result != orders.Waiting {
-			t.Errorf("a tap in the next process: %v", outcome.Result)
-		}
-		w.service.Start()
-		testworld.Pass(5 * time.Second)
-		w.wantOutcome("after the restart", p, orders.Placed, "")
-	})
 }
 
 func TestBasketOfAnAllowance(t *testing.T) {

@@ -261,3 +261,23 @@ func TestAllowanceDoesNotPayForWhatWasGivenBack(t *testing.T) {
 		})
 	}
 }
+
+// An older program that runs beside this one changes orders without writing that into the
+// ledger: the next start does, as soon as it can.
+func TestLedgerIsCheckedAtTheStart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara)
+		w.confirm(w.draftFor(clara, market.GmailUSA, 1))
+		testworld.Pass(time.Minute)
+		testworld.Must(t, w.service.Stop(t.Context()))
+		w.Exec(`UPDATE orders SET state = 'refunded', charge = '0'`)
+		w.wantAvailable("refunded", clara, "18.62")
+		w.service = w.newService(w.client)
+		accept := w.Refuse(`UPDATE ON ledger FOR EACH ROW`)
+		w.service.Start()
+		testworld.Pass(time.Second)
+		accept()
+		testworld.Pass(10 * time.Second)
+		w.wantAvailable("after the start", clara, "20")
+	})
+}

@@ -1,7 +1,9 @@
 package orders_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -60,6 +62,12 @@ func TestTurnsLetASwapPass(t *testing.T) {
 		w.annaPaysWithAllowance("20")
 		w.addHouse(clara, dora)
 		order, offer := w.offerSwap()
+		slow := func(step string) {
+			if step == "swap end confirmed" { // a turn could be taken meanwhile
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+		w.onStep.Store(&slow)
 		w.slowly(5)
 		var wg sync.WaitGroup
 		first := w.draftFor(clara, market.GmailUSA, 1)
@@ -80,6 +88,29 @@ func TestTurnsLetASwapPass(t *testing.T) {
 		if n := len(w.Market.Orders()); n != 5 {
 			t.Errorf("%d orders", n)
 		}
+	})
+}
+
+// A swap that can't rent yet, because the marketplace does not say that the old number has ended,
+// holds up nobody.
+func TestTurnsDoNotWaitForASwapThatCantRent(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.annaPaysWithAllowance("20")
+		w.addHouse(clara, dora)
+		order, offer := w.offerSwap()
+		w.at("cancelling", func() {
+			w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+		})
+		w.startSwap(offer)
+		testworld.Pass(10 * time.Second)
+		p := w.draftFor(dora, market.GmailUSA, 1)
+		bought := w.waitingTurns(p)
+		testworld.Pass(30 * time.Second)
+		bought()
+		if phone := w.phone(order); phone.Swap.State != storage.SwapEnding {
+			t.Errorf("%+v", phone.Swap)
+		}
+		w.wantOutcome("beside the swap", p, orders.Placed, "")
 	})
 }
 
@@ -194,6 +225,9 @@ func TestDamagedTurn(t *testing.T) {
 		bought()
 		w.wantOutcome("behind the damaged one", p, orders.Placed, "")
 		w.wantTurns("the damaged one", emil)
+		if !strings.Contains(w.Log.String(), fmt.Sprintf("purchase %d", damaged.ID)) {
+			t.Error("the log does not say which one is damaged")
+		}
 		testworld.Pass(31 * time.Minute)
 		w.wantTurns("in the end")
 		if n := len(w.Market.Orders()); n != 2 {
@@ -228,6 +262,30 @@ func TestTurnBeforeRestoration(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The next process goes on with the turns from their rows, however old the drafts are.
+func TestTurnsGoOnAfterRestart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara, dora)
+		first, p := w.draftFor(clara, market.GmailUSA, 1), w.draftFor(dora, market.GmailUSA, 1)
+		w.slowly(1)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(first) })
+		testworld.Pass(time.Second)
+		w.confirm(p)
+		testworld.Must(t, w.service.Stop(t.Context()))
+		wg.Wait()
+		testworld.Pass(15 * time.Minute)
+		w.wantOutcome("while nothing runs", p, orders.Waiting, "")
+		w.service = w.newService(w.client)
+		if outcome := w.confirm(p); outcome.Result != orders.Waiting {
+			t.Errorf("a tap in the next process: %v", outcome.Result)
+		}
+		w.service.Start()
+		testworld.Pass(5 * time.Second)
+		w.wantOutcome("after the restart", p, orders.Placed, "")
+	})
 }
 
 func TestAllowanceInAnotherCurrency(t *testing.T) {

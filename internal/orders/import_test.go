@@ -77,21 +77,65 @@ func TestImport(t *testing.T) {
 
 // TestImportOfUnknownQuantity: the marketplace's state decides, and later goods still arrive.
 func TestImportOfUnknownQuantity(t *testing.T) {
-	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}}
+	status := hstock.Status{RawStatus: "In progress", State: hstock.StateInProgress, EntityType: hstock.EntityProduct, Accounts: []redact.Secret{"a:1"}, Remains: new(int64)}
 	inWorld(t, func(t *testing.T, w *world) {
 		service := w.newService(&stub{Client: w.client, status: func() (hstock.Status, error) { return status, nil }})
 		order, err := service.Import(t.Context(), anna, "77")
 		testworld.Must(t, err)
-		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 {
+		if order.Quantity != 0 || order.State != storage.OrderPartial || order.Delivered != 1 || !order.AutoDelivery {
 			t.Errorf("imported as %+v", order)
+		}
+		testworld.Pass(2 * time.Second)
+		if n := w.count(orders.MessageGoods); n != 1 {
+			t.Errorf("what was there already has arrived %d times", n)
 		}
 		status.Accounts = append(status.Accounts, "b:2", "b:2")
 		status.State, status.RawStatus = hstock.StateCompleted, "Completed"
-		testworld.Pass(5 * time.Second)
+		testworld.Pass(3 * time.Second)
 		order, err = service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)
 		if order.State != storage.OrderDelivered || order.Open() || order.Delivered != 3 {
 			t.Errorf("completed as %+v", order)
+		}
+		// Where the marketplace says how many are to come, the quantity is known.
+		status.State, *status.Remains = hstock.StateInProgress, 2
+		if found, err := service.FindExternal(t.Context(), anna, "79"); err != nil || found.Quantity != 5 {
+			t.Errorf("%d pieces, %v; want 3 and 2", found.Quantity, err)
+		}
+	})
+}
+
+// TestImportedPhoneIsShown, with its code when that comes. While it can't be stored nobody is
+// told that it is.
+func TestImportedPhoneIsShown(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		phones, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		testworld.Must(t, err)
+		if found, err := w.service.FindExternal(t.Context(), anna, phones[0].Order); err != nil || !found.External || found.State != storage.OrderOpen {
+			t.Errorf("found %+v, %v", found, err)
+		}
+		accept := w.Refuse(`INSERT ON orders FOR EACH ROW`)
+		if order, err := w.service.Import(t.Context(), anna, phones[0].Order); err == nil {
+			t.Errorf("not stored, but imported as %+v", order)
+		}
+		accept()
+		_, err = w.service.Import(t.Context(), anna, phones[0].Order)
+		testworld.Must(t, err)
+		testworld.Pass(3 * time.Second)
+		w.wantNotified(orders.MessageRental)
+		testworld.Must(t, w.Market.SendCode(numberOf(phones[0].Order), "515151"))
+		testworld.Pass(5 * time.Second)
+		if n := w.count(orders.MessageCode); n != 1 {
+			t.Errorf("the code arrived %d times", n)
+		}
+		phones, err = w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		testworld.Must(t, err)
+		testworld.Must(t, w.Market.SendCode(numberOf(phones[0].Order), "626262"))
+		_, err = w.service.Import(t.Context(), anna, phones[0].Order)
+		testworld.Must(t, err)
+		testworld.Pass(3 * time.Second)
+		if codes, shown := w.count(orders.MessageCode), w.count(orders.MessageRental); codes != 2 || shown != 1 { // the code says it all
+			t.Errorf("%d codes and %d phones arrived", codes, shown)
 		}
 	})
 }
@@ -111,9 +155,14 @@ func TestPhoneIsNotImportedAsSMM(t *testing.T) {
 		if order, err := service.Import(t.Context(), anna, "77"); err == nil || errors.Is(err, hstock.ErrOrderNotFound) {
 			t.Errorf("imported as %q, %v", order.Kind, err)
 		}
-		status.EntityType = hstock.EntitySMM // then it is certain
-		if order, err := service.Import(t.Context(), anna, "77"); err != nil || order.Kind != storage.KindSMM {
-			t.Errorf("imported as %q, %v", order.Kind, err)
+		for id, certain := range map[string]struct {
+			entity hstock.EntityType
+			want   storage.Kind
+		}{"77": {hstock.EntitySMM, storage.KindSMM}, "78": {hstock.EntityProduct, storage.KindProduct}} {
+			status.EntityType = certain.entity
+			if order, err := service.Import(t.Context(), anna, id); err != nil || order.Kind != certain.want {
+				t.Errorf("imported as %q, %v; want %q", order.Kind, err, certain.want)
+			}
 		}
 	})
 }
@@ -141,6 +190,16 @@ func TestFindExternalFails(t *testing.T) {
 		w.Market.Fault(market.Fault{Action: "status", Kind: market.HTML502, Times: market.Always})
 		if _, err := w.service.FindExternal(t.Context(), anna, id); err == nil || strings.Contains(err.Error(), "Order not found") {
 			t.Errorf("while the marketplace is down: %v", err)
+		}
+		w.Market.ClearFaults()
+		w.Market.RemoveKey(testworld.AnnaKey.Reveal())
+		if _, err := w.service.FindExternal(t.Context(), anna, id); !errors.Is(err, hstock.ErrInvalidKey) {
+			t.Errorf("with a refused key: %v", err)
+		}
+		testworld.Pass(time.Second)
+		w.wantNotified(orders.MessageInvalidKey)
+		if strings.Contains(w.Log.String(), "not paused") {
+			t.Errorf("logged: %s", w.Log.String())
 		}
 	})
 }

@@ -299,3 +299,20 @@ func TestKeyRefusedByMistake(t *testing.T) {
 		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageFeedback, orders.MessageInvalidKey, orders.MessageGoods)
 	})
 }
+
+// TestRefusedKeyIsTriedHourly: without rented phones nothing is urgent, and each try is a call
+// that the marketplace refuses.
+func TestRefusedKeyIsTriedHourly(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		w.buy(market.GmailUSA, 1)
+		w.Market.RemoveKey(testworld.AnnaKey.Reveal())
+		testworld.Pass(2 * time.Minute)
+		w.wantNotified(orders.MessageInvalidKey)
+		before := w.Market.Count("balance")
+		testworld.Pass(5 * time.Minute)
+		w.wantCalls("balance", before)
+		testworld.Pass(time.Hour)
+		w.wantCalls("balance", before+1)
+	})
+}

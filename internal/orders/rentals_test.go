@@ -84,6 +84,12 @@ func TestRentalLimits(t *testing.T) {
 				t.Errorf("%d phones: %v", quantity, err)
 			}
 		}
+		again := telegramUS
+		again.Phone = "+15550100"
+		var amount *orders.LimitError
+		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Rental: again, Quantity: 2}); !errors.As(err, &amount) || amount.Max != 1 {
+			t.Errorf("a certain phone twice: %v", err)
+		}
 		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Rental: storage.Rental{Project: "gone", Country: "us"}, Quantity: 1})
 		if !errors.Is(err, orders.ErrDelisted) {
 			t.Errorf("a delisted project: %v, want ErrDelisted", err)

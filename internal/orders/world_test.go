@@ -103,6 +103,15 @@ func (w *world) wantCounted(want map[string]int64) {
 	}
 }
 
+// countedAs returns how many purchases of an outcome, and of a reason, were counted.
+func (w *world) countedAs(outcome string) int64 {
+	n, ok := w.counted.Load(outcome)
+	if !ok {
+		return 0
+	}
+	return n.(*atomic.Int64).Load()
+}
+
 // restart replaces the Service by one that uses the given marketplace, after a while.
 func (w *world) restart(market orders.Market, after time.Duration) {
 	w.t.Helper()

@@ -134,8 +134,9 @@ func (s *Service) fetchExternal(ctx context.Context, key storage.Key, externalID
 
 // importLate imports orders whose ids came after their purchase was settled with others:
 // the person adopted another order meanwhile. They are real, so none may be lost: the
-// error is one that may pass. They are fetched with the key that has bought them: the
-// person may have another one by now, which does not know them.
+// error is one that may pass, for a while also that there is no such order. They are fetched
+// with the key that has bought them: the person may have another one by now, which does not
+// know them.
 func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements []storage.Placement) error {
 	var failures []error
 	for _, placement := range placements {
@@ -149,7 +150,8 @@ func (s *Service) importLate(ctx context.Context, p storage.Purchase, placements
 			err = s.importBought(ctx, p, placement.ExternalID)
 		}
 		kind, _ := hstock.KindOf(err)
-		if errors.Is(err, ErrNoKey) || kind == hstock.InvalidKey || refused(err) {
+		lost := errors.Is(err, hstock.ErrOrderNotFound) && time.Since(p.SentAt) > importPatience
+		if errors.Is(err, ErrNoKey) || kind == hstock.InvalidKey || lost {
 			s.log.Error("late order not imported", "purchase", p.ID, "order", placement.ExternalID, "error", err)
 			err = nil
 		}

@@ -230,6 +230,7 @@ func (w *world) lateAnswer(happens func(p storage.Purchase, externalID string)) 
 	}})
 	_, err := service.Confirm(w.t.Context(), anna, p.ID, "en")
 	testworld.Must(w.t, err)
+	w.t.Cleanup(func() { testworld.Must(w.t, service.Stop(context.WithoutCancel(w.t.Context()))) })
 	return p
 }
 
@@ -250,6 +251,64 @@ func TestLateOrderIsFetchedWithItsKey(t *testing.T) {
 			t.Errorf("imported as %+v", late)
 		}
 	})
+}
+
+// TestLateOrderThatNoKeyKnows: it is not tried for ever, and an operator finds it in the log.
+func TestLateOrderThatNoKeyKnows(t *testing.T) {
+	for name, without := range map[string]func(w *world){
+		"no key":        func(w *world) { testworld.Must(w.t, w.db.RemoveKey(w.t.Context(), anna)) },
+		"refused key":   func(w *world) { w.Market.RemoveKey(testworld.AnnaKey.Reveal()) },
+		"unknown order": func(w *world) { w.refuseOrders() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				other := w.addExternal(market.GmailUSA, 1, "")
+				w.lateAnswer(func(p storage.Purchase, _ string) {
+					testworld.Pass(2 * time.Minute) // the outcome is unknown
+					_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+					testworld.Must(t, err)
+					without(w)
+				})
+				testworld.Pass(20 * time.Minute)
+				if n := strings.Count(w.Log.String(), `"late order not imported"`); n != 1 {
+					t.Errorf("logged %d times", n)
+				}
+				w.Log.Reset()
+				testworld.Pass(20 * time.Minute)
+				if strings.Contains(w.Log.String(), "record orders") {
+					t.Error("it is still tried")
+				}
+			})
+		})
+	}
+}
+
+// TestLateOrderThatIsNotFoundYet: the marketplace has given its id a moment ago.
+func TestLateOrderThatIsNotFoundYet(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		other := w.addExternal(market.GmailUSA, 1, "")
+		w.lateAnswer(func(p storage.Purchase, _ string) {
+			testworld.Pass(2 * time.Minute) // the outcome is unknown
+			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+			testworld.Must(t, err)
+			w.refuseOrders()
+		})
+		testworld.Pass(5 * time.Minute)
+		w.Market.ClearFaults()
+		testworld.Pass(2 * time.Minute)
+		_, err := w.db.OrderByExternalID(t.Context(), anna, idOf(w.Market.Orders()[1].Number))
+		testworld.Must(t, err)
+		if n := w.countedAs("placed"); n != 1 { // the adopted one
+			t.Errorf("%d purchases are counted as placed", n)
+		}
+	})
+}
+
+// refuseOrders makes the marketplace know no order.
+func (w *world) refuseOrders() {
+	for _, action := range []string{"status", "sms_status", "sms_code"} {
+		w.Market.Fault(market.Fault{Action: action, Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+	}
 }
 
 // TestLateAnswerIsTheImportedOrder: the person has imported it while the answer was on its way.

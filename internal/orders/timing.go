@@ -194,6 +194,9 @@ const (
 	// Stocks that are read at a time for the card of a basket.
 	basketReads = 8
 
+	// How long after its request the marketplace may not find an order yet that it has given.
+	importPatience = 10 * time.Minute
+
 	// Purchases settled in one round.
 	purchasesAtOnce = 64
 

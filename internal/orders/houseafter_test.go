@@ -159,6 +159,32 @@ func TestIDThatAnAdminHasAdoptedAlready(t *testing.T) {
 	})
 }
 
+// An id that comes after an admin has adopted another order is left to the operator: nobody
+// imports with the operator's key.
+func TestLateIDOfTheOperatorsKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara)
+		other, err := w.client.Add(t.Context(), testworld.OperatorKey, hstock.AddRequest{Service: market.GmailUSA, Quantity: 1})
+		testworld.Must(t, err)
+		p := w.draftFor(clara, market.GmailUSA, 1)
+		late := w.newService(&stub{Client: w.client, add: func(ctx context.Context, key redact.Secret, r hstock.AddRequest) (string, error) {
+			id, err := w.client.Add(ctx, key, r)
+			testworld.Pass(80 * time.Second) // longer than the lease
+			_, adoptErr := w.service.HouseAdopt(t.Context(), p.ID, other, byOlga())
+			testworld.Must(t, adoptErr)
+			return id, err
+		}})
+		_, err = late.Confirm(t.Context(), clara, p.ID, "en")
+		testworld.Must(t, err)
+		if n, err := w.db.CountOrders(t.Context(), clara, storage.FilterAll); err != nil || n != 1 {
+			t.Errorf("Clara has %d orders, %v", n, err)
+		}
+		if !strings.Contains(w.Log.String(), "late order of the operator's key not stored") {
+			t.Error("the operator does not find the other one in the log")
+		}
+	})
+}
+
 // Until a charge has confirmed SMM_RATE_PER, an allowance must suffice for the larger reading
 // of a rate, and it is held until the order says what it is charged.
 func TestAllowanceHoldsTheLargerReading(t *testing.T) {

@@ -102,6 +102,10 @@ func TestImportOfUnknownQuantity(t *testing.T) {
 		if found, err := service.FindExternal(t.Context(), anna, "79"); err != nil || found.Quantity != 5 {
 			t.Errorf("%d pieces, %v; want 3 and 2", found.Quantity, err)
 		}
+		status.State, *status.Remains = hstock.StateCompleted, 0
+		if found, err := service.FindExternal(t.Context(), anna, "79"); err != nil || found.Quantity != 3 {
+			t.Errorf("%d pieces, %v; want 3", found.Quantity, err)
+		}
 	})
 }
 
@@ -163,6 +167,16 @@ func TestPhoneIsNotImportedAsSMM(t *testing.T) {
 			if order, err := service.Import(t.Context(), anna, id); err != nil || order.Kind != certain.want {
 				t.Errorf("imported as %q, %v; want %q", order.Kind, err, certain.want)
 			}
+		}
+		status.EntityType, status.Accounts = "", []redact.Secret{"a:1"} // only goods have accounts
+		if found, err := service.FindExternal(t.Context(), anna, "79"); err != nil || found.Kind != storage.KindProduct {
+			t.Errorf("with accounts it is %q, %v", found.Kind, err)
+		}
+		w.Market.ClearFaults()
+		phones, err := w.client.AddSMS(t.Context(), testworld.AnnaKey, hstock.AddSMSRequest{ProjectID: market.ProjectTelegram, Country: market.CountryUS})
+		testworld.Must(t, err)
+		if found, err := service.FindExternal(t.Context(), anna, phones[0].Order); err != nil || found.Kind != storage.KindProduct {
+			t.Errorf("with accounts, and a phone of the same id, it is %q, %v", found.Kind, err)
 		}
 	})
 }

@@ -236,6 +236,28 @@ func TestDamagedTurn(t *testing.T) {
 	})
 }
 
+// A turn whose key can't be read waits until it can be, and holds up nobody.
+func TestTurnWithADamagedKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara, dora, emil)
+		damaged, p := w.draftFor(emil, market.GmailUSA, 1), w.draftFor(dora, market.GmailUSA, 1)
+		bought := w.waitingTurns(damaged, p)
+		var sealed []string
+		w.Select(&sealed, `SELECT secret_sealed FROM api_keys WHERE user_id = ?`, emil)
+		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, unreadable, emil)
+		testworld.Pass(time.Minute)
+		bought()
+		w.wantOutcome("behind the damaged one", p, orders.Placed, "")
+		w.wantTurns("the damaged one", emil)
+		if !strings.Contains(w.Log.String(), fmt.Sprintf("purchase %d", damaged.ID)) {
+			t.Error("the log does not say which one waits")
+		}
+		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, sealed[0], emil)
+		testworld.Pass(2 * time.Minute)
+		w.wantOutcome("at last", damaged, orders.Placed, "")
+	})
+}
+
 // After the database was restored a purchase that waited may have been bought: it is not begun,
 // and the person is asked again.
 func TestTurnBeforeRestoration(t *testing.T) {

@@ -496,7 +496,7 @@ func TestTurnOnWorseTerms(t *testing.T) {
 			testworld.Pass(31 * time.Minute)
 		}, orders.ReasonTurn},
 		"no draft any more": {func(w *world, p storage.Purchase) {
-			w.Exec(`UPDATE purchases SET state = 'discarded' WHERE id = ?`, p.ID)
+			w.Exec(`UPDATE purchases SET state = 'superseded' WHERE id = ?`, p.ID)
 		}, ""},
 		"forgotten": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.db.Forget(w.t.Context(), dora, time.Now())) }, ""},
 	} {

@@ -297,25 +297,38 @@ func TestLateOrderThatNoKeyKnows(t *testing.T) {
 	}
 }
 
-// TestLateOrderThatIsNotFoundYet: the marketplace has given its id a moment ago.
-func TestLateOrderThatIsNotFoundYet(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		other := w.addExternal(market.GmailUSA, 1, "")
-		w.lateAnswer(func(p storage.Purchase, _ string) {
-			testworld.Pass(2 * time.Minute) // the outcome is unknown
-			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
-			testworld.Must(t, err)
-			w.refuseOrders()
+// TestLateOrderIsImportedLater: what may pass does not lose it, be it that the marketplace can't
+// be reached for long, or does not find at once what it has just made.
+func TestLateOrderIsImportedLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		fails func(w *world)
+		lasts time.Duration
+	}{
+		"not found": {(*world).refuseOrders, 5 * time.Minute},
+		"unreachable": {func(w *world) {
+			w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
+		}, 30 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				other := w.addExternal(market.GmailUSA, 1, "")
+				w.lateAnswer(func(p storage.Purchase, _ string) {
+					testworld.Pass(2 * time.Minute) // the outcome is unknown
+					_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+					testworld.Must(t, err)
+					test.fails(w)
+				})
+				testworld.Pass(test.lasts)
+				w.Market.ClearFaults()
+				testworld.Pass(2 * time.Minute)
+				_, err := w.db.OrderByExternalID(t.Context(), anna, idOf(w.Market.Orders()[1].Number))
+				testworld.Must(t, err)
+				if n := w.countedAs("placed"); n != 1 { // the adopted one
+					t.Errorf("%d purchases are counted as placed", n)
+				}
+			})
 		})
-		testworld.Pass(5 * time.Minute)
-		w.Market.ClearFaults()
-		testworld.Pass(2 * time.Minute)
-		_, err := w.db.OrderByExternalID(t.Context(), anna, idOf(w.Market.Orders()[1].Number))
-		testworld.Must(t, err)
-		if n := w.countedAs("placed"); n != 1 { // the adopted one
-			t.Errorf("%d purchases are counted as placed", n)
-		}
-	})
+	}
 }
 
 // refuseOrders makes the marketplace know no order.

@@ -152,6 +152,19 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{fmt.Sprint(orders.Waiting, []orders.Change(nil), true)}, never: "add",
 		},
+		"drawing a card of an allowance": {
+			begin: func(w *world) func() tap {
+				w.addHouse(clara)
+				return always(func(ctx context.Context) (string, error) {
+					quote, err := w.service.Draft(ctx, orders.Intent{UserID: clara, Item: w.item(market.GmailUSA), Quantity: 1})
+					if err != nil {
+						return "", err
+					}
+					return fmt.Sprint(quote.Purchase.Shown(), quote.Allowance.Amount), nil
+				})
+			},
+			want: []string{"1.38 20"},
+		},
 		"outcome of a draft": {
 			begin: func(w *world) func() tap { return always(outcomeOf(w, w.draft(market.GmailUSA, 1))) },
 			want:  []string{fmt.Sprint(orders.Drafted, 0, true, false)},

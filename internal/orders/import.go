@@ -34,13 +34,17 @@ func (s *Service) FindExternal(ctx context.Context, userID int64, externalID str
 // importKey returns the key that a person looks for orders with.
 func (s *Service) importKey(ctx context.Context, userID int64) (storage.Key, error) {
 	key, err := s.db.OwnKey(ctx, userID)
-	switch {
-	case errors.Is(err, storage.ErrNotFound):
-		if paying, err := s.db.ActiveKey(ctx, userID); err == nil && paying.House {
+	if errors.Is(err, storage.ErrNotFound) {
+		paying, err := s.db.ActiveKey(ctx, userID)
+		switch {
+		case err == nil && paying.House:
 			return key, hstock.ErrOrderNotFound
+		case err == nil, errors.Is(err, storage.ErrNotFound):
+			return key, ErrNoKey
 		}
-		return key, ErrNoKey
-	case err == nil && s.db.IsOperatorKey(key.Secret):
+		return key, err
+	}
+	if err == nil && s.db.IsOperatorKey(key.Secret) {
 		return key, hstock.ErrOrderNotFound
 	}
 	return key, err

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
@@ -382,6 +383,44 @@ func TestStatementThatFails(t *testing.T) {
 				}
 			},
 			want: []string{"true"},
+		},
+		"storing the card of what waits for its turn": {
+			begin: func(w *world) func() tap {
+				w.addHouse(clara)
+				p := w.draftFor(clara, market.GmailUSA, 1)
+				testworld.Must(w.t, w.service.Stop(w.t.Context())) // its turn does not come
+				_, err := w.db.QueuePurchase(w.t.Context(), clara, p.ID, time.Now())
+				testworld.Must(w.t, err)
+				return always(func(ctx context.Context) (string, error) {
+					err := w.service.SetTurnCard(ctx, clara, p.ID, 77)
+					testworld.Pass(time.Second)
+					w.wantNotified() // it is not settled yet
+					turn, turnErr := w.db.Turn(w.t.Context(), clara, p.ID)
+					testworld.Must(w.t, turnErr)
+					return fmt.Sprint(turn.MessageID), err
+				})
+			},
+			want: []string{"77"},
+		},
+		"looking for an order that was placed outside": {
+			begin: func(w *world) func() tap {
+				id := w.addExternal(market.GmailUSA, 1, "")
+				return always(func(ctx context.Context) (string, error) {
+					found, err := w.service.FindExternal(ctx, anna, id)
+					return string(found.Kind), err
+				})
+			},
+			want: []string{string(storage.KindProduct)},
+		},
+		"looking for an order with the operator's key": {
+			begin: func(w *world) func() tap {
+				w.addHouse(clara)
+				return always(func(ctx context.Context) (string, error) {
+					_, err := w.service.FindExternal(ctx, clara, "77")
+					return "", err
+				})
+			},
+			err: hstock.ErrOrderNotFound, never: "status",
 		},
 		"refreshing an order": {
 			begin: func(w *world) func() tap {

@@ -199,7 +199,11 @@ func (s *Service) checkTopUp(ctx context.Context, w storage.BalanceWatch, key st
 	if err != nil {
 		return err
 	}
-	if paying, err := s.DB.ActiveKey(ctx, w.UserID); err != nil || paying.ID != key.ID { // the operator's key pays
+	paying, err := s.DB.ActiveKey(ctx, w.UserID)
+	if err != nil && !errors.Is(err, storage.ErrNotFound) {
+		return err
+	}
+	if paying.ID != key.ID { // the operator's key pays
 		return s.end(ctx, w)
 	}
 	bought, err := s.DB.BoughtSince(ctx, p, w.StartedAt)

@@ -230,6 +230,33 @@ func TestTopUpOutlastsOutages(t *testing.T) {
 	}
 }
 
+// It is not known for a while which key pays: the wait goes on.
+func TestTopUpOutlastsAKeyThatCantBeRead(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.await(4)
+		ctx := w.T.Context()
+		w.must(w.db.SetOperatorKey(ctx, testworld.OperatorKey, nil))
+		_, err := w.db.GiveAllowance(ctx, anna, storage.AllowanceTerms{Amount: decimal.NewFromInt(20), Currency: "USD"}, storage.AuditEntry{AdminID: 1, Action: "give", At: time.Now()})
+		w.must(err)
+		w.pays(true)
+		w.Exec(`UPDATE api_keys SET secret_sealed = 'v1.00000000.AAAA' WHERE house = 1`) // sealed with a key that does not exist
+		pass(time.Minute)
+		w.wantWaiting(true)
+		w.pays(false)
+		w.balance("50")
+		pass(12 * time.Minute)
+		w.want(funds.MessageArrived)
+	})
+}
+
+// pays makes Anna buy with the operator's key, or with her own one.
+func (w *world) pays(house bool) {
+	w.T.Helper()
+	if done, err := w.db.PayWith(w.T.Context(), anna, house); err != nil || !done {
+		w.T.Fatal(done, err)
+	}
+}
+
 // A wait costs 40 calls in ten minutes, and fewer than 150 in six hours.
 func TestTopUpCalls(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -324,6 +325,7 @@ func TestRoomLines(t *testing.T) {
 	add(room, time.Now())
 	add(room, time.Now())
 	lines := roomPurchases(t, db, room)
+	slices.SortFunc(lines, func(a, b RoomPurchase) int { return strings.Compare(string(a.State), string(b.State)) })
 	if len(lines) != 2 || lines[0].State != PurchasePlaced || len(lines[0].Orders) != 2 || lines[0].Name != "Telegram" || !lines[0].Rate.Equal(decimal.New(9, -1)) ||
 		lines[1].State != PurchaseSending || lines[1].PurchaseID != p.ID {
 		t.Fatalf("lines %+v", lines)

@@ -327,7 +327,7 @@ func TestCancelAllWithoutAKey(t *testing.T) {
 				paid := w.buy(market.GmailUSA, 1).ID
 				testworld.Pass(5 * time.Second)
 				keyless, other := own, paid
-				if want == orders.ErrOperator {
+				if errors.Is(want, orders.ErrOperator) {
 					keyless, other = paid, own
 					testworld.Must(t, w.db.SetOperatorKey(t.Context(), "", nil))
 					w.Exec(`UPDATE api_keys SET secret_sealed = '' WHERE house = 1`)

@@ -1,10 +1,12 @@
 package orders_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
@@ -93,4 +95,29 @@ func TestEndOfPhoneInUnknownWords(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestCodesThatCanNotBeRead: another person's, without a key, and while the marketplace refuses.
+func TestCodesThatCanNotBeRead(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addBoris()
+		order := w.rent(1)[0]
+		testworld.Must(t, w.Market.SendSMS(number(order), "48210", "code 48210"))
+		testworld.Pass(10 * time.Second)
+		calls := w.Market.Count("sms_code")
+		if _, codes, err := w.service.Codes(t.Context(), boris, order.ID); !errors.Is(err, storage.ErrNotFound) || len(codes) > 0 {
+			t.Errorf("another person's: %d codes, %v", len(codes), err)
+		}
+		w.wantCalls("sms_code", calls)
+		w.Market.Fault(market.Fault{Action: "sms_code", Kind: market.Refuse, Message: "Order not found"})
+		if _, codes, err := w.service.Codes(t.Context(), anna, order.ID); !errors.Is(err, hstock.ErrOrderNotFound) || len(codes) > 0 {
+			t.Errorf("refused: %d codes, %v", len(codes), err)
+		}
+		testworld.Must(t, w.db.RemoveKey(t.Context(), anna))
+		calls = w.Market.Count("sms_code")
+		if got, codes, err := w.service.Codes(t.Context(), anna, order.ID); !errors.Is(err, orders.ErrNoKey) || got.ID != order.ID || len(codes) > 0 {
+			t.Errorf("without a key: %d codes of order %d, %v", len(codes), got.ID, err)
+		}
+		w.wantCalls("sms_code", calls)
+	})
 }

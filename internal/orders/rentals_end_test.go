@@ -176,6 +176,39 @@ func TestOddAnswersForPhones(t *testing.T) {
 	})
 }
 
+// TestEndWaitsForTheCharge: the message about the end says what the phone has cost, which only
+// sms_status tells. It comes without that where the marketplace refuses to tell it.
+func TestEndWaitsForTheCharge(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault market.Fault
+		waits bool
+	}{
+		"fails":             {market.Fault{Kind: market.HTML502}, true},
+		"too many requests": {market.Fault{Kind: market.TooMany}, true},
+		"refused":           {market.Fault{Kind: market.Refuse, Message: "Order not found"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				testworld.Pass(10 * time.Second)
+				test.fault.Action, test.fault.Times = "sms_status", market.Always
+				w.Market.Fault(test.fault)
+				testworld.Must(t, w.Market.CancelSMS(number(order)))
+				testworld.Pass(30 * time.Second)
+				if got := w.order(order.ID); (got.State == storage.OrderOpen) != test.waits || (w.count(orders.MessageEnded) == 0) != test.waits {
+					t.Errorf("while the charge is not known it is %s, %d messages about the end", got.State, w.count(orders.MessageEnded))
+				}
+				w.Market.ClearFaults()
+				testworld.Pass(90 * time.Second)
+				got := w.order(order.ID)
+				if got.State != storage.OrderCancelled || test.waits && (!got.Charge.Valid || got.Charge.Decimal.Sign() != 0) || w.count(orders.MessageEnded) != 1 {
+					t.Errorf("in the end it is %s, charged %v, %d messages about it", got.State, got.Charge, w.count(orders.MessageEnded))
+				}
+			})
+		})
+	}
+}
+
 // TestPhoneWithoutExpiryGoesStale, a day after it was rented, which is reported.
 func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

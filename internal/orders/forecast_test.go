@@ -85,6 +85,30 @@ func TestForecastBeyondItsOutcomes(t *testing.T) {
 	}
 }
 
+// TestHazard at 3 s, which are those that arrived from 2 to 4.5 s by the time that all waited there.
+func TestHazard(t *testing.T) {
+	for name, test := range map[string]struct {
+		arrived, ended  []time.Duration
+		arrivals, waits float64
+	}{
+		"none":              {},
+		"waited throughout": {ended: []time.Duration{time.Minute, 5 * time.Second}, waits: 5},
+		"ended before":      {ended: []time.Duration{2 * time.Second}},
+		"ended in between":  {ended: []time.Duration{3 * time.Second}, waits: 1},
+		"arrived then":      {arrived: []time.Duration{3 * time.Second, 4 * time.Second}, arrivals: 2, waits: 3},
+		"arrived first":     {arrived: []time.Duration{2 * time.Second}, arrivals: 1},
+		"arrived too soon":  {arrived: []time.Duration{2*time.Second - 1}},
+		"arrived last":      {arrived: []time.Duration{4500*time.Millisecond - 1}, arrivals: 1, waits: 2.5},
+		"arrived too late":  {arrived: []time.Duration{4500 * time.Millisecond}, waits: 2.5},
+	} {
+		got := hazard(storage.DeliveryTimes{Arrived: test.arrived, Ended: test.ended}, 3)
+		want := (test.arrivals + forecastPriorArrivals) / (test.waits + forecastPriorTime*3)
+		if math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestDeliveryTime(t *testing.T) {
 	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	phone := storage.Order{Kind: storage.KindSMS, State: storage.OrderOpen, Rental: storage.Rental{Project: "tg", Country: "us"}, CreatedAt: created, UpdatedAt: created.Add(20 * time.Second)}
@@ -109,7 +133,11 @@ func TestDeliveryTime(t *testing.T) {
 		"SMM":           {before: goods, change: func(_, next *storage.Order) { next.Kind = storage.KindSMM }, at: time.Second, first: true},
 		"after failure": {before: phone, change: func(before, _ *storage.Order) { before.Failures = 1 }, at: 30 * time.Second, first: true},
 		"after outage":  {before: phone, at: 5 * time.Minute, first: true},
-		"clock set":     {before: phone, at: 10 * time.Second, first: true},
+		"refund later": {before: phone, change: func(before, next *storage.Order) {
+			before.State, next.State = storage.OrderExpired, storage.OrderRefunded
+		}, at: 22 * time.Second},
+		"clock ahead": {before: phone, change: func(before, _ *storage.Order) { before.UpdatedAt = created.Add(-10 * time.Second) }, at: 11 * time.Second, first: true},
+		"clock set":   {before: phone, at: 10 * time.Second, first: true},
 	} {
 		before, next := test.before, test.before
 		next.UpdatedAt = created.Add(test.at)

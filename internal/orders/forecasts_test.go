@@ -138,3 +138,50 @@ func TestOneCallAPoll(t *testing.T) {
 		}
 	})
 }
+
+// TestForecastsAreKept for 5 minutes, so that polls make no queries, and unknown ones for one. One
+// that can't be read again is used on.
+func TestForecastsAreKept(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Market.SetCodeAfter(20 * time.Second)
+		order := w.rent(10)[0]
+		testworld.Pass(2 * time.Minute)
+		testworld.Must(t, w.service.Stop(t.Context())) // its polls read as well
+		w.service = w.newService(w.client)
+		order.Delivered, order.State = 0, storage.OrderOpen
+		want := func(when string, known bool) {
+			t.Helper()
+			if got := w.service.Usual(t.Context(), order); (got > 0) != known {
+				t.Errorf("%s: usually %s", when, got)
+			}
+		}
+		const forget, remember = `UPDATE delivery_times SET subject = 'old ' || subject`, `UPDATE delivery_times SET subject = substr(subject, 5)`
+		want("at first", true)
+		w.Exec(forget)
+		testworld.Pass(5*time.Minute - time.Second)
+		want("almost 5 minutes later", true)
+		testworld.Pass(time.Second)
+		want("5 minutes later", false)
+		w.Exec(remember)
+		testworld.Pass(time.Minute - time.Second)
+		want("almost a minute later", false)
+		testworld.Pass(time.Second)
+		want("a minute later", true)
+		w.Exec(`ALTER TABLE delivery_times RENAME TO lost`)
+		testworld.Pass(time.Hour)
+		want("while the outcomes can't be read", true)
+		w.Exec(`ALTER TABLE lost RENAME TO delivery_times`)
+
+		for name, change := range map[string]func(o *storage.Order){
+			"canceled":         func(o *storage.Order) { o.State = storage.OrderCancelled },
+			"a code has come":  func(o *storage.Order) { o.Delivered = 1 },
+			"of another phone": func(o *storage.Order) { o.Rental.Country = "xx" },
+		} {
+			other := order
+			change(&other)
+			if got := w.service.Usual(t.Context(), other); got != 0 {
+				t.Errorf("%s: usually %s", name, got)
+			}
+		}
+	})
+}

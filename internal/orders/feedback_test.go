@@ -73,7 +73,7 @@ func TestAsksFeedbackAfterTheLastPart(t *testing.T) {
 }
 
 // TestFeedbackNotAsked: of imported orders and of those adopted long after the purchase,
-// and of a person who has answered.
+// and of a person who has answered. But it is of goods that came long after it.
 func TestFeedbackNotAsked(t *testing.T) {
 	adopt := func(after time.Duration) func(t *testing.T, w *world) {
 		return func(t *testing.T, w *world) {
@@ -92,6 +92,12 @@ func TestFeedbackNotAsked(t *testing.T) {
 			_, err := w.service.Import(t.Context(), anna, w.addExternal(market.GmailUSA, 1, ""))
 			testworld.Must(t, err)
 		}, 0},
+		"delivered late": {func(t *testing.T, w *world) {
+			testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+			order := w.buy(market.GmailUSA, 1)
+			testworld.Pass(25 * time.Hour)
+			testworld.Must(t, w.Market.Finish(number(order)))
+		}, 1},
 		"adopted soon": {adopt(time.Hour), 1},
 		"adopted late": {adopt(25 * time.Hour), 0},
 		"answered": {func(t *testing.T, w *world) {

@@ -230,3 +230,118 @@ func TestEndsBefore(t *testing.T) {
 		}
 	}
 }
+
+// remindOf lets a held order of goods be cancelled after an hour, and sets a reminder of it.
+func (w *world) remindOf() storage.Order {
+	w.t.Helper()
+	testworld.Must(w.t, w.Market.Hold(market.GmailUSA, true))
+	w.Market.SetCancelAfter(time.Hour)
+	order := w.buy(market.GmailUSA, 1)
+	r, err := w.service.Remind(w.t.Context(), anna, order.ID)
+	testworld.Must(w.t, err)
+	if r.At.IsZero() {
+		w.t.Fatalf("got %+v", r)
+	}
+	return order
+}
+
+// wantReminder checks whether a reminder of an order is stored.
+func (w *world) wantReminder(order storage.Order, want bool) {
+	w.t.Helper()
+	at, err := w.db.ReminderOf(w.t.Context(), anna, order.ID)
+	testworld.Must(w.t, err)
+	if at.IsZero() == want {
+		w.t.Errorf("a reminder is due at %s, want one: %t", at, want)
+	}
+}
+
+// TestReminderSoonAfterAnOutage: the marketplace is asked every half a minute while it can't be
+// reached, or says nothing that can be read.
+func TestReminderSoonAfterAnOutage(t *testing.T) {
+	for _, kind := range []market.FaultKind{market.HTML502, market.Garbage} {
+		t.Run(string(kind), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.remindOf()
+				testworld.Pass(50 * time.Minute)
+				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: kind, Times: market.Always})
+				asked := w.Market.Count("allowcancel")
+				testworld.Pass(25 * time.Minute)
+				if n := w.Market.Count("allowcancel") - asked; n < 20 || n > 40 {
+					t.Errorf("asked %d times in 15 minutes, want about 30", n)
+				}
+				w.Market.ClearFaults()
+				testworld.Pass(40 * time.Second)
+				if n := w.count(orders.MessageReminder); n != 1 {
+					t.Errorf("%d reminders, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// TestReminderWithoutATime: none is set where the marketplace names no time. One that was set
+// before is asked about every ten minutes, not all the time, and comes in the end.
+func TestReminderWithoutATime(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.remindOf()
+		other := w.buy(market.GmailUSA, 1)
+		w.Market.SetEligibleWord("tomorrow")
+		r, err := w.service.Remind(t.Context(), anna, other.ID)
+		testworld.Must(t, err)
+		if !r.At.IsZero() || r.Allowance.EligibleAfter != "tomorrow" {
+			t.Errorf("got %+v", r)
+		}
+		w.wantReminder(other, false)
+		asked := w.Market.Count("allowcancel")
+		testworld.Pass(55 * time.Minute)
+		if n := w.Market.Count("allowcancel") - asked; n < 4 || n > 7 {
+			t.Errorf("asked %d times in 55 minutes, want about 5", n)
+		}
+		w.wantReminder(order, true)
+		testworld.Pass(16 * time.Minute)
+		if n := w.count(orders.MessageReminder); n != 1 {
+			t.Errorf("%d reminders, want 1", n)
+		}
+	})
+}
+
+// TestNoReminderOfWhatCanBeCancelledNow, although a later time is named.
+func TestNoReminderOfWhatCanBeCancelledNow(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		order := w.buy(market.GmailUSA, 1)
+		w.answers("allowcancel", `[{"order":`+order.ExternalID+`,"allowcancel":1,"refundAmount":1.25,"eligibleAfter":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}]`)
+		r, err := w.service.Remind(t.Context(), anna, order.ID)
+		testworld.Must(t, err)
+		if !r.Allowance.Allowed || !r.At.IsZero() {
+			t.Errorf("got %+v", r)
+		}
+		w.wantReminder(order, false)
+	})
+}
+
+// TestReminderEndsWithItsOrder: nobody is reminded of one that has ended or that is being
+// cancelled, and the marketplace is not asked about it for ever.
+func TestReminderEndsWithItsOrder(t *testing.T) {
+	for name, end := range map[string]func(w *world, order storage.Order){
+		"refunded": func(w *world, order storage.Order) { testworld.Must(w.t, w.Market.Refund(number(order))) },
+		"being cancelled": func(w *world, order storage.Order) {
+			w.Exec(`UPDATE orders SET cancel_sent_at = ? WHERE id = ?`, time.Now().UnixMilli(), order.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.remindOf()
+				testworld.Pass(30 * time.Minute)
+				end(w, order)
+				testworld.Pass(20 * time.Minute) // until the poll at the latest
+				asked := w.Market.Count("allowcancel")
+				testworld.Pass(2 * time.Hour)
+				if n, calls := w.count(orders.MessageReminder), w.Market.Count("allowcancel")-asked; n != 0 || calls != 0 {
+					t.Errorf("%d reminders, asked %d times", n, calls)
+				}
+				w.wantReminder(order, false)
+			})
+		})
+	}
+}

@@ -213,8 +213,8 @@ const (
 // time or the grace has just ended. The first ones look for a code instead if they are late,
 // because many wait: it may be there already, and after sms_status its text is a second call.
 func needsStatus(o storage.Order, now time.Time) bool {
-	passed := func(moment time.Time) bool {
-		return !moment.IsZero() && !now.Before(moment) && o.UpdatedAt.Before(moment)
+	passed := func(moment time.Time) bool { // no order is older than the zero time
+		return !now.Before(moment) && o.UpdatedAt.Before(moment)
 	}
 	missing := o.Polls < firstStatusPolls && !o.Charge.Valid && o.ExpiresAt.IsZero()
 	late := o.Polls < firstLatePolls && now.Sub(o.NextPollAt) >= lateAfter

@@ -225,6 +225,55 @@ func TestDetailsOfAPhone(t *testing.T) {
 	}
 }
 
+// TestMessagesAboutAPhone: each new SMS, the end once, and a redrawing where what is shown has changed.
+func TestMessagesAboutAPhone(t *testing.T) {
+	open := storage.Order{ID: 7, UserID: 1, Kind: storage.KindSMS, State: storage.OrderOpen, CreatedAt: start, UpdatedAt: start.Add(time.Minute), ExpiresAt: start.Add(20 * time.Minute)}
+	in := func(state storage.OrderState) storage.Order {
+		o := open
+		o.State = state
+		return o
+	}
+	longer := open
+	longer.ExpiresAt = start.Add(time.Hour)
+	for name, test := range map[string]struct {
+		before, after storage.Order
+		received      []SMS
+		age           time.Duration
+		want          []string
+	}{
+		"nothing":       {open, open, nil, 2 * time.Minute, nil},
+		"expiry":        {open, longer, nil, 2 * time.Minute, []string{MessageRedraw}},
+		"half its time": {open, open, nil, 10 * time.Minute, []string{MessageRedraw}},
+		"a code":        {open, in(storage.OrderDelivered), []SMS{{Code: "1", Text: "code 1"}}, 2 * time.Minute, []string{MessageCode, MessageRedraw}},
+		"two codes":     {open, in(storage.OrderDelivered), []SMS{{Code: "1"}, {Code: "2"}}, 2 * time.Minute, []string{MessageCode, MessageCode, MessageRedraw}},
+		"another code":  {in(storage.OrderDelivered), in(storage.OrderDelivered), []SMS{{Code: "2"}}, 2 * time.Minute, []string{MessageCode}},
+		"expired":       {open, in(storage.OrderExpired), nil, 2 * time.Minute, []string{MessageEnded, MessageRedraw}},
+		"still expired": {in(storage.OrderExpired), in(storage.OrderExpired), nil, 2 * time.Minute, nil},
+		"a late code":   {in(storage.OrderExpired), in(storage.OrderDelivered), []SMS{{Code: "1"}}, 2 * time.Minute, []string{MessageCode, MessageRedraw}},
+		"refunded":      {in(storage.OrderDelivered), in(storage.OrderRefunded), nil, 2 * time.Minute, []string{MessageEnded, MessageRedraw}},
+	} {
+		now := start.Add(test.age)
+		messages, err := rentalMessages(test.before, test.after, test.received, now, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		var codes []SMS
+		for _, message := range messages {
+			got = append(got, message.Kind)
+			if message.OrderID != 7 || message.UserID != 1 || message.Kind == MessageRedraw != message.CreatedAt.After(now) {
+				t.Errorf("%s: got %+v", name, message)
+			}
+			if sms, err := DecodeSMS(message); message.Kind == MessageCode && err == nil {
+				codes = append(codes, sms)
+			}
+		}
+		if !slices.Equal(got, test.want) || !slices.Equal(codes, test.received) {
+			t.Errorf("%s: messages %q with %q, want %q", name, got, revealed(codes), test.want)
+		}
+	}
+}
+
 // TestMomentsOfRedrawing: the message of a phone is redrawn as its time passes while it waits,
 // and when a swap is offered, which is of phones only that were rented here.
 func TestMomentsOfRedrawing(t *testing.T) {
@@ -273,6 +322,33 @@ func TestAnnouncementOfAPhone(t *testing.T) {
 			t.Errorf("for goods: %+v", messages)
 		}
 	})
+}
+
+// TestNextQuestionAboutACancel: at the time that the marketplace names, in ten minutes at the latest.
+// Where that has passed by its clock, in half a minute at the earliest.
+func TestNextQuestionAboutACancel(t *testing.T) {
+	for _, test := range []struct {
+		after time.Duration // the time that it names, by its clock
+		ahead time.Duration // of this machine's clock
+		want  time.Duration
+	}{
+		{3 * time.Minute, 0, 3 * time.Minute}, {time.Hour, 0, 10 * time.Minute}, {5 * time.Second, 0, 5 * time.Second},
+		{0, 0, 30 * time.Second}, {-time.Second, 0, 30 * time.Second}, {-5 * time.Minute, 0, 5 * time.Minute}, {-time.Hour, 0, 10 * time.Minute},
+		{3 * time.Minute, time.Hour, 3 * time.Minute}, {3 * time.Minute, -time.Hour, 3 * time.Minute},
+	} {
+		now := start.Add(test.ahead)
+		allowance := hstock.CancelAllowance{EligibleAfter: start.Add(test.after).Format(time.RFC3339), AnsweredAt: start}
+		if got := nextAsk(allowance, now).Sub(now); got != test.want {
+			t.Errorf("%s before, %s ahead: asked after %s, want %s", test.after, test.ahead, got, test.want)
+		}
+		allowance.AnsweredAt = time.Time{}
+		if got := nextAsk(allowance, now).Sub(now); test.ahead == 0 && got != test.want {
+			t.Errorf("%s before, without a Date: asked after %s, want %s", test.after, got, test.want)
+		}
+	}
+	if got := nextAsk(hstock.CancelAllowance{EligibleAfter: "tomorrow"}, start).Sub(start); got != 10*time.Minute {
+		t.Errorf("without a time: asked after %s", got)
+	}
 }
 
 // TestMalformedSMS: a body that can't be read is an error, which does not quote it, as it is

@@ -209,6 +209,46 @@ func TestEndWaitsForTheCharge(t *testing.T) {
 	}
 }
 
+// TestCodeDoesNotWaitForTheCharge, or for sms_status to know of it.
+func TestCodeDoesNotWaitForTheCharge(t *testing.T) {
+	const ended = `{"status":"expired","phone":"+12025550100","code":null,"charge":"0.9000","currency":"USD","expires_at":null}`
+	for name, before := range map[string]func(w *world){
+		"sms_status fails": func(w *world) {
+			w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.HTML502, Times: market.Always})
+		},
+		"sms_status has none": func(w *world) { w.answers("sms_status", ended) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				before(w)
+				w.answers("sms_code", `{"status":"expired","code":"48210","sms_content":"code 48210"}`)
+				order := w.rent(1)[0]
+				testworld.Pass(10 * time.Second)
+				if got := w.codes(); !slices.Equal(got, []string{"48210|code 48210"}) || w.count(orders.MessageEnded) != 0 {
+					t.Errorf("arrived %q, messages %q", got, w.recorder.Kinds())
+				}
+				if got := w.order(order.ID); got.State != storage.OrderDelivered || got.Open() {
+					t.Errorf("the order is %s, open: %t", got.State, got.Open())
+				}
+			})
+		})
+	}
+}
+
+// TestTooManyRequestsAtTheFirstPoll: it makes no second call, and the key pauses.
+func TestTooManyRequestsAtTheFirstPoll(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Market.Fault(market.Fault{Action: "sms_status", Kind: market.TooMany, Times: market.Always})
+		order := w.rent(1)[0]
+		testworld.Pass(4 * time.Second)
+		w.wantCalls("sms_status", 1)
+		w.wantCalls("sms_code", 0)
+		if got := w.order(order.ID); got.Polls != 0 || got.Failures != 1 {
+			t.Errorf("%d polls, %d failures", got.Polls, got.Failures)
+		}
+	})
+}
+
 // TestPhoneWithoutExpiryGoesStale, a day after it was rented, which is reported.
 func TestPhoneWithoutExpiryGoesStale(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -122,6 +122,9 @@ func TestDeliveryTime(t *testing.T) {
 	}{
 		"code":          {before: phone, at: 30 * time.Second, first: true, want: &storage.DeliveryTime{Took: 25 * time.Second, Arrived: true}},
 		"goods":         {before: goods, at: time.Second, first: true, want: &storage.DeliveryTime{Took: 500 * time.Millisecond, Arrived: true}},
+		"at 20 s":       {before: phone, at: 20 * time.Second, first: true, want: &storage.DeliveryTime{Took: 20 * time.Second, Arrived: true}},
+		"2 min later":   {before: phone, at: 140 * time.Second, first: true, want: &storage.DeliveryTime{Took: 80 * time.Second, Arrived: true}},
+		"even later":    {before: phone, at: 140*time.Second + 1, first: true},
 		"nothing":       {before: phone, at: 30 * time.Second},
 		"expired":       {before: phone, change: func(_, next *storage.Order) { next.State = storage.OrderExpired }, at: 22 * time.Second, want: &storage.DeliveryTime{Took: 21 * time.Second}},
 		"refunded":      {before: goods, change: func(_, next *storage.Order) { next.State = storage.OrderRefunded }, at: time.Second, want: &storage.DeliveryTime{Took: 500 * time.Millisecond}},

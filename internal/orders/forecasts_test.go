@@ -157,6 +157,7 @@ func TestForecastsAreKept(t *testing.T) {
 		}
 		const forget, remember = `UPDATE delivery_times SET subject = 'old ' || subject`, `UPDATE delivery_times SET subject = substr(subject, 5)`
 		want("at first", true)
+		w.service.Usual(t.Context(), storage.Order{State: storage.OrderOpen, Kind: storage.KindProduct, Service: market.GmailUSA, AutoDelivery: true}) // of something else
 		w.Exec(forget)
 		testworld.Pass(5*time.Minute - time.Second)
 		want("almost 5 minutes later", true)

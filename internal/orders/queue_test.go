@@ -116,7 +116,7 @@ func TestPhonesWithACodeWait(t *testing.T) {
 	}{{2, []int64{3, 4}}, {3, []int64{3, 4, 5}}, {5, []int64{3, 4, 5, 1, 2}}} {
 		q := queueWith(test.room)
 		q.add([]storage.DuePoll{
-			withCode(1, 1, 2*time.Second), withCode(2, 2, time.Second), withCode(3, 3, patience*time.Second),
+			withCode(1, 1, 2*time.Second), withCode(2, 2, time.Second), withCode(3, 3, (patience-1)*time.Second),
 			duePoll(4, 4, time.Second, time.Second), duePoll(5, 4, time.Second, 0),
 		}, time.Time{}, start)
 		taken, _ := q.take(start)
@@ -169,33 +169,41 @@ func TestQueueLimits(t *testing.T) {
 			due = append(due, duePoll(n+1, n+1, time.Second, time.Second))
 		}
 		q.add(due, time.Time{}, start)
-		if taken, _ := q.take(start); len(taken) != pollsAtOnce {
+		taken, _ := q.take(start)
+		if len(taken) != pollsAtOnce {
 			t.Errorf("%d taken, want %d", len(taken), pollsAtOnce)
+		}
+		q.done(taken[0].Account, start, false)
+		q.done(taken[1].Account, start, true)
+		if taken, _ := q.take(start); len(taken) != 2 {
+			t.Errorf("%d taken after two have ended", len(taken))
 		}
 	})
 }
 
 // TestNextPollTime: after another process's lease, and after "too many requests".
 func TestNextPollTime(t *testing.T) {
-	q := queueWith(0)
-	leased := duePoll(1, 1, time.Second, time.Second)
-	leased.LeasedUntil = start.Add(9 * time.Second)
-	q.add([]storage.DuePoll{leased}, time.Time{}, start)
-	if taken, next := q.take(start); len(taken) != 0 || !next.Equal(leased.LeasedUntil) {
-		t.Errorf("%d taken, the next at %s", len(taken), next)
-	}
-	if taken, _ := q.take(leased.LeasedUntil); len(taken) != 1 {
-		t.Errorf("%d taken when the lease is over", len(taken))
-	}
-	before := leased.LeasedUntil
-	q.done(account(1), before, true)
-	q.add([]storage.DuePoll{duePoll(2, 1, time.Second, time.Second)}, time.Time{}, before)
-	taken, next := q.take(before)
-	if pause := next.Sub(before); len(taken) != 0 || pause < throttleFirst*8/10 || pause > throttleFirst*12/10 {
-		t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, throttleFirst)
-	}
-	if taken, _ := q.take(next); len(taken) != 1 {
-		t.Errorf("%d taken after the pause", len(taken))
+	for _, room := range []int{0, 1000} { // without a limit, and with one
+		q := queueWith(room)
+		leased := duePoll(1, 1, time.Second, time.Second)
+		leased.LeasedUntil = start.Add(9 * time.Second)
+		q.add([]storage.DuePoll{leased}, time.Time{}, start)
+		if taken, next := q.take(start); len(taken) != 0 || !next.Equal(leased.LeasedUntil) {
+			t.Errorf("%d taken, the next at %s", len(taken), next)
+		}
+		if taken, _ := q.take(leased.LeasedUntil); len(taken) != 1 {
+			t.Errorf("%d taken when the lease is over", len(taken))
+		}
+		before := leased.LeasedUntil
+		q.done(account(1), before, true)
+		q.add([]storage.DuePoll{duePoll(2, 1, time.Second, time.Second)}, time.Time{}, before)
+		taken, next := q.take(before)
+		if pause := next.Sub(before); len(taken) != 0 || pause < throttleFirst*8/10 || pause > throttleFirst*12/10 {
+			t.Errorf("%d taken, the next after %s; want about %s", len(taken), pause, throttleFirst)
+		}
+		if taken, _ := q.take(next); len(taken) != 1 {
+			t.Errorf("%d taken after the pause", len(taken))
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ func TestPollTimes(t *testing.T) {
 		return func(o *storage.Order) { o.IncompleteFor = shown }
 	}
 	likely := newForecast(outcomes(100, 7, 90*time.Second, 0.4))
+	foreseenCode := likely.pause(0, rentalCallCost, forecastMinPause, rentalSlowMaxInterval)
 	foreseen := likely.pause(0, goodsCallCost, forecastMinPause, autoMaxInterval)
 	ends := func(after time.Duration) func(o *storage.Order) {
 		return func(o *storage.Order) { o.ExpiresAt = start.Add(after) }
@@ -50,6 +51,8 @@ func TestPollTimes(t *testing.T) {
 		"phone with a code, new":                {order: with(phone, 3, delivered), age: 10 * time.Second, want: 30 * time.Second},
 		"phone with a code, an hour old":        {order: with(phone, 300, delivered), age: time.Hour, want: 3 * time.Minute},
 		"goods, first":                          {order: with(auto, 0, nil), want: time.Second},
+		"phone with a forecast":                 {order: with(phone, 20, nil), forecast: true, want: foreseenCode},
+		"phone after all forecasts":             {order: with(phone, 300, nil), age: 1000 * time.Hour, forecast: true, want: time.Minute},
 		"goods, fourth":                         {order: with(auto, 3, nil), age: 5 * time.Second, want: 3375 * time.Millisecond},
 		"goods, eleventh":                       {order: with(auto, 10, nil), age: 5 * time.Minute, want: seconds(math.Pow(1.5, 10))},
 		"goods, twelfth":                        {order: with(auto, 11, nil), age: 5 * time.Minute, want: time.Minute},
@@ -89,6 +92,44 @@ func TestPollTimes(t *testing.T) {
 		order.CreatedAt = start.Add(-time.Hour)
 		if got := nextPoll(order, nil, start).Sub(start); got != time.Second {
 			t.Errorf("polled after %s, but %s is after a second", got, name)
+		}
+	}
+}
+
+// TestFirstPollTimes: a phone is polled at once, as only the poll tells until when it is rented;
+// goods when they are likely, in a second where that is not known.
+func TestFirstPollTimes(t *testing.T) {
+	s := &Service{forecasts: newForecasts(nil, nil)} // it makes no query
+	likely := newForecast(outcomes(100, 7, 90*time.Second, 0.4))
+	s.forecasts.known["product/1"] = knownForecast{forecast: likely}
+	s.forecasts.known["product/2"] = knownForecast{}
+	for _, test := range []struct {
+		purchase storage.Purchase
+		want     time.Duration
+	}{
+		{storage.Purchase{Kind: storage.KindSMS}, 0},
+		{storage.Purchase{Kind: storage.KindProduct, Service: 1}, likely.pause(0, goodsCallCost, firstPollAfter, autoMaxInterval)},
+		{storage.Purchase{Kind: storage.KindProduct, Service: 2}, time.Second},
+		{storage.Purchase{Kind: storage.KindProduct, Service: 3}, time.Second},
+		{storage.Purchase{Kind: storage.KindSMM, Service: 1}, time.Second},
+	} {
+		if got := s.firstPoll(test.purchase); got != test.want {
+			t.Errorf("%s %d: after %s, want %s", test.purchase.Kind, test.purchase.Service, got, test.want)
+		}
+	}
+}
+
+// TestPauseOfALoop: it neither spins nor oversleeps, and looks now and then where nothing is due.
+func TestPauseOfALoop(t *testing.T) {
+	for _, test := range []struct {
+		event time.Time
+		want  time.Duration
+	}{
+		{time.Time{}, idlePause}, {start.Add(-time.Hour), minPause}, {start, minPause},
+		{start.Add(3 * time.Second), 3 * time.Second}, {start.Add(time.Hour), idlePause},
+	} {
+		if got := pauseUntil(test.event, start); got != test.want {
+			t.Errorf("until %s: %s, want %s", test.event, got, test.want)
 		}
 	}
 }

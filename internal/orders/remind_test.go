@@ -208,6 +208,7 @@ func TestNoReminderAfterTheCode(t *testing.T) {
 		if n := w.count(orders.MessageReminder); n != 0 {
 			t.Errorf("%d reminders", n)
 		}
+		w.wantReminder(order, false)
 	})
 }
 
@@ -256,27 +257,52 @@ func (w *world) wantReminder(order storage.Order, want bool) {
 }
 
 // TestReminderSoonAfterAnOutage: the marketplace is asked every half a minute while it can't be
-// reached, or says nothing that can be read.
+// reached, or says nothing that can be read, and every ten minutes while it refuses to tell.
 func TestReminderSoonAfterAnOutage(t *testing.T) {
-	for _, kind := range []market.FaultKind{market.HTML502, market.Garbage} {
-		t.Run(string(kind), func(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault       market.Fault
+		least, most int // how often it is asked in 15 minutes
+		late        time.Duration
+	}{
+		"not reached": {market.Fault{Kind: market.HTML502}, 20, 40, 40 * time.Second},
+		"not read":    {market.Fault{Kind: market.Garbage}, 20, 40, 40 * time.Second},
+		"refused":     {market.Fault{Kind: market.Refuse, Message: "Try again later"}, 2, 3, 11 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				w.remindOf()
 				testworld.Pass(50 * time.Minute)
-				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: kind, Times: market.Always})
+				test.fault.Action, test.fault.Times = "allowcancel", market.Always
+				w.Market.Fault(test.fault)
 				asked := w.Market.Count("allowcancel")
 				testworld.Pass(25 * time.Minute)
-				if n := w.Market.Count("allowcancel") - asked; n < 20 || n > 40 {
-					t.Errorf("asked %d times in 15 minutes, want about 30", n)
+				if n := w.Market.Count("allowcancel") - asked; n < test.least || n > test.most {
+					t.Errorf("asked %d times, want %d to %d", n, test.least, test.most)
 				}
 				w.Market.ClearFaults()
-				testworld.Pass(40 * time.Second)
+				testworld.Pass(test.late)
 				if n := w.count(orders.MessageReminder); n != 1 {
 					t.Errorf("%d reminders, want 1", n)
 				}
 			})
 		})
 	}
+}
+
+// TestReminderAfterAStepWhileTheDatabaseRefuses: its time is corrected when it accepts that.
+func TestReminderAfterAStepWhileTheDatabaseRefuses(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.remindOf()
+		testworld.Pass(20 * time.Minute)
+		w.stepClock(-24 * time.Hour)
+		accept := w.Refuse(`UPDATE ON reminders FOR EACH ROW`)
+		testworld.Pass(2 * time.Minute)
+		accept()
+		testworld.Pass(38*time.Minute + 30*time.Second)
+		if n := w.count(orders.MessageReminder); n != 1 {
+			t.Errorf("%d reminders, want 1", n)
+		}
+	})
 }
 
 // TestReminderWithoutATime: none is set where the marketplace names no time. One that was set

@@ -167,6 +167,8 @@ func TestOrderAfterAnAnswerAboutAPhone(t *testing.T) {
 		"ended, no expiry":               {phone(storage.OrderOpen, 0), of(hstock.SMSEnded), storage.OrderExpired, now, stillOpen},
 		"expired for the grace":          {phone(storage.OrderExpired, 5*minute), of(hstock.SMSExpired), storage.OrderExpired, 5 * minute, 0},
 		"expired, then a later expiry":   {phone(storage.OrderExpired, 9*minute), until(20*minute, of(hstock.SMSWaiting)), storage.OrderExpired, 9 * minute, stillOpen},
+		"refunded, then no known word":   {closed(phone(storage.OrderRefunded, 5*minute)), of(hstock.SMSUnknown), storage.OrderRefunded, 5 * minute, time.Second},
+		"canceled a day ago":             {closed(aDayOld(phone(storage.OrderCancelled, 0))), of(hstock.SMSWaiting), storage.OrderCancelled, 0, time.Second},
 		"canceled":                       {phone(storage.OrderOpen, 20*minute), of(hstock.SMSCanceled), storage.OrderCancelled, 20 * minute, 0},
 		"canceled with a code":           {phone(storage.OrderOpen, 20*minute), of(hstock.SMSCanceled, code), storage.OrderCancelled, 20 * minute, 0},
 		"refunded after its code":        {phone(storage.OrderDelivered, 20*minute), of(hstock.SMSRefunded, code), storage.OrderRefunded, 20 * minute, 0},

@@ -346,6 +346,45 @@ func TestNoReminderOfWhatCanBeCancelledNow(t *testing.T) {
 	})
 }
 
+// TestReminderThatCanNotBeSet: the person does not read that it is set where the order has ended
+// while the marketplace was asked, or the database refuses it.
+func TestReminderThatCanNotBeSet(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(w *world, order storage.Order)
+		closed    bool
+	}{
+		"ended": {func(w *world, order storage.Order) {
+			w.Exec(`UPDATE orders SET closed_at = ? WHERE id = ?`, time.Now().UnixMilli(), order.ID)
+		}, true},
+		"refused": {func(w *world, _ storage.Order) { w.Refuse(`INSERT ON reminders FOR EACH ROW`) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				w.Market.SetCancelAfter(time.Hour)
+				order := w.buy(market.GmailUSA, 1)
+				w.restart(meanwhile{w.client, func() { test.meanwhile(w, order) }}, 0)
+				r, err := w.service.Remind(t.Context(), anna, order.ID)
+				if err == nil || errors.Is(err, orders.ErrOrderClosed) != test.closed || !r.At.IsZero() {
+					t.Errorf("got %+v, %v", r, err)
+				}
+				w.wantReminder(order, false)
+			})
+		})
+	}
+}
+
+// meanwhile is a marketplace that is asked whether orders can be cancelled while something happens.
+type meanwhile struct {
+	*hstock.Client
+	happens func()
+}
+
+func (m meanwhile) AllowCancel(ctx context.Context, key redact.Secret, externalIDs []string) ([]hstock.CancelAllowance, error) {
+	m.happens()
+	return m.Client.AllowCancel(ctx, key, externalIDs)
+}
+
 // TestReminderEndsWithItsOrder: nobody is reminded of one that has ended or that is being
 // cancelled, and the marketplace is not asked about it for ever.
 func TestReminderEndsWithItsOrder(t *testing.T) {

@@ -235,6 +235,26 @@ func TestCodeDoesNotWaitForTheCharge(t *testing.T) {
 	}
 }
 
+// TestRefreshLooksForTheCode, although sms_status says that the phone still waits: a person has
+// asked, and the two may differ for a moment.
+func TestRefreshLooksForTheCode(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(time.Second)
+		testworld.Must(t, w.service.Stop(t.Context())) // no poll is quicker
+		w.service = w.newService(w.client)
+		testworld.Pass(10 * time.Second)
+		w.answers("sms_status", `{"status":"waiting","phone":"`+order.Rental.Phone+`","code":null,"charge":"0.9000","currency":"USD","expires_at":null}`)
+		testworld.Must(t, w.Market.SendSMS(number(order), "48210", "code 48210"))
+		got, err := w.service.Refresh(t.Context(), anna, order.ID)
+		testworld.Must(t, err)
+		testworld.Pass(time.Second)
+		if got.State != storage.OrderDelivered || !slices.Equal(w.codes(), []string{"48210|code 48210"}) {
+			t.Errorf("the order is %s, arrived %q", got.State, w.codes())
+		}
+	})
+}
+
 // TestTooManyRequestsAtTheFirstPoll: it makes no second call, and the key pauses.
 func TestTooManyRequestsAtTheFirstPoll(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -153,3 +153,19 @@ func TestDeliveryTime(t *testing.T) {
 		}
 	}
 }
+
+// TestUsualTimeOfGoods: it is not known of goods that a person delivers now, whatever the
+// outcomes of before say.
+func TestUsualTimeOfGoods(t *testing.T) {
+	s := &Service{forecasts: newForecasts(nil, nil)} // it makes no query
+	f := newForecast(outcomes(100, 7, 90*time.Second, 0.4))
+	s.forecasts.known["product/1"] = knownForecast{forecast: f, readAt: time.Now()}
+	goods := storage.Order{Kind: storage.KindProduct, State: storage.OrderOpen, Service: 1, AutoDelivery: true}
+	if got := s.Usual(t.Context(), goods); got != f.usual || got == 0 {
+		t.Errorf("usually %s, want %s", got, f.usual)
+	}
+	goods.AutoDelivery = false
+	if got := s.Usual(t.Context(), goods); got != 0 {
+		t.Errorf("delivered by a person: usually %s", got)
+	}
+}

@@ -303,6 +303,19 @@ func TestTermsEndWhileTheKeyIsAwaited(t *testing.T) {
 	}
 }
 
+// TestRefusalAfterATopUp: what counts is the balance that was read right before the request, not
+// that of the card.
+func TestRefusalAfterATopUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 2)
+		testworld.Must(t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "150"))
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Internal error"})
+		if outcome := w.confirm(p); outcome.Result != orders.Rejected {
+			t.Errorf("got %v, want Rejected", outcome.Result)
+		}
+	})
+}
+
 // TestTopUpHidesTheCharge: a balance that has risen does not prove that nothing was bought.
 func TestTopUpHidesTheCharge(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -331,6 +331,24 @@ func TestLateOrderIsImportedLater(t *testing.T) {
 	}
 }
 
+// TestLateOrderWhoseKeyCantBeRead: the database fails for a while, and the order is imported then.
+func TestLateOrderWhoseKeyCantBeRead(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		other := w.addExternal(market.GmailUSA, 1, "")
+		w.lateAnswer(func(p storage.Purchase, _ string) {
+			testworld.Pass(2 * time.Minute) // the outcome is unknown
+			_, err := w.service.Adopt(t.Context(), anna, p.ID, other)
+			testworld.Must(t, err)
+			w.Exec(`ALTER TABLE api_keys RENAME TO away`)
+		})
+		testworld.Pass(2 * time.Minute)
+		w.Exec(`ALTER TABLE away RENAME TO api_keys`)
+		testworld.Pass(2 * time.Minute)
+		_, err := w.db.OrderByExternalID(t.Context(), anna, idOf(w.Market.Orders()[1].Number))
+		testworld.Must(t, err)
+	})
+}
+
 // refuseOrders makes the marketplace know no order.
 func (w *world) refuseOrders() {
 	for _, action := range []string{"status", "sms_status", "sms_code"} {

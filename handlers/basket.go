@@ -54,10 +54,13 @@ func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	if err != nil {
 		return bot.View{}, err
 	}
-	if quote.State != storage.BasketOpen || quote.PricedAt.IsZero() {
-		return basketProgress(req, quote.Basket), nil
+	switch {
+	case quote.Priced():
+		return basketCard(req.L, quote, b.Restored), nil
+	case quote.State == storage.BasketOpen: // it has changed meanwhile, so there is no sum to show
+		return bot.RedirectTo(keyboards.Basket.Data(struct{}{})), nil
 	}
-	return basketCard(req.L, quote, b.Restored), nil
+	return basketProgress(req, quote.Basket), nil
 }
 
 // basketItems returns items of the catalogue in the person's language, with English types,

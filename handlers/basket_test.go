@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/telegram"
 	"hstockbot/storage"
@@ -150,6 +152,29 @@ func TestOldCardOfBasketIsDrawnAgain(t *testing.T) {
 		pass(20 * time.Second)
 		if n := w.Market.Count("add"); n != 3 {
 			w.T.Errorf("%d requests to buy, want 3", n)
+		}
+	})
+}
+
+// TestBasketThatChangesWhileItIsPriced: the card is drawn again for what is in it then. Its sum
+// would be 0, with a button that buys.
+func TestBasketThatChangesWhileItIsPriced(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.types("2 | | 2")
+		w.types("/menu")
+		w.Market.Fault(market.Fault{Action: "inventory", Kind: market.Slow, Delay: 5 * time.Second})
+		w.tap("menu_button_basket")
+		item := hstock.Item{Service: market.GmailUSA, Name: "Gmail", EntityType: hstock.EntityProduct}
+		must(w.T, w.app.Orders.AddToBasket(w.T.Context(), anna.ID, 4711, []orders.Intent{{Item: item, Quantity: 3}})) // by another process
+		pass(20 * time.Second)
+		if text := w.chat.Last().Text; !strings.Contains(text, "2 lines") || !strings.Contains(text, "Total: $6.25") {
+			w.T.Errorf("the card says\n%s", text)
+		}
+		w.tapConfirm()
+		pass(20 * time.Second)
+		if n := w.Market.Count("add"); n != 2 {
+			w.T.Errorf("%d requests to buy, want 2", n)
 		}
 	})
 }

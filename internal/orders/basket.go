@@ -58,6 +58,10 @@ type BasketQuote struct {
 	Warnings map[int64]LineWarnings
 }
 
+// Priced reports whether the prices were read: else the basket is running, or has changed
+// meanwhile.
+func (q BasketQuote) Priced() bool { return q.Warnings != nil }
+
 // Hold is as in Quote.
 func (q BasketQuote) Hold() decimal.Decimal {
 	if q.Allowance.UserID != 0 && q.OtherTotal.Valid {

@@ -2,6 +2,8 @@ package orders_test
 
 import (
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,11 +27,7 @@ func (w *world) priceBasket() orders.BasketQuote {
 	w.t.Helper()
 	b, err := w.db.Basket(w.t.Context(), anna, 0)
 	testworld.Must(w.t, err)
-	items := map[int64]hstock.Item{}
-	for _, row := range w.Market.Rows() {
-		items[row.Service] = w.item(row.Service)
-	}
-	quote, err := w.service.PriceBasket(w.t.Context(), b, items, "en")
+	quote, err := w.service.PriceBasket(w.t.Context(), b, w.items(), "en")
 	testworld.Must(w.t, err)
 	return quote
 }
@@ -95,11 +93,24 @@ func TestBuysBasket(t *testing.T) {
 		if !quote.Estimate || quote.Blocked || len(quote.Lines) != 4 || !quote.Total.Equal(quote.Lines[0].Total().Mul(decimal.New(3, 0)).Add(quote.Lines[3].Total())) {
 			t.Errorf("the card says %+v", quote)
 		}
+		starts := 0
+		count := func(step string) {
+			if step == "basket started" {
+				starts++
+			}
+		}
+		w.onStep.Store(&count)
 		w.startBasket(quote)
 		if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
 			t.Errorf("a double tap: %v, %v", started, err)
 		}
 		testworld.Pass(time.Minute)
+		if starts != 1 {
+			t.Errorf("started %d times", starts)
+		}
+		if strings.Contains(w.Log.String(), "delayed") {
+			t.Errorf("it was delayed:\n%s", w.Log.String())
+		}
 		ended, _ := w.wantBasket(quote.ID, "", 4, 0)
 		for _, line := range ended.Lines {
 			if line.State != storage.PurchasePlaced || line.ExternalID == "" {
@@ -277,14 +288,104 @@ func TestTwoProcessesBuyOneBasket(t *testing.T) {
 
 // TestBasketGoesOnBesideAnotherPurchase of the same key, which takes its turn.
 func TestBasketGoesOnBesideAnotherPurchase(t *testing.T) {
-	inWorld(t, func(_ *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		draft := w.draft(market.GmailUSA, 1)
 		quote := w.fillBasket(threeLikes()...)
-		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow})
+		w.slowly(1)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.confirm(draft) })
+		testworld.Pass(time.Second / 2)
 		w.startBasket(quote)
-		w.confirm(draft)
+		testworld.Pass(10 * time.Second)
+		if n := w.count(orders.MessageBasket); n != 0 {
+			t.Errorf("%d lines are said to be settled while the other purchase is sent", n)
+		}
+		wg.Wait()
 		testworld.Pass(2 * time.Minute)
 		w.wantBasket(quote.ID, "", 4, 0)
+	})
+}
+
+// TestBasketWaitsUntilItMayGoOn: nothing is sent, and nothing said, while the key can't be read,
+// or while the database lets no line begin because it was restored a moment ago.
+func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
+	for name, test := range map[string]struct{ stop, goOn func(w *world) }{
+		"key": {
+			func(w *world) { w.Exec(`UPDATE api_keys SET secret_sealed = ?`, unreadable) },
+			func(w *world) {},
+		},
+		"claim": {
+			func(w *world) {
+				w.Exec(`UPDATE baskets SET priced_at = 0`) // so what was read does not say it yet
+				testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "1"))
+			},
+			func(w *world) { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "0")) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				var sealed []string
+				w.Select(&sealed, `SELECT secret_sealed FROM api_keys`)
+				quote := w.fillBasket(threeLikes()...)
+				calls := 0
+				w.atLine(1, func() {
+					test.stop(w)
+					calls = w.Market.Count("inventory")
+				})
+				w.startBasket(quote)
+				testworld.Pass(20 * time.Second)
+				w.wantCalls("inventory", calls)
+				if b, err := w.db.Basket(t.Context(), anna, quote.ID); err != nil || b.State != storage.BasketRunning || w.count(orders.MessageBasket) != 1 {
+					t.Errorf("the basket is %s %q, %v, and %d messages say how far it is", b.State, b.Reason, err, w.count(orders.MessageBasket))
+				}
+				w.Exec(`UPDATE api_keys SET secret_sealed = ?`, sealed[0])
+				test.goOn(w)
+				testworld.Pass(20 * time.Second)
+				w.wantBasket(quote.ID, "", 3, 0)
+			})
+		})
+	}
+}
+
+// TestBasketsThatDoNotStart: the person is asked again, or told why.
+func TestBasketsThatDoNotStart(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(w *world)
+		want   error
+	}{
+		"no key": {func(w *world) { testworld.Must(w.t, w.db.RemoveKey(w.t.Context(), anna)) }, orders.ErrNoKey},
+		"maintenance": {func(w *world) {
+			testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+		}, orders.ErrMaintenance},
+		"another key":     {func(w *world) { w.addUser(anna, borisKey) }, nil},
+		"nothing to buy":  {func(w *world) { w.Exec(`UPDATE basket_lines SET fault = ?`, orders.FaultGone) }, nil},
+		"another basket":  {func(w *world) { w.Exec(`UPDATE baskets SET id = id + 1`) }, storage.ErrNotFound},
+		"another version": {func(w *world) { w.Exec(`UPDATE baskets SET revision = revision + 1`) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				quote := w.fillBasket(goods(1))
+				test.change(w)
+				if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || !errors.Is(err, test.want) {
+					t.Errorf("started %v, %v, want %v", started, err, test.want)
+				}
+				testworld.Pass(time.Minute)
+				w.wantCalls("add", 0)
+			})
+		})
+	}
+}
+
+// TestPhonesAreNotPutIntoABasket: their prices are read in another way, so their draft stays.
+func TestPhonesAreNotPutIntoABasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draftRentals(telegramUS, 1)
+		if err := w.service.MoveToBasket(t.Context(), anna, p.ID); !errors.Is(err, storage.ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+		if outcome := w.confirm(p); outcome.Result != orders.Placed {
+			t.Errorf("confirmed: %v", outcome.Result)
+		}
 	})
 }
 

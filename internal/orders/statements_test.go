@@ -90,6 +90,24 @@ func TestStatementThatFails(t *testing.T) {
 			return fmt.Sprint(started), err
 		}
 	}
+	priceOf := func(w *world, b storage.Basket) tap {
+		items := w.items()
+		return func(ctx context.Context) (string, error) {
+			quote, err := w.service.PriceBasket(ctx, b, items, "en")
+			warned := false
+			for _, warning := range quote.Warnings {
+				warned = warned || warning.Running.Purchase != 0 && warning.Repeated.Purchase != 0
+			}
+			return fmt.Sprint(quote.Total, quote.OtherTotal.Valid, warned), err
+		}
+	}
+	draw := func(w *world, user, service int64) tap {
+		item := w.item(service)
+		return func(ctx context.Context) (string, error) {
+			q, err := w.service.Draft(ctx, orders.Intent{UserID: user, Item: item, Quantity: 1000, Link: "https://instagram.com/anna"})
+			return fmt.Sprint(q.Purchase.Rate, q.OtherTotal.Valid, q.Allowance.UserID != 0, q.Running.Purchase != 0, q.Repeated.Purchase != 0, q.Choice), err
+		}
+	}
 	restored := int64(0)
 	restore := func(w *world) {
 		restored++
@@ -421,6 +439,96 @@ func TestStatementThatFails(t *testing.T) {
 				})
 			},
 			err: hstock.ErrOrderNotFound, never: "status",
+		},
+		"starting a basket in maintenance": {
+			begin: func(w *world) func() tap {
+				quote := w.fillBasket(goods(1))
+				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+				return always(func(ctx context.Context) (string, error) {
+					_, err := w.service.StartBasket(ctx, anna, quote.ID, quote.Revision, 0, 0)
+					return "", err
+				})
+			},
+			err: orders.ErrMaintenance,
+		},
+		"drawing the card of a basket": {
+			begin: func(w *world) func() tap {
+				testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
+				w.buy(market.InstagramFollowers, 1000)
+				w.fillBasket(goods(1), likes("https://instagram.com/anna"))
+				return func() tap {
+					b, err := w.db.Basket(w.t.Context(), anna, 0)
+					testworld.Must(w.t, err)
+					return priceOf(w, b)
+				}
+			},
+			want: []string{"1.75 true true"},
+		},
+		"drawing the card of a basket that has changed": {
+			begin: func(w *world) func() tap {
+				older := w.fillBasket(goods(1)).Basket
+				w.fillBasket(likes(basketLinks[0]))
+				return always(priceOf(w, older))
+			},
+			want: []string{"0 false false"},
+		},
+		"drawing the card of a basket in maintenance": {
+			begin: func(w *world) func() tap {
+				b := w.fillBasket(goods(1)).Basket
+				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+				return always(priceOf(w, b))
+			},
+			err: orders.ErrMaintenance, never: "add",
+		},
+		"drawing a card": {
+			begin: func(w *world) func() tap {
+				testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
+				w.buy(market.InstagramFollowers, 1000)
+				return always(draw(w, anna, market.InstagramFollowers))
+			},
+			want: []string{"0.5 true false true true false"},
+		},
+		"drawing the card of what is too dear": {
+			begin: func(w *world) func() tap {
+				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "1"))
+				return func() tap {
+					p := w.draft(market.GmailUSA, 1)
+					testworld.Must(w.t, w.db.SetBalanceWatch(w.t.Context(), storage.BalanceWatch{UserID: anna, Kind: storage.BalanceTopUp, PurchaseID: p.ID, StartedAt: time.Now(), NextAt: time.Now()}))
+					return func(ctx context.Context) (string, error) {
+						quote, err := w.service.QuoteOf(ctx, anna, p.ID)
+						return fmt.Sprint(quote.Blocked(), !quote.AwaitedSince.IsZero()), err
+					}
+				}
+			},
+			want: []string{"true true"},
+		},
+		"drawing a card of an allowance": {
+			begin: func(w *world) func() tap {
+				w.addHouse(clara)
+				w.give(clara, "1000")
+				return always(draw(w, clara, market.InstagramFollowers))
+			},
+			want: []string{"0.5 true true false false false"},
+		},
+		"drawing the card of what was drawn before a restoration": {
+			begin: func(w *world) func() tap {
+				return func() tap {
+					p := w.draft(market.GmailUSA, 1)
+					restore(w)
+					return func(ctx context.Context) (string, error) {
+						quote, err := w.service.DraftAgain(ctx, p, "en")
+						return fmt.Sprint(quote.Restored), err
+					}
+				}
+			},
+			want: []string{"true"},
+		},
+		"drawing a card in maintenance": {
+			begin: func(w *world) func() tap {
+				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+				return always(draw(w, anna, market.GmailUSA))
+			},
+			err: orders.ErrMaintenance, never: "inventory",
 		},
 		"refreshing an order": {
 			begin: func(w *world) func() tap {

@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,8 @@ func TestBuysBasket(t *testing.T) {
 		if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
 			t.Errorf("a double tap: %v, %v", started, err)
 		}
+		testworld.Pass(10 * time.Second) // the tap wakes the loop, which may sleep for 15 s
+		w.wantCalls("add", 4)
 		testworld.Pass(time.Minute)
 		if starts != 1 {
 			t.Errorf("started %d times", starts)
@@ -153,6 +156,15 @@ func TestBasketStops(t *testing.T) {
 		}},
 		"too little money": {reason: orders.BasketMoney, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
 			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Insufficient balance"})
+		}},
+		"a refusal that is about one line": {bought: 2, rest: 1, atLine1: func(w *world, _ int64) {
+			w.Market.Fault(market.Fault{Action: "add", Kind: market.Refuse, Message: "Service not found"})
+		}},
+		"removed key": {reason: orders.BasketKey, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			testworld.Must(w.t, w.db.RemoveKey(w.t.Context(), anna))
+		}},
+		"restored database that no admin has looked at": {reason: orders.BasketPaused, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
+			testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "restored", "1 1 backup"))
 		}},
 		"refused key": {reason: orders.BasketKey, bought: 1, rest: 2, atLine1: func(w *world, _ int64) {
 			w.Market.RemoveKey(testworld.AnnaKey.Reveal())
@@ -259,6 +271,7 @@ func TestBasketIsBlockedWithoutMoney(t *testing.T) {
 // TestOldCardOfBasket: nothing is bought on terms that the person does not see.
 func TestOldCardOfBasket(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
+		w.at("basket started", func() { t.Error("it was started") })
 		quote := w.fillBasket(likes(basketLinks[0]))
 		newer := w.fillBasket(likes(basketLinks[1]))
 		if started, err := w.service.StartBasket(t.Context(), anna, quote.ID, quote.Revision, 0, 0); started || err != nil {
@@ -309,10 +322,14 @@ func TestBasketGoesOnBesideAnotherPurchase(t *testing.T) {
 // TestBasketWaitsUntilItMayGoOn: nothing is sent, and nothing said, while the key can't be read,
 // or while the database lets no line begin because it was restored a moment ago.
 func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
-	for name, test := range map[string]struct{ stop, goOn func(w *world) }{
+	for name, test := range map[string]struct {
+		stop, goOn func(w *world)
+		log        string // why it waits
+	}{
 		"key": {
 			func(w *world) { w.Exec(`UPDATE api_keys SET secret_sealed = ?`, unreadable) },
 			func(w *world) {},
+			"read key",
 		},
 		"claim": {
 			func(w *world) {
@@ -320,6 +337,7 @@ func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
 				testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "1"))
 			},
 			func(w *world) { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "0")) },
+			"not settled",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -337,6 +355,9 @@ func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
 				w.wantCalls("inventory", calls)
 				if b, err := w.db.Basket(t.Context(), anna, quote.ID); err != nil || b.State != storage.BasketRunning || w.count(orders.MessageBasket) != 1 {
 					t.Errorf("the basket is %s %q, %v, and %d messages say how far it is", b.State, b.Reason, err, w.count(orders.MessageBasket))
+				}
+				if log := w.Log.String(); !strings.Contains(log, "basket delayed") || !strings.Contains(log, test.log) {
+					t.Errorf("the log does not say %q:\n%s", test.log, log)
 				}
 				w.Exec(`UPDATE api_keys SET secret_sealed = ?`, sealed[0])
 				test.goOn(w)
@@ -373,6 +394,68 @@ func TestBasketsThatDoNotStart(t *testing.T) {
 				w.wantCalls("add", 0)
 			})
 		})
+	}
+}
+
+// TestSlowLineIsWaitedFor: the loop, which looks at the basket again meanwhile, begins nothing
+// and delays nothing.
+func TestSlowLineIsWaitedFor(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(threeLikes()...)
+		w.slowly(1)
+		w.startBasket(quote)
+		testworld.Pass(15 * time.Second)
+		w.wantCalls("add", 1)
+		testworld.Pass(time.Minute)
+		w.wantBasket(quote.ID, "", 3, 0)
+		if strings.Contains(w.Log.String(), "basket delayed") {
+			t.Errorf("the log says:\n%s", w.Log.String())
+		}
+	})
+}
+
+// TestStopWhileBasketIsBought: a stop cuts off the line that is being sent, whose outcome is
+// unknown at once. What the card has to say is stored all the same, and the next process ends
+// the basket.
+func TestStopWhileBasketIsBought(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(threeLikes()...)
+		w.slowly(1)
+		w.startBasket(quote)
+		testworld.Pass(3 * time.Second)
+		testworld.Must(t, w.service.Stop(t.Context()))
+		testworld.Pass(time.Minute)
+		if w.count(orders.MessageBasket) != 1 || w.count(orders.MessageOutcomeUnknown) != 1 {
+			t.Errorf("messages %q", w.recorder.Kinds())
+		}
+		w.restart(w.client, 0)
+		testworld.Pass(time.Minute)
+		w.wantBasket(quote.ID, orders.BasketUnknown, 0, 2)
+	})
+}
+
+// TestFullBasket takes nothing more.
+func TestFullBasket(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		add := func(n int) error {
+			return w.service.AddToBasket(t.Context(), anna, w.nextUpdate(), slices.Repeat([]orders.Intent{goods(1)}, n))
+		}
+		testworld.Must(t, add(orders.MaxBasketLines-1))
+		if err := add(2); !errors.Is(err, storage.ErrFull) {
+			t.Errorf("two more: %v, want ErrFull", err)
+		}
+		testworld.Must(t, add(1))
+		if b, err := w.db.Basket(t.Context(), anna, 0); err != nil || len(b.Lines) != orders.MaxBasketLines {
+			t.Errorf("%d lines, %v", len(b.Lines), err)
+		}
+	})
+}
+
+func TestDecodeBasket(t *testing.T) {
+	for body, want := range map[string]int64{"4711": 4711, "-1": -1, "": 0, "x": 0, "1 ": 0} {
+		if id, err := orders.DecodeBasket(storage.Message{Body: []byte(body)}); id != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v", body, id, err)
+		}
 	}
 }
 

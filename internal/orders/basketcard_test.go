@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/links"
 	"hstockbot/internal/orders"
@@ -101,7 +103,7 @@ func TestWarningsOfBasket(t *testing.T) {
 		} {
 			got := quote.Warnings[quote.Lines[i].ID]
 			got.Running.Remains = nil
-			if got != want {
+			if got != want || got.Any() != (want != orders.LineWarnings{}) {
 				t.Errorf("line %d: %+v, want %+v", i+1, got, want)
 			}
 		}
@@ -113,6 +115,7 @@ func TestLinesThatCannotBeBought(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(w *world, items map[int64]hstock.Item)
 		line   orders.Intent
+		alone  bool // with no other line
 		fault  string
 	}{
 		"too few":       {line: likesOf(99), fault: orders.FaultLimits},
@@ -135,6 +138,20 @@ func TestLinesThatCannotBeBought(t *testing.T) {
 			item.EntityType = ""
 			items[market.InstagramFollowers] = item
 		}},
+		"goods in a list of SMM": {line: goods(1), change: func(_ *world, items map[int64]hstock.Item) {
+			item := items[market.GmailUSA]
+			item.EntityType = hstock.EntitySMM // the stock is right
+			items[market.GmailUSA] = item
+		}},
+		"a stock that does not say what it is": {line: likesOf(1000), alone: true, change: func(w *world, _ map[int64]hstock.Item) {
+			w.untypedStock(`{"service":1,"stock":10000,"available":true,"rate":"0.50","min":100,"max":10000}`)
+		}},
+		"goods, if the list says SMM and the stock nothing": {line: goods(1), alone: true, fault: orders.FaultGone, change: func(w *world, items map[int64]hstock.Item) {
+			item := items[market.GmailUSA]
+			item.EntityType = hstock.EntitySMM
+			items[market.GmailUSA] = item
+			w.untypedStock(`{"service":2,"stock":50,"available":true,"rate":"1.25","min":1,"max":50}`)
+		}},
 		"a link that can't be read": {line: likesOf(1000), fault: orders.FaultGone, change: func(w *world, _ map[int64]hstock.Item) {
 			w.Exec(`UPDATE basket_lines SET link_sealed = ? WHERE quantity = 1000`, unreadable)
 		}},
@@ -142,7 +159,10 @@ func TestLinesThatCannotBeBought(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				items := w.items()
-				testworld.Must(t, w.service.AddToBasket(t.Context(), anna, w.nextUpdate(), []orders.Intent{test.line, variants()}))
+				testworld.Must(t, w.service.AddToBasket(t.Context(), anna, w.nextUpdate(), []orders.Intent{variants(), test.line}))
+				if test.alone {
+					w.Exec(`DELETE FROM basket_lines WHERE service = ?`, market.NetflixVariants)
+				}
 				if test.change != nil {
 					test.change(w, items)
 				}
@@ -151,12 +171,21 @@ func TestLinesThatCannotBeBought(t *testing.T) {
 				before := slices.Clone(b.Lines)
 				quote, err := w.service.PriceBasket(t.Context(), b, items, "en")
 				testworld.Must(t, err)
-				line := quote.Lines[0]
-				if line.Fault != test.fault || quote.Lines[1].Fault != "" {
-					t.Errorf("the fault is %q, want %q; of the other line %q", line.Fault, test.fault, quote.Lines[1].Fault)
+				total := decimal.Zero
+				for _, line := range quote.Lines {
+					want := ""
+					if line.Service == test.line.Item.Service {
+						want = test.fault
+					}
+					if line.Fault != want {
+						t.Errorf("the fault of %s is %q, want %q", line.Name, line.Fault, want)
+					}
+					if want == "" {
+						total = total.Add(quote.Shown(line))
+					}
 				}
-				if want := quote.Shown(quote.Lines[1]); test.fault != "" && !quote.Total.Equal(want) {
-					t.Errorf("the total is %s, want %s", quote.Total, want)
+				if !quote.Total.Equal(total) {
+					t.Errorf("the total is %s, want %s", quote.Total, total)
 				}
 				if !slices.Equal(b.Lines, before) {
 					t.Error("the caller's basket is changed")
@@ -164,6 +193,11 @@ func TestLinesThatCannotBeBought(t *testing.T) {
 			})
 		})
 	}
+}
+
+// untypedStock makes the next stock one that is of neither kind.
+func (w *world) untypedStock(body string) {
+	w.Market.Fault(market.Fault{Action: "inventory", Kind: market.Answer, Body: body})
 }
 
 func likesOf(quantity int64) orders.Intent {
@@ -183,6 +217,10 @@ func TestNoCardOfBasket(t *testing.T) {
 				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
 			},
 			func(err error) bool { return errors.Is(err, orders.ErrMaintenance) },
+		},
+		"a restored database that no admin has looked at": {
+			func(w *world) { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "restored", "1 1 backup")) },
+			func(err error) bool { return errors.Is(err, storage.ErrRestored) },
 		},
 		"no key": {
 			func(w *world) { testworld.Must(w.t, w.db.RemoveKey(w.t.Context(), anna)) },

@@ -404,11 +404,14 @@ func TestQuotes(t *testing.T) {
 		if q := quote(market.GmailUSA, 3); !q.Blocked() || q.Short.String() != "0.75" || q.Estimate {
 			t.Errorf("3 × 1.25 of 3.00: %+v", q)
 		}
+		if q := quote(market.GmailUSA, 2); q.Blocked() {
+			t.Errorf("2 × 1.25 of 3.00: %+v", q)
+		}
 		if q := quote(market.NetflixVariants, 1); !q.Estimate {
 			t.Error("variants: not an estimate")
 		}
 		q := quote(market.InstagramFollowers, 10000)
-		if q.Blocked() || q.Short.String() != "2" || !q.Estimate || q.OtherTotal.Decimal.String() != "5000" {
+		if q.Blocked() || q.Short.String() != "2" || q.Hold().String() != "5" || !q.Estimate || q.OtherTotal.Decimal.String() != "5000" {
 			t.Errorf("SMM, 10000 at 0.50 per 1000 of 3.00: %+v", q)
 		}
 	})
@@ -535,6 +538,11 @@ func TestServicesThatNeedMoreAreNotDrafted(t *testing.T) {
 		_, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: item, Quantity: 1, Link: "https://instagram.com/anna"})
 		if !errors.Is(err, orders.ErrDelisted) {
 			t.Errorf("a product as an SMM service: got %v", err)
+		}
+		item = w.item(market.InstagramFollowers)
+		item.EntityType = hstock.EntityProduct
+		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: item, Quantity: 1000}); !errors.Is(err, orders.ErrDelisted) {
+			t.Errorf("an SMM service as a product: got %v", err)
 		}
 	})
 }

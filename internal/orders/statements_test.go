@@ -93,12 +93,14 @@ func TestStatementThatFails(t *testing.T) {
 	priceOf := func(w *world, b storage.Basket) tap {
 		items := w.items()
 		return func(ctx context.Context) (string, error) {
-			quote, err := w.service.PriceBasket(ctx, b, items, "en")
-			warned := false
-			for _, warning := range quote.Warnings {
-				warned = warned || warning.Running.Purchase != 0 && warning.Repeated.Purchase != 0
+			q, err := w.service.PriceBasket(ctx, b, items, "en")
+			running, repeated := 0, 0
+			for _, warning := range q.Warnings {
+				running, repeated = running+min(int(warning.Running.Purchase), 1), repeated+min(int(warning.Repeated.Purchase), 1)
 			}
-			return fmt.Sprint(quote.Total, quote.OtherTotal.Valid, warned), err
+			key, keyErr := w.db.ActiveKey(w.t.Context(), anna)
+			testworld.Must(w.t, keyErr)
+			return fmt.Sprint(q.ID == b.ID, q.Total, q.OtherTotal.Valid, q.Choice, running, repeated, key.Invalid), err
 		}
 	}
 	draw := func(w *world, user, service int64) tap {
@@ -108,6 +110,14 @@ func TestStatementThatFails(t *testing.T) {
 			return fmt.Sprint(q.Purchase.Rate, q.OtherTotal.Valid, q.Allowance.UserID != 0, q.Running.Purchase != 0, q.Repeated.Purchase != 0, q.Choice), err
 		}
 	}
+	bought := func(w *world) { // a charge has confirmed what the SMM rate is for, and the order still runs
+		w.addHouse(anna)
+		w.addUser(anna, testworld.AnnaKey) // the key that was given last pays
+		testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
+		w.buy(market.InstagramFollowers, 1000)
+		testworld.Pass(time.Minute)
+	}
+	refuse := func(w *world) { w.Exec(`UPDATE api_keys SET invalid = 1`) }
 	restored := int64(0)
 	restore := func(w *world) {
 		restored++
@@ -451,10 +461,34 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			err: orders.ErrMaintenance,
 		},
+		"stopping a basket": {
+			begin: func(w *world) func() tap {
+				quote := w.fillBasket(goods(1))
+				testworld.Must(w.t, w.service.Stop(w.t.Context()))
+				return func() tap {
+					w.Exec(`UPDATE baskets SET state = 'running', stopping = 0`)
+					return func(ctx context.Context) (string, error) {
+						err := w.service.StopBasket(ctx, anna, quote.ID)
+						b, readErr := w.db.Basket(w.t.Context(), anna, quote.ID)
+						testworld.Must(w.t, readErr)
+						return fmt.Sprint(b.Stopping), err
+					}
+				}
+			},
+			want: []string{"true"},
+		},
+		"moving a draft to the basket": {
+			begin: func(w *world) func() tap {
+				return func() tap {
+					p := w.draft(market.GmailUSA, 1)
+					return func(ctx context.Context) (string, error) { return "", w.service.MoveToBasket(ctx, anna, p.ID) }
+				}
+			},
+			want: []string{""},
+		},
 		"drawing the card of a basket": {
 			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
-				w.buy(market.InstagramFollowers, 1000)
+				bought(w)
 				w.fillBasket(goods(1), likes("https://instagram.com/anna"))
 				return func() tap {
 					b, err := w.db.Basket(w.t.Context(), anna, 0)
@@ -462,7 +496,7 @@ func TestStatementThatFails(t *testing.T) {
 					return priceOf(w, b)
 				}
 			},
-			want: []string{"1.75 true true"},
+			want: []string{"true 1.75 false true 1 1 false"},
 		},
 		"drawing the card of a basket that has changed": {
 			begin: func(w *world) func() tap {
@@ -470,7 +504,7 @@ func TestStatementThatFails(t *testing.T) {
 				w.fillBasket(likes(basketLinks[0]))
 				return always(priceOf(w, older))
 			},
-			want: []string{"0 false false"},
+			want: []string{"true 0 false false 0 0 false"},
 		},
 		"drawing the card of a basket in maintenance": {
 			begin: func(w *world) func() tap {
@@ -480,27 +514,39 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			err: orders.ErrMaintenance, never: "add",
 		},
+		"drawing the card of a basket with a key that was refused": {
+			begin: func(w *world) func() tap {
+				w.fillBasket(goods(1))
+				return func() tap {
+					refuse(w)
+					b, err := w.db.Basket(w.t.Context(), anna, 0)
+					testworld.Must(w.t, err)
+					return priceOf(w, b)
+				}
+			},
+			want: []string{"true 1.25 false false 0 0 false"},
+		},
 		"drawing a card": {
 			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
-				w.buy(market.InstagramFollowers, 1000)
+				bought(w)
 				return always(draw(w, anna, market.InstagramFollowers))
 			},
-			want: []string{"0.5 true false true true false"},
+			want: []string{"0.5 false false true true true"},
 		},
-		"drawing the card of what is too dear": {
+		"drawing a card with a key that was refused": {
 			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "1"))
 				return func() tap {
-					p := w.draft(market.GmailUSA, 1)
-					testworld.Must(w.t, w.db.SetBalanceWatch(w.t.Context(), storage.BalanceWatch{UserID: anna, Kind: storage.BalanceTopUp, PurchaseID: p.ID, StartedAt: time.Now(), NextAt: time.Now()}))
+					refuse(w)
+					do := draw(w, anna, market.InstagramFollowers)
 					return func(ctx context.Context) (string, error) {
-						quote, err := w.service.QuoteOf(ctx, anna, p.ID)
-						return fmt.Sprint(quote.Blocked(), !quote.AwaitedSince.IsZero()), err
+						_, err := do(ctx)
+						key, keyErr := w.db.ActiveKey(w.t.Context(), anna)
+						testworld.Must(w.t, keyErr)
+						return fmt.Sprint(key.Invalid), err
 					}
 				}
 			},
-			want: []string{"true true"},
+			want: []string{"false"},
 		},
 		"drawing a card of an allowance": {
 			begin: func(w *world) func() tap {
@@ -510,7 +556,14 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{"0.5 true true false false false"},
 		},
-		"drawing the card of what was drawn before a restoration": {
+		"drawing a card in maintenance": {
+			begin: func(w *world) func() tap {
+				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
+				return always(draw(w, anna, market.GmailUSA))
+			},
+			err: orders.ErrMaintenance, never: "inventory",
+		},
+		"drawing anew what was drawn before a restoration": {
 			begin: func(w *world) func() tap {
 				return func() tap {
 					p := w.draft(market.GmailUSA, 1)
@@ -523,12 +576,20 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{"true"},
 		},
-		"drawing a card in maintenance": {
+		"showing what is too dear, after a restoration": {
 			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
-				return always(draw(w, anna, market.GmailUSA))
+				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "1"))
+				return func() tap {
+					p := w.draft(market.GmailUSA, 1)
+					testworld.Must(w.t, w.db.SetBalanceWatch(w.t.Context(), storage.BalanceWatch{UserID: anna, Kind: storage.BalanceTopUp, PurchaseID: p.ID, StartedAt: time.Now(), NextAt: time.Now()}))
+					restore(w)
+					return func(ctx context.Context) (string, error) {
+						quote, err := w.service.QuoteOf(ctx, anna, p.ID)
+						return fmt.Sprint(quote.Blocked(), !quote.AwaitedSince.IsZero(), quote.Restored), err
+					}
+				}
 			},
-			err: orders.ErrMaintenance, never: "inventory",
+			want: []string{"true true true"},
 		},
 		"refreshing an order": {
 			begin: func(w *world) func() tap {

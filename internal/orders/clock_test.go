@@ -235,6 +235,17 @@ func TestDraftAfterAStepOfTheClock(t *testing.T) {
 	}
 }
 
+// TestDraftAfterAStepForward: a card that was just drawn works, although its time seems to be over.
+func TestDraftAfterAStepForward(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.stepClock(time.Hour)
+		if outcome := w.confirm(p); outcome.Result != orders.Placed {
+			t.Errorf("got %v, %v", outcome.Result, outcome.Changes)
+		}
+	})
+}
+
 // TestRedrawnDraftAfterAStepOfTheClock: the draft that takes the place of a claimed one.
 func TestRedrawnDraftAfterAStepOfTheClock(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

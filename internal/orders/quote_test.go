@@ -82,6 +82,26 @@ func TestCardOfGoods(t *testing.T) {
 		if err != nil || quote.Blocked() || quote.Restored || quote.Estimate || quote.OtherTotal.Valid || quote.Purchase.Refill {
 			t.Errorf("the card says %+v, %v", quote, err)
 		}
+		if quote, err = w.service.QuoteOf(t.Context(), anna, quote.Purchase.ID); err != nil || quote.Restored || !quote.AwaitedSince.IsZero() {
+			t.Errorf("shown again, the card says %+v, %v", quote, err)
+		}
+	})
+}
+
+// TestCardNeedsAnAcceptedKey: while it can't be stored that the marketplace accepts a key again,
+// its orders are not watched, and nothing is drafted.
+func TestCardNeedsAnAcceptedKey(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Exec(`UPDATE api_keys SET invalid = 1`)
+		accept := w.Refuse(`UPDATE ON api_keys FOR EACH ROW`)
+		if quote, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: w.item(market.GmailUSA), Quantity: 1}); err == nil {
+			t.Errorf("the card says %+v", quote)
+		}
+		accept()
+		w.draft(market.GmailUSA, 1)
+		if key, err := w.db.ActiveKey(t.Context(), anna); err != nil || key.Invalid {
+			t.Errorf("refused %v, %v", key.Invalid, err)
+		}
 	})
 }
 

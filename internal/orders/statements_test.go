@@ -117,7 +117,6 @@ func TestStatementThatFails(t *testing.T) {
 		w.buy(market.InstagramFollowers, 1000)
 		testworld.Pass(time.Minute)
 	}
-	refuse := func(w *world) { w.Exec(`UPDATE api_keys SET invalid = 1`) }
 	restored := int64(0)
 	restore := func(w *world) {
 		restored++
@@ -518,7 +517,7 @@ func TestStatementThatFails(t *testing.T) {
 			begin: func(w *world) func() tap {
 				w.fillBasket(goods(1))
 				return func() tap {
-					refuse(w)
+					w.Exec(`UPDATE api_keys SET invalid = 1`)
 					b, err := w.db.Basket(w.t.Context(), anna, 0)
 					testworld.Must(w.t, err)
 					return priceOf(w, b)
@@ -532,21 +531,6 @@ func TestStatementThatFails(t *testing.T) {
 				return always(draw(w, anna, market.InstagramFollowers))
 			},
 			want: []string{"0.5 false false true true true"},
-		},
-		"drawing a card with a key that was refused": {
-			begin: func(w *world) func() tap {
-				return func() tap {
-					refuse(w)
-					do := draw(w, anna, market.InstagramFollowers)
-					return func(ctx context.Context) (string, error) {
-						_, err := do(ctx)
-						key, keyErr := w.db.ActiveKey(w.t.Context(), anna)
-						testworld.Must(w.t, keyErr)
-						return fmt.Sprint(key.Invalid), err
-					}
-				}
-			},
-			want: []string{"false"},
 		},
 		"drawing a card of an allowance": {
 			begin: func(w *world) func() tap {

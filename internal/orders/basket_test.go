@@ -414,24 +414,41 @@ func TestSlowLineIsWaitedFor(t *testing.T) {
 	})
 }
 
-// TestStopWhileBasketIsBought: a stop cuts off the line that is being sent, whose outcome is
-// unknown at once. What the card has to say is stored all the same, and the next process ends
-// the basket.
+// TestStopWhileBasketIsBought: a stop waits a second for the answer to the line that is being
+// sent, and then cuts it off, so that its outcome is unknown at once. What the card has to say is
+// stored all the same, and the next process goes on, or ends the basket.
 func TestStopWhileBasketIsBought(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		quote := w.fillBasket(threeLikes()...)
-		w.slowly(1)
-		w.startBasket(quote)
-		testworld.Pass(3 * time.Second)
-		testworld.Must(t, w.service.Stop(t.Context()))
-		testworld.Pass(time.Minute)
-		if w.count(orders.MessageBasket) != 1 || w.count(orders.MessageOutcomeUnknown) != 1 {
-			t.Errorf("messages %q", w.recorder.Kinds())
-		}
-		w.restart(w.client, 0)
-		testworld.Pass(time.Minute)
-		w.wantBasket(quote.ID, orders.BasketUnknown, 0, 2)
-	})
+	for name, test := range map[string]struct {
+		delay        time.Duration // of the answer; the stop comes half a second after the request
+		reason       string
+		bought, rest int
+	}{
+		"answer in time": {delay: 1400 * time.Millisecond, bought: 3},
+		"cut off":        {delay: 20 * time.Second, reason: orders.BasketUnknown, rest: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				quote := w.fillBasket(threeLikes()...)
+				w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: test.delay})
+				w.startBasket(quote)
+				testworld.Pass(1500 * time.Millisecond)
+				w.wantCalls("add", 1)
+				began := time.Now()
+				testworld.Must(t, w.service.Stop(t.Context()))
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("Stop took %s", took)
+				}
+				w.wantCalls("add", 1)
+				testworld.Pass(time.Minute)
+				if unknown := w.count(orders.MessageOutcomeUnknown); w.count(orders.MessageBasket) != 1 || (unknown > 0) != (test.reason != "") {
+					t.Errorf("messages %q", w.recorder.Kinds())
+				}
+				w.restart(w.client, 0)
+				testworld.Pass(time.Minute)
+				w.wantBasket(quote.ID, test.reason, test.bought, test.rest)
+			})
+		})
+	}
 }
 
 // TestFullBasket takes nothing more.

@@ -356,9 +356,30 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	placements, err := c.send(ctx, key.Secret, latestSend(now))
+	sent := ctx
+	if c.agreed { // of the background work, which a stop ends at once
+		var cancel context.CancelFunc
+		sent, cancel = outlasting(ctx, stopGrace)
+		defer cancel()
+	}
+	placements, err := c.send(sent, key.Secret, latestSend(now))
 	c.s.checkpoint("answered")
 	return c.record(ctx, key, placements, err)
+}
+
+// outlasting returns a context that is cancelled a while after ctx.
+func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-late.Done():
+		}
+	})
+	return late, func() { stop(); cancel() }
 }
 
 // latestSend is until when a request may leave that was recorded at the given time, so that

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"hstockbot/internal/hstock"
+	"hstockbot/internal/orders"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 )
@@ -61,6 +62,22 @@ func TestStopCancelsPolls(t *testing.T) {
 		}
 		if got := w.order(order.ID); got.Failures != 0 {
 			t.Errorf("the order has %d failures", got.Failures)
+		}
+	})
+}
+
+// TestTapThatIsCutOff: who stops the program has waited for the taps before, so none outlasts it.
+func TestTapThatIsCutOff(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		p := w.draft(market.GmailUSA, 1)
+		w.slowly(1)
+		ctx, cancel := context.WithTimeout(t.Context(), hstock.PurchaseTimeout+time.Second)
+		defer cancel()
+		time.AfterFunc(time.Second, cancel)
+		began := time.Now()
+		outcome, err := w.service.Confirm(ctx, anna, p.ID, "en")
+		if took := time.Since(began); err != nil || outcome.Result != orders.OutcomeUnknown || took != time.Second {
+			t.Errorf("got %v, %v after %s", outcome.Result, err, took)
 		}
 	})
 }

@@ -32,6 +32,11 @@ const (
 	slotTimeout = 5 * time.Second
 	slotRetry   = 250 * time.Millisecond
 
+	// How long a request of the background work that buys may outlast a stop: the answer
+	// usually comes in a second, and what is cut off has an unknown outcome. The program
+	// waits half a second longer than this.
+	stopGrace = time.Second
+
 	// How long a write after the request is retried.
 	recordTimeout = 10 * time.Second
 

@@ -371,10 +371,8 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
 		select {
-		case <-timer.C:
+		case <-time.After(d):
 			cancel()
 		case <-late.Done():
 		}

@@ -325,3 +325,23 @@ func TestAllowanceInAnotherCurrency(t *testing.T) {
 		w.wantCalls("add", 0)
 	})
 }
+
+// A stop waits a second for the answer to what is bought in turn.
+func TestStopWhileTurnIsTaken(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.addHouse(clara, dora)
+		p := w.draftFor(dora, market.GmailUSA, 1)
+		bought := w.waitingTurns(p)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 1700 * time.Millisecond})
+		bought()
+		for range 100 {
+			if w.Market.Count("add") == 2 {
+				break
+			}
+			testworld.Pass(100 * time.Millisecond)
+		}
+		testworld.Pass(time.Second)
+		testworld.Must(t, w.service.Stop(t.Context()))
+		w.wantOutcome("after the stop", p, orders.Placed, "")
+	})
+}

@@ -378,9 +378,14 @@ func TestBasketsThatDoNotStart(t *testing.T) {
 		"maintenance": {func(w *world) {
 			testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
 		}, orders.ErrMaintenance},
-		"another key":     {func(w *world) { w.addUser(anna, borisKey) }, nil},
-		"nothing to buy":  {func(w *world) { w.Exec(`UPDATE basket_lines SET fault = ?`, orders.FaultGone) }, nil},
-		"another basket":  {func(w *world) { w.Exec(`UPDATE baskets SET id = id + 1`) }, storage.ErrNotFound},
+		"another key":    {func(w *world) { w.addUser(anna, borisKey) }, nil},
+		"nothing to buy": {func(w *world) { w.Exec(`UPDATE basket_lines SET fault = ?`, orders.FaultGone) }, nil},
+		"emptied": {func(w *world) {
+			b, err := w.db.Basket(w.t.Context(), anna, 0)
+			testworld.Must(w.t, err)
+			_, err = w.db.RemoveFromBasket(w.t.Context(), anna, b.ID, 0, time.Now())
+			testworld.Must(w.t, err)
+		}, storage.ErrNotFound},
 		"another version": {func(w *world) { w.Exec(`UPDATE baskets SET revision = revision + 1`) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,8 +13,12 @@ import (
 func TestEarliest(t *testing.T) {
 	early, late := start, start.Add(time.Second)
 	for _, test := range []struct{ a, b, want time.Time }{
-		{early, late, early}, {late, early, early}, {early, early, early},
-		{early, time.Time{}, early}, {time.Time{}, late, late}, {time.Time{}, time.Time{}, time.Time{}},
+		{early, late, early},
+		{late, early, early},
+		{early, early, early},
+		{early, time.Time{}, early},
+		{time.Time{}, late, late},
+		{time.Time{}, time.Time{}, time.Time{}},
 	} {
 		if got := earliest(test.a, test.b); !got.Equal(test.want) {
 			t.Errorf("of %s and %s: %s", test.a, test.b, got)

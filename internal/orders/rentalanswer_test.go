@@ -334,9 +334,15 @@ func TestNextQuestionAboutACancel(t *testing.T) {
 		ahead time.Duration // of this machine's clock
 		want  time.Duration
 	}{
-		{3 * time.Minute, 0, 3 * time.Minute}, {time.Hour, 0, 10 * time.Minute}, {5 * time.Second, 0, 5 * time.Second},
-		{0, 0, 30 * time.Second}, {-time.Second, 0, 30 * time.Second}, {-5 * time.Minute, 0, 5 * time.Minute}, {-time.Hour, 0, 10 * time.Minute},
-		{3 * time.Minute, time.Hour, 3 * time.Minute}, {3 * time.Minute, -time.Hour, 3 * time.Minute},
+		{3 * time.Minute, 0, 3 * time.Minute},
+		{time.Hour, 0, 10 * time.Minute},
+		{5 * time.Second, 0, 5 * time.Second},
+		{0, 0, 30 * time.Second},
+		{-time.Second, 0, 30 * time.Second},
+		{-5 * time.Minute, 0, 5 * time.Minute},
+		{-time.Hour, 0, 10 * time.Minute},
+		{3 * time.Minute, time.Hour, 3 * time.Minute},
+		{3 * time.Minute, -time.Hour, 3 * time.Minute},
 	} {
 		now := start.Add(test.ahead)
 		allowance := hstock.CancelAllowance{EligibleAfter: start.Add(test.after).Format(time.RFC3339), AnsweredAt: start}

@@ -50,6 +50,50 @@ func byStatement() bool {
 // tap is what a person does, and what it says.
 type tap func(ctx context.Context) (string, error)
 
+// statementCase is a tap that needs statements of the database.
+type statementCase struct {
+	begin func(w *world) func() tap // what prepares each tap
+	want  []string                  // what it says
+	err   error                     // how it fails, whatever else fails
+	never string                    // the request that is not sent
+}
+
+// always prepares nothing.
+func always(do tap) func() tap { return func() tap { return do } }
+
+// raiseEpoch makes the database a restored one: what was drawn before is of another epoch.
+func (w *world) raiseEpoch() {
+	w.Exec(`INSERT INTO settings (name, value) VALUES ('epoch', '1') ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(settings.value AS BIGINT) + 1 AS TEXT)`)
+}
+
+// failStatements lets the statements of each tap fail, one after the other.
+func failStatements(t *testing.T, cases map[string]statementCase) {
+	t.Helper()
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(_ *testing.T, w *world) {
+				next := test.begin(w)
+				for nth := int64(1); ; nth++ {
+					do := next()
+					ctx := &oneFails{Context: w.t.Context()}
+					ctx.left.Store(nth)
+					got, err := do(ctx)
+					failed := ctx.left.Load() <= 0
+					if errors.Is(err, test.err) == (failed && errors.Is(err, context.Canceled)) || err == nil && !slices.Contains(test.want, got) {
+						w.t.Errorf("statement %d: %q, %v", nth, got, err)
+					}
+					if !failed {
+						break
+					}
+				}
+				if test.never != "" {
+					w.wantCalls(test.never, 0)
+				}
+			})
+		})
+	}
+}
+
 // TestStatementThatFails: one after the other, each statement of the database fails that a tap
 // needs. The tap ends with that error then, or as if it had not failed.
 func TestStatementThatFails(t *testing.T) {
@@ -90,46 +134,8 @@ func TestStatementThatFails(t *testing.T) {
 			return fmt.Sprint(started), err
 		}
 	}
-	priceOf := func(w *world, b storage.Basket) tap {
-		items := w.items()
-		return func(ctx context.Context) (string, error) {
-			q, err := w.service.PriceBasket(ctx, b, items, "en")
-			running, repeated := 0, 0
-			for _, warning := range q.Warnings {
-				running, repeated = running+min(int(warning.Running.Purchase), 1), repeated+min(int(warning.Repeated.Purchase), 1)
-			}
-			key, keyErr := w.db.ActiveKey(w.t.Context(), anna)
-			testworld.Must(w.t, keyErr)
-			return fmt.Sprint(q.ID == b.ID, q.Total, q.OtherTotal.Valid, q.Choice, running, repeated, key.Invalid), err
-		}
-	}
-	draw := func(w *world, user, service int64) tap {
-		item := w.item(service)
-		return func(ctx context.Context) (string, error) {
-			q, err := w.service.Draft(ctx, orders.Intent{UserID: user, Item: item, Quantity: 1000, Link: "https://instagram.com/anna"})
-			return fmt.Sprint(q.Purchase.Rate, q.OtherTotal.Valid, q.Allowance.UserID != 0, q.Running.Purchase != 0, q.Repeated.Purchase != 0, q.Choice), err
-		}
-	}
-	bought := func(w *world) { // a charge has confirmed what the SMM rate is for, and the order still runs
-		w.addHouse(anna)
-		w.addUser(anna, testworld.AnnaKey) // the key that was given last pays
-		testworld.Must(w.t, w.Market.Hold(market.InstagramFollowers, true))
-		w.buy(market.InstagramFollowers, 1000)
-		testworld.Pass(time.Minute)
-	}
-	restored := int64(0)
-	restore := func(w *world) {
-		restored++
-		testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", fmt.Sprint(restored)))
-	}
-	always := func(do tap) func() tap { return func() tap { return do } }
 	const asDrawn = " [] false"
-	for name, test := range map[string]struct {
-		begin func(w *world) func() tap // what prepares each tap
-		want  []string                  // what it says
-		err   error                     // how it fails, whatever else fails
-		never string                    // the request that is not sent
-	}{
+	failStatements(t, map[string]statementCase{
 		"buying": {
 			begin: func(w *world) func() tap {
 				return func() tap {
@@ -151,7 +157,7 @@ func TestStatementThatFails(t *testing.T) {
 			begin: func(w *world) func() tap {
 				return func() tap {
 					p := w.draft(market.GmailUSA, 1)
-					restore(w)
+					w.raiseEpoch()
 					return confirm(w, p)
 				}
 			},
@@ -180,19 +186,6 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{fmt.Sprint(orders.Waiting, []orders.Change(nil), true)}, never: "add",
 		},
-		"drawing a card of an allowance": {
-			begin: func(w *world) func() tap {
-				w.addHouse(clara)
-				return always(func(ctx context.Context) (string, error) {
-					quote, err := w.service.Draft(ctx, orders.Intent{UserID: clara, Item: w.item(market.GmailUSA), Quantity: 1})
-					if err != nil {
-						return "", err
-					}
-					return fmt.Sprint(quote.Purchase.Shown(), quote.Allowance.Amount), nil
-				})
-			},
-			want: []string{"1.38 20"},
-		},
 		"outcome of a draft": {
 			begin: func(w *world) func() tap { return always(outcomeOf(w, w.draft(market.GmailUSA, 1))) },
 			want:  []string{fmt.Sprint(orders.Drafted, 0, true, false)},
@@ -208,7 +201,7 @@ func TestStatementThatFails(t *testing.T) {
 		"outcome of a card of before a restoration": {
 			begin: func(w *world) func() tap {
 				p := w.draft(market.GmailUSA, 1)
-				restore(w)
+				w.raiseEpoch()
 				w.confirm(p)
 				return always(outcomeOf(w, p))
 			},
@@ -391,7 +384,7 @@ func TestStatementThatFails(t *testing.T) {
 				testworld.Pass(3 * time.Minute)
 				return func() tap {
 					do := swap(w, order)
-					restore(w)
+					w.raiseEpoch()
 					return do
 				}
 			},
@@ -485,96 +478,6 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{""},
 		},
-		"drawing the card of a basket": {
-			begin: func(w *world) func() tap {
-				bought(w)
-				w.fillBasket(goods(1), likes("https://instagram.com/anna"))
-				return func() tap {
-					b, err := w.db.Basket(w.t.Context(), anna, 0)
-					testworld.Must(w.t, err)
-					return priceOf(w, b)
-				}
-			},
-			want: []string{"true 1.75 false true 1 1 false"},
-		},
-		"drawing the card of a basket that has changed": {
-			begin: func(w *world) func() tap {
-				older := w.fillBasket(goods(1)).Basket
-				w.fillBasket(likes(basketLinks[0]))
-				return always(priceOf(w, older))
-			},
-			want: []string{"true 0 false false 0 0 false"},
-		},
-		"drawing the card of a basket in maintenance": {
-			begin: func(w *world) func() tap {
-				b := w.fillBasket(goods(1)).Basket
-				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
-				return always(priceOf(w, b))
-			},
-			err: orders.ErrMaintenance, never: "add",
-		},
-		"drawing the card of a basket with a key that was refused": {
-			begin: func(w *world) func() tap {
-				w.fillBasket(goods(1))
-				return func() tap {
-					w.Exec(`UPDATE api_keys SET invalid = 1`)
-					b, err := w.db.Basket(w.t.Context(), anna, 0)
-					testworld.Must(w.t, err)
-					return priceOf(w, b)
-				}
-			},
-			want: []string{"true 1.25 false false 0 0 false"},
-		},
-		"drawing a card": {
-			begin: func(w *world) func() tap {
-				bought(w)
-				return always(draw(w, anna, market.InstagramFollowers))
-			},
-			want: []string{"0.5 false false true true true"},
-		},
-		"drawing a card of an allowance": {
-			begin: func(w *world) func() tap {
-				w.addHouse(clara)
-				w.give(clara, "1000")
-				return always(draw(w, clara, market.InstagramFollowers))
-			},
-			want: []string{"0.5 true true false false false"},
-		},
-		"drawing a card in maintenance": {
-			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), storage.AuditEntry{AdminID: olga}))
-				return always(draw(w, anna, market.GmailUSA))
-			},
-			err: orders.ErrMaintenance, never: "inventory",
-		},
-		"drawing anew what was drawn before a restoration": {
-			begin: func(w *world) func() tap {
-				return func() tap {
-					p := w.draft(market.GmailUSA, 1)
-					restore(w)
-					return func(ctx context.Context) (string, error) {
-						quote, err := w.service.DraftAgain(ctx, p, "en")
-						return fmt.Sprint(quote.Restored), err
-					}
-				}
-			},
-			want: []string{"true"},
-		},
-		"showing what is too dear, after a restoration": {
-			begin: func(w *world) func() tap {
-				testworld.Must(w.t, w.Market.SetBalance(testworld.AnnaKey.Reveal(), "1"))
-				return func() tap {
-					p := w.draft(market.GmailUSA, 1)
-					testworld.Must(w.t, w.db.SetBalanceWatch(w.t.Context(), storage.BalanceWatch{UserID: anna, Kind: storage.BalanceTopUp, PurchaseID: p.ID, StartedAt: time.Now(), NextAt: time.Now()}))
-					restore(w)
-					return func(ctx context.Context) (string, error) {
-						quote, err := w.service.QuoteOf(ctx, anna, p.ID)
-						return fmt.Sprint(quote.Blocked(), !quote.AwaitedSince.IsZero(), quote.Restored), err
-					}
-				}
-			},
-			want: []string{"true true true"},
-		},
 		"refreshing an order": {
 			begin: func(w *world) func() tap {
 				order := w.buy(market.GmailUSA, 1)
@@ -588,27 +491,5 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{string(storage.OrderDelivered)},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(_ *testing.T, w *world) {
-				next := test.begin(w)
-				for nth := int64(1); ; nth++ {
-					do := next()
-					ctx := &oneFails{Context: w.t.Context()}
-					ctx.left.Store(nth)
-					got, err := do(ctx)
-					failed := ctx.left.Load() <= 0
-					if errors.Is(err, test.err) == (failed && errors.Is(err, context.Canceled)) || err == nil && !slices.Contains(test.want, got) {
-						w.t.Errorf("statement %d: %q, %v", nth, got, err)
-					}
-					if !failed {
-						break
-					}
-				}
-				if test.never != "" {
-					w.wantCalls(test.never, 0)
-				}
-			})
-		})
-	}
+	})
 }

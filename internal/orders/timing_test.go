@@ -125,8 +125,11 @@ func TestPauseOfALoop(t *testing.T) {
 		event time.Time
 		want  time.Duration
 	}{
-		{time.Time{}, idlePause}, {start.Add(-time.Hour), minPause}, {start, minPause},
-		{start.Add(3 * time.Second), 3 * time.Second}, {start.Add(time.Hour), idlePause},
+		{time.Time{}, idlePause},
+		{start.Add(-time.Hour), minPause},
+		{start, minPause},
+		{start.Add(3 * time.Second), 3 * time.Second},
+		{start.Add(time.Hour), idlePause},
 	} {
 		if got := pauseUntil(test.event, start); got != test.want {
 			t.Errorf("until %s: %s, want %s", test.event, got, test.want)

@@ -38,9 +38,9 @@ type knownFigures struct {
 // left out: a list can be used without them.
 func figuresOf[T any](ctx context.Context, f *figures, name string, read func(ctx context.Context, now time.Time) (T, error)) T {
 	f.mu.Lock()
-	known, exists := f.known[name]
+	known := f.known[name] // as of long ago where there is none
 	f.mu.Unlock()
-	if exists && time.Since(known.readAt) < figuresLifetime {
+	if time.Since(known.readAt) < figuresLifetime {
 		return known.value.(T)
 	}
 	value, err, _ := f.reading.Do(name, func() (any, error) {

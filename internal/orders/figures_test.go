@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +13,7 @@ import (
 )
 
 // TestFiguresAreReadOnce in five minutes, also by several people at once. What can't be read
-// is read again at the next tap.
+// is read again at the next tap. After a person was forgotten all are.
 func TestFiguresAreReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -42,12 +43,21 @@ func TestFiguresAreReadOnce(t *testing.T) {
 		taps.Wait()
 		want("a", 1, 1)
 		want("b", 1, 2)
-		time.Sleep(figuresLifetime)
+		want("a", 1, 2)
+		time.Sleep(figuresLifetime - 2*time.Second) // five minutes after the first reading began
 		failure = errors.New("locked")
 		want("a", 0, 3)
 		failure = nil
 		want("a", 1, 4)
 		want("a", 1, 4)
+		(&Service{figures: f}).ForgetFigures() // they may tell of a person who was forgotten
+		want("a", 1, 5)
+		for n := range maxFigures + 1 {
+			get(strconv.Itoa(n))
+		}
+		if len(f.known) > maxFigures {
+			t.Errorf("%d figures are kept", len(f.known))
+		}
 		if !strings.Contains(log.String(), `figures not read" error=locked`) {
 			t.Errorf("the log is %s", log.String())
 		}

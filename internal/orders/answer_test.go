@@ -114,12 +114,12 @@ func TestOrderAfterAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := test.before
 			want.Polls++
-			want.Failures, want.UpdatedAt = 0, start
+			want.Failures, want.UpdatedAt, want.FeedbackDue = 0, start, start.Add(feedbackAfter)
 			for _, change := range test.want {
 				change(&want)
 			}
 			got := afterStatus(test.before, test.answer, nil, start)
-			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(storage.Order{}), cmpopts.IgnoreFields(storage.Order{}, "NextPollAt", "FeedbackDue")); diff != "" {
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(storage.Order{}), cmpopts.IgnoreFields(storage.Order{}, "NextPollAt")); diff != "" {
 				t.Errorf("the order differs (-want +got):\n%s", diff)
 			}
 			if !got.NextPollAt.After(start) {

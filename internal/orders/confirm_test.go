@@ -75,8 +75,9 @@ func TestConfirmOfAnotherPersonsDraft(t *testing.T) {
 
 func TestExpiredDraftIsRedrawn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Pass(7 * time.Second) // between two rounds of the background work, which forgets its age
 		p := w.draft(market.GmailUSA, 1)
-		testworld.Pass(11 * time.Minute)
+		testworld.Pass(10 * time.Minute)
 		outcome := w.confirm(p)
 		if outcome.Result != orders.Redrawn || len(outcome.Changes) != 1 || outcome.Changes[0] != orders.ChangeExpired || outcome.Purchase.ID != p.ID {
 			t.Fatalf("got %+v, want the card redrawn because it expired", outcome)

@@ -43,6 +43,9 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 		if !w.notified(boris, orders.MessageGoods) {
 			t.Error("Boris's goods never arrive")
 		}
+		if log := w.Log.String(); !strings.Contains(log, "damaged orders skipped") || strings.Contains(log, failed) {
+			t.Error("polling pauses because of it, or nobody learns of it")
+		}
 	})
 }
 

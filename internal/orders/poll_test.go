@@ -3,6 +3,7 @@ package orders_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,9 @@ func TestDelivery(t *testing.T) {
 		testworld.Pass(24 * time.Hour)
 		if w.Market.Count("status") != calls {
 			t.Error("a delivered order is still polled")
+		}
+		if log := w.Log.String(); strings.Contains(log, "damaged") || strings.Contains(log, "not polled") {
+			t.Errorf("the log is %s", log)
 		}
 	})
 }
@@ -197,6 +201,7 @@ func TestNotFoundWithAnotherKeyEndsNothing(t *testing.T) {
 		w.Market.AddKey("another-key-0123456789", "5.00", "USD")
 		_, err := w.db.SaveKey(t.Context(), anna, "another-key-0123456789")
 		testworld.Must(t, err)
+		w.Market.Fault(market.Fault{Action: "status", Kind: market.Refuse, Message: "Invalid API key"}) // nor does it refuse the other key
 		testworld.Pass(time.Hour)
 		if got := w.order(order.ID); !got.Open() {
 			t.Fatalf("closed as %s by another account's answer", got.State)

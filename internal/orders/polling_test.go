@@ -175,7 +175,7 @@ func TestPhoneAfterItsTime(t *testing.T) {
 	for name, test := range map[string]struct {
 		begin func(w *world, order storage.Order)
 		want  storage.OrderState
-		kinds int // messages about the end
+		told  int // about the end
 	}{
 		"not found": {func(w *world, _ storage.Order) { fail(w, notFound) }, storage.OrderExpired, 1},
 		"an outage": {func(w *world, _ storage.Order) { fail(w, market.Fault{Kind: market.HTML502}) }, storage.OrderOpen, 0},
@@ -196,6 +196,7 @@ func TestPhoneAfterItsTime(t *testing.T) {
 				order := w.rent(1)[0]
 				testworld.Pass(10 * time.Second)
 				test.begin(w, order)
+				redrawn := w.count(orders.MessageRedraw)
 				testworld.Pass(10 * time.Minute)
 				if got := w.order(order.ID); got.Open() == (test.want == storage.OrderDelivered) {
 					t.Errorf("open %t before its time is over", got.Open())
@@ -208,8 +209,14 @@ func TestPhoneAfterItsTime(t *testing.T) {
 				if test.want == storage.OrderExpired && got.Charge.Valid {
 					t.Errorf("it is said to have cost %s: what the refund has left is not known", got.Charge.Decimal)
 				}
-				if n := w.count(orders.MessageEnded); n != test.kinds {
+				if n := w.count(orders.MessageEnded); n != test.told {
 					t.Errorf("%d messages about the end", n)
+				}
+				if n := w.count(orders.MessageRedraw) - redrawn; n < test.told {
+					t.Error("the message that shows the phone is not redrawn")
+				}
+				if strings.Contains(w.Log.String(), "not closed") {
+					t.Error("the log says that it was not closed")
 				}
 			})
 		})
@@ -236,11 +243,15 @@ func TestStaleDuringAnOutage(t *testing.T) {
 				w.Market.Fault(market.Fault{Kind: market.HTML502, Times: market.Always})
 				w.start()
 				testworld.Pass(12 * time.Hour)
-				if got := w.order(order.ID); got.State != storage.OrderStale || got.Open() {
+				got := w.order(order.ID)
+				if got.State != storage.OrderStale || got.Open() {
 					t.Errorf("the order is %s, open %t", got.State, got.Open())
 				}
 				if n := w.count(orders.MessageEnded); n != 1 {
 					t.Errorf("told %d times", n)
+				}
+				if n := w.count(orders.MessageRedraw); n > 0 && got.Kind != storage.KindSMS {
+					t.Errorf("a message is redrawn that shows a phone, %d times", n)
 				}
 			})
 		})
@@ -312,8 +323,11 @@ func TestRefreshWithKeyThatIsAcceptedAgain(t *testing.T) {
 		w.wantNotified(orders.MessageInvalidKey)
 		testworld.Must(t, w.Market.Finish(number(first)))
 		testworld.Must(t, w.Market.Finish(number(second)))
-		_, err := w.service.Refresh(t.Context(), anna, first.ID)
+		got, err := w.service.Refresh(t.Context(), anna, first.ID)
 		testworld.Must(t, err)
+		if got.State != storage.OrderDelivered {
+			t.Errorf("the order is %s", got.State)
+		}
 		testworld.Pass(10 * time.Second)
 		w.wantNotified(orders.MessageInvalidKey, orders.MessageGoods, orders.MessageGoods)
 	})
@@ -340,20 +354,37 @@ func TestRefreshDuringAPoll(t *testing.T) {
 	})
 }
 
-// TestForecastsKnowWhatDidNotCome: goods with money back are no delivery.
+// TestForecastsKnowWhatDidNotCome: goods with money back are no delivery, and a number that the
+// marketplace forgets has got no code.
 func TestForecastsKnowWhatDidNotCome(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
-		order := w.buy(market.GmailUSA, 1)
-		testworld.Pass(5 * time.Second)
-		testworld.Must(t, w.Market.Refund(number(order)))
-		testworld.Pass(time.Minute)
-		var arrived []int64
-		w.Select(&arrived, `SELECT arrived FROM delivery_times`)
-		if len(arrived) != 1 || arrived[0] != 0 {
-			t.Errorf("stored as arrived: %v, want one 0", arrived)
-		}
-	})
+	for name, happens := range map[string]func(w *world){
+		"goods": func(w *world) {
+			order := w.buy(market.GmailUSA, 1)
+			testworld.Pass(5 * time.Second)
+			testworld.Must(w.t, w.Market.Refund(number(order)))
+			testworld.Pass(time.Minute)
+		},
+		"phone": func(w *world) {
+			w.rent(1)
+			testworld.Pass(25*time.Minute - 50*time.Millisecond) // it has ended, and a late code is no longer waited for
+			for _, action := range []string{"sms_status", "sms_code"} {
+				w.Market.Fault(market.Fault{Action: action, Kind: market.Refuse, Message: "Order not found", Times: market.Always})
+			}
+			testworld.Pass(10 * time.Minute)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				happens(w)
+				var arrived []int64
+				w.Select(&arrived, `SELECT arrived FROM delivery_times`)
+				if len(arrived) != 1 || arrived[0] != 0 {
+					t.Errorf("stored as arrived: %v, want one 0", arrived)
+				}
+			})
+		})
+	}
 }
 
 // TestFirstChargeOfAnotherRate: what the first charge of an SMM order says about SMM_RATE_PER.

@@ -417,7 +417,7 @@ func stateOf(o storage.Order, status hstock.Status) storage.OrderState {
 	case hstock.StateFailed:
 		return storage.OrderFailed
 	case hstock.StateCompleted:
-		if o.Kind != storage.KindProduct || enough || o.Quantity == 0 {
+		if o.Kind != storage.KindProduct || o.Quantity == 0 {
 			return storage.OrderDelivered
 		}
 	case hstock.StatePartial:

@@ -226,7 +226,11 @@ func TestPhoneAfterItsTime(t *testing.T) {
 // TestStaleDuringAnOutage: an old order that can't be polled is no longer polled, which is said.
 func TestStaleDuringAnOutage(t *testing.T) {
 	for name, begin := range map[string]func(w *world) storage.Order{
-		"goods": func(w *world) storage.Order { return w.buy(market.ChatGPTPlus, 1) },
+		"goods": func(w *world) storage.Order {
+			order := w.buy(market.ChatGPTPlus, 2)
+			testworld.Must(w.t, w.Market.Deliver(number(order), 1))
+			return order
+		},
 		"phone": func(w *world) storage.Order {
 			order := w.rent(1)[0]
 			testworld.Must(w.t, w.Market.SetExpiry(number(order), time.Time{}))
@@ -286,6 +290,38 @@ func TestReadingThatFails(t *testing.T) {
 				}
 				if _, _, err := w.service.Accounts(t.Context(), boris, goods.ID); !errors.Is(err, storage.ErrNotFound) {
 					t.Errorf("accounts of another person's order: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestPresentKeyReads what an own key has bought that was removed or refused.
+func TestPresentKeyReads(t *testing.T) {
+	for name, end := range map[string]func(w *world){
+		"removed": func(w *world) { testworld.Must(w.t, w.db.RemoveKey(w.t.Context(), anna)) },
+		"refused": func(w *world) {
+			w.Market.RemoveKey(testworld.AnnaKey.Reveal())
+			testworld.Pass(time.Minute)
+			w.Market.AddKey(testworld.AnnaKey.Reveal(), "5.00", "USD")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				order := w.buy(market.GmailUSA, 1)
+				end(w)
+				const another = "another-key-0123456789"
+				w.Market.AddKey(another, "5.00", "USD")
+				_, err := w.db.SaveKey(t.Context(), anna, another)
+				testworld.Must(t, err)
+				calls := len(w.Market.Calls())
+				_, _, err = w.service.Accounts(t.Context(), anna, order.ID)
+				if kind, _ := hstock.KindOf(err); kind != hstock.Refused {
+					t.Errorf("the answer of another account: %v", err)
+				}
+				if call := w.Market.Calls()[calls]; call.Action != "status" || call.Fields.Get("key") != another {
+					t.Errorf("%s with the key %s", call.Action, call.Fields.Get("key"))
 				}
 			})
 		})

@@ -48,6 +48,9 @@ func TestPollsThatChangeNothing(t *testing.T) {
 		if after := w.order(order.ID); after.Polls < before.Polls+8 || applied != 0 {
 			t.Errorf("%d polls, of which %d changed something", after.Polls-before.Polls, applied)
 		}
+		if log := w.Log.String(); strings.Contains(log, "damaged") || strings.Contains(log, "not polled") {
+			t.Errorf("the log tells of failures: %s", log)
+		}
 	})
 }
 

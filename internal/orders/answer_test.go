@@ -203,8 +203,14 @@ func TestApproximately(t *testing.T) {
 		charge, price string
 		want          bool
 	}{
-		{"0.06", "0.05", true}, {"0.04", "0.05", true}, {"0.0601", "0.05", false}, {"0.0399", "0.05", false},
-		{"10.20", "10", true}, {"9.80", "10", true}, {"10.2001", "10", false}, {"9.7999", "10", false},
+		{"0.06", "0.05", true},
+		{"0.04", "0.05", true},
+		{"0.0601", "0.05", false},
+		{"0.0399", "0.05", false},
+		{"10.20", "10", true},
+		{"9.80", "10", true},
+		{"10.2001", "10", false},
+		{"9.7999", "10", false},
 	} {
 		if got := approximately(sum(test.charge).Decimal, sum(test.price).Decimal); got != test.want {
 			t.Errorf("%s of %s: %t", test.charge, test.price, got)

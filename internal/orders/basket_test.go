@@ -328,7 +328,7 @@ func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
 	}{
 		"key": {
 			func(w *world) { w.Exec(`UPDATE api_keys SET secret_sealed = ?`, unreadable) },
-			func(w *world) {},
+			func(*world) {},
 			"read key",
 		},
 		"claim": {

@@ -354,6 +354,7 @@ func (s *Service) basketOnce(ctx context.Context) (time.Duration, error) {
 				s.log.Warn("basket delayed", "basket", b.ID, "error", err)
 				if err := s.db.MoveBasket(ctx, b.ID, time.Now().Add(loop.Jitter(basketRetry))); err != nil {
 					s.log.Error("basket not delayed", "basket", b.ID, "error", err)
+					sleep(ctx, loop.Jitter(basketRetry)) // it is still due
 				}
 			}
 		})

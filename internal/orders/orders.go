@@ -229,6 +229,16 @@ func (s *Service) acceptKey(ctx context.Context, key storage.Key) error {
 	return err
 }
 
+// sleep returns after d, or when ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
 // signal tells any number of waiters that something has changed.
 type signal struct {
 	mu sync.Mutex

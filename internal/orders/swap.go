@@ -301,6 +301,7 @@ func (s *Service) swapOnce(ctx context.Context) (time.Duration, error) {
 				s.log.Warn("swap delayed", "purchase", swap.PurchaseID, "error", err)
 				if err := s.delaySwap(ctx, swap, SwapUnreachable); err != nil {
 					s.log.Error("swap not delayed", "purchase", swap.PurchaseID, "error", err)
+					sleep(ctx, loop.Jitter(swapRetry)) // it is still due, and each try asks the marketplace
 				}
 			}
 		})

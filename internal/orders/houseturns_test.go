@@ -155,6 +155,18 @@ func TestSwapAboveTheAllowance(t *testing.T) {
 			})
 		})
 	}
+	inWorld(t, func(t *testing.T, w *world) { // it was removed after the tap
+		w.annaPaysWithAllowance("1.20")
+		order, offer := w.offerSwap()
+		w.startSwap(offer)
+		_, err := w.db.RemoveAllowance(t.Context(), anna, byOlga())
+		testworld.Must(t, err)
+		testworld.Pass(10 * time.Second)
+		if phone := w.phone(order); phone.Swap.State != storage.SwapStopped || phone.Swap.Reason != orders.SwapKey {
+			t.Errorf("%+v", phone.Swap)
+		}
+		w.wantCalls("cancel", 0)
+	})
 	inWorld(t, func(t *testing.T, w *world) { // after the tap
 		w.annaPaysWithAllowance("1.20")
 		order, offer := w.offerSwap()

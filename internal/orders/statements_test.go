@@ -121,17 +121,31 @@ func TestStatementThatFails(t *testing.T) {
 			return fmt.Sprint(o.Done, o.Uncertain), err
 		}
 	}
+	swapState := func(w *world, o orders.SwapOffer) storage.SwapState {
+		swap, err := w.db.Swap(w.t.Context(), o.Order.UserID, o.Swap.PurchaseID)
+		if !errors.Is(err, storage.ErrNotFound) {
+			testworld.Must(w.t, err)
+		}
+		return swap.State
+	}
+	phone := func(w *world, order storage.Order) tap {
+		order = w.order(order.ID)
+		return func(ctx context.Context) (string, error) {
+			p, err := w.service.Phone(ctx, order)
+			return fmt.Sprintf("%s %v %s %v", p.Swap.State, p.CanSwap, p.New.State, p.NewPhone != ""), err
+		}
+	}
 	offer := func(w *world, order storage.Order) tap {
 		return func(ctx context.Context) (string, error) {
 			o, err := w.service.OfferSwap(ctx, order.UserID, order.ID, 0, "en")
-			return fmt.Sprint(o.Swap.Refund, o.Short.IsNegative(), o.Swap.PurchaseID > 0), err
+			return fmt.Sprintf("%s %v %s", o.Swap.Refund, o.Short.IsNegative(), swapState(w, o)), err
 		}
 	}
 	swap := func(w *world, order storage.Order) tap {
 		o := w.mustOffer(order)
 		return func(ctx context.Context) (string, error) {
 			_, started, err := w.service.StartSwap(ctx, order.UserID, o.Swap.PurchaseID)
-			return fmt.Sprint(started), err
+			return fmt.Sprintf("%v %s", started, swapState(w, o)), err
 		}
 	}
 	const asDrawn = " [] false"
@@ -342,7 +356,16 @@ func TestStatementThatFails(t *testing.T) {
 				testworld.Pass(3 * time.Minute)
 				return always(offer(w, order))
 			},
-			want: []string{"0.9 true true"},
+			want: []string{"0.9 true offered"},
+		},
+		"offering a swap that an allowance pays": {
+			begin: func(w *world) func() tap {
+				w.annaPaysWithAllowance("1.20")
+				order := w.rent(1)[0]
+				testworld.Pass(3 * time.Minute)
+				return always(offer(w, order))
+			},
+			want: []string{"0.9 true offered"},
 		},
 		"offering a swap with another key": {
 			begin: func(w *world) func() tap {
@@ -376,7 +399,39 @@ func TestStatementThatFails(t *testing.T) {
 					return swap(w, order)
 				}
 			},
-			want: []string{"true"},
+			want: []string{"true armed"},
+		},
+		"swapping what the allowance does not pay any more": {
+			begin: func(w *world) func() tap {
+				w.annaPaysWithAllowance("1.20")
+				order := w.rent(1)[0]
+				testworld.Pass(3 * time.Minute)
+				return func() tap {
+					w.give(anna, "1.20")
+					do := swap(w, order)
+					w.give(anna, "0.98")
+					return do
+				}
+			},
+			want: []string{"false offered"}, never: "cancel",
+		},
+		"looking at a number that waits": {
+			begin: func(w *world) func() tap {
+				order := w.rent(1)[0]
+				testworld.Pass(3 * time.Minute)
+				return always(phone(w, order))
+			},
+			want: []string{" true  false"},
+		},
+		"looking at a number that was swapped": {
+			begin: func(w *world) func() tap {
+				order := w.rent(1)[0]
+				testworld.Pass(3 * time.Minute)
+				w.startSwap(w.mustOffer(order))
+				testworld.Pass(time.Minute)
+				return always(phone(w, order))
+			},
+			want: []string{"renting false placed true"},
 		},
 		"swapping what was drawn before a restoration": {
 			begin: func(w *world) func() tap {
@@ -388,7 +443,7 @@ func TestStatementThatFails(t *testing.T) {
 					return do
 				}
 			},
-			want: []string{"false"}, never: "cancel",
+			want: []string{"false offered"}, never: "cancel",
 		},
 		"starting a basket": {
 			begin: func(w *world) func() tap {

@@ -97,8 +97,9 @@ func TestSwap(t *testing.T) {
 		if s := offer.Swap; s.Refund.String() != "0.9" || offer.Quote.Purchase.Total().String() != "0.9" || offer.Quote.Purchase.Rental.Phone != "" || !s.At.IsZero() || s.Place != 1 {
 			t.Errorf("the offer is %+v", offer)
 		}
-		w.wantCalls("cancel", 0)
 		w.startSwap(offer)
+		testworld.Pass(500 * time.Millisecond) // the card is drawn first
+		w.wantCalls("cancel", 0)
 		testworld.Pass(10 * time.Second)
 		w.wantSwapped(order)
 		w.startSwap(offer) // the button is tapped again
@@ -128,6 +129,9 @@ func TestSwapStops(t *testing.T) {
 		testworld.Must(t, w.db.SetSetting(t.Context(), "epoch", "1"))
 	}
 	code := func(t *testing.T, w *world) { testworld.Must(t, w.Market.SendCode(market.FirstOrder, "123456")) }
+	discard := func(_ *testing.T, w *world) {
+		w.Exec(`UPDATE purchases SET state = 'superseded' WHERE state = 'draft'`)
+	}
 	fault := func(f market.Fault) func(*testing.T, *world) {
 		return func(_ *testing.T, w *world) { w.Market.Fault(f) }
 	}
@@ -177,6 +181,9 @@ func TestSwapStops(t *testing.T) {
 		},
 		"refused question": {
 			happens: fault(market.Fault{Action: "allowcancel", Kind: market.Refuse, Message: "Not now"}), reason: orders.SwapRefused, state: storage.OrderOpen,
+		},
+		"cancel is not sent": {
+			step: "cancelling", happens: func(_ *testing.T, w *world) { w.CutMarket() }, reason: orders.SwapUnreachable, state: storage.OrderOpen,
 		},
 		"smaller refund": {
 			happens: func(t *testing.T, w *world) { testworld.Must(t, w.Market.SetCancelRefund(market.FirstOrder, "0.30")) },
@@ -228,6 +235,15 @@ func TestSwapStops(t *testing.T) {
 		"removed key": {
 			step: "swap cancelled", happens: func(t *testing.T, w *world) { testworld.Must(t, w.db.RemoveKey(t.Context(), anna)) },
 			reason: orders.SwapKey, cancels: 1, state: storage.OrderCancelled, back: "0.9",
+		},
+		"key is marked as refused":   {step: "swap armed", happens: func(_ *testing.T, w *world) { w.Exec(`UPDATE api_keys SET invalid = 1`) }, reason: orders.SwapKey, state: storage.OrderOpen},
+		"no draft before the cancel": {step: "swap armed", happens: discard, reason: orders.SwapInterrupted, state: storage.OrderOpen},
+		"no draft after the cancel":  {step: "swap cancelled", happens: discard, reason: orders.SwapInterrupted, cancels: 1, state: storage.OrderCancelled, back: "0.9"},
+		"backup was restored": {
+			step: "swap armed", happens: func(t *testing.T, w *world) {
+				testworld.Must(t, w.db.SetSetting(t.Context(), "restored", "1 1 backup"))
+			},
+			reason: orders.SwapPaused, state: storage.OrderOpen,
 		},
 		"restored before the cancel": {step: "swap armed", happens: restore, reason: orders.SwapRestored, state: storage.OrderOpen},
 		"restored after the cancel":  {step: "swap cancelled", happens: restore, reason: orders.SwapRestored, cancels: 1, state: storage.OrderCancelled, back: "0.9"},
@@ -341,6 +357,13 @@ func TestArmedSwap(t *testing.T) {
 			},
 			reason: orders.SwapCancelled, state: storage.OrderOpen,
 		},
+		"code after a cancel of an older program": {
+			happens: func(t *testing.T, w *world, order storage.Order, _ int64) {
+				w.Exec(`UPDATE orders SET cancel_sent_at = ?`, time.Now().UnixMilli())
+				testworld.Must(t, w.Market.SendCode(number(order), "1234"))
+			},
+			reason: orders.SwapCode, state: storage.OrderDelivered,
+		},
 		"later than was said": {
 			happens: func(_ *testing.T, w *world, _ storage.Order, _ int64) { w.Market.SetCancelAfter(17 * time.Minute) },
 			reason:  orders.SwapRefused, state: storage.OrderOpen,
@@ -356,6 +379,7 @@ func TestArmedSwap(t *testing.T) {
 				w.startSwap(offer)
 				testworld.Pass(10 * time.Second)
 				w.wantCalls("cancel", 0)
+				w.wantCalls("allowcancel", 1) // of the offer
 				if phone := w.phone(order); phone.Swap.State != storage.SwapArmed || phone.CanSwap {
 					t.Errorf("the swap is %+v", phone.Swap)
 				}

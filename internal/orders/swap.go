@@ -427,7 +427,9 @@ func (s *Service) giveBack(ctx context.Context, swap storage.Swap) error {
 	if !allowance.Allowed {
 		now := time.Now()
 		if at, _, ok := eligibility(allowance, now); ok && at.Before(swap.GiveUpAt) && now.Before(swap.GiveUpAt) {
-			swap.DueAt = nextAsk(allowance, now)
+			if swap.DueAt = nextAsk(allowance, now); swap.DueAt.After(swap.GiveUpAt) {
+				swap.DueAt = swap.GiveUpAt
+			}
 			if at.After(now) {
 				swap.At = at
 			}

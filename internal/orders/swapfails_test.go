@@ -246,6 +246,26 @@ func TestBusyKeyEndsSwap(t *testing.T) {
 	})
 }
 
+// TestSwapThatIsNeverAllowed stops ten minutes after the time that the person was told.
+func TestSwapThatIsNeverAllowed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.Market.SetCancelAfter(5 * time.Minute)
+		order, offer := w.offerSwap()
+		w.startSwap(offer)
+		body := `[{"order":23501,"allowcancel":0,"error":"Not now","eligibleAfter":"` + offer.Swap.At.UTC().Format(time.RFC3339) + `"}]`
+		w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Answer, Times: market.Always, Body: body})
+		testworld.Pass(time.Until(offer.Swap.At) + 9*time.Minute)
+		if phone := w.phone(order); phone.Swap.State != storage.SwapArmed {
+			t.Errorf("the swap is %s %q", phone.Swap.State, phone.Swap.Reason)
+		}
+		testworld.Pass(time.Minute + 10*time.Second)
+		if phone := w.phone(order); phone.Swap.Reason != orders.SwapRefused || phone.State != storage.OrderOpen || w.count(orders.MessageSwap) != 1 {
+			t.Errorf("the number is %s, the swap %s %q", phone.State, phone.Swap.State, phone.Swap.Reason)
+		}
+		w.wantCalls("cancel", 0)
+	})
+}
+
 // TestStepOfClockWhileSwapCantBeWritten: the times of the swap are pulled when they can be.
 func TestStepOfClockWhileSwapCantBeWritten(t *testing.T) {
 	inWorld(t, func(_ *testing.T, w *world) {

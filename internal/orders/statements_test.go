@@ -94,6 +94,14 @@ func failStatements(t *testing.T, cases map[string]statementCase) {
 	}
 }
 
+// rentAWhileAgo rents a number for which a swap is offered by now.
+func (w *world) rentAWhileAgo() storage.Order {
+	w.t.Helper()
+	order := w.rent(1)[0]
+	testworld.Pass(3 * time.Minute)
+	return order
+}
+
 // TestStatementThatFails: one after the other, each statement of the database fails that a tap
 // needs. The tap ends with that error then, or as if it had not failed.
 func TestStatementThatFails(t *testing.T) {
@@ -132,7 +140,7 @@ func TestStatementThatFails(t *testing.T) {
 		order = w.order(order.ID)
 		return func(ctx context.Context) (string, error) {
 			p, err := w.service.Phone(ctx, order)
-			return fmt.Sprintf("%s %v %s %v", p.Swap.State, p.CanSwap, p.New.State, p.NewPhone != ""), err
+			return fmt.Sprintf("%s %v %v %s %v", p.Swap.State, p.CanSwap, p.SwapLimit, p.New.State, p.NewPhone != ""), err
 		}
 	}
 	offer := func(w *world, order storage.Order) tap {
@@ -147,6 +155,14 @@ func TestStatementThatFails(t *testing.T) {
 			_, started, err := w.service.StartSwap(ctx, order.UserID, o.Swap.PurchaseID)
 			return fmt.Sprintf("%v %s", started, swapState(w, o)), err
 		}
+	}
+	lastSwapped := func(w *world) storage.Order { // after too many swaps
+		w.startSwap(w.mustOffer(w.rentAWhileAgo()))
+		testworld.Pass(3 * time.Minute)
+		w.Exec(`UPDATE swaps SET place = ?`, orders.MaxSwaps)
+		open, err := w.db.Orders(w.t.Context(), anna, storage.FilterOpen, 1, 0)
+		testworld.Must(w.t, err)
+		return open[0]
 	}
 	const asDrawn = " [] false"
 	failStatements(t, map[string]statementCase{
@@ -352,8 +368,7 @@ func TestStatementThatFails(t *testing.T) {
 		},
 		"offering a swap": {
 			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				return always(offer(w, order))
 			},
 			want: []string{"0.9 true offered"},
@@ -361,38 +376,38 @@ func TestStatementThatFails(t *testing.T) {
 		"offering a swap that an allowance pays": {
 			begin: func(w *world) func() tap {
 				w.annaPaysWithAllowance("1.20")
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				return always(offer(w, order))
 			},
 			want: []string{"0.9 true offered"},
 		},
 		"offering a swap with another key": {
 			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				w.addUser(anna, borisKey)
 				return always(offer(w, order))
 			},
 			err: orders.ErrOtherKey,
 		},
 		"offering a swap too many": {
-			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
-				w.startSwap(w.mustOffer(order))
-				testworld.Pass(3 * time.Minute)
-				w.Exec(`UPDATE swaps SET place = ?`, orders.MaxSwaps)
-				open, err := w.db.Orders(w.t.Context(), anna, storage.FilterOpen, 1, 0)
-				testworld.Must(w.t, err)
-				return always(offer(w, open[0]))
-			},
-			err: orders.ErrTooManySwaps,
+			begin: func(w *world) func() tap { return always(offer(w, lastSwapped(w))) },
+			err:   orders.ErrTooManySwaps,
 		},
 		"swapping": {
 			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
+				testworld.Must(w.t, w.service.Stop(w.t.Context())) // it is started only
+				return func() tap {
+					w.Exec(`DELETE FROM swaps`)
+					return swap(w, order)
+				}
+			},
+			want: []string{"true armed"},
+		},
+		"swapping what an allowance pays": {
+			begin: func(w *world) func() tap {
+				w.annaPaysWithAllowance("1.20")
+				order := w.rentAWhileAgo()
 				testworld.Must(w.t, w.service.Stop(w.t.Context())) // it is started only
 				return func() tap {
 					w.Exec(`DELETE FROM swaps`)
@@ -404,8 +419,7 @@ func TestStatementThatFails(t *testing.T) {
 		"swapping what the allowance does not pay any more": {
 			begin: func(w *world) func() tap {
 				w.annaPaysWithAllowance("1.20")
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				return func() tap {
 					w.give(anna, "1.20")
 					do := swap(w, order)
@@ -415,28 +429,22 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{"false offered"}, never: "cancel",
 		},
-		"looking at a number that waits": {
-			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
-				return always(phone(w, order))
-			},
-			want: []string{" true  false"},
+		"looking at a number after too many swaps": {
+			begin: func(w *world) func() tap { return always(phone(w, lastSwapped(w))) },
+			want:  []string{" false true  false"},
 		},
 		"looking at a number that was swapped": {
 			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				w.startSwap(w.mustOffer(order))
 				testworld.Pass(time.Minute)
 				return always(phone(w, order))
 			},
-			want: []string{"renting false placed true"},
+			want: []string{"renting false false placed true"},
 		},
 		"swapping what was drawn before a restoration": {
 			begin: func(w *world) func() tap {
-				order := w.rent(1)[0]
-				testworld.Pass(3 * time.Minute)
+				order := w.rentAWhileAgo()
 				return func() tap {
 					do := swap(w, order)
 					w.raiseEpoch()

@@ -381,6 +381,15 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{"0.9 true offered"},
 		},
+		"offering a swap of a number whose charge is not known": {
+			begin: func(w *world) func() tap {
+				order := w.rentAWhileAgo()
+				testworld.Must(w.t, w.service.Stop(w.t.Context())) // no poll reads it
+				w.Exec(`UPDATE orders SET charge = NULL`)
+				return always(offer(w, order))
+			},
+			want: []string{"0.9 true offered"},
+		},
 		"offering a swap with another key": {
 			begin: func(w *world) func() tap {
 				order := w.rentAWhileAgo()
@@ -428,6 +437,21 @@ func TestStatementThatFails(t *testing.T) {
 				}
 			},
 			want: []string{"false offered"}, never: "cancel",
+		},
+		"ending a swap": {
+			begin: func(w *world) func() tap {
+				w.Market.SetCancelAfter(5 * time.Minute)
+				o := w.mustOffer(w.rentAWhileAgo())
+				w.startSwap(o)
+				return func() tap {
+					w.Exec(`UPDATE swaps SET state = 'armed'`)
+					return func(ctx context.Context) (string, error) {
+						_, ended, err := w.service.EndSwap(ctx, anna, o.Swap.PurchaseID)
+						return fmt.Sprintf("%v %s", ended, swapState(w, o)), err
+					}
+				}
+			},
+			want: []string{"true stopped"},
 		},
 		"looking at a number after too many swaps": {
 			begin: func(w *world) func() tap { return always(phone(w, lastSwapped(w))) },

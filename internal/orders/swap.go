@@ -29,7 +29,7 @@ const (
 	SwapKey         = "key"                 // the API key was refused, removed or replaced
 	SwapRestored    = "restored"            // the database was restored
 	SwapUnreachable = "unreachable"         // the marketplace can't be reached
-	SwapInterrupted = "interrupted"         // the purchase could not be claimed, or the allowance does not pay for it
+	SwapInterrupted = "interrupted"         // the purchase could not be claimed, the allowance does not pay for it, or another order has the number's id
 )
 
 // ErrOtherKey is returned if a number was rented with another key than the present one: its
@@ -410,7 +410,11 @@ func (s *Service) giveBack(ctx context.Context, swap storage.Swap) error {
 		if err != nil {
 			return err
 		}
-		if !pays {
+		shared, err := s.db.ExternalIDShared(ctx, order)
+		if err != nil {
+			return err
+		}
+		if !pays || shared { // the marketplace could cancel either of two orders of one id
 			reason = SwapInterrupted
 		}
 	}

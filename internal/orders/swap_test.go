@@ -364,6 +364,15 @@ func TestArmedSwap(t *testing.T) {
 			},
 			reason: orders.SwapCode, state: storage.OrderDelivered,
 		},
+		"another order of its id": { // a cancel could end either
+			happens: func(t *testing.T, w *world, order storage.Order, _ int64) {
+				testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+				goods := w.buy(market.GmailUSA, 1)
+				testworld.Pass(5 * time.Second)
+				w.Exec(`UPDATE orders SET external_id = ? WHERE id = ?`, order.ExternalID, goods.ID)
+			},
+			reason: orders.SwapInterrupted, state: storage.OrderOpen,
+		},
 		"later than was said": {
 			happens: func(_ *testing.T, w *world, _ storage.Order, _ int64) { w.Market.SetCancelAfter(17 * time.Minute) },
 			reason:  orders.SwapRefused, state: storage.OrderOpen,

@@ -97,12 +97,12 @@ func TestStopOfSwapThatFails(t *testing.T) {
 				}
 				w.startSwap(offer)
 				accept := w.Refuse(`UPDATE ON swaps FOR EACH ROW WHEN (NEW.state = 'stopped')`)
-				testworld.Pass(30 * time.Second)
+				testworld.Pass(2 * time.Minute) // longer than the lease of the cancel
 				if w.count(orders.MessageSwap) != 0 {
 					t.Error("the person is told before it is stored")
 				}
 				accept()
-				testworld.Pass(2 * time.Minute)
+				testworld.Pass(30 * time.Second)
 				if phone := w.phone(order); phone.Swap.State != storage.SwapStopped || phone.Swap.Reason != test.reason || phone.State != test.state {
 					t.Errorf("the number is %s, the swap %s %q", phone.State, phone.Swap.State, phone.Swap.Reason)
 				}

@@ -116,19 +116,30 @@ func TestStopOfSwapThatFails(t *testing.T) {
 	}
 }
 
-// TestClaimOfSwapThatFails: nothing is rented without the claim, and everything goes on when it
-// can be written.
+// TestClaimOfSwapThatFails: nothing is begun without the claim, and everything goes on when it
+// can be made.
 func TestClaimOfSwapThatFails(t *testing.T) {
-	inWorld(t, func(_ *testing.T, w *world) {
-		order, offer := w.offerSwap()
-		accept := w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'claimed')`)
-		w.startSwap(offer)
-		testworld.Pass(20 * time.Second)
-		w.wantCalls("add_sms", 1)
-		accept()
-		testworld.Pass(10 * time.Second)
-		w.wantSwapped(order)
-	})
+	for name, prevent := range map[string]func(w *world) (allow func()){
+		"full disk": func(w *world) func() {
+			return w.Refuse(`UPDATE ON purchases FOR EACH ROW WHEN (NEW.state = 'claimed')`)
+		},
+		"something is quicker": func(w *world) func() { return w.Ignore(`UPDATE ON swaps FOR EACH ROW WHEN (NEW.state = 'renting')`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order, offer := w.offerSwap()
+				allow := prevent(w)
+				w.at("claimed", func() { t.Error("it goes on without a claim") })
+				w.startSwap(offer)
+				testworld.Pass(20 * time.Second)
+				w.at("claimed", func() {})
+				w.wantCalls("add_sms", 1)
+				allow()
+				testworld.Pass(10 * time.Second)
+				w.wantSwapped(order)
+			})
+		})
+	}
 }
 
 // TestRefusedKeyDuringSwap: the person is told that the key is refused, and keeps the number.

@@ -171,7 +171,7 @@ func TestSlowQuestionOfSwap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				order, offer := w.offerSwap()
-				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Slow, Delay: 3 * time.Second})
+				w.Market.Fault(market.Fault{Action: "allowcancel", Kind: market.Slow, Commit: true, Delay: 3 * time.Second})
 				w.startSwap(offer)
 				testworld.Pass(2500 * time.Millisecond)
 				if cancelled {

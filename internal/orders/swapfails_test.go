@@ -215,6 +215,25 @@ func TestStopDuringCancelOfSwap(t *testing.T) {
 	})
 }
 
+// TestUncertainSwapIsCalledThat: however long that can't be stored. Any other reason would say that
+// the cancel had no effect.
+func TestUncertainSwapIsCalledThat(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order, offer := w.offerSwap()
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})
+		accept := w.Refuse(`UPDATE ON swaps FOR EACH ROW WHEN (NEW.reason = '` + orders.SwapUncertain + `')`)
+		w.startSwap(offer)
+		testworld.Pass(15 * time.Minute)
+		accept()
+		testworld.Pass(30 * time.Second)
+		if phone := w.phone(order); phone.Swap.State != storage.SwapStopped || phone.Swap.Reason != orders.SwapUncertain {
+			t.Errorf("the swap is %s %q", phone.Swap.State, phone.Swap.Reason)
+		}
+		w.wantCalls("cancel", 1)
+		w.wantCalls("add_sms", 1)
+	})
+}
+
 // TestEndOfSwappedNumberIsReadLater: the new number is rented as soon as the end is read.
 func TestEndOfSwappedNumberIsReadLater(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

@@ -1,11 +1,13 @@
 package orders_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
 	"hstockbot/storage"
@@ -197,6 +199,34 @@ func TestSecondPhoneIsNoMistake(t *testing.T) {
 		testworld.Must(t, err)
 		if quote.Repeated.Purchase != 0 || quote.Running.Purchase != 0 {
 			t.Errorf("the card warns of %+v %+v", quote.Repeated, quote.Running)
+		}
+	})
+}
+
+// oldCurrency is a marketplace whose first price of goods gets the currency that the balance had
+// before.
+type oldCurrency struct {
+	orders.Market
+	reads int
+}
+
+func (m *oldCurrency) Inventory(ctx context.Context, key redact.Secret, service int64, lang string) (hstock.Inventory, error) {
+	stock, err := m.Market.Inventory(ctx, key, service, lang)
+	if m.reads++; m.reads == 1 {
+		stock.Currency = "EUR"
+	}
+	return stock, err
+}
+
+// TestCurrencyOfTheBalanceBefore: the price is read again, and once if it has the right currency.
+func TestCurrencyOfTheBalanceBefore(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		m := &oldCurrency{Market: w.client}
+		w.restart(m, 0)
+		for _, reads := range []int{2, 3} {
+			if p := w.draft(market.GmailUSA, 1); p.Currency != "USD" || m.reads != reads {
+				t.Errorf("the price is in %s, read %d times, want %d", p.Currency, m.reads, reads)
+			}
 		}
 	})
 }

@@ -71,6 +71,25 @@ func TestNothingIsWrittenBetweenPolls(t *testing.T) {
 	})
 }
 
+// TestDuePollsThatCantBeRead are an error of the loop, which pauses, and goes on afterwards.
+func TestDuePollsThatCantBeRead(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order := w.rent(1)[0]
+		testworld.Pass(10 * time.Second)
+		w.Exec(`ALTER TABLE orders RENAME TO away`)
+		testworld.Pass(10 * time.Second)
+		w.Exec(`ALTER TABLE away RENAME TO orders`)
+		if log := w.Log.String(); !strings.Contains(log, failed+`" loop="watch orders"`) {
+			t.Errorf("nobody learns of it: %s", log)
+		}
+		testworld.Must(t, w.Market.SendSMS(number(order), "1", "code 1"))
+		testworld.Pass(30 * time.Second)
+		if got := w.codes(); len(got) != 1 {
+			t.Errorf("codes %q", got)
+		}
+	})
+}
+
 // TestPollsWhileTheDatabaseRefuses: the results are kept, so the next polls follow before the
 // leases of the last ones are over. A step of the clock is not forgotten.
 func TestPollsWhileTheDatabaseRefuses(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,6 +71,9 @@ func (s *Service) leasePolls(ctx context.Context, picked []storage.DuePoll, now 
 	leased, err := s.db.TakePolls(ctx, results, picked, s.owner, now, now.Add(pollLease))
 	if leased == nil && err != nil {
 		s.addPollResults(results...)
+	} else if slices.ContainsFunc(results, func(r storage.PollResult) bool { return !r.NextAt.After(now) }) {
+		s.queue.readAllNext() // such an order is due, and what is due until now was read before
+		s.pollLoop.Wake()
 	}
 	ids := make(map[int64]bool, len(leased))
 	for _, order := range leased {
@@ -328,6 +332,9 @@ func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (
 	}
 	s.checkpoint("applied")
 	s.wakeOutbox()
+	if next.Open() && !next.NextPollAt.After(time.Now()) { // it ended while it was polled
+		s.queue.readAllNext()
+	}
 	if !applied { // another poll of this order was quicker
 		return s.db.Order(ctx, order.UserID, order.ID)
 	}

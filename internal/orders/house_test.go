@@ -495,7 +495,7 @@ func TestTurnOnWorseTerms(t *testing.T) {
 			testworld.Must(w.t, w.db.SetMaintenance(w.t.Context(), time.Now(), byOlga()))
 			testworld.Pass(31 * time.Minute)
 		}, orders.ReasonTurn},
-		"no draft any more": {func(w *world, p storage.Purchase) {
+		"no longer a draft": {func(w *world, p storage.Purchase) {
 			w.Exec(`UPDATE purchases SET state = 'superseded' WHERE id = ?`, p.ID)
 		}, ""},
 		"forgotten": {func(w *world, _ storage.Purchase) { testworld.Must(w.t, w.db.Forget(w.t.Context(), dora, time.Now())) }, ""},

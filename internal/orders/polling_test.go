@@ -21,7 +21,7 @@ func (w *world) awaitCall(action string) {
 	w.t.Helper()
 	for before, n := w.Market.Count(action), 0; w.Market.Count(action) == before; n++ {
 		if n > 100_000 {
-			w.t.Fatalf("no %q any more", action)
+			w.t.Fatalf("no further %q", action)
 		}
 		testworld.Pass(10 * time.Millisecond)
 	}

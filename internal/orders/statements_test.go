@@ -425,7 +425,7 @@ func TestStatementThatFails(t *testing.T) {
 			},
 			want: []string{"true armed"},
 		},
-		"swapping what the allowance does not pay any more": {
+		"swapping what the allowance no longer pays": {
 			begin: func(w *world) func() tap {
 				w.annaPaysWithAllowance("1.20")
 				order := w.rentAWhileAgo()

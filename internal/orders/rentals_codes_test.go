@@ -215,26 +215,57 @@ func TestPollTimesOfPhones(t *testing.T) {
 	})
 }
 
-// lateCodes is a marketplace whose answers about codes are long on their way.
-type lateCodes struct{ orders.Market }
+// lateCodes is a marketplace whose answers about an order's codes are long on their way.
+type lateCodes struct {
+	orders.Market
+	order string
+	late  time.Duration
+}
 
 func (m lateCodes) SMSCode(ctx context.Context, key redact.Secret, order string) (hstock.SMSCode, error) {
 	code, err := m.Market.SMSCode(ctx, key, order)
-	testworld.Pass(4 * time.Second)
+	if order == m.order {
+		testworld.Pass(m.late)
+	}
 	return code, err
 }
 
 // TestPhoneEndsDuringAPoll: the answer is of before the end. What became of the phone is asked
-// as soon as it has come.
+// as soon as it has come, also where other polls were made and so what was due at its end was
+// read long before.
 func TestPhoneEndsDuringAPoll(t *testing.T) {
+	for _, late := range []time.Duration{4 * time.Second, 12 * time.Second} {
+		t.Run(late.String(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				order := w.rent(1)[0]
+				testworld.Pass(time.Minute)
+				end := w.order(order.ID).ExpiresAt
+				w.restart(lateCodes{w.client, order.ExternalID, late}, time.Until(end)-2*time.Second)
+				testworld.Pass(0)
+				w.rent(1)
+				testworld.Pass(late + time.Second)
+				if ages := w.callsOf(order, "sms_status"); len(ages) != 2 {
+					t.Errorf("sms_status was called after %s; the phone has ended after %s", ages, end.Sub(order.CreatedAt))
+				}
+			})
+		})
+	}
+}
+
+// TestPhoneDueWhenItsAnswerComes: a phone whose answer takes longer than the pause between two
+// polls is polled again as soon as it has come.
+func TestPhoneDueWhenItsAnswerComes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
+		const late = 12 * time.Second
 		order := w.rent(1)[0]
-		testworld.Pass(time.Minute)
-		end := w.order(order.ID).ExpiresAt
-		w.restart(lateCodes{w.client}, time.Until(end)-2*time.Second)
-		testworld.Pass(5 * time.Second)
-		if ages := w.callsOf(order, "sms_status"); len(ages) != 2 {
-			t.Errorf("sms_status was called after %s; the phone has ended after %s", ages, end.Sub(order.CreatedAt))
+		testworld.Pass(20 * time.Second)
+		w.restart(lateCodes{w.client, order.ExternalID, late}, 5*time.Second)
+		before := len(w.callsOf(order, "sms_code"))
+		testworld.Pass(0)
+		w.rent(1)
+		testworld.Pass(late + time.Second)
+		if ages := w.callsOf(order, "sms_code"); len(ages) != before+2 {
+			t.Errorf("sms_code was called after %s, each late answer took %s", ages, late)
 		}
 	})
 }

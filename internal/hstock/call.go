@@ -124,6 +124,15 @@ func Background(ctx context.Context) context.Context {
 	return context.WithValue(ctx, backgroundKey{}, true)
 }
 
+type graceKey struct{}
+
+// WithGrace returns a context whose end cuts off a purchase or a cancel only d later, if some
+// of it may have left by then: the answer usually comes soon, and without it the outcome is
+// unknown. A deadline holds for the answer, too.
+func WithGrace(ctx context.Context, d time.Duration) context.Context {
+	return context.WithValue(ctx, graceKey{}, d)
+}
+
 // observed makes a call and passes its outcome and duration to Options.Observe.
 func observed[T any](c *Client, q call, send func() (T, *Error)) (T, error) {
 	start := time.Now()

@@ -42,9 +42,11 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		return value, q.failure(NotSent, 0, errLate)
 	}
 	trace := &httptrace.ClientTrace{WroteHeaders: gate.markWritten}
+	answered, cancelAnswered := outlasting(ctx, gate)
+	defer cancelAnswered()
 	// net/http repeats a request that has a GetBody or an Idempotency-Key. It sets
 	// GetBody only for body types that it knows, and gate is not one of them.
-	req, err := q.request(httptrace.WithClientTrace(ctx, trace), c.url, "identity", gate)
+	req, err := q.request(httptrace.WithClientTrace(answered, trace), c.url, "identity", gate)
 	if err != nil {
 		return value, q.failure(NotSent, 0, errConnection)
 	}
@@ -85,6 +87,24 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		return value, q.refusal(resp.StatusCode, message)
 	}
 	return value, q.failure(OutcomeUnknown, resp.StatusCode, errUnexpectedShape)
+}
+
+// outlasting returns the context of a request whose body is gate: ctx, or with WithGrace one that
+// outlasts its cancellation where some of the request may have been sent.
+func outlasting(ctx context.Context, gate *gate) (context.Context, context.CancelFunc) {
+	grace, _ := ctx.Value(graceKey{}).(time.Duration)
+	deadline, _ := ctx.Deadline()
+	answered, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
+	stop := context.AfterFunc(ctx, func() {
+		if !gate.tryClose() {
+			select {
+			case <-time.After(grace):
+			case <-answered.Done():
+			}
+		}
+		cancel()
+	})
+	return answered, func() { stop(); cancel() }
 }
 
 // gate is the body of a purchase and records whether any of the request may have

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hstockbot/internal/callrate"
@@ -335,6 +336,14 @@ func TestPurchaseDeadlines(t *testing.T) {
 			time.AfterFunc(3*time.Second, cancel)
 			return ctx, cancel
 		}, 3 * time.Second, context.Canceled},
+		{"canceled by the caller, with grace", hang, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(WithGrace(ctx, 2*time.Second))
+			time.AfterFunc(3*time.Second, cancel)
+			return ctx, cancel
+		}, 5 * time.Second, context.Canceled},
+		{"past the caller's deadline, with grace", slow, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(WithGrace(ctx, 2*time.Second), 7*time.Second)
+		}, 7 * time.Second, context.DeadlineExceeded},
 	}
 	for _, test := range tests {
 		for action, call := range purchaseCalls {
@@ -384,6 +393,59 @@ func TestPurchaseWaitsForRateLimit(t *testing.T) {
 			t.Errorf("the server received %d requests, want 2", n)
 		}
 	})
+}
+
+// TestPurchaseWithGrace: an answer that comes within the grace counts.
+func TestPurchaseWithGrace(t *testing.T) {
+	inBubble(t, Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(2 * time.Second)
+		_, _ = io.WriteString(w, `{"order":`)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(500 * time.Millisecond)
+		_, _ = io.WriteString(w, `23501}`)
+	}, func(t *testing.T, c *Client, m *fakeServer) {
+		ctx, cancel := context.WithCancel(WithGrace(t.Context(), 2*time.Second))
+		time.AfterFunc(time.Second, cancel)
+		if id, err := c.Add(ctx, secretKey, AddRequest{Service: 1, Quantity: 1}); id != "23501" || err != nil {
+			t.Errorf("got %q, %v", id, err)
+		}
+		checkSentOnce(t, m.requests())
+	})
+}
+
+// TestGraceSendsNothing: what has not left when its context ends is not sent.
+func TestGraceSendsNothing(t *testing.T) {
+	for action, call := range purchaseCalls {
+		t.Run(action, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := net.Pipe()
+				c := newClient(t, Options{URL: "http://market.test", Dial: func(context.Context, string, string) (net.Conn, error) {
+					time.Sleep(3 * time.Second)
+					return here, nil
+				}})
+				sent := make(chan []byte, 1)
+				go func() {
+					all, _ := io.ReadAll(there)
+					sent <- all
+				}()
+				ctx, cancel := context.WithCancel(WithGrace(t.Context(), 10*time.Second))
+				time.AfterFunc(time.Second, cancel)
+				began := time.Now()
+				_, err := call(ctx, c)
+				if kind, _ := KindOf(err); kind != NotSent || !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v, want NotSent", err)
+				}
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("took %s", took)
+				}
+				time.Sleep(time.Minute)
+				_ = here.Close()
+				if got := <-sent; len(got) > 0 {
+					t.Errorf("sent %q", got)
+				}
+			})
+		})
+	}
 }
 
 // TestPurchaseCancelledAtAnyMoment checks that NotSent is true although net/http's

@@ -456,6 +456,26 @@ func TestStopWhileBasketIsBought(t *testing.T) {
 	}
 }
 
+// TestStopBeforeALineLeaves: it is not sent.
+func TestStopBeforeALineLeaves(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		quote := w.fillBasket(threeLikes()...)
+		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
+		stopped := make(chan error, 1)
+		w.at("sending", func() {
+			go func() { stopped <- w.service.Stop(t.Context()) }()
+			testworld.Pass(100 * time.Millisecond)
+		})
+		w.startBasket(quote)
+		testworld.Pass(5 * time.Second)
+		testworld.Must(t, <-stopped)
+		w.wantCalls("add", 0)
+		w.restart(w.client, 0)
+		testworld.Pass(time.Minute)
+		w.wantBasket(quote.ID, orders.BasketUnreachable, 0, 3)
+	})
+}
+
 // TestFullBasket takes nothing more.
 func TestFullBasket(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

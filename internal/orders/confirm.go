@@ -356,28 +356,12 @@ func (c *purchaseClaim) execute(ctx context.Context, key storage.Key, lang strin
 	}
 	c.p.SentAt = now
 	c.s.checkpoint("sending")
-	sent := ctx
 	if c.agreed { // of the background work, which a stop ends at once
-		var cancel context.CancelFunc
-		sent, cancel = outlasting(ctx, stopGrace)
-		defer cancel()
+		ctx = hstock.WithGrace(ctx, stopGrace)
 	}
-	placements, err := c.send(sent, key.Secret, latestSend(now))
+	placements, err := c.send(ctx, key.Secret, latestSend(now))
 	c.s.checkpoint("answered")
 	return c.record(ctx, key, placements, err)
-}
-
-// outlasting returns a context that is cancelled a while after ctx.
-func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(d):
-			cancel()
-		case <-late.Done():
-		}
-	})
-	return late, func() { stop(); cancel() }
 }
 
 // latestSend is until when a request may leave that was recorded at the given time, so that

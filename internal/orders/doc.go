@@ -31,9 +31,9 @@
 //
 // The states claimed and sending are leased for 60 seconds each: reading the terms
 // takes at most 15, the request at most 30. The answer is written with a context of
-// its own, so that neither a stop nor a timeout prevents it. A stop leaves a request of the
-// background work (a basket, a turn, a swap) a second for its answer. A lease belongs to a
-// process and a purchase. Half a minute after the sending lease began, by the wall
+// its own, so that neither a stop nor a timeout prevents it. A stop leaves the background
+// work (a basket, a turn, a swap) a second for the answer to a request that has left. A lease
+// belongs to a process and a purchase. Half a minute after the sending lease began, by the wall
 // clock, the request is closed (package hstock). So it is as soon as others may count the
 // process as dead and end its leases (package replica). So a process that wakes up late
 // can't send, and what others have settled meanwhile stays. An order id that can't be

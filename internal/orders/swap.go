@@ -450,7 +450,7 @@ func (s *Service) giveBack(ctx context.Context, swap storage.Swap) error {
 		return err
 	}
 	swap.State = storage.SwapCancelling
-	outcomes, err := s.sendCancels(ctx, key.Secret, []storage.Order{order}, []int64{order.ID}, now)
+	outcomes, err := s.sendCancels(hstock.WithGrace(ctx, stopGrace), key.Secret, []storage.Order{order}, []int64{order.ID}, now)
 	if len(outcomes) == 0 {
 		return s.afterFailedCancel(ctx, swap, order, key, err)
 	}

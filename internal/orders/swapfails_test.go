@@ -215,6 +215,24 @@ func TestStopDuringCancelOfSwap(t *testing.T) {
 	})
 }
 
+// TestStopWaitsForCancelOfSwap, for a second.
+func TestStopWaitsForCancelOfSwap(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		order, offer := w.offerSwap()
+		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.Slow, Delay: 800 * time.Millisecond})
+		var stopped error
+		w.at("cancelling", func() {
+			time.AfterFunc(300*time.Millisecond, func() { stopped = w.service.Stop(t.Context()) })
+		})
+		w.startSwap(offer)
+		testworld.Pass(10 * time.Second)
+		testworld.Must(t, stopped)
+		w.restart(w.client, 0)
+		testworld.Pass(10 * time.Second)
+		w.wantSwapped(order)
+	})
+}
+
 // TestUncertainSwapIsCalledThat: however long that can't be stored. Any other reason would say that
 // the cancel had no effect.
 func TestUncertainSwapIsCalledThat(t *testing.T) {

@@ -115,7 +115,8 @@ func (s *Service) fetchExternal(ctx context.Context, key storage.Key, externalID
 	switch {
 	case answerErr == nil && !isProduct: // status may answer for phones too
 		order.Kind, order.Quantity, order.Rental.Phone = storage.KindSMS, 1, answer.phone
-		found := externalOrder{order: afterRental(order, answer, nil, now), received: answer.received}
+		found := externalOrder{order: afterRental(order, answer, now), received: answer.received}
+		found.order.NextPollAt = nextPoll(found.order, nil, now)
 		for _, sms := range answer.received {
 			found.delivered = append(found.delivered, sms.record())
 		}

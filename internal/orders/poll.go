@@ -34,6 +34,7 @@ func (s *Service) pollOnce(ctx context.Context) (time.Duration, error) {
 	since := s.queue.since(now)
 	due, err := s.db.DuePolls(ctx, s.owner, since, now, maxDuePolls)
 	if err != nil {
+		s.queue.readAllNext()
 		return 0, err
 	}
 	s.queue.add(due, since, now)
@@ -332,8 +333,8 @@ func (s *Service) apply(ctx context.Context, order storage.DueOrder, u update) (
 	}
 	s.checkpoint("applied")
 	s.wakeOutbox()
-	if next.Open() && !next.NextPollAt.After(time.Now()) { // it ended while it was polled
-		s.queue.readAllNext()
+	if next.Open() && !next.NextPollAt.After(time.Now()) { // due before the last read of due polls
+		s.wakeAllPolls()
 	}
 	if !applied { // another poll of this order was quicker
 		return s.db.Order(ctx, order.UserID, order.ID)

@@ -29,7 +29,7 @@ type queue struct {
 	takes    int64     // polls taken so far
 	inFlight int       // polls
 	readTo   time.Time // orders that are due until then have been read
-	readAll  time.Time // when all due orders were read
+	readAll  time.Time // when all due orders were last asked for
 	takenAt  time.Time
 }
 
@@ -66,6 +66,7 @@ func (q *queue) since(now time.Time) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if now.Sub(q.readAll) >= fullReadInterval {
+		q.readAll = now // before the read, so that a wish for another one that comes during it stays
 		return time.Time{}
 	}
 	return q.readTo.Add(-readOverlap)
@@ -83,7 +84,6 @@ func (q *queue) add(due []storage.DuePoll, since, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if since.IsZero() {
-		q.readAll = now
 		for name, account := range q.accounts {
 			clear(account.due)
 			if account.inFlight == 0 && now.Sub(account.takenAt) >= accountIdleLimit {

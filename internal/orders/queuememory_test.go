@@ -60,6 +60,11 @@ func TestQueueReads(t *testing.T) {
 	if got := q.since(again); !got.IsZero() {
 		t.Errorf("after a step of the clock since %s, want all", got)
 	}
+	q.readAllNext()
+	q.add(nil, time.Time{}, again)
+	if got := q.since(again); !got.IsZero() {
+		t.Errorf("after a step during a read of all since %s, want all", got)
+	}
 }
 
 // TestMoreDueThanInMemory: the next read begins where this one was full.
@@ -69,7 +74,7 @@ func TestMoreDueThanInMemory(t *testing.T) {
 	for i := range due {
 		due[i] = duePoll(int64(i+1), 1, time.Second, time.Hour-time.Duration(i)*time.Millisecond)
 	}
-	q.add(due, time.Time{}, start)
+	q.add(due, q.since(start), start)
 	if got, want := q.since(start), due[maxDuePolls-1].DueAt.Add(-readOverlap); !got.Equal(want) {
 		t.Errorf("the next read is since %s, want %s", got, want)
 	}

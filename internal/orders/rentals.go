@@ -166,13 +166,14 @@ func refused(err error) bool {
 }
 
 func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, complete bool) (update, error) {
-	now := time.Now() // what ends while the answer is on its way ends after it
+	asked := time.Now() // what ends while the answer is on its way ends after it
 	answer, err := s.readRental(ctx, order, complete)
 	if err != nil {
 		return update{}, err
 	}
 	f := s.forecasts.of(ctx, order.Order)
-	u := update{next: afterRental(order.Order, answer, f, now)}
+	u := update{next: afterRental(order.Order, answer, asked)}
+	u.next.NextPollAt = nextPoll(u.next, f, time.Now())
 	var codesSent []redact.Secret // before their texts were known
 	for _, sms := range answer.received {
 		u.delivered = append(u.delivered, sms.record())
@@ -197,7 +198,7 @@ func (s *Service) fetchRental(ctx context.Context, order storage.DueOrder, compl
 				received = append(received, sms)
 			}
 		}
-		return rentalMessages(order.Order, o, received, now, swapWait(f.usualTime()))
+		return rentalMessages(order.Order, o, received, asked, swapWait(f.usualTime()))
 	}
 	return u, nil
 }
@@ -221,8 +222,9 @@ func needsStatus(o storage.Order, now time.Time) bool {
 	return (o.Polls == 0 || missing) && !late || passed(o.ExpiresAt) || passed(graceEnd(o))
 }
 
-// afterRental returns the order of a phone after an answer. f says when to poll it next.
-func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) storage.Order {
+// afterRental returns the order of a phone after an answer to what was asked at now. The time
+// of its next poll is left to nextPoll.
+func afterRental(o storage.Order, a rentalAnswer, now time.Time) storage.Order {
 	before := o
 	o.Polls++
 	o.Failures = 0
@@ -265,7 +267,6 @@ func afterRental(o storage.Order, a rentalAnswer, f *forecast, now time.Time) st
 	} else if o.Open() {
 		o.ClosedAt = now
 	}
-	o.NextPollAt = nextPoll(o, f, now)
 	return o
 }
 

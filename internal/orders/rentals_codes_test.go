@@ -230,42 +230,54 @@ func (m lateCodes) SMSCode(ctx context.Context, key redact.Secret, order string)
 	return code, err
 }
 
-// TestPhoneEndsDuringAPoll: the answer is of before the end. What became of the phone is asked
-// as soon as it has come, also where other polls were made and so what was due at its end was
-// read long before.
+// TestPhoneEndsDuringAPoll: the answer is of before the end, or that of the grace. What became of
+// the phone is asked as soon as it has come, also where other polls were made and so what was due
+// at the end was read long before.
 func TestPhoneEndsDuringAPoll(t *testing.T) {
-	for _, late := range []time.Duration{4 * time.Second, 12 * time.Second} {
-		t.Run(late.String(), func(t *testing.T) {
-			inWorld(t, func(t *testing.T, w *world) {
-				order := w.rent(1)[0]
-				testworld.Pass(time.Minute)
-				end := w.order(order.ID).ExpiresAt
-				w.restart(lateCodes{w.client, order.ExternalID, late}, time.Until(end)-2*time.Second)
-				testworld.Pass(0)
-				w.rent(1)
-				testworld.Pass(late + time.Second)
-				if ages := w.callsOf(order, "sms_status"); len(ages) != 2 {
-					t.Errorf("sms_status was called after %s; the phone has ended after %s", ages, end.Sub(order.CreatedAt))
-				}
+	for name, test := range map[string]struct{ grace, stopped time.Duration }{
+		"its time":                    {stopped: 28 * time.Second},
+		"its time, after a long stop": {stopped: 10 * time.Minute},
+		"the grace":                   {grace: 5 * time.Minute, stopped: 28 * time.Second},
+	} {
+		for _, late := range []time.Duration{4 * time.Second, 12 * time.Second} {
+			t.Run(name+" "+late.String(), func(t *testing.T) {
+				inWorld(t, func(t *testing.T, w *world) {
+					order := w.rent(1)[0]
+					testworld.Pass(time.Minute)
+					end := w.order(order.ID).ExpiresAt.Add(test.grace)
+					testworld.Pass(time.Until(end) - 2*time.Second - test.stopped)
+					w.restart(lateCodes{w.client, order.ExternalID, late}, test.stopped)
+					before := len(w.callsOf(order, "sms_status"))
+					testworld.Pass(0)
+					w.rent(1)
+					testworld.Pass(late + time.Second)
+					if ages := w.callsOf(order, "sms_status"); len(ages) != before+1 {
+						t.Errorf("sms_status was called after %s; the end was after %s", ages, end.Sub(order.CreatedAt))
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
-// TestPhoneDueWhenItsAnswerComes: a phone whose answer takes longer than the pause between two
-// polls is polled again as soon as it has come.
-func TestPhoneDueWhenItsAnswerComes(t *testing.T) {
+// TestPauseAfterALateAnswer: the pause between two polls begins with the answer, so that a slow
+// marketplace is not asked without one.
+func TestPauseAfterALateAnswer(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const late = 12 * time.Second
 		order := w.rent(1)[0]
 		testworld.Pass(20 * time.Second)
-		w.restart(lateCodes{w.client, order.ExternalID, late}, 5*time.Second)
 		before := len(w.callsOf(order, "sms_code"))
-		testworld.Pass(0)
-		w.rent(1)
-		testworld.Pass(late + time.Second)
-		if ages := w.callsOf(order, "sms_code"); len(ages) != before+2 {
-			t.Errorf("sms_code was called after %s, each late answer took %s", ages, late)
+		w.restart(lateCodes{w.client, order.ExternalID, late}, 5*time.Second)
+		testworld.Pass(time.Minute)
+		ages := w.callsOf(order, "sms_code")[before:]
+		for i := range len(ages) - 1 {
+			if pause := ages[i+1] - ages[i] - late; pause < 2*time.Second || pause > 4*time.Second {
+				t.Errorf("a pause of %s", pause)
+			}
+		}
+		if len(ages) < 4 {
+			t.Errorf("sms_code was called after %s", ages)
 		}
 	})
 }

@@ -259,7 +259,8 @@ func nextPoll(o storage.Order, f *forecast, now time.Time) time.Time {
 }
 
 // nextRentalPoll returns the time of the next poll of a phone. A poll always happens
-// at the end of the phone's time and at the end of the grace after it.
+// at the end of the phone's time and at the end of the grace after it, or at once where
+// that has passed since the marketplace was asked.
 func nextRentalPoll(o storage.Order, f *forecast, age time.Duration, now time.Time) time.Time {
 	var pause time.Duration
 	switch {
@@ -274,7 +275,7 @@ func nextRentalPoll(o storage.Order, f *forecast, age time.Duration, now time.Ti
 	}
 	next := now.Add(pause)
 	for _, moment := range []time.Time{o.ExpiresAt, graceEnd(o)} {
-		if moment.After(now) && moment.Before(next) {
+		if moment.After(o.UpdatedAt) && moment.Before(next) {
 			return moment
 		}
 	}

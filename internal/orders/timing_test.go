@@ -74,7 +74,7 @@ func TestPollTimes(t *testing.T) {
 		if test.forecast {
 			known = likely
 		}
-		test.order.CreatedAt = start.Add(-test.age)
+		test.order.CreatedAt, test.order.UpdatedAt = start.Add(-test.age), start
 		shortest, longest := test.want*9/10, test.want*11/10
 		if test.want == 0 {
 			shortest, longest = 2*time.Second, 3500*time.Millisecond
@@ -89,7 +89,7 @@ func TestPollTimes(t *testing.T) {
 
 	for name, moment := range map[string]time.Duration{"the end of a phone": time.Second, "the end of its grace": time.Second - rentalGrace} {
 		order := with(phone, 1000, ends(moment))
-		order.CreatedAt = start.Add(-time.Hour)
+		order.CreatedAt, order.UpdatedAt = start.Add(-time.Hour), start
 		if got := nextPoll(order, nil, start).Sub(start); got != time.Second {
 			t.Errorf("polled after %s, but %s is after a second", got, name)
 		}

@@ -93,7 +93,7 @@ func (s *Service) lookUp(ctx context.Context, p storage.Purchase, externalID str
 		var answer rentalAnswer
 		answer, err = s.readRental(ctx, storage.DueOrder{Order: order, Key: key}, true)
 		order.Rental.Phone = answer.phone
-		order = afterRental(order, answer, nil, now)
+		order = afterRental(order, answer, now)
 	} else {
 		var status hstock.Status
 		status, err = s.market.Status(ctx, key, externalID)

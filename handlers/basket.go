@@ -30,9 +30,24 @@ const (
 	badLength = 40
 )
 
+// maxBasketReads is how often a basket is read that changes while it is priced.
+const maxBasketReads = 3
+
+var errBasketChanges = errors.New("the basket changes while it is priced")
+
 // basket shows what is in the person's basket, with the prices of now, or how far it is
 // bought.
-func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (bot.View, error) {
+func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (view bot.View, err error) {
+	for range maxBasketReads {
+		if view, err = s.basketNow(ctx, req); !errors.Is(err, errBasketChanges) {
+			break
+		}
+	}
+	return view, err
+}
+
+// basketNow is basket, or errBasketChanges where there is no sum to show.
+func (s *Screens) basketNow(ctx context.Context, req *bot.Request) (bot.View, error) {
 	b, err := s.DB.Basket(ctx, req.User.ID, 0)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -57,8 +72,8 @@ func (s *Screens) basket(ctx context.Context, req *bot.Request, _ struct{}) (bot
 	switch {
 	case quote.Priced():
 		return basketCard(req.L, quote, b.Restored), nil
-	case quote.State == storage.BasketOpen: // it has changed meanwhile, so there is no sum to show
-		return bot.RedirectTo(keyboards.Basket.Data(struct{}{})), nil
+	case quote.State == storage.BasketOpen:
+		return bot.View{}, errBasketChanges
 	}
 	return basketProgress(req, quote.Basket), nil
 }

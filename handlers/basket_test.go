@@ -179,6 +179,21 @@ func TestBasketThatChangesWhileItIsPriced(t *testing.T) {
 	})
 }
 
+// TestBadLinesOfABasketThatChanges: they are named above the card that is drawn again.
+func TestBadLinesOfABasketThatChanges(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.withKey(annaKey)
+		w.Market.Fault(market.Fault{Action: "inventory", Kind: market.Slow, Delay: 5 * time.Second})
+		w.types("2 | | 2\n999 | | 1")
+		item := hstock.Item{Service: market.GmailUSA, Name: "Gmail", EntityType: hstock.EntityProduct}
+		must(w.T, w.app.Orders.AddToBasket(w.T.Context(), anna.ID, 4711, []orders.Intent{{Item: item, Quantity: 3}})) // by another process
+		pass(20 * time.Second)
+		if text := w.chat.Last().Text; !strings.Contains(text, "2 lines") || !strings.Contains(text, "999") {
+			w.T.Errorf("the card says\n%s", text)
+		}
+	})
+}
+
 // TestCardIsAddedToBasketOnce: a double tap adds one line.
 func TestCardIsAddedToBasketOnce(t *testing.T) {
 	inWorld(t, "en", func(w *world) {

@@ -140,7 +140,13 @@ func (s *Service) once(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	failures := loop.Parallel(s.Log, len(due), callsAtOnce, "watch a balance", func(i int) error { return s.check(ctx, due[i]) })
+	failures := loop.Parallel(s.Log, len(due), callsAtOnce, "watch a balance", func(i int) error {
+		err := s.check(ctx, due[i])
+		if err != nil { // a damaged row delays no other
+			err = errors.Join(err, s.readAgain(ctx, due[i], topUpMaxPause))
+		}
+		return err
+	})
 	next, err := s.DB.NextBalanceWatch(ctx)
 	pause := maxPause
 	if !next.IsZero() {

@@ -249,6 +249,24 @@ func TestTopUpOutlastsAKeyThatCantBeRead(t *testing.T) {
 	})
 }
 
+// A wait whose purchase is damaged makes the others wait no longer: it is read now and then.
+func TestTopUpOfADamagedPurchase(t *testing.T) {
+	inWorld(t, func(w *world) {
+		p := w.await(4)
+		var links []string
+		w.Select(&links, `SELECT link_sealed FROM purchases`)
+		w.Exec(`UPDATE purchases SET link_sealed = 'v1.00000000.AAAA' WHERE id = ?`, p.ID) // sealed with a key that does not exist
+		pass(time.Hour)
+		if n := strings.Count(w.Log.String(), `loop="watch balances"`); n < 10 || n > 20 {
+			w.T.Errorf("it was read %d times in an hour", n)
+		}
+		w.Exec(`UPDATE purchases SET link_sealed = ? WHERE id = ?`, links[0], p.ID)
+		w.balance("50")
+		pass(6 * time.Minute)
+		w.want(funds.MessageArrived)
+	})
+}
+
 // pays makes Anna buy with the operator's key, or with her own one.
 func (w *world) pays(house bool) {
 	w.T.Helper()

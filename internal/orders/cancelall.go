@@ -116,9 +116,8 @@ func (s *Service) CancelAll(ctx context.Context, userID int64, orderIDs []int64)
 }
 
 // cancelBatches groups a person's open orders by the key to cancel them with. left are those
-// whose id another order shares, and those without a key; where no others are left, having no
-// key is an error. may selects the orders. At most the newest maxCancellable orders are
-// considered.
+// whose id another order shares, and those without a key. The error says why where no order has
+// a key. may selects the orders. At most the newest maxCancellable orders are considered.
 func (s *Service) cancelBatches(ctx context.Context, userID int64, may func(storage.Order) bool) (batches []batch, left []CancelCheck, err error) {
 	open, err := s.db.Orders(ctx, userID, storage.FilterOpen, maxCancellable, 0)
 	if err != nil {

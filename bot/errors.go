@@ -77,6 +77,10 @@ func (e *Error) As(target any) bool {
 // Unwrap returns the error of the connection.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrNotDrawn is beside the error of Telegram when Hooks.Error is asked what to tell a person
+// whose tap has no other answer. The view's Toast is shown.
+var ErrNotDrawn = errors.New("the screen was not drawn")
+
 // retryAfter returns the RetryAfter of an *Error, else 0.
 func retryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {

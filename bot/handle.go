@@ -301,8 +301,11 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 		v = b.errorView(ctx, req, err)
 	}
 	err = b.show(ctx, req, v)
-	if err != nil && (b.work.Err() != nil || cutOff(err) && item.drawings < maxDrawings) {
-		out.unfinished = true
+	out.unfinished = err != nil && (b.work.Err() != nil || cutOff(err) && item.drawings < maxDrawings)
+	if req.tap != nil && v.Toast == "" {
+		b.answerDrawn(ctx, req, err, out.unfinished)
+	}
+	if out.unfinished {
 		return out
 	}
 	out.replaceDialog = (endsDialog || v.Dialog != nil) && !v.KeepDialog
@@ -318,31 +321,43 @@ func (b *Bot) respond(ctx context.Context, req *Request, out result, endsDialog 
 	return out
 }
 
-// show answers the tap and draws the view, in parallel. If the tap was answered
-// before, an alert, or a toast without a view, is sent as a message. A tap without a
-// toast is answered after the view was drawn: if Telegram wants a long pause first, the
-// answer says so.
+// show draws the view, and in parallel answers the tap with its toast. If the tap was
+// answered before, an alert, or a toast without a view, is sent as a message.
 func (b *Bot) show(ctx context.Context, req *Request, v View) error {
 	late := req.tap != nil && v.Toast != "" && !req.tap.answer(v.toast(), v.Alert) && v.Toast != req.toastShown && (v.Alert || v.empty())
 	err := req.draw(ctx, v)
-	if req.tap != nil && v.Toast == "" {
-		pause := View{}
-		if retryAfter(err) > 0 {
-			pause = b.errorView(ctx, req, err)
-		}
-		req.tap.answer(pause.toast(), pause.Toast != "")
-	}
 	if errors.Is(err, outbox.ErrRejected) {
 		// The person must see something. The view is too long, or its HTML is invalid.
 		b.log.Error("telegram rejects a screen", "update", req.UpdateID, "error", err)
 		err = req.draw(ctx, b.errorView(ctx, req, err))
 	}
 	if err == nil && late {
-		_, err = b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast), L: req.L})
+		err = b.replyToast(ctx, req, v)
 	}
 	if err != nil && !errors.Is(err, outbox.ErrUnreachable) {
 		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
 	}
+	return err
+}
+
+// answerDrawn answers a tap after its view was drawn. If it was not, the answer says so,
+// or a message where the tap was answered before. unfinished: the tap is handled again.
+func (b *Bot) answerDrawn(ctx context.Context, req *Request, err error, unfinished bool) {
+	excuse := View{}
+	if err != nil && !unfinished && !errors.Is(err, outbox.ErrUnreachable) {
+		excuse = b.errorView(ctx, req, fmt.Errorf("%w: %w", ErrNotDrawn, err))
+	}
+	if req.tap.answer(excuse.toast(), excuse.Toast != "") || excuse.Toast == "" {
+		return
+	}
+	if err := b.replyToast(ctx, req, excuse); err != nil {
+		b.log.Warn("screen not drawn", "update", req.UpdateID, "error", err)
+	}
+}
+
+// replyToast sends a toast as a message.
+func (b *Bot) replyToast(ctx context.Context, req *Request, v View) error {
+	_, err := b.reply(ctx, req.Chat, req.thread, View{Text: html.EscapeString(v.Toast), L: req.L})
 	return err
 }
 

@@ -114,6 +114,47 @@ func TestLateToastBecomesMessage(t *testing.T) {
 	}
 }
 
+// A person whose view can't be drawn is told so: in the answer to the tap, or in a message where
+// the tap was answered before. Not where Telegram can't reach them, or the view had a toast.
+func TestViewThatIsNotDrawn(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		view    View
+		slow    time.Duration
+		fault   telegram.Fault
+		answer  string
+		message bool
+	}{
+		{"at once", View{Text: "new text"}, 0, telegram.Fault{Code: 401}, "not drawn", false},
+		{"late", View{Text: "new text"}, time.Second, telegram.Fault{Code: 401}, "", true},
+		{"after a flood", View{Text: "new text"}, 0, telegram.Fault{RetryAfter: 3}, "", true},
+		{"with a toast", View{Text: "new text", Toast: "Saved"}, 0, telegram.Fault{Code: 401}, "Saved", false},
+		{"unreachable", View{Text: "new text"}, 0, telegram.Fault{Code: 403}, "", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, telegram.Options{}, func(t *testing.T, w *world) {
+				w.onTap(func(ctx context.Context, _ *Request, _ numberArgs) (View, error) {
+					return test.view, pause(ctx, test.slow)
+				})
+				w.start()
+				ann := w.join(1)
+				id := w.showButtons(1, tapButton(1))
+				test.fault.Method, test.fault.Times = "editMessageText", telegram.Always
+				w.telegram.Fault(test.fault)
+				tapOn(t, ann, id, "tap")
+				w.idle()
+				answers := ann.Answers()
+				if len(answers) != 1 || answers[0].Text != test.answer || answers[0].Alert != (test.answer == "not drawn") {
+					t.Errorf("the tap was answered %+v", answers)
+				}
+				if got := ann.Last().Text == "not drawn"; got != test.message {
+					t.Errorf("the person sees\n%s", ann.Transcript())
+				}
+			})
+		})
+	}
+}
+
 // A view is drawn in the tapped message if that can be edited, else in a new one.
 func TestMessageOfView(t *testing.T) {
 	for _, test := range []struct {

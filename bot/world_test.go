@@ -76,6 +76,9 @@ func inWorld(t *testing.T, opts telegram.Options, test func(t *testing.T, w *wor
 			Identify: func(context.Context, User, bool) (*locales.Localizer, error) { return nil, nil },
 			Error: func(_ context.Context, _ *Request, err error) View {
 				w.refuseCanary("a handler's error", err.Error())
+				if errors.Is(err, ErrNotDrawn) {
+					return View{Toast: "not drawn"}
+				}
 				return View{Text: "error: " + err.Error(), AsNewMessage: true}
 			},
 			Panicked: func(_ *Request, reference string) View { return View{Text: "panic " + reference, AsNewMessage: true} },

@@ -81,6 +81,8 @@ func (s *Screens) errorView(ctx context.Context, req *bot.Request, err error) bo
 	switch {
 	case errors.As(err, &telegram) && telegram.RetryAfter > 0 && req.Tapped:
 		return bot.View{Toast: l.N("error_flood", int64(math.Ceil(telegram.RetryAfter.Minutes())))}
+	case errors.Is(err, bot.ErrNotDrawn):
+		return bot.View{Toast: l.T("error_telegram")}
 	case errors.Is(err, errExternalNotFound) && s.usesAllowance(ctx, req.User.ID): // who need no key
 		return sentence(req, l.T("error_not_found"))
 	case errors.As(err, &user):

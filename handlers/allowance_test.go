@@ -314,6 +314,7 @@ func TestWaitsForItsTurn(t *testing.T) {
 		w.card("2", "1")
 		w.as(bob, func() { w.card("3", "1") })
 		must(w.T, w.Market.Hold(market.OutlookByHand, true))
+		must(w.T, w.Market.Hold(market.GmailUSA, true)) // its first poll comes in the moment in which its card is drawn
 		w.Market.Fault(market.Fault{Action: "add", Kind: market.Slow, Delay: 20 * time.Second})
 		w.as(bob, func() { w.tap("confirm_button_confirm") })
 		w.tap("confirm_button_confirm")
@@ -322,6 +323,8 @@ func TestWaitsForItsTurn(t *testing.T) {
 			w.says("waiting for its turn")
 			w.tap("confirm_button_cancel")
 		})
+		pass(30 * time.Second)
+		must(w.T, w.Market.Hold(market.GmailUSA, false))
 		pass(time.Minute)
 		w.wantAdds(2)
 	})

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"modernc.org/sqlite"
 )
@@ -24,7 +25,8 @@ import (
 // events are those of a process that is to be killed at one of them. They have a name and,
 // as names repeat, a number: "call add 1".
 type events struct {
-	kill func() // ends the process, and returns when it has ended
+	kill       func()         // ends the process, and returns when it has ended
+	unfinished func() []int64 // what messages may be sent for just now, by id; of unmarked
 
 	mu       sync.Mutex
 	armed    bool
@@ -32,7 +34,7 @@ type events struct {
 	counts   map[string]int
 	happened []string
 	killed   string
-	unmarked int            // messages that Telegram has sent, and of which the database does not know yet
+	unmarked [][]int64      // messages that Telegram has sent, and of which the database does not know yet; what they may be sent for
 	sent     map[string]int // how often Telegram has sent messages, by chat and text
 }
 
@@ -63,18 +65,58 @@ func (e *events) event(name string) (killed bool) {
 	e.counts[name]++
 	name = fmt.Sprintf("%s %d", name, e.counts[name])
 	e.happened = append(e.happened, name)
-	if strings.HasPrefix(name, "answer send") {
-		e.unmarked++
-	}
+	e.countUnmarked(strings.HasPrefix(name, "answer send"))
 	if name == e.at {
 		e.armed, e.killed = false, name
 		e.kill()
 		return true
 	}
-	if strings.HasPrefix(name, "commit ") && (strings.Contains(name, ":done") || strings.Contains(name, "outbox")) {
-		e.unmarked = 0
-	}
 	return false
+}
+
+// countUnmarked counts what would come again after a kill. What a commit writes does not tell
+// which message it marks: while goods are on their way, others are stored and updates are
+// done. But a message is marked when nothing is unfinished any more that it may be sent for.
+func (e *events) countUnmarked(sent bool) {
+	if !sent && len(e.unmarked) == 0 {
+		return
+	}
+	now := e.unfinished()
+	e.unmarked = slices.DeleteFunc(e.unmarked, func(of []int64) bool {
+		return !slices.ContainsFunc(of, func(id int64) bool { return slices.Contains(now, id) })
+	})
+	if sent {
+		e.unmarked = append(e.unmarked, now)
+	}
+}
+
+// A message may come again until it is marked itself, whatever else is marked meanwhile.
+func TestUnmarkedMessages(t *testing.T) {
+	const tap, goods, file = 1, 2, 3
+	var unfinished []int64
+	e := &events{unfinished: func() []int64 { return unfinished }}
+	e.arm("")
+	for _, step := range []struct {
+		event      string
+		unfinished []int64 // when it is about to happen
+		want       int
+	}{
+		{"commit orders:delivered,outbox:pending", nil, 0},
+		{"answer sendMessage", []int64{goods}, 1},
+		{"commit orders:delivered,outbox:pending", []int64{goods}, 1}, // another order
+		{"commit chats,inbox:received", []int64{goods}, 1},
+		{"answer sendMessage", []int64{goods, tap}, 2},
+		{"commit chats,inbox:done", []int64{goods, tap}, 2},
+		{"commit outbox:sent", []int64{goods}, 2}, // which of the two was marked?
+		{"answer sendDocument", []int64{file}, 1},
+		{"call add", nil, 0},
+	} {
+		unfinished = step.unfinished
+		e.event(step.event)
+		if len(e.unmarked) != step.want {
+			t.Errorf("at %q %d messages are unmarked, want %d", step.event, len(e.unmarked), step.want)
+		}
+	}
 }
 
 // aroundCalls makes the calls of a pretend server events: that of the request, before

@@ -24,26 +24,22 @@ type fileScenario struct {
 	check   func(t *testing.T, folder string, before contents)              // after the command was repeated
 	after   func(t *testing.T, folder string, before contents) (again bool) // right after the kill: is it to be repeated?
 	must    []string
-	server  bool // it moves the shop to PostgreSQL, whose commits are events too
+	server  string // toPostgres, onPostgres, or "" without PostgreSQL, whose commits are events, too
 }
 
 // TestKilledWhileWritingFiles kills backups, restores, rotations, migrations and moves before
-// each call that changes a file, or, without envMatrix, a few of them. Repeating the command
-// finishes what it has begun.
+// each call that changes a file and each commit on PostgreSQL, or, without envMatrix, a few of
+// them. Repeating the command finishes what it has begun.
 func TestKilledWhileWritingFiles(t *testing.T) {
 	pgtest.SQLiteOnly(t)
 	everywhere := os.Getenv(envMatrix) != ""
 	scenarios := []fileScenario{namedBackup(), rotation(), move()}
 	if everywhere {
-		scenarios = append(scenarios, dailyBackup(), migration(), restore(), moveToServer())
+		scenarios = append(scenarios, dailyBackup(), migration(), restore(), moveToServer(), rotationOnServer(), migrationOnServer())
 	}
 	for _, s := range scenarios {
-		name := s.command
-		if s.server {
-			name += " to PostgreSQL"
-		}
-		t.Run(name, func(t *testing.T) {
-			if s.server {
+		t.Run(s.command+s.server, func(t *testing.T) {
+			if s.server != "" {
 				pgtest.Require(t)
 			}
 			s.killEverywhere(t, everywhere)
@@ -56,11 +52,14 @@ func (s fileScenario) killEverywhere(t *testing.T, everywhere bool) {
 	s.prepare(t, template)
 	var before contents
 	if s.command != "migrate" { // values of that version are sealed in another way
-		before, _ = contentsOf(t, "sqlite:"+filepath.Join(template, "bot.db"), s.keys)
+		before, _ = contentsOf(t, databaseOf(t, template), s.keys)
 	}
 	var points []string
 	t.Run("not killed", func(t *testing.T) { points, _ = s.run(t, template, before, "") })
-	if points = ends(points); !everywhere {
+	if s.server != onPostgres { // there each commit counts
+		points = ends(points)
+	}
+	if !everywhere {
 		points = firstOf(points, s.must)
 	}
 	killAll(t, points, s.must, 2, func(t *testing.T, point string) string {
@@ -87,9 +86,15 @@ func (s fileScenario) run(t *testing.T, template string, before contents, at str
 	testworld.Must(t, os.CopyFS(folder, os.DirFS(template)))
 	e := &events{}
 	e.arm(at)
-	env := append(os.Environ(), envDatabase+"=sqlite:"+filepath.Join(folder, "bot.db"), envCommand+"="+s.command, envKeys+"="+s.keys)
-	if s.server {
+	env := append(os.Environ(), envCommand+"="+s.command, envKeys+"="+s.keys)
+	switch s.server {
+	case onPostgres:
+		env = append(env, envDatabase+"="+copyOnServer(t, folder, e))
+	case toPostgres:
 		env = append(env, envTarget+"="+serverFor(t, folder, e))
+		fallthrough
+	default:
+		env = append(env, envDatabase+"="+databaseOf(t, folder))
 	}
 	trace(t, env, folder, e)
 	if happened, killed = e.disarm(); killed != "" {
@@ -108,7 +113,7 @@ func (s fileScenario) run(t *testing.T, template string, before contents, at str
 // shop makes a database with some people and their keys.
 func shop(t *testing.T, folder string) {
 	t.Helper()
-	testworld.Must(t, openWith(t, "sqlite:"+filepath.Join(folder, "bot.db"), testworld.SecretKey, func(db *storage.DB) {
+	testworld.Must(t, openWith(t, databaseOf(t, folder), testworld.SecretKey, func(db *storage.DB) {
 		for id := range int64(40) {
 			_, _, err := db.TouchUser(t.Context(), id+1, "Ann", "en", true)
 			testworld.Must(t, err)
@@ -179,17 +184,20 @@ func dailyBackup() fileScenario {
 }
 
 // rotation gives the database a new key.
-func rotation() fileScenario {
-	both := newestKey + "," + testworld.SecretKey
+func rotation() fileScenario { return rotationOf(testworld.SecretKey, shop) }
+
+// rotationOf gives a database a new key in front of an older one.
+func rotationOf(older string, prepare func(t *testing.T, folder string)) fileScenario {
+	both := newestKey + "," + older
 	compare := func(t *testing.T, folder, keys string, before contents) {
 		t.Helper()
-		now, _ := contentsOf(t, "sqlite:"+filepath.Join(folder, "bot.db"), keys)
+		now, _ := contentsOf(t, databaseOf(t, folder), keys)
 		same(t, "rotate", before, now.without(func(table string, r row) bool {
 			return table == "settings" && strings.HasPrefix(fmt.Sprint(r["name"]), "rotated_to_")
 		}))
 	}
 	return fileScenario{
-		command: "rotate", keys: both, prepare: shop,
+		command: "rotate", keys: both, prepare: prepare,
 		after: func(t *testing.T, folder string, before contents) (again bool) {
 			t.Helper()
 			compare(t, folder, both, before)
@@ -200,25 +208,34 @@ func rotation() fileScenario {
 	}
 }
 
+// version9 is the database of schema version 9 that storage has for its tests, and
+// version9Key the key of what is sealed in it.
+var (
+	version9    = filepath.Join("..", "..", "storage", "testdata", "version9.sqlite")
+	version9Key = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))
+)
+
+// migrates opens a database of version 9, which brings it up to date.
+func migrates(t *testing.T, url string) contents {
+	t.Helper()
+	testworld.Must(t, openWith(t, url, version9Key, func(*storage.DB) {}))
+	now, _ := contentsOf(t, url, version9Key)
+	return now
+}
+
 // migration starts with a database of schema version 9.
 func migration() fileScenario {
-	version9 := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))
-	opens := func(t *testing.T, folder string) {
-		t.Helper()
-		testworld.Must(t, openWith(t, "sqlite:"+filepath.Join(folder, "bot.db"), version9, func(*storage.DB) {}))
-	}
 	var want contents
 	return fileScenario{
-		command: "migrate", keys: version9,
+		command: "migrate", keys: version9Key,
 		prepare: func(t *testing.T, folder string) {
 			t.Helper()
-			old := read(t, filepath.Join("..", "..", "storage", "testdata", "version9.sqlite"))
+			old := read(t, version9)
 			migrated := t.TempDir()
 			for _, folder := range []string{folder, migrated} {
 				testworld.Must(t, os.WriteFile(filepath.Join(folder, "bot.db"), []byte(old), 0o600))
 			}
-			opens(t, migrated)
-			want, _ = contentsOf(t, "sqlite:"+filepath.Join(migrated, "bot.db"), version9)
+			want = migrates(t, databaseOf(t, migrated))
 		},
 		check: func(t *testing.T, folder string, _ contents) {
 			t.Helper()
@@ -227,11 +244,10 @@ func migration() fileScenario {
 			for _, name := range unfinished {
 				testworld.Must(t, os.Chtimes(name, time.Time{}, time.Now().Add(-time.Hour)))
 			}
-			opens(t, folder)
+			now := migrates(t, databaseOf(t, folder))
 			if left, _ := filepath.Glob(filepath.Join(folder, "*.part*")); len(left) > 0 {
 				t.Errorf("garbage is left: %q", left)
 			}
-			now, _ := contentsOf(t, "sqlite:"+filepath.Join(folder, "bot.db"), version9)
 			same(t, "migrate", want, now)
 			copies, err := filepath.Glob(filepath.Join(folder, "bot.db.before-*.bak"))
 			testworld.Must(t, err)
@@ -240,9 +256,7 @@ func migration() fileScenario {
 			}
 			restored := t.TempDir()
 			testworld.Must(t, os.WriteFile(filepath.Join(restored, "bot.db"), []byte(read(t, copies[0])), 0o600))
-			opens(t, restored)
-			copied, _ := contentsOf(t, "sqlite:"+filepath.Join(restored, "bot.db"), version9)
-			same(t, "backup", want, copied)
+			same(t, "backup", want, migrates(t, databaseOf(t, restored)))
 		},
 		must: []string{"write bot.db.before-", "link", "unlink", "write bot.db-wal", "sync bot.db-wal"},
 	}

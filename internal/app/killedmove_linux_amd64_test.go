@@ -27,9 +27,7 @@ func serverFor(t *testing.T, folder string, e *events) string {
 	t.Helper()
 	url := pgtest.Empty(t)
 	testworld.Must(t, os.WriteFile(filepath.Join(folder, serverFile), []byte(url), 0o600))
-	proxy := pgtest.NewProxy(t, url)
-	proxy.Watch(e.event)
-	return proxy.URL()
+	return watched(t, url, e)
 }
 
 // move moves the shop from file to file.
@@ -57,7 +55,7 @@ func moveToServer() fileScenario {
 		onServer(t, m.to(t, folder), `DROP SCHEMA public CASCADE`, `CREATE SCHEMA public`)
 	}
 	s := m.scenario()
-	s.server = true
+	s.server = toPostgres
 	s.must = []string{"api_keys,", "write bot.db-wal", "sync bot.db-wal"}
 	return s
 }
@@ -74,7 +72,7 @@ func (m mover) scenario() fileScenario {
 		after: m.afterTheKill,
 		check: func(t *testing.T, folder string, before contents) {
 			t.Helper()
-			if err := openShop(t, from(folder)); !errors.Is(err, storage.ErrMoved) {
+			if err := openShop(t, databaseOf(t, folder)); !errors.Is(err, storage.ErrMoved) {
 				t.Errorf("the old database opens: %v", err)
 			}
 			testworld.Must(t, openShop(t, m.to(t, folder)))
@@ -82,8 +80,6 @@ func (m mover) scenario() fileScenario {
 		},
 	}
 }
-
-func from(folder string) string { return "sqlite:" + filepath.Join(folder, "bot.db") }
 
 func openShop(t *testing.T, url string) error {
 	t.Helper()
@@ -108,8 +104,8 @@ func (m mover) afterTheKill(t *testing.T, folder string, before contents) (again
 			SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 		) LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$`)
 	}
-	m.same(t, from(folder), before)
-	old := openShop(t, from(folder))
+	m.same(t, databaseOf(t, folder), before)
+	old := openShop(t, databaseOf(t, folder))
 	if old != nil && !errors.Is(old, storage.ErrMoved) {
 		t.Errorf("the old database: %v", old)
 	}
@@ -119,7 +115,7 @@ func (m mover) afterTheKill(t *testing.T, folder string, before contents) (again
 	moved := openShop(t, m.to(t, folder))
 	switch {
 	case errors.Is(moved, storage.ErrMoveUnfinished) && old == nil:
-		err := app.Move(context.WithoutCancel(t.Context()), app.MoveOptions{From: from(folder), To: m.to(t, folder), SecretKey: redact.Secret(testworld.SecretKey), Progress: io.Discard})
+		err := app.Move(context.WithoutCancel(t.Context()), app.MoveOptions{From: databaseOf(t, folder), To: m.to(t, folder), SecretKey: redact.Secret(testworld.SecretKey), Progress: io.Discard})
 		if err == nil || !strings.Contains(err.Error(), "delete the file, or drop the database and create it again, then run migrate-db again. FROM has all rows") {
 			t.Errorf("moved again: %v", err)
 		}

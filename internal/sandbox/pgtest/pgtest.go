@@ -83,6 +83,17 @@ func Empty(tb testing.TB) string {
 	return create(tb, tb.TempDir(), "template1")
 }
 
+// Copy returns the URL of a copy of a database that nothing is connected to, which is dropped
+// at the end of the test.
+func Copy(tb testing.TB, database string) string {
+	tb.Helper()
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return create(tb, tb.TempDir(), config.Database)
+}
+
 func create(tb testing.TB, path, template string) string {
 	tb.Helper()
 	ctx := context.WithoutCancel(tb.Context())

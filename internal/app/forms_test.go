@@ -18,8 +18,18 @@ const (
 	envSoak      = "HSTOCKBOT_TEST_SOAK"      // how long to watch what the program uses
 )
 
+// askedFor is asked for a test without a short form, which says that nothing runs.
+func askedFor[T any](t testing.TB, variable, target string, parse func(string) (T, error)) T {
+	t.Helper()
+	value, ok := asked(t, variable, parse)
+	if !ok {
+		t.Skipf("it has no short form; make %s runs it", target)
+	}
+	return value
+}
+
 // asked returns what a variable asks a test for. If it asks for nothing the test does its
-// short form, or, if it has none, returns.
+// short form.
 func asked[T any](t testing.TB, variable string, parse func(string) (T, error)) (value T, ok bool) {
 	t.Helper()
 	text := os.Getenv(variable)

@@ -67,10 +67,7 @@ func TestRestartedUnderLoad(t *testing.T) {
 // buy and ask, and lets it go on. On a file another process waits all the time, and takes
 // over when the first one has ended.
 func TestFrozenUnderLoad(t *testing.T) {
-	frozen, ok := asked(t, envFrozen, time.ParseDuration)
-	if !ok {
-		return
-	}
+	frozen := askedFor(t, envFrozen, "torture-kills", time.ParseDuration)
 	r := newBuiltWorld(t)
 	r.joinAskers()
 	for _, b := range r.people {

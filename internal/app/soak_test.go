@@ -228,10 +228,7 @@ func (s *soak) measureIdle(what string) usage {
 // when nobody is there does not grow.
 func TestSoak(t *testing.T) {
 	pgtest.SQLiteOnly(t)
-	length, ok := asked(t, envSoak, time.ParseDuration)
-	if !ok {
-		return
-	}
+	length := askedFor(t, envSoak, "torture-soak", time.ParseDuration)
 	s := &soak{builtWorld: newBuiltWorld(t), address: freeAddress(t), began: time.Now()}
 	s.settings = append(s.settings, "HTTP_ADDR="+s.address)
 	s.market.ClearFaults()

@@ -68,10 +68,7 @@ func goRoot(t *testing.T) string {
 // back while people buy, and kills the program after every second time. Nothing is bought
 // twice, and everything arrives, long before an hour.
 func TestClockSetUnderLoad(t *testing.T) {
-	steps, ok := asked(t, envClock, strconv.Atoi)
-	if !ok {
-		return
-	}
+	steps := askedFor(t, envClock, "torture-kills", strconv.Atoi)
 	r := newBuiltWorld(t)
 	r.program = buildWithClock(t)
 	clock := filepath.Join(t.TempDir(), "clock")

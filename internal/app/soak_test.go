@@ -34,6 +34,9 @@ const (
 	soakRest     = 2 * time.Minute // an idle program has closed its connections by then
 	// What the program needs at the end, compared with what it needed when it was warm.
 	soakGrowth = 1.2
+	// What the heap may be larger by, beside that. It is what the last collection left, which may
+	// have been when the last people left.
+	soakHeap = 4 << 20
 	// What one order may add to the database, with its updates, messages and searches.
 	soakOrder = 64 << 10
 )
@@ -269,6 +272,9 @@ func TestSoak(t *testing.T) {
 	s.check()
 	if float64(idle.goroutines) > soakGrowth*float64(warm.goroutines) || float64(idle.handles) > soakGrowth*float64(warm.handles) {
 		t.Errorf("goroutines: %d, and %d when it was warm; handles: %d and %d", idle.goroutines, warm.goroutines, idle.handles, warm.handles)
+	}
+	if float64(idle.heap) > soakGrowth*float64(warm.heap)+soakHeap {
+		t.Errorf("the heap has %d bytes, and %d when it was warm", idle.heap, warm.heap)
 	}
 	added, orders := idle.database-warm.database, idle.orders-warm.orders
 	if added > int64(orders)*soakOrder {

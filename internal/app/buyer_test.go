@@ -90,7 +90,9 @@ func button(m telegram.Message, text string) string {
 func (b *buyer) isGivenUp(m telegram.Message) bool {
 	return strings.Contains(m.Text, "couldn’t carry out") ||
 		b.mayFail && (strings.Contains(m.Text, "Something went wrong on my side") || strings.Contains(m.Text, "HStockPlus didn’t answer") || strings.Contains(m.Text, "Another order is being placed") ||
-			strings.Contains(m.Text, "No results for")) // Telegram repeated the command so late that it took the question about the address away
+			// Telegram repeated the command so late that it took the question about the address away, or
+			// the question what a number is for is still open and takes the lines of a basket.
+			strings.Contains(m.Text, "No results"))
 }
 
 // address returns the delivery address of the person's next purchase, by which the

@@ -267,7 +267,7 @@ func (r *Replica) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.renewed(began, beat)
+	r.renewed(began, beat, asked != "")
 	if beat.Ended {
 		r.Ended()
 	}
@@ -298,8 +298,8 @@ func (r *Replica) checkClock(offset time.Duration) {
 	}
 }
 
-// renewed notes the result of a beat that began at a time.
-func (r *Replica) renewed(began time.Time, beat storage.Beat) {
+// renewed notes the result of a beat that began at a time, and that asked for the lease or not.
+func (r *Replica) renewed(began time.Time, beat storage.Beat, asked bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.isDead {
@@ -334,7 +334,9 @@ func (r *Replica) renewed(began time.Time, beat storage.Beat) {
 		close(r.leads)
 	case !r.waiting:
 		r.waiting = true
-		r.Log.Info("another process does the background work, standing by")
+		if asked { // else it waits for its clock (checkClock)
+			r.Log.Info("another process does the background work, standing by")
+		}
 	}
 }
 

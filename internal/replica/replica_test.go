@@ -234,6 +234,9 @@ func TestProcessWithAWrongClockIsNotActive(t *testing.T) {
 		if took := w.takeover(b, a); took > 2*replica.Life {
 			t.Errorf("after its clock was set the process was replaced in %s", took)
 		}
+		if log := a.log.String(); strings.Contains(log, "standing by") || !strings.Contains(log, "does the background work now") {
+			t.Errorf("the first one did not wait for another, and takes over:\n%s", log)
+		}
 	})
 }
 

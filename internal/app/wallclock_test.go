@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"hstockbot/internal/sandbox/pgtest"
 	"hstockbot/internal/sandbox/testworld"
 )
 
@@ -66,8 +67,10 @@ func goRoot(t *testing.T) string {
 
 // TestClockSetUnderLoad sets the wall clock of the program an hour and a day forward and
 // back while people buy, and kills the program after every second time. Nothing is bought
-// twice, and everything arrives, long before an hour.
+// twice, and everything arrives, long before an hour. A process whose clock differs from that of
+// a PostgreSQL server would do no background work until it is right again.
 func TestClockSetUnderLoad(t *testing.T) {
+	pgtest.SQLiteOnly(t)
 	steps := askedFor(t, envClock, "torture-kills", strconv.Atoi)
 	r := newBuiltWorld(t)
 	r.program = buildWithClock(t)

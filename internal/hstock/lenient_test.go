@@ -301,3 +301,19 @@ func TestStates(t *testing.T) {
 		t.Errorf("%d distinct names for %d states: %v", len(names), want, names)
 	}
 }
+
+// The caller counts what is left of its orders by the length of the answer.
+func TestCancelAnswersNameEachOrderOnce(t *testing.T) {
+	orders := []string{"23501", "23502"}
+	for _, body := range []string{
+		`[{"order":23501,"allowcancel":1,"cancel":1},{"order":23501,"allowcancel":0,"cancel":0}]`,
+		`[{"allowcancel":1,"cancel":1},{"order":23501,"allowcancel":1,"cancel":1}]`,
+	} {
+		if got, ok := decodeAllowances([]byte(body), orders); !ok || len(got) != 1 || got[0].Order != "23501" || !got[0].Allowed {
+			t.Errorf("%s: allowances %+v", body, got)
+		}
+		if got, ok := decodeCancellations([]byte(body), orders); !ok || len(got) != 1 || got[0].Order != "23501" || !got[0].Done {
+			t.Errorf("%s: cancellations %+v", body, got)
+		}
+	}
+}

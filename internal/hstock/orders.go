@@ -34,8 +34,8 @@ func (c *Client) Status(ctx context.Context, key redact.Secret, order string) (S
 }
 
 // Cancel cancels 1 to MaxBatch orders, each of which may be refused separately. It
-// is sent once and before the given time, like Add. Orders that the answer omits are
-// missing from the result (HStockPlus: cancel).
+// is sent once and before the given time, like Add. Each order is at most once in the
+// result; those that the answer omits are missing (HStockPlus: cancel).
 func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []string, sendBefore time.Time) ([]Cancellation, error) {
 	q := newCall("cancel", key, "orders", strings.Join(orders, ","))
 	q.sendBefore = sendBefore
@@ -46,8 +46,8 @@ func (c *Client) Cancel(ctx context.Context, key redact.Secret, orders []string,
 }
 
 // AllowCancel returns which of 1 to MaxBatch orders can be cancelled now. It changes
-// nothing. Orders that the answer omits are missing from the result (HStockPlus:
-// allowcancel).
+// nothing. Each order is at most once in the result; those that the answer omits are
+// missing (HStockPlus: allowcancel).
 func (c *Client) AllowCancel(ctx context.Context, key redact.Secret, orders []string) ([]CancelAllowance, error) {
 	q := newCall("allowcancel", key, "orders", strings.Join(orders, ","))
 	if len(orders) == 0 || len(orders) > MaxBatch {
@@ -209,7 +209,8 @@ func (e *eligible) UnmarshalJSON(data []byte) error {
 
 // decodeCancelElements returns the elements about the requested orders. Elements may
 // be named after their order; they may omit its id if there is one for each
-// order; a single element may come without a list.
+// order; a single element may come without a list. Of several about one order the first
+// counts.
 func decodeCancelElements(body []byte, orders []string) []cancelJSON {
 	answer, listed := decodeList[cancelJSON](body, "orders", "data")
 	elements := answer.elements
@@ -229,9 +230,14 @@ func decodeCancelElements(body []byte, orders []string) []cancelJSON {
 			v.requested = orders[i]
 		}
 	}
+	seen := make(map[string]bool, len(orders))
 	return slices.DeleteFunc(elements, func(v cancelJSON) bool {
 		empty := !v.Cancel.ok && !v.AllowCancel.ok && v.Cancel.message == "" && v.AllowCancel.message == "" && !v.Error.ok
-		return empty || !slices.Contains(orders, v.requested)
+		if empty || seen[v.requested] || !slices.Contains(orders, v.requested) {
+			return true
+		}
+		seen[v.requested] = true
+		return false
 	})
 }
 

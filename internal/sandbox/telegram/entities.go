@@ -75,7 +75,7 @@ func formatted(a args, textField, entitiesField string, limit int, name string) 
 			return "", nil, err
 		}
 	case "html":
-		plain, found, err := parseHTML(cleanText(text))
+		plain, found, err := ParseHTML(text)
 		if err != nil {
 			return "", nil, badRequest("can't parse entities: %v", err)
 		}

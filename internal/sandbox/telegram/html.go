@@ -12,6 +12,12 @@ import (
 	"unicode/utf8"
 )
 
+// ParseHTML returns the text of a message in HTML before it is trimmed, and its entities.
+// The error is Telegram's: it sends no part of such a message.
+func ParseHTML(text string) (string, []Entity, error) {
+	return parseHTML(cleanText(text))
+}
+
 // parseHTML returns the plain text and the sorted entities of a text with tags (Bot
 // API: "HTML style"). The error has Telegram's wording and byte offsets; it follows
 // "can't parse entities: ".

@@ -105,7 +105,7 @@ func FuzzParseHTML(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		text, entities, err := parseHTML(cleanText(in))
+		text, entities, err := ParseHTML(in)
 		if err != nil {
 			return
 		}

@@ -210,6 +210,7 @@ func TestToastIsCut(t *testing.T) {
 		{strings.Repeat("a", 201), strings.Repeat("a", 199) + "…"},
 		{strings.Repeat("ж", 200), strings.Repeat("ж", 200)},
 		{strings.Repeat("😀", 100), strings.Repeat("😀", 100)},
+		{strings.Repeat("😀", 101), strings.Repeat("😀", 99) + "…"},
 	} {
 		if got := (View{Toast: test.toast}).toast(); got != test.want {
 			t.Errorf("%q", got)

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/go-telegram/bot/models"
 
@@ -184,10 +183,4 @@ func (v View) effect() string {
 const maxToast = 200 // UTF-16 units (Bot API: answerCallbackQuery)
 
 // toast returns Toast, cut to maxToast.
-func (v View) toast() string {
-	units := utf16.Encode([]rune(v.Toast))
-	if len(units) <= maxToast {
-		return v.Toast
-	}
-	return string(utf16.Decode(units[:maxToast-1])) + "…"
-}
+func (v View) toast() string { return locales.CutAtWord(v.Toast, maxToast) }

@@ -43,9 +43,9 @@ func FuzzHTML(f *testing.F) {
 		"{name}": "{name}",
 	} {
 		f.Add(greeting, name, "mail & <box>\n</b>")
-		f.Add(greeting, name, strings.Repeat("</blockquote>\n", 12))
-		f.Add(greeting, name, strings.Repeat("&lt;😀 ", 1500))
 	}
+	f.Add("", "", strings.Repeat("</blockquote>\n", 12))
+	f.Add("", "", strings.Repeat("&lt;😀 ", 600))
 	f.Fuzz(func(t *testing.T, greeting, name, description string) {
 		if !utf8.ValidString(greeting + name + description) {
 			return // all of it comes in JSON, and then decoding has replaced what is not UTF-8

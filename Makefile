@@ -56,7 +56,7 @@ torture-model: ## play random stories against a model of the whole bot (STORIES=
 torture-fuzz: ## give random input to all that reads what comes from outside (FUZZ=5m for each)
 	listed=$$(go test -list='^Fuzz' ./...) && echo "$$listed" | \
 		awk '/^Fuzz/ { names[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, names[i]; n = 0 }' | \
-		while read -r package name; do go test $$package -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZ) || exit 1; done
+		while read -r package name; do go test $$package -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZ) -fuzzminimizetime=5s || exit 1; done
 
 torture-soak: ## a thousand people, faults and restarts: what the program uses (SOAK=30m)
 	HSTOCKBOT_TEST_SOAK=$(SOAK) go test ./internal/app -run='^TestSoak$$' $(LONG)

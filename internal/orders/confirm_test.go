@@ -10,6 +10,7 @@ import (
 
 	"hstockbot/internal/hstock"
 	"hstockbot/internal/orders"
+	"hstockbot/internal/outbox"
 	"hstockbot/internal/redact"
 	"hstockbot/internal/sandbox/market"
 	"hstockbot/internal/sandbox/testworld"
@@ -545,5 +546,27 @@ func TestServicesThatNeedMoreAreNotDrafted(t *testing.T) {
 		if _, err := w.service.Draft(t.Context(), orders.Intent{UserID: anna, Item: item, Quantity: 1000}); !errors.Is(err, orders.ErrDelisted) {
 			t.Errorf("an SMM service as a product: got %v", err)
 		}
+	})
+}
+
+// TestOutcomeWaitsForNoCard: Telegram refuses edits for long. The outcome of a purchase, in a
+// message of its own, does not wait behind the redrawing of its card.
+func TestOutcomeWaitsForNoCard(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
+		order := w.buy(market.GmailUSA, 1)
+		w.recorder.FailWith(func(message storage.Message) error {
+			if message.Kind == orders.MessageCard {
+				return &outbox.RetryAfterError{After: 90 * time.Second, Err: errors.New("too many requests")}
+			}
+			return nil
+		})
+		w.stop() // so that both are claimed together
+		testworld.Must(t, w.service.RedrawCard(t.Context(), anna, order.PurchaseID, 77))
+		testworld.Pass(time.Millisecond)
+		testworld.Must(t, w.service.NotifyOutcome(t.Context(), anna, order.PurchaseID))
+		w.start()
+		testworld.Pass(time.Second)
+		w.wantNotified(orders.MessageOutcome)
 	})
 }

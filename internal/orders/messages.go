@@ -43,6 +43,15 @@ func aboutPurchase(userID, purchaseID int64, kind string, at time.Time) storage.
 	return storage.Message{UserID: userID, PurchaseID: purchaseID, Kind: kind, Priority: outbox.PriorityReply, CreatedAt: at}
 }
 
+// aboutCard redraws a message of the chat. It goes behind replies, the outcome in a message of
+// its own among them: Telegram may refuse edits for minutes, and accept new messages meanwhile.
+func aboutCard(userID, purchaseID, messageID int64, at time.Time) storage.Message {
+	return storage.Message{
+		UserID: userID, PurchaseID: purchaseID, Kind: MessageCard, Priority: outbox.PriorityStatus,
+		Body: strconv.AppendInt(nil, messageID, 10), CreatedAt: at,
+	}
+}
+
 // DecodeCard decodes the body of a MessageCard, the id of a message in the person's chat.
 // Without a purchase that message shows the cancelling of several orders.
 func DecodeCard(message storage.Message) (messageID int, err error) {

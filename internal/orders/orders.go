@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -189,9 +188,7 @@ func (s *Service) NotifyOutcome(ctx context.Context, userID, purchaseID int64) e
 func (s *Service) RedrawCard(ctx context.Context, userID, purchaseID int64, messageID int) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	message := aboutPurchase(userID, purchaseID, MessageCard, time.Now())
-	message.Body = []byte(strconv.Itoa(messageID))
-	err := s.db.AddMessage(ctx, message)
+	err := s.db.AddMessage(ctx, aboutCard(userID, purchaseID, int64(messageID), time.Now()))
 	s.wakeOutbox()
 	return err
 }

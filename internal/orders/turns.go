@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"hstockbot/internal/loop"
@@ -69,9 +68,7 @@ func aboutTurn(t storage.Turn) storage.Message {
 	if t.MessageID == 0 {
 		return aboutPurchase(t.UserID, t.PurchaseID, MessageOutcome, at)
 	}
-	message := aboutPurchase(t.UserID, t.PurchaseID, MessageCard, at)
-	message.Body = strconv.AppendInt(nil, t.MessageID, 10)
-	return message
+	return aboutCard(t.UserID, t.PurchaseID, t.MessageID, at)
 }
 
 // turnOnce begins the next purchase that waits for its turn. What it does follows from the

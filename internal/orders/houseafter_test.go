@@ -302,6 +302,10 @@ func TestLedgerIsCheckedAtTheStart(t *testing.T) {
 		accept := w.Refuse(`UPDATE ON ledger FOR EACH ROW`)
 		w.service.Start()
 		testworld.Pass(time.Second)
+		w.wantAvailable("while the ledger can't be written", clara, "18.62")
+		if log := w.Log.String(); !strings.Contains(log, failed+`" loop=sweep`) {
+			t.Errorf("nobody learns of it: %s", log)
+		}
 		accept()
 		testworld.Pass(10 * time.Second)
 		w.wantAvailable("after the start", clara, "20")

@@ -127,7 +127,8 @@ func TestPollsWhileTheDatabaseRefuses(t *testing.T) {
 func TestPollsInFlight(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
-		w.Market.Fault(market.Fault{Action: "status", Kind: market.Slow, Delay: 14 * time.Second, Times: market.Always})
+		w.addBoris()
+		w.Market.Fault(market.Fault{Action: "status", Key: testworld.AnnaKey.Reveal(), Kind: market.Slow, Delay: 14 * time.Second, Times: market.Always})
 		for n := range 20 {
 			if n == 16 {
 				testworld.Pass(2 * time.Second)
@@ -136,8 +137,14 @@ func TestPollsInFlight(t *testing.T) {
 		}
 		testworld.Pass(3 * time.Second)
 		w.wantCalls("status", 16)
-		testworld.Pass(15 * time.Second)
-		if n := w.Market.Count("status"); n < 20 {
+		another := w.confirm(w.draftFor(boris, market.GmailUSA, 1)).Orders[0]
+		testworld.Must(t, w.Market.Finish(number(another)))
+		testworld.Pass(5 * time.Second)
+		if !w.notified(boris, orders.MessageGoods) {
+			t.Error("another key waits for the polls of this one")
+		}
+		testworld.Pass(10 * time.Second)
+		if n := w.Market.Count("status") - len(w.callsOf(another, "status")); n < 20 {
 			t.Errorf("%d polls of 20 orders", n)
 		}
 	})

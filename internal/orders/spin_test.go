@@ -1,6 +1,7 @@
 package orders_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,13 +27,19 @@ func TestSwapWhileNothingCanBeWritten(t *testing.T) {
 	})
 }
 
-// TestBasketWhileNothingCanBeWritten: likewise, and each line is bought once.
+// TestBasketWhileNothingCanBeWritten: the next line is not tried over and over, and each one is
+// bought once.
 func TestBasketWhileNothingCanBeWritten(t *testing.T) {
-	inWorld(t, func(_ *testing.T, w *world) {
+	inWorld(t, func(t *testing.T, w *world) {
 		quote := w.fillBasket(goods(1), goods(2))
 		w.startBasket(quote)
 		accept := w.Refuse(`UPDATE ON baskets FOR EACH ROW`)
+		before := w.Market.Count("")
 		testworld.Pass(time.Minute)
+		calls, delays := w.Market.Count("")-before, strings.Count(w.Log.String(), "basket delayed")
+		if calls == 0 || calls > 20 || delays == 0 || delays > 40 {
+			t.Errorf("in a minute the marketplace is asked %d times, and the basket is delayed %d times", calls, delays)
+		}
 		accept()
 		testworld.Pass(15 * time.Second)
 		w.wantBasket(quote.ID, "", 2, 0)

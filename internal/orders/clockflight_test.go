@@ -64,9 +64,7 @@ func TestInFlightAfterAStepOfTheClock(t *testing.T) {
 			testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 			w.Market.Fault(market.Fault{Action: "status", Kind: market.Slow, Delay: 14 * time.Second})
 			w.buy(market.GmailUSA, 1)
-			for w.Market.Count("status") == 0 {
-				testworld.Pass(time.Second)
-			}
+			w.awaitCall("status")
 			w.stepClock(time.Hour)
 			w.buy(market.GmailUSA, 1) // which wakes the loop
 			testworld.Pass(time.Second)

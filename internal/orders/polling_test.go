@@ -16,18 +16,31 @@ import (
 // failed is what the log says of a loop whose work has failed.
 const failed = "background work failed"
 
-// awaitCall lets time pass until another request of an action reaches the marketplace.
-func (w *world) awaitCall(action string) {
+// await lets time pass until something has happened, and fails if it never does.
+func (w *world) await(what string, happened func() bool) {
 	w.t.Helper()
-	for before, n := w.Market.Count(action), 0; w.Market.Count(action) == before; n++ {
+	for n := 0; !happened(); n++ {
 		if n > 100_000 {
-			w.t.Fatalf("no further %q", action)
+			w.t.Fatalf("waited in vain for %s", what)
 		}
 		testworld.Pass(10 * time.Millisecond)
 	}
 }
 
-// TestPollsThatChangeNothing are counted, but are no transaction each.
+// awaitCall lets time pass until another request of an action reaches the marketplace.
+func (w *world) awaitCall(action string) {
+	w.t.Helper()
+	before := w.Market.Count(action)
+	w.await("a further "+action, func() bool { return w.Market.Count(action) > before })
+}
+
+// awaitFault lets time pass until the marketplace's faults have struck.
+func (w *world) awaitFault() {
+	w.t.Helper()
+	w.await("a fault", func() bool { return len(w.Market.Faults()) == 0 })
+}
+
+// TestPollsThatChangeNothing are counted, but are stored together, not in a transaction each.
 func TestPollsThatChangeNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
@@ -159,9 +172,7 @@ func TestTooManyRequestsPauseTheKey(t *testing.T) {
 				w.rent(4)
 				testworld.Pass(10 * time.Second)
 				w.Market.Fault(market.Fault{Action: "sms_code", Kind: kind})
-				for len(w.Market.Faults()) > 0 {
-					testworld.Pass(10 * time.Millisecond)
-				}
+				w.awaitFault()
 				testworld.Pass(500 * time.Millisecond) // what was in flight
 				before := w.Market.Count("")
 				testworld.Pass(3500 * time.Millisecond)
@@ -366,9 +377,7 @@ func TestRefreshReadsEverything(t *testing.T) {
 		testworld.Must(t, w.Market.SetExpiry(number(order), until))
 		testworld.Pass(5 * time.Second)
 		w.Market.Fault(market.Fault{Action: "sms_code", Kind: market.Slow, Delay: 10 * time.Second}) // of a poll
-		for len(w.Market.Faults()) > 0 {
-			testworld.Pass(10 * time.Millisecond)
-		}
+		w.awaitFault()
 		testworld.Pass(4 * time.Second)
 		got, err := w.service.Refresh(t.Context(), anna, order.ID)
 		testworld.Must(t, err)

@@ -169,7 +169,7 @@ func TestEqualOrders(t *testing.T) {
 	equal("without counts", before, true)
 }
 
-// TestIncomplete: an order is called that while it is open, and it is said once.
+// TestIncomplete: an open order is called incomplete, and the person is told once.
 func TestIncomplete(t *testing.T) {
 	goods := func(changes ...func(*storage.Order)) storage.Order {
 		return polled(storage.KindProduct, append([]func(*storage.Order){raw("Completed"), inState(storage.OrderPartial), having(2)}, changes...)...)

@@ -146,8 +146,8 @@ func TestIncompleteOrderIsNotReportedByTheClock(t *testing.T) {
 	}
 }
 
-// TestGoodsSayTheirPlaces in the marketplace's answer, by which they are named.
-func TestGoodsSayTheirPlaces(t *testing.T) {
+// TestGoodsNameTheirPositions in the marketplace's answer, by which they are named.
+func TestGoodsNameTheirPositions(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.buy(market.GmailUSA, 2)
 		testworld.Pass(3 * time.Second)

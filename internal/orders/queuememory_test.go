@@ -126,9 +126,9 @@ func TestIdleAccountsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestNothingDueWaitsForNoTime: an account without due polls needs no look at the limit, which
-// would be looked at 20 times a second.
-func TestNothingDueWaitsForNoTime(t *testing.T) {
+// TestAccountWithoutDuePollsIsNotScheduled: it needs no look at the limit, which would be looked
+// at 20 times a second.
+func TestAccountWithoutDuePollsIsNotScheduled(t *testing.T) {
 	q := queueWith(1)
 	q.add([]storage.DuePoll{duePoll(1, 1, time.Second, time.Second)}, time.Time{}, start)
 	q.take(start)

@@ -230,9 +230,9 @@ func (m lateCodes) SMSCode(ctx context.Context, key redact.Secret, order string)
 	return code, err
 }
 
-// TestPhoneEndsDuringAPoll: the answer is of before the end, or that of the grace. What became of
-// the phone is asked as soon as it has come, also where other polls were made and so what was due
-// at the end was read long before.
+// TestPhoneEndsDuringAPoll: the answer was given before the end, or before that of the grace.
+// What became of the phone is asked as soon as it has come, also where other polls were made and
+// so what was due at the end was read long before.
 func TestPhoneEndsDuringAPoll(t *testing.T) {
 	for name, test := range map[string]struct{ grace, stopped time.Duration }{
 		"its time":                    {stopped: 28 * time.Second},

@@ -233,9 +233,9 @@ func TestStopWaitsForCancelOfSwap(t *testing.T) {
 	})
 }
 
-// TestUncertainSwapIsCalledThat: however long that can't be stored. Any other reason would say that
+// TestUncertainSwapKeepsItsReason however long it can't be stored. Any other reason would say that
 // the cancel had no effect.
-func TestUncertainSwapIsCalledThat(t *testing.T) {
+func TestUncertainSwapKeepsItsReason(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		order, offer := w.offerSwap()
 		w.Market.Fault(market.Fault{Action: "cancel", Kind: market.CommitThenLose})

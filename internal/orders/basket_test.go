@@ -323,31 +323,28 @@ func TestBasketGoesOnBesideAnotherPurchase(t *testing.T) {
 // or while the database lets no line begin because it was restored a moment ago.
 func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
 	for name, test := range map[string]struct {
-		stop, goOn func(w *world)
-		log        string // why it waits
+		stop func(w *world) (goOn func())
+		log  string // why it waits
 	}{
 		"key": {
-			func(w *world) { w.Exec(`UPDATE api_keys SET secret_sealed = ?`, unreadable) },
-			func(*world) {},
+			func(w *world) func() { return w.damageKey(anna) },
 			"read key",
 		},
 		"claim": {
-			func(w *world) {
+			func(w *world) func() {
 				w.Exec(`UPDATE baskets SET priced_at = 0`) // so what was read does not say it yet
 				testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "1"))
+				return func() { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "0")) }
 			},
-			func(w *world) { testworld.Must(w.t, w.db.SetSetting(w.t.Context(), "epoch", "0")) },
 			"not settled",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				var sealed []string
-				w.Select(&sealed, `SELECT secret_sealed FROM api_keys`)
 				quote := w.fillBasket(threeLikes()...)
-				calls := 0
+				calls, goOn := 0, func() {}
 				w.atLine(1, func() {
-					test.stop(w)
+					goOn = test.stop(w)
 					calls = w.Market.Count("inventory")
 				})
 				w.startBasket(quote)
@@ -359,8 +356,7 @@ func TestBasketWaitsUntilItMayGoOn(t *testing.T) {
 				if log := w.Log.String(); !strings.Contains(log, "basket delayed") || !strings.Contains(log, test.log) {
 					t.Errorf("the log does not say %q:\n%s", test.log, log)
 				}
-				w.Exec(`UPDATE api_keys SET secret_sealed = ?`, sealed[0])
-				test.goOn(w)
+				goOn()
 				testworld.Pass(20 * time.Second)
 				w.wantBasket(quote.ID, "", 3, 0)
 			})

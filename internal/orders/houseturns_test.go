@@ -254,9 +254,7 @@ func TestTurnWithADamagedKey(t *testing.T) {
 		w.addHouse(clara, dora, emil)
 		damaged, p := w.draftFor(emil, market.GmailUSA, 1), w.draftFor(dora, market.GmailUSA, 1)
 		bought := w.waitingTurns(damaged, p)
-		var sealed []string
-		w.Select(&sealed, `SELECT secret_sealed FROM api_keys WHERE user_id = ?`, emil)
-		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, unreadable, emil)
+		repair := w.damageKey(emil)
 		testworld.Pass(time.Minute)
 		bought()
 		w.wantOutcome("behind the damaged one", p, orders.Placed, "")
@@ -264,7 +262,7 @@ func TestTurnWithADamagedKey(t *testing.T) {
 		if !strings.Contains(w.Log.String(), fmt.Sprintf("purchase %d", damaged.ID)) {
 			t.Error("the log does not say which one waits")
 		}
-		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, sealed[0], emil)
+		repair()
 		testworld.Pass(2 * time.Minute)
 		w.wantOutcome("at last", damaged, orders.Placed, "")
 	})

@@ -36,7 +36,7 @@ func TestDamagedKeyDoesNotDelayOthers(t *testing.T) {
 		testworld.Must(t, w.Market.Hold(market.GmailUSA, true))
 		w.confirm(w.draft(market.GmailUSA, 1))
 		w.confirm(w.draftFor(boris, market.GmailUSA, 1))
-		w.Exec(`UPDATE api_keys SET secret_sealed = ? WHERE user_id = ?`, unreadable, anna)
+		w.damageKey(anna)
 		w.Exec(`UPDATE orders SET next_poll_at = (SELECT MIN(next_poll_at) FROM orders)`)
 		testworld.Must(t, w.Market.Finish(market.FirstOrder+1))
 		testworld.Pass(20 * time.Minute)

@@ -79,10 +79,7 @@ func TestBackgroundWorkOfAnotherProcess(t *testing.T) {
 			}
 		},
 		"a swap is begun": func(_ *testing.T, w *world, pause func()) {
-			order := w.rent(1)[0]
-			testworld.Pass(2*time.Minute + 10*time.Second)
-			offer, err := w.service.OfferSwap(w.t.Context(), anna, order.ID, 0, "en")
-			testworld.Must(w.t, err)
+			order, offer := w.offerSwap()
 			pause()
 			w.startSwap(offer)
 			testworld.Pass(8 * time.Second)

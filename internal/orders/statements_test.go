@@ -94,14 +94,6 @@ func failStatements(t *testing.T, cases map[string]statementCase) {
 	}
 }
 
-// rentAWhileAgo rents a number for which a swap is offered by now.
-func (w *world) rentAWhileAgo() storage.Order {
-	w.t.Helper()
-	order := w.rent(1)[0]
-	testworld.Pass(3 * time.Minute)
-	return order
-}
-
 // TestStatementThatFails: one after the other, each statement of the database fails that a tap
 // needs. The tap ends with that error then, or as if it had not failed.
 func TestStatementThatFails(t *testing.T) {

@@ -13,11 +13,18 @@ import (
 	"hstockbot/storage"
 )
 
-// offerSwap rents a number and asks for a swap when one is offered.
-func (w *world) offerSwap() (storage.Order, orders.SwapOffer) {
+// rentAWhileAgo rents a number for which a swap is offered by now.
+func (w *world) rentAWhileAgo() storage.Order {
 	w.t.Helper()
 	order := w.rent(1)[0]
 	testworld.Pass(2*time.Minute + 10*time.Second)
+	return order
+}
+
+// offerSwap rents a number and asks for a swap when one is offered.
+func (w *world) offerSwap() (storage.Order, orders.SwapOffer) {
+	w.t.Helper()
+	order := w.rentAWhileAgo()
 	return order, w.mustOffer(order)
 }
 
@@ -435,8 +442,6 @@ func TestLateSwap(t *testing.T) {
 	})
 }
 
-// TestNoSwapIsOffered where the marketplace never takes the number back, or only after its
-// time.
 // TestSwapsInARow: the fourth number is the last one.
 func TestSwapsInARow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {

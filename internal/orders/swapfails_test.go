@@ -13,29 +13,23 @@ import (
 // TestSwapOfWhatCantBeRead waits: nothing is sent or told on what is not known.
 func TestSwapOfWhatCantBeRead(t *testing.T) {
 	for name, damaged := range map[string]struct{ table, column, where string }{
-		"order":       {table: "orders", column: "charge"},
-		"purchase":    {table: "purchases", column: "link_sealed"},
-		"key":         {table: "api_keys", column: "secret_sealed"},
-		"maintenance": {table: "settings", column: "value", where: ` WHERE name = 'maintenance'`},
+		"order":       {"orders", "charge", `TRUE`},
+		"purchase":    {"purchases", "link_sealed", `TRUE`},
+		"key":         {"api_keys", "secret_sealed", `TRUE`},
+		"maintenance": {"settings", "value", `name = 'maintenance'`},
 	} {
 		for step, cancels := range map[string]int{"swap armed": 0, "swap cancelled": 1} {
 			t.Run(name+" after "+step, func(t *testing.T) {
 				inWorld(t, func(t *testing.T, w *world) {
 					testworld.Must(t, w.db.SetSetting(t.Context(), "maintenance", ""))
 					order, offer := w.offerSwap()
-					set := func(value string) {
-						w.Exec(`UPDATE `+damaged.table+` SET `+damaged.column+` = ?`+damaged.where, value)
-					}
-					var as []string
-					w.at(step, func() {
-						w.Select(&as, `SELECT `+damaged.column+` FROM `+damaged.table+damaged.where+` LIMIT 1`)
-						set(unreadable)
-					})
+					repair := func() {}
+					w.at(step, func() { repair = w.damage(damaged.table, damaged.column, damaged.where) })
 					w.startSwap(offer)
 					testworld.Pass(20 * time.Second)
 					w.wantCalls("cancel", cancels)
 					w.wantCalls("add_sms", 1)
-					set(as[0])
+					repair()
 					if phone := w.phone(order); !phone.Swap.Waiting() || w.count(orders.MessageSwap) != 0 {
 						t.Errorf("the swap is %s %q", phone.Swap.State, phone.Swap.Reason)
 					}

@@ -15,9 +15,7 @@ import (
 
 func TestOrdersWithoutSwap(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		rented := w.rent(1)[0]
-		testworld.Pass(3 * time.Minute)
-		rented = w.order(rented.ID)
+		rented := w.order(w.rentAWhileAgo().ID)
 		canceled := func(o *storage.Order) {
 			o.State, o.RawStatus, o.Charge = storage.OrderCancelled, "canceled", decimal.NewNullDecimal(decimal.Zero)
 		}
@@ -72,6 +70,7 @@ func TestUsualTimeOfSwap(t *testing.T) {
 	})
 }
 
+// TestNoSwapIsOffered where the marketplace never takes the number back, or only after its time.
 func TestNoSwapIsOffered(t *testing.T) {
 	for name, happens := range map[string]func(w *world){
 		"only after its time": func(w *world) { w.Market.SetCancelAfter(time.Hour) },
@@ -85,8 +84,7 @@ func TestNoSwapIsOffered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				order := w.rent(1)[0]
-				testworld.Pass(2*time.Minute + 10*time.Second)
+				order := w.rentAWhileAgo()
 				happens(w)
 				if offer := w.mustOffer(order); offer.Swap.PurchaseID != 0 || offer.Allowance.Allowed {
 					t.Errorf("the offer is %+v", offer)
@@ -157,8 +155,7 @@ func TestTermsOfSwap(t *testing.T) {
 					}
 				}
 				do(test.before)
-				order := w.rent(1)[0]
-				testworld.Pass(2*time.Minute + 10*time.Second)
+				order := w.rentAWhileAgo()
 				do(test.happens)
 				offer := w.mustOffer(order)
 				if s := offer.Swap; !s.Charge.Equal(dec(test.charge)) || !s.Refund.Equal(dec(test.refund)) || !offer.Short.Equal(dec(test.short)) {
@@ -185,8 +182,7 @@ func TestOfferThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
-				order := w.rent(1)[0]
-				testworld.Pass(2*time.Minute + 10*time.Second)
+				order := w.rentAWhileAgo()
 				happens(w)
 				if offer, err := w.service.OfferSwap(t.Context(), anna, order.ID, 0, "en"); err == nil || offer.Swap.PurchaseID != 0 {
 					t.Errorf("offered %+v, %v", offer.Swap, err)

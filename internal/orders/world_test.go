@@ -222,6 +222,31 @@ func (w *world) order(id int64) storage.Order {
 
 const unreadable = "v1.00000000.AAAA" // sealed with a key that does not exist
 
+// damage makes a column of rows that have one value there unreadable until it is repaired.
+func (w *world) damage(table, column, where string, args ...any) (repair func()) {
+	w.t.Helper()
+	var was []string
+	w.Select(&was, `SELECT `+column+` FROM `+table+` WHERE `+where, args...)
+	set := func(value string) {
+		w.Exec(`UPDATE `+table+` SET `+column+` = ? WHERE `+where, append([]any{value}, args...)...)
+	}
+	set(unreadable)
+	return func() { set(was[0]) }
+}
+
+// damageKey makes the key of a person unreadable until it is repaired.
+func (w *world) damageKey(id int64) (repair func()) {
+	w.t.Helper()
+	return w.damage("api_keys", "secret_sealed", `user_id = ?`, id)
+}
+
+// hideTable makes a table unreadable until it is put back.
+func (w *world) hideTable(name string) (back func()) {
+	w.t.Helper()
+	w.Exec(`ALTER TABLE ` + name + ` RENAME TO hidden`)
+	return func() { w.Exec(`ALTER TABLE hidden RENAME TO ` + name) }
+}
+
 func (w *world) wantNotified(kinds ...string) {
 	w.t.Helper()
 	if got := w.recorder.Kinds(); !slices.Equal(got, kinds) {

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -96,6 +97,42 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s is not current, run: go test ./handlers -run TestFaults -update (-page +found out)\n%s", faultsPage, diff)
 		}
 	})
+}
+
+// TestFaultsOfEveryCall: each method of Telegram that the program calls has a scene, and each
+// action of the marketplace.
+func TestFaultsOfEveryCall(t *testing.T) {
+	scenes := []string{"setWebhook", "getWebhookInfo"} // the page says where they are broken
+	for _, scene := range telegramScenes {
+		scenes = append(scenes, scene.methods()...)
+	}
+	for _, scene := range marketScenes {
+		scenes = append(scenes, scene.action)
+	}
+	for files, call := range map[string]*regexp.Regexp{
+		"../bot/*.go":                        regexp.MustCompile(`"([a-z]+[A-Z]\w+)"`),
+		"../internal/sandbox/market/http.go": regexp.MustCompile(`case "(\w+)":\s+return action`),
+	} {
+		paths, err := filepath.Glob(files)
+		must(t, err)
+		found := 0
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(path)
+			must(t, err)
+			for _, match := range call.FindAllSubmatch(source, -1) {
+				found++
+				if name := string(match[1]); !slices.Contains(scenes, name) {
+					t.Errorf("%s: %s has no scene", path, name)
+				}
+			}
+		}
+		if found < 16 {
+			t.Errorf("only %d calls were found in %s", found, files)
+		}
+	}
 }
 
 // row is the faults of a scene that have one cell.

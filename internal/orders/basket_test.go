@@ -460,7 +460,7 @@ func TestStopBeforeALineLeaves(t *testing.T) {
 		stopped := make(chan error, 1)
 		w.at("sending", func() {
 			go func() { stopped <- w.service.Stop(t.Context()) }()
-			testworld.Pass(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // it waits for this step
 		})
 		w.startBasket(quote)
 		testworld.Pass(5 * time.Second)

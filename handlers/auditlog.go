@@ -12,8 +12,8 @@ import (
 )
 
 // Values of storage.AuditEntry.Action; the database contains them. Each has a message
-// deed_<action> with the placeholders Subject (an id) and Detail, and may have
-// deed_<action>_of for entries with a subject, and deed_<action>_none for entries
+// action_<action> with the placeholders Subject (an id) and Detail, and may have
+// action_<action>_of for entries with a subject, and action_<action>_none for entries
 // without a detail.
 const (
 	actionMaintenanceOn    = "maintenance_on"

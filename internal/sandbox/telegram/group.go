@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -174,6 +175,13 @@ func (g *Group) TapButton(p *Client, messageID int, data string) error {
 		}
 	}
 	return fmt.Errorf("message %d has no such button", messageID)
+}
+
+// TapData sends callback data as p that no button needs to have.
+func (g *Group) TapData(p *Client, messageID int, data string) {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.chat.tap(p.chat.person, messageID, data, "forges "+strconv.Quote(data))
 }
 
 func (g *Group) tap(p *Client, m *Message, b Button) error {

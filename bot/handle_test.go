@@ -185,10 +185,18 @@ func TestNotAllowedPersonIsIgnored(t *testing.T) {
 			}
 			return nil, nil
 		}
+		w.hooks.Inline = echoInline
+		w.hooks.Group = func(context.Context, *Request) (View, bool) { return View{Text: "hello"}, true }
 		w.build()
 		w.bot.Text(func(context.Context, *Request) (View, error) { return View{Text: "hello"}, nil })
 		w.start()
-		ann, eve := w.join(1), w.join(2)
+		ann, eve, group := w.join(1), w.join(2), w.telegram.Group(-100, "Friends")
+		group.Type(eve, "/start@sandbox_bot")
+		eve.Inline("gmail")
+		w.idle()
+		if _, answered := eve.InlineAnswer(); answered || group.Last().FromBot {
+			t.Errorf("Eve is answered inline (%v) or in the group:\n%s", answered, group.Transcript())
+		}
 		ann.Type("hi")
 		eve.Type("hi")
 		eve.TapData(1, "t:1")

@@ -124,6 +124,16 @@ func TestBlockPerson(t *testing.T) {
 		if n := len(w.chat.Messages()); n != before+1 { // the person's own
 			w.T.Errorf("a blocked person was answered:\n%s", w.chat.Transcript())
 		}
+		friends := w.Telegram.Group(-500, "Friends")
+		for _, text := range []string{"/menu@shop_bot", "/key " + annaKey} {
+			friends.Type(w.chat, text)
+			pass(time.Second)
+		}
+		w.chat.Inline("gmail")
+		pass(time.Second)
+		if _, answered := w.chat.InlineAnswer(); answered || friends.Last().FromBot {
+			w.T.Errorf("a blocked person was answered inline (%v) or in a group:\n%s", answered, friends.Transcript())
+		}
 		must(w.T, w.Market.Deliver(w.Market.Orders()[0].Number, 1))
 		pass(time.Minute)
 		if n := len(w.chat.Messages()); n != before+2 {

@@ -48,6 +48,7 @@ func (w *world) buyWithCanaries(key, who string) (canaries []string) {
 	w.types(link)
 	w.tap("confirm_button_confirm")
 	pass(10 * time.Second)
+	w.typed = append(append(w.typed, canaries...), email, link, "canary-"+who, words) // the log has refusals, without what was sent
 	return append(canaries, email, link, "canary-"+who, pasted, words, refusal, key, key[len(key)-4:])
 }
 
@@ -166,5 +167,27 @@ func TestMetricsContainNoSecrets(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// TestWhatPeopleTypeIsSealed: inWorld looks for it in the log, in the files of the database
+// and in the data of buttons.
+func TestWhatPeopleTypeIsSealed(t *testing.T) {
+	inWorld(t, "en", func(w *world) {
+		w.buyWithCanaries(annaKey, "anna")
+		w.types("1 | https://instagram.com/canary-basket | 1000\n2 | canary-line@canary.example | 1")
+		w.tap("basket_button_save")
+		w.types("Canary set")
+		w.types("/search canary question") // and its answer is awaited in a dialog
+		w.types("/search")
+		w.types("canary dialog")
+		w.types("canary text")
+		w.becomeAdmin()
+		w.findPerson("1001")
+		w.tap("person_button_write")
+		w.types("Canary letter")
+		w.Telegram.Group(groupID, "Canary team").Type(w.chat, "/here")
+		pass(time.Minute)
+		w.typed = append(w.typed, "canary-basket", "canary-line", "Canary set", "canary question", "canary dialog", "canary text", "Canary letter", "Canary team")
 	})
 }

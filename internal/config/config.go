@@ -220,9 +220,9 @@ func (c *Config) Secrets() []redact.Secret {
 		secrets = append(secrets, redact.Secret(key))
 	}
 	if database, err := url.Parse(c.DatabaseURL); err == nil {
-		if password, ok := database.User.Password(); ok {
-			secrets = append(secrets, redact.Secret(password))
-		}
+		password, _ := database.User.Password()
+		query := database.Query() // where libpq takes them as well
+		secrets = append(secrets, redact.Secret(password), redact.Secret(query.Get("password")), redact.Secret(query.Get("sslpassword")))
 	}
 	return secrets
 }

@@ -161,6 +161,29 @@ func TestLoadReadsEverySetting(t *testing.T) {
 	}
 }
 
+// A log shows no password of the database, wherever its address has it and however it is
+// written there.
+func TestDatabasePasswordsAreSecrets(t *testing.T) {
+	for address, passwords := range map[string][]string{
+		"postgres://bot:canary-1@db/bot":                                  {"canary-1"},
+		"postgres://bot:canary%24%401@db1:5432,db2:5432/bot":              {"canary%24%401", "canary$@1"},
+		"postgres://db/bot?user=bot&password=canary%2B1&sslmode=disable":  {"canary%2B1", "canary+1"},
+		"postgresql://bot:canary-1@db/bot?sslpassword=canary-2&password=": {"canary-1", "canary-2"},
+	} {
+		cfg := config.Config{DatabaseURL: address}
+		text := address + " " + strings.Join(passwords, " ")
+		if hidden := redact.New(cfg.Secrets()...).String(text); strings.Contains(hidden, "canary") || !strings.Contains(hidden, "db") {
+			t.Errorf("%s becomes %s", text, hidden)
+		}
+	}
+	for _, address := range []string{"sqlite:/data/bot.db", "postgres://bot@db:5432/bot", "postgres://db/bot?sslmode=disable"} {
+		cfg := config.Config{DatabaseURL: address}
+		if hidden := redact.New(cfg.Secrets()...).String(address); hidden != address {
+			t.Errorf("%s becomes %s", address, hidden)
+		}
+	}
+}
+
 // Each invalid value contains the canary, so the test detects an error that
 // quotes any part of the value.
 func TestInvalidValues(t *testing.T) {

@@ -169,7 +169,7 @@ func TestForgedCallbacks(t *testing.T) {
 			w.T.Errorf("forged buttons sent %d requests that buy or cancel", after-calls)
 		}
 		seen := mallory.History()
-		secrets := []string{"Telegram ·", " #2350", "“an”"}
+		secrets := []string{"Telegram ·", " #2350", "“an”", "anna@example.com", "instagram.com/anna", "instagram.com/one", "Boost"}
 		for _, phone := range w.Market.Numbers() {
 			secrets = append(secrets, phone.Phone, phone.Content)
 		}

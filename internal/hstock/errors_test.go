@@ -100,6 +100,11 @@ func TestReadTooLarge(t *testing.T) {
 			t.Errorf("%d requests, want 1", got)
 		}
 	})
+	const limit, all = 1000, 1 << 20 // also of what an answer is decompressed to
+	rest := io.LimitedReader{R: spaces{}, N: all}
+	if _, err := readLimited(&rest, limit); !errors.Is(err, ErrTooLarge) || all-rest.N > limit+1 {
+		t.Errorf("%d bytes were read, %v", all-rest.N, err)
+	}
 }
 
 type spaces struct{}

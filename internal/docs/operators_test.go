@@ -45,6 +45,24 @@ func TestSystemdUnit(t *testing.T) {
 	run(t, "systemd-analyze", "security", "--no-pager", "--offline=true", "--threshold=19", path)
 }
 
+// TestSecretsStayOnTheMachine: no commit and no image gets settings, databases, backups or
+// keys, and a crash of the bot, whose memory has keys and goods, leaves no core dump.
+func TestSecretsStayOnTheMachine(t *testing.T) {
+	t.Chdir(repository)
+	for _, name := range []string{".env", ".env.old", "data/x", "bot.db", "bot.db-wal", "bot.db.7.daily-x.bak", "bot.db.before-x.bak", "bot.db.forgotten", "secret.key", "secret.key.old"} {
+		run(t, "git", "check-ignore", "--quiet", "--no-index", name)
+	}
+	for file, lines := range map[string][]string{
+		".dockerignore": {".env", ".env.*", "data", "**/*.db*", "**/secret.key*"}, unit: {"LimitCORE=0"}, "compose.yaml": {"    core: 0 # a core dump would hold keys and goods"},
+	} {
+		for _, line := range lines {
+			if !strings.Contains("\n"+readFile(t, file), "\n"+line+"\n") {
+				t.Errorf("%s has no line %q", file, line)
+			}
+		}
+	}
+}
+
 func TestAlertRules(t *testing.T) {
 	t.Chdir(repository)
 	const tests = "internal/docs/testdata/alerts_test.yaml"

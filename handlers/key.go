@@ -236,7 +236,6 @@ func (s *Screens) acceptKey(ctx context.Context, req *bot.Request, text string, 
 	case err != nil:
 		return ask(req.L.T("key_not_checked")), nil //nolint:nilerr // the person is told and asked again
 	}
-	s.wrongKeys.reset(req.User.ID)
 	if _, err := s.DB.SaveKey(ctx, req.User.ID, secret); err != nil {
 		return bot.View{}, err
 	}

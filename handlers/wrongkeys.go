@@ -13,7 +13,8 @@ const (
 )
 
 // wrongKeys counts the wrong API keys of each person, so that nobody can guess keys at
-// the marketplace's expense. It is safe for concurrent use.
+// the marketplace's expense. A right one in between changes nothing, since they may have one. It is
+// safe for concurrent use.
 type wrongKeys struct {
 	mu    sync.Mutex
 	times map[int64][]time.Time // of the last maxWrongKeys, the oldest first
@@ -45,10 +46,4 @@ func (w *wrongKeys) add(userID int64) {
 		}
 	}
 	delete(w.times, oldest)
-}
-
-func (w *wrongKeys) reset(userID int64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.times, userID)
 }

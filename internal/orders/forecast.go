@@ -224,6 +224,10 @@ func isManual(o storage.Order) bool { return o.Kind == storage.KindProduct && !o
 // before may have been, if that is more than half of the order's age.
 const maxUncertainty = 2 * time.Minute
 
+// createdAhead is how far in the future an order may be created: those of one purchase are a
+// millisecond apart. The first poll can ask before that.
+const createdAhead = 100 * time.Millisecond
+
 // deliveryTime returns the outcome of an order that the bot has placed and polled, if its
 // next state is the first that shows one, else nil. first: the first account or code has
 // arrived. It arrived at some time since the answered poll before; the middle is stored.
@@ -236,7 +240,13 @@ func deliveryTime(before, next storage.Order, first bool) *storage.DeliveryTime 
 	if next.Subject() == "" || isManual(next) || before.External || before.Adopted || before.Delivered > 0 || !first && !ended {
 		return nil
 	}
-	seen, last := next.UpdatedAt.Sub(before.CreatedAt), before.UpdatedAt.Sub(before.CreatedAt)
+	age := func(at time.Time) time.Duration {
+		if d := at.Sub(before.CreatedAt); d < -createdAhead || d > 0 {
+			return d
+		}
+		return 0
+	}
+	seen, last := age(next.UpdatedAt), age(before.UpdatedAt)
 	if last < 0 || seen < last || before.Failures > 0 || seen-last > max(maxUncertainty, seen/2) { // a clock was set, or an outage
 		return nil
 	}

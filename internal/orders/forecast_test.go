@@ -140,8 +140,10 @@ func TestDeliveryTime(t *testing.T) {
 			before.State, next.State = storage.OrderExpired, storage.OrderRefunded
 		}, at: 22 * time.Second},
 		"clock ahead": {before: phone, change: func(before, _ *storage.Order) { before.UpdatedAt = created.Add(-10 * time.Second) }, at: 11 * time.Second, first: true},
-		"third of a purchase, polled at once": {before: phone, change: func(before, _ *storage.Order) { before.UpdatedAt = created.Add(-2 * time.Millisecond) }, at: 10 * time.Second, first: true,
-			want: &storage.DeliveryTime{Took: 5 * time.Second, Arrived: true}},
+		"third of a purchase, polled at once": {
+			before: phone, change: func(before, _ *storage.Order) { before.UpdatedAt = created.Add(-2 * time.Millisecond) }, at: 10 * time.Second, first: true,
+			want: &storage.DeliveryTime{Took: 5 * time.Second, Arrived: true},
+		},
 		"code at such a poll": {before: goods, at: -2 * time.Millisecond, first: true, want: &storage.DeliveryTime{Arrived: true}},
 		"clock set":           {before: phone, at: 10 * time.Second, first: true},
 	} {

@@ -2,6 +2,7 @@ package hstock
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -56,9 +57,9 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	resp, err := c.purchases.Do(req)
 	if err != nil {
 		if gate.tryClose() {
-			return value, q.failure(NotSent, 0, safeCause(ctx, err))
+			return value, q.failure(NotSent, 0, safeCause(answered, err))
 		}
-		return value, q.failure(OutcomeUnknown, 0, safeCause(ctx, err))
+		return value, q.failure(OutcomeUnknown, 0, safeCause(answered, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode == http.StatusTooManyRequests {
@@ -69,7 +70,7 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 		failure.page = isPage(readStart(resp.Body))
 		return value, failure
 	}
-	body, err := readBody(ctx, resp.Body, resp.Header.Get("Content-Encoding"), maxPurchaseBytes)
+	body, err := readBody(answered, resp.Body, resp.Header.Get("Content-Encoding"), maxPurchaseBytes)
 	if err != nil {
 		return value, q.failure(OutcomeUnknown, resp.StatusCode, err)
 	}
@@ -89,13 +90,16 @@ func sendOnce[T any](ctx context.Context, c *Client, q call, decode func([]byte)
 	return value, q.failure(OutcomeUnknown, resp.StatusCode, errUnexpectedShape)
 }
 
-// outlasting returns the context of a request whose body is gate: ctx, or with WithGrace one that
-// outlasts its cancellation where some of the request may have been sent.
+// outlasting returns the context of a request whose body is gate: it has the deadline of ctx, and
+// with WithGrace outlasts its cancellation where some of the request may have been sent.
 func outlasting(ctx context.Context, gate *gate) (context.Context, context.CancelFunc) {
 	grace, _ := ctx.Value(graceKey{}).(time.Duration)
 	deadline, _ := ctx.Deadline()
 	answered, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline)
 	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return // answered has the same one
+		}
 		if !gate.tryClose() {
 			select {
 			case <-time.After(grace):

@@ -256,8 +256,8 @@ func checkChanges(t *testing.T, changes map[string]bool) {
 	}
 }
 
-// registeredForAdmins are the routes of the actions of admins and support, and the steps of
-// their dialogs, as the source registers them, whoever may take these.
+// registeredForAdmins reads from the source which routes and which steps of dialogs are
+// registered for admins and support.
 func registeredForAdmins(t *testing.T) (actions, steps []string) {
 	t.Helper()
 	read := func(pattern string) (all string) {

@@ -76,7 +76,7 @@ func (e *events) event(name string) (killed bool) {
 
 // countUnmarked counts what would come again after a kill. What a commit writes does not tell
 // which message it marks: while goods are on their way, others are stored and updates are
-// done. But a message is marked when nothing is unfinished any more that it may be sent for.
+// done. So a message counts as marked when all that it could have been sent for is finished.
 func (e *events) countUnmarked(sent bool) {
 	if !sent && len(e.unmarked) == 0 {
 		return
